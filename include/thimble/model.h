@@ -1,0 +1,86 @@
+// A model file, mapped and checked once, then immutable.
+//
+//   auto model = thimble::Model::Open("all-MiniLM-L6-v2-q8.safetensors");
+//   if (!model.ok()) return model.status();
+//   std::printf("%zu dimensions\n", (*model)->info().dimensions);
+//   auto embedder = thimble::Embedder::Create(*model);  // see embedder.h
+
+#ifndef THIMBLE_MODEL_H_
+#define THIMBLE_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thimble/status.h"
+
+namespace thimble {
+
+// How the vectors of a text's tokens become one vector.
+enum class Pooling {
+  kMean,  // The mean over all tokens, special tokens included.
+  kCls,   // The first token.
+  kLast,  // The last token.
+};
+
+// "mean", "cls" or "last".
+std::string_view PoolingName(Pooling pooling);
+// kInvalidArgument for any other name.
+Result<Pooling> ParsePooling(std::string_view name);
+
+// What a model file says of itself.
+struct ModelInfo {
+  std::string name;              // As converted, for example "all-MiniLM-L6-v2".
+  std::string dtype;             // "fp32", "fp16", "q8" or "q4".
+  std::size_t dimensions = 0;    // Length of a vector.
+  std::size_t layers = 0;        // Transformer layers.
+  std::size_t heads = 0;         // Attention heads in a layer.
+  std::size_t vocabulary = 0;    // Token ids are below this.
+  std::size_t positions = 0;     // Longest sequence the weights allow, in tokens.
+  std::size_t max_tokens = 0;    // Where a text is truncated unless the caller says otherwise.
+  Pooling pooling = Pooling::kMean;
+  bool normalize = true;         // Whether vectors have unit length unless the caller says otherwise.
+  std::size_t file_bytes = 0;    // Size of the mapped file.
+};
+
+// Token ids of one text, special tokens included.
+struct Tokens {
+  std::vector<std::int32_t> ids;
+  bool truncated = false;  // Whether the text had more tokens than allowed.
+};
+
+// A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
+// truncating the file meanwhile is undefined (the system sends SIGBUS).
+class Model {
+ public:
+  // Maps and checks the file at `path`. kNotFound or kIo when it cannot be read, kCorrupt when it is not a valid model
+  // file, kUnsupported when it needs a newer thimble.
+  static Result<std::shared_ptr<const Model>> Open(const std::string& path);
+
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ModelInfo& info() const;
+  // Length of a vector; the same as info().dimensions.
+  std::size_t dimensions() const;
+
+  // Splits `text` (UTF-8; invalid bytes count as U+FFFD) into at most `max_tokens` ids, 0 meaning info().max_tokens.
+  // kInvalidArgument when `max_tokens` exceeds info().positions or leaves no room for the special tokens.
+  Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens = 0) const;
+
+  // For thimble's own layers.
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Model(std::unique_ptr<const Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_MODEL_H_

@@ -1,0 +1,38 @@
+// A whole file mapped read-only and shared, so that every process on the machine uses the same pages.
+
+#ifndef THIMBLE_BASE_FILE_MAP_H_
+#define THIMBLE_BASE_FILE_MAP_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "thimble/status.h"
+
+namespace thimble {
+
+// Owns one mapping. Move-only. The bytes are valid while this object lives; Thread-safe for reading.
+class FileMap {
+ public:
+  // kNotFound or kIo when the file cannot be opened or mapped; kInvalidArgument when it is not a regular file;
+  // kCorrupt when it is empty.
+  static Result<FileMap> Open(const std::string& path);
+
+  FileMap(FileMap&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  FileMap& operator=(FileMap&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~FileMap();
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  explicit FileMap(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_BASE_FILE_MAP_H_

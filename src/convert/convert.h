@@ -1,0 +1,34 @@
+// Turns a Hugging Face folder into a model file.
+
+#ifndef THIMBLE_CONVERT_CONVERT_H_
+#define THIMBLE_CONVERT_CONVERT_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+enum class Dtype { kFp32, kFp16, kQ8, kQ4 };
+
+std::string_view DtypeName(Dtype dtype);
+// kInvalidArgument for a name other than fp32, fp16, q8, q4.
+Result<Dtype> ParseDtype(std::string_view name);
+
+struct Options {
+  Dtype dtype = Dtype::kQ8;
+  std::string name;  // Stored in the file; empty means the last component of the source's path.
+  // Called with the share of tensors written, 0 to 1; may be empty.
+  std::function<void(double)> progress;
+};
+
+// Reads the folder `source` and writes the model file `output`; nothing is left behind on failure. Needs memory for about
+// one tensor. kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture, activation,
+// tokenizer or size that thimble does not run; the message names the file and the field or tensor.
+Status Convert(const std::string& source, const std::string& output, const Options& options);
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_CONVERT_H_

@@ -1,0 +1,94 @@
+// Reads a model file: a safetensors file whose tensors are 64-byte aligned and whose metadata configures the model.
+// docs/format.md says what the tensors and the metadata are.
+
+#ifndef THIMBLE_FORMAT_READER_H_
+#define THIMBLE_FORMAT_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/file_map.h"
+#include "format/safetensors.h"
+#include "thimble/status.h"
+
+namespace thimble::format {
+
+inline constexpr std::string_view kVersionKey = "thimble.version";
+inline constexpr std::string_view kVersion = "1";
+// Data starts at, and every tensor is as long as, a multiple of one cache line.
+inline constexpr std::uint64_t kAlignment = 64;
+
+template <typename T>
+struct ElementOf;
+template <> struct ElementOf<float> { static constexpr ElementType kType = ElementType::kF32; };
+template <> struct ElementOf<std::int8_t> { static constexpr ElementType kType = ElementType::kI8; };
+template <> struct ElementOf<std::uint8_t> { static constexpr ElementType kType = ElementType::kU8; };
+template <> struct ElementOf<std::int32_t> { static constexpr ElementType kType = ElementType::kI32; };
+template <> struct ElementOf<std::uint16_t> { static constexpr ElementType kType = ElementType::kU16; };
+template <> struct ElementOf<std::uint32_t> { static constexpr ElementType kType = ElementType::kU32; };
+template <> struct ElementOf<std::uint64_t> { static constexpr ElementType kType = ElementType::kU64; };
+
+// A binary16 value as its bits, so that F16 tensors have a type of their own.
+struct Half {
+  std::uint16_t bits;
+};
+template <> struct ElementOf<Half> { static constexpr ElementType kType = ElementType::kF16; };
+
+// Owns the mapping. Thread-safe. Views it hands out are valid while it lives (moving it keeps them valid).
+class Reader {
+ public:
+  // kNotFound, kIo, kCorrupt, or kUnsupported for another version of the format.
+  static Result<Reader> Open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const Header& header() const { return header_; }
+  std::size_t file_bytes() const { return map_.bytes().size(); }
+
+  std::optional<std::string_view> Metadata(std::string_view key) const;
+  // kCorrupt when `key` is missing.
+  Result<std::string_view> Text(std::string_view key) const;
+  // kCorrupt when `key` is missing, not a decimal integer, or outside [low, high].
+  Result<std::uint64_t> Integer(std::string_view key, std::uint64_t low, std::uint64_t high) const;
+  // kCorrupt when `key` is missing or not a finite number.
+  Result<double> Number(std::string_view key) const;
+  // "true" or "false".
+  Result<bool> Boolean(std::string_view key) const;
+
+  bool Contains(std::string_view name) const { return Find(name) != nullptr; }
+
+  // The elements of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.
+  template <typename T>
+  Result<std::span<const T>> Tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const {
+    return Elements<T>(name, {shape.begin(), shape.size()}, true);
+  }
+  // The same for a tensor of one dimension whose length the caller checks.
+  template <typename T>
+  Result<std::span<const T>> Vector(std::string_view name) const {
+    return Elements<T>(name, {}, false);
+  }
+
+ private:
+  Reader(std::string path, FileMap map, Header header);
+  const TensorInfo* Find(std::string_view name) const;
+  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type, std::span<const std::uint64_t> shape,
+                                           bool check_shape) const;
+  template <typename T>
+  Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape, bool check_shape) const {
+    Result<std::span<const std::byte>> bytes = Bytes(name, ElementOf<T>::kType, shape, check_shape);
+    if (!bytes.ok()) return bytes.status();
+    return std::span<const T>(reinterpret_cast<const T*>(bytes->data()), bytes->size() / sizeof(T));
+  }
+
+  std::string path_;
+  FileMap map_;
+  Header header_;
+};
+
+}  // namespace thimble::format
+
+#endif  // THIMBLE_FORMAT_READER_H_

@@ -1,0 +1,55 @@
+// Writes a model file in one pass, tensor after tensor, into a temporary file that takes the name only when complete.
+
+#ifndef THIMBLE_FORMAT_WRITER_H_
+#define THIMBLE_FORMAT_WRITER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "format/safetensors.h"
+#include "thimble/status.h"
+
+namespace thimble::format {
+
+// What the file will hold, known before the first byte of data.
+struct Layout {
+  std::vector<std::pair<std::string, std::string>> metadata;  // kVersionKey is added by the writer.
+  std::vector<TensorInfo> tensors;                            // begin and end are ignored; the order is kept.
+};
+
+// Move-only; Thread-compatible. Destroyed before Finish() succeeded, it removes what it wrote and leaves `path` as it was.
+class Writer {
+ public:
+  // Creates the temporary file beside `path` and writes the header. kInvalidArgument when a tensor's bytes are not a
+  // multiple of kAlignment; kIo when the file cannot be made.
+  static Result<Writer> Create(const std::string& path, Layout layout);
+
+  Writer(Writer&& other) noexcept;
+  Writer& operator=(Writer&&) = delete;
+  ~Writer();
+
+  // Appends to the tensor that is next in the layout; a tensor may come in several pieces. `name` must be that tensor:
+  // kInvalidArgument otherwise, or when it would become longer than declared.
+  Status Append(std::string_view name, std::span<const std::byte> bytes);
+
+  // Flushes to the disk and renames. kInvalidArgument when a tensor is not complete.
+  Status Finish();
+
+ private:
+  Writer(std::string path, std::string temporary, int file, Layout layout);
+  std::string path_;
+  std::string temporary_;
+  int file_ = -1;
+  Layout layout_;
+  std::size_t next_ = 0;       // Tensor being written.
+  std::uint64_t written_ = 0;  // Bytes of it.
+};
+
+}  // namespace thimble::format
+
+#endif  // THIMBLE_FORMAT_WRITER_H_
