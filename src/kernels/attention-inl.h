@@ -1,0 +1,270 @@
+// Attention of one head over one sequence: softmax(Q K^T) V, with scores in log2 units. Keys are laid out as the strips
+// of a weight matrix with one output for each token, values as one with an input for each token.
+
+// Hands out pieces of the caller's scratch, each on a cache line of its own.
+class ScratchCursor {
+ public:
+  explicit ScratchCursor(std::byte* begin) : next_(begin) {}
+  template <typename T>
+  T* Take(std::size_t count) {
+    T* piece = reinterpret_cast<T*>(next_);
+    next_ += RoundUp(count * sizeof(T), 64);
+    return piece;
+  }
+
+ private:
+  std::byte* next_;
+};
+
+// Quantises `width` floats with one symmetric scale: stores the scale, returns the factor from value to code.
+THIMBLE_INLINE F CodeFactor(const float* x, std::size_t width, float* scale) {
+  F largest = Set(0.0f);
+  for (std::size_t k = 0; k < width; k += 16) largest = Max(largest, Abs(Load(x + k)));
+  float magnitude = ReduceMax(largest);
+  *scale = magnitude / 127.0f;
+  return Set(InverseScale(magnitude));
+}
+
+struct Int8Head {
+  std::size_t tokens, padded;  // padded: a multiple of 16.
+  std::size_t width;
+  std::uint8_t* query;     // [tokens][width], + 128
+  float* query_scale;      // [padded]
+  std::int8_t* key;        // [padded/16][width/4][16][4]
+  float* key_scale;        // [padded], 0 behind the last token
+  std::int32_t* key_comp;  // [padded]: -128 times the sum of a token's key
+  std::int8_t* value;      // [padded/4][width/16][16][4]
+  float* value_scale;      // [padded], 0 behind the last token
+  float largest_value_scale;
+  float* score;               // [kAttentionRows][padded]
+  std::uint8_t* probability;  // [kAttentionRows][padded]
+};
+
+inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
+  ScratchCursor cursor(scratch);
+  Int8Head q;
+  q.tokens = head.tokens;
+  q.padded = RoundUp(head.tokens, 16);
+  q.width = head.width;
+  q.query = cursor.Take<std::uint8_t>(q.tokens * q.width);
+  q.query_scale = cursor.Take<float>(q.padded);
+  q.key = cursor.Take<std::int8_t>(q.padded * q.width);
+  q.key_scale = cursor.Take<float>(q.padded);
+  q.key_comp = cursor.Take<std::int32_t>(q.padded);
+  q.value = cursor.Take<std::int8_t>(q.padded * q.width);
+  q.value_scale = cursor.Take<float>(q.padded);
+  q.score = cursor.Take<float>(kAttentionRows * q.padded);
+  q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
+  q.largest_value_scale = 0.0f;
+
+  const std::size_t strip = q.width * 16;
+  std::memset(q.key + q.padded * q.width - strip, 0, strip);
+  for (std::size_t t = q.tokens; t < q.padded; ++t) q.key_scale[t] = q.value_scale[t] = 0.0f;
+  alignas(64) std::int8_t codes[4][kMaxHeadWidth] = {};
+  for (std::size_t t = 0; t < q.tokens; ++t) {
+    const float* row = head.qkv + t * head.qkv_stride;
+    F factor = CodeFactor(row, q.width, q.query_scale + t);
+    for (std::size_t k = 0; k < q.width; k += 16) {
+      StoreBytesOffset(q.query + t * q.width + k, ToInt(Mul(Load(row + k), factor)));
+    }
+    row += q.width;
+    factor = CodeFactor(row, q.width, q.key_scale + t);
+    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(codes[0] + k, ToInt(Mul(Load(row + k), factor)));
+    std::int8_t* column = q.key + t / 16 * strip + t % 16 * 4;
+    for (std::size_t k = 0; k < q.width; k += 4) std::memcpy(column + 16 * k, codes[0] + k, 4);
+    row += q.width;
+    factor = CodeFactor(row, q.width, q.value_scale + t);
+    if (q.value_scale[t] > q.largest_value_scale) q.largest_value_scale = q.value_scale[t];
+    for (std::size_t k = 0; k < q.width; k += 16) {
+      StoreBytes(q.value + t * q.width + k, ToInt(Mul(Load(row + k), factor)));
+    }
+  }
+  std::memset(q.value + q.tokens * q.width, 0, (q.padded - q.tokens) * q.width);
+  // Rows of values become lines of four tokens, four rows at a time in place.
+  for (std::size_t t = 0; t < q.padded; t += 4) {
+    std::int8_t* rows = q.value + t * q.width;
+    std::memcpy(codes, rows, q.width);
+    std::memcpy(codes[1], rows + q.width, q.width);
+    std::memcpy(codes[2], rows + 2 * q.width, q.width);
+    std::memcpy(codes[3], rows + 3 * q.width, q.width);
+    for (std::size_t k = 0; k < q.width; k += 16) InterleaveRows(codes[0] + k, kMaxHeadWidth, rows + 4 * k);
+  }
+  const std::uint8_t ones[4] = {1, 1, 1, 1};
+  Quad one = LoadQuad(ones);
+  for (std::size_t t = 0; t < q.padded; t += 16) {
+    I sum = Zero();
+    for (std::size_t k = 0; k < q.width; k += 4) sum = Dot4(sum, one, LoadLine(q.key + t * q.width + 16 * k));
+    StoreI(q.key_comp + t, TimesMinus128(sum));
+  }
+  return q;
+}
+
+// Sets the scores behind the last token so low that their exponentials vanish, and returns the largest of a row.
+THIMBLE_INLINE F LargestScore(float* score, std::size_t tokens, std::size_t padded) {
+  for (std::size_t t = tokens; t < padded; ++t) score[t] = -1e30f;
+  F largest = Load(score);
+  for (std::size_t t = 16; t < padded; t += 16) largest = Max(largest, Load(score + t));
+  return Set(ReduceMax(largest));
+}
+
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t) {
+  I acc[kHeight][kWidth];
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    I comp = LoadI(q.key_comp + t + 16 * j);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
+  }
+  for (std::size_t k = 0; k < q.width; k += 4) {
+    Line key[kWidth];
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) key[j] = LoadLine(q.key + (t + 16 * j) * q.width + 16 * k);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      Quad query = LoadQuad(q.query + (row + i) * q.width + k);
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], query, key[j]);
+    }
+  }
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    F scale = Load(q.key_scale + t + 16 * j);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      F score = Mul(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]));
+      Store(q.score + i * q.padded + t + 16 * j, score);
+    }
+  }
+}
+
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void ValueTile(const Int8Head& q, const float* factor, std::size_t column, float* out,
+                              std::size_t out_stride) {
+  I acc[kHeight][kWidth];
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Zero();
+  }
+  for (std::size_t t = 0; t < q.tokens; t += 4) {
+    Line value[kWidth];
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) value[j] = LoadLine(q.value + t * q.width + 4 * column + 64 * j);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      Quad probability = LoadQuad(q.probability + i * q.padded + t);
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], probability, value[j]);
+    }
+  }
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      Store(out + i * out_stride + column + 16 * j, Mul(ToFloat(acc[i][j]), Set(factor[i])));
+    }
+  }
+}
+
+// Queries [row, row + kHeight).
+template <std::size_t kHeight>
+void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_stride) {
+  std::size_t t = 0;
+  for (; t + 16 * kAttentionStrips <= q.padded; t += 16 * kAttentionStrips)
+    ScoreTile<kHeight, kAttentionStrips>(q, row, t);
+  if constexpr (kAttentionStrips > 1) {
+    for (; t < q.padded; t += 16) ScoreTile<kHeight, 1>(q, row, t);
+  }
+  // A probability is stored as a byte: 255 at the largest product of exponential and value scale.
+  float to_byte = q.largest_value_scale > 0.0f ? 255.0f / q.largest_value_scale : 0.0f;
+  float factor[kHeight];
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    float* score = q.score + i * q.padded;
+    std::uint8_t* probability = q.probability + i * q.padded;
+    F largest = LargestScore(score, q.tokens, q.padded);
+    F sum = Set(0.0f);
+    for (t = 0; t < q.padded; t += 16) {
+      F e = Exp2Fast(Sub(Load(score + t), largest));
+      sum = Add(sum, e);
+      StoreBytes(probability + t, ToInt(Mul(e, Mul(Load(q.value_scale + t), Set(to_byte)))));
+    }
+    factor[i] = q.largest_value_scale / 255.0f / ReduceAdd(sum);
+  }
+  for (std::size_t k = 0; k < q.width; k += 16 * kAttentionStrips) {
+    ValueTile<kHeight, kAttentionStrips>(q, factor, k, out, out_stride);
+  }
+}
+
+inline void AttentionInt8(const AttentionHead& head, std::byte* scratch) {
+  Int8Head q = QuantizeHead(head, scratch);
+  for (std::size_t row = 0; row < head.tokens; row += kAttentionRows) {
+    std::size_t height = head.tokens - row < kAttentionRows ? head.tokens - row : kAttentionRows;
+    WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() {
+      AttendInt8<kHeight>(q, row, head.out + row * head.out_stride, head.out_stride);
+    });
+  }
+}
+
+// Queries [row, row + kHeight) in float; `key` is [padded/16][width][16], `score` [kHeight][padded].
+template <std::size_t kHeight>
+void AttendFloat(const AttentionHead& head, const float* key, float* score, std::size_t row) {
+  const std::size_t padded = RoundUp(head.tokens, 16);
+  const std::size_t stride = head.qkv_stride;
+  const float* query = head.qkv + row * stride;
+  for (std::size_t t = 0; t < padded; t += 16) {
+    F acc[kHeight];
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) acc[i] = Set(0.0f);
+    for (std::size_t k = 0; k < head.width; ++k) {
+      F b = Load(key + t * head.width + 16 * k);
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i) acc[i] = Fma(Set(query[i * stride + k]), b, acc[i]);
+    }
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) Store(score + i * padded + t, acc[i]);
+  }
+  float inverse[kHeight];
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    float* s = score + i * padded;
+    F largest = LargestScore(s, head.tokens, padded);
+    F sum = Set(0.0f);
+    for (std::size_t t = 0; t < padded; t += 16) {
+      F e = Exp2(Sub(Load(s + t), largest));
+      sum = Add(sum, e);
+      Store(s + t, e);
+    }
+    inverse[i] = 1.0f / ReduceAdd(sum);
+  }
+  for (std::size_t k = 0; k < head.width; k += 16) {
+    const float* value = head.qkv + 2 * head.width + k;
+    F acc[kHeight];
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) acc[i] = Set(0.0f);
+    for (std::size_t t = 0; t < head.tokens; ++t) {
+      F b = Load(value + t * stride);
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i) acc[i] = Fma(Set(score[i * padded + t]), b, acc[i]);
+    }
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      Store(head.out + (row + i) * head.out_stride + k, Mul(acc[i], Set(inverse[i])));
+    }
+  }
+}
+
+inline void AttentionFloat(const AttentionHead& head, std::byte* scratch) {
+  const std::size_t padded = RoundUp(head.tokens, 16);
+  ScratchCursor cursor(scratch);
+  float* key = cursor.Take<float>(padded * head.width);
+  float* score = cursor.Take<float>(kAttentionRows * padded);
+  for (std::size_t t = 0; t < padded; ++t) {
+    float* column = key + t / 16 * 16 * head.width + t % 16;
+    const float* row = head.qkv + t * head.qkv_stride + head.width;
+    for (std::size_t k = 0; k < head.width; ++k) column[16 * k] = t < head.tokens ? row[k] : 0.0f;
+  }
+  for (std::size_t row = 0; row < head.tokens; row += kAttentionRows) {
+    std::size_t height = head.tokens - row < kAttentionRows ? head.tokens - row : kAttentionRows;
+    WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() { AttendFloat<kHeight>(head, key, score, row); });
+  }
+}

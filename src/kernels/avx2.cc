@@ -1,0 +1,27 @@
+// AVX2 with FMA and F16C: Haswell, Zen and later.
+
+#include "kernels/generic.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("avx2,fma,f16c")
+namespace avx2 {
+// clang-format off: in this order
+#include "kernels/vector_x86-inl.h"
+#include "kernels/vector_avx2-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace avx2
+THIMBLE_END_TARGET
+
+static bool Avx2Supported() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+constinit const Kernels kAvx2 = avx2::MakeKernels("avx2", Avx2Supported);
+
+}  // namespace thimble::kernels
+#endif

@@ -1,0 +1,33 @@
+// AVX-512 with VNNI: Ice Lake, Zen 4 and later.
+
+#include "kernels/generic.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// gcc 12 warns of the undefined vectors that its own header makes on purpose.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+namespace avx512vnni {
+// clang-format off: in this order
+#include "kernels/vector_x86-inl.h"
+#include "kernels/vector_avx512vnni-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace avx512vnni
+THIMBLE_END_TARGET
+
+static bool Avx512VnniSupported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+constinit const Kernels kAvx512Vnni = avx512vnni::MakeKernels("avx512vnni", Avx512VnniSupported);
+
+}  // namespace thimble::kernels
+#endif

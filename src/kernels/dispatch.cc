@@ -1,0 +1,65 @@
+// The list of instruction sets and the choice among them.
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "kernels/generic.h"
+
+namespace thimble::kernels {
+namespace {
+
+constexpr std::array kAll = {
+#if defined(__x86_64__)
+    &kAvx512Vnni,
+    &kAvx2,
+#endif
+    &kScalar,
+};
+
+Result<const Kernels*> Choose() {
+  const char* forced = std::getenv("THIMBLE_ISA");
+  if (forced != nullptr && *forced != '\0') {
+    Result<const Kernels*> found = FindKernels(forced);
+    if (!found.ok()) return Error(found.status().code(), "THIMBLE_ISA: ", found.status().message());
+    return found;
+  }
+  for (const Kernels* kernels : kAll) {
+    if (kernels->supported()) return kernels;
+  }
+  return Error(Code::kUnsupported, "no instruction set of this build runs on this machine");
+}
+
+}  // namespace
+
+std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
+  constexpr std::size_t kRows = 8;  // The largest kAttentionRows.
+  std::size_t padded = RoundUp(tokens, 16);
+  std::size_t int8_bytes = 3 * padded * width + 4 * padded * sizeof(float) + kRows * padded * (sizeof(float) + 1);
+  std::size_t float_bytes = padded * width * sizeof(float) + kRows * padded * sizeof(float);
+  constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
+  return RoundUp((int8_bytes > float_bytes ? int8_bytes : float_bytes) + kLines, 64);
+}
+
+std::span<const Kernels* const> AllKernels() { return kAll; }
+
+Result<const Kernels*> FindKernels(std::string_view name) {
+  std::string names;
+  for (const Kernels* kernels : kAll) {
+    if (kernels->name == name) {
+      if (kernels->supported()) return kernels;
+      return Error(Code::kInvalidArgument, "this machine lacks the instruction set \"", name, "\"");
+    }
+    names += names.empty() ? "" : ", ";
+    names += kernels->name;
+  }
+  return Error(Code::kInvalidArgument, "unknown instruction set \"", name, "\", expected one of ", names);
+}
+
+Result<const Kernels*> ChooseKernels() {
+  static const Result<const Kernels*> choice = Choose();
+  return choice;
+}
+
+}  // namespace thimble::kernels

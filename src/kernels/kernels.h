@@ -1,0 +1,107 @@
+// The seam between the encoder and the instruction sets: one table of functions for each, chosen once.
+//
+// Row-major operands; a stride counts elements. Integer results are exact, hence equal on every instruction set. Float
+// results use fused multiply-add where the formula says fma, sums run over 16 lanes that are then folded in halves, so
+// every set that has fused multiply-add gives the same bits. Functions are thread-safe and allocate nothing.
+
+#ifndef THIMBLE_KERNELS_KERNELS_H_
+#define THIMBLE_KERNELS_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/matrix.h"
+#include "thimble/status.h"
+
+namespace thimble::kernels {
+
+// What Linear does with y = W x + b.
+enum class Epilogue {
+  kStore,  // out = y
+  kAdd,    // out = out + y
+  kGelu,   // out = y Phi(y), Phi the normal distribution function
+};
+
+// Rows of int8 activations: x[m][k] = scale[m] * (values[m * stride + k] - 128).
+struct QuantizedRows {
+  std::uint8_t* values = nullptr;
+  std::size_t stride = 0;
+  float* scale = nullptr;
+};
+
+// Outputs [begin, end) of a matrix, both multiples of 16, for `rows` rows; output n goes to out[m * stride + n -
+// begin].
+struct LinearOutput {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::size_t rows = 0;
+  Epilogue epilogue = Epilogue::kStore;
+  float* out = nullptr;
+  std::size_t stride = 0;
+};
+
+// One head of one sequence: tokens rows of query, key and value side by side, [tokens][3 * width]; scores are in log2
+// units already. The result is softmax(Q K^T) V, [tokens][width].
+struct AttentionHead {
+  const float* qkv = nullptr;
+  std::size_t qkv_stride = 0;
+  std::size_t tokens = 0;
+  std::size_t width = 0;  // A multiple of 16, at most kMaxHeadWidth.
+  float* out = nullptr;
+  std::size_t out_stride = 0;
+};
+
+inline constexpr std::size_t kMaxHeadWidth = 128;
+
+struct Kernels {
+  std::string_view name;  // As given to THIMBLE_ISA.
+  bool (*supported)();    // Whether processor and operating system can run it.
+
+  // y with int8 activations and q8 or q4 weights: fma(float(sum_k w[n][k] (values - 128)) * scale[n], scale[m],
+  // bias[n]), the sum exact in int32. `panel` holds PanelBytes(w.inputs) bytes, 64-byte aligned, used for q4 only. The
+  // Gelu is a polynomial within 1.5e-4.
+  void (*linear_int8)(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel);
+  // y with float activations and fp32 or fp16 weights: fma over k in order, from the bias. The Gelu is within 1e-6.
+  void (*linear_float)(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output);
+
+  // out[m] = words[ids[m]] + positions[m], for the tokens of one sequence from its start.
+  void (*embed)(const Table& words, const Table& positions, std::span<const std::int32_t> ids, float* out);
+  // x = (x - mean) / sqrt(variance + epsilon) * gamma + beta, in place, for `rows` rows of `width`, a multiple of 16.
+  void (*layer_norm)(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
+                     std::size_t width);
+  // Rotates (unless `rotation` is null) and quantises: scale = max|x| / 127, values = round(x / scale) + 128. `x` is
+  // left rotated.
+  void (*quantize)(float* x, std::size_t x_stride, std::size_t rows, std::size_t width, const Rotation* rotation,
+                   const QuantizedRows& out);
+
+  // Attention with int8 queries, keys, values and probabilities, each with a scale for its token. `scratch` holds
+  // AttentionBytes(tokens, width) bytes, 64-byte aligned.
+  void (*attention_int8)(const AttentionHead& head, std::byte* scratch);
+  // The same in float, within 1e-6 of the exact softmax.
+  void (*attention_float)(const AttentionHead& head, std::byte* scratch);
+
+  // out = mean over the rows of x, [rows][width].
+  void (*mean)(const float* x, std::size_t rows, std::size_t width, float* out);
+  // x = x / max(|x|, 1e-12).
+  void (*normalize)(float* x, std::size_t width);
+};
+
+constexpr std::size_t PanelBytes(std::size_t inputs) { return 3 * kStrip * inputs; }
+// Upper bound over all instruction sets and both kinds of attention.
+std::size_t AttentionBytes(std::size_t tokens, std::size_t width);
+
+// Every table compiled in, best first, whether or not this machine can run it. The last is "scalar", the reference.
+std::span<const Kernels* const> AllKernels();
+
+// The table that THIMBLE_ISA names, else the best that this machine runs; decided at the first call.
+// kInvalidArgument when THIMBLE_ISA names a set that is unknown or that this machine lacks.
+Result<const Kernels*> ChooseKernels();
+
+// The table called `name`, with the same errors.
+Result<const Kernels*> FindKernels(std::string_view name);
+
+}  // namespace thimble::kernels
+
+#endif  // THIMBLE_KERNELS_KERNELS_H_

@@ -1,0 +1,160 @@
+// Functions on whole rows: embedding look-up, LayerNorm, rotation with quantisation, pooling.
+
+// 16 values of a table row from column k.
+THIMBLE_INLINE F LoadTable(const Table& table, std::size_t row, F scale, std::size_t k) {
+  std::size_t index = row * table.width + k;
+  switch (table.format) {
+    case WeightFormat::kF16:
+      return LoadHalf(static_cast<const std::uint16_t*>(table.values) + index);
+    case WeightFormat::kQ8:
+      return Mul(LoadInt8(static_cast<const std::int8_t*>(table.values) + index), scale);
+    default:
+      return Load(static_cast<const float*>(table.values) + index);
+  }
+}
+
+THIMBLE_INLINE F RowScale(const Table& table, std::size_t row) {
+  return Set(table.scale == nullptr ? 1.0f : HalfToFloat(table.scale[row]));
+}
+
+inline void Embed(const Table& words, const Table& positions, std::span<const std::int32_t> ids, float* out) {
+  for (std::size_t m = 0; m < ids.size(); ++m, out += words.width) {
+    auto id = static_cast<std::size_t>(ids[m]);
+    F word_scale = RowScale(words, id);
+    F position_scale = RowScale(positions, m);
+    for (std::size_t k = 0; k < words.width; k += 16) {
+      Store(out + k, Add(LoadTable(words, id, word_scale, k), LoadTable(positions, m, position_scale, k)));
+    }
+  }
+}
+
+inline void LayerNorm(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
+                      std::size_t width) {
+  const float count = static_cast<float>(width);
+  for (std::size_t m = 0; m < rows; ++m, x += width) {
+    F sum = Set(0.0f);
+    for (std::size_t k = 0; k < width; k += 16) sum = Add(sum, Load(x + k));
+    F mean = Set(ReduceAdd(sum) / count);
+    F squares = Set(0.0f);
+    for (std::size_t k = 0; k < width; k += 16) {
+      F d = Sub(Load(x + k), mean);
+      squares = Fma(d, d, squares);
+    }
+    F inverse = Set(1.0f / std::sqrt(ReduceAdd(squares) / count + epsilon));
+    for (std::size_t k = 0; k < width; k += 16) {
+      F y = Mul(Sub(Load(x + k), mean), inverse);
+      Store(x + k, Fma(y, Load(gamma + k), Load(beta + k)));
+    }
+  }
+}
+
+// H(kVectors) over that many vectors `step` floats apart, then H4 within the lanes; in place.
+template <std::size_t kVectors>
+THIMBLE_INLINE void RotateBlock(F (&v)[kVectors]) {
+  THIMBLE_UNROLL
+  for (std::size_t h = 1; h < kVectors; h *= 2) {
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kVectors; ++j) {
+      if ((j & h) == 0) {
+        F a = v[j], b = v[j + h];
+        v[j] = Add(a, b);
+        v[j + h] = Sub(a, b);
+      }
+    }
+  }
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kVectors; ++j) v[j] = ButterflyTwo(ButterflyOne(v[j]));
+}
+
+// Rotates one row and returns the largest magnitude in each lane.
+template <std::size_t kVectors>
+F RotateRow(float* x, std::size_t width, bool three) {
+  const std::size_t third = three ? width / 3 : 0;
+  F largest = Set(0.0f);
+  for (std::size_t k = 0; k < (three ? third : width); k += 16 * kVectors) {
+    if (!three) {
+      F v[kVectors];
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kVectors; ++j) v[j] = Load(x + k + 16 * j);
+      RotateBlock(v);
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kVectors; ++j) {
+        Store(x + k + 16 * j, v[j]);
+        largest = Max(largest, Abs(v[j]));
+      }
+      continue;
+    }
+    F v[3][kVectors];
+    THIMBLE_UNROLL
+    for (std::size_t t = 0; t < 3; ++t) {
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kVectors; ++j) v[t][j] = Load(x + t * third + k + 16 * j);
+      RotateBlock(v[t]);
+    }
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kVectors; ++j) {
+      F a = v[0][j], b = v[1][j], c = v[2][j];
+      F outer = Add(a, c);
+      F t0 = Mul(Add(outer, b), Set(0.577350269f));              // 1 / sqrt 3
+      F t1 = Mul(Sub(a, c), Set(0.707106781f));                  // 1 / sqrt 2
+      F t2 = Mul(Fma(b, Set(-2.0f), outer), Set(0.408248290f));  // 1 / sqrt 6
+      Store(x + k + 16 * j, t0);
+      Store(x + third + k + 16 * j, t1);
+      Store(x + 2 * third + k + 16 * j, t2);
+      largest = Max(largest, Max(Abs(t0), Max(Abs(t1), Abs(t2))));
+    }
+  }
+  return largest;
+}
+
+THIMBLE_INLINE F LargestOfRow(float* x, std::size_t width, const Rotation* rotation) {
+  if (rotation != nullptr) {
+    switch (rotation->vectors) {
+      case 8:
+        return RotateRow<8>(x, width, rotation->three);
+      case 4:
+        return RotateRow<4>(x, width, rotation->three);
+      case 2:
+        return RotateRow<2>(x, width, rotation->three);
+      default:
+        return RotateRow<1>(x, width, rotation->three);
+    }
+  }
+  F largest = Set(0.0f);
+  for (std::size_t k = 0; k < width; k += 16) largest = Max(largest, Abs(Load(x + k)));
+  return largest;
+}
+
+// 127 / largest, or 0 for a row of (nearly) zeros, whose codes are then 0: the quotient must stay finite.
+THIMBLE_INLINE float InverseScale(float largest) { return largest > 1e-30f ? 127.0f / largest : 0.0f; }
+
+inline void Quantize(float* x, std::size_t x_stride, std::size_t rows, std::size_t width, const Rotation* rotation,
+                     const QuantizedRows& out) {
+  for (std::size_t m = 0; m < rows; ++m, x += x_stride) {
+    float largest = ReduceMax(LargestOfRow(x, width, rotation));
+    out.scale[m] = largest / 127.0f;
+    F inverse = Set(InverseScale(largest));
+    std::uint8_t* values = out.values + m * out.stride;
+    for (std::size_t k = 0; k < width; k += 16) StoreBytesOffset(values + k, ToInt(Mul(Load(x + k), inverse)));
+  }
+}
+
+inline void Mean(const float* x, std::size_t rows, std::size_t width, float* out) {
+  F inverse = Set(1.0f / static_cast<float>(rows));
+  for (std::size_t k = 0; k < width; k += 16) {
+    F sum = Set(0.0f);
+    for (std::size_t m = 0; m < rows; ++m) sum = Add(sum, Load(x + m * width + k));
+    Store(out + k, Mul(sum, inverse));
+  }
+}
+
+inline void Normalize(float* x, std::size_t width) {
+  F squares = Set(0.0f);
+  for (std::size_t k = 0; k < width; k += 16) {
+    F v = Load(x + k);
+    squares = Fma(v, v, squares);
+  }
+  float length = std::sqrt(ReduceAdd(squares));
+  F inverse = Set(1.0f / (length > 1e-12f ? length : 1e-12f));
+  for (std::size_t k = 0; k < width; k += 16) Store(x + k, Mul(Load(x + k), inverse));
+}

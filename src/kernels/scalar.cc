@@ -1,0 +1,19 @@
+// The reference: plain C++ for any processor.
+
+#include "kernels/generic.h"
+
+namespace thimble::kernels {
+namespace scalar {
+
+// clang-format off: in this order
+#include "kernels/vector_scalar-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+
+bool Supported() { return true; }
+
+}  // namespace scalar
+
+constinit const Kernels kScalar = scalar::MakeKernels("scalar", scalar::Supported);
+
+}  // namespace thimble::kernels
