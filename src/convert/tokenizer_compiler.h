@@ -1,0 +1,31 @@
+// Compiles a Hugging Face tokenizer.json into the tables that text/ uses.
+
+#ifndef THIMBLE_CONVERT_TOKENIZER_COMPILER_H_
+#define THIMBLE_CONVERT_TOKENIZER_COMPILER_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "text/tables.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// Owns the tables of one tokenizer.
+struct CompiledTokenizer {
+  text::OwnedTables owned;
+  std::size_t vocabulary = 0;  // Every id is below this.
+
+  // Views of `owned`, valid while it lives and is not changed. Every array is a positive multiple of 64 bytes.
+  text::Tables tables() const;
+};
+
+// Compiles WordPiece with BERT's normaliser and pre-tokenizer. `path` names the source in messages. kCorrupt when the
+// JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does not run.
+// Truncation and padding of the file are ignored, except that truncation on the left is kUnsupported.
+Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_TOKENIZER_COMPILER_H_
