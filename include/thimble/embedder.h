@@ -21,11 +21,11 @@
 namespace thimble {
 
 struct EmbedderOptions {
-  std::size_t threads = 1;           // Worker threads for one call, 1 to 64. The vectors do not depend on it.
-  std::size_t max_tokens = 0;        // Where to truncate; 0 means the model's default. At most the model's positions.
-  std::optional<Pooling> pooling;    // Unset means the model's own.
-  std::optional<bool> normalize;     // Unset means the model's own.
-  std::size_t max_memory = 0;        // Bytes of scratch for all threads together; 0 means the default tile size.
+  std::size_t threads = 1;         // Worker threads for one call, 1 to 64. The vectors do not depend on it.
+  std::size_t max_tokens = 0;      // Where to truncate; 0 means the model's default. At most the model's positions.
+  std::optional<Pooling> pooling;  // Unset means the model's own.
+  std::optional<bool> normalize;   // Unset means the model's own.
+  std::size_t max_memory = 0;      // Bytes of scratch for all threads together; 0 means the default tile size.
 };
 
 // What happened to one text.
@@ -38,8 +38,8 @@ struct Report {
 // The vector of a text does not depend on the other texts of a batch, their order, or the number of threads.
 class Embedder {
  public:
-  // Takes all scratch memory. kInvalidArgument for options out of range; kOutOfMemory when `max_memory` is less than one
-  // text of `max_tokens` needs (the message says how much) or the system refuses; kInvalidArgument when THIMBLE_ISA
+  // Takes all scratch memory. kInvalidArgument for options out of range; kOutOfMemory when `max_memory` is less than
+  // one text of `max_tokens` needs (the message says how much) or the system refuses; kInvalidArgument when THIMBLE_ISA
   // names an instruction set that is unknown or that this machine lacks.
   static Result<Embedder> Create(std::shared_ptr<const Model> model, const EmbedderOptions& options = {});
 

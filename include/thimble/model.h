@@ -33,17 +33,17 @@ Result<Pooling> ParsePooling(std::string_view name);
 
 // What a model file says of itself.
 struct ModelInfo {
-  std::string name;              // As converted, for example "all-MiniLM-L6-v2".
-  std::string dtype;             // "fp32", "fp16", "q8" or "q4".
-  std::size_t dimensions = 0;    // Length of a vector.
-  std::size_t layers = 0;        // Transformer layers.
-  std::size_t heads = 0;         // Attention heads in a layer.
-  std::size_t vocabulary = 0;    // Token ids are below this.
-  std::size_t positions = 0;     // Longest sequence the weights allow, in tokens.
-  std::size_t max_tokens = 0;    // Where a text is truncated unless the caller says otherwise.
+  std::string name;            // As converted, for example "all-MiniLM-L6-v2".
+  std::string dtype;           // "fp32", "fp16", "q8" or "q4".
+  std::size_t dimensions = 0;  // Length of a vector.
+  std::size_t layers = 0;      // Transformer layers.
+  std::size_t heads = 0;       // Attention heads in a layer.
+  std::size_t vocabulary = 0;  // Token ids are below this.
+  std::size_t positions = 0;   // Longest sequence the weights allow, in tokens.
+  std::size_t max_tokens = 0;  // Where a text is truncated unless the caller says otherwise.
   Pooling pooling = Pooling::kMean;
-  bool normalize = true;         // Whether vectors have unit length unless the caller says otherwise.
-  std::size_t file_bytes = 0;    // Size of the mapped file.
+  bool normalize = true;       // Whether vectors have unit length unless the caller says otherwise.
+  std::size_t file_bytes = 0;  // Size of the mapped file.
 };
 
 // Token ids of one text, special tokens included.

@@ -12,10 +12,10 @@
 #include "thimble/status.h"
 
 // Returns the Status of `expression` from the enclosing function unless it is ok.
-#define THIMBLE_RETURN_IF_ERROR(expression)                        \
-  do {                                                             \
-    ::thimble::Status thimble_status = (expression);               \
-    if (!thimble_status.ok()) return thimble_status;               \
+#define THIMBLE_RETURN_IF_ERROR(expression)          \
+  do {                                               \
+    ::thimble::Status thimble_status = (expression); \
+    if (!thimble_status.ok()) return thimble_status; \
   } while (false)
 
 // Declares `variable` from the value of a Result, or returns its Status.

@@ -11,14 +11,22 @@ namespace thimble {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalidArgument: return "invalid argument";
-    case Code::kNotFound: return "not found";
-    case Code::kCorrupt: return "corrupt";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kIo: return "input/output";
-    case Code::kOutOfMemory: return "out of memory";
-    case Code::kOverloaded: return "overloaded";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalidArgument:
+      return "invalid argument";
+    case Code::kNotFound:
+      return "not found";
+    case Code::kCorrupt:
+      return "corrupt";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kIo:
+      return "input/output";
+    case Code::kOutOfMemory:
+      return "out of memory";
+    case Code::kOverloaded:
+      return "overloaded";
   }
   return "unknown";
 }

@@ -18,9 +18,7 @@ class ScratchCursor {
 
 // Quantises `width` floats with one symmetric scale: stores the scale, returns the factor from value to code.
 THIMBLE_INLINE F CodeFactor(const float* x, std::size_t width, float* scale) {
-  F largest = Set(0.0f);
-  for (std::size_t k = 0; k < width; k += 16) largest = Max(largest, Abs(Load(x + k)));
-  float magnitude = ReduceMax(largest);
+  float magnitude = ReduceMax(LargestOfRow(x, width));
   *scale = magnitude / 127.0f;
   return Set(InverseScale(magnitude));
 }

@@ -53,8 +53,6 @@ struct AttentionHead {
   std::size_t out_stride = 0;
 };
 
-inline constexpr std::size_t kMaxHeadWidth = 128;
-
 struct Kernels {
   std::string_view name;  // As given to THIMBLE_ISA.
   bool (*supported)();    // Whether processor and operating system can run it.
@@ -71,9 +69,9 @@ struct Kernels {
   // x = (x - mean) / sqrt(variance + epsilon) * gamma + beta, in place, for `rows` rows of `width`, a multiple of 16.
   void (*layer_norm)(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
                      std::size_t width);
-  // Rotates (unless `rotation` is null) and quantises: scale = max|x| / 127, values = round(x / scale) + 128. `x` is
-  // left rotated.
-  void (*quantize)(float* x, std::size_t x_stride, std::size_t rows, std::size_t width, const Rotation* rotation,
+  // Rotates (unless `rotation` is null) and quantises: scale = max|x| / 127, values = round(x / scale) + 128.
+  // `workspace` holds `width` floats when there is a rotation.
+  void (*quantize)(const float* x, std::size_t rows, std::size_t width, const Rotation* rotation, float* workspace,
                    const QuantizedRows& out);
 
   // Attention with int8 queries, keys, values and probabilities, each with a scale for its token. `scratch` holds

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace thimble::kernels {
@@ -20,9 +21,10 @@ namespace thimble::kernels {
 //                high), m - 1. w[n][k] = scale[n] * (m * code - o), and m * code - o fits in int8.
 enum class WeightFormat : std::uint8_t { kF32, kF16, kQ8, kQ4 };
 
-inline constexpr std::size_t kStrip = 16;         // Outputs in a strip: one 512-bit vector of int32.
-inline constexpr std::size_t kQ4Group = 32;       // Inputs that share a multiplier and an offset.
-inline constexpr std::size_t kQ4GroupBytes = 24;  // Offsets and multipliers of a strip and a group.
+inline constexpr std::size_t kStrip = 16;          // Outputs in a strip: one 512-bit vector of int32.
+inline constexpr std::size_t kMaxHeadWidth = 128;  // Queries, keys and values of one attention head.
+inline constexpr std::size_t kQ4Group = 32;        // Inputs that share a multiplier and an offset.
+inline constexpr std::size_t kQ4GroupBytes = 24;   // Offsets and multipliers of a strip and a group.
 
 constexpr std::string_view WeightFormatName(WeightFormat format) {
   switch (format) {
@@ -67,6 +69,11 @@ struct Rotation {
   bool three = false;
   std::size_t vectors = 1;  // 1, 2, 4 or 8.
 };
+
+// As a model file spells it, for example "three,h8,h4".
+inline std::string RotationName(const Rotation& rotation) {
+  return (rotation.three ? "three,h" : "h") + std::to_string(rotation.vectors) + ",h4";
+}
 
 // The rotation used for inputs of `width`, a multiple of 64: blocks of 96 for 384 and 768, of 32 for 1536 and 3072.
 constexpr Rotation RotationFor(std::size_t width) {

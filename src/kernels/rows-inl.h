@@ -66,9 +66,9 @@ THIMBLE_INLINE void RotateBlock(F (&v)[kVectors]) {
   for (std::size_t j = 0; j < kVectors; ++j) v[j] = ButterflyTwo(ButterflyOne(v[j]));
 }
 
-// Rotates one row and returns the largest magnitude in each lane.
+// out = x rotated, for one row; returns the largest magnitude in each lane.
 template <std::size_t kVectors>
-F RotateRow(float* x, std::size_t width, bool three) {
+F RotateRow(const float* x, std::size_t width, bool three, float* out) {
   const std::size_t third = three ? width / 3 : 0;
   F largest = Set(0.0f);
   for (std::size_t k = 0; k < (three ? third : width); k += 16 * kVectors) {
@@ -79,7 +79,7 @@ F RotateRow(float* x, std::size_t width, bool three) {
       RotateBlock(v);
       THIMBLE_UNROLL
       for (std::size_t j = 0; j < kVectors; ++j) {
-        Store(x + k + 16 * j, v[j]);
+        Store(out + k + 16 * j, v[j]);
         largest = Max(largest, Abs(v[j]));
       }
       continue;
@@ -98,28 +98,29 @@ F RotateRow(float* x, std::size_t width, bool three) {
       F t0 = Mul(Add(outer, b), Set(0.577350269f));              // 1 / sqrt 3
       F t1 = Mul(Sub(a, c), Set(0.707106781f));                  // 1 / sqrt 2
       F t2 = Mul(Fma(b, Set(-2.0f), outer), Set(0.408248290f));  // 1 / sqrt 6
-      Store(x + k + 16 * j, t0);
-      Store(x + third + k + 16 * j, t1);
-      Store(x + 2 * third + k + 16 * j, t2);
+      Store(out + k + 16 * j, t0);
+      Store(out + third + k + 16 * j, t1);
+      Store(out + 2 * third + k + 16 * j, t2);
       largest = Max(largest, Max(Abs(t0), Max(Abs(t1), Abs(t2))));
     }
   }
   return largest;
 }
 
-THIMBLE_INLINE F LargestOfRow(float* x, std::size_t width, const Rotation* rotation) {
-  if (rotation != nullptr) {
-    switch (rotation->vectors) {
-      case 8:
-        return RotateRow<8>(x, width, rotation->three);
-      case 4:
-        return RotateRow<4>(x, width, rotation->three);
-      case 2:
-        return RotateRow<2>(x, width, rotation->three);
-      default:
-        return RotateRow<1>(x, width, rotation->three);
-    }
+THIMBLE_INLINE F Rotate(const float* x, std::size_t width, const Rotation& rotation, float* out) {
+  switch (rotation.vectors) {
+    case 8:
+      return RotateRow<8>(x, width, rotation.three, out);
+    case 4:
+      return RotateRow<4>(x, width, rotation.three, out);
+    case 2:
+      return RotateRow<2>(x, width, rotation.three, out);
+    default:
+      return RotateRow<1>(x, width, rotation.three, out);
   }
+}
+
+THIMBLE_INLINE F LargestOfRow(const float* x, std::size_t width) {
   F largest = Set(0.0f);
   for (std::size_t k = 0; k < width; k += 16) largest = Max(largest, Abs(Load(x + k)));
   return largest;
@@ -128,14 +129,16 @@ THIMBLE_INLINE F LargestOfRow(float* x, std::size_t width, const Rotation* rotat
 // 127 / largest, or 0 for a row of (nearly) zeros, whose codes are then 0: the quotient must stay finite.
 THIMBLE_INLINE float InverseScale(float largest) { return largest > 1e-30f ? 127.0f / largest : 0.0f; }
 
-inline void Quantize(float* x, std::size_t x_stride, std::size_t rows, std::size_t width, const Rotation* rotation,
+inline void Quantize(const float* x, std::size_t rows, std::size_t width, const Rotation* rotation, float* workspace,
                      const QuantizedRows& out) {
-  for (std::size_t m = 0; m < rows; ++m, x += x_stride) {
-    float largest = ReduceMax(LargestOfRow(x, width, rotation));
+  for (std::size_t m = 0; m < rows; ++m, x += width) {
+    const float* row = rotation == nullptr ? x : workspace;
+    F lanes = rotation == nullptr ? LargestOfRow(x, width) : Rotate(x, width, *rotation, workspace);
+    float largest = ReduceMax(lanes);
     out.scale[m] = largest / 127.0f;
     F inverse = Set(InverseScale(largest));
     std::uint8_t* values = out.values + m * out.stride;
-    for (std::size_t k = 0; k < width; k += 16) StoreBytesOffset(values + k, ToInt(Mul(Load(x + k), inverse)));
+    for (std::size_t k = 0; k < width; k += 16) StoreBytesOffset(values + k, ToInt(Mul(Load(row + k), inverse)));
   }
 }
 

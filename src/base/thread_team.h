@@ -1,0 +1,44 @@
+// A fixed team of threads that runs one job at a time and sleeps between jobs.
+
+#ifndef THIMBLE_BASE_THREAD_TEAM_H_
+#define THIMBLE_BASE_THREAD_TEAM_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "thimble/status.h"
+
+namespace thimble {
+
+// Thread-compatible. The calling thread is member 0 of the team.
+class ThreadTeam {
+ public:
+  // A team of `size` >= 1, that is size - 1 new threads. kOutOfMemory when the system refuses one.
+  static Result<ThreadTeam> Create(std::size_t size);
+
+  ThreadTeam(ThreadTeam&&) noexcept;
+  ThreadTeam& operator=(ThreadTeam&&) noexcept;
+  // Waits for the threads to end.
+  ~ThreadTeam();
+
+  std::size_t size() const { return size_; }
+
+  // Calls job(member) once for each member, at the same time, and returns when all have returned. Allocates nothing.
+  template <typename Job>
+  void Run(Job&& job) {
+    RunErased([](void* context, std::size_t member) { (*static_cast<std::remove_reference_t<Job>*>(context))(member); },
+              &job);
+  }
+
+ private:
+  struct State;
+  ThreadTeam(std::size_t size, std::unique_ptr<State> state);
+  void RunErased(void (*call)(void*, std::size_t), void* context);
+
+  std::size_t size_ = 1;
+  std::unique_ptr<State> state_;  // Null for a team of one.
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_BASE_THREAD_TEAM_H_

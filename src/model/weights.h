@@ -1,0 +1,61 @@
+// The weights of a model file: names turned into typed, checked views of the mapping.
+
+#ifndef THIMBLE_MODEL_WEIGHTS_H_
+#define THIMBLE_MODEL_WEIGHTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "format/reader.h"
+#include "kernels/matrix.h"
+#include "text/tokenizer.h"
+#include "thimble/model.h"
+#include "thimble/status.h"
+
+namespace thimble {
+
+// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; both [hidden].
+struct NormWeights {
+  const float* gamma = nullptr;
+  const float* beta = nullptr;
+};
+
+// One transformer layer; H hidden, F intermediate.
+struct LayerWeights {
+  kernels::Matrix qkv;               // [3H][H]: for each head its query, key and value; scores come out in log2 units.
+  kernels::Matrix attention_output;  // [H][H]
+  NormWeights attention_norm;
+  kernels::Matrix ffn_in;   // [F][H]
+  kernels::Matrix ffn_out;  // [H][F]
+  NormWeights ffn_norm;
+};
+
+// Views into a Reader's mapping, which must outlive them. Thread-safe.
+struct Weights {
+  ModelInfo info;
+  std::size_t hidden = 0;
+  std::size_t intermediate = 0;
+  std::size_t head_width = 0;
+  float layer_norm_epsilon = 0;
+  bool int8 = false;                        // Whether activations are int8 (q8, q4) or float (fp32, fp16).
+  kernels::Rotation hidden_rotation;        // Of the inputs of qkv and ffn_in; int8 only.
+  kernels::Rotation intermediate_rotation;  // Of the inputs of ffn_out; int8 only.
+
+  text::Tokenizer tokenizer;
+  kernels::Table words;      // [vocabulary][H]
+  kernels::Table positions;  // [positions][H], token type 0 added.
+  NormWeights embedding_norm;
+  std::vector<LayerWeights> layers;
+
+  // kCorrupt when a value or a tensor is missing, out of range or of the wrong shape; kUnsupported for an architecture
+  // or a format that this build does not know.
+  static Result<Weights> Load(const format::Reader& reader);
+
+ private:
+  explicit Weights(const text::Tokenizer& t) : tokenizer(t) {}
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_MODEL_WEIGHTS_H_
