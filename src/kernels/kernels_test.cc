@@ -1,0 +1,593 @@
+// Every kernel of every instruction set against the scalar reference, bit for bit, and the reference against plain
+// double arithmetic within bounds derived from the formula.
+
+#include "kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/checked.h"
+#include "kernels/half.h"
+
+namespace thimble::kernels {
+namespace {
+
+constexpr float kEpsilon = 0x1p-24f;  // Half a unit in the last place, relative.
+
+// Memory on a cache line, with a guard behind it that must stay as it is.
+template <typename T>
+class Buffer {
+ public:
+  explicit Buffer(std::size_t count, T fill = T{}) : count_(count), storage_(count * sizeof(T) + 128, std::byte{0x5a}) {
+    std::size_t address = reinterpret_cast<std::uintptr_t>(storage_.data());
+    begin_ = reinterpret_cast<T*>(storage_.data() + (RoundUp(address, 64) - address));
+    for (std::size_t i = 0; i < count; ++i) begin_[i] = fill;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() {
+    const std::byte* end = reinterpret_cast<const std::byte*>(begin_ + count_);
+    for (const std::byte* p = end; p != storage_.data() + storage_.size(); ++p) {
+      if (*p != std::byte{0x5a}) {
+        ADD_FAILURE() << "written " << p - end << " bytes behind the end";
+        break;
+      }
+    }
+  }
+  T* data() { return begin_; }
+  const T* data() const { return begin_; }
+  T& operator[](std::size_t i) { return begin_[i]; }
+  std::size_t size() const { return count_; }
+
+ private:
+  std::size_t count_;
+  std::vector<std::byte> storage_;
+  T* begin_;
+};
+
+template <typename T>
+void ExpectSameBits(const Buffer<T>& expected, const Buffer<T>& found, const std::string& what) {
+  ASSERT_EQ(expected.size(), found.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_EQ(std::memcmp(expected.data() + i, found.data() + i, sizeof(T)), 0)
+        << what << ": element " << i << ": expected " << +expected.data()[i] << ", found " << +found.data()[i];
+  }
+}
+
+void FillNormal(std::mt19937& random, float deviation, float* out, std::size_t count) {
+  std::normal_distribution<float> normal(0.0f, deviation);
+  for (std::size_t i = 0; i < count; ++i) out[i] = normal(random);
+}
+
+// A matrix with random contents, and its weights as plain numbers.
+struct TestMatrix {
+  TestMatrix(WeightFormat f, std::size_t outputs, std::size_t inputs, std::mt19937& random)
+      : floats(f == WeightFormat::kF32 ? outputs * inputs : 0),
+        halves(f == WeightFormat::kF16 ? outputs * inputs : 0),
+        // Prefetching runs ahead of the last strip but reads nothing there.
+        codes(f == WeightFormat::kQ8 ? outputs * inputs : 0),
+        nibbles(f == WeightFormat::kQ4 ? outputs * inputs / 2 : 0),
+        groups(f == WeightFormat::kQ4 ? outputs / 16 * inputs / 32 * kQ4GroupBytes : 0),
+        scale(outputs),
+        comp(outputs),
+        bias(outputs),
+        values(outputs * inputs) {
+    FillNormal(random, 0.5f, bias.data(), outputs);
+    std::uniform_real_distribution<float> positive(0.001f, 0.02f);
+    for (std::size_t n = 0; n < outputs; ++n) scale[n] = positive(random);
+    std::uniform_int_distribution<int> byte(-127, 127), nibble(0, 15);
+    for (std::size_t n = 0; n < outputs; ++n) {
+      std::int32_t sum = 0;
+      int multiplier = 1, offset = 0;
+      for (std::size_t k = 0; k < inputs; ++k) {
+        std::size_t float_index = n / 16 * 16 * inputs + 16 * k + n % 16;
+        int code = 0;
+        switch (f) {
+          case WeightFormat::kF32:
+            FillNormal(random, 0.05f, &floats[float_index], 1);
+            values[n * inputs + k] = floats[float_index];
+            break;
+          case WeightFormat::kF16: {
+            float value;
+            FillNormal(random, 0.05f, &value, 1);
+            halves[float_index] = FloatToHalf(value);
+            values[n * inputs + k] = HalfToFloat(halves[float_index]);
+            break;
+          }
+          case WeightFormat::kQ8:
+            code = k < 8 ? (n % 2 ? -127 : 127) : byte(random);  // Extremes first: saturating kernels fail there.
+            codes[n / 16 * 16 * inputs + k / 4 * 64 + n % 16 * 4 + k % 4] = static_cast<std::int8_t>(code);
+            break;
+          case WeightFormat::kQ4: {
+            std::size_t group = n / 16 * (inputs / 32) + k / 32;
+            if (k % 32 == 0) {
+              multiplier = std::uniform_int_distribution<int>(1, 16)(random);
+              offset = std::uniform_int_distribution<int>(std::max(0, 15 * multiplier - 127), 128)(random);
+              std::uint8_t* data = &groups[group * kQ4GroupBytes];
+              data[n % 16] = static_cast<std::uint8_t>(offset);
+              data[16 + n % 16 / 2] =
+                  static_cast<std::uint8_t>(data[16 + n % 16 / 2] | (multiplier - 1) << (n % 2 ? 4 : 0));
+            }
+            int q = nibble(random);
+            std::size_t within = k % 32;
+            nibbles[group * 256 + within / 8 * 64 + n % 16 * 4 + within % 4] |=
+                static_cast<std::uint8_t>(within / 4 % 2 ? q << 4 : q);
+            code = multiplier * q - offset;
+            break;
+          }
+        }
+        if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+          EXPECT_GE(code, -128);
+          EXPECT_LE(code, 127);
+          values[n * inputs + k] = static_cast<double>(code);
+          sum += code;
+        }
+      }
+      comp[n] = -128 * sum;
+    }
+    view = {.format = f, .outputs = outputs, .inputs = inputs, .bias = bias.data()};
+    switch (f) {
+      case WeightFormat::kF32:
+        view.weights = floats.data();
+        break;
+      case WeightFormat::kF16:
+        view.weights = halves.data();
+        break;
+      case WeightFormat::kQ8:
+        view.weights = codes.data();
+        break;
+      case WeightFormat::kQ4:
+        view.weights = nibbles.data();
+        break;
+    }
+    if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+      view.groups = groups.data();
+      view.scale = scale.data();
+      view.comp = comp.data();
+    }
+  }
+
+  Buffer<float> floats;
+  Buffer<std::uint16_t> halves;
+  Buffer<std::int8_t> codes;
+  Buffer<std::uint8_t> nibbles, groups;
+  Buffer<float> scale;
+  Buffer<std::int32_t> comp;
+  Buffer<float> bias;
+  std::vector<double> values;  // [outputs][inputs]; for int8 without the scale.
+  Matrix view;
+};
+
+struct LinearCase {
+  WeightFormat format;
+  std::size_t outputs, inputs, rows, begin, end;
+  Epilogue epilogue;
+};
+
+std::vector<LinearCase> LinearCases() {
+  std::vector<LinearCase> cases;
+  for (WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ4}) {
+    for (Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGelu}) {
+      for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
+      cases.push_back({format, 128, 192, 13, 0, 128, epilogue});  // A tail of strips behind the full panels.
+      cases.push_back({format, 192, 96, 7, 96, 192, epilogue});   // One head of many.
+    }
+    cases.push_back({format, 384, 1536, 11, 0, 384, Epilogue::kAdd});
+  }
+  return cases;
+}
+
+// Inputs of one linear case, and the output of a table.
+struct LinearRun {
+  LinearRun(const LinearCase& c, TestMatrix& matrix, std::mt19937& random)
+      : test(c),
+        m(matrix),
+        x(c.rows * c.inputs),
+        values(c.rows * (c.inputs + 64)),
+        scale(c.rows),
+        initial(c.rows * Stride()) {
+    FillNormal(random, 1.0f, x.data(), x.size());
+    FillNormal(random, 1.0f, initial.data(), initial.size());
+    std::uniform_int_distribution<int> byte(1, 255);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<std::uint8_t>(i % (c.inputs + 64) < 8 ? 255 : byte(random));
+    }
+    for (std::size_t i = 0; i < c.rows; ++i) scale[i] = 0.01f + 0.001f * static_cast<float>(i);
+  }
+  std::size_t Stride() const { return test.end - test.begin + 5; }
+  void Run(const Kernels& k, Buffer<float>& out) {
+    std::memcpy(out.data(), initial.data(), out.size() * sizeof(float));
+    LinearOutput output = {test.begin, test.end, test.rows, test.epilogue, out.data(), Stride()};
+    if (m.view.scale != nullptr) {
+      Buffer<std::int8_t> panel(PanelBytes(test.inputs));
+      k.linear_int8(m.view, {values.data(), test.inputs + 64, scale.data()}, output, panel.data());
+    } else {
+      k.linear_float(m.view, x.data(), test.inputs, output);
+    }
+  }
+
+  LinearCase test;
+  TestMatrix& m;
+  Buffer<float> x;
+  Buffer<std::uint8_t> values;  // Rows 64 bytes further apart than they are long.
+  Buffer<float> scale;
+  Buffer<float> initial;
+};
+
+// y in double, and the bound of the float computation's error: every product and sum rounds once.
+void ReferenceLinear(LinearRun& run, std::size_t row, std::size_t n, double* y, double* bound) {
+  const LinearCase& c = run.test;
+  const double* w = &run.m.values[n * c.inputs];
+  double sum = 0, magnitude = std::fabs(run.m.bias[n]);
+  for (std::size_t k = 0; k < c.inputs; ++k) {
+    double x = run.m.view.scale ? run.values[row * (c.inputs + 64) + k] - 128.0 : run.x[row * c.inputs + k];
+    sum += w[k] * x;
+    magnitude += std::fabs(w[k] * x);
+  }
+  if (run.m.view.scale != nullptr) {  // Exact until the three roundings of the scales and the bias.
+    double scaled = sum * run.m.scale[n] * run.scale[row];
+    *y = scaled + run.m.bias[n];
+    *bound = 4 * kEpsilon * (std::fabs(scaled) + std::fabs(run.m.bias[n]));
+  } else {
+    *y = sum + run.m.bias[n];
+    *bound = static_cast<double>(c.inputs + 1) * kEpsilon * magnitude;
+  }
+}
+
+TEST(ScalarKernels, LinearIsWithinItsBoundOfDoubleArithmetic) {
+  const Kernels& k = **FindKernels("scalar");
+  std::mt19937 random(1);
+  for (const LinearCase& c : LinearCases()) {
+    TestMatrix matrix(c.format, c.outputs, c.inputs, random);
+    LinearRun run(c, matrix, random);
+    Buffer<float> out(c.rows * run.Stride());
+    run.Run(k, out);
+    for (std::size_t row = 0; row < c.rows; ++row) {
+      for (std::size_t n = c.begin; n < c.end; ++n) {
+        double y, bound;
+        ReferenceLinear(run, row, n, &y, &bound);
+        std::size_t index = row * run.Stride() + n - c.begin;
+        if (c.epilogue == Epilogue::kAdd) {
+          y += run.initial[index];
+          bound += kEpsilon * std::fabs(y);
+        } else if (c.epilogue == Epilogue::kGelu) {
+          // The slope of the Gelu is at most 1.13; the fast one leaves 5e-5 of the argument far from 0.
+          bound = 1.13 * bound + (matrix.view.scale ? std::max(1.5e-4, 5e-5 * std::fabs(y)) : 1e-6);
+          y *= 0.5 * std::erfc(-y / std::sqrt(2.0));
+          bound += kEpsilon * std::fabs(y);
+        }
+        ASSERT_NEAR(out[index], y, bound)
+            << WeightFormatName(c.format) << " rows " << c.rows << " row " << row << " n " << n;
+      }
+      for (std::size_t pad = 0; pad < 5; ++pad) {
+        std::size_t index = row * run.Stride() + c.end - c.begin + pad;
+        ASSERT_EQ(out[index], run.initial[index]) << "columns between the rows are not ours";
+      }
+    }
+  }
+}
+
+TEST(ScalarKernels, GeluKeepsItsPromises) {
+  const Kernels& k = **FindKernels("scalar");
+  // A matrix of zeros whose bias is the argument.
+  Buffer<float> weights(16 * 32), bias(16), x(32), out(16), scale(16, 1.0f), row_scale(1, 1.0f);
+  Buffer<std::int8_t> codes(16 * 32);
+  Buffer<std::int32_t> comp(16);
+  Buffer<std::uint8_t> values(32, 128);
+  Buffer<std::int8_t> panel(PanelBytes(32));
+  double worst_exact = 0, worst_fast = 0;
+  for (int i = -12000; i < 12000; i += 16) {
+    for (int j = 0; j < 16; ++j) bias[j] = static_cast<float>(i + j) * 1e-3f;
+    LinearOutput output = {0, 16, 1, Epilogue::kGelu, out.data(), 16};
+    auto error = [&](int j) {
+      double b = bias[j];
+      return std::fabs(out[j] - b * 0.5 * std::erfc(-b / std::sqrt(2.0)));
+    };
+    k.linear_float({.outputs = 16, .inputs = 32, .weights = weights.data(), .bias = bias.data()}, x.data(), 32, output);
+    for (int j = 0; j < 16; ++j) worst_exact = std::max(worst_exact, error(j));
+    Matrix q8 = {WeightFormat::kQ8, 16, 32, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
+    k.linear_int8(q8, {values.data(), 32, row_scale.data()}, output, panel.data());
+    for (int j = 0; j < 16; ++j) {
+      worst_fast = std::max(worst_fast, error(j) - std::max(0.0, std::fabs(bias[j]) - 3.9) * 5e-5);
+    }
+  }
+  EXPECT_LT(worst_exact, 1e-6);
+  EXPECT_LT(worst_fast, 1.5e-4);
+}
+
+// The rotation written out as the matrix that format.md defines.
+std::vector<double> RotationMatrix(std::size_t width, const Rotation& r) {
+  std::vector<double> m(width * width);
+  const std::size_t third = r.three ? width / 3 : width;
+  const double c3[3][3] = {{1 / std::sqrt(3.0), 1 / std::sqrt(2.0), 1 / std::sqrt(6.0)},
+                           {1 / std::sqrt(3.0), 0, -2 / std::sqrt(6.0)},
+                           {1 / std::sqrt(3.0), -1 / std::sqrt(2.0), 1 / std::sqrt(6.0)}};
+  auto sign = [](std::size_t a, std::size_t b) { return __builtin_parityll(a & b) ? -1.0 : 1.0; };
+  for (std::size_t i = 0; i < width; ++i) {
+    for (std::size_t o = 0; o < width; ++o) {
+      std::size_t vi = i % third / 16, vo = o % third / 16;
+      if (vi / r.vectors != vo / r.vectors || i % 16 / 4 != o % 16 / 4) continue;
+      double v = sign(vi % r.vectors, vo % r.vectors) * sign(i % 4, o % 4);
+      if (r.three) v *= c3[i / third][o / third];
+      m[i * width + o] = v;
+    }
+  }
+  return m;
+}
+
+TEST(ScalarKernels, QuantizeIsTheRotationRoundedToTheNearestCode) {
+  const Kernels& k = **FindKernels("scalar");
+  std::mt19937 random(2);
+  for (std::size_t width : {64, 192, 256, 384, 1536}) {
+    Rotation rotation = RotationFor(width);
+    std::vector<double> m = RotationMatrix(width, rotation);
+    const double norm = static_cast<double>(4 * rotation.vectors);
+    for (std::size_t a = 0; a < width; a += 37) {  // R R^T = norm I, on a sample of row pairs.
+      for (std::size_t b = a; b < width; b += 29) {
+        double dot = 0;
+        for (std::size_t o = 0; o < width; ++o) dot += m[a * width + o] * m[b * width + o];
+        ASSERT_NEAR(dot, a == b ? norm : 0, 1e-9);
+      }
+    }
+    for (const Rotation* used : {static_cast<const Rotation*>(nullptr), static_cast<const Rotation*>(&rotation)}) {
+      Buffer<float> x(width), workspace(width), scale(1);
+      Buffer<std::uint8_t> values(width);
+      FillNormal(random, 1.0f, x.data(), width);
+      x[width / 2] = 20.0f;  // An outlier.
+      k.quantize(x.data(), 1, width, used, workspace.data(), {values.data(), width, scale.data()});
+      std::vector<double> expected(width);
+      double largest = 0, magnitude = 0;
+      for (std::size_t o = 0; o < width; ++o) {
+        if (used == nullptr) {
+          expected[o] = x[o];
+        } else {
+          for (std::size_t i = 0; i < width; ++i) expected[o] += x[i] * m[i * width + o];
+        }
+        largest = std::max(largest, std::fabs(expected[o]));
+        magnitude = std::max(magnitude, std::fabs(expected[o]));
+      }
+      // At most 12 additions deep, each rounding once, on values no larger than the sum of magnitudes in a block.
+      double bound = used == nullptr ? 0 : 12 * kEpsilon * 20.0 * 32;
+      EXPECT_NEAR(scale[0] * 127.0, largest, bound + largest * 1e-6);
+      for (std::size_t o = 0; o < width; ++o) {
+        ASSERT_NEAR((values[o] - 128.0) * scale[0], expected[o], scale[0] * 0.5001 + bound) << width << " " << o;
+      }
+    }
+  }
+}
+
+TEST(ScalarKernels, QuantizeOfZerosIsZero) {
+  for (const Kernels* k : AllKernels()) {
+    if (!k->supported()) continue;
+    Buffer<float> x(64), workspace(64), scale(1, 5.0f);
+    Buffer<std::uint8_t> values(64);
+    Rotation rotation = RotationFor(64);
+    k->quantize(x.data(), 1, 64, &rotation, workspace.data(), {values.data(), 64, scale.data()});
+    EXPECT_EQ(scale[0], 0.0f);
+    for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(values[i], 128);
+  }
+}
+
+struct AttentionRun {
+  AttentionRun(std::size_t tokens, std::size_t width, std::mt19937& random)
+      : qkv(tokens * (3 * width + 16)), head{qkv.data(), 3 * width + 16, tokens, width, nullptr, width + 16} {
+    FillNormal(random, 1.0f, qkv.data(), qkv.size());
+  }
+  void Run(const Kernels& k, bool int8, Buffer<float>& out) {
+    Buffer<std::byte> scratch(AttentionBytes(head.tokens, head.width), std::byte{0xcd});
+    head.out = out.data();
+    (int8 ? k.attention_int8 : k.attention_float)(head, scratch.data());
+  }
+  std::size_t OutSize() const { return head.tokens * head.out_stride; }
+
+  Buffer<float> qkv;
+  AttentionHead head;
+};
+
+TEST(ScalarKernels, AttentionIsTheSoftmaxAverage) {
+  const Kernels& k = **FindKernels("scalar");
+  std::mt19937 random(3);
+  for (std::size_t width : {32, 64}) {
+    for (std::size_t tokens : {1, 2, 15, 16, 17, 40}) {
+      AttentionRun run(tokens, width, random);
+      Buffer<float> exact(run.OutSize()), quantised(run.OutSize());
+      run.Run(k, false, exact);
+      run.Run(k, true, quantised);
+      double squares = 0, reference_squares = 0;
+      for (std::size_t i = 0; i < tokens; ++i) {
+        auto row = [&](std::size_t t) { return run.qkv.data() + t * run.head.qkv_stride; };
+        std::vector<double> e(tokens);
+        double sum = 0, largest = -1e300;
+        for (std::size_t t = 0; t < tokens; ++t) {
+          for (std::size_t d = 0; d < width; ++d) e[t] += double{row(i)[d]} * row(t)[width + d];
+          largest = std::max(largest, e[t]);
+        }
+        for (double& s : e) sum += s = std::exp2(s - largest);
+        for (std::size_t d = 0; d < width; ++d) {
+          double o = 0;
+          for (std::size_t t = 0; t < tokens; ++t) o += e[t] / sum * row(t)[2 * width + d];
+          // Scores of this size carry 1e-5 of rounding into the exponent.
+          ASSERT_NEAR(exact[i * run.head.out_stride + d], o, 3e-5);
+          double difference = quantised[i * run.head.out_stride + d] - o;
+          squares += difference * difference;
+          reference_squares += o * o;
+        }
+      }
+      // Random scores of deviation sqrt(width) are far harsher than a model's; int8 keeps them within a few per cent.
+      EXPECT_LT(std::sqrt(squares / reference_squares), 0.05) << tokens << " tokens of width " << width;
+    }
+  }
+}
+
+TEST(ScalarKernels, LayerNormAndPoolingFollowTheirFormulas) {
+  const Kernels& k = **FindKernels("scalar");
+  std::mt19937 random(4);
+  const std::size_t width = 192, rows = 3;
+  Buffer<float> x(rows * width), gamma(width), beta(width), mean(width);
+  FillNormal(random, 3.0f, x.data(), x.size());
+  FillNormal(random, 1.0f, gamma.data(), width);
+  FillNormal(random, 1.0f, beta.data(), width);
+  std::vector<double> before(x.data(), x.data() + x.size());
+  k.layer_norm(x.data(), gamma.data(), beta.data(), 1e-12f, rows, width);
+  for (std::size_t m = 0; m < rows; ++m) {
+    double sum = 0, squares = 0;
+    for (std::size_t i = 0; i < width; ++i) sum += before[m * width + i];
+    for (std::size_t i = 0; i < width; ++i) squares += std::pow(before[m * width + i] - sum / width, 2);
+    for (std::size_t i = 0; i < width; ++i) {
+      double y = (before[m * width + i] - sum / width) / std::sqrt(squares / width + 1e-12) * gamma[i] + beta[i];
+      ASSERT_NEAR(x[m * width + i], y, 2e-6 * (std::fabs(y) + 4));
+    }
+  }
+  k.mean(x.data(), rows, width, mean.data());
+  for (std::size_t i = 0; i < width; ++i) {
+    ASSERT_NEAR(mean[i], (double{x[i]} + x[width + i] + x[2 * width + i]) / 3, 1e-6);
+  }
+  k.normalize(mean.data(), width);
+  double length = 0;
+  for (std::size_t i = 0; i < width; ++i) length += double{mean[i]} * mean[i];
+  EXPECT_NEAR(length, 1.0, 1e-6);
+}
+
+// The processor's features as the kernel reports them, independently of our own detection.
+std::string CpuFlags() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind("flags", 0) == 0) return line + " ";
+  }
+  return "";
+}
+
+TEST(Dispatch, EveryTableThatThisProcessorCanRunIsSupported) {
+  std::string flags = CpuFlags();
+  auto has = [&](const char* flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
+  for (const Kernels* k : AllKernels()) {
+    bool expected = true;
+    if (k->name == "avx2") expected = has("avx2") && has("fma") && has("f16c");
+    if (k->name == "avx512vnni") expected = has("avx512bw") && has("avx512dq") && has("avx512vl") && has("avx512_vnni");
+    EXPECT_EQ(k->supported(), expected) << k->name;
+  }
+}
+
+TEST(Dispatch, UnknownNameIsAnErrorThatListsTheKnownOnes) {
+  Result<const Kernels*> found = FindKernels("sse9");
+  ASSERT_FALSE(found.ok());
+  EXPECT_EQ(found.status().code(), Code::kInvalidArgument);
+  EXPECT_NE(found.status().message().find("scalar"), std::string::npos);
+}
+
+// Compares one instruction set with the reference; skipped, and listed as such, where the processor lacks it.
+class EveryIsa : public testing::TestWithParam<const Kernels*> {
+ protected:
+  void SetUp() override {
+    if (!GetParam()->supported()) GTEST_SKIP() << "this processor lacks " << GetParam()->name;
+  }
+  const Kernels& fast() const { return *GetParam(); }
+  const Kernels& reference() const { return **FindKernels("scalar"); }
+  std::mt19937 random_{5};
+};
+
+TEST_P(EveryIsa, LinearGivesTheBitsOfTheReference) {
+  for (const LinearCase& c : LinearCases()) {
+    TestMatrix matrix(c.format, c.outputs, c.inputs, random_);
+    LinearRun run(c, matrix, random_);
+    Buffer<float> expected(c.rows * run.Stride()), found(c.rows * run.Stride());
+    run.Run(reference(), expected);
+    run.Run(fast(), found);
+    std::ostringstream what;
+    what << WeightFormatName(c.format) << " " << c.outputs << "x" << c.inputs << " rows " << c.rows;
+    ExpectSameBits(expected, found, what.str());
+  }
+}
+
+TEST_P(EveryIsa, AttentionGivesTheBitsOfTheReference) {
+  for (std::size_t width : {32, 64, 128}) {
+    for (std::size_t tokens : {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100}) {
+      for (bool int8 : {false, true}) {
+        AttentionRun run(tokens, width, random_);
+        Buffer<float> expected(run.OutSize()), found(run.OutSize());
+        run.Run(reference(), int8, expected);
+        run.Run(fast(), int8, found);
+        ExpectSameBits(expected, found, std::to_string(tokens) + " tokens");
+      }
+    }
+  }
+}
+
+TEST_P(EveryIsa, QuantizeGivesTheBitsOfTheReference) {
+  for (std::size_t width : {64, 128, 192, 256, 320, 384, 768, 1536, 3072}) {
+    for (Rotation rotation : {RotationFor(width), Rotation{false, 1}, Rotation{width % 192 == 0, 2}}) {
+      for (bool rotate : {false, true}) {
+        Buffer<float> x(3 * width), workspace(width), expected_scale(3), found_scale(3);
+        Buffer<std::uint8_t> expected(3 * width), found(3 * width);
+        FillNormal(random_, 2.0f, x.data(), x.size());
+        const Rotation* used = rotate ? &rotation : nullptr;
+        reference().quantize(x.data(), 3, width, used, workspace.data(),
+                             {expected.data(), width, expected_scale.data()});
+        fast().quantize(x.data(), 3, width, used, workspace.data(), {found.data(), width, found_scale.data()});
+        ExpectSameBits(expected, found, "codes");
+        ExpectSameBits(expected_scale, found_scale, "scale");
+      }
+    }
+  }
+}
+
+TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
+  const std::size_t width = 192, rows = 5, vocabulary = 50;
+  Buffer<float> floats(vocabulary * width), gamma(width), beta(width);
+  Buffer<std::uint16_t> halves(vocabulary * width), scales(vocabulary);
+  Buffer<std::int8_t> codes(vocabulary * width);
+  FillNormal(random_, 1.0f, floats.data(), floats.size());
+  FillNormal(random_, 1.0f, gamma.data(), width);
+  FillNormal(random_, 1.0f, beta.data(), width);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    halves[i] = FloatToHalf(floats[i]);
+    codes[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
+  }
+  for (std::size_t i = 0; i < vocabulary; ++i) scales[i] = FloatToHalf(0.01f + 0.0003f * static_cast<float>(i));
+  const Table tables[] = {{WeightFormat::kF32, vocabulary, width, floats.data(), nullptr},
+                          {WeightFormat::kF16, vocabulary, width, halves.data(), nullptr},
+                          {WeightFormat::kQ8, vocabulary, width, codes.data(), scales.data()}};
+  const std::vector<std::int32_t> ids = {49, 0, 7, 7, 21};
+  for (const Table& table : tables) {
+    Buffer<float> outputs[2] = {Buffer<float>(rows * width), Buffer<float>(rows * width)};
+    Buffer<float> means[2] = {Buffer<float>(width), Buffer<float>(width)};
+    for (int side = 0; side < 2; ++side) {
+      const Kernels& k = side == 0 ? reference() : fast();
+      k.embed(table, table, ids, outputs[side].data());
+      k.layer_norm(outputs[side].data(), gamma.data(), beta.data(), 1e-12f, rows, width);
+      k.mean(outputs[side].data(), rows, width, means[side].data());
+      k.normalize(means[side].data(), width);
+    }
+    ExpectSameBits(outputs[0], outputs[1], "embed and layer_norm");
+    ExpectSameBits(means[0], means[1], "mean and normalize");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::ValuesIn(AllKernels().begin(), AllKernels().end() - 1),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+TEST(Half, ConversionsAreExactAndRoundToEven) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    auto half = static_cast<std::uint16_t>(bits);
+    float value = HalfToFloat(half);
+    if (std::isnan(value)) continue;
+    ASSERT_EQ(FloatToHalf(value), half);
+    float next = HalfToFloat(static_cast<std::uint16_t>(bits + 1));
+    if (std::isfinite(value) && std::isfinite(next) && std::signbit(value) == std::signbit(next)) {
+      ASSERT_EQ(FloatToHalf((value + next) / 2), half % 2 == 0 ? half : half + 1);
+    }
+  }
+  EXPECT_EQ(FloatToHalf(65519.0f), 0x7bff);
+  EXPECT_EQ(FloatToHalf(65520.0f), 0x7c00);
+}
+
+}  // namespace
+}  // namespace thimble::kernels
