@@ -46,6 +46,7 @@ inline constexpr std::uint32_t kMaxNodes = 1u << 26;
 inline constexpr std::uint32_t kMaxWordChars = 1024;    // Bounds the word buffer.
 inline constexpr std::uint32_t kMaxPieceBytes = 65536;  // A vocabulary entry or added token.
 inline constexpr std::uint32_t kMaxAddedTokens = 65536;
+inline constexpr std::uint32_t kMaxAddedBytes = 1u << 24;
 inline constexpr std::uint32_t kMaxSpecial = 16;  // Ids put before, and behind, a text.
 
 template <typename T>

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "text/normalizer.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
@@ -34,8 +35,13 @@ class Tokenizer {
   Encoded Encode(std::string_view text, std::span<std::int32_t> ids) const;
 
  private:
-  explicit Tokenizer(const Tables& tables) : tables_(tables) {}
+  explicit Tokenizer(const Tables& tables);
+  // The next item, where a token that is looked for in normalised text is one.
+  Item NextMatching(NormalizedReader& reader) const;
+
   Tables tables_;
+  std::uint32_t continuation_group_;  // Where the trie is entered for a piece that does not start a word.
+  FirstBytes added_first_;            // Of the added tokens that are looked for before normalisation.
 };
 
 }  // namespace thimble::text

@@ -1,0 +1,338 @@
+// Checked access to tokenizer.json, one function for each of its parts.
+
+#include "convert/tokenizer_json.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "text/tables.h"
+
+namespace thimble::convert {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxJsonBytes = 64 << 20;
+constexpr std::uint32_t kMaxId = (1u << 24) - 1;  // The tables keep 24 bits of an id.
+constexpr std::size_t kMaxGap = 4096;             // Ids without a token that a vocabulary may have beside its own size.
+
+class Parser {
+ public:
+  Parser(const Json& root, const std::string& path) : root_(root), path_(path) {}
+
+  Result<TokenizerConfig> Parse() {
+    THIMBLE_RETURN_IF_ERROR(ReadModel());
+    THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
+    THIMBLE_RETURN_IF_ERROR(ReadNormalizer());
+    THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer());
+    THIMBLE_RETURN_IF_ERROR(ReadPostProcessor());
+    THIMBLE_RETURN_IF_ERROR(ReadTruncation());
+    return std::move(config_);
+  }
+
+ private:
+  template <typename... Parts>
+  Status Corrupt(const Parts&... parts) const {
+    return Error(Code::kCorrupt, path_, ": ", parts...);
+  }
+  template <typename... Parts>
+  Status Unsupported(const Parts&... parts) const {
+    return Error(Code::kUnsupported, path_, ": ", parts...);
+  }
+
+  // The member `key`, or null.
+  static const Json* Find(const Json& object, const char* key) {
+    if (!object.is_object()) return nullptr;
+    auto it = object.find(key);
+    return it == object.end() || it->is_null() ? nullptr : &*it;
+  }
+
+  Status ReadString(const Json& object, std::string_view where, const char* key, std::string& value) const {
+    const Json* member = Find(object, key);
+    if (member == nullptr || !member->is_string()) return Corrupt(where, ".", key, " is not a string");
+    value = *member->get_ptr<const Json::string_t*>();
+    return Status();
+  }
+
+  Status ReadBoolean(const Json& object, std::string_view where, const char* key, bool fallback, bool& value) const {
+    const Json* member = Find(object, key);
+    value = fallback;
+    if (member == nullptr) return Status();
+    if (!member->is_boolean()) return Corrupt(where, ".", key, " is not true or false");
+    value = *member->get_ptr<const Json::boolean_t*>();
+    return Status();
+  }
+
+  // A whole number from 0 to `limit`.
+  static bool GetNumber(const Json& value, std::uint64_t limit, std::uint32_t& number) {
+    if (!value.is_number_unsigned()) return false;
+    const std::uint64_t wide = *value.get_ptr<const Json::number_unsigned_t*>();
+    if (wide > limit) return false;
+    number = static_cast<std::uint32_t>(wide);
+    return true;
+  }
+
+  Status ReadId(const Json& value, std::string_view where, std::uint32_t& id) const {
+    if (!GetNumber(value, kMaxId, id)) return Corrupt(where, " is not a whole number from 0 to ", kMaxId);
+    return Status();
+  }
+
+  // The type of a part: "" when it is absent or null. A Sequence of one stands for that one.
+  Status OpenPart(const char* name, const char* list, const Json*& part, std::string& type) const {
+    part = Find(root_, name);
+    type.clear();
+    if (part == nullptr) return Status();
+    THIMBLE_RETURN_IF_ERROR(ReadString(*part, name, "type", type));
+    if (type != "Sequence") return Status();
+    const Json* members = Find(*part, list);
+    if (members == nullptr || !members->is_array()) return Corrupt(name, ".", list, " is not an array");
+    if (members->size() != 1)
+      return Unsupported(name, " is a Sequence of ", members->size(), ", only one is supported");
+    part = &(*members)[0];
+    return ReadString(*part, name, "type", type);
+  }
+
+  Status ReadModel() {
+    const Json* model = Find(root_, "model");
+    if (model == nullptr || !model->is_object()) return Corrupt("model is not an object");
+    // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
+    const bool early = !model->contains("type") && model->contains("continuing_subword_prefix") &&
+                       model->contains("max_input_chars_per_word");
+    std::string type;
+    if (!early) THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "type", type));
+    if (!early && type != "WordPiece") return Unsupported("model.type is \"", type, "\", expected \"WordPiece\"");
+
+    THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "continuing_subword_prefix", config_.continuation));
+    if (config_.continuation.size() > text::kMaxPieceBytes) {
+      return Unsupported("model.continuing_subword_prefix is longer than ", text::kMaxPieceBytes, " bytes");
+    }
+    const Json* longest = Find(*model, "max_input_chars_per_word");
+    if (longest == nullptr || !GetNumber(*longest, UINT32_MAX, config_.max_word_chars) || config_.max_word_chars == 0) {
+      return Corrupt("model.max_input_chars_per_word is not a positive whole number");
+    }
+    if (config_.max_word_chars > text::kMaxWordChars) {
+      return Unsupported("model.max_input_chars_per_word is ", config_.max_word_chars, ", at most ",
+                         text::kMaxWordChars, " is supported");
+    }
+    THIMBLE_RETURN_IF_ERROR(ReadVocabulary(*model));
+
+    std::string unknown;
+    THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "unk_token", unknown));
+    auto it = ids_.find(unknown);
+    if (it == ids_.end()) return Corrupt("model.unk_token \"", unknown, "\" is not in the vocabulary");
+    config_.unknown_id = it->second;
+    return Status();
+  }
+
+  Status ReadVocabulary(const Json& model) {
+    const Json* vocabulary = Find(model, "vocab");
+    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
+    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
+    num_pieces_ = vocabulary->size();
+    std::size_t nodes = 0;
+    for (const auto& [piece, value] : vocabulary->items()) {
+      std::uint32_t id = 0;
+      THIMBLE_RETURN_IF_ERROR(ReadId(value, "the id of \"" + piece + "\" in model.vocab", id));
+      if (piece.size() > text::kMaxPieceBytes) {
+        return Unsupported("model.vocab has a piece longer than ", text::kMaxPieceBytes, " bytes");
+      }
+      THIMBLE_RETURN_IF_ERROR(TakeId(piece, id));
+      nodes += piece.size();
+      if (!piece.empty()) config_.pieces.emplace_back(piece, id);
+    }
+    if (config_.pieces.empty()) return Corrupt("model.vocab has only the empty piece");
+    if (nodes > text::kMaxNodes) return Unsupported("model.vocab has ", nodes, " bytes, at most ", text::kMaxNodes);
+    std::sort(config_.pieces.begin(), config_.pieces.end());
+    return Status();
+  }
+
+  // Notes that `token` has `id`, which no other may have.
+  Status TakeId(const std::string& token, std::uint32_t id) {
+    const std::size_t limit = 2 * (num_pieces_ + num_added()) + kMaxGap;
+    if (id >= limit) return Corrupt("id ", id, " of \"", token, "\" is far beyond the size of the vocabulary");
+    if (id >= taken_.size()) taken_.resize(id + 1);
+    if (taken_[id]) return Corrupt("id ", id, " belongs to \"", token, "\" and to another token");
+    taken_[id] = true;
+    ids_.emplace(token, id);
+    config_.vocabulary = taken_.size();
+    return Status();
+  }
+
+  std::size_t num_added() const {
+    const Json* added = Find(root_, "added_tokens");
+    return added == nullptr ? 0 : added->size();
+  }
+
+  Status ReadAddedTokens() {
+    const Json* tokens = Find(root_, "added_tokens");
+    if (tokens == nullptr) return Status();
+    if (!tokens->is_array()) return Corrupt("added_tokens is not an array");
+    if (tokens->size() > text::kMaxAddedTokens) {
+      return Unsupported("added_tokens has ", tokens->size(), " entries, at most ", text::kMaxAddedTokens);
+    }
+    // Where the library goes on counting for tokens that the vocabulary lacks.
+    std::size_t next_id = num_pieces_;
+    std::unordered_set<std::string> listed;
+    for (std::size_t i = 0; i < tokens->size(); ++i) {
+      const std::string where = "added_tokens[" + std::to_string(i) + "]";
+      const Json& entry = (*tokens)[i];
+      AddedToken token;
+      THIMBLE_RETURN_IF_ERROR(ReadString(entry, where, "content", token.content));
+      const Json* id = Find(entry, "id");
+      if (id == nullptr) return Corrupt(where, ".id is missing");
+      THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
+      bool single_word, left, right;
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, single_word));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, left));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, right));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "normalized", false, token.normalized));
+      if (token.content.empty()) return Corrupt(where, ".content is empty");
+      if (token.content.size() > text::kMaxPieceBytes) {
+        return Unsupported(where, ".content is longer than ", text::kMaxPieceBytes, " bytes");
+      }
+      if (single_word) return Unsupported("added token \"", token.content, "\" has single_word");
+      if (token.content.find("\xEF\xBF\xBD") != std::string::npos) {
+        return Unsupported("added token \"", token.content, "\" contains U+FFFD");
+      }
+      config_.added_strips = config_.added_strips || left || right;
+
+      auto known = ids_.find(token.content);
+      const std::size_t expected = known != ids_.end() ? known->second : next_id;
+      if (token.id != expected) {
+        return Corrupt("added token \"", token.content, "\" has id ", token.id, ", the vocabulary gives it ", expected);
+      }
+      if (known == ids_.end()) THIMBLE_RETURN_IF_ERROR(TakeId(token.content, token.id));
+      next_id = std::max<std::size_t>(next_id, std::size_t{token.id} + 1);
+      if (!listed.insert(token.content).second) return Corrupt("added token \"", token.content, "\" is listed twice");
+      config_.added.push_back(std::move(token));
+    }
+    return Status();
+  }
+
+  Status ReadNormalizer() {
+    const Json* part;
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(OpenPart("normalizer", "normalizers", part, type));
+    NormalizerOptions& options = config_.normalizer;
+    if (type.empty()) return Status();
+    if (type == "Lowercase") {
+      options.lowercase = true;
+      return Status();
+    }
+    if (type != "BertNormalizer") {
+      return Unsupported("normalizer.type is \"", type, "\", expected \"BertNormalizer\" or \"Lowercase\"");
+    }
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(*part, "normalizer", "clean_text", true, options.clean_text));
+    THIMBLE_RETURN_IF_ERROR(
+        ReadBoolean(*part, "normalizer", "handle_chinese_chars", true, options.handle_chinese_chars));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(*part, "normalizer", "lowercase", true, options.lowercase));
+    return ReadBoolean(*part, "normalizer", "strip_accents", options.lowercase, options.strip_accents);
+  }
+
+  Status ReadPreTokenizer() const {
+    const Json* part;
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(OpenPart("pre_tokenizer", "pretokenizers", part, type));
+    if (type == "BertPreTokenizer") return Status();
+    return Unsupported("pre_tokenizer.type is \"", type, "\", expected \"BertPreTokenizer\"");
+  }
+
+  Status ReadPostProcessor() {
+    const Json* part;
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(OpenPart("post_processor", "processors", part, type));
+    if (type.empty()) return Status();
+    // For one text, Roberta's differs from BERT's in offsets only.
+    if (type == "BertProcessing" || type == "RobertaProcessing") {
+      THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", config_.prefix));
+      return ReadPair(*part, "sep", config_.suffix);
+    }
+    if (type == "TemplateProcessing") return ReadTemplate(*part);
+    return Unsupported("post_processor.type is \"", type, "\", expected \"TemplateProcessing\" or \"BertProcessing\"");
+  }
+
+  // [token, id].
+  Status ReadPair(const Json& part, const char* key, std::vector<std::uint32_t>& ids) const {
+    const Json* pair = Find(part, key);
+    if (pair == nullptr || !pair->is_array() || pair->size() != 2) {
+      return Corrupt("post_processor.", key, " is not a pair of token and id");
+    }
+    std::uint32_t id = 0;
+    THIMBLE_RETURN_IF_ERROR(ReadId((*pair)[1], std::string("post_processor.") + key + "[1]", id));
+    return AddSpecial(id, ids);
+  }
+
+  Status AddSpecial(std::uint32_t id, std::vector<std::uint32_t>& ids) const {
+    if (id >= taken_.size() || !taken_[id]) return Corrupt("post_processor: id ", id, " is not in the vocabulary");
+    if (ids.size() == text::kMaxSpecial) {
+      return Unsupported("post_processor puts more than ", text::kMaxSpecial, " tokens on one side of a text");
+    }
+    ids.push_back(id);
+    return Status();
+  }
+
+  Status ReadTemplate(const Json& part) {
+    const Json* single = Find(part, "single");
+    if (single == nullptr || !single->is_array()) return Corrupt("post_processor.single is not an array");
+    bool seen_text = false;
+    for (std::size_t i = 0; i < single->size(); ++i) {
+      const std::string where = "post_processor.single[" + std::to_string(i) + "]";
+      const Json* sequence = Find((*single)[i], "Sequence");
+      const Json* special = Find((*single)[i], "SpecialToken");
+      std::string name;
+      if (sequence != nullptr && special == nullptr) {
+        THIMBLE_RETURN_IF_ERROR(ReadString(*sequence, where + ".Sequence", "id", name));
+        if (name != "A" || seen_text) return Unsupported(where, " is sequence \"", name, "\", expected \"A\" once");
+        seen_text = true;
+        continue;
+      }
+      if (special == nullptr || sequence != nullptr) return Corrupt(where, " is not a Sequence or a SpecialToken");
+      THIMBLE_RETURN_IF_ERROR(ReadString(*special, where + ".SpecialToken", "id", name));
+      const Json* tokens = Find(part, "special_tokens");
+      const Json* token = tokens == nullptr ? nullptr : Find(*tokens, name.c_str());
+      const Json* ids = token == nullptr ? nullptr : Find(*token, "ids");
+      if (ids == nullptr || !ids->is_array()) {
+        return Corrupt("post_processor.special_tokens has no ids for \"", name, "\"");
+      }
+      for (const Json& value : *ids) {
+        std::uint32_t id = 0;
+        THIMBLE_RETURN_IF_ERROR(ReadId(value, "an id of \"" + name + "\" in post_processor.special_tokens", id));
+        THIMBLE_RETURN_IF_ERROR(AddSpecial(id, seen_text ? config_.suffix : config_.prefix));
+      }
+    }
+    if (!seen_text) return Unsupported("post_processor.single leaves out the text");
+    return Status();
+  }
+
+  Status ReadTruncation() const {
+    const Json* truncation = Find(root_, "truncation");
+    if (truncation == nullptr) return Status();
+    const Json* direction = Find(*truncation, "direction");
+    if (direction != nullptr && *direction != "Right") return Unsupported("truncation.direction is not \"Right\"");
+    return Status();
+  }
+
+  const Json& root_;
+  const std::string& path_;
+  TokenizerConfig config_;
+  std::size_t num_pieces_ = 0;
+  std::unordered_map<std::string, std::uint32_t> ids_;  // Of every token.
+  std::vector<bool> taken_;                             // Whether an id has a token.
+};
+
+}  // namespace
+
+Result<TokenizerConfig> ParseTokenizer(std::string_view json, const std::string& path) {
+  if (json.size() > kMaxJsonBytes) {
+    return Error(Code::kUnsupported, path, ": has ", json.size(), " bytes, at most ", kMaxJsonBytes, " are read");
+  }
+  const Json root = Json::parse(json, nullptr, false);
+  if (root.is_discarded()) return Error(Code::kCorrupt, path, ": is not JSON");
+  if (!root.is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
+  return Parser(root, path).Parse();
+}
+
+}  // namespace thimble::convert

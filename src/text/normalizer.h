@@ -1,0 +1,123 @@
+// Reads a text as the characters that the normaliser makes of it, one at a time.
+
+#ifndef THIMBLE_TEXT_NORMALIZER_H_
+#define THIMBLE_TEXT_NORMALIZER_H_
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "text/added_tokens.h"
+#include "text/tables.h"
+#include "text/utf8.h"
+
+namespace thimble::text {
+
+// What the normaliser says of `code_point`.
+inline std::uint16_t NormalizerEntry(const Tables& tables, std::uint32_t code_point) {
+  std::uint32_t block = tables.normalizer_blocks[code_point >> 12];
+  block = tables.normalizer_middle[block * kNormalizerBlock + (code_point >> 6 & 63)];
+  return tables.normalizer_entries[block * kNormalizerBlock + (code_point & 63)];
+}
+
+// A character of normalised text, or something that stands between characters.
+struct Item {
+  enum class Kind : std::uint8_t { kCharacter, kBreak, kAdded, kEnd };
+  Kind kind = Kind::kEnd;
+  CharClass char_class = CharClass::kWord;  // Of a character: kWord, kSpace or kPunctuation.
+  std::uint8_t rank = 0;                    // Of a character: order of its combining class among reordered marks.
+  std::uint32_t value = 0;                  // The code point, or the number of the added token.
+};
+
+// Bytes that can start an added token.
+using FirstBytes = std::bitset<256>;
+
+// Reads `text` from its start to its end. Copying one remembers a place. Allocates nothing. The characters come in the
+// order of the text: the caller puts marks in the order of their ranks.
+class NormalizedReader {
+ public:
+  NormalizedReader(const Tables& tables, const FirstBytes& added_first, std::string_view text)
+      : tables_(&tables),
+        added_first_(&added_first),
+        next_(reinterpret_cast<const std::uint8_t*>(text.data())),
+        end_(next_ + text.size()) {}
+
+  Item Next() {
+    if (num_waiting_ > 0) return Expand(waiting_[--num_waiting_]);
+    if (replacement_ != nullptr) return NextOfReplacement();
+    while (next_ != end_) {
+      if (added_first_->test(*next_)) {
+        Item item = MatchAdded();
+        if (item.kind == Item::Kind::kAdded) return item;
+      }
+      std::uint32_t code_point = DecodeUtf8(next_, end_);
+      std::uint16_t entry = NormalizerEntry(*tables_, code_point);
+      if (entry < kEntryDrop) return Expand(PoolElement(code_point, static_cast<CharClass>(entry), 0));
+      if (entry == kEntryDrop) continue;
+      if (entry == kEntryHangul) return DecomposeHangul(code_point);
+      replacement_ = &tables_->normalizer_pool[entry - kEntryReplacement];
+      return NextOfReplacement();
+    }
+    return {};
+  }
+
+ private:
+  static Item Character(std::uint32_t code_point, CharClass char_class, std::uint32_t rank = 0) {
+    return {Item::Kind::kCharacter, char_class, static_cast<std::uint8_t>(rank), code_point};
+  }
+
+  Item Expand(std::uint32_t element) {
+    std::uint32_t code_point = element & 0x1FFFFF;
+    CharClass char_class = static_cast<CharClass>(element >> 21 & 7);
+    if (char_class == CharClass::kBreak) return {Item::Kind::kBreak};
+    if (char_class != CharClass::kSpaced) return Character(code_point, char_class, element >> 24 & 127);
+    waiting_[0] = PoolElement(' ', CharClass::kSpace, 0);
+    waiting_[1] = PoolElement(code_point, CharClass::kWord, 0);
+    num_waiting_ = 2;
+    return Character(' ', CharClass::kSpace);
+  }
+
+  Item NextOfReplacement() {
+    std::uint32_t element = *replacement_;
+    replacement_ = (element & kLastElement) != 0 ? nullptr : replacement_ + 1;
+    return Expand(element);
+  }
+
+  Item DecomposeHangul(std::uint32_t code_point) {
+    constexpr std::uint32_t kFirst = 0xAC00, kLeading = 0x1100, kVowel = 0x1161, kTrailing = 0x11A7;
+    constexpr std::uint32_t kLeadings = 19, kVowels = 21, kTrailings = 28;
+    // The remainder keeps damaged tables, which may call anything Hangul, within code points.
+    std::uint32_t index = (code_point - kFirst) % (kLeadings * kVowels * kTrailings);
+    std::uint32_t trailing = index % kTrailings;
+    if (trailing != 0) waiting_[num_waiting_++] = PoolElement(kTrailing + trailing, CharClass::kWord, 0);
+    waiting_[num_waiting_++] = PoolElement(kVowel + index / kTrailings % kVowels, CharClass::kWord, 0);
+    return Character(kLeading + index / (kVowels * kTrailings), CharClass::kWord);
+  }
+
+  // Moves behind the longest added token that starts here, if there is one.
+  Item MatchAdded() {
+    AddedSearch search(*tables_, 0, tables_->added_raw);
+    Item item;
+    const std::uint8_t* after = next_;
+    for (const std::uint8_t* byte = next_; byte != end_ && search.Step(*byte); ++byte) {
+      if (!search.whole()) continue;
+      item = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
+      after = byte + 1;
+    }
+    next_ = after;
+    return item;
+  }
+
+  const Tables* tables_;
+  const FirstBytes* added_first_;
+  const std::uint8_t* next_;
+  const std::uint8_t* end_;
+  const std::uint32_t* replacement_ = nullptr;  // Next element of the replacement being read.
+  std::uint32_t waiting_[2] = {};               // Elements that come first, the last one before the others.
+  std::uint32_t num_waiting_ = 0;
+};
+
+}  // namespace thimble::text
+
+#endif  // THIMBLE_TEXT_NORMALIZER_H_
