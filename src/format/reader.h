@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file_map.h"
 #include "format/safetensors.h"
@@ -25,19 +26,43 @@ inline constexpr std::uint64_t kAlignment = 64;
 
 template <typename T>
 struct ElementOf;
-template <> struct ElementOf<float> { static constexpr ElementType kType = ElementType::kF32; };
-template <> struct ElementOf<std::int8_t> { static constexpr ElementType kType = ElementType::kI8; };
-template <> struct ElementOf<std::uint8_t> { static constexpr ElementType kType = ElementType::kU8; };
-template <> struct ElementOf<std::int32_t> { static constexpr ElementType kType = ElementType::kI32; };
-template <> struct ElementOf<std::uint16_t> { static constexpr ElementType kType = ElementType::kU16; };
-template <> struct ElementOf<std::uint32_t> { static constexpr ElementType kType = ElementType::kU32; };
-template <> struct ElementOf<std::uint64_t> { static constexpr ElementType kType = ElementType::kU64; };
+template <>
+struct ElementOf<float> {
+  static constexpr ElementType kType = ElementType::kF32;
+};
+template <>
+struct ElementOf<std::int8_t> {
+  static constexpr ElementType kType = ElementType::kI8;
+};
+template <>
+struct ElementOf<std::uint8_t> {
+  static constexpr ElementType kType = ElementType::kU8;
+};
+template <>
+struct ElementOf<std::int32_t> {
+  static constexpr ElementType kType = ElementType::kI32;
+};
+template <>
+struct ElementOf<std::uint16_t> {
+  static constexpr ElementType kType = ElementType::kU16;
+};
+template <>
+struct ElementOf<std::uint32_t> {
+  static constexpr ElementType kType = ElementType::kU32;
+};
+template <>
+struct ElementOf<std::uint64_t> {
+  static constexpr ElementType kType = ElementType::kU64;
+};
 
 // A binary16 value as its bits, so that F16 tensors have a type of their own.
 struct Half {
   std::uint16_t bits;
 };
-template <> struct ElementOf<Half> { static constexpr ElementType kType = ElementType::kF16; };
+template <>
+struct ElementOf<Half> {
+  static constexpr ElementType kType = ElementType::kF16;
+};
 
 // Owns the mapping. Thread-safe. Views it hands out are valid while it lives (moving it keeps them valid).
 class Reader {
@@ -75,10 +100,11 @@ class Reader {
  private:
   Reader(std::string path, FileMap map, Header header);
   const TensorInfo* Find(std::string_view name) const;
-  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type, std::span<const std::uint64_t> shape,
-                                           bool check_shape) const;
+  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type,
+                                           std::span<const std::uint64_t> shape, bool check_shape) const;
   template <typename T>
-  Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape, bool check_shape) const {
+  Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape,
+                                      bool check_shape) const {
     Result<std::span<const std::byte>> bytes = Bytes(name, ElementOf<T>::kType, shape, check_shape);
     if (!bytes.ok()) return bytes.status();
     return std::span<const T>(reinterpret_cast<const T*>(bytes->data()), bytes->size() / sizeof(T));
@@ -87,6 +113,7 @@ class Reader {
   std::string path_;
   FileMap map_;
   Header header_;
+  std::vector<const TensorInfo*> by_name_;  // Sorted.
 };
 
 }  // namespace thimble::format

@@ -45,7 +45,8 @@ inline constexpr std::size_t kMaxMetadata = 1024;
 inline constexpr std::size_t kMaxRank = 8;
 
 // Number of bytes of JSON, from the first 8 bytes of a file of `file_bytes`. kCorrupt when they cannot be true.
-Result<std::uint64_t> HeaderBytes(std::span<const std::byte> first_bytes, std::uint64_t file_bytes, std::string_view path);
+Result<std::uint64_t> HeaderBytes(std::span<const std::byte> first_bytes, std::uint64_t file_bytes,
+                                  std::string_view path);
 
 // Parses and checks the JSON of a header: well formed, no duplicate or unknown key, known types, shapes that match the
 // offsets, tensors that tile the data exactly up to `file_bytes` with no hole and no overlap. kCorrupt otherwise, with

@@ -22,7 +22,8 @@ struct Layout {
   std::vector<TensorInfo> tensors;                            // begin and end are ignored; the order is kept.
 };
 
-// Move-only; Thread-compatible. Destroyed before Finish() succeeded, it removes what it wrote and leaves `path` as it was.
+// Move-only; Thread-compatible. Destroyed before Finish() succeeded, it removes what it wrote and leaves `path` as it
+// was.
 class Writer {
  public:
   // Creates the temporary file beside `path` and writes the header. kInvalidArgument when a tensor's bytes are not a

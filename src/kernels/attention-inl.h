@@ -38,6 +38,12 @@ struct Int8Head {
   std::uint8_t* probability;  // [kAttentionRows][padded]
 };
 
+// Four tokens' codes of values become lines.
+THIMBLE_INLINE void StoreValueLines(const Int8Head& q, const std::int8_t (&rows)[4][kMaxHeadWidth], std::size_t group) {
+  std::int8_t* lines = q.value + 4 * group * q.width;
+  for (std::size_t k = 0; k < q.width; k += 16) InterleaveRows(rows[0] + k, kMaxHeadWidth, lines + 4 * k);
+}
+
 inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   ScratchCursor cursor(scratch);
   Int8Head q;
@@ -57,8 +63,8 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
 
   const std::size_t strip = q.width * 16;
   std::memset(q.key + q.padded * q.width - strip, 0, strip);
-  for (std::size_t t = q.tokens; t < q.padded; ++t) q.key_scale[t] = q.value_scale[t] = 0.0f;
-  alignas(64) std::int8_t codes[4][kMaxHeadWidth] = {};
+  alignas(64) std::int8_t key[kMaxHeadWidth];
+  alignas(64) std::int8_t values[4][kMaxHeadWidth];
   for (std::size_t t = 0; t < q.tokens; ++t) {
     const float* row = head.qkv + t * head.qkv_stride;
     F factor = CodeFactor(row, q.width, q.query_scale + t);
@@ -67,25 +73,19 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
     }
     row += q.width;
     factor = CodeFactor(row, q.width, q.key_scale + t);
-    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(codes[0] + k, ToInt(Mul(Load(row + k), factor)));
+    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(key + k, ToInt(Mul(Load(row + k), factor)));
     std::int8_t* column = q.key + t / 16 * strip + t % 16 * 4;
-    for (std::size_t k = 0; k < q.width; k += 4) std::memcpy(column + 16 * k, codes[0] + k, 4);
+    for (std::size_t k = 0; k < q.width; k += 4) std::memcpy(column + 16 * k, key + k, 4);
     row += q.width;
     factor = CodeFactor(row, q.width, q.value_scale + t);
     if (q.value_scale[t] > q.largest_value_scale) q.largest_value_scale = q.value_scale[t];
-    for (std::size_t k = 0; k < q.width; k += 16) {
-      StoreBytes(q.value + t * q.width + k, ToInt(Mul(Load(row + k), factor)));
-    }
+    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[t % 4] + k, ToInt(Mul(Load(row + k), factor)));
+    if (t % 4 == 3) StoreValueLines(q, values, t / 4);
   }
-  std::memset(q.value + q.tokens * q.width, 0, (q.padded - q.tokens) * q.width);
-  // Rows of values become lines of four tokens, four rows at a time in place.
-  for (std::size_t t = 0; t < q.padded; t += 4) {
-    std::int8_t* rows = q.value + t * q.width;
-    std::memcpy(codes, rows, q.width);
-    std::memcpy(codes[1], rows + q.width, q.width);
-    std::memcpy(codes[2], rows + 2 * q.width, q.width);
-    std::memcpy(codes[3], rows + 3 * q.width, q.width);
-    for (std::size_t k = 0; k < q.width; k += 16) InterleaveRows(codes[0] + k, kMaxHeadWidth, rows + 4 * k);
+  for (std::size_t t = q.tokens; t < q.padded; ++t) {
+    q.key_scale[t] = q.value_scale[t] = 0.0f;
+    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[t % 4] + k, Zero());
+    if (t % 4 == 3) StoreValueLines(q, values, t / 4);
   }
   const std::uint8_t ones[4] = {1, 1, 1, 1};
   Quad one = LoadQuad(ones);

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Compares the vectors of an fp32 model file with independent ones.
+
+    scripts/vector_parity.py build/thimble MODEL VECTORS
+
+VECTORS is a folder with st_all-MiniLM-L6-v2_texts.json and .f32 (sentence-transformers), tei_all-MiniLM-L6-v2.json
+(text-embeddings-inference) and langchain4j_components.json. Prints the largest differences; exits 1 above a limit.
+Python's standard library only.
+"""
+
+import array
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+# Agreement with float32 arithmetic in another order; TEI's values are rounded, and were computed on another device.
+LIMIT_ST, LIMIT_TEI, LIMIT_LANGCHAIN = 2e-6, 3e-3, 0.01
+DIMENSIONS = 384
+
+
+def embed(thimble, model, texts, *options):
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = os.path.join(folder, "texts.jsonl"), os.path.join(folder, "vectors.f32")
+        with open(source, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(text) + "\n" for text in texts)
+        subprocess.run([thimble, "embed", "-m", model, "-i", source, "-o", output, "--format", "f32", *options], check=True)
+        values = array.array("f")
+        with open(output, "rb") as file:
+            values.frombytes(file.read())
+    if sys.byteorder == "big":
+        values.byteswap()
+    if len(values) != len(texts) * DIMENSIONS:
+        sys.exit(f"expected {len(texts)} x {DIMENSIONS} values, found {len(values)}")
+    return [values[i : i + DIMENSIONS] for i in range(0, len(values), DIMENSIONS)]
+
+
+def largest(found, expected):
+    return max(abs(a - b) for a, b in zip(found, expected))
+
+
+def main():
+    thimble, model, folder = sys.argv[1:]
+    failures = 0
+
+    def report(name, count, value, limit, unit="absolute"):
+        nonlocal failures
+        good = value < limit
+        failures += not good
+        print(f"{name}: {count} texts, largest {unit} difference {value:.3g}, limit {limit:g}: {'ok' if good else 'FAILED'}")
+
+    def load(name):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            return json.load(file)
+
+    texts = load("st_all-MiniLM-L6-v2_texts.json")
+    expected = array.array("f")
+    with open(os.path.join(folder, "st_all-MiniLM-L6-v2.f32"), "rb") as file:
+        expected.frombytes(file.read())
+    found = embed(thimble, model, texts)
+    worst = max(largest(v, expected[i * DIMENSIONS : (i + 1) * DIMENSIONS]) for i, v in enumerate(found))
+    report("sentence-transformers", len(texts), worst, LIMIT_ST)
+
+    for key, values in load("tei_all-MiniLM-L6-v2.json").items():
+        if not isinstance(values, dict):
+            continue
+        options = ["--no-normalize"] if "not_normalized" in key else []
+        found = embed(thimble, model, list(values), *options)
+        worst = max(largest(v, e) for v, e in zip(found, values.values()))
+        report(f"text-embeddings-inference, {key}", len(values), worst, LIMIT_TEI)
+
+    cases = [c for c in load("langchain4j_components.json")["cases"] if c["model"] == "all-MiniLM-L6-v2"]
+    found = embed(thimble, model, [c["text"] for c in cases])
+    worst = 0.0
+    for vector, case in zip(found, cases):
+        for index, value in case["components"].items():
+            worst = max(worst, math.fabs(vector[int(index)] / value - 1))
+    report("langchain4j", len(cases), worst, LIMIT_LANGCHAIN, "relative")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
