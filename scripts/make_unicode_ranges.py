@@ -4,8 +4,6 @@
 Needs the Python package `tokenizers`, which is that library. Usage: make_unicode_ranges.py OUT
 """
 
-import os
-import re
 import sys
 import unicodedata
 
@@ -73,7 +71,7 @@ def main():
         ),
     ]
     lines = [
-        f"// Classes of code points as tokenizers {tokenizers.__version__} has them; written by scripts/make_unicode_ranges.py.",
+        f"// Classes of code points in tokenizers {tokenizers.__version__}; written by scripts/make_unicode_ranges.py.",
         "",
         "// clang-format off",
     ]

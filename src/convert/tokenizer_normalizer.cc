@@ -108,6 +108,7 @@ CharClass NormalizerCompiler::ClassOf(std::uint32_t code_point) const {
 }
 
 std::uint32_t NormalizerCompiler::Lower(std::uint32_t code_point) const {
+  if (code_point > 0x1FFFF) return code_point;  // No script with case lies behind.
   for (const LowerRange& range : kLowerAdditions) {
     if (code_point >= range.first && code_point <= range.last) return range.lower + (code_point - range.first);
   }
@@ -169,6 +170,7 @@ Status NormalizerCompiler::Compile(text::OwnedTables& tables) const {
       entries[c] = text::kEntryHangul;
       continue;
     }
+    if (flags_[c] == 0 && (!options_.lowercase || Lower(c) == c)) continue;  // Entry 0: a character of a word.
     Elements elements = Expand(c);
     if (elements.empty()) {
       entries[c] = text::kEntryDrop;

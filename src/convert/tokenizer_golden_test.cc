@@ -1,0 +1,144 @@
+// Compares compiled tokenizers with ids that the Rust library gave (scripts/make_tokenizer_goldens.py), and damages the
+// tables to see that nothing leads outside them.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convert/tokenizer_compiler.h"
+#include "text/tokenizer.h"
+
+namespace thimble::convert {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+std::string ReadFixture(const std::string& name) {
+  std::ifstream file(std::string(THIMBLE_FIXTURES) + "/tokenizer/" + name, std::ios::binary);
+  EXPECT_TRUE(file.is_open()) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string FromHex(const std::string& hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+// One of the fixture's tokenizers with what the library gives for it.
+class Variant {
+ public:
+  explicit Variant(const std::string& name) {
+    Result<CompiledTokenizer> compiled = CompileTokenizer(ReadFixture(name + ".json"), name);
+    EXPECT_TRUE(compiled.ok()) << compiled.status().message();
+    compiled_ = std::move(*compiled);
+    golden_ = nlohmann::json::parse(ReadFixture("goldens.json"), nullptr, false)["variants"][name];
+    EXPECT_GT(golden_["rows"].size(), 200u);
+  }
+
+  CompiledTokenizer& compiled() { return compiled_; }
+  nlohmann::json& golden() { return golden_; }
+
+ private:
+  CompiledTokenizer compiled_;
+  nlohmann::json golden_;
+};
+
+class Golden : public testing::TestWithParam<const char*> {};
+
+TEST_P(Golden, IdsEqualTheLibrarys) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+  for (const auto& row : variant.golden()["rows"]) {
+    Ids ids(1000);
+    text::Encoded encoded = tokenizer->Encode(FromHex(row[0]), ids);
+    ids.resize(encoded.tokens);
+    EXPECT_EQ(ids, row[1].get<Ids>()) << row[0];
+    EXPECT_FALSE(encoded.truncated);
+  }
+}
+
+TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  const std::string text = FromHex(variant.golden()["long"]);
+  const auto& cuts = variant.golden()["cuts"];
+  ASSERT_GT(cuts.size(), 20u);
+  const Ids whole = cuts.back()[1];
+  for (const auto& cut : cuts) {
+    const std::size_t limit = cut[0];
+    // Nothing may be written behind the limit.
+    Ids ids(limit + 1, -1);
+    text::Encoded encoded = tokenizer->Encode(text, std::span(ids).first(limit));
+    EXPECT_EQ(ids.back(), -1);
+    ids.resize(encoded.tokens);
+    EXPECT_EQ(ids, cut[1].get<Ids>()) << limit;
+    EXPECT_EQ(encoded.truncated, limit < whole.size()) << limit;
+  }
+}
+
+TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
+  Variant variant(GetParam());
+  const std::size_t vocabulary = variant.compiled().vocabulary;
+  std::vector<std::string> texts;
+  for (const auto& row : variant.golden()["rows"]) texts.push_back(FromHex(row[0]));
+  std::mt19937 random(7);
+  int refused = 0, accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    CompiledTokenizer damaged = variant.compiled();
+    const std::size_t arrays_and_numbers = 19 + 9;
+    const std::size_t target = random() % arrays_and_numbers;
+    std::size_t number = 0;
+    text::ForEachArray(damaged.owned, [&](const char*, auto& array) {
+      if (number++ != target) return;
+      auto* bytes = reinterpret_cast<std::uint8_t*>(array.data());
+      std::size_t size = array.size() * sizeof(array[0]);
+      // Most arrays are padding for the most part.
+      if (size > 64 && random() % 2 == 0) size = 64;
+      for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
+        bytes[random() % size] ^= static_cast<std::uint8_t>(1u << random() % 8);
+      }
+    });
+    text::ForEachScalar(damaged.owned, [&](const char*, std::uint32_t& value) {
+      if (number++ == target) value ^= 1u << random() % 32;
+    });
+    ASSERT_EQ(number, arrays_and_numbers);
+    auto tokenizer = text::Tokenizer::Create(damaged.tables(), vocabulary);
+    if (!tokenizer.ok()) {
+      EXPECT_EQ(tokenizer.status().code(), Code::kCorrupt);
+      EXPECT_EQ(tokenizer.status().message().rfind("tokenizer.", 0), 0u) << tokenizer.status().message();
+      ++refused;
+      continue;
+    }
+    ++accepted;
+    for (int i = 0; i < 20; ++i) {
+      Ids ids(tokenizer->num_special() + 1 + random() % 30);
+      text::Encoded encoded = tokenizer->Encode(texts[random() % texts.size()], ids);
+      ASSERT_LE(encoded.tokens, ids.size());
+      for (std::size_t k = 0; k < encoded.tokens; ++k) {
+        ASSERT_GE(ids[k], 0);
+        ASSERT_LT(static_cast<std::size_t>(ids[k]), vocabulary);
+      }
+    }
+  }
+  EXPECT_GT(refused, 300);
+  EXPECT_GT(accepted, 300);
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, Golden, testing::Values("uncased", "cased", "stripped", "lowered", "added"),
+                         [](const auto& variant) { return std::string(variant.param); });
+
+}  // namespace
+}  // namespace thimble::convert
