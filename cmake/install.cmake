@@ -1,13 +1,12 @@
-# Installs the core and its headers as the package thimble, target thimble::thimble.
-include(CMakePackageConfigHelpers)
-include(GNUInstallDirs)
+# Installs the library as a package that `find_package(thimble)` finds, and the command line where it is built.
 
-install(TARGETS thimble EXPORT thimble-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/thimble DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT thimble-targets NAMESPACE thimble:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/thimble)
-file(WRITE ${PROJECT_BINARY_DIR}/thimble-config.cmake
-     "include(CMakeFindDependencyMacro)\nfind_dependency(Threads)\n"
-     "include(\${CMAKE_CURRENT_LIST_DIR}/thimble-targets.cmake)\n")
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/thimble-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/thimble-config.cmake ${PROJECT_BINARY_DIR}/thimble-config-version.cmake
+include(CMakePackageConfigHelpers)
+
+install(TARGETS thimble EXPORT thimbleTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS)
+install(EXPORT thimbleTargets NAMESPACE thimble:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/thimble)
+configure_package_config_file(cmake/thimbleConfig.cmake.in ${PROJECT_BINARY_DIR}/thimbleConfig.cmake
+                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/thimble)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/thimbleConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/thimbleConfig.cmake ${PROJECT_BINARY_DIR}/thimbleConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/thimble)
+install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})

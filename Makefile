@@ -1,0 +1,30 @@
+# Forwards to the scripts and presets, so that nothing has to be remembered.
+
+.PHONY: all install-deps demo test bench bench-quality parity lint clean
+
+all:
+	@scripts/build.sh release
+
+install-deps:
+	@scripts/setup.sh
+
+demo:
+	@scripts/demo.sh
+
+test:
+	@scripts/test.sh
+
+bench:
+	@scripts/bench.sh
+
+bench-quality:
+	@scripts/bench_quality.sh "$(DATA)"
+
+parity:
+	@scripts/parity.sh "$(VECTORS)"
+
+lint:
+	@scripts/lint.sh
+
+clean:
+	rm -rf build build-dev build-asan build-tsan build-noexcept build-clang

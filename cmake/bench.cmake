@@ -1,0 +1,13 @@
+# Benchmarks: bench/x.cc becomes bench_x.
+
+file(GLOB bench_sources CONFIGURE_DEPENDS bench/*.cc)
+foreach(source ${bench_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(bench_${name} ${source})
+  target_link_libraries(bench_${name} PRIVATE thimble_flags thimble thimble_program)
+endforeach()
+if(TARGET bench_cold_start)
+  target_compile_definitions(bench_cold_start PRIVATE THIMBLE_CLI="$<TARGET_FILE:thimble_cli>"
+                                                      THIMBLE_EMPTY="$<TARGET_FILE:bench_empty>")
+  add_dependencies(bench_cold_start thimble_cli bench_empty)
+endif()

@@ -1,0 +1,61 @@
+# Tests: one program for the unit tests of each layer, one for the integration tests, and the scripts.
+
+find_package(GTest 1.12 REQUIRED)
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+include(GoogleTest)
+
+# Models made of random numbers, for tests that need a file and not its meaning.
+if(EXISTS ${PROJECT_SOURCE_DIR}/tests/test_model.cc)
+add_library(thimble_test_model STATIC tests/test_model.cc)
+target_include_directories(thimble_test_model PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(thimble_test_model PUBLIC thimble_flags thimble_convert thimble PRIVATE
+                                                nlohmann_json::nlohmann_json)
+add_executable(make_test_model tests/make_test_model.cc)
+target_link_libraries(make_test_model PRIVATE thimble_test_model)
+else()
+add_library(thimble_test_model INTERFACE)
+target_include_directories(thimble_test_model INTERFACE ${PROJECT_SOURCE_DIR})
+target_link_libraries(thimble_test_model INTERFACE thimble_flags thimble_convert thimble)
+add_executable(make_test_model bench/empty.cc)
+endif()
+
+function(thimble_test name)
+  if(NOT ARGN)
+    return()
+  endif()
+  add_executable(${name} ${ARGN})
+  target_compile_definitions(${name} PRIVATE THIMBLE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures"
+                                             THIMBLE_CLI="$<TARGET_FILE:thimble_cli>")
+  target_link_libraries(${name} PRIVATE thimble_test_model nlohmann_json::nlohmann_json GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+foreach(layer base format text kernels model runtime convert cli)
+  file(GLOB sources CONFIGURE_DEPENDS src/${layer}/*_test.cc)
+  thimble_test(${layer}_test ${sources})
+endforeach()
+file(GLOB sources CONFIGURE_DEPENDS tests/*_test.cc)
+thimble_test(integration_test ${sources})
+if(TARGET cli_test)
+  # CLI units are tested against the command line's own objects.
+  thimble_sources(cli_units src/cli)
+  list(FILTER cli_units EXCLUDE REGEX "/main\\.cc$")
+  target_sources(cli_test PRIVATE ${cli_units})
+  target_link_libraries(cli_test PRIVATE CLI11::CLI11)
+  target_compile_definitions(cli_test PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
+endif()
+
+# Python tests get what they need by environment.
+file(GLOB python_tests CONFIGURE_DEPENDS tests/*_test.py)
+foreach(script ${python_tests})
+  get_filename_component(name ${script} NAME_WE)
+  add_test(NAME ${name} COMMAND Python3::Interpreter ${script} -v)
+  set_tests_properties(
+    ${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
+                       "THIMBLE_CLI=$<TARGET_FILE:thimble_cli>;THIMBLE_MAKE_TEST_MODEL=$<TARGET_FILE:make_test_model>;\
+THIMBLE_BUILD=${PROJECT_BINARY_DIR};THIMBLE_CXX=${CMAKE_CXX_COMPILER};THIMBLE_CXX_FLAGS=${CMAKE_CXX_FLAGS};\
+THIMBLE_CMAKE=${CMAKE_COMMAND};PYTHONDONTWRITEBYTECODE=1")
+endforeach()
+
+add_test(NAME public_headers_compile_alone COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target
+                                                   all_verify_interface_header_sets)
