@@ -48,8 +48,9 @@ Status AddTokens(const TokenizerConfig& config, const NormalizerCompiler& normal
                      normalized.status().message());
       }
       content = std::move(*normalized);
-      if (content.empty())
+      if (content.empty()) {
         return Error(Code::kUnsupported, path, ": added token \"", token.content, "\" normalises to nothing");
+      }
     }
     // Without this, taking spaces beside a token has no effect on the ids, because spaces only part words.
     if (config.added_strips && normalizer.HasSpaceAtEdge(content)) {

@@ -57,8 +57,8 @@ using TableVector = std::vector<T>;
 // The vocabulary is a byte trie in level order without its root. The nodes below one node are siblings, consecutive and
 // sorted by label; group 0 holds those below the root, group 1 + r those below the node with r nodes that have children
 // before it. A node ends a token when it has no child or its bit in `trie_terminal`, which has one bit for every node
-// with children, is set; tokens are numbered in the order of their nodes. Every array is padded with zeros to a
-// positive multiple of 64 bytes. Bit i of a bit vector is bit i % 64 of word i / 64.
+// with children, is set; tokens are numbered in the order of their nodes. Every array is padded to a positive multiple
+// of 64 bytes, with zeros, but normalizer_pool with kLastElement. Bit i of a bit vector is bit i % 64 of word i / 64.
 template <template <typename> typename Array>
 struct BasicTables {
   Array<std::uint8_t> trie_labels;          // [nodes]
