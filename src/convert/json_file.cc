@@ -1,0 +1,123 @@
+// Checked access to JSON files.
+
+#include "convert/json_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace thimble::convert {
+namespace {
+
+// nlohmann's parser calls itself for every level when values are destroyed; hostile files must not exhaust the stack.
+constexpr int kMaxDepth = 64;
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::string& path) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return SystemError(errno, "cannot open", path);
+  struct stat status = {};
+  Status failure;
+  if (fstat(file, &status) != 0) {
+    failure = SystemError(errno, "cannot read the size of", path);
+  } else if (!S_ISREG(status.st_mode)) {
+    failure = Error(Code::kInvalidArgument, path, ": expected a regular file");
+  } else if (static_cast<std::uint64_t>(status.st_size) > kMaxJsonBytes) {
+    failure = Error(Code::kCorrupt, path, ": ", status.st_size, " bytes, at most ", kMaxJsonBytes, " are allowed");
+  }
+  std::string text;
+  if (failure.ok()) {
+    text.resize(static_cast<std::size_t>(status.st_size));
+    std::size_t done = 0;
+    while (done < text.size()) {
+      ssize_t count = read(file, text.data() + done, text.size() - done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) failure = SystemError(errno, "cannot read", path);
+      if (count <= 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    text.resize(done);
+  }
+  close(file);
+  if (!failure.ok()) return failure;
+  return text;
+}
+
+Result<JsonFile> JsonFile::Open(const std::string& path) {
+  Result<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  bool too_deep = false;
+  auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep |= depth > kMaxDepth;
+    return !too_deep;
+  };
+  nlohmann::json json = nlohmann::json::parse(*text, watch_depth, false);
+  if (too_deep) return Error(Code::kCorrupt, path, ": nested deeper than ", kMaxDepth, " levels");
+  if (json.is_discarded()) return Error(Code::kCorrupt, path, ": not JSON");
+  if (!json.is_object() && !json.is_array()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+  return JsonFile(path, std::move(json), true);
+}
+
+Result<JsonFile> JsonFile::OpenIfPresent(const std::string& path) {
+  Result<JsonFile> file = Open(path);
+  if (file.ok() || file.status().code() != Code::kNotFound) return file;
+  return JsonFile(path, nlohmann::json::object(), false);
+}
+
+Status JsonFile::Corrupt(std::string_view key, std::string_view expected) const {
+  return Error(Code::kCorrupt, path_, ": \"", key, "\": expected ", expected);
+}
+
+const nlohmann::json* JsonFile::Find(std::string_view key) const {
+  if (!json_.is_object()) return nullptr;
+  auto found = json_.find(key);
+  return found == json_.end() || found->is_null() ? nullptr : &*found;
+}
+
+Result<std::optional<std::uint64_t>> JsonFile::Integer(std::string_view key, std::uint64_t low,
+                                                       std::uint64_t high) const {
+  const nlohmann::json* value = Find(key);
+  if (value == nullptr) return std::optional<std::uint64_t>();
+  if (value->is_number_unsigned()) {
+    auto number = *value->get_ptr<const nlohmann::json::number_unsigned_t*>();
+    if (number >= low && number <= high) return std::optional<std::uint64_t>(number);
+  }
+  std::string found = value->is_number() ? ", found " + value->dump() : ", found a " + std::string(value->type_name());
+  return Corrupt(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high) + found);
+}
+
+Result<std::optional<double>> JsonFile::Number(std::string_view key) const {
+  const nlohmann::json* value = Find(key);
+  if (value == nullptr) return std::optional<double>();
+  if (!value->is_number()) return Corrupt(key, "a number");
+  return std::optional<double>(value->get<double>());
+}
+
+Result<std::optional<std::string>> JsonFile::Text(std::string_view key) const {
+  const nlohmann::json* value = Find(key);
+  if (value == nullptr) return std::optional<std::string>();
+  if (!value->is_string()) return Corrupt(key, "a string");
+  return std::optional<std::string>(*value->get_ptr<const std::string*>());
+}
+
+Result<std::optional<bool>> JsonFile::Boolean(std::string_view key) const {
+  const nlohmann::json* value = Find(key);
+  if (value == nullptr) return std::optional<bool>();
+  if (!value->is_boolean()) return Corrupt(key, "true or false");
+  return std::optional<bool>(*value->get_ptr<const bool*>());
+}
+
+Result<std::uint64_t> JsonFile::RequiredInteger(std::string_view key, std::uint64_t low, std::uint64_t high) const {
+  Result<std::optional<std::uint64_t>> value = Integer(key, low, high);
+  if (!value.ok()) return value.status();
+  if (!value->has_value()) return Corrupt(key, "an integer, found nothing");
+  return **value;
+}
+
+}  // namespace thimble::convert

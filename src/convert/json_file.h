@@ -1,0 +1,52 @@
+// Reading JSON files of a Hugging Face folder: capped, and every value checked for its type.
+
+#ifndef THIMBLE_CONVERT_JSON_FILE_H_
+#define THIMBLE_CONVERT_JSON_FILE_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// The bytes of a regular file of at most kMaxJsonBytes. kNotFound, kIo, or kCorrupt when it is longer.
+inline constexpr std::size_t kMaxJsonBytes = 64 << 20;
+Result<std::string> ReadFile(const std::string& path);
+
+// One JSON object and the path it is from, for messages. Thread-compatible.
+class JsonFile {
+ public:
+  // kCorrupt when the file is not a JSON object (for Array: an array) or is nested deeper than 64 levels.
+  static Result<JsonFile> Open(const std::string& path);
+  // An empty object when there is no such file.
+  static Result<JsonFile> OpenIfPresent(const std::string& path);
+
+  const nlohmann::json& json() const { return json_; }
+  bool present() const { return present_; }
+  Status Corrupt(std::string_view key, std::string_view expected) const;
+
+  // The value of `key`; nullopt when it is absent or null; kCorrupt when it is of another type or out of range.
+  Result<std::optional<std::uint64_t>> Integer(std::string_view key, std::uint64_t low, std::uint64_t high) const;
+  Result<std::optional<double>> Number(std::string_view key) const;
+  Result<std::optional<std::string>> Text(std::string_view key) const;
+  Result<std::optional<bool>> Boolean(std::string_view key) const;
+  // The same, kCorrupt when absent.
+  Result<std::uint64_t> RequiredInteger(std::string_view key, std::uint64_t low, std::uint64_t high) const;
+
+ private:
+  JsonFile(std::string path, nlohmann::json json, bool present)
+      : path_(std::move(path)), json_(std::move(json)), present_(present) {}
+  const nlohmann::json* Find(std::string_view key) const;
+
+  std::string path_;
+  nlohmann::json json_;
+  bool present_;
+};
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_JSON_FILE_H_

@@ -1,0 +1,55 @@
+// Packs weights into the kernels' layouts and writes them, strip by strip.
+
+#ifndef THIMBLE_CONVERT_MATRIX_WRITER_H_
+#define THIMBLE_CONVERT_MATRIX_WRITER_H_
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/writer.h"
+#include "kernels/matrix.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// One matrix of the model file.
+struct MatrixSpec {
+  std::string name;
+  kernels::WeightFormat format = kernels::WeightFormat::kQ8;
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;
+  std::optional<kernels::Rotation> rotation;  // Of the inputs.
+};
+
+// One table of rows: fp32, fp16 or q8.
+struct TableSpec {
+  std::string name;
+  kernels::WeightFormat format = kernels::WeightFormat::kQ8;
+  std::size_t rows = 0;
+  std::size_t width = 0;
+};
+
+// Reads `count` rows from `first` on: [count][width].
+using ReadRows = std::function<Status(std::size_t first, std::span<float> out)>;
+
+// Adds the tensors of a matrix or table, and their format, to a layout.
+void Declare(const MatrixSpec& spec, format::Layout* layout);
+void Declare(const TableSpec& spec, format::Layout* layout);
+
+// Writes the tensors that Declare announced. `read` is called for one strip of 16 rows at a time.
+Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const float> bias, format::Writer* writer);
+Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer);
+
+// Appends values to a tensor.
+template <typename T>
+Status AppendValues(const std::string& name, std::span<const T> values, format::Writer* writer) {
+  return writer->Append(name, std::as_bytes(values));
+}
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_MATRIX_WRITER_H_
