@@ -1,0 +1,58 @@
+// Small Hugging Face folders with seeded random weights, so that the whole pipeline is tested without a download.
+
+#ifndef THIMBLE_TESTS_TEST_MODEL_H_
+#define THIMBLE_TESTS_TEST_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "convert/convert.h"
+#include "format/safetensors.h"
+#include "thimble/status.h"
+
+namespace thimble::test {
+
+// A new empty directory, removed with all it holds on destruction.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+struct TestModelOptions {
+  std::size_t hidden = 64;
+  std::size_t layers = 2;
+  std::size_t heads = 2;
+  std::size_t intermediate = 128;
+  std::size_t positions = 128;
+  std::size_t max_seq_length = 64;
+  std::size_t extra_vocabulary = 0;                      // Rows of the word table that no token uses.
+  format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
+  std::string prefix;                                    // Of tensor names, "" or "bert.".
+  std::uint32_t seed = 1;
+};
+
+// Writes config.json, tokenizer.json, model.safetensors, modules.json, 1_Pooling/config.json and
+// sentence_bert_config.json into the existing `folder`: an uncased vocabulary of about 190 pieces (printable ASCII, its
+// continuations, some words), mean pooling, normalised.
+Status WriteTestModel(const std::string& folder, const TestModelOptions& options = {});
+
+// Writes such a folder inside `folder` and converts it; returns the path of the model file.
+Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype,
+                                     const TestModelOptions& options = {});
+
+// Replaces the contents of a file.
+Status WriteFile(const std::string& path, const std::string& contents);
+
+}  // namespace thimble::test
+
+#endif  // THIMBLE_TESTS_TEST_MODEL_H_
