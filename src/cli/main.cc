@@ -1,2 +1,72 @@
-// placeholder
-int main() { return 0; }
+// The command line: picks the command.
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+namespace {
+
+using thimble::cli::kFailed;
+using thimble::cli::kWrongUse;
+
+struct Command {
+  std::string_view name;
+  int (*run)(int argc, char** argv);
+};
+constexpr Command kCommands[] = {
+    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
+    {"similar", thimble::cli::RunSimilar}, {"tokenize", thimble::cli::RunTokenize},
+};
+
+constexpr char kHelp[] =
+    "thimble turns text into sentence embeddings, in little memory.\n"
+    "\n"
+    "  thimble COMMAND [OPTIONS] [ARGUMENTS]\n"
+    "\n"
+    "Commands (thimble COMMAND --help tells more):\n"
+    "  convert    make a model file from a Hugging Face folder, once per model\n"
+    "  embed      turn texts into vectors\n"
+    "  similar    rank the lines of a file by likeness to a text\n"
+    "  tokenize   show the token ids of texts\n"
+    "  info       show what a model file holds\n"
+    "\n"
+    "Start here:\n"
+    "  thimble convert ./all-MiniLM-L6-v2 model.safetensors --dtype q8\n"
+    "  thimble embed -m model.safetensors \"a short text\"\n"
+    "  thimble similar -m model.safetensors \"a question\" lines.txt\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
+    "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
+    "THIMBLE_ISA forces an instruction set (scalar, avx2, avx512vnni).\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is reported like any other failed write.
+  if (argc < 2) {
+    std::fputs(kHelp, stderr);
+    return kWrongUse;
+  }
+  std::string_view name = argv[1];
+  if (name == "--help" || name == "-h" || name == "help") {
+    return std::fputs(kHelp, stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;
+  }
+  if (name == "--version") {
+    return std::printf("thimble %s\n", THIMBLE_VERSION) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name != name) continue;
+    try {
+      return command.run(argc - 1, argv + 1);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "thimble %s: %s\n", argv[1], error.what());
+      return kFailed;
+    }
+  }
+  std::fprintf(stderr, "thimble: unknown command \"%s\"; thimble --help lists them\n", argv[1]);
+  return kWrongUse;
+}

@@ -1,0 +1,71 @@
+// thimble embed: texts to vectors.
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/embed_texts.h"
+#include "cli/input.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/vector_writer.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble embed -m model.safetensors \"a short text\" \"another\"\n"
+    "  thimble embed -m model.safetensors -i lines.txt --format npy -o vectors.npy\n"
+    "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
+    "  tail -f log | thimble embed -m model.safetensors -i -\n"
+    "\n"
+    "Results come in the order of the input, and memory does not grow with it. Of a line longer than 1 MiB the\n"
+    "first 1 MiB is embedded, marked as truncated; a line of JSON may have 4 MiB.\n"
+    "Formats: jsonl one object a line with embedding, tokens, truncated; json the same as one array; npy a NumPy\n"
+    "float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n";
+
+Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
+             const std::string& format_name, const std::string& output_path) {
+  THIMBLE_ASSIGN_OR_RETURN(VectorFormat format, ParseVectorFormat(format_name));
+  THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
+  THIMBLE_RETURN_IF_ERROR(source.Check());
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
+
+  std::optional<std::uint64_t> rows;
+  if (source.input.empty()) rows = source.texts.size();
+  const std::size_t dimensions = embedder.dimensions();
+  VectorWriter writer(output, format, dimensions, rows);
+  THIMBLE_RETURN_IF_ERROR(writer.Begin());
+  Progress progress(!output.is_terminal());
+  auto take = [&](const Batch&, std::span<const float> vectors, std::span<const Report> reports) -> Status {
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      THIMBLE_RETURN_IF_ERROR(writer.Add(vectors.subspan(i * dimensions, dimensions), reports[i]));
+    }
+    return output.Flush();  // Whoever reads a pipe gets what is done.
+  };
+  THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, progress, take));
+  THIMBLE_RETURN_IF_ERROR(writer.End());
+  return output.Finish();
+}
+
+}  // namespace
+
+int RunEmbed(int argc, char** argv) {
+  ModelOption model;
+  SourceOptions source;
+  EmbedderFlags flags;
+  std::string output, format = "jsonl";
+  Arguments arguments("embed", "Turns texts into vectors.", kExamples);
+  model.AddTo(arguments.app());
+  source.AddTo(arguments.app());
+  arguments.app().add_option("-o,--output", output, "File to write; standard output if not given")->type_name("FILE");
+  arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
+  flags.AddTo(arguments.app(), true);
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Embed(model, source, flags, format, output);
+  return status.ok() ? kDone : Fail("embed", status);
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,44 @@
+// The loop that embed and similar share: batches of an input through an embedder.
+
+#ifndef THIMBLE_CLI_EMBED_TEXTS_H_
+#define THIMBLE_CLI_EMBED_TEXTS_H_
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/input.h"
+#include "cli/progress.h"
+#include "thimble/embedder.h"
+
+namespace thimble::cli {
+
+// Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated.
+template <typename Take>
+Status EmbedTexts(Input& input, Embedder& embedder, Progress& progress, Take&& take) {
+  Batch batch;
+  std::vector<std::string_view> views;
+  std::vector<float> vectors;
+  std::vector<Report> reports;
+  for (;;) {
+    THIMBLE_RETURN_IF_ERROR(input.Next(batch));
+    if (batch.texts.empty()) return Status();
+    views.assign(batch.texts.begin(), batch.texts.end());
+    vectors.resize(views.size() * embedder.dimensions());
+    reports.resize(views.size());
+    THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports));
+    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].truncated |= batch.cut[i];
+    THIMBLE_RETURN_IF_ERROR(take(batch, std::span<const float>(vectors), std::span<const Report>(reports)));
+
+    std::optional<double> share;
+    if (input.bytes_total() > 0) {
+      share = static_cast<double>(input.bytes_read()) / static_cast<double>(input.bytes_total());
+    }
+    progress.Show(share, batch.first_index + batch.texts.size());
+  }
+}
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_EMBED_TEXTS_H_

@@ -1,0 +1,66 @@
+// thimble info: what a model file holds.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble info model.safetensors\n"
+    "  thimble info --json model.safetensors\n"
+    "\n"
+    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n";
+
+Status Info(const std::string& path, bool as_json) {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
+  THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  const ModelInfo& info = model->info();
+  nlohmann::ordered_json values = {
+      {"name", info.name},
+      {"dtype", info.dtype},
+      {"dimensions", info.dimensions},
+      {"layers", info.layers},
+      {"heads", info.heads},
+      {"vocabulary", info.vocabulary},
+      {"positions", info.positions},
+      {"max_tokens", info.max_tokens},
+      {"pooling", std::string(PoolingName(info.pooling))},
+      {"normalize", info.normalize},
+      {"file_bytes", info.file_bytes},
+      {"scratch_bytes", embedder.scratch_bytes()},
+      {"isa", std::string(embedder.isa())},
+  };
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  if (as_json) {
+    THIMBLE_RETURN_IF_ERROR(output.Write(values.dump(-1, ' ', false, kReplace) + "\n"));
+    return output.Finish();
+  }
+  for (const auto& [key, value] : values.items()) {
+    std::string text = value.dump(-1, ' ', false, kReplace);
+    if (value.is_string()) text = text.substr(1, text.size() - 2);
+    THIMBLE_RETURN_IF_ERROR(output.Write(key + std::string(15 - key.size(), ' ') + text + "\n"));
+  }
+  return output.Finish();
+}
+
+}  // namespace
+
+int RunInfo(int argc, char** argv) {
+  std::string path;
+  bool as_json = false;
+  Arguments arguments("info", "Shows what a model file holds and what it needs.", kExamples);
+  arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
+  arguments.app().add_flag("--json", as_json, "Print one JSON object");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Info(path, as_json);
+  return status.ok() ? kDone : Fail("info", status);
+}
+
+}  // namespace thimble::cli

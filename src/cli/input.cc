@@ -1,0 +1,154 @@
+// Lines of a file as texts.
+
+#include "cli/input.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr std::size_t kBlockBytes = 64 << 10;
+
+// Removes a UTF-8 sequence that was cut in two at the end of `text`.
+void TrimCutSequence(std::string& text) {
+  std::size_t back = 1;
+  while (back < 4 && back < text.size() && (static_cast<unsigned char>(text[text.size() - back]) & 0xC0) == 0x80)
+    ++back;
+  auto lead = static_cast<unsigned char>(text[text.size() - back]);
+  std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  if (length > back) text.resize(text.size() - back);
+}
+
+}  // namespace
+
+Result<Input> Input::Open(const SourceOptions& options) {
+  THIMBLE_RETURN_IF_ERROR(options.Check());
+  Input input;
+  if (options.input.empty()) {
+    input.texts_ = options.texts;
+    input.end_ = true;
+    return input;
+  }
+  input.field_ = options.field;
+  input.json_ = options.input.ends_with(".jsonl");
+  input.name_ = options.input == "-" ? "standard input" : options.input;
+  input.file_ = options.input == "-" ? dup(STDIN_FILENO) : open(options.input.c_str(), O_RDONLY | O_CLOEXEC);
+  if (input.file_ < 0) return SystemError(errno, "cannot open", input.name_);
+  struct stat status;
+  if (fstat(input.file_, &status) == 0 && S_ISREG(status.st_mode)) {
+    input.bytes_total_ = static_cast<std::uint64_t>(status.st_size);
+  }
+  input.block_.resize(kBlockBytes);
+  return input;
+}
+
+Input::Input(Input&& other) noexcept
+    : texts_(std::move(other.texts_)),
+      next_text_(other.next_text_),
+      name_(std::move(other.name_)),
+      field_(std::move(other.field_)),
+      file_(std::exchange(other.file_, -1)),
+      json_(other.json_),
+      end_(other.end_),
+      block_(std::move(other.block_)),
+      block_begin_(other.block_begin_),
+      block_end_(other.block_end_),
+      line_(std::move(other.line_)),
+      line_cut_(other.line_cut_),
+      line_open_(other.line_open_),
+      lines_(other.lines_),
+      bytes_read_(other.bytes_read_),
+      bytes_total_(other.bytes_total_) {}
+
+Input::~Input() {
+  if (file_ >= 0) close(file_);
+}
+
+Status Input::ReadBlock() {
+  ssize_t count;
+  do {
+    count = read(file_, block_.data(), block_.size());
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return SystemError(errno, "cannot read", name_);
+  block_begin_ = 0;
+  block_end_ = static_cast<std::size_t>(count);
+  bytes_read_ += block_end_;
+  end_ = count == 0;
+  return Status();
+}
+
+Status Input::EndLine(Batch& batch) {
+  ++lines_;
+  if (json_) {
+    if (line_cut_) {
+      return Error(Code::kCorrupt, name_, ": line ", lines_, ": longer than ", kMaxJsonBytes, " bytes of JSON");
+    }
+    auto text = TextOfJson(line_, field_);
+    if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());
+    line_ = *std::move(text);
+    if (line_.size() > kMaxTextBytes) {
+      line_.resize(kMaxTextBytes);
+      line_cut_ = true;
+    }
+  } else if (!line_cut_ && line_.ends_with('\r')) {
+    line_.pop_back();
+  }
+  if (line_cut_) TrimCutSequence(line_);
+  batch.texts.push_back(std::move(line_));
+  batch.cut.push_back(line_cut_);
+  line_.clear();
+  line_cut_ = line_open_ = false;
+  return Status();
+}
+
+Status Input::Next(Batch& batch) {
+  batch.first_index += batch.texts.size();
+  batch.texts.clear();
+  batch.cut.clear();
+  for (; next_text_ < texts_.size() && batch.texts.size() < kBatchTexts; ++next_text_) {
+    batch.texts.push_back(std::move(texts_[next_text_]));
+    batch.cut.push_back(false);
+  }
+
+  const std::size_t keep = json_ ? kMaxJsonBytes : kMaxTextBytes;
+  std::size_t bytes = 0;
+  while (batch.texts.size() < kBatchTexts && bytes < kBatchBytes) {
+    if (block_begin_ == block_end_) {
+      if (!end_ && !batch.texts.empty() && !line_open_) break;  // Reading more could wait.
+      if (!end_) THIMBLE_RETURN_IF_ERROR(ReadBlock());
+      if (end_) {
+        if (line_open_) THIMBLE_RETURN_IF_ERROR(EndLine(batch));
+        break;
+      }
+    }
+    const char* begin = block_.data() + block_begin_;
+    const std::size_t available = block_end_ - block_begin_;
+    const void* newline = std::memchr(begin, '\n', available);
+    const std::size_t length =
+        newline == nullptr ? available : static_cast<std::size_t>(static_cast<const char*>(newline) - begin);
+    const std::size_t kept = std::min(length, keep - line_.size());
+    line_.append(begin, kept);
+    line_cut_ = line_cut_ || kept < length;
+    line_open_ = true;
+    block_begin_ += length;
+    if (newline != nullptr) {
+      ++block_begin_;
+      bytes += line_.size();
+      THIMBLE_RETURN_IF_ERROR(EndLine(batch));
+    } else if (!batch.texts.empty()) {
+      break;
+    }
+  }
+  return Status();
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,81 @@
+// Reads texts from a file, batch after batch, in memory that depends neither on the number of lines nor their lengths.
+
+#ifndef THIMBLE_CLI_INPUT_H_
+#define THIMBLE_CLI_INPUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/options.h"
+#include "thimble/status.h"
+
+namespace thimble::cli {
+
+// Of a longer line only this much is kept: thousands of tokens more than any model takes.
+inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+// JSON cannot be cut, so a longer line is an error.
+inline constexpr std::size_t kMaxJsonBytes = 4 << 20;
+// A batch ends at whichever comes first; enough to fill the tiles of several threads.
+inline constexpr std::size_t kBatchTexts = 256;
+inline constexpr std::size_t kBatchBytes = 256 << 10;
+
+// Texts that are embedded together.
+struct Batch {
+  std::vector<std::string> texts;
+  std::vector<bool> cut;          // Whether the line was longer than what is kept.
+  std::uint64_t first_index = 0;  // Of the first text, counted over the whole input from 0.
+};
+
+// Texts of the arguments or of a file. Move-only; Thread-compatible.
+class Input {
+ public:
+  // kNotFound or kIo when the file cannot be opened.
+  static Result<Input> Open(const SourceOptions& options);
+
+  Input(Input&& other) noexcept;
+  Input& operator=(Input&&) = delete;
+  ~Input();
+
+  // Fills `batch` with the next texts, none at the end. A slow pipe gives what has arrived. kIo when reading fails,
+  // kCorrupt, naming the line, for a line that is not the JSON expected.
+  Status Next(Batch& batch);
+
+  // Bytes read so far, and bytes in all or 0 when unknown.
+  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_total() const { return bytes_total_; }
+
+ private:
+  Input() = default;
+  Status ReadBlock();
+  Status EndLine(Batch& batch);
+
+  std::vector<std::string> texts_;  // Of the arguments.
+  std::size_t next_text_ = 0;
+
+  std::string name_;
+  std::string field_;
+  int file_ = -1;
+  bool json_ = false;
+  bool end_ = false;
+  std::vector<char> block_;
+  std::size_t block_begin_ = 0;
+  std::size_t block_end_ = 0;
+  std::string line_;         // So far.
+  bool line_cut_ = false;    // Whether some of it was dropped.
+  bool line_open_ = false;   // Whether it has begun.
+  std::uint64_t lines_ = 0;  // Texts given out.
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t bytes_total_ = 0;
+};
+
+// The text in one line of JSON: a string, or the field `field` of an object. kCorrupt with a message that does not name
+// the line.
+Result<std::string> TextOfJson(std::string_view line, std::string_view field);
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_INPUT_H_

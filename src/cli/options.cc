@@ -1,0 +1,131 @@
+// Shared options of the commands.
+
+#include "cli/options.h"
+
+#include <cctype>
+#include <charconv>
+#include <cstdio>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace thimble::cli {
+
+Arguments::Arguments(std::string_view command, const std::string& description, const std::string& examples)
+    : app_(description, "thimble " + std::string(command)) {
+  app_.footer("\nExamples:\n" + examples + "\nExit codes: 0 done, 1 failed, 2 wrong use.");
+  app_.get_formatter()->column_width(28);
+}
+
+std::optional<int> Arguments::Parse(int argc, char** argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return std::fputs(app_.help().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : kDone;
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s (--help tells more)\n", app_.get_name().c_str(), error.what());
+    return kWrongUse;
+  }
+  return std::nullopt;
+}
+
+int Fail(std::string_view command, const Status& status) {
+  std::fprintf(stderr, "thimble %.*s: %s\n", static_cast<int>(command.size()), command.data(),
+               status.message().c_str());
+  return status.code() == Code::kInvalidArgument ? kWrongUse : kFailed;
+}
+
+Result<std::size_t> ParseSize(std::string_view text) {
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, text.data() + text.size());
+  for (char& letter : unit) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  if (!unit.empty() && unit.back() == 'b') unit.pop_back();
+  std::uint64_t base = 1000;
+  if (unit.size() == 2 && unit[1] == 'i') {
+    base = 1024;
+    unit.pop_back();
+  }
+  std::optional<std::uint64_t> bytes;
+  if (error == std::errc()) {
+    if (unit.empty()) bytes = number;
+    if (unit == "k") bytes = CheckedMul(number, base);
+    if (unit == "m") bytes = CheckedMul(number, base * base);
+    if (unit == "g") bytes = CheckedMul(number, base * base * base);
+  }
+  if (!bytes || *bytes == 0) {
+    return Error(Code::kInvalidArgument, "\"", text, "\": expected a size such as 8MB, 512kB or 1GiB");
+  }
+  return static_cast<std::size_t>(*bytes);
+}
+
+void ModelOption::AddTo(CLI::App& app) {
+  app.add_option("-m,--model", path_, "Model file, as made by thimble convert")->required()->type_name("MODEL");
+}
+
+Result<std::shared_ptr<const Model>> ModelOption::Open() const { return OpenModel(path_); }
+
+Result<std::shared_ptr<const Model>> OpenModel(const std::string& path) {
+  auto model = Model::Open(path);
+  if (!model.ok() && model.status().code() == Code::kNotFound) {
+    return Error(Code::kNotFound, model.status().message(),
+                 "\nMODEL is the path of a model file; thimble convert FOLDER MODEL --dtype q8 makes one");
+  }
+  return model;
+}
+
+void SourceOptions::AddTo(CLI::App& app) {
+  // A text in brackets is a text, which extra arguments would make a list.
+  app.add_option("text", texts, "Texts; or use -i")->type_name("TEXT")->allow_extra_args(false);
+  app.add_option("-i,--input", input,
+                 "File with one text a line, or, where its name ends in .jsonl, one JSON string or object a line; "
+                 "- is standard input, one text a line")
+      ->type_name("FILE");
+  app.add_option("--field", field, "Field of a JSON object that holds its text")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+Status SourceOptions::Check() const {
+  if (texts.empty() == input.empty()) {
+    return Error(Code::kInvalidArgument, "expected either texts or -i FILE (--help tells more)");
+  }
+  return Status();
+}
+
+void EmbedderFlags::AddTo(CLI::App& app, bool vectors) {
+  if (vectors) {
+    app.add_option("--pooling", pooling_, "mean, cls or last; the model's own if not given")->type_name("NAME");
+    normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
+                                     "Whether vectors get unit length; the model's own way if not given");
+  }
+  app.add_option("--max-tokens", max_tokens_, "Where a text is truncated; the model's own limit if not given")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", threads_, "Threads; the vectors do not depend on it")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}, "1 to 64"))
+      ->envname("THIMBLE_THREADS")
+      ->capture_default_str();
+  app.add_option("--max-memory", max_memory_, "Most scratch memory, for example 8MB, 512kB, 1GiB")
+      ->type_name("SIZE")
+      ->envname("THIMBLE_MAX_MEMORY");
+}
+
+Result<EmbedderOptions> EmbedderFlags::Options() const {
+  EmbedderOptions options;
+  options.threads = threads_;
+  options.max_tokens = max_tokens_;
+  if (!pooling_.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(options.pooling, ParsePooling(pooling_));
+  }
+  if (normalize_option_ != nullptr && normalize_option_->count() > 0) options.normalize = normalize_;
+  if (!max_memory_.empty()) {
+    auto size = ParseSize(max_memory_);
+    if (!size.ok()) return Error(Code::kInvalidArgument, "--max-memory ", size.status().message());
+    options.max_memory = *size;
+  }
+  return options;
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,88 @@
+// Options that several commands share, and how commands parse and fail.
+
+#ifndef THIMBLE_CLI_OPTIONS_H_
+#define THIMBLE_CLI_OPTIONS_H_
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thimble/embedder.h"
+#include "thimble/model.h"
+#include "thimble/status.h"
+
+namespace thimble::cli {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kWrongUse = 2;
+
+// The arguments of one command.
+class Arguments {
+ public:
+  // `examples` goes under the list of options.
+  Arguments(std::string_view command, const std::string& description, const std::string& examples);
+
+  CLI::App& app() { return app_; }
+  // The exit code to leave with, when the arguments ask for help or are wrong (said on standard error).
+  std::optional<int> Parse(int argc, char** argv);
+
+ private:
+  CLI::App app_;
+};
+
+// Says on standard error why the command failed; returns its exit code.
+int Fail(std::string_view command, const Status& status);
+
+// Bytes from "4096", "512kB", "8MB", "1GiB": k, M, G count in thousands, Ki, Mi, Gi in 1024; case and a B at the end do
+// not matter. kInvalidArgument otherwise.
+Result<std::size_t> ParseSize(std::string_view text);
+
+// -m MODEL.
+class ModelOption {
+ public:
+  void AddTo(CLI::App& app);
+  // Model::Open, with advice in the message when there is no such file.
+  Result<std::shared_ptr<const Model>> Open() const;
+
+ private:
+  std::string path_;
+};
+Result<std::shared_ptr<const Model>> OpenModel(const std::string& path);
+
+// TEXT... -i FILE --field NAME: where the texts come from.
+struct SourceOptions {
+  std::vector<std::string> texts;
+  std::string input;  // Empty when not given.
+  std::string field = "text";
+
+  void AddTo(CLI::App& app);
+  // kInvalidArgument when neither texts nor an input are given, or both.
+  Status Check() const;
+};
+
+// --pooling --normalize --max-tokens --threads --max-memory.
+class EmbedderFlags {
+ public:
+  // `vectors` adds --pooling and --normalize, which decide what a vector means.
+  void AddTo(CLI::App& app, bool vectors);
+  Result<EmbedderOptions> Options() const;
+
+ private:
+  std::string pooling_;
+  bool normalize_ = true;
+  CLI::Option* normalize_option_ = nullptr;
+  std::size_t max_tokens_ = 0;
+  std::size_t threads_ = 1;
+  std::string max_memory_;
+};
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_OPTIONS_H_

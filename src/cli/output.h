@@ -1,0 +1,51 @@
+// Where results go: standard output, or a file that takes its name only when it is complete.
+
+#ifndef THIMBLE_CLI_OUTPUT_H_
+#define THIMBLE_CLI_OUTPUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "thimble/status.h"
+
+namespace thimble::cli {
+
+// Move-only; Thread-compatible. Destroyed before Finish(), it leaves the file named as it was.
+class Output {
+ public:
+  // "" and "-" mean standard output. Something that is not a regular file, such as a pipe, is written to directly.
+  static Result<Output> Open(const std::string& path);
+
+  Output(Output&& other) noexcept;
+  Output& operator=(Output&&) = delete;
+  ~Output();
+
+  Status Write(std::string_view bytes);
+  // Hands everything written so far to the system.
+  Status Flush();
+  // Whether WriteAt can work: a pipe, a terminal and a file opened for appending cannot go back.
+  bool seekable() const;
+  // Replaces bytes already written, `offset` from where the output began.
+  Status WriteAt(std::uint64_t offset, std::string_view bytes);
+  // Flushes, and gives the file its name.
+  Status Finish();
+
+  bool is_terminal() const;
+
+ private:
+  Output() = default;
+
+  std::string path_;       // For messages.
+  std::string target_;     // The name to take; empty when written directly.
+  std::string temporary_;  // The name until then.
+  int file_ = -1;
+  bool owned_ = false;
+  std::int64_t start_ = -1;  // Offset at which the output begins; -1 when not seekable.
+  std::string buffer_;
+};
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_OUTPUT_H_

@@ -1,0 +1,34 @@
+// A bar on standard error that tells how far a long run is; nothing where that is not a terminal.
+
+#ifndef THIMBLE_CLI_PROGRESS_H_
+#define THIMBLE_CLI_PROGRESS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace thimble::cli {
+
+// Thread-compatible. Erases the bar when destroyed.
+class Progress {
+ public:
+  // `allowed` is false when the results go to the same terminal.
+  explicit Progress(bool allowed);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `share` is from 0 to 1, unset when the end is unknown; `texts` is 0 when nothing is counted.
+  void Show(std::optional<double> share, std::uint64_t texts);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool enabled_;
+  bool drawn_ = false;
+  Clock::time_point begin_;
+  Clock::time_point last_;
+};
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_PROGRESS_H_

@@ -1,0 +1,68 @@
+// thimble tokenize: texts to token ids.
+
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble tokenize -m model.safetensors \"unbelievable\"\n"
+    "  thimble tokenize -m model.safetensors -i lines.txt --max-tokens 512\n"
+    "\n"
+    "Each text gives one line: {\"ids\":[101,...,102],\"tokens\":5,\"truncated\":false}\n";
+
+Status Tokenize(const ModelOption& model_option, const SourceOptions& source, std::size_t max_tokens) {
+  THIMBLE_RETURN_IF_ERROR(source.Check());
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  Progress progress(!output.is_terminal());
+  Batch batch;
+  std::string line;
+  for (;;) {
+    THIMBLE_RETURN_IF_ERROR(input.Next(batch));
+    if (batch.texts.empty()) return output.Finish();
+    for (std::size_t i = 0; i < batch.texts.size(); ++i) {
+      THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], max_tokens));
+      line = "{\"ids\":[";
+      for (std::int32_t id : tokens.ids) line += std::to_string(id) + ',';
+      if (!tokens.ids.empty()) line.pop_back();
+      line += "],\"tokens\":" + std::to_string(tokens.ids.size());
+      line += tokens.truncated || batch.cut[i] ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n";
+      THIMBLE_RETURN_IF_ERROR(output.Write(line));
+    }
+    THIMBLE_RETURN_IF_ERROR(output.Flush());
+    std::optional<double> share;
+    if (input.bytes_total() > 0) {
+      share = static_cast<double>(input.bytes_read()) / static_cast<double>(input.bytes_total());
+    }
+    progress.Show(share, batch.first_index + batch.texts.size());
+  }
+}
+
+}  // namespace
+
+int RunTokenize(int argc, char** argv) {
+  ModelOption model;
+  SourceOptions source;
+  std::size_t max_tokens = 0;
+  Arguments arguments("tokenize", "Shows the token ids of texts, special tokens included.", kExamples);
+  model.AddTo(arguments.app());
+  source.AddTo(arguments.app());
+  arguments.app()
+      .add_option("--max-tokens", max_tokens, "Where a text is truncated; the model's own limit if not given")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Tokenize(model, source, max_tokens);
+  return status.ok() ? kDone : Fail("tokenize", status);
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,52 @@
+// Writes vectors in the formats of `thimble embed`.
+
+#ifndef THIMBLE_CLI_VECTOR_WRITER_H_
+#define THIMBLE_CLI_VECTOR_WRITER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/output.h"
+#include "thimble/embedder.h"
+#include "thimble/status.h"
+
+namespace thimble::cli {
+
+enum class VectorFormat {
+  kJson,   // One array of objects.
+  kJsonl,  // One object a line.
+  kNpy,    // NumPy's file of a float32 array [texts][dimensions].
+  kF32,    // The same without the header, little-endian.
+};
+
+// kInvalidArgument for a name other than json, jsonl, npy, f32.
+Result<VectorFormat> ParseVectorFormat(std::string_view name);
+
+// Thread-compatible; `output` must outlive it.
+class VectorWriter {
+ public:
+  // `rows` is the number of vectors to come, where it is known.
+  VectorWriter(Output& output, VectorFormat format, std::size_t dimensions, std::optional<std::uint64_t> rows);
+
+  // Writes what comes before the vectors. kInvalidArgument when the format needs a seekable output and has none.
+  Status Begin();
+  Status Add(std::span<const float> vector, const Report& report);
+  // Writes what comes after the vectors.
+  Status End();
+
+ private:
+  Output& output_;
+  VectorFormat format_;
+  std::size_t dimensions_;
+  std::optional<std::uint64_t> expected_rows_;
+  std::uint64_t rows_ = 0;
+  std::string text_;  // Reused for each vector.
+};
+
+}  // namespace thimble::cli
+
+#endif  // THIMBLE_CLI_VECTOR_WRITER_H_
