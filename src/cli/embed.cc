@@ -59,7 +59,7 @@ int RunEmbed(int argc, char** argv) {
   std::string output, format = "jsonl";
   Arguments arguments("embed", "Turns texts into vectors.", kExamples);
   model.AddTo(arguments.app());
-  source.AddTo(arguments.app());
+  source.AddTo(arguments);
   arguments.app().add_option("-o,--output", output, "File to write; standard output if not given")->type_name("FILE");
   arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
   flags.AddTo(arguments.app(), true);

@@ -13,7 +13,7 @@ namespace thimble::cli {
 
 Arguments::Arguments(std::string_view command, const std::string& description, const std::string& examples)
     : app_(description, "thimble " + std::string(command)) {
-  app_.footer("\nExamples:\n" + examples + "\nExit codes: 0 done, 1 failed, 2 wrong use.");
+  app_.footer("Examples:\n" + examples + "\nExit codes: 0 done, 1 failed, 2 wrong use.");
   app_.get_formatter()->column_width(28);
 }
 
@@ -26,7 +26,33 @@ std::optional<int> Arguments::Parse(int argc, char** argv) {
     std::fprintf(stderr, "%s: %s (--help tells more)\n", app_.get_name().c_str(), error.what());
     return kWrongUse;
   }
-  return std::nullopt;
+  Status status = AppendTexts();
+  if (status.ok()) return std::nullopt;
+  std::fprintf(stderr, "%s: %s (--help tells more)\n", app_.get_name().c_str(), status.message().c_str());
+  return kWrongUse;
+}
+
+// A list of positional arguments would take the text "[a, b]" for two texts, so that only the first is one.
+void Arguments::TakeTexts(std::vector<std::string>& texts) {
+  texts_ = &texts;
+  first_text_option_ = app_.add_option("text", first_text_, "Texts; or use -i")->type_name("TEXT...");
+  app_.allow_extras();
+}
+
+Status Arguments::AppendTexts() {
+  if (texts_ == nullptr) return Status();
+  if (first_text_option_->count() > 0) texts_->push_back(first_text_);
+  bool only_texts = false;  // Behind "--".
+  for (const std::string& extra : app_.remaining()) {
+    if (!only_texts && extra == "--") {
+      only_texts = true;
+    } else if (!only_texts && extra.size() > 1 && extra[0] == '-') {
+      return Error(Code::kInvalidArgument, "unknown option ", extra, "; -- goes before texts that begin with -");
+    } else {
+      texts_->push_back(extra);
+    }
+  }
+  return Status();
 }
 
 int Fail(std::string_view command, const Status& status) {
@@ -74,12 +100,11 @@ Result<std::shared_ptr<const Model>> OpenModel(const std::string& path) {
   return model;
 }
 
-void SourceOptions::AddTo(CLI::App& app) {
-  // A text in brackets is a text, which extra arguments would make a list.
-  app.add_option("text", texts, "Texts; or use -i")->type_name("TEXT")->allow_extra_args(false);
+void SourceOptions::AddTo(Arguments& arguments) {
+  arguments.TakeTexts(texts);
+  CLI::App& app = arguments.app();
   app.add_option("-i,--input", input,
-                 "File with one text a line, or, where its name ends in .jsonl, one JSON string or object a line; "
-                 "- is standard input, one text a line")
+                 "File of texts, one a line, or of JSON values where it ends in .jsonl; - is standard input")
       ->type_name("FILE");
   app.add_option("--field", field, "Field of a JSON object that holds its text")
       ->type_name("NAME")

@@ -33,8 +33,16 @@ class Arguments {
   // The exit code to leave with, when the arguments ask for help or are wrong (said on standard error).
   std::optional<int> Parse(int argc, char** argv);
 
+  // Makes the arguments that are no options `texts`, whatever they look like.
+  void TakeTexts(std::vector<std::string>& texts);
+
  private:
+  Status AppendTexts();
+
   CLI::App app_;
+  std::vector<std::string>* texts_ = nullptr;
+  std::string first_text_;
+  CLI::Option* first_text_option_ = nullptr;
 };
 
 // Says on standard error why the command failed; returns its exit code.
@@ -62,7 +70,7 @@ struct SourceOptions {
   std::string input;  // Empty when not given.
   std::string field = "text";
 
-  void AddTo(CLI::App& app);
+  void AddTo(Arguments& arguments);
   // kInvalidArgument when neither texts nor an input are given, or both.
   Status Check() const;
 };

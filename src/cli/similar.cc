@@ -94,8 +94,7 @@ int RunSimilar(int argc, char** argv) {
   arguments.app().add_option("query", query, "The text to compare with")->type_name("QUERY")->required();
   arguments.app()
       .add_option("file", source.input,
-                  "File with one text a line, or one JSON value a line where its name ends in .jsonl; - is standard "
-                  "input")
+                  "File of texts, one a line, or of JSON values where it ends in .jsonl; - is standard input")
       ->type_name("FILE")
       ->required();
   arguments.app()

@@ -55,7 +55,7 @@ int RunTokenize(int argc, char** argv) {
   std::size_t max_tokens = 0;
   Arguments arguments("tokenize", "Shows the token ids of texts, special tokens included.", kExamples);
   model.AddTo(arguments.app());
-  source.AddTo(arguments.app());
+  source.AddTo(arguments);
   arguments.app()
       .add_option("--max-tokens", max_tokens, "Where a text is truncated; the model's own limit if not given")
       ->type_name("N")

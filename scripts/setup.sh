@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what building and testing need on Debian 12, as root or with sudo. Does nothing when all is there.
+set -euo pipefail
+
+packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev libgtest-dev
+  clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
+
+missing=()
+for package in "${packages[@]}"; do
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" != installed ]; then missing+=("$package"); fi
+done
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+if ! command -v apt-get > /dev/null; then
+  echo "setup: this system has no apt-get; install the equivalents of: ${missing[*]}" >&2
+  exit 1
+fi
+root=()
+if [ "$(id -u)" -ne 0 ]; then root=(sudo); fi
+echo "setup: installing ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+{
+  "${root[@]}" apt-get update
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+} > "$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
