@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh
-scripts/build.sh release thimble_cli
+scripts/build.sh release thimble_cli bench_cold_start
 scripts/model.sh q8 q4
 
 lines=build/models/demo.txt
@@ -25,5 +25,5 @@ for dtype in q8 q4; do
   build/thimble embed -m "$model" "a short text" | cut -c 1-72 | sed 's/$/.../'
   echo "thimble similar \"borrowing money becomes expensive\":"
   build/thimble similar -m "$model" --top 3 "borrowing money becomes expensive" "$lines"
-  python3 scripts/measure.py build/thimble embed -m "$model" "a short text"
+  build/bench_cold_start "$model" 50
 done
