@@ -16,13 +16,6 @@ class ScratchCursor {
   std::byte* next_;
 };
 
-// Quantises `width` floats with one symmetric scale: stores the scale, returns the factor from value to code.
-THIMBLE_INLINE F CodeFactor(const float* x, std::size_t width, float* scale) {
-  float magnitude = ReduceMax(LargestOfRow(x, width));
-  *scale = magnitude / 127.0f;
-  return Set(InverseScale(magnitude));
-}
-
 struct Int8Head {
   std::size_t tokens, padded;  // padded: a multiple of 16.
   std::size_t width;
@@ -32,16 +25,24 @@ struct Int8Head {
   float* key_scale;        // [padded], 0 behind the last token
   std::int32_t* key_comp;  // [padded]: -128 times the sum of a token's key
   std::int8_t* value;      // [padded/4][width/16][16][4]
-  float* value_scale;      // [padded], 0 behind the last token
+  float* value_weight;     // [padded] 255 times the scale of a token's value over the largest, 0 behind the last
   float largest_value_scale;
   float* score;               // [kAttentionRows][padded]
   std::uint8_t* probability;  // [kAttentionRows][padded]
 };
 
-// Four tokens' codes of values become lines.
-THIMBLE_INLINE void StoreValueLines(const Int8Head& q, const std::int8_t (&rows)[4][kMaxHeadWidth], std::size_t group) {
-  std::int8_t* lines = q.value + 4 * group * q.width;
-  for (std::size_t k = 0; k < q.width; k += 16) InterleaveRows(rows[0] + k, kMaxHeadWidth, lines + 4 * k);
+// Codes of four tokens, row by row.
+using Codes = std::int8_t[4][kMaxHeadWidth];
+
+// Puts the codes of tokens [t, t + 4) into the lines of keys (a quad for each token) and of values (a quad for each
+// column).
+THIMBLE_INLINE void StoreLines(const Int8Head& q, const Codes& keys, const Codes& values, std::size_t t) {
+  std::int8_t* key_lines = q.key + t / 16 * 16 * q.width + t % 16 * 4;
+  std::int8_t* value_lines = q.value + t * q.width;
+  for (std::size_t k = 0; k < q.width; k += 16) {
+    SpreadQuads(keys[0] + k, kMaxHeadWidth, key_lines + 16 * k);
+    InterleaveRows(values[0] + k, kMaxHeadWidth, value_lines + 4 * k);
+  }
 }
 
 inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
@@ -56,37 +57,54 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.key_scale = cursor.Take<float>(q.padded);
   q.key_comp = cursor.Take<std::int32_t>(q.padded);
   q.value = cursor.Take<std::int8_t>(q.padded * q.width);
-  q.value_scale = cursor.Take<float>(q.padded);
+  q.value_weight = cursor.Take<float>(q.padded);
   q.score = cursor.Take<float>(kAttentionRows * q.padded);
   q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
-  q.largest_value_scale = 0.0f;
 
-  const std::size_t strip = q.width * 16;
-  std::memset(q.key + q.padded * q.width - strip, 0, strip);
-  alignas(64) std::int8_t key[kMaxHeadWidth];
-  alignas(64) std::int8_t values[4][kMaxHeadWidth];
-  for (std::size_t t = 0; t < q.tokens; ++t) {
-    const float* row = head.qkv + t * head.qkv_stride;
-    F factor = CodeFactor(row, q.width, q.query_scale + t);
-    for (std::size_t k = 0; k < q.width; k += 16) {
-      StoreBytesOffset(q.query + t * q.width + k, ToInt(Mul(Load(row + k), factor)));
+  alignas(64) Codes keys, values;
+  F largest_value = Set(0.0f);
+  for (std::size_t begin = 0; begin < q.padded; begin += 16) {
+    // Sixteen tokens together: their scales and factors are vectors.
+    const std::size_t count = q.tokens - begin < 16 ? q.tokens - begin : 16;
+    const float* rows = head.qkv + begin * head.qkv_stride;
+    alignas(64) float factor[3][16];
+    float* scale[3] = {q.query_scale + begin, q.key_scale + begin, q.value_weight + begin};
+    for (std::size_t part = 0; part < 3; ++part) {
+      for (std::size_t i = 0; i < 16; ++i) {
+        scale[part][i] =
+            i < count ? ReduceMax(LargestOfRow(rows + i * head.qkv_stride + part * q.width, q.width)) : 0.0f;
+      }
+      F magnitude = Load(scale[part]);
+      Store(factor[part], CodeFactor(magnitude));
+      Store(scale[part], Div(magnitude, Set(127.0f)));
     }
-    row += q.width;
-    factor = CodeFactor(row, q.width, q.key_scale + t);
-    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(key + k, ToInt(Mul(Load(row + k), factor)));
-    std::int8_t* column = q.key + t / 16 * strip + t % 16 * 4;
-    for (std::size_t k = 0; k < q.width; k += 4) std::memcpy(column + 16 * k, key + k, 4);
-    row += q.width;
-    factor = CodeFactor(row, q.width, q.value_scale + t);
-    if (q.value_scale[t] > q.largest_value_scale) q.largest_value_scale = q.value_scale[t];
-    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[t % 4] + k, ToInt(Mul(Load(row + k), factor)));
-    if (t % 4 == 3) StoreValueLines(q, values, t / 4);
+    largest_value = Max(largest_value, Load(scale[2]));
+    for (std::size_t i = 0; i < 16; ++i) {
+      if (i < count) {
+        const float* row = rows + i * head.qkv_stride;
+        F f = Set(factor[0][i]);
+        for (std::size_t k = 0; k < q.width; k += 16) {
+          StoreBytesOffset(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
+        }
+        row += q.width;
+        f = Set(factor[1][i]);
+        for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(keys[i % 4] + k, ToInt(Mul(Load(row + k), f)));
+        row += q.width;
+        f = Set(factor[2][i]);
+        for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[i % 4] + k, ToInt(Mul(Load(row + k), f)));
+      } else {
+        for (std::size_t k = 0; k < q.width; k += 16) {
+          StoreBytes(keys[i % 4] + k, Zero());
+          StoreBytes(values[i % 4] + k, Zero());
+        }
+      }
+      if (i % 4 == 3) StoreLines(q, keys, values, begin + i - 3);
+    }
   }
-  for (std::size_t t = q.tokens; t < q.padded; ++t) {
-    q.key_scale[t] = q.value_scale[t] = 0.0f;
-    for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[t % 4] + k, Zero());
-    if (t % 4 == 3) StoreValueLines(q, values, t / 4);
-  }
+  q.largest_value_scale = ReduceMax(largest_value);
+  // A probability is stored as a byte: 255 at the largest product of exponential and value scale.
+  const F to_byte = Div(Set(255.0f), Max(Set(q.largest_value_scale), Set(1e-30f)));
+  for (std::size_t t = 0; t < q.padded; t += 16) Store(q.value_weight + t, Mul(Load(q.value_weight + t), to_byte));
   const std::uint8_t ones[4] = {1, 1, 1, 1};
   Quad one = LoadQuad(ones);
   for (std::size_t t = 0; t < q.padded; t += 16) {
@@ -174,8 +192,6 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
   if constexpr (kAttentionStrips > 1) {
     for (; t < q.padded; t += 16) ScoreTile<kHeight, 1>(q, row, t);
   }
-  // A probability is stored as a byte: 255 at the largest product of exponential and value scale.
-  float to_byte = q.largest_value_scale > 0.0f ? 255.0f / q.largest_value_scale : 0.0f;
   float factor[kHeight];
   for (std::size_t i = 0; i < kHeight; ++i) {
     float* score = q.score + i * q.padded;
@@ -185,7 +201,7 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
     for (t = 0; t < q.padded; t += 16) {
       F e = Exp2Fast(Sub(Load(score + t), largest));
       sum = Add(sum, e);
-      StoreBytes(probability + t, ToInt(Mul(e, Mul(Load(q.value_scale + t), Set(to_byte)))));
+      StoreBytes(probability + t, ToInt(Mul(e, Load(q.value_weight + t))));
     }
     factor[i] = q.largest_value_scale / 255.0f / ReduceAdd(sum);
   }

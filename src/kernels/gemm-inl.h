@@ -117,20 +117,8 @@ inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std:
   for (std::size_t strip = n / kStrip; strip < n / kStrip + count; ++strip) {
     const std::uint8_t* codes = static_cast<const std::uint8_t*>(w.weights) + strip * groups * 256;
     const std::uint8_t* group = w.groups + strip * groups * kQ4GroupBytes;
-    for (std::size_t g = 0; g < groups; ++g, codes += 256, group += kQ4GroupBytes, panel += 512) {
-      std::uint8_t multiplier[64], offset[64];
-      for (std::size_t c = 0; c < 64; ++c) {
-        offset[c] = group[c / 4];
-        multiplier[c] = static_cast<std::uint8_t>(((group[16 + c / 8] >> (c / 4 % 2 * 4)) & 15) + 1);
-      }
-      for (std::size_t j = 0; j < 4; ++j) {
-        for (std::size_t c = 0; c < 64; ++c) {
-          std::uint8_t code = codes[64 * j + c];
-          panel[128 * j + c] = static_cast<std::int8_t>((code & 15) * multiplier[c] - offset[c]);
-          panel[128 * j + 64 + c] = static_cast<std::int8_t>((code >> 4) * multiplier[c] - offset[c]);
-        }
-      }
-    }
+    for (std::size_t g = 0; g < groups; ++g) UnpackQ4(codes + g * 256, group + g * kQ4GroupBytes, panel + g * 512);
+    panel += groups * 512;
   }
 }
 

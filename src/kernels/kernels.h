@@ -66,7 +66,7 @@ struct Kernels {
 
   // out[m] = words[ids[m]] + positions[m], for the tokens of one sequence from its start.
   void (*embed)(const Table& words, const Table& positions, std::span<const std::int32_t> ids, float* out);
-  // x = (x - mean) / sqrt(variance + epsilon) * gamma + beta, in place, for `rows` rows of `width`, a multiple of 16.
+  // x = (x - mean) / sqrt(variance + epsilon) * gamma + beta, in place, for `rows` rows of `width`, a multiple of 64.
   void (*layer_norm)(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
                      std::size_t width);
   // Rotates (unless `rotation` is null) and quantises: scale = max|x| / 127, values = round(x / scale) + 128.

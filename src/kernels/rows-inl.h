@@ -28,22 +28,43 @@ inline void Embed(const Table& words, const Table& positions, std::span<const st
   }
 }
 
+// LayerNorm of one row; kVectors is its length in vectors, or 0 for any `width`. A known length stays in registers.
+template <std::size_t kVectors>
+THIMBLE_INLINE void LayerNormRow(float* x, const float* gamma, const float* beta, float epsilon, std::size_t width) {
+  const std::size_t vectors = kVectors == 0 ? width / 16 : kVectors;
+  const float count = static_cast<float>(16 * vectors);
+  F v[kVectors == 0 ? 1 : kVectors];
+  // Four sums side by side: one would wait for itself. `vectors` is a multiple of four.
+  F sum[4] = {Set(0.0f), Set(0.0f), Set(0.0f), Set(0.0f)};
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < vectors; ++i) {
+    F value = Load(x + 16 * i);
+    if constexpr (kVectors > 0) v[i] = value;
+    sum[i % 4] = Add(sum[i % 4], value);
+  }
+  const F mean = Set(ReduceAdd(Add(Add(sum[0], sum[1]), Add(sum[2], sum[3]))) / count);
+  F squares[4] = {Set(0.0f), Set(0.0f), Set(0.0f), Set(0.0f)};
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < vectors; ++i) {
+    F d = Sub(kVectors > 0 ? v[kVectors > 0 ? i : 0] : Load(x + 16 * i), mean);
+    squares[i % 4] = Fma(d, d, squares[i % 4]);
+  }
+  const F square_sum = Add(Add(squares[0], squares[1]), Add(squares[2], squares[3]));
+  const F inverse = Set(1.0f / std::sqrt(ReduceAdd(square_sum) / count + epsilon));
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < vectors; ++i) {
+    F y = Mul(Sub(kVectors > 0 ? v[kVectors > 0 ? i : 0] : Load(x + 16 * i), mean), inverse);
+    Store(x + 16 * i, Fma(y, Load(gamma + 16 * i), Load(beta + 16 * i)));
+  }
+}
+
 inline void LayerNorm(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
                       std::size_t width) {
-  const float count = static_cast<float>(width);
   for (std::size_t m = 0; m < rows; ++m, x += width) {
-    F sum = Set(0.0f);
-    for (std::size_t k = 0; k < width; k += 16) sum = Add(sum, Load(x + k));
-    F mean = Set(ReduceAdd(sum) / count);
-    F squares = Set(0.0f);
-    for (std::size_t k = 0; k < width; k += 16) {
-      F d = Sub(Load(x + k), mean);
-      squares = Fma(d, d, squares);
-    }
-    F inverse = Set(1.0f / std::sqrt(ReduceAdd(squares) / count + epsilon));
-    for (std::size_t k = 0; k < width; k += 16) {
-      F y = Mul(Sub(Load(x + k), mean), inverse);
-      Store(x + k, Fma(y, Load(gamma + k), Load(beta + k)));
+    if (width == 384) {
+      LayerNormRow<24>(x, gamma, beta, epsilon, width);
+    } else {
+      LayerNormRow<0>(x, gamma, beta, epsilon, width);
     }
   }
 }
@@ -126,8 +147,9 @@ THIMBLE_INLINE F LargestOfRow(const float* x, std::size_t width) {
   return largest;
 }
 
-// 127 / largest, or 0 for a row of (nearly) zeros, whose codes are then 0: the quotient must stay finite.
-THIMBLE_INLINE float InverseScale(float largest) { return largest > 1e-30f ? 127.0f / largest : 0.0f; }
+// The factor from values to codes of rows whose largest magnitudes are given. A row of (nearly) zeros gets one that
+// keeps its codes within 127 and itself finite.
+THIMBLE_INLINE F CodeFactor(F largest) { return Div(Set(127.0f), Max(largest, Set(1e-30f))); }
 
 inline void Quantize(const float* x, std::size_t rows, std::size_t width, const Rotation* rotation, float* workspace,
                      const QuantizedRows& out) {
@@ -136,9 +158,9 @@ inline void Quantize(const float* x, std::size_t rows, std::size_t width, const 
     F lanes = rotation == nullptr ? LargestOfRow(x, width) : Rotate(x, width, *rotation, workspace);
     float largest = ReduceMax(lanes);
     out.scale[m] = largest / 127.0f;
-    F inverse = Set(InverseScale(largest));
+    F factor = CodeFactor(Set(largest));
     std::uint8_t* values = out.values + m * out.stride;
-    for (std::size_t k = 0; k < width; k += 16) StoreBytesOffset(values + k, ToInt(Mul(Load(row + k), inverse)));
+    for (std::size_t k = 0; k < width; k += 16) StoreBytesOffset(values + k, ToInt(Mul(Load(row + k), factor)));
   }
 }
 

@@ -125,3 +125,23 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.odd, w.odd_high));
   return acc;
 }
+// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
+THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  const __m256i first =
+      _mm256_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
+  for (std::size_t half = 0; half < 2; ++half) {
+    // Byte n of 16 to the four bytes of output n, of eight outputs.
+    const __m256i quads = _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(8 * half)));
+    __m256i offset = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Offsets(group)), quads);
+    __m256i multiplier = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Multipliers(group)), quads);
+    multiplier = _mm256_and_si256(multiplier, _mm256_set1_epi16(255));
+    for (std::size_t j = 0; j < 4; ++j) {
+      __m256i pair = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * j + 32 * half));
+      __m256i low = _mm256_and_si256(pair, mask), high = _mm256_and_si256(_mm256_srli_epi16(pair, 4), mask);
+      __m256i* out = reinterpret_cast<__m256i*>(lines + 128 * j + 32 * half);
+      _mm256_store_si256(out, _mm256_sub_epi8(_mm256_mullo_epi16(low, multiplier), offset));
+      _mm256_store_si256(out + 2, _mm256_sub_epi8(_mm256_mullo_epi16(high, multiplier), offset));
+    }
+  }
+}

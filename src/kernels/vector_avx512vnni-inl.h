@@ -72,3 +72,21 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(w));
   return acc;
 }
+// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
+THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
+  // Byte n of 16 to the four bytes (offsets), or the two low halves of words (multipliers), of output n.
+  const __m512i quads =
+      _mm512_set_epi32(0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a, 0x09090909, 0x08080808,
+                       0x07070707, 0x06060606, 0x05050505, 0x04040404, 0x03030303, 0x02020202, 0x01010101, 0);
+  const __m512i words = _mm512_and_si512(quads, _mm512_set1_epi16(0x00ff));
+  __m512i offset = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(Q4Offsets(group)), quads);
+  __m512i multiplier = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(Q4Multipliers(group)),
+                                           _mm512_or_si512(words, _mm512_set1_epi16(static_cast<short>(0x8000))));
+  const __m512i mask = _mm512_set1_epi8(15);
+  for (std::size_t j = 0; j < 4; ++j) {
+    __m512i pair = _mm512_load_si512(codes + 64 * j);
+    __m512i low = _mm512_and_si512(pair, mask), high = _mm512_and_si512(_mm512_srli_epi16(pair, 4), mask);
+    _mm512_store_si512(lines + 128 * j, _mm512_sub_epi8(_mm512_mullo_epi16(low, multiplier), offset));
+    _mm512_store_si512(lines + 128 * j + 64, _mm512_sub_epi8(_mm512_mullo_epi16(high, multiplier), offset));
+  }
+}

@@ -144,4 +144,20 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
 THIMBLE_INLINE void InterleaveRows(const std::int8_t* rows, std::size_t stride, std::int8_t* line) {
   for (std::size_t i = 0; i < 64; ++i) line[i] = rows[(i % 4) * stride + i / 4];
 }
+// Four rows of four quads: quad j of row i goes to lines + 64 j + 4 i.
+THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std::int8_t* lines) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < 4; ++j) std::memcpy(lines + 64 * j + 4 * i, rows + i * stride + 4 * j, 4);
+  }
+}
+// One strip and group of q4, 256 bytes of codes and kQ4GroupBytes of group data, to 8 lines of int8.
+THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
+  for (std::size_t n = 0; n < 16; ++n) {
+    int offset = group[n], multiplier = (group[16 + n / 2] >> (n % 2 * 4) & 15) + 1;
+    for (std::size_t k = 0; k < kQ4Group; ++k) {
+      int code = codes[k / 8 * 64 + n * 4 + k % 4] >> (k / 4 % 2 * 4) & 15;
+      lines[k / 4 * 64 + n * 4 + k % 4] = static_cast<std::int8_t>(multiplier * code - offset);
+    }
+  }
+}
 THIMBLE_INLINE void Prefetch(const void*) {}

@@ -21,5 +21,23 @@ THIMBLE_INLINE void InterleaveRows(const std::int8_t* rows, std::size_t stride, 
   _mm_storeu_si128(out + 2, _mm_unpacklo_epi16(high01, high23));
   _mm_storeu_si128(out + 3, _mm_unpackhi_epi16(high01, high23));
 }
+THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std::int8_t* lines) {
+  __m128i r0 = LoadBytes(rows), r1 = LoadBytes(rows + stride);
+  __m128i r2 = LoadBytes(rows + 2 * stride), r3 = LoadBytes(rows + 3 * stride);
+  __m128i low01 = _mm_unpacklo_epi32(r0, r1), high01 = _mm_unpackhi_epi32(r0, r1);
+  __m128i low23 = _mm_unpacklo_epi32(r2, r3), high23 = _mm_unpackhi_epi32(r2, r3);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines), _mm_unpacklo_epi64(low01, low23));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 64), _mm_unpackhi_epi64(low01, low23));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 128), _mm_unpacklo_epi64(high01, high23));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 192), _mm_unpackhi_epi64(high01, high23));
+}
+// The offsets and multipliers of a group's 16 outputs, one byte each.
+THIMBLE_INLINE __m128i Q4Offsets(const std::uint8_t* group) { return LoadBytes(group); }
+THIMBLE_INLINE __m128i Q4Multipliers(const std::uint8_t* group) {
+  const __m128i mask = _mm_set1_epi8(15);
+  __m128i pairs = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(group + 16));
+  __m128i even = _mm_and_si128(pairs, mask), odd = _mm_and_si128(_mm_srli_epi16(pairs, 4), mask);
+  return _mm_add_epi8(_mm_unpacklo_epi8(even, odd), _mm_set1_epi8(1));
+}
 // To the second-level cache: to the first it was slower at 16 to 32 rows.
 THIMBLE_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
