@@ -1,0 +1,281 @@
+// What an Embedder promises: the same bits however texts are batched, ordered, threaded and whatever the instruction
+// set; defined results for odd texts; errors for options that cannot work.
+
+#include "thimble/embedder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/model_impl.h"
+#include "runtime/worker.h"
+#include "tests/test_model.h"
+
+namespace thimble {
+namespace {
+
+using test::ConvertTestModel;
+using test::TemporaryFolder;
+using test::TestModelOptions;
+
+// Heads of width 64 and 32, and sizes that leave tails behind the kernels' full panels.
+TestModelOptions SmallModel(bool wide) {
+  TestModelOptions options;
+  options.hidden = wide ? 192 : 128;
+  options.heads = wide ? 6 : 2;
+  options.intermediate = wide ? 384 : 320;
+  options.layers = 2;
+  return options;
+}
+
+// Models are made once for all tests.
+std::shared_ptr<const Model> TestModel(convert::Dtype dtype, bool wide = true) {
+  static TemporaryFolder folder;
+  static std::map<std::pair<convert::Dtype, bool>, std::shared_ptr<const Model>> models;
+  auto& model = models[{dtype, wide}];
+  if (model == nullptr) {
+    auto path = ConvertTestModel(folder.path(), dtype, SmallModel(wide));
+    EXPECT_TRUE(path.ok()) << path.status().message();
+    auto opened = Model::Open(*path);
+    EXPECT_TRUE(opened.ok()) << opened.status().message();
+    model = *opened;
+  }
+  return model;
+}
+
+std::vector<std::string> MixedTexts(std::size_t count) {
+  const char* words[] = {"the",  "memory", "of",      "a",  "small", "vector",           "is",
+                         "good", "xyzzy",  "playing", "42", "-",     "\xc3\xa9t\xc3\xa9"};
+  std::mt19937 random(7);
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string text;
+    for (std::size_t n = random() % (i % 5 == 0 ? 60 : 12); n > 0; --n) text += std::string(words[random() % 13]) + " ";
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+std::vector<std::string_view> Views(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
+std::vector<float> EmbedAll(const std::shared_ptr<const Model>& model, const std::vector<std::string_view>& texts,
+                            const EmbedderOptions& options = {}) {
+  auto embedder = Embedder::Create(model, options);
+  EXPECT_TRUE(embedder.ok()) << embedder.status().message();
+  std::vector<float> vectors(texts.size() * model->dimensions());
+  Status status = embedder->EmbedBatch(texts, vectors);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return vectors;
+}
+
+class EveryDtype : public testing::TestWithParam<convert::Dtype> {};
+
+TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThreads) {
+  for (bool wide : {false, true}) {
+    auto model = TestModel(GetParam(), wide);
+    const std::size_t width = model->dimensions();
+    std::vector<std::string> texts = MixedTexts(70);
+    std::vector<float> together = EmbedAll(model, Views(texts));
+
+    auto embedder = Embedder::Create(model);
+    ASSERT_TRUE(embedder.ok());
+    std::vector<float> alone(width);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      ASSERT_TRUE(embedder->Embed(texts[i], alone).ok());
+      ASSERT_EQ(std::memcmp(alone.data(), &together[i * width], width * sizeof(float)), 0) << "text " << i;
+    }
+
+    std::vector<std::size_t> order(texts.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), std::mt19937(3));
+    std::vector<std::string_view> shuffled;
+    for (std::size_t i : order) shuffled.push_back(texts[i]);
+    EmbedderOptions two_threads;
+    two_threads.threads = 2;
+    EmbedderOptions small_tiles;
+    small_tiles.max_memory = 1;  // Replaced by the least that works.
+    {
+      auto refused = Embedder::Create(model, small_tiles);
+      ASSERT_FALSE(refused.ok());
+      const Weights& weights = model->impl().weights;
+      const std::size_t longest = model->info().max_tokens;
+      small_tiles.max_memory = Worker::ScratchBytes(weights, **kernels::ChooseKernels(), {longest, longest});
+    }
+    for (const EmbedderOptions& options : {EmbedderOptions{}, two_threads, small_tiles}) {
+      std::vector<float> vectors = EmbedAll(model, shuffled, options);
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        ASSERT_EQ(std::memcmp(&vectors[i * width], &together[order[i] * width], width * sizeof(float)), 0);
+      }
+    }
+  }
+}
+
+TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
+  auto model = TestModel(GetParam());
+  const std::vector<std::string> texts = MixedTexts(30);
+  const std::vector<std::string_view> views = Views(texts);
+  std::vector<float> expected;
+  for (const kernels::Kernels* k : kernels::AllKernels()) {
+    if (!k->supported()) continue;
+    const std::size_t longest = model->info().max_tokens;
+    auto worker = Worker::Create(model->impl().weights, *k, {.shape = {100, longest}});
+    ASSERT_TRUE(worker.ok());
+    std::vector<float> vectors(texts.size() * model->dimensions());
+    worker->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size());
+    if (expected.empty()) expected = vectors;
+    ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
+  }
+}
+
+TEST_P(EveryDtype, VectorsAreCloseToTheFp32Model) {
+  // Random weights are far harsher on 4 bits than trained ones; what real models lose is measured by make
+  // bench-quality.
+  const std::map<convert::Dtype, double> least = {{convert::Dtype::kFp32, 0.999999999},
+                                                  {convert::Dtype::kFp16, 0.99999},
+                                                  {convert::Dtype::kQ8, 0.999},
+                                                  {convert::Dtype::kQ4, 0.95}};
+  const std::vector<std::string> texts = MixedTexts(40);
+  const std::vector<float> exact = EmbedAll(TestModel(convert::Dtype::kFp32), Views(texts));
+  const std::vector<float> found = EmbedAll(TestModel(GetParam()), Views(texts));
+  const std::size_t width = TestModel(GetParam())->dimensions();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    double dot = 0, exact_squares = 0, found_squares = 0;
+    for (std::size_t k = 0; k < width; ++k) {
+      double a = exact[i * width + k], b = found[i * width + k];
+      dot += a * b;
+      exact_squares += a * a;
+      found_squares += b * b;
+    }
+    EXPECT_GT(dot / std::sqrt(exact_squares * found_squares), least.at(GetParam())) << "text " << i;
+  }
+}
+
+TEST_P(EveryDtype, OddTextsHaveDefinedResults) {
+  auto model = TestModel(GetParam());
+  auto embedder = Embedder::Create(model);
+  ASSERT_TRUE(embedder.ok());
+  const std::size_t width = model->dimensions(), limit = model->info().max_tokens;
+  std::vector<float> vector(width), empty(width);
+  auto report = embedder->Embed("", empty);
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->tokens, 2u);
+  EXPECT_FALSE(report->truncated);
+  struct Case {
+    std::string text;
+    std::size_t tokens;
+    bool truncated;
+  };
+  const Case cases[] = {{"  \t\n ", 2, false},
+                        {std::string(3, '\0'), 2, false},
+                        {"\xe2\x82", 2, false},                 // Cut off inside a character: U+FFFD, which BERT drops.
+                        {std::string(1 << 20, 'a'), 3, false},  // One word too long to have pieces.
+                        {"the\xff of", 4, false},
+                        {std::string(200, '!'), limit, true}};
+  for (const Case& c : cases) {
+    report = embedder->Embed(c.text, vector);
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->tokens, c.tokens);
+    EXPECT_EQ(report->truncated, c.truncated);
+    double length = 0;
+    for (float v : vector) length += double{v} * v;
+    EXPECT_NEAR(length, 1, 1e-5);
+    if (c.tokens == 2) {
+      EXPECT_EQ(std::memcmp(vector.data(), empty.data(), width * sizeof(float)), 0);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Embedder, EveryDtype,
+                         testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
+                                         convert::Dtype::kQ4),
+                         [](const auto& test) { return std::string(convert::DtypeName(test.param)); });
+
+TEST(Embedder, PoolingAndNormalisationFollowTheOptions) {
+  auto model = TestModel(convert::Dtype::kFp32);
+  const std::vector<std::string_view> texts = {"a small vector of memory"};
+  EmbedderOptions options;
+  std::vector<std::vector<float>> vectors;
+  for (Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
+    options.pooling = pooling;
+    options.normalize = false;
+    std::vector<float> raw = EmbedAll(model, texts, options);
+    options.normalize = true;
+    std::vector<float> unit = EmbedAll(model, texts, options);
+    double length = 0;
+    for (float v : raw) length += double{v} * v;
+    length = std::sqrt(length);
+    EXPECT_GT(std::fabs(length - 1), 1e-3);
+    for (std::size_t i = 0; i < raw.size(); ++i) EXPECT_NEAR(unit[i], raw[i] / length, 1e-6);
+    vectors.push_back(unit);
+  }
+  EXPECT_NE(vectors[0], vectors[1]);
+  EXPECT_NE(vectors[1], vectors[2]);
+  EXPECT_EQ(vectors[0], EmbedAll(model, texts));  // The model's own: mean, normalised.
+}
+
+TEST(Embedder, TruncatesWhereToldAndSaysSo) {
+  auto model = TestModel(convert::Dtype::kQ8);
+  const std::string text = "the memory of a small vector";
+  EmbedderOptions options;
+  std::vector<float> vector(model->dimensions());
+  for (std::size_t limit = 3; limit <= 10; ++limit) {
+    options.max_tokens = limit;
+    auto embedder = Embedder::Create(model, options);
+    ASSERT_TRUE(embedder.ok());
+    auto report = embedder->Embed(text, vector);
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->tokens, std::min<std::size_t>(limit, 8));
+    EXPECT_EQ(report->truncated, limit < 8);
+    auto tokens = model->Tokenize(text, limit);
+    ASSERT_TRUE(tokens.ok());
+    EXPECT_EQ(tokens->ids.size(), report->tokens);
+    EXPECT_EQ(tokens->truncated, report->truncated);
+  }
+}
+
+TEST(Embedder, RefusesWhatCannotWork) {
+  auto model = TestModel(convert::Dtype::kQ8);
+  auto code = [&](auto change) {
+    EmbedderOptions options;
+    change(options);
+    return Embedder::Create(model, options).status().code();
+  };
+  EXPECT_EQ(code([](EmbedderOptions& o) { o.threads = 0; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EmbedderOptions& o) { o.threads = 65; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EmbedderOptions& o) { o.max_tokens = 2; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([&](EmbedderOptions& o) { o.max_tokens = model->info().positions + 1; }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](EmbedderOptions& o) { o.max_memory = 1000; }), Code::kOutOfMemory);
+  EXPECT_EQ(Embedder::Create(nullptr).status().code(), Code::kInvalidArgument);
+  auto embedder = Embedder::Create(model);
+  ASSERT_TRUE(embedder.ok());
+  std::vector<float> vector(model->dimensions() - 1);
+  EXPECT_EQ(embedder->Embed("a", vector).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(embedder->EmbedBatch({}, vector).code(), Code::kInvalidArgument);
+  std::vector<float> none;
+  EXPECT_TRUE(embedder->EmbedBatch({}, none).ok());
+  EXPECT_EQ(model->Tokenize("a", model->info().positions + 1).status().code(), Code::kInvalidArgument);
+}
+
+TEST(Embedder, ScratchStaysWithinTheBudgetAsked) {
+  auto model = TestModel(convert::Dtype::kQ8);
+  EmbedderOptions options;
+  auto full = Embedder::Create(model, options);
+  ASSERT_TRUE(full.ok());
+  options.max_memory = full->scratch_bytes() * 2 / 3;
+  auto tight = Embedder::Create(model, options);
+  ASSERT_TRUE(tight.ok()) << tight.status().message();
+  EXPECT_LE(tight->scratch_bytes(), options.max_memory);
+  options.max_memory = 1;
+  auto refused = Embedder::Create(model, options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("allowed are 1"), std::string::npos) << refused.status().message();
+}
+
+}  // namespace
+}  // namespace thimble
