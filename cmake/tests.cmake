@@ -5,19 +5,12 @@ find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 include(GoogleTest)
 
 # Models made of random numbers, for tests that need a file and not its meaning.
-if(EXISTS ${PROJECT_SOURCE_DIR}/tests/test_model.cc)
 add_library(thimble_test_model STATIC tests/test_model.cc)
 target_include_directories(thimble_test_model PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(thimble_test_model PUBLIC thimble_flags thimble_convert thimble PRIVATE
-                                                nlohmann_json::nlohmann_json)
+target_link_libraries(thimble_test_model PUBLIC thimble_flags thimble_convert thimble
+                                         PRIVATE nlohmann_json::nlohmann_json)
 add_executable(make_test_model tests/make_test_model.cc)
 target_link_libraries(make_test_model PRIVATE thimble_test_model)
-else()
-add_library(thimble_test_model INTERFACE)
-target_include_directories(thimble_test_model INTERFACE ${PROJECT_SOURCE_DIR})
-target_link_libraries(thimble_test_model INTERFACE thimble_flags thimble_convert thimble)
-add_executable(make_test_model bench/empty.cc)
-endif()
 
 function(thimble_test name)
   if(NOT ARGN)

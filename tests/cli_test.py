@@ -1,0 +1,362 @@
+"""Runs the command line as its users do. THIMBLE_CLI and THIMBLE_MAKE_TEST_MODEL name the programs."""
+
+import json
+import math
+import os
+import pathlib
+import pty
+import resource
+import select
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+CLI = os.environ["THIMBLE_CLI"]
+SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
+DIMENSIONS = 64
+
+
+def setUpModule():
+    global folder, temporary, model
+    temporary = tempfile.TemporaryDirectory()
+    folder = pathlib.Path(temporary.name)
+    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    model = str(folder / "q8.safetensors")
+
+
+def tearDownModule():
+    temporary.cleanup()
+
+
+def run(*arguments, stdin=b"", environment=None):
+    return subprocess.run([CLI, *arguments], input=stdin, capture_output=True, timeout=120,
+                          env={**os.environ, **(environment or {})})
+
+
+def embed(*arguments, **options):
+    result = run("embed", "-m", model, *arguments, **options)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == b"", result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def write(name, contents):
+    path = folder / name
+    path.write_bytes(contents)
+    return str(path)
+
+
+class Usage(unittest.TestCase):
+    def check_wrong_use(self, *arguments, says, **options):
+        result = run(*arguments, **options)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(says.encode(), result.stderr)
+
+    def test_help_teaches_and_succeeds(self):
+        for command in ("embed", "tokenize", "similar", "info", "convert"):
+            result = run(command, "--help")
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+            self.assertIn(b"Examples:", result.stdout)
+            self.assertIn(b"thimble " + command.encode(), result.stdout)
+            self.assertIn(b"Exit codes", result.stdout)
+            self.assertIn(command.encode(), run("--help").stdout)
+
+    def test_version_is_that_of_the_source(self):
+        version = (pathlib.Path(__file__).parent.parent / "VERSION").read_text().strip()
+        self.assertEqual(run("--version").stdout.decode(), f"thimble {version}\n")
+
+    def test_wrong_use_exits_2(self):
+        self.check_wrong_use(says="Commands")
+        self.check_wrong_use("frobnicate", says='unknown command "frobnicate"')
+        self.check_wrong_use("embed", "text", says="--model")
+        self.check_wrong_use("embed", "-m", model, says="texts or -i")
+        self.check_wrong_use("embed", "-m", model, "text", "-i", "-", says="texts or -i")
+        self.check_wrong_use("embed", "-m", model, "text", "--frob", says="--frob")
+        self.check_wrong_use("embed", "-m", model, "text", "--pooling", "max", says="max")
+        self.check_wrong_use("embed", "-m", model, "text", "--format", "xml", says="xml")
+        self.check_wrong_use("embed", "-m", model, "text", "--threads", "0", says="--threads")
+        self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB", says="8XB")
+        self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="100000")
+        self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
+        self.check_wrong_use("similar", "-m", model, "query", says="file")
+        self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
+
+    def test_failures_exit_1_and_say_why(self):
+        for arguments, says in (
+            (("info", str(folder / "absent")), b"thimble convert"),
+            (("embed", "-m", str(folder / "absent"), "text"), b"No such file"),
+            (("embed", "-m", model, "-i", str(folder / "absent")), b"absent"),
+            (("embed", "-m", model, "text", "--max-memory", "1kB"), b"1000"),
+            (("embed", "-m", model, "text", "-o", str(folder / "no" / "folder")), b"No such file"),
+            (("info", write("noise", os.urandom(1000))), b"noise"),
+            (("convert", str(folder / "absent"), str(folder / "out")), b"absent"),
+        ):
+            result = run(*arguments)
+            self.assertEqual((result.returncode, result.stdout), (1, b""), result.stderr)
+            self.assertIn(says, result.stderr)
+        self.assertFalse((folder / "out").exists())
+
+    def test_environment_gives_defaults_that_options_override(self):
+        self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_MAX_MEMORY": "1kB"}).returncode, 1)
+        self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_THREADS": "many"}).returncode, 2)
+        embed("a", "--max-memory", "64MB", environment={"THIMBLE_MAX_MEMORY": "1kB"})
+
+
+class Embed(unittest.TestCase):
+    def test_writes_unit_vectors_with_tokens(self):
+        (result,) = embed("hello")
+        self.assertEqual(set(result), {"embedding", "tokens", "truncated"})
+        self.assertEqual(len(result["embedding"]), DIMENSIONS)
+        self.assertAlmostEqual(math.fsum(x * x for x in result["embedding"]), 1, places=5)
+        self.assertIs(result["truncated"], False)
+
+    def test_takes_every_argument_as_one_text(self):
+        for text in ("[a, b]", "", " ", "++", "caf\u00e9", "\udcff"):
+            (expected,) = embed("-i", write("one.txt", os.fsencode(text) + b"\n"))
+            self.assertEqual(embed("--", text), [expected], text)
+        self.assertEqual(embed("a", "--", "-b", "--"), embed("-i", write("three.txt", b"a\n-b\n--\n")))
+
+    def test_reads_lines_of_files_and_standard_input_alike(self):
+        lines = b"first\n\nthird\r\nlast without end"
+        expected = embed("first", "", "third", "last without end")
+        self.assertEqual(embed("-i", write("lines.txt", lines)), expected)
+        self.assertEqual(embed("-i", "-", stdin=lines), expected)
+        self.assertEqual(embed("-i", "-", stdin=b""), [])
+
+    def test_reads_json_lines(self):
+        path = write("in.jsonl", b'"a \\u00e9"\n{"id": 1, "text": "b", "x": {"text": "no"}}\n{"x": ["c"], "text": "d"}')
+        self.assertEqual(embed("-i", path), embed("a \u00e9", "b", "d"))
+        path = write("field.jsonl", b'{"text": 5, "title": "x"}\n')
+        self.assertEqual(embed("-i", path, "--field", "title"), embed("x"))
+
+    def test_names_the_line_that_is_wrong(self):
+        for line, says in ((b"{", b"not valid JSON"), (b"", b"not valid JSON"), (b'"a" x', b"not valid JSON"),
+                           (b"5", b"expected a string or an object, found a number"),
+                           (b'["a"]', b"found an array"), (b'{"a": 1}', b'no field "text"'),
+                           (b'{"text": ["a"]}', b"found an array"), (b'{"text": null}', b"found null"),
+                           (b"[" * 100000, b"found an array"), (b'{"a":' * 100000, b"line 2"),
+                           (b'"\xff"', b"not valid JSON")):
+            result = run("embed", "-m", model, "-i", write("bad.jsonl", b'"good"\n' + line + b"\n"))
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(says, result.stderr)
+            self.assertIn(b"line 2: ", result.stderr)
+
+    def test_formats_hold_the_same_numbers(self):
+        texts = ("one", "two words", "three of them")
+        expected = [struct.pack(f"<{DIMENSIONS}f", *entry["embedding"]) for entry in embed(*texts)]
+        path = write("texts.txt", "\n".join(texts).encode())
+        raw = run("embed", "-m", model, "-i", path, "--format", "f32").stdout
+        self.assertEqual(raw, b"".join(expected))
+        array = json.loads(run("embed", "-m", model, "-i", path, "--format", "json").stdout)
+        self.assertEqual(array, embed(*texts))
+        self.assertEqual(json.loads(run("embed", "-m", model, "-i", os.devnull, "--format", "json").stdout), [])
+
+        out = str(folder / "out.npy")
+        self.assertEqual(run("embed", "-m", model, "-i", path, "--format", "npy", "-o", out).returncode, 0)
+        self.check_npy(pathlib.Path(out).read_bytes(), raw)
+        # The number of arguments is known, so that a pipe will do.
+        self.check_npy(run("embed", "-m", model, *texts, "--format", "npy").stdout, raw)
+        with open(out, "wb") as file:
+            subprocess.run([CLI, "embed", "-m", model, "-i", path, "--format", "npy"], stdout=file, check=True)
+        self.check_npy(pathlib.Path(out).read_bytes(), raw)
+
+    def check_npy(self, data, raw):
+        self.assertEqual(data[:10], b"\x93NUMPY\x01\x00\x76\x00")
+        header = eval(data[10:128], {"__builtins__": {}})
+        self.assertEqual(header, {"descr": "<f4", "fortran_order": False, "shape": (3, DIMENSIONS)})
+        self.assertEqual(data[128:], raw)
+
+    def test_npy_of_unknown_length_needs_a_file(self):
+        result = run("embed", "-m", model, "-i", "-", "--format", "npy", stdin=b"a\n")
+        self.assertEqual((result.returncode, result.stdout), (2, b""))
+        self.assertIn(b"-o FILE", result.stderr)
+
+    def test_output_file_appears_only_when_complete(self):
+        out = folder / "kept.jsonl"
+        out.write_bytes(b"before")
+        path = write("fails.jsonl", b'"good"\n' * 1000 + b"bad\n")
+        self.assertEqual(run("embed", "-m", model, "-i", path, "-o", str(out)).returncode, 1)
+        self.assertEqual(out.read_bytes(), b"before")
+        self.assertEqual([name for name in os.listdir(folder) if name.startswith("kept.jsonl.")], [])
+        self.assertEqual(run("embed", "-m", model, "x", "-o", str(out)).returncode, 0)
+        self.assertEqual(json.loads(out.read_bytes()), embed("x")[0])
+        mask = os.umask(0)
+        os.umask(mask)
+        self.assertEqual(os.stat(out).st_mode & 0o777, 0o666 & ~mask)
+
+    def test_options_change_the_vector_as_they_say(self):
+        text = "several words make a longer text"
+        default = embed(text)[0]["embedding"]
+        self.assertEqual(embed(text, "--pooling", "mean", "--normalize")[0]["embedding"], default)
+        cls, last = (embed(text, "--pooling", name)[0]["embedding"] for name in ("cls", "last"))
+        self.assertNotEqual(cls, default)
+        self.assertNotEqual(cls, last)
+        plain = embed(text, "--no-normalize")[0]["embedding"]
+        length = math.sqrt(math.fsum(x * x for x in plain))
+        self.assertNotAlmostEqual(length, 1, places=3)
+        for a, b in zip(plain, default):
+            self.assertAlmostEqual(a / length, b, places=5)
+        cut = embed(text, "--max-tokens", "4")[0]
+        self.assertEqual((cut["tokens"], cut["truncated"]), (4, True))
+        self.assertEqual(embed(text, "--threads", "2", "--max-memory", "64MB")[0]["embedding"], default)
+
+    def test_answers_a_pipe_before_it_ends(self):
+        with subprocess.Popen([CLI, "embed", "-m", model, "-i", "-"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as child:
+            for text in ("first", "second"):
+                child.stdin.write(text.encode() + b"\n")
+                child.stdin.flush()
+                self.assertTrue(select.select([child.stdout], [], [], 60)[0])
+                self.assertEqual(json.loads(child.stdout.readline()), embed(text)[0])
+            child.stdin.close()
+            self.assertEqual(child.wait(60), 0)
+
+    def test_closed_pipe_and_full_disk_fail_with_a_message(self):
+        path = write("many.txt", b"line\n" * 2000)
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        result = subprocess.run([CLI, "embed", "-m", model, "-i", path], stdout=write_end, stderr=subprocess.PIPE)
+        os.close(write_end)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"Broken pipe", result.stderr)
+        for arguments in (["embed", "-m", model, "a"], ["tokenize", "-m", model, "a"], ["info", model], ["--version"]):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run([CLI, *arguments], stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual(result.returncode, 1, arguments)
+        result = run("embed", "-m", model, "a", "-o", "/dev/full")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"No space left", result.stderr)
+
+    def test_huge_line_is_cut_and_said_to_be(self):
+        # Spaces are no tokens, so that only the reader's cut can make it truncated.
+        spaces = embed("-i", write("spaces.txt", b"word" + b" " * (3 << 20) + b"end\nnext\n"))
+        self.assertEqual([entry["truncated"] for entry in spaces], [True, False])
+        self.assertEqual(spaces[0]["embedding"], embed("word")[0]["embedding"])
+        self.assertEqual(spaces[1], embed("next")[0])
+        short = embed("-i", write("short.txt", b"word" + b" " * (1 << 19) + b"\n"))
+        self.assertIs(short[0]["truncated"], False)
+        result = run("embed", "-m", model, "-i", write("long.jsonl", b'"' + b"a" * (5 << 20) + b'"'))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"line 1: longer than", result.stderr)
+
+
+class Memory(unittest.TestCase):
+    def peak(self, path):
+        """Kilobytes at the high-water mark, read while the process waits for the rest of its input."""
+        with subprocess.Popen([CLI, "tokenize", "-m", model, "-i", "-"], stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL) as child:
+            with open(path, "rb") as file:
+                while block := file.read(1 << 16):
+                    child.stdin.write(block)
+            child.stdin.flush()
+            time.sleep(0.3)
+            status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
+            child.stdin.close()
+            self.assertEqual(child.wait(60), 0)
+        return int(status.split("VmHWM:")[1].split()[0])
+
+    @unittest.skipIf(SANITIZED, "sanitizers keep freed memory")
+    def test_does_not_grow_with_the_number_or_the_length_of_lines(self):
+        lines = write("lines-1", b"some words in a line\n" * 50000)
+        small = self.peak(lines)
+        for name, contents in (("lines-100", b"some words in a line\n" * 5000000), ("line-100", b"word " * 20000000)):
+            path = write(name, contents)
+            grown = self.peak(path) - small
+            os.unlink(path)
+            # One line may be kept up to 1 MiB, in a string that doubles.
+            self.assertLess(grown, 3 << 10, name)
+
+
+class Tokenize(unittest.TestCase):
+    def test_prints_ids_with_special_tokens(self):
+        result = run("tokenize", "-m", model, "a", "", "--max-tokens", "3")
+        self.assertEqual(result.returncode, 0)
+        first, second = (json.loads(line) for line in result.stdout.splitlines())
+        self.assertEqual(first["tokens"], len(first["ids"]))
+        self.assertEqual((first["tokens"], second["tokens"]), (3, 2))
+        self.assertEqual([first["ids"][0], first["ids"][2]], second["ids"])
+        cut = json.loads(run("tokenize", "-m", model, "a b c", "--max-tokens", "3").stdout)
+        self.assertEqual(cut, {**first, "truncated": True})
+
+
+class Similar(unittest.TestCase):
+    def test_ranks_as_the_vectors_do(self):
+        texts = [f"text number {i} with {'word ' * (i % 7)}" for i in range(600)] + ["exactly this"]
+        path = write("corpus.txt", "\n".join(texts).encode())
+        query = embed("exactly this")[0]["embedding"]
+        vectors = [entry["embedding"] for entry in embed("-i", path)]
+        cosines = [math.fsum(a * b for a, b in zip(query, vector)) for vector in vectors]
+        result = run("similar", "-m", model, "exactly this", path, "--top", "20")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        lines = [line.split("\t") for line in result.stdout.decode().splitlines()]
+        self.assertEqual(lines[0], ["1.0000", "exactly this"])
+        printed = [float(cosine) for cosine, _ in lines]
+        self.assertEqual(len(printed), 20)
+        for value, expected in zip(printed, sorted(cosines, reverse=True)):
+            self.assertAlmostEqual(value, expected, places=3)
+        for value, text in zip(printed, (text for _, text in lines)):
+            self.assertAlmostEqual(value, cosines[texts.index(text)], places=3)
+
+    def test_prints_ten_lines_in_file_order_where_equal(self):
+        path = write("equal.jsonl", b'"same"\n' * 300 + b'"a\\nb\\u001b[1m"\n')
+        result = run("similar", "-m", model, "same", path)
+        self.assertEqual(result.stdout, b"1.0000\tsame\n" * 10)
+        result = run("similar", "-m", model, "a b", path, "--top", "301")
+        self.assertIn(b"\ta b [1m\n", result.stdout)
+        self.assertEqual(len(result.stdout.splitlines()), 301)
+
+
+class Info(unittest.TestCase):
+    def test_says_the_same_as_text_and_json(self):
+        values = json.loads(run("info", "--json", model).stdout)
+        self.assertEqual((values["name"], values["dtype"], values["dimensions"]), ("test", "q8", DIMENSIONS))
+        self.assertEqual(values["file_bytes"], os.stat(model).st_size)
+        self.assertGreater(values["scratch_bytes"], 0)
+        lines = run("info", model).stdout.decode().splitlines()
+        expected = {key: json.dumps(value).strip('"') for key, value in values.items()}
+        self.assertEqual(dict(line.split(maxsplit=1) for line in lines), expected)
+
+
+class Convert(unittest.TestCase):
+    def test_gives_the_same_file_each_time(self):
+        for dtype in ("fp32", "fp16", "q8", "q4"):
+            out = folder / f"again-{dtype}"
+            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test")
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
+            self.assertEqual(out.read_bytes(), (folder / f"{dtype}.safetensors").read_bytes())
+
+
+class Progress(unittest.TestCase):
+    def bar(self, path):
+        master, slave = pty.openpty()
+        with subprocess.Popen([CLI, "embed", "-m", model, "-i", path, "-o", os.devnull], stderr=slave) as child:
+            os.close(slave)
+            seen = b""
+            while True:
+                try:
+                    block = os.read(master, 4096)
+                except OSError:  # The other end is closed.
+                    break
+                if not block:
+                    break
+                seen += block
+            self.assertEqual(child.wait(), 0)
+        os.close(master)
+        return seen
+
+    def test_shows_on_a_terminal_for_long_runs_only(self):
+        long = write("long.txt", b"some words make a line that takes a moment\n" * 60000)
+        seen = self.bar(long)
+        self.assertIn(b"%", seen)
+        self.assertIn(b"texts", seen)
+        self.assertTrue(seen.endswith(b"\r\x1b[K"), seen[-80:])
+        self.assertEqual(self.bar(write("brief.txt", b"one\n")), b"")
+        result = run("embed", "-m", model, "-i", long, "-o", os.devnull)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+
+
+if __name__ == "__main__":
+    unittest.main()

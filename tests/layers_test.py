@@ -1,0 +1,123 @@
+"""Checks what the compiler does not: layers, ASCII sources, and that the documents name files that exist."""
+
+import pathlib
+import re
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Each layer with the layers it may include, besides itself and the public headers.
+LAYERS = {
+    "base": set(),
+    "format": {"base"},
+    "text": {"base"},
+    "kernels": {"base"},
+    "model": {"base", "format", "text", "kernels"},
+    "runtime": {"base", "format", "text", "kernels", "model"},
+    "convert": {"base", "format", "text", "kernels", "model"},
+    "cli": {"base", "convert"},
+}
+# The core depends on nothing but the standard library, the system, and JSON inside format.
+CORE = ("base", "format", "text", "kernels", "model", "runtime")
+THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "cli": ("nlohmann/", "CLI/")}
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^sys/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|immintrin|cpuid|arm_neon|spawn)\.h$")
+
+
+def includes(path):
+    return INCLUDE.findall(path.read_text(encoding="ascii"))
+
+
+def sources(folder):
+    return [path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".h", ".cc", ".inc")]
+
+
+class Layers(unittest.TestCase):
+    def test_every_folder_is_a_layer(self):
+        folders = {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
+        self.assertEqual(folders - set(LAYERS), set())
+
+    def test_includes_point_down(self):
+        seen = 0
+        for layer, below in LAYERS.items():
+            for path in sources("src/" + layer):
+                if path.name.endswith("_test.cc"):
+                    continue
+                for kind, name in includes(path):
+                    if kind != '"':
+                        continue
+                    seen += 1
+                    target = name.split("/")[0]
+                    self.assertIn(target, below | {layer, "thimble"}, f"{path.relative_to(ROOT)} includes {name}")
+        self.assertGreater(seen, 50)
+
+    def test_public_headers_include_only_each_other(self):
+        for path in sources("include/thimble"):
+            for kind, name in includes(path):
+                if kind == '"':
+                    self.assertTrue(name.startswith("thimble/"), f"{path.name} includes {name}")
+                else:
+                    self.assertRegex(name, r"^[a-z_]+$", f"{path.name} includes {name}")
+
+    def test_third_party_headers_stay_in_their_layers(self):
+        for layer in LAYERS:
+            for path in sources("src/" + layer):
+                if path.name.endswith("_test.cc"):
+                    continue
+                for kind, name in includes(path):
+                    if kind == "<" and not SYSTEM.match(name):
+                        allowed = THIRD_PARTY.get(layer, ())
+                        self.assertTrue(name.startswith(allowed) if allowed else False,
+                                        f"{path.relative_to(ROOT)} includes {name}")
+
+    def test_core_neither_prints_nor_aborts_nor_throws(self):
+        forbidden = re.compile(r"\b(printf|fprintf|puts|fputs|abort|exit|throw|std::cout|std::cerr)\b\s*[(<;]|\bthrow\b")
+        for layer in CORE:
+            for path in sources("src/" + layer):
+                if path.name.endswith("_test.cc"):
+                    continue
+                for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), 1):
+                    code = re.sub(r'"(\\.|[^"\\])*"', '""', line).split("//")[0]
+                    self.assertIsNone(forbidden.search(code), f"{path.relative_to(ROOT)}:{number}: {line}")
+
+
+class Sources(unittest.TestCase):
+    def test_are_ascii_and_say_what_they_are(self):
+        for folder in ("include", "src", "tests", "bench", "examples"):
+            for path in sources(folder):
+                data = path.read_bytes()
+                self.assertTrue(data.isascii(), path.relative_to(ROOT))
+                self.assertTrue(data.startswith(b"//"), f"{path.relative_to(ROOT)}: the first line says what it is")
+
+    def test_headers_have_guards_named_after_them(self):
+        for path in sources("include") + sources("src"):
+            if path.suffix != ".h" or path.name.endswith("-inl.h") or path.name in ("region.h", "generic.h"):
+                continue
+            name = str(path.relative_to(ROOT / ("include" if "include" in path.parts else "src")))
+            guard = re.sub(r"[/.\-]", "_", name).upper() + "_"
+            if not guard.startswith("THIMBLE_"):
+                guard = "THIMBLE_" + guard
+            self.assertIn(f"#define {guard}\n", path.read_text(), path.relative_to(ROOT))
+
+
+class Documents(unittest.TestCase):
+    def test_name_files_that_exist(self):
+        documents = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
+        self.assertGreater(len(documents), 2)
+        for document in documents:
+            text = document.read_text()
+            links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+            paths = re.findall(r"`((?:src|include|tests|bench|docs|scripts|examples|cmake)/[\w./-]+)`", text)
+            for link in links:
+                self.assertTrue(not link or (document.parent / link).exists(), f"{document.name}: {link}")
+            for path in paths:
+                self.assertTrue((ROOT / path).exists(), f"{document.name}: {path}")
+
+    def test_leave_no_figure_open(self):
+        for document in sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")):
+            self.assertNotIn("FIGURE", document.read_text(), document.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
