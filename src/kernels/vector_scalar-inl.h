@@ -69,6 +69,10 @@ THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
 THIMBLE_INLINE F RoundEven(F a) {
   return Map([&](int i) { return std::nearbyint(a.v[i]); });
 }
+// Nearest integer, halves to even; -2^31 for what is not within int32, as x86 has it.
+THIMBLE_INLINE std::int32_t ToInt(float x) {
+  return x >= -0x1p31f && x < 0x1p31f ? static_cast<std::int32_t>(std::nearbyint(x)) : INT32_MIN;
+}
 // x 2^n for integral n in [-126, 127].
 THIMBLE_INLINE F ScaleByPowerOfTwo(F x, F n) {
   return Map([&](int i) { return x.v[i] * std::bit_cast<float>((static_cast<std::int32_t>(n.v[i]) + 127) << 23); });
@@ -103,10 +107,10 @@ THIMBLE_INLINE F LoadHalf(const std::uint16_t* p) {
 THIMBLE_INLINE F ToFloat(I a) {
   return Map([&](int i) { return static_cast<float>(a.v[i]); });
 }
-// Nearest integer, halves to even.
+// The same for lanes.
 THIMBLE_INLINE I ToInt(F a) {
   I r;
-  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>(std::nearbyint(a.v[i]));
+  for (int i = 0; i < 16; ++i) r.v[i] = ToInt(a.v[i]);
   return r;
 }
 THIMBLE_INLINE I LoadI(const std::int32_t* p) {
@@ -133,10 +137,12 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
 
 THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return {p}; }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
-// acc[n] + sum_i a[i] w[n][i], exact.
+// acc[n] + sum_i a[i] w[n][i], modulo 2^32: exact for honest files, defined for others.
 THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   for (int n = 0; n < 16; ++n) {
-    for (int i = 0; i < 4; ++i) acc.v[n] += a.v[i] * w.weights[4 * n + i];
+    std::int32_t sum = 0;
+    for (int i = 0; i < 4; ++i) sum += a.v[i] * w.weights[4 * n + i];
+    acc.v[n] = static_cast<std::int32_t>(static_cast<std::uint32_t>(acc.v[n]) + static_cast<std::uint32_t>(sum));
   }
   return acc;
 }

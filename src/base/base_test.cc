@@ -1,0 +1,129 @@
+// Unit tests of src/base.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/file_map.h"
+#include "base/thread_team.h"
+
+namespace thimble {
+namespace {
+
+constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
+
+TEST(Checked, ReportsOverflow) {
+  EXPECT_EQ(CheckedMul(1ull << 32, (1ull << 32) - 1), kLargest - 0xffffffffull);
+  EXPECT_FALSE(CheckedMul(1ull << 32, 1ull << 32));
+  EXPECT_EQ(CheckedAdd(kLargest, 0), kLargest);
+  EXPECT_FALSE(CheckedAdd(kLargest, 1));
+  const std::vector<std::uint64_t> fits = {3, 5, 7}, overflows = {1ull << 40, 1ull << 40, 0};
+  EXPECT_EQ(CheckedProduct(fits), 105u);
+  EXPECT_EQ(CheckedProduct({}), 1u);
+  EXPECT_FALSE(CheckedProduct(overflows));
+}
+
+TEST(Error, JoinsTextAndNumbers) {
+  Status status = Error(Code::kCorrupt, "needs ", 12u, " bytes, has ", -3);
+  EXPECT_EQ(status.code(), Code::kCorrupt);
+  EXPECT_EQ(status.message(), "needs 12 bytes, has -3");
+  EXPECT_EQ(CodeName(Code::kCorrupt), "corrupt");
+}
+
+TEST(Error, KeepsWhatTheSystemSays) {
+  EXPECT_EQ(SystemError(ENOENT, "cannot open", "x").code(), Code::kNotFound);
+  EXPECT_EQ(SystemError(ENOMEM, "cannot map", "x").code(), Code::kOutOfMemory);
+  EXPECT_EQ(SystemError(EACCES, "cannot open", "x").message(), "cannot open x: Permission denied");
+}
+
+class FileMapTest : public testing::Test {
+ protected:
+  FileMapTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "thimble-base-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~FileMapTest() override { std::filesystem::remove_all(folder_); }
+  std::string folder_;
+};
+
+TEST_F(FileMapTest, MapsTheWholeFile) {
+  std::ofstream(folder_ + "/file") << "contents";
+  auto map = FileMap::Open(folder_ + "/file");
+  ASSERT_TRUE(map.ok()) << map.status().message();
+  FileMap moved = *std::move(map);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(moved.bytes().data()), moved.bytes().size()), "contents");
+}
+
+TEST_F(FileMapTest, RefusesWhatIsNotAFileWithContents) {
+  std::ofstream(folder_ + "/empty");
+  ASSERT_EQ(mkfifo((folder_ + "/fifo").c_str(), 0600), 0);
+  EXPECT_EQ(FileMap::Open(folder_ + "/missing").status().code(), Code::kNotFound);
+  EXPECT_EQ(FileMap::Open(folder_ + "/empty").status().code(), Code::kCorrupt);
+  EXPECT_EQ(FileMap::Open(folder_).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(FileMap::Open(folder_ + "/fifo").status().code(), Code::kInvalidArgument);
+}
+
+TEST(Arena, CountsWhatItHandsOut) {
+  auto take = [](Arena& arena) {
+    std::vector<void*> pieces = {arena.Take<float>(5), arena.Take<char>(1000)};
+    std::size_t used = arena.used();
+    pieces.push_back(arena.Take<int>(3));
+    arena.Rewind(used);
+    pieces.push_back(arena.Take<int>(7));
+    return pieces;
+  };
+  Arena measure;
+  EXPECT_EQ(take(measure), std::vector<void*>(4, nullptr));
+  auto mapping = Mapping::Create(measure.used());
+  ASSERT_TRUE(mapping.ok());
+  Arena arena(mapping->bytes());
+  std::vector<void*> pieces = take(arena);
+  EXPECT_EQ(arena.used(), measure.used());
+  EXPECT_EQ(pieces[2], pieces[3]);
+  for (void* piece : pieces) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(piece) % 64, 0u);
+    EXPECT_GE(piece, mapping->bytes().data());
+  }
+}
+
+TEST(Mapping, RefusalIsAStatus) {
+  EXPECT_EQ(Mapping::Create(std::numeric_limits<std::size_t>::max() / 2).status().code(), Code::kOutOfMemory);
+}
+
+TEST(ThreadTeam, RunsEveryMemberOnceForEveryJob) {
+  for (std::size_t size : {1, 2, 5}) {
+    auto team = ThreadTeam::Create(size);
+    ASSERT_TRUE(team.ok());
+    ThreadTeam moved = *std::move(team);
+    EXPECT_EQ(moved.size(), size);
+    std::vector<int> counts(size);  // Each member writes its own: no lock needed.
+    for (int job = 0; job < 1000; ++job) moved.Run([&](std::size_t member) { ++counts[member]; });
+    EXPECT_EQ(counts, std::vector<int>(size, 1000));
+  }
+}
+
+TEST(ThreadTeam, MembersWorkAtTheSameTime) {
+  auto team = ThreadTeam::Create(3);
+  ASSERT_TRUE(team.ok());
+  std::atomic<int> arrived = 0;
+  team->Run([&](std::size_t) {
+    ++arrived;
+    while (arrived < 3) {  // Would never end if members ran one after the other.
+    }
+  });
+  EXPECT_EQ(arrived, 3);
+}
+
+}  // namespace
+}  // namespace thimble
