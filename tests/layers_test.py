@@ -116,7 +116,7 @@ class Documents(unittest.TestCase):
 
     def test_leave_no_figure_open(self):
         for document in sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")):
-            self.assertNotIn("FIGURE", document.read_text(), document.name)
+            self.assertFalse("FIGURE" in document.read_text(), document.name)
 
 
 if __name__ == "__main__":

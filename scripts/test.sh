@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Checks everything: release, sanitizers, no exceptions, the second compiler, lint, and the real model.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stage() {
+  echo
+  echo "== $* ($(date +%T))"
+}
+logs=build/test-logs
+# ctest's results go to a file, so that they can be counted at the end.
+run_tests() {
+  local name=$1 folder=$2
+  shift 2
+  ctest --test-dir "$folder" --output-on-failure --output-junit "$PWD/$logs/$name.xml" --parallel "$(nproc)" "$@" \
+    > "$logs/$name.log" 2>&1 || failed=1
+  if [ -n "${failed:-}" ]; then grep -vE '^ +(Start +)?[0-9]+(/[0-9]+)?.*(Start|Passed)' "$logs/$name.log" || true; fi
+  grep -E 'tests passed|No tests|Total Test time' "$logs/$name.log" || true
+  if [ -n "${failed:-}" ]; then exit 1; fi
+}
+
+stage set-up
+scripts/setup.sh
+rm -rf "$logs"
+mkdir -p "$logs"
+trap 'python3 scripts/count_tests.py "$logs"' EXIT
+
+stage release
+scripts/build.sh release
+run_tests release build
+
+stage real model
+scripts/model.sh fp32 fp16 q8 q4
+THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^readme_test$'
+for dtype in fp32 fp16 q8 q4; do
+  build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
+done
+
+stage clang
+scripts/build.sh clang thimble thimble_convert thimble_cli
+
+stage noexcept
+scripts/build.sh noexcept
+build-noexcept/example_embed build/models/all-MiniLM-L6-v2-q8.safetensors "The cat sleeps." "A kitten naps."
+
+stage asan
+scripts/build.sh asan
+run_tests asan build-asan
+
+stage tsan
+scripts/build.sh tsan base_test runtime_test integration_test
+run_tests tsan build-tsan -R 'Thread|Concurren|Team'
+
+stage lint
+scripts/lint.sh

@@ -1,0 +1,35 @@
+"""Installs the library, builds an application against the installed package, and runs it."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CMAKE = os.environ["THIMBLE_CMAKE"]
+
+
+class Package(unittest.TestCase):
+    def test_an_installed_library_serves_an_application(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def run(*command):
+                result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+                self.assertEqual(result.returncode, 0, f"{command}: {result.stdout}{result.stderr}")
+                return result.stdout
+
+            run(CMAKE, "--install", os.environ["THIMBLE_BUILD"], "--prefix", f"{folder}/prefix")
+            headers = {path.name for path in pathlib.Path(folder, "prefix/include/thimble").iterdir()}
+            self.assertEqual(headers, {path.name for path in (ROOT / "include/thimble").iterdir()})
+            run(CMAKE, "-S", str(ROOT / "tests/consumer"), "-B", "build", f"-DCMAKE_PREFIX_PATH={folder}/prefix",
+                f"-DCMAKE_CXX_COMPILER={os.environ['THIMBLE_CXX']}",
+                f"-DCMAKE_CXX_FLAGS={os.environ['THIMBLE_CXX_FLAGS']}", f"-DEXAMPLE={ROOT / 'examples/embed.cc'}")
+            run(CMAKE, "--build", "build")
+            run(os.environ["THIMBLE_MAKE_TEST_MODEL"], folder)
+            for dtype in ("fp32", "q4"):
+                output = run("build/consumer", f"{folder}/{dtype}.safetensors", "the same", "the same")
+                self.assertEqual(output, "1.0000\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

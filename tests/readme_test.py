@@ -1,0 +1,66 @@
+"""Compiles and runs the README's program and compares its output; checks the README's commands against the program.
+
+With THIMBLE_REAL_MODEL (a folder with the models of `make demo`) the output is that of the real model, number by
+number; without it the program runs on a small random model and must print the same words.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+class Readme(unittest.TestCase):
+    def test_program_compiles_and_prints_what_the_readme_says(self):
+        source, expected = re.search(r"```cpp\n(.*?)```\n```\n(.*?)```", README, re.DOTALL).groups()
+        build = os.environ["THIMBLE_BUILD"]
+        real = os.environ.get("THIMBLE_REAL_MODEL")
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "readme.cc").write_text(source)
+            subprocess.run([os.environ["THIMBLE_CXX"], "-std=c++20", "-Wall", "-Werror",
+                            *shlex.split(os.environ["THIMBLE_CXX_FLAGS"]), "-I", ROOT / "include", "readme.cc",
+                            f"{build}/libthimble.a", "-o", "readme", "-pthread"], cwd=folder, check=True)
+            models = folder / "build/models"
+            models.mkdir(parents=True)
+            if real:
+                path = pathlib.Path(real).resolve() / "all-MiniLM-L6-v2-q8.safetensors"
+            else:
+                subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
+                path = folder / "q8.safetensors"
+            (models / "all-MiniLM-L6-v2-q8.safetensors").symlink_to(path)
+            output = subprocess.run(["./readme"], cwd=folder, capture_output=True, text=True, check=True).stdout
+        if real:
+            self.assertEqual(output, expected)
+        else:
+            number = re.compile(r"-?\d+(\.\d+)?")
+            self.assertEqual(number.sub("N", output), number.sub("N", expected))
+
+    def test_commands_run(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
+            (folder / "source").rename(folder / "all-MiniLM-L6-v2")
+            (folder / "lines.txt").write_text("one\ntwo\n")
+            blocks = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+            commands = [line for line in blocks.splitlines() if line.startswith("thimble ")]
+            self.assertGreater(len(commands), 3)
+            environment = {**os.environ, "PATH": f"{os.environ['THIMBLE_BUILD']}:{os.environ['PATH']}"}
+            for command in commands:
+                result = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True)
+                self.assertEqual((result.returncode, result.stderr), (0, b""), command)
+
+    def test_make_targets_exist(self):
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE):
+            self.assertIn(target, targets)
+
+
+if __name__ == "__main__":
+    unittest.main()
