@@ -25,5 +25,5 @@ for dtype in q8 q4; do
   build/thimble embed -m "$model" "a short text" | cut -c 1-72 | sed 's/$/.../'
   echo "thimble similar \"borrowing money becomes expensive\":"
   build/thimble similar -m "$model" --top 3 "borrowing money becomes expensive" "$lines"
-  build/bench_cold_start "$model" 50
+  build/bench_cold_start "$model" 50 || [ $? -eq 1 ]  # A limit exceeded fails the benchmark, not the demo.
 done
