@@ -10,8 +10,9 @@ ARCHIVE = os.path.join(BUILD, "libthimble.a")
 
 
 def build_type():
+    """What CMake was given; the project takes Release where it was given nothing."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
-        return re.search(r"^CMAKE_BUILD_TYPE:\w+=(.*)$", cache.read(), re.MULTILINE).group(1)
+        return re.search(r"^CMAKE_BUILD_TYPE:\w+=(.*)$", cache.read(), re.MULTILINE).group(1) or "Release"
 
 
 def functions():

@@ -1,4 +1,4 @@
-// Buffered writing with rename.
+// Buffered writing.
 
 #include "cli/output.h"
 
@@ -7,8 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -31,25 +30,12 @@ Result<Output> Output::Open(const std::string& path) {
     output.file_ = open(path.c_str(), O_WRONLY | O_CLOEXEC);
     output.owned_ = true;
   } else {
+    THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+    output.atomic_.emplace(std::move(file));
     output.path_ = path;
-    // The file behind a symbolic link is replaced, not the link.
-    char* real = realpath(path.c_str(), nullptr);
-    output.target_ = real == nullptr ? path : real;
-    std::free(real);
-    output.temporary_ = output.target_ + ".XXXXXX";
-    output.file_ = mkostemp(output.temporary_.data(), O_CLOEXEC);
-    output.owned_ = true;
-    if (output.file_ >= 0) {
-      mode_t mask = umask(0);
-      umask(mask);
-      fchmod(output.file_, 0666 & ~mask);
-    }
+    output.file_ = output.atomic_->descriptor();
   }
-  if (output.file_ < 0) {
-    int error = errno;
-    output.temporary_.clear();
-    return SystemError(error, "cannot write", output.path_);
-  }
+  if (output.file_ < 0) return SystemError(errno, "cannot write", output.path_);
   int flags = fcntl(output.file_, F_GETFL);
   if (flags >= 0 && (flags & O_APPEND) == 0) output.start_ = lseek(output.file_, 0, SEEK_CUR);
   return output;
@@ -57,16 +43,14 @@ Result<Output> Output::Open(const std::string& path) {
 
 Output::Output(Output&& other) noexcept
     : path_(std::move(other.path_)),
-      target_(std::move(other.target_)),
-      temporary_(std::exchange(other.temporary_, {})),
-      file_(std::exchange(other.file_, -1)),
+      atomic_(std::move(other.atomic_)),
+      file_(other.file_),
       owned_(std::exchange(other.owned_, false)),
       start_(other.start_),
       buffer_(std::move(other.buffer_)) {}
 
 Output::~Output() {
-  if (owned_ && file_ >= 0) close(file_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  if (owned_) close(file_);
 }
 
 Status Output::Write(std::string_view bytes) {
@@ -75,13 +59,7 @@ Status Output::Write(std::string_view bytes) {
 }
 
 Status Output::Flush() {
-  std::size_t done = 0;
-  while (done < buffer_.size()) {
-    ssize_t count = write(file_, buffer_.data() + done, buffer_.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot write", path_);
-    done += static_cast<std::size_t>(count);
-  }
+  THIMBLE_RETURN_IF_ERROR(WriteAll(file_, std::as_bytes(std::span(buffer_)), path_));
   buffer_.clear();
   return Status();
 }
@@ -102,14 +80,10 @@ Status Output::WriteAt(std::uint64_t offset, std::string_view bytes) {
 
 Status Output::Finish() {
   THIMBLE_RETURN_IF_ERROR(Flush());
-  if (!owned_) return Status();
-  int file = std::exchange(file_, -1);
-  // Some file systems report a full disk only here.
-  if (close(file) != 0) return SystemError(errno, "cannot write", path_);
-  if (temporary_.empty()) return Status();
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) return SystemError(errno, "cannot write", path_);
-  temporary_.clear();
-  return Status();
+  if (atomic_) return atomic_->Commit();
+  if (!std::exchange(owned_, false)) return Status();
+  // Some devices report a failure only on closing.
+  return close(file_) == 0 ? Status() : SystemError(errno, "cannot write", path_);
 }
 
 bool Output::is_terminal() const { return isatty(file_) == 1; }

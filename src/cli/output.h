@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/atomic_file.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
@@ -37,11 +39,10 @@ class Output {
  private:
   Output() = default;
 
-  std::string path_;       // For messages.
-  std::string target_;     // The name to take; empty when written directly.
-  std::string temporary_;  // The name until then.
+  std::string path_;                  // For messages.
+  std::optional<AtomicFile> atomic_;  // A regular file; otherwise `file_` is written directly.
   int file_ = -1;
-  bool owned_ = false;
+  bool owned_ = false;       // Whether `file_` is to be closed here.
   std::int64_t start_ = -1;  // Offset at which the output begins; -1 when not seekable.
   std::string buffer_;
 };

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 
@@ -30,10 +31,6 @@ class Writer {
   // multiple of kAlignment; kIo when the file cannot be made.
   static Result<Writer> Create(const std::string& path, Layout layout);
 
-  Writer(Writer&& other) noexcept;
-  Writer& operator=(Writer&&) = delete;
-  ~Writer();
-
   // Appends to the tensor that is next in the layout; a tensor may come in several pieces. `name` must be that tensor:
   // kInvalidArgument otherwise, or when it would become longer than declared.
   Status Append(std::string_view name, std::span<const std::byte> bytes);
@@ -42,10 +39,8 @@ class Writer {
   Status Finish();
 
  private:
-  Writer(std::string path, std::string temporary, int file, Layout layout);
-  std::string path_;
-  std::string temporary_;
-  int file_ = -1;
+  Writer(AtomicFile file, Layout layout) : file_(std::move(file)), layout_(std::move(layout)) {}
+  AtomicFile file_;
   Layout layout_;
   std::size_t next_ = 0;       // Tensor being written.
   std::uint64_t written_ = 0;  // Bytes of it.
