@@ -117,6 +117,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
   });
   Declare(PositionsOf(job), &layout);
+  DeclareVector("embeddings.offset", c.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", c.hidden, &layout);
   for (std::size_t i = 0; i < c.layers; ++i) {
     LayerSpecs specs = SpecsOf(job, i);
@@ -186,15 +187,32 @@ class Conversion {
                              Find("embeddings.position_embeddings.weight", {c.positions, c.hidden}));
     THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* types,
                              Find("embeddings.token_type_embeddings.weight", {c.token_types, c.hidden}));
-    // A text is one segment, so the first token type is part of every position.
-    std::vector<float> type(c.hidden);
-    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, type));
+    // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
+    // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
+    std::vector<float> offset(c.hidden), mean(c.hidden);
+    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, offset));
+    if (job_.int8()) {
+      THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, c.positions, mean));
+      for (std::size_t k = 0; k < c.hidden; ++k) offset[k] += mean[k];
+    }
     auto read = [&](std::size_t first, std::span<float> out) {
       THIMBLE_RETURN_IF_ERROR(job_.source.Read(*positions, first * c.hidden, out));
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] += type[i % c.hidden];
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] -= mean[i % c.hidden];
       return Status();
     };
-    return WriteTable(PositionsOf(job_), read, &writer_);
+    THIMBLE_RETURN_IF_ERROR(WriteTable(PositionsOf(job_), read, &writer_));
+    return AppendValues<float>("embeddings.offset", offset, &writer_);
+  }
+
+  Status MeanRow(const TensorInfo& tensor, std::size_t rows, std::span<float> mean) {
+    std::vector<double> sums(mean.size());
+    std::vector<float> row(mean.size());
+    for (std::size_t i = 0; i < rows; ++i) {
+      THIMBLE_RETURN_IF_ERROR(job_.source.Read(tensor, i * row.size(), row));
+      for (std::size_t k = 0; k < row.size(); ++k) sums[k] += row[k];
+    }
+    for (std::size_t k = 0; k < row.size(); ++k) mean[k] = static_cast<float>(sums[k] / static_cast<double>(rows));
+    return Status();
   }
 
   Status Words() {

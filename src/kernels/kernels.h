@@ -64,8 +64,9 @@ struct Kernels {
   // y with float activations and fp32 or fp16 weights: fma over k in order, from the bias. The Gelu is within 1e-6.
   void (*linear_float)(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output);
 
-  // out[m] = words[ids[m]] + positions[m], for the tokens of one sequence from its start.
-  void (*embed)(const Table& words, const Table& positions, std::span<const std::int32_t> ids, float* out);
+  // out[m] = words[ids[m]] + positions[m] + offset, for the tokens of one sequence from its start.
+  void (*embed)(const Table& words, const Table& positions, const float* offset, std::span<const std::int32_t> ids,
+                float* out);
   // x = (x - mean) / sqrt(variance + epsilon) * gamma + beta, in place, for `rows` rows of `width`, a multiple of 64.
   void (*layer_norm)(float* x, const float* gamma, const float* beta, float epsilon, std::size_t rows,
                      std::size_t width);

@@ -561,7 +561,7 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
     Buffer<float> means[2] = {Buffer<float>(width), Buffer<float>(width)};
     for (int side = 0; side < 2; ++side) {
       const Kernels& k = side == 0 ? reference() : fast();
-      k.embed(table, table, ids, outputs[side].data());
+      k.embed(table, table, gamma.data(), ids, outputs[side].data());
       k.layer_norm(outputs[side].data(), gamma.data(), beta.data(), 1e-12f, rows, width);
       k.mean(outputs[side].data(), rows, width, means[side].data());
       k.normalize(means[side].data(), width);

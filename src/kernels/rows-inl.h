@@ -17,13 +17,15 @@ THIMBLE_INLINE F RowScale(const Table& table, std::size_t row) {
   return Set(table.scale == nullptr ? 1.0f : HalfToFloat(table.scale[row]));
 }
 
-inline void Embed(const Table& words, const Table& positions, std::span<const std::int32_t> ids, float* out) {
+inline void Embed(const Table& words, const Table& positions, const float* offset, std::span<const std::int32_t> ids,
+                  float* out) {
   for (std::size_t m = 0; m < ids.size(); ++m, out += words.width) {
     auto id = static_cast<std::size_t>(ids[m]);
     F word_scale = RowScale(words, id);
     F position_scale = RowScale(positions, m);
     for (std::size_t k = 0; k < words.width; k += 16) {
-      Store(out + k, Add(LoadTable(words, id, word_scale, k), LoadTable(positions, m, position_scale, k)));
+      F place = Add(LoadTable(positions, m, position_scale, k), Load(offset + k));
+      Store(out + k, Add(LoadTable(words, id, word_scale, k), place));
     }
   }
 }

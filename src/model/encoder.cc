@@ -50,7 +50,7 @@ std::span<const float> Encoder::Encode(std::span<const std::int32_t> ids, std::s
   rows_ = ids.size();
   std::size_t row = 0;
   for (std::uint32_t length : lengths) {
-    k_.embed(w_.words, w_.positions, ids.subspan(row, length), x_ + row * w_.hidden);
+    k_.embed(w_.words, w_.positions, w_.embedding_offset, ids.subspan(row, length), x_ + row * w_.hidden);
     row += length;
   }
   Normalize(w_.embedding_norm);

@@ -198,6 +198,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
                  tokenizer.num_special(), " special tokens");
   }
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", w.info.positions, h, &w.positions));
+  THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.offset", h, &w.embedding_offset));
   THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, "embeddings.norm", h, &w.embedding_norm));
   w.layers.resize(w.info.layers);
   for (std::size_t i = 0; i < w.layers.size(); ++i) {

@@ -44,7 +44,9 @@ struct Weights {
 
   text::Tokenizer tokenizer;
   kernels::Table words;      // [vocabulary][H]
-  kernels::Table positions;  // [positions][H], token type 0 added.
+  kernels::Table positions;  // [positions][H]
+  const float* embedding_offset =
+      nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   NormWeights embedding_norm;
   std::vector<LayerWeights> layers;
 

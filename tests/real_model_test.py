@@ -1,0 +1,63 @@
+"""all-MiniLM-L6-v2 itself: vectors against float64 arithmetic, dtypes against fp32, bits against each other."""
+
+import json
+import math
+import os
+import subprocess
+import tempfile
+import unittest
+
+CLI = os.environ["THIMBLE_CLI"]
+MODELS = os.environ.get("THIMBLE_REAL_MODEL")
+FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "real_model.json")
+
+
+def embed(dtype, texts, *options, **environment):
+    model = os.path.join(MODELS, f"all-MiniLM-L6-v2-{dtype}.safetensors")
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
+        file.writelines(json.dumps(text) + "\n" for text in texts)
+        file.flush()
+        command = [CLI, "embed", "-m", model, "-i", file.name, *options]
+        result = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **environment})
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b)) / math.hypot(*a) / math.hypot(*b)
+
+
+@unittest.skipUnless(MODELS, "THIMBLE_REAL_MODEL names the folder that scripts/model.sh fills")
+class RealModel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with open(FIXTURE, encoding="ascii") as file:
+            cls.cases = json.load(file)["cases"]
+        cls.texts = [case["text"] for case in cls.cases]
+        cls.exact = embed("fp32", cls.texts)
+
+    def test_fp32_is_within_2e6_of_float64(self):
+        for case, found in zip(self.cases, self.exact):
+            self.assertEqual(found["tokens"], case["tokens"])
+            worst = max(abs(a - b) for a, b in zip(found["embedding"], case["components"]))
+            self.assertLess(worst, 2e-6, case["text"][:40])
+
+    def test_only_the_long_text_is_truncated(self):
+        self.assertEqual([found["truncated"] for found in self.exact], [False] * (len(self.cases) - 1) + [True])
+
+    def test_dtypes_stay_close_to_fp32(self):
+        # A few odd texts; what a whole data set shows is printed by make bench-quality.
+        for dtype, least in {"fp16": 0.999999, "q8": 0.995, "q4": 0.93}.items():
+            for exact, found in zip(self.exact, embed(dtype, self.texts)):
+                self.assertGreater(cosine(exact["embedding"], found["embedding"]), least, dtype)
+
+    def test_order_threads_and_instruction_set_do_not_change_a_bit(self):
+        for dtype in ("fp32", "fp16", "q8", "q4"):
+            expected = embed(dtype, self.texts)
+            self.assertEqual(embed(dtype, self.texts[::-1], "--threads", "2"), expected[::-1], dtype)
+            self.assertEqual([embed(dtype, [text])[0] for text in self.texts[:5]], expected[:5], dtype)
+            for isa in ("scalar", "avx2"):
+                self.assertEqual(embed(dtype, self.texts[:9], THIMBLE_ISA=isa), expected[:9], f"{dtype} {isa}")
+
+
+if __name__ == "__main__":
+    unittest.main()
