@@ -2,6 +2,7 @@
 
 #include "format/writer.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -47,8 +48,9 @@ Result<Writer> Writer::Create(const std::string& path, Layout layout) {
   const std::string json = HeaderJson(writer.layout_);
   std::array<std::byte, 8> length;
   for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(json.size() >> (8 * i));
-  THIMBLE_RETURN_IF_ERROR(writer.file_.Write(length));
-  THIMBLE_RETURN_IF_ERROR(writer.file_.Write(std::as_bytes(std::span(json))));
+  writer.buffer_.reserve(kWriteBytes);
+  THIMBLE_RETURN_IF_ERROR(writer.Write(length));
+  THIMBLE_RETURN_IF_ERROR(writer.Write(std::as_bytes(std::span(json))));
   return writer;
 }
 
@@ -60,7 +62,7 @@ Status Writer::Append(std::string_view name, std::span<const std::byte> bytes) {
     return Error(Code::kInvalidArgument, file_.path(), ": tensor \"", name, "\": more than the ",
                  layout_.tensors[next_].bytes(), " bytes of its layout");
   }
-  THIMBLE_RETURN_IF_ERROR(file_.Write(bytes));
+  THIMBLE_RETURN_IF_ERROR(Write(bytes));
   written_ += bytes.size();
   if (written_ == layout_.tensors[next_].bytes()) {
     ++next_;
@@ -74,7 +76,20 @@ Status Writer::Finish() {
     return Error(Code::kInvalidArgument, file_.path(), ": tensor \"", layout_.tensors[next_].name,
                  "\" is not complete");
   }
+  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
   return file_.Commit();
+}
+
+Status Writer::Write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = std::min(bytes.size(), kWriteBytes - buffer_.size());
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + count);
+    bytes = bytes.subspan(count);
+    if (buffer_.size() < kWriteBytes) break;
+    THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+    buffer_.clear();
+  }
+  return Status();
 }
 
 }  // namespace thimble::format
