@@ -48,7 +48,7 @@ scripts/build.sh asan
 run_tests asan build-asan
 
 stage tsan
-scripts/build.sh tsan base_test runtime_test integration_test
+scripts/build.sh tsan base_test integration_test
 run_tests tsan build-tsan -R 'Thread|Concurren|Team'
 
 stage lint

@@ -5,12 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/source_options.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {

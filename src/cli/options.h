@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/source_options.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
@@ -63,17 +64,6 @@ class ModelOption {
   std::string path_;
 };
 Result<std::shared_ptr<const Model>> OpenModel(const std::string& path);
-
-// TEXT... -i FILE --field NAME: where the texts come from.
-struct SourceOptions {
-  std::vector<std::string> texts;
-  std::string input;  // Empty when not given.
-  std::string field = "text";
-
-  void AddTo(Arguments& arguments);
-  // kInvalidArgument when neither texts nor an input are given, or both.
-  Status Check() const;
-};
 
 // --pooling --normalize --max-tokens --threads --max-memory.
 class EmbedderFlags {
