@@ -31,7 +31,7 @@ run_tests release build
 
 stage real model
 scripts/model.sh fp32 fp16 q8 q4
-THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^readme_test$'
+THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^(readme|real_model)_test$'
 for dtype in fp32 fp16 q8 q4; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
