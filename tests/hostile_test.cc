@@ -1,0 +1,516 @@
+// Hostile files: every malformed model file and source folder is refused with its own code and message, and no mutation
+// of a valid file makes the library crash.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "convert/convert.h"
+#include "tests/test_model.h"
+#include "thimble/embedder.h"
+
+namespace thimble {
+namespace {
+
+using convert::Dtype;
+using nlohmann::ordered_json;
+using test::TemporaryFolder;
+using test::TestModelOptions;
+using test::WriteFile;
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A safetensors file in its parts.
+struct Parts {
+  explicit Parts(const std::string& bytes) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    header = ordered_json::parse(bytes.substr(8, length));
+    data = bytes.substr(8 + length);
+  }
+  std::string Join() const { return Join(header.dump()); }
+  // With another text in place of the header; padded to a cache line like a real one.
+  std::string Join(std::string text) const {
+    text.resize((text.size() + 8 + 63) / 64 * 64 - 8, ' ');
+    std::string length(8, '\0');
+    for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 255);
+    return length + text + data;
+  }
+  ordered_json& Meta(const char* key) { return header["__metadata__"][key]; }
+
+  ordered_json header;
+  std::string data;
+};
+
+TestModelOptions Small() {
+  TestModelOptions options;
+  options.layers = 1;
+  options.positions = 64;
+  options.max_seq_length = 32;
+  return options;
+}
+
+const std::string& ValidFile(Dtype dtype) {
+  static std::map<Dtype, std::string> files;
+  std::string& file = files[dtype];
+  if (file.empty()) {
+    TemporaryFolder folder;
+    auto path = test::ConvertTestModel(folder.path(), dtype, Small());
+    EXPECT_TRUE(path.ok()) << path.status().message();
+    file = Contents(*path);
+  }
+  return file;
+}
+
+// Collects what was said, so that no two faults may share a message.
+class Refusals {
+ public:
+  void Expect(const std::string& name, const Status& status, Code code, const std::string& part) {
+    SCOPED_TRACE(name);
+    ASSERT_FALSE(status.ok()) << "accepted";
+    EXPECT_EQ(CodeName(status.code()), CodeName(code)) << status.message();
+    EXPECT_NE(status.message().find(part), std::string::npos) << "expected \"" << part << "\" in: " << status.message();
+    EXPECT_TRUE(messages_.insert(status.message()).second) << "said before: " << status.message();
+  }
+  std::size_t count() const { return messages_.size(); }
+
+ private:
+  std::set<std::string> messages_;
+};
+
+struct FileCase {
+  const char* name;
+  std::function<std::string(Parts)> make;  // From a valid q8 file to the bytes of the broken one.
+  Code code;
+  const char* part;
+};
+
+// A case that edits the header's JSON.
+FileCase Edit(const char* name, std::function<void(Parts&)> edit, Code code, const char* part) {
+  auto make = [edit](Parts parts) {
+    edit(parts);
+    return parts.Join();
+  };
+  return {name, make, code, part};
+}
+// A case that replaces the header's text.
+FileCase Header(const char* name, std::string text, Code code, const char* part) {
+  return {name, [text](const Parts& parts) { return parts.Join(text); }, code, part};
+}
+FileCase MetadataCase(const char* name, const char* key, const char* value, Code code, const char* part) {
+  return Edit(name, [=](Parts& p) { p.Meta(key) = value; }, code, part);
+}
+
+std::vector<FileCase> FileCases() {
+  constexpr Code kBad = Code::kCorrupt;
+  const std::string valid = ValidFile(Dtype::kQ8);
+  auto raw = [](std::string bytes) { return [bytes](const Parts&) { return bytes; }; };
+  auto length = [](std::uint64_t value, std::string rest) {
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &value, 8);
+    return bytes + rest;
+  };
+  const char* const kQkv = "layers.0.qkv.weight";
+  std::vector<FileCase> cases = {
+      {"empty", raw(""), kBad, "the file is empty"},
+      {"five bytes", raw("hello"), kBad, "at least 8 bytes, found 5"},
+      {"not a model", raw(std::string(100, 'x')), kBad, "at most"},
+      {"header past the end", raw(length(4096, "{}")), kBad, "a header of 4096 bytes, the file has 10"},
+      {"huge header", raw(length(~0ull, valid)), kBad, "a header of 18446744073709551615 bytes"},
+      {"no header", raw(length(0, "")), kBad, "not JSON at byte"},
+      {"data cut", raw(valid.substr(0, valid.size() - 64)), kBad, "of the data, the file has"},
+      {"data too long", raw(valid + std::string(64, 'x')), kBad, "the tensors end at byte"},
+      {"header cut", raw(valid.substr(0, 300)), kBad, "the file has 300"},
+      Header("not JSON", "{\"a\": }", kBad, "not JSON at byte 7"),
+      Header("array on top", "[1]", kBad, "did not expect an array"),
+      Header("string on top", "\"x\"", kBad, "did not expect a string"),
+      Header("number on top", "7", kBad, "did not expect a number"),
+      Header("null on top", "null", kBad, "did not expect null"),
+      Header("deeply nested", "{\"deep\":" + std::string(100000, '['), kBad, "\"deep\": did not expect an array"),
+      Header(
+          "deeply nested objects",
+          [] {
+            std::string text;
+            for (int i = 0; i < 50000; ++i) text += "{\"a\":";
+            return text;
+          }(),
+          kBad, "unknown key \"a\""),
+      Header("invalid UTF-8", "{\"\xff\xfe\": 1}", kBad, "not JSON at byte 3"),
+      Header("tensor is a number", "{\"t\": 5}", kBad, "\"t\": did not expect a number"),
+      Header("metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", kBad, "__metadata__ stands twice"),
+      Header("metadata key twice", "{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", kBad, "metadata \"k\" stands twice"),
+      Header("metadata value not text", "{\"__metadata__\":{\"k\":1}}", kBad, "\"k\": did not expect a number"),
+      Header("tensor twice",
+             "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+             "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+             kBad, "tensor \"a\" stands twice"),
+      Header("no dtype", "{\"a\":{\"shape\":[0],\"data_offsets\":[0,0]}}", kBad, "\"dtype\" is missing"),
+      Header("no shape", "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,0]}}", kBad, "\"shape\" is missing"),
+      Header("no offsets", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0]}}", kBad, "\"data_offsets\" is missing"),
+      Header("unknown key", "{\"a\":{\"dtype\":\"U8\",\"size\":1}}", kBad, "unknown key \"size\""),
+      Header("dtype twice", "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\"}}", kBad, "\"dtype\" stands twice"),
+      Header("unknown dtype", "{\"a\":{\"dtype\":\"U7\"}}", kBad, "unknown dtype \"U7\""),
+      Header("dtype a number", "{\"a\":{\"dtype\":8}}", kBad, "\"dtype\": did not expect a number"),
+      Header("shape a string", "{\"a\":{\"shape\":\"x\"}}", kBad, "\"shape\": did not expect a string"),
+      Header("negative size", "{\"a\":{\"shape\":[-1]}}", kBad, "did not expect a negative number"),
+      Header("fractional size", "{\"a\":{\"shape\":[1.5]}}", kBad, "did not expect a fraction"),
+      Header("nested shape", "{\"a\":{\"shape\":[[1]]}}", kBad, "\"shape\": did not expect an array"),
+      Header("boolean size", "{\"a\":{\"shape\":[true]}}", kBad, "did not expect a boolean"),
+      Header("too many dimensions", "{\"a\":{\"shape\":[1,1,1,1,1,1,1,1,1]}}", kBad, "more than 8 dimensions"),
+      Header("one offset", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0]}}", kBad,
+             "expected 2 numbers, found 1"),
+      Header("three offsets", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0,0]}}", kBad,
+             "\"data_offsets\": did not expect a number"),
+      Header("shape overflows", "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}",
+             kBad, "its shape overflows"),
+      Header("number too large for any type",
+             "{\"huge\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,0]}}", kBad,
+             "\"shape\": did not expect a fraction"),
+      Edit(
+          "offsets reversed",
+          [=](Parts& p) { std::swap(p.header[kQkv]["data_offsets"][0], p.header[kQkv]["data_offsets"][1]); }, kBad,
+          "its shape needs 12288 bytes"),
+      Edit(
+          "shape larger than its bytes", [=](Parts& p) { p.header[kQkv]["shape"][0] = 13; }, kBad,
+          "its shape needs 13312 bytes"),
+      Edit(
+          "tensor past the end",
+          [=](Parts& p) {
+            std::uint64_t end = p.data.size() + 64;
+            p.header[kQkv]["data_offsets"] = {end - 12288, end};
+          },
+          kBad, "of the data, the file has"),
+      Edit(
+          "tensors overlap",
+          [](Parts& p) {
+            p.header["layers.0.qkv.scale"]["data_offsets"] = p.header["layers.0.ffn_norm.bias"]["data_offsets"];
+            p.header["layers.0.qkv.scale"]["shape"] = {64};
+          },
+          kBad, "the one before ends at"),
+      Edit(
+          "hole", [](Parts& p) { p.header.erase("layers.0.qkv.comp"); }, kBad,
+          "tensor \"layers.0.qkv.bias\": begins at byte"),
+      Edit(
+          "too many tensors",
+          [](Parts& p) {
+            for (int i = 0; i < 17000; ++i) {
+              p.header["t" + std::to_string(i)] = {{"dtype", "U8"}, {"shape", {0}}, {"data_offsets", {0, 0}}};
+            }
+          },
+          kBad, "more than 16384 tensors"),
+      Edit(
+          "too many metadata",
+          [](Parts& p) {
+            for (int i = 0; i < 1100; ++i) p.Meta(("k" + std::to_string(i)).c_str()) = "";
+          },
+          kBad, "more than 1024 metadata entries"),
+      {"data not on a cache line",
+       [](const Parts& parts) {
+         std::string bytes = parts.Join();
+         std::uint64_t size;
+         std::memcpy(&size, bytes.data(), 8);
+         size += 1;
+         std::memcpy(bytes.data(), &size, 8);
+         return bytes.insert(8, " ");
+       },
+       kBad, "expected a multiple of 64"},
+      Edit(
+          "tensor not of whole cache lines",
+          [](Parts& p) {
+            auto& first = p.header["layers.0.ffn_norm.weight"]["data_offsets"];
+            p.header["layers.0.ffn_norm.weight"]["shape"] = {63};
+            p.header["layers.0.ffn_norm.bias"]["shape"] = {65};
+            first[1] = first[1].get<int>() - 4;
+            p.header["layers.0.ffn_norm.bias"]["data_offsets"][0] = first[1];
+          },
+          kBad, "252 bytes, expected a multiple of 64"),
+      Edit(
+          "another format", [](Parts& p) { p.header["__metadata__"] = {{"format", "pt"}}; }, kBad,
+          "not a thimble model file"),
+      MetadataCase("another version", "thimble.version", "2", Code::kUnsupported, "format version 2"),
+      Edit(
+          "metadata missing", [](Parts& p) { p.header["__metadata__"].erase("pooling"); }, kBad,
+          "metadata \"pooling\" is missing"),
+      MetadataCase("architecture", "architecture", "t5", Code::kUnsupported, "found \"t5\""),
+      MetadataCase("activation", "activation", "relu", Code::kUnsupported, "found \"relu\""),
+      MetadataCase("dtype", "dtype", "q3", Code::kUnsupported, "the dtype \"q3\""),
+      MetadataCase("dtype against the matrices", "dtype", "fp32", kBad, "expected fp32 or fp16, found \"q8\""),
+      MetadataCase("weight format", "layers.0.qkv.format", "q9", Code::kUnsupported, "the weight format \"q9\""),
+      MetadataCase("table in a matrix's format", "embeddings.words.format", "q4", kBad, "expected fp32, fp16 or q8"),
+      MetadataCase("hidden_size 0", "hidden_size", "0", kBad, "an integer from 64 to 16384, found \"0\""),
+      MetadataCase("hidden_size huge", "hidden_size", "99999999999999999999", kBad, "found \"99999999999999999999\""),
+      MetadataCase("hidden_size not a number", "hidden_size", "64x", kBad, "found \"64x\""),
+      MetadataCase("hidden_size negative", "hidden_size", "-64", kBad, "found \"-64\""),
+      MetadataCase("hidden_size odd", "hidden_size", "100", kBad, "expected multiples of 64"),
+      MetadataCase("hidden_size of another model", "hidden_size", "128", kBad, "found \"h4,h4\""),
+      MetadataCase("layers", "layers", "2", kBad, "metadata \"layers.1.qkv.format\" is missing"),
+      MetadataCase("layers huge", "layers", "1000000", kBad, "an integer from 1 to 128"),
+      MetadataCase("heads", "heads", "64", kBad, "64 heads of hidden_size 64"),
+      MetadataCase("intermediate_size", "intermediate_size", "64", kBad, "metadata \"rotation.intermediate\""),
+      MetadataCase("positions", "positions", "65", kBad, "expected shape [65, 64], found [64, 64]"),
+      MetadataCase("vocabulary too large", "vocabulary", "99999", kBad, "expected shape [99999, 64]"),
+      MetadataCase("vocabulary too small", "vocabulary", "50", kBad, "tokenizer"),
+      MetadataCase("max_tokens above the positions", "max_tokens", "65", kBad, "an integer from 1 to 64, found \"65\""),
+      MetadataCase("max_tokens without room", "max_tokens", "2", kBad, "leaves no room beside 2 special tokens"),
+      MetadataCase("epsilon", "layer_norm_eps", "nan", kBad, "found \"nan\""),
+      MetadataCase("epsilon 0", "layer_norm_eps", "0", kBad, "a number between 0 and 1"),
+      MetadataCase("pooling", "pooling", "max", kBad, "expected mean, cls or last, found \"max\""),
+      MetadataCase("normalize", "normalize", "yes", kBad, "expected true or false, found \"yes\""),
+      MetadataCase("rotation", "rotation.hidden", "h2,h4", kBad, "found \"h2,h4\""),
+      MetadataCase("tokenizer number", "tokenizer.nodes", "1e3", kBad, "found \"1e3\""),
+      MetadataCase("tokenizer nodes", "tokenizer.nodes", "4000000000", kBad, "found 4000000000"),
+      MetadataCase("tokenizer id", "tokenizer.unknown_id", "100000", kBad, "100000"),
+      Edit(
+          "tensor missing",
+          [](Parts& p) {
+            p.header["other"] = p.header["layers.0.ffn_in.weight"];
+            p.header.erase("layers.0.ffn_in.weight");
+          },
+          kBad, "tensor \"layers.0.ffn_in.weight\" is missing"),
+      Edit(
+          "tensor of another type", [](Parts& p) { p.header["layers.0.ffn_in.scale"]["dtype"] = "I32"; }, kBad,
+          "tensor \"layers.0.ffn_in.scale\": expected F32, found I32"),
+      Edit(
+          "tensor of another shape", [](Parts& p) { p.header["layers.0.ffn_in.scale"]["shape"] = {2, 64}; }, kBad,
+          "expected shape [128], found [2, 64]"),
+      Edit(
+          "tokenizer table of two dimensions",
+          [](Parts& p) {
+            auto& shape = p.header["tokenizer.trie.labels"]["shape"];
+            shape = {2, shape[0].get<int>() / 2};
+          },
+          kBad, "expected one dimension"),
+      Edit(
+          "tokenizer table of another type", [](Parts& p) { p.header["tokenizer.trie.labels"]["dtype"] = "I8"; }, kBad,
+          "tensor \"tokenizer.trie.labels\": expected U8, found I8"),
+  };
+  return cases;
+}
+
+TEST(Hostile, EveryMalformedModelFileIsRefusedWithItsOwnMessage) {
+  TemporaryFolder folder;
+  const std::string path = folder.File("model.safetensors");
+  const Parts valid(ValidFile(Dtype::kQ8));
+  ASSERT_TRUE(WriteFile(path, valid.Join()).ok());
+  ASSERT_TRUE(Model::Open(path).ok()) << "the unchanged file must be valid: " << Model::Open(path).status().message();
+  Refusals refusals;
+  for (const FileCase& c : FileCases()) {
+    ASSERT_TRUE(WriteFile(path, c.make(valid)).ok());
+    refusals.Expect(c.name, Model::Open(path).status(), c.code, c.part);
+  }
+  std::filesystem::remove(path);
+  refusals.Expect("missing", Model::Open(path).status(), Code::kNotFound, "cannot open");
+  std::filesystem::create_symlink(path, path);
+  refusals.Expect("link to itself", Model::Open(path).status(), Code::kIo, "symbolic links");
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  refusals.Expect("directory", Model::Open(path).status(), Code::kInvalidArgument, "expected a regular file");
+  std::filesystem::remove(path);
+  const std::string fifo = folder.File("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  refusals.Expect("pipe", Model::Open(fifo).status(), Code::kInvalidArgument, "fifo: expected a regular file");
+  EXPECT_GE(refusals.count(), 60u);
+}
+
+struct FolderCase {
+  const char* name;
+  std::function<void(const std::string& folder)> spoil;
+  Code code;
+  const char* part;
+};
+
+// Changes one JSON file of a folder.
+std::function<void(const std::string&)> EditJson(const char* file, std::function<void(ordered_json&)> edit) {
+  return [=](const std::string& folder) {
+    const std::string path = folder + "/" + file;
+    ordered_json json = ordered_json::parse(Contents(path));
+    edit(json);
+    ASSERT_TRUE(WriteFile(path, json.dump()).ok());
+  };
+}
+std::function<void(const std::string&)> Replace(const char* file, const char* contents) {
+  return [=](const std::string& folder) { ASSERT_TRUE(WriteFile(folder + "/" + file, contents).ok()); };
+}
+std::function<void(const std::string&)> Remove(const char* file) {
+  return [=](const std::string& folder) { std::filesystem::remove(folder + "/" + file); };
+}
+// Changes the header of the weights.
+std::function<void(const std::string&)> EditWeights(std::function<void(Parts&)> edit) {
+  return [=](const std::string& folder) {
+    Parts parts(Contents(folder + "/model.safetensors"));
+    edit(parts);
+    ASSERT_TRUE(WriteFile(folder + "/model.safetensors", parts.Join()).ok());
+  };
+}
+
+std::vector<FolderCase> FolderCases() {
+  constexpr Code kBad = Code::kCorrupt, kNo = Code::kUnsupported;
+  auto config = [](const char* key, ordered_json value) {
+    return EditJson("config.json", [=](ordered_json& j) { j[key] = value; });
+  };
+  return {
+      {"no config", Remove("config.json"), Code::kNotFound, "config.json"},
+      {"no tokenizer", Remove("tokenizer.json"), Code::kNotFound, "tokenizer.json"},
+      {"no weights", Remove("model.safetensors"), Code::kNotFound, "model.safetensors"},
+      {"config not JSON", Replace("config.json", "{"), kBad, "config.json: not JSON"},
+      {"config a string", Replace("config.json", "\"bert\""), kBad, "config.json: expected a JSON object"},
+      {"config nested",
+       [](const std::string& folder) {
+         ASSERT_TRUE(WriteFile(folder + "/config.json", std::string(100000, '[')).ok());
+       },
+       kBad, "nested deeper than 64 levels"},
+      {"another model", config("model_type", "roberta"), kNo, "\"model_type\": expected \"bert\", found \"roberta\""},
+      {"model type a number", config("model_type", 5), kBad, "\"model_type\": expected a string"},
+      {"activation", config("hidden_act", "relu"), kNo, "found \"relu\""},
+      {"positions", config("position_embedding_type", "relative_key"), kNo, "found \"relative_key\""},
+      {"hidden size missing", EditJson("config.json", [](ordered_json& j) { j.erase("hidden_size"); }), kBad,
+       "\"hidden_size\": expected an integer, found nothing"},
+      {"hidden size text", config("hidden_size", "64"), kBad, "found a string"},
+      {"hidden size negative", config("hidden_size", -64), kBad, "found -64"},
+      {"hidden size huge", config("hidden_size", 1u << 31), kBad, "found 2147483648"},
+      {"hidden size odd", config("hidden_size", 65), kNo, "hidden_size 65"},
+      {"heads", config("num_attention_heads", 3), kNo, "num_attention_heads 3"},
+      {"epsilon", config("layer_norm_eps", 0), kBad, "layer_norm_eps"},
+      {"vocabulary too small", config("vocab_size", 20), kBad, "config.json has vocab_size 20"},
+      {"modules an object", Replace("modules.json", "{}"), kBad, "modules.json: expected a JSON array"},
+      {"unknown module",
+       EditJson("modules.json", [](ordered_json& j) { j[1]["type"] = "sentence_transformers.models.Dense"; }), kNo,
+       "models.Dense"},
+      {"pooling elsewhere", EditJson("modules.json", [](ordered_json& j) { j[1]["path"] = "../../etc"; }), kBad,
+       "\"../../etc\" is not a subfolder"},
+      {"pooling file missing", Remove("1_Pooling/config.json"), Code::kNotFound, "1_Pooling/config.json"},
+      {"unknown pooling",
+       EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_max_tokens"] = true; }), kNo,
+       "pooling_mode_max_tokens"},
+      {"no pooling", EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_mean_tokens"] = false; }),
+       kNo, "found 0"},
+      {"limit text", Replace("sentence_bert_config.json", "{\"max_seq_length\": \"x\"}"), kBad, "max_seq_length"},
+      {"limit too small", Replace("sentence_bert_config.json", "{\"max_seq_length\": 2}"), kBad, "leaves no room"},
+      {"tokenizer not JSON", Replace("tokenizer.json", "[[["), kBad, "tokenizer.json"},
+      {"tokenizer of another kind", EditJson("tokenizer.json", [](ordered_json& j) { j["model"]["type"] = "BPE"; }),
+       kNo, "BPE"},
+      {"weights a link to itself",
+       [](const std::string& folder) {
+         Remove("model.safetensors")(folder);
+         std::filesystem::create_symlink("model.safetensors", folder + "/model.safetensors");
+       },
+       Code::kIo, "symbolic links"},
+      {"weights a directory",
+       [](const std::string& folder) {
+         Remove("model.safetensors")(folder);
+         std::filesystem::create_directory(folder + "/model.safetensors");
+       },
+       Code::kInvalidArgument, "model.safetensors: expected a regular file"},
+      {"config a pipe",
+       [](const std::string& folder) {
+         Remove("config.json")(folder);
+         ASSERT_EQ(mkfifo((folder + "/config.json").c_str(), 0600), 0);
+       },
+       Code::kInvalidArgument, "config.json: expected a regular file"},
+      {"weights empty", Replace("model.safetensors", ""), kBad, "at least 8 bytes, found 0"},
+      {"tensor missing", EditWeights([](Parts& p) {
+         p.header["other"] = p.header["encoder.layer.0.output.dense.weight"];
+         p.header.erase("encoder.layer.0.output.dense.weight");
+       }),
+       kBad, "tensor \"encoder.layer.0.output.dense.weight\" is missing"},
+      {"tensor of another shape",
+       EditWeights([](Parts& p) { p.header["encoder.layer.0.output.dense.weight"]["shape"] = {128, 64}; }), kBad,
+       "expected shape [64, 128], found [128, 64]"},
+      {"tensor of another type",
+       EditWeights([](Parts& p) { p.header["encoder.layer.0.output.dense.weight"]["dtype"] = "I32"; }), kNo,
+       "expected F32, F16 or BF16, found I32"},
+      {"weights not finite", EditWeights([](Parts& p) {
+         const std::uint64_t begin = p.header["encoder.layer.0.output.dense.weight"]["data_offsets"][0];
+         const float bad = NAN;
+         std::memcpy(&p.data[begin + 4 * 77], &bad, 4);
+       }),
+       kBad, "\"encoder.layer.0.output.dense.weight\" holds a value that is not finite"},
+  };
+}
+
+TEST(Hostile, EveryMalformedFolderIsRefusedAndNothingIsLeftBehind) {
+  Refusals refusals;
+  for (const FolderCase& c : FolderCases()) {
+    TemporaryFolder source, output;
+    ASSERT_TRUE(test::WriteTestModel(source.path(), Small()).ok());
+    c.spoil(source.path());
+    // The folder's random name would make any two messages differ.
+    Status status = convert::Convert(source.path(), output.File("model.safetensors"), {});
+    std::string message = status.message();
+    for (std::size_t at; (at = message.find(source.path())) != std::string::npos;)
+      message.erase(at, source.path().size());
+    refusals.Expect(c.name, status.ok() ? status : Status(status.code(), message), c.code, c.part);
+    EXPECT_TRUE(std::filesystem::is_empty(output.path())) << c.name;
+  }
+}
+
+TEST(Hostile, AnOutputThatCannotBeMadeIsAnErrorAndAFailureKeepsTheOldFile) {
+  TemporaryFolder source, output;
+  ASSERT_TRUE(test::WriteTestModel(source.path(), Small()).ok());
+  EXPECT_EQ(convert::Convert(source.path(), output.File("no/such/folder"), {}).code(), Code::kNotFound);
+  const std::string path = output.File("model.safetensors");
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  EditWeights([](Parts& p) { p.header["encoder.layer.0.output.dense.bias"]["dtype"] = "I32"; })(source.path());
+  EXPECT_FALSE(convert::Convert(source.path(), path, {}).ok());
+  EXPECT_EQ(Contents(path), "old");
+}
+
+// Opens a file and, where that succeeds, embeds with it. Anything but a crash is right.
+bool OpensAndEmbeds(const std::string& path) {
+  auto model = Model::Open(path);
+  if (!model.ok()) {
+    EXPECT_FALSE(model.status().message().empty());
+    return false;
+  }
+  auto embedder = Embedder::Create(*model);
+  if (!embedder.ok()) return false;
+  std::vector<float> vectors(3 * (*model)->dimensions());
+  const std::string_view texts[] = {"a small vector", "",
+                                    "[MASK] the memory \xe2\x82\xac \xff of cats and dogs, playing!"};
+  EXPECT_TRUE(embedder->EmbedBatch(texts, vectors).ok());
+  return true;
+}
+
+TEST(Hostile, TenThousandMutationsNeverCrash) {
+  TemporaryFolder folder;
+  const std::string path = folder.File("model.safetensors");
+  std::mt19937 random(11);
+  std::size_t opened = 0, refused = 0;
+  const Dtype dtypes[] = {Dtype::kQ8, Dtype::kQ4, Dtype::kFp32};
+  for (int i = 0; i < 10000; ++i) {
+    std::string bytes = ValidFile(dtypes[i % 3]);
+    std::uint64_t header;
+    std::memcpy(&header, bytes.data(), 8);
+    // Half of the mutations fall on the header, where most checks are; a quarter on the tokenizer, which comes next.
+    const std::size_t range[] = {8 + header, 8 + header, 8 + header + 16384, bytes.size()};
+    for (std::size_t n = 1 + random() % 3; n > 0; --n) {
+      bytes[random() % std::min(range[i % 4], bytes.size())] = static_cast<char>(random());
+    }
+    if (i % 50 == 0) bytes.resize(random() % bytes.size());
+    ASSERT_TRUE(WriteFile(path, bytes).ok());
+    (OpensAndEmbeds(path) ? opened : refused) += 1;
+    if (HasFailure()) FAIL() << "mutation " << i;
+  }
+  // Both must be frequent, or the mutations test nothing.
+  EXPECT_GT(opened, 500u);
+  EXPECT_GT(refused, 500u);
+}
+
+}  // namespace
+}  // namespace thimble
