@@ -35,10 +35,12 @@ __attribute__((target("avx512f,avx512vnni"), noinline)) double PeakMacs() {
   double begin = Now();
   for (int i = 0; i < kLoops; ++i) {
 #define THIMBLE_DOT(n) asm volatile("vpdpbusd %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
-    THIMBLE_DOT(0)
-    THIMBLE_DOT(1) THIMBLE_DOT(2) THIMBLE_DOT(3) THIMBLE_DOT(4) THIMBLE_DOT(5) THIMBLE_DOT(6) THIMBLE_DOT(7)
-        THIMBLE_DOT(8) THIMBLE_DOT(9) THIMBLE_DOT(10) THIMBLE_DOT(11) THIMBLE_DOT(12) THIMBLE_DOT(13) THIMBLE_DOT(14)
-            THIMBLE_DOT(15) THIMBLE_DOT(16) THIMBLE_DOT(17) THIMBLE_DOT(18) THIMBLE_DOT(19)
+    // clang-format off
+    THIMBLE_DOT(0) THIMBLE_DOT(1) THIMBLE_DOT(2) THIMBLE_DOT(3) THIMBLE_DOT(4)
+    THIMBLE_DOT(5) THIMBLE_DOT(6) THIMBLE_DOT(7) THIMBLE_DOT(8) THIMBLE_DOT(9)
+    THIMBLE_DOT(10) THIMBLE_DOT(11) THIMBLE_DOT(12) THIMBLE_DOT(13) THIMBLE_DOT(14)
+    THIMBLE_DOT(15) THIMBLE_DOT(16) THIMBLE_DOT(17) THIMBLE_DOT(18) THIMBLE_DOT(19)
+    // clang-format on
 #undef THIMBLE_DOT
   }
   return 1.0 * kLoops * kInstructions * kMacs / (Now() - begin);

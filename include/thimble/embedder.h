@@ -21,11 +21,11 @@
 namespace thimble {
 
 struct EmbedderOptions {
-  std::size_t threads = 1;         // Worker threads for one call, 1 to 64. The vectors do not depend on it.
-  std::size_t max_tokens = 0;      // Where to truncate; 0 means the model's default. At most the model's positions.
-  std::optional<Pooling> pooling;  // Unset means the model's own.
-  std::optional<bool> normalize;   // Unset means the model's own.
-  std::size_t max_memory = 0;      // Bytes of scratch for all threads together; 0 means the default tile size.
+  std::size_t threads = 1;     // Worker threads for one call, 1 to 64. The vectors do not depend on it.
+  std::size_t max_tokens = 0;  // Where to truncate; 0 means the model's default. At most the model's positions.
+  std::optional<Pooling> pooling = {};  // Unset means the model's own.
+  std::optional<bool> normalize = {};   // Unset means the model's own.
+  std::size_t max_memory = 0;           // Bytes of scratch for all threads together; 0 means the default tile size.
 };
 
 // What happened to one text.
