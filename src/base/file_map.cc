@@ -2,40 +2,21 @@
 
 #include "base/file_map.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace thimble {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a FIFO must not hang the caller.
-  if (file < 0) return SystemError(errno, "cannot open", path);
-  struct stat status;
-  if (fstat(file, &status) != 0) {
-    int error = errno;
-    close(file);
-    return SystemError(error, "cannot read the size of", path);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    close(file);
-    return Error(Code::kInvalidArgument, path, ": expected a regular file");
-  }
-  if (status.st_size == 0) {
-    close(file);
-    return Error(Code::kCorrupt, path, ": the file is empty");
-  }
-  auto size = static_cast<std::size_t>(status.st_size);
-  void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
-  int error = errno;
-  close(file);
-  if (address == MAP_FAILED) return SystemError(error, "cannot map", path);
-  return FileMap({static_cast<const std::byte*>(address), size});
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
+  void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  if (address == MAP_FAILED) return SystemError(errno, "cannot map", path);
+  return FileMap({static_cast<const std::byte*>(address), file.size()});
 }
 
 FileMap::~FileMap() {

@@ -2,14 +2,10 @@
 
 #include "convert/json_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cmath>
+#include <span>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -20,32 +16,12 @@ constexpr int kMaxDepth = 64;
 }  // namespace
 
 Result<std::string> ReadFile(const std::string& path) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return SystemError(errno, "cannot open", path);
-  struct stat status = {};
-  Status failure;
-  if (fstat(file, &status) != 0) {
-    failure = SystemError(errno, "cannot read the size of", path);
-  } else if (!S_ISREG(status.st_mode)) {
-    failure = Error(Code::kInvalidArgument, path, ": expected a regular file");
-  } else if (static_cast<std::uint64_t>(status.st_size) > kMaxJsonBytes) {
-    failure = Error(Code::kCorrupt, path, ": ", status.st_size, " bytes, at most ", kMaxJsonBytes, " are allowed");
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  if (file.size() > kMaxJsonBytes) {
+    return Error(Code::kCorrupt, path, ": ", file.size(), " bytes, at most ", kMaxJsonBytes, " are allowed");
   }
-  std::string text;
-  if (failure.ok()) {
-    text.resize(static_cast<std::size_t>(status.st_size));
-    std::size_t done = 0;
-    while (done < text.size()) {
-      ssize_t count = read(file, text.data() + done, text.size() - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) failure = SystemError(errno, "cannot read", path);
-      if (count <= 0) break;
-      done += static_cast<std::size_t>(count);
-    }
-    text.resize(done);
-  }
-  close(file);
-  if (!failure.ok()) return failure;
+  std::string text(file.size(), '\0');
+  THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(text))));
   return text;
 }
 

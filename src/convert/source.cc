@@ -2,13 +2,8 @@
 
 #include "convert/source.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -19,48 +14,20 @@
 namespace thimble::convert {
 namespace {
 
-std::string ShapeText(std::span<const std::uint64_t> shape) {
-  std::string text = "[";
-  for (std::uint64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
-}
+// Far beyond any weight; its square and the sum of a row of them are still floats.
+constexpr float kLargestValue = 1e15f;
 
 }  // namespace
 
 Result<Source> Source::Open(const std::string& path) {
-  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return SystemError(errno, "cannot open", path);
-  Source source(path, file);
-  struct stat status = {};
-  if (fstat(file, &status) != 0) return SystemError(errno, "cannot read the size of", path);
-  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path, ": expected a regular file");
-  const auto size = static_cast<std::uint64_t>(status.st_size);
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   std::byte first[8] = {};
-  if (size >= 8) THIMBLE_RETURN_IF_ERROR(source.ReadBytes(0, first));
-  THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length, format::HeaderBytes(first, size, path));
+  if (file.size() >= sizeof first) THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, first));
+  THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length, format::HeaderBytes(first, file.size(), path));
   std::string json(length, '\0');
-  THIMBLE_RETURN_IF_ERROR(source.ReadBytes(8, std::as_writable_bytes(std::span(json))));
-  THIMBLE_ASSIGN_OR_RETURN(source.header_, format::ParseHeader(json, size, path));
-  return source;
-}
-
-Source::Source(Source&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), header_(std::move(other.header_)) {}
-
-Source::~Source() {
-  if (file_ >= 0) close(file_);
-}
-
-Status Source::ReadBytes(std::uint64_t offset, std::span<std::byte> out) {
-  while (!out.empty()) {
-    ssize_t count = pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read", path_);
-    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");
-    offset += static_cast<std::uint64_t>(count);
-    out = out.subspan(static_cast<std::size_t>(count));
-  }
-  return Status();
+  THIMBLE_RETURN_IF_ERROR(file.ReadAt(sizeof first, std::as_writable_bytes(std::span(json))));
+  THIMBLE_ASSIGN_OR_RETURN(format::Header header, format::ParseHeader(json, file.size(), path));
+  return Source(std::move(file), std::move(header));
 }
 
 Result<const format::TensorInfo*> Source::Find(std::string_view name, std::span<const std::uint64_t> shape) const {
@@ -68,14 +35,14 @@ Result<const format::TensorInfo*> Source::Find(std::string_view name, std::span<
   auto found = std::find_if(header_.tensors.begin(), header_.tensors.end(), [&](const format::TensorInfo& tensor) {
     return tensor.name == name || tensor.name == prefixed;
   });
-  if (found == header_.tensors.end()) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
+  if (found == header_.tensors.end()) return Error(Code::kCorrupt, file_.path(), ": tensor \"", name, "\" is missing");
   if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end())) {
-    return Error(Code::kCorrupt, path_, ": tensor \"", found->name, "\": expected shape ", ShapeText(shape), ", found ",
-                 ShapeText(found->shape));
+    return Error(Code::kCorrupt, file_.path(), ": tensor \"", found->name, "\": expected shape ",
+                 format::ShapeText(shape), ", found ", format::ShapeText(found->shape));
   }
   using enum format::ElementType;
   if (found->type != kF32 && found->type != kF16 && found->type != kBF16) {
-    return Error(Code::kUnsupported, path_, ": tensor \"", found->name, "\": expected F32, F16 or BF16, found ",
+    return Error(Code::kUnsupported, file_.path(), ": tensor \"", found->name, "\": expected F32, F16 or BF16, found ",
                  format::ElementName(found->type));
   }
   return &*found;
@@ -84,8 +51,8 @@ Result<const format::TensorInfo*> Source::Find(std::string_view name, std::span<
 Status Source::Read(const format::TensorInfo& tensor, std::uint64_t first, std::span<float> out) {
   const std::size_t width = format::ElementBytes(tensor.type);
   buffer_.resize(out.size() * width);
-  THIMBLE_RETURN_IF_ERROR(ReadBytes(header_.data_begin + tensor.begin + first * width, buffer_));
-  bool finite = true;
+  THIMBLE_RETURN_IF_ERROR(file_.ReadAt(header_.data_begin + tensor.begin + first * width, buffer_));
+  bool finite = true, bounded = true;
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (tensor.type == format::ElementType::kF32) {
       std::memcpy(&out[i], &buffer_[4 * i], 4);
@@ -96,9 +63,11 @@ Status Source::Read(const format::TensorInfo& tensor, std::uint64_t first, std::
                                                         : std::bit_cast<float>(std::uint32_t{bits} << 16);
     }
     finite &= std::isfinite(out[i]);
+    bounded &= std::fabs(out[i]) <= kLargestValue;
   }
-  if (finite) return Status();
-  return Error(Code::kCorrupt, path_, ": tensor \"", tensor.name, "\" holds a value that is not finite");
+  if (finite && bounded) return Status();
+  return Error(Code::kCorrupt, file_.path(), ": tensor \"", tensor.name, "\" holds a value ",
+               finite ? "beyond 1e15" : "that is not finite");
 }
 
 }  // namespace thimble::convert

@@ -8,8 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/regular_file.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 
@@ -20,23 +22,19 @@ class Source {
  public:
   // kNotFound, kIo, or kCorrupt when it is not a safetensors file.
   static Result<Source> Open(const std::string& path);
-  Source(Source&& other) noexcept;
-  Source& operator=(Source&&) = delete;
-  ~Source();
 
   // The tensor `name`, with or without "bert." before it, checked to be F32, F16 or BF16 of this shape. kCorrupt when
   // it is missing or has another shape; kUnsupported for another type. Valid while the source lives.
   Result<const format::TensorInfo*> Find(std::string_view name, std::span<const std::uint64_t> shape) const;
 
-  // Elements [first, first + out.size()) of a tensor as floats. kCorrupt when one is not finite.
+  // Elements [first, first + out.size()) of a tensor as floats. kCorrupt when one is not finite or absurdly
+  // large.
   Status Read(const format::TensorInfo& tensor, std::uint64_t first, std::span<float> out);
 
  private:
-  Source(std::string path, int file) : path_(std::move(path)), file_(file) {}
-  Status ReadBytes(std::uint64_t offset, std::span<std::byte> out);
+  Source(RegularFile file, format::Header header) : file_(std::move(file)), header_(std::move(header)) {}
 
-  std::string path_;
-  int file_;
+  RegularFile file_;
   format::Header header_;
   std::vector<std::byte> buffer_;
 };

@@ -10,16 +10,6 @@
 #include "base/error.h"
 
 namespace thimble::format {
-namespace {
-
-std::string ShapeText(std::span<const std::uint64_t> shape) {
-  std::string text = "[";
-  for (std::uint64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
-}
-
-}  // namespace
-
 Result<Reader> Reader::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(path));
   const std::span<const std::byte> bytes = map.bytes();

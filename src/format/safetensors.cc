@@ -214,6 +214,12 @@ Status CheckTensors(Header& header, std::uint64_t data_bytes, std::string_view p
 std::string_view ElementName(ElementType type) { return kElements[static_cast<std::size_t>(type)].name; }
 std::size_t ElementBytes(ElementType type) { return kElements[static_cast<std::size_t>(type)].bytes; }
 
+std::string ShapeText(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (std::uint64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
 Result<std::uint64_t> HeaderBytes(std::span<const std::byte> first_bytes, std::uint64_t file_bytes,
                                   std::string_view path) {
   if (first_bytes.size() < 8 || file_bytes < 8) {

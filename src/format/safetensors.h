@@ -22,6 +22,9 @@ enum class ElementType : std::uint8_t { kF64, kF32, kF16, kBF16, kI64, kI32, kI1
 std::string_view ElementName(ElementType type);
 std::size_t ElementBytes(ElementType type);
 
+// "[2, 3]", for messages.
+std::string ShapeText(std::span<const std::uint64_t> shape);
+
 struct TensorInfo {
   std::string name;
   ElementType type = ElementType::kF32;

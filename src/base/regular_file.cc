@@ -1,0 +1,42 @@
+// Reading files on POSIX systems.
+
+#include "base/regular_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace thimble {
+
+Result<RegularFile> RegularFile::Open(const std::string& path) {
+  int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // A pipe must not make the caller wait.
+  if (descriptor < 0) return SystemError(errno, "cannot open", path);
+  RegularFile file(path, descriptor);
+  struct stat status = {};
+  if (fstat(descriptor, &status) != 0) return SystemError(errno, "cannot read the size of", path);
+  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  file.size_ = static_cast<std::uint64_t>(status.st_size);
+  return file;
+}
+
+RegularFile::~RegularFile() {
+  if (file_ >= 0) close(file_);
+}
+
+Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    ssize_t count = pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot read", path_);
+    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");
+    offset += static_cast<std::uint64_t>(count);
+    out = out.subspan(static_cast<std::size_t>(count));
+  }
+  return Status();
+}
+
+}  // namespace thimble

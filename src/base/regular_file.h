@@ -1,0 +1,45 @@
+// A regular file, open for reading.
+
+#ifndef THIMBLE_BASE_REGULAR_FILE_H_
+#define THIMBLE_BASE_REGULAR_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "thimble/status.h"
+
+namespace thimble {
+
+// Move-only. Thread-safe.
+class RegularFile {
+ public:
+  // kNotFound or kIo when it cannot be opened; kInvalidArgument when it is a directory, a pipe or the like, at which it
+  // never waits.
+  static Result<RegularFile> Open(const std::string& path);
+
+  RegularFile(RegularFile&& other) noexcept
+      : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), size_(other.size_) {}
+  RegularFile& operator=(RegularFile&&) = delete;
+  ~RegularFile();
+
+  const std::string& path() const { return path_; }
+  int descriptor() const { return file_; }
+  // Bytes it had when it was opened.
+  std::uint64_t size() const { return size_; }
+
+  // Fills `out` from byte `offset` on. kIo when the file has become shorter.
+  Status ReadAt(std::uint64_t offset, std::span<std::byte> out) const;
+
+ private:
+  RegularFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  std::string path_;
+  int file_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_BASE_REGULAR_FILE_H_
