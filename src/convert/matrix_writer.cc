@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -52,6 +53,14 @@ void PackQ4(const Q4Row& row, std::size_t column, std::span<std::uint8_t> codes,
     std::uint8_t stored = static_cast<std::uint8_t>(row.multipliers[g] - 1);
     pair = static_cast<std::uint8_t>(column % 2 == 0 ? stored : pair | stored << 4);
   }
+}
+
+// kUnsupported unless all of the binary16 values of a tensor are finite.
+Status CheckHalves(std::string_view tensor, std::span<const std::uint16_t> values) {
+  bool finite = true;
+  for (std::uint16_t value : values) finite &= (value & 0x7c00) != 0x7c00;
+  if (finite) return Status();
+  return Error(Code::kUnsupported, "tensor \"", tensor, "\": a value is beyond 65504, the largest of binary16");
 }
 
 // What stands beside quantised weights: [N] each.
@@ -153,6 +162,7 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
         THIMBLE_RETURN_IF_ERROR(AppendValues<float>(weight, floats, writer));
         break;
       case WeightFormat::kF16:
+        THIMBLE_RETURN_IF_ERROR(CheckHalves(weight, halves));
         THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
         break;
       case WeightFormat::kQ8:
@@ -189,6 +199,7 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
     } else if (spec.format == WeightFormat::kF16) {
       halves.resize(rows.size());
       std::transform(rows.begin(), rows.end(), halves.begin(), kernels::FloatToHalf);
+      THIMBLE_RETURN_IF_ERROR(CheckHalves(weight, halves));
       THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
     } else {
       codes.resize(rows.size());
@@ -199,6 +210,7 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
     }
   }
   if (spec.format != WeightFormat::kQ8) return Status();
+  THIMBLE_RETURN_IF_ERROR(CheckHalves(spec.name + ".scale", scale));
   return AppendValues<std::uint16_t>(spec.name + ".scale", scale, writer);
 }
 

@@ -40,7 +40,8 @@ using ReadRows = std::function<Status(std::size_t first, std::span<float> out)>;
 void Declare(const MatrixSpec& spec, format::Layout* layout);
 void Declare(const TableSpec& spec, format::Layout* layout);
 
-// Writes the tensors that Declare announced. `read` is called for one strip of 16 rows at a time.
+// Writes the tensors that Declare announced. `read` is called for a few rows at a time. kUnsupported when a value does
+// not fit into binary16 where the format needs it.
 Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const float> bias, format::Writer* writer);
 Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer);
 

@@ -12,6 +12,9 @@ namespace {
 
 using kernels::kQ4Group;
 
+// A row without a larger weight counts as zeros: the inverse of its scale could overflow.
+constexpr float kLeastMagnitude = 1e-30f;
+
 float LargestMagnitude(std::span<const float> row) {
   float largest = 0;
   for (float w : row) largest = std::max(largest, std::fabs(w));
@@ -105,8 +108,9 @@ void RotateWeights(const kernels::Rotation& rotation, std::span<float> row) {
 
 void QuantizeInt8(std::span<const float> row, Int8Row* out) {
   const float largest = LargestMagnitude(row);
-  out->scale = largest / 127;
-  const float inverse = out->scale > 0 ? 127 / largest : 0;
+  const bool zeros = largest < kLeastMagnitude;
+  out->scale = zeros ? 0 : largest / 127;
+  const float inverse = zeros ? 0 : 127 / largest;
   out->codes.resize(row.size());
   for (std::size_t k = 0; k < row.size(); ++k) out->codes[k] = RoundToCode(row[k] * inverse);
 }
@@ -132,7 +136,7 @@ void QuantizeQ4(std::span<const float> row, Q4Row* out) {
     const auto [low, high] = std::minmax_element(row.data() + g * kQ4Group, row.data() + (g + 1) * kQ4Group);
     widest = std::max({widest, *high - *low, 1.15f * std::max(-*low, *high)});
   }
-  if (!(widest > 1e-30f)) return;
+  if (widest < kLeastMagnitude) return;
   constexpr int kScales = 14;
   float least = INFINITY;
   for (int i = 0; i < kScales; ++i) {
