@@ -1,0 +1,207 @@
+// Tests of what a conversion puts where, against the source tensors.
+
+#include "convert/convert.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convert/source.h"
+#include "format/reader.h"
+#include "kernels/half.h"
+#include "tests/test_model.h"
+
+namespace thimble::convert {
+namespace {
+
+using test::TemporaryFolder;
+using test::TestModelOptions;
+
+constexpr std::size_t kHidden = 128, kHeads = 2, kWidth = kHidden / kHeads;
+
+TestModelOptions Small() {
+  TestModelOptions options;
+  options.hidden = kHidden;
+  options.heads = kHeads;
+  return options;
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// A source tensor as floats.
+std::vector<float> SourceTensor(const std::string& folder, std::string_view name,
+                                const std::vector<std::uint64_t>& shape) {
+  auto source = Source::Open(folder + "/model.safetensors");
+  EXPECT_TRUE(source.ok());
+  auto tensor = source->Find(name, shape);
+  EXPECT_TRUE(tensor.ok()) << tensor.status().message();
+  std::vector<float> values(shape[0] * (shape.size() > 1 ? shape[1] : 1));
+  EXPECT_TRUE(source->Read(**tensor, 0, values).ok());
+  return values;
+}
+
+format::Reader Converted(const std::string& folder, Dtype dtype) {
+  Options options;
+  options.dtype = dtype;
+  const Status status = Convert(folder, folder + "/out", options);
+  EXPECT_TRUE(status.ok()) << status.message();
+  auto reader = format::Reader::Open(folder + "/out");
+  EXPECT_TRUE(reader.ok()) << reader.status().message();
+  return std::move(*reader);
+}
+
+TEST(Convert, QueryKeyAndValueOfAHeadAreOneRunOfOutputsAndScoresAreExponentsOfTwo) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path(), Small()).ok());
+  const format::Reader reader = Converted(folder.path(), Dtype::kFp32);
+  auto weight = reader.Tensor<float>("layers.1.qkv.weight", {3 * kHidden / 16, kHidden, 16});
+  auto bias = reader.Tensor<float>("layers.1.qkv.bias", {3 * kHidden});
+  ASSERT_TRUE(weight.ok() && bias.ok());
+  const float query_factor = static_cast<float>(std::log2(std::exp(1.0)) / std::sqrt(static_cast<double>(kWidth)));
+  const char* parts[] = {"query", "key", "value"};
+  for (std::size_t part = 0; part < 3; ++part) {
+    const std::string name = std::string("encoder.layer.1.attention.self.") + parts[part];
+    const std::vector<float> rows = SourceTensor(folder.path(), name + ".weight", {kHidden, kHidden});
+    const std::vector<float> biases = SourceTensor(folder.path(), name + ".bias", {kHidden});
+    const float factor = part == 0 ? query_factor : 1.0f;
+    for (std::size_t head = 0; head < kHeads; ++head) {
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        const std::size_t n = head * 3 * kWidth + part * kWidth + j, row = head * kWidth + j;
+        ASSERT_EQ((*bias)[n], biases[row] * factor) << n;
+        for (std::size_t k = 0; k < kHidden; ++k) {
+          ASSERT_EQ((*weight)[(n / 16 * kHidden + k) * 16 + n % 16], rows[row * kHidden + k] * factor) << n << " " << k;
+        }
+      }
+    }
+  }
+}
+
+TEST(Convert, EmbeddingsAddUpToTheSources) {
+  TemporaryFolder folder;
+  const TestModelOptions model = Small();
+  ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
+  const std::vector<float> positions =
+      SourceTensor(folder.path(), "embeddings.position_embeddings.weight", {model.positions, kHidden});
+  const std::vector<float> types = SourceTensor(folder.path(), "embeddings.token_type_embeddings.weight", {2, kHidden});
+  {
+    const format::Reader reader = Converted(folder.path(), Dtype::kFp32);
+    auto table = reader.Tensor<float>("embeddings.positions.weight", {model.positions, kHidden});
+    auto offset = reader.Tensor<float>("embeddings.offset", {kHidden});
+    ASSERT_TRUE(table.ok() && offset.ok());
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      ASSERT_EQ((*table)[i] + (*offset)[i % kHidden], positions[i] + types[i % kHidden]);
+    }
+  }
+  const format::Reader reader = Converted(folder.path(), Dtype::kQ8);
+  auto table = reader.Tensor<std::int8_t>("embeddings.positions.weight", {model.positions, kHidden});
+  auto scale = reader.Tensor<format::Half>("embeddings.positions.scale", {model.positions});
+  auto offset = reader.Tensor<float>("embeddings.offset", {kHidden});
+  ASSERT_TRUE(table.ok() && scale.ok() && offset.ok());
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const float step = kernels::HalfToFloat((*scale)[i / kHidden].bits);
+    const float sum = static_cast<float>((*table)[i]) * step + (*offset)[i % kHidden];
+    // Half a step, and the rounding of floats about 1.
+    ASSERT_NEAR(sum, positions[i] + types[i % kHidden], 0.5001f * step + 1e-6f);
+  }
+}
+
+TEST(Convert, ElementTypeOfTheSourceIsAllThatRoundsItsWeights) {
+  const auto bias = [](format::ElementType type) {
+    TemporaryFolder folder;
+    TestModelOptions model = Small();
+    model.type = type;
+    EXPECT_TRUE(test::WriteTestModel(folder.path(), model).ok());
+    const format::Reader reader = Converted(folder.path(), Dtype::kFp32);
+    auto values = reader.Tensor<float>("layers.0.ffn_in.bias", {model.intermediate});
+    EXPECT_TRUE(values.ok());
+    return std::vector<float>(values->begin(), values->end());
+  };
+  const std::vector<float> exact = bias(format::ElementType::kF32), half = bias(format::ElementType::kF16),
+                           brain = bias(format::ElementType::kBF16);
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    EXPECT_EQ(half[i], kernels::HalfToFloat(kernels::FloatToHalf(exact[i])));
+    EXPECT_EQ(brain[i], std::bit_cast<float>(std::bit_cast<std::uint32_t>(exact[i]) & 0xffff0000u));
+  }
+}
+
+TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
+  std::vector<std::string> files;
+  for (const char* prefix : {"", "bert."}) {
+    TemporaryFolder folder;
+    TestModelOptions model = Small();
+    model.prefix = prefix;
+    ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
+    Options options;
+    options.name = "same";
+    ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+    files.push_back(Contents(folder.File("out")));
+  }
+  EXPECT_EQ(files[0], files[1]);
+}
+
+TEST(Convert, LastLayerOfAQ4ModelIsQ8AndItsTablesToo) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path(), Small()).ok());
+  const format::Reader reader = Converted(folder.path(), Dtype::kQ4);
+  for (const char* matrix : {"qkv", "attention_output", "ffn_in", "ffn_out"}) {
+    EXPECT_EQ(reader.Metadata(std::string("layers.0.") + matrix + ".format"), "q4");
+    EXPECT_EQ(reader.Metadata(std::string("layers.1.") + matrix + ".format"), "q8");
+  }
+  EXPECT_EQ(reader.Metadata("embeddings.words.format"), "q8");
+  EXPECT_EQ(reader.Metadata("embeddings.positions.format"), "q8");
+}
+
+TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
+  TemporaryFolder folder;
+  const std::string out = folder.File("out");
+  auto path = test::ConvertTestModel(folder.path(), Dtype::kQ8, Small());
+  ASSERT_TRUE(path.ok());
+  EXPECT_EQ(format::Reader::Open(*path)->Metadata("name"), "test-model");
+  std::vector<double> shares;
+  Options options;
+  options.name = "given";
+  options.progress = [&](double share) { shares.push_back(share); };
+  ASSERT_TRUE(Convert(folder.File("test-model/"), out, options).ok());
+  EXPECT_EQ(format::Reader::Open(out)->Metadata("name"), "given");
+  ASSERT_FALSE(shares.empty());
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_GT(shares.front(), 0.0);
+  EXPECT_EQ(shares.back(), 1.0);
+}
+
+// Weights that all have one value, from zero through subnormals to the largest float.
+TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+    for (float value : {0.0f, 1e-45f, 1e-38f, 1e-20f, 65504.0f, 1e6f, 1e15f, 3e38f}) {
+      TemporaryFolder folder;
+      ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+      std::string bytes = Contents(folder.File("model.safetensors"));
+      std::uint64_t header;
+      std::memcpy(&header, bytes.data(), 8);
+      for (std::size_t i = 8 + header; i < bytes.size(); i += 4) std::memcpy(&bytes[i], &value, 4);
+      ASSERT_TRUE(test::WriteFile(folder.File("model.safetensors"), bytes).ok());
+      Options options;
+      options.dtype = dtype;
+      const Status status = Convert(folder.path(), folder.File("out"), options);
+      // Values, or with int8 codes a 127th of them, are kept as binary16.
+      const float largest = dtype == Dtype::kFp32 ? 1e15f : dtype == Dtype::kFp16 ? 65504.0f : 127 * 65504.0f;
+      const Code expected = value > 1e15f ? Code::kCorrupt : value > largest ? Code::kUnsupported : Code::kOk;
+      EXPECT_EQ(CodeName(status.code()), CodeName(expected)) << value << ": " << status.message();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thimble::convert
