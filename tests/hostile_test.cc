@@ -126,7 +126,7 @@ std::vector<FileCase> FileCases() {
     std::memcpy(bytes.data(), &value, 8);
     return bytes + rest;
   };
-  const char* const kQkv = "layers.0.qkv.weight";
+  const std::string qkv = "layers.0.qkv.weight";
   std::vector<FileCase> cases = {
       {"empty", raw(""), kBad, "the file is empty"},
       {"five bytes", raw("hello"), kBad, "at least 8 bytes, found 5"},
@@ -184,16 +184,16 @@ std::vector<FileCase> FileCases() {
              "\"shape\": did not expect a fraction"),
       Edit(
           "offsets reversed",
-          [=](Parts& p) { std::swap(p.header[kQkv]["data_offsets"][0], p.header[kQkv]["data_offsets"][1]); }, kBad,
+          [=](Parts& p) { std::swap(p.header[qkv]["data_offsets"][0], p.header[qkv]["data_offsets"][1]); }, kBad,
           "its shape needs 12288 bytes"),
       Edit(
-          "shape larger than its bytes", [=](Parts& p) { p.header[kQkv]["shape"][0] = 13; }, kBad,
+          "shape larger than its bytes", [=](Parts& p) { p.header[qkv]["shape"][0] = 13; }, kBad,
           "its shape needs 13312 bytes"),
       Edit(
           "tensor past the end",
           [=](Parts& p) {
             std::uint64_t end = p.data.size() + 64;
-            p.header[kQkv]["data_offsets"] = {end - 12288, end};
+            p.header[qkv]["data_offsets"] = {end - 12288, end};
           },
           kBad, "of the data, the file has"),
       Edit(
