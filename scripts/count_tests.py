@@ -5,11 +5,9 @@ import pathlib
 import sys
 import xml.etree.ElementTree
 
-passed = failed = 0
+counts = {"run": 0, "fail": 0, "skipped": 0}
 for path in sorted(pathlib.Path(sys.argv[1]).glob("*.xml")):
     for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
-        if case.get("status") == "run":
-            passed += 1
-        else:
-            failed += 1
-print(f"{passed} passed, {failed} failed")
+        status = case.get("status")
+        counts["skipped" if case.find("skipped") is not None else "run" if status == "run" else "fail"] += 1
+print(f"{counts['run']} passed, {counts['fail']} failed, {counts['skipped']} skipped")

@@ -375,6 +375,11 @@ std::vector<FolderCase> FolderCases() {
          ASSERT_TRUE(WriteFile(folder + "/config.json", std::string(100000, '[')).ok());
        },
        kBad, "nested deeper than 64 levels"},
+      {"config too large",
+       [](const std::string& folder) {
+         ASSERT_TRUE(WriteFile(folder + "/config.json", std::string((1 << 20) + 1, '[')).ok());
+       },
+       kBad, "1048577 bytes, at most 1048576 are allowed"},
       {"another model", config("model_type", "roberta"), kNo, "\"model_type\": expected \"bert\", found \"roberta\""},
       {"model type a number", config("model_type", 5), kBad, "\"model_type\": expected a string"},
       {"activation", config("hidden_act", "relu"), kNo, "found \"relu\""},

@@ -286,7 +286,7 @@ Result<Job> Prepare(const std::string& folder, Dtype dtype) {
   const std::string tokenizer_path = folder + "/tokenizer.json";
   CompiledTokenizer tokenizer;
   {
-    THIMBLE_ASSIGN_OR_RETURN(std::string json, ReadFile(tokenizer_path));
+    THIMBLE_ASSIGN_OR_RETURN(std::string json, ReadFile(tokenizer_path, kMaxTokenizerBytes));
     THIMBLE_ASSIGN_OR_RETURN(tokenizer, CompileTokenizer(json, tokenizer_path));
   }
   if (tokenizer.vocabulary > config.vocabulary) {

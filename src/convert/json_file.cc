@@ -15,10 +15,10 @@ constexpr int kMaxDepth = 64;
 
 }  // namespace
 
-Result<std::string> ReadFile(const std::string& path) {
+Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  if (file.size() > kMaxJsonBytes) {
-    return Error(Code::kCorrupt, path, ": ", file.size(), " bytes, at most ", kMaxJsonBytes, " are allowed");
+  if (file.size() > limit) {
+    return Error(Code::kCorrupt, path, ": ", file.size(), " bytes, at most ", limit, " are allowed");
   }
   std::string text(file.size(), '\0');
   THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(text))));
@@ -26,7 +26,7 @@ Result<std::string> ReadFile(const std::string& path) {
 }
 
 Result<JsonFile> JsonFile::Open(const std::string& path) {
-  Result<std::string> text = ReadFile(path);
+  Result<std::string> text = ReadFile(path, kMaxConfigBytes);
   if (!text.ok()) return text.status();
   bool too_deep = false;
   auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {

@@ -13,9 +13,12 @@
 
 namespace thimble::convert {
 
-// The bytes of a regular file of at most kMaxJsonBytes. kNotFound, kIo, or kCorrupt when it is longer.
-inline constexpr std::size_t kMaxJsonBytes = 64 << 20;
-Result<std::string> ReadFile(const std::string& path);
+// The bytes of a regular file. kNotFound, kIo, or kCorrupt when it has more than `limit`.
+Result<std::string> ReadFile(const std::string& path, std::size_t limit);
+
+// Configuration is a few kilobytes; parsed JSON takes many times its length.
+inline constexpr std::size_t kMaxConfigBytes = 1 << 20;
+inline constexpr std::size_t kMaxTokenizerBytes = 64 << 20;
 
 // One JSON object and the path it is from, for messages. Thread-compatible.
 class JsonFile {
