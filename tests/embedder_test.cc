@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model_impl.h"
-#include "runtime/worker.h"
+#include "runtime/native.h"
+#include "runtime/plan.h"
 #include "tests/test_model.h"
 
 namespace thimble {
@@ -99,14 +99,13 @@ TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThrea
     EmbedderOptions two_threads;
     two_threads.threads = 2;
     EmbedderOptions small_tiles;
-    small_tiles.max_memory = 1;  // Replaced by the least that works.
-    {
-      auto refused = Embedder::Create(model, small_tiles);
-      ASSERT_FALSE(refused.ok());
-      const Weights& weights = model->impl().weights;
-      const std::size_t longest = model->info().max_tokens;
-      small_tiles.max_memory = Worker::ScratchBytes(weights, **kernels::ChooseKernels(), {longest, longest});
-    }
+    const std::size_t longest = model->info().max_tokens;
+    // The least that works.
+    small_tiles.max_memory =
+        model->impl().FixedBytes() + EmbedderFixedBytes(1) + model->impl().ScratchBytes(longest, longest);
+    auto small_plan = Embedder::MakePlan(*model, small_tiles);
+    ASSERT_TRUE(small_plan.ok()) << small_plan.status().message();
+    ASSERT_EQ(small_plan->tile_tokens, longest);
     for (const EmbedderOptions& options : {EmbedderOptions{}, two_threads, small_tiles}) {
       std::vector<float> vectors = EmbedAll(model, shuffled, options);
       for (std::size_t i = 0; i < order.size(); ++i) {
@@ -117,17 +116,20 @@ TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThrea
 }
 
 TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
-  auto model = TestModel(GetParam());
+  TemporaryFolder folder;
+  auto path = ConvertTestModel(folder.path(), GetParam(), SmallModel(true));
+  ASSERT_TRUE(path.ok()) << path.status().message();
   const std::vector<std::string> texts = MixedTexts(30);
   const std::vector<std::string_view> views = Views(texts);
   std::vector<float> expected;
   for (const kernels::Kernels* k : kernels::AllKernels()) {
     if (!k->supported()) continue;
-    const std::size_t longest = model->info().max_tokens;
-    auto worker = Worker::Create(model->impl().weights, *k, {.shape = {100, longest}});
+    auto model = OpenNative(*path, *k);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    auto worker = (*model)->CreateWorker({.max_tokens = (*model)->info().max_tokens, .tile_tokens = 100});
     ASSERT_TRUE(worker.ok());
-    std::vector<float> vectors(texts.size() * model->dimensions());
-    worker->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size());
+    std::vector<float> vectors(texts.size() * (*model)->info().dimensions);
+    (*worker)->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
   }
@@ -267,10 +269,11 @@ TEST(Embedder, ScratchStaysWithinTheBudgetAsked) {
   EmbedderOptions options;
   auto full = Embedder::Create(model, options);
   ASSERT_TRUE(full.ok());
-  options.max_memory = full->scratch_bytes() * 2 / 3;
+  options.max_memory = full->plan().peak_bytes * 2 / 3;
   auto tight = Embedder::Create(model, options);
   ASSERT_TRUE(tight.ok()) << tight.status().message();
-  EXPECT_LE(tight->scratch_bytes(), options.max_memory);
+  EXPECT_LE(tight->plan().peak_bytes, options.max_memory);
+  EXPECT_LT(tight->plan().tile_tokens, full->plan().tile_tokens);
   options.max_memory = 1;
   auto refused = Embedder::Create(model, options);
   ASSERT_FALSE(refused.ok());

@@ -25,7 +25,20 @@ struct EmbedderOptions {
   std::size_t max_tokens = 0;  // Where to truncate; 0 means the model's default. At most the model's positions.
   std::optional<Pooling> pooling = {};  // Unset means the model's own.
   std::optional<bool> normalize = {};   // Unset means the model's own.
-  std::size_t max_memory = 0;           // Bytes of scratch for all threads together; 0 means the default tile size.
+  // Most private bytes that the model and the embedder may take together, as in Plan; 0 means the default tile size.
+  std::size_t max_memory = 0;
+};
+
+// The memory of a model and an embedder, in bytes, known before either takes any. Private memory is what the process
+// alone has; it stays at or below peak_bytes whatever is embedded.
+struct Plan {
+  std::size_t mapped_bytes = 0;   // The model file: shared by all processes that use it, and the system can drop it.
+  std::size_t fixed_bytes = 0;    // Private: tables, stacks, and what the code touches.
+  std::size_t scratch_bytes = 0;  // Private, of one thread.
+  std::size_t threads = 1;
+  std::size_t peak_bytes = 0;   // fixed_bytes + threads * scratch_bytes.
+  std::size_t max_tokens = 0;   // Where a text is truncated.
+  std::size_t tile_tokens = 0;  // Most tokens that are embedded together.
 };
 
 // What happened to one text.
@@ -38,9 +51,11 @@ struct Report {
 // The vector of a text does not depend on the other texts of a batch, their order, or the number of threads.
 class Embedder {
  public:
-  // Takes all scratch memory. kInvalidArgument for options out of range; kOutOfMemory when `max_memory` is less than
-  // one text of `max_tokens` needs (the message says how much) or the system refuses; kInvalidArgument when THIMBLE_ISA
-  // names an instruction set that is unknown or that this machine lacks.
+  // The plan of an embedder with these options, of which nothing is taken yet. kInvalidArgument for options out of
+  // range; kOutOfMemory when `max_memory` is less than one text of `max_tokens` needs: the message says how much.
+  static Result<Plan> MakePlan(const Model& model, const EmbedderOptions& options = {});
+
+  // Reserves all scratch memory. The errors of MakePlan, and kOutOfMemory when the system refuses.
   static Result<Embedder> Create(std::shared_ptr<const Model> model, const EmbedderOptions& options = {});
 
   ~Embedder();
@@ -51,14 +66,15 @@ class Embedder {
   Result<Report> Embed(std::string_view text, std::span<float> vector);
 
   // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` holds texts.size() * dimensions() floats and `reports`
-  // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths.
+  // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths, and nothing is
+  // allocated.
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {});
 
+  // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.
+  void Release();
+
   std::size_t dimensions() const;
-  // Bytes of scratch this embedder may touch, all threads together.
-  std::size_t scratch_bytes() const;
-  // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni".
-  std::string_view isa() const;
+  const Plan& plan() const;
 
  private:
   struct Impl;

@@ -57,7 +57,13 @@ struct Tokens {
 class Model {
  public:
   // Maps and checks the file at `path`. kNotFound or kIo when it cannot be read, kCorrupt when it is not a valid model
-  // file, kUnsupported when it needs a newer thimble.
+  // file, kUnsupported when it needs a newer thimble, kInvalidArgument when the environment variable THIMBLE_ISA names an
+  // instruction set that is unknown or that this machine lacks.
+  //
+  // The paths "mock" and "mock-hashed" are models without a file, for tests of applications: mock has the vectors
+  // v[i] = sin(h + i) / 10 of 384 dimensions, h the sum of the text's UTF-16 code units; mock-hashed has vectors of
+  // hashed character n-grams, alike for texts alike, and the limits, truncation and normalisation of a real model.
+  // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock whatever the path.
   static Result<std::shared_ptr<const Model>> Open(const std::string& path);
 
   ~Model();
@@ -67,6 +73,8 @@ class Model {
   const ModelInfo& info() const;
   // Length of a vector; the same as info().dimensions.
   std::size_t dimensions() const;
+  // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni"; "none" for a mock.
+  std::string_view isa() const;
 
   // Splits `text` (UTF-8; invalid bytes count as U+FFFD) into at most `max_tokens` ids, 0 meaning info().max_tokens.
   // kInvalidArgument when `max_tokens` exceeds info().positions or leaves no room for the special tokens.

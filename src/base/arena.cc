@@ -16,6 +16,10 @@ Result<Mapping> Mapping::Create(std::size_t size) {
   return mapping;
 }
 
+void Mapping::Release() {
+  if (!bytes_.empty()) madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED);
+}
+
 Mapping::~Mapping() {
   if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
 }

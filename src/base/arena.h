@@ -33,6 +33,8 @@ class Mapping {
   ~Mapping();
 
   std::span<std::byte> bytes() const { return bytes_; }
+  // Gives the pages back to the system; they read as zeros and are taken again when next touched.
+  void Release();
 
  private:
   std::span<std::byte> bytes_;

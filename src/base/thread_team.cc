@@ -1,23 +1,20 @@
-// ThreadTeam on POSIX threads: std::thread reports failure by an exception, which the core does not use.
+// Members wait for a job under one lock.
 
 #include "base/thread_team.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <mutex>
-#include <new>
-#include <vector>
+#include <utility>
 
-#include "base/error.h"
+#include "base/thread.h"
 
 namespace thimble {
 
 struct ThreadTeam::State {
   struct Member {
-    State* state;
-    std::size_t index;
-    pthread_t thread;
+    State* state = nullptr;
+    std::size_t index = 0;
+    Thread thread;
   };
 
   std::mutex mutex;
@@ -28,7 +25,7 @@ struct ThreadTeam::State {
   bool stop = false;
   void (*call)(void*, std::size_t) = nullptr;
   void* context = nullptr;
-  std::vector<Member> members;
+  std::unique_ptr<Member[]> members;  // Destroyed first, which waits for the threads.
 
   ~State() {
     {
@@ -36,7 +33,6 @@ struct ThreadTeam::State {
       stop = true;
     }
     start.notify_all();
-    for (Member& member : members) pthread_join(member.thread, nullptr);
   }
 
   static void* Loop(void* argument) {
@@ -63,13 +59,13 @@ ThreadTeam::~ThreadTeam() = default;
 Result<ThreadTeam> ThreadTeam::Create(std::size_t size) {
   if (size <= 1) return ThreadTeam(1, nullptr);
   auto state = std::make_unique<State>();
-  state->members.reserve(size - 1);  // Members must not move: their threads point at them.
+  state->members = std::make_unique<State::Member[]>(size - 1);
   for (std::size_t index = 1; index < size; ++index) {
-    State::Member& member = state->members.emplace_back(State::Member{state.get(), index, {}});
-    if (pthread_create(&member.thread, nullptr, State::Loop, &member) != 0) {
-      state->members.pop_back();
-      return Error(Code::kOutOfMemory, "the system refused thread ", index + 1, " of ", size);
-    }
+    State::Member& member = state->members[index - 1];
+    member.state = state.get();
+    member.index = index;
+    Status status = member.thread.Start(State::Loop, &member);
+    if (!status.ok()) return status;
   }
   return ThreadTeam(size, std::move(state));
 }

@@ -19,7 +19,7 @@ constexpr char kExamples[] =
 
 Status Info(const std::string& path, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
-  THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
+  THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   const ModelInfo& info = model->info();
   nlohmann::ordered_json values = {
@@ -34,8 +34,8 @@ Status Info(const std::string& path, bool as_json) {
       {"pooling", std::string(PoolingName(info.pooling))},
       {"normalize", info.normalize},
       {"file_bytes", info.file_bytes},
-      {"scratch_bytes", embedder.scratch_bytes()},
-      {"isa", std::string(embedder.isa())},
+      {"scratch_bytes", plan.scratch_bytes},
+      {"isa", std::string(model->isa())},
   };
   constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
   if (as_json) {

@@ -1,47 +1,66 @@
-// Model: opening a file, and its tokenizer.
+// Model: opening a file or a mock, and its tokenizer.
 
 #include "thimble/model.h"
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "base/error.h"
-#include "runtime/model_impl.h"
+#include "base/guard.h"
+#include "kernels/kernels.h"
+#include "runtime/engine.h"
+#include "runtime/mock.h"
+#include "runtime/native.h"
 
 namespace thimble {
+namespace {
+
+Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
+  const char* backend = std::getenv("THIMBLE_BACKEND");
+  if (backend != nullptr && *backend != '\0') {
+    if (!IsMock(backend)) {
+      return Error(Code::kInvalidArgument, "THIMBLE_BACKEND: expected mock or mock-hashed, found \"", backend, "\"");
+    }
+    path = backend;
+  }
+  if (IsMock(path)) return OpenMock(path);
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
+  return OpenNative(std::string(path), *kernels);
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Model>> Model::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(format::Reader reader, format::Reader::Open(path));
-  THIMBLE_ASSIGN_OR_RETURN(Weights weights, Weights::Load(reader));
-  auto impl = std::make_unique<const Impl>(std::move(reader), std::move(weights));
-  return std::shared_ptr<const Model>(new Model(std::move(impl)));
+  return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
+    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const Impl> impl, OpenImpl(path));
+    return std::shared_ptr<const Model>(new Model(std::move(impl)));
+  });
 }
 
 Model::Model(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-const ModelInfo& Model::info() const { return impl_->weights.info; }
+const ModelInfo& Model::info() const { return impl_->info(); }
 std::size_t Model::dimensions() const { return info().dimensions; }
+std::string_view Model::isa() const { return impl_->isa(); }
 
 Result<Tokens> Model::Tokenize(std::string_view text, std::size_t max_tokens) const {
-  THIMBLE_ASSIGN_OR_RETURN(std::size_t limit, ResolveMaxTokens(impl_->weights, max_tokens));
-  Tokens tokens;
-  tokens.ids.resize(limit);
-  text::Encoded encoded = impl_->weights.tokenizer.Encode(text, tokens.ids);
-  tokens.ids.resize(encoded.tokens);
-  tokens.truncated = encoded.truncated;
-  return tokens;
+  return Guarded([&]() -> Result<Tokens> {
+    THIMBLE_ASSIGN_OR_RETURN(std::size_t limit, ResolveMaxTokens(*impl_, max_tokens));
+    return impl_->Tokenize(text, limit);
+  });
 }
 
-Result<std::size_t> ResolveMaxTokens(const Weights& weights, std::size_t requested) {
-  std::size_t limit = requested == 0 ? weights.info.max_tokens : requested;
-  if (limit > weights.info.positions) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, ": ", weights.info.name, " has ", weights.info.positions,
-                 " positions");
+Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested) {
+  const ModelInfo& info = model.info();
+  std::size_t limit = requested == 0 ? info.max_tokens : requested;
+  if (limit > info.positions) {
+    return Error(Code::kInvalidArgument, "max_tokens ", limit, ": ", info.name, " has ", info.positions, " positions");
   }
-  if (limit <= weights.tokenizer.num_special()) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, " leaves no room beside ",
-                 weights.tokenizer.num_special(), " special tokens");
+  if (limit <= model.special_tokens()) {
+    return Error(Code::kInvalidArgument, "max_tokens ", limit, " leaves no room beside ", model.special_tokens(),
+                 " special tokens");
   }
   return limit;
 }

@@ -1,0 +1,90 @@
+// The memory of processes, from /proc and the control groups.
+
+#include "thimble/memory.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/memory_limit.h"
+#include "base/proc_file.h"
+
+namespace thimble {
+namespace {
+
+// Values from here on mean "no limit" in version 1 control groups.
+constexpr double kUnlimited = 0x1p60;
+
+// The number in the file, or no limit when there is none ("max", or no such file).
+std::size_t ReadLimit(const std::string& path) {
+  ProcFile file(path.c_str());
+  std::optional<double> value = file.Number("");
+  return value && *value < kUnlimited ? static_cast<std::size_t>(*value) : kNoMemoryLimit;
+}
+
+// The least of the limits of the group at `path` below `mount` and of the groups it is in.
+std::size_t GroupLimit(const std::string& mount, std::string path, const std::string& file) {
+  std::size_t limit = kNoMemoryLimit;
+  for (;;) {
+    limit = std::min(limit, ReadLimit(mount + path + "/" + file));
+    const std::size_t slash = path.rfind('/');
+    if (path.empty() || slash == std::string::npos) return limit;
+    path.resize(slash);
+  }
+}
+
+}  // namespace
+
+std::size_t CgroupMemoryLimit(const char* groups, const std::string& mount) {
+  ProcFile file(groups);
+  std::size_t limit = kNoMemoryLimit;
+  for (std::string_view rest = file.text(); !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    // "0::/path" is version 2, "4:memory:/path" version 1.
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    const std::string_view controllers = line.substr(first + 1, second - first - 1);
+    std::string path(line.substr(second + 1));
+    if (path == "/") path.clear();
+    if (controllers.empty()) limit = std::min(limit, GroupLimit(mount, path, "memory.max"));
+    if (controllers == "memory") {
+      limit = std::min(limit, GroupLimit(mount + "/memory", path, "memory.limit_in_bytes"));
+    }
+  }
+  return limit;
+}
+
+std::size_t MemoryLimit() {
+  std::size_t limit = kNoMemoryLimit;
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) limit = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+  auto group = Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"); });
+  if (group.ok()) limit = std::min(limit, *group);
+  return limit == kNoMemoryLimit ? 0 : limit;
+}
+
+Result<ProcessMemory> MeasureMemory(int process) {
+  return Guarded([&]() -> Result<ProcessMemory> {
+    char folder[32] = "/proc/self";
+    if (process != 0) std::snprintf(folder, sizeof folder, "/proc/%d", process);
+    const std::string name(folder);
+    ProcFile rollup((name + "/smaps_rollup").c_str());
+    if (rollup.error() != 0) return SystemError(rollup.error(), "cannot read", name + "/smaps_rollup");
+    ProcFile status((name + "/status").c_str());
+    if (status.error() != 0) return SystemError(status.error(), "cannot read", name + "/status");
+    auto bytes = [](const ProcFile& file, std::string_view key) {
+      return static_cast<std::size_t>(file.Number(key).value_or(0) * 1024);
+    };
+    return ProcessMemory{.rss_bytes = bytes(rollup, "\nRss:"),
+                         .pss_bytes = bytes(rollup, "\nPss:"),
+                         .private_bytes = bytes(rollup, "\nPrivate_Dirty:"),
+                         .peak_rss_bytes = bytes(status, "\nVmHWM:")};
+  });
+}
+
+}  // namespace thimble

@@ -1,0 +1,42 @@
+// One thread with a small stack, whose creation can fail without an exception.
+
+#ifndef THIMBLE_BASE_THREAD_H_
+#define THIMBLE_BASE_THREAD_H_
+
+#include <pthread.h>
+
+#include <cstddef>
+
+#include "thimble/status.h"
+
+namespace thimble {
+
+// Neither copied nor moved, because the thread may hold its address.
+class Thread {
+ public:
+  // Bytes of stack that a thread reserves: four times what the deepest path of an embedding takes, and more under the
+  // sanitizers, which put gaps between variables.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  static constexpr std::size_t kStackBytes = 1 << 20;
+#else
+  static constexpr std::size_t kStackBytes = 64 << 10;
+#endif
+
+  Thread() = default;
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+  ~Thread() { Join(); }
+
+  // Runs function(argument) on a new thread, once. kOutOfMemory when the system refuses.
+  Status Start(void* (*function)(void*), void* argument);
+  // Waits for the thread to end; at once when none was started.
+  void Join();
+
+ private:
+  pthread_t thread_ = {};
+  bool running_ = false;
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_BASE_THREAD_H_

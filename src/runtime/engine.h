@@ -1,0 +1,66 @@
+// What stands behind the public Model and Embedder: the native engine, or a mock.
+
+#ifndef THIMBLE_RUNTIME_ENGINE_H_
+#define THIMBLE_RUNTIME_ENGINE_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "thimble/embedder.h"
+#include "thimble/model.h"
+
+namespace thimble {
+
+// What a call to EmbedBatch works on; `reports` may be empty.
+struct Batch {
+  std::span<const std::string_view> texts;
+  float* vectors = nullptr;  // [texts][dimensions]
+  std::span<Report> reports;
+};
+
+struct WorkerOptions {
+  std::size_t max_tokens = 0;   // Of one text.
+  std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
+  Pooling pooling = Pooling::kMean;
+  bool normalize = true;
+};
+
+// One thread's share of an Embedder. Thread-compatible. Allocates nothing once it is made.
+class Worker {
+ public:
+  virtual ~Worker() = default;
+  // Embeds texts [begin, end) of the batch.
+  virtual void Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
+  // Gives scratch memory back to the system; the next Embed takes it again.
+  virtual void Release() = 0;
+};
+
+// Thread-safe.
+struct Model::Impl {
+  virtual ~Impl() = default;
+
+  virtual const ModelInfo& info() const = 0;
+  // Tokens that every text has beside its own.
+  virtual std::size_t special_tokens() const = 0;
+  // The name of the instruction set in use.
+  virtual std::string_view isa() const = 0;
+  // Token ids of `text`, at most `max_tokens`, which is in range.
+  virtual Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens) const = 0;
+
+  // Private bytes that an open model takes, whatever is done with it.
+  virtual std::size_t FixedBytes() const = 0;
+  // Private bytes of one worker.
+  virtual std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const = 0;
+  // kOutOfMemory when the system refuses. The model must outlive the worker.
+  virtual Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const = 0;
+};
+
+// `requested` tokens, or the model's default for 0. kInvalidArgument above the positions, or with no room beside the
+// special tokens.
+Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested);
+
+}  // namespace thimble
+
+#endif  // THIMBLE_RUNTIME_ENGINE_H_

@@ -1,0 +1,90 @@
+// The two mocks behind the face of a model.
+
+#include "runtime/mock.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "runtime/mock_vectors.h"
+
+namespace thimble {
+namespace {
+
+constexpr std::string_view kMock = "mock";
+constexpr std::string_view kMockHashed = "mock-hashed";
+// A text of mock-hashed starts and ends with one of its own, as in a BERT model.
+constexpr std::size_t kSpecialTokens = 2;
+constexpr std::size_t kPositions = 512;
+constexpr std::size_t kMaxTokens = 256;
+// The objects themselves.
+constexpr std::size_t kFixedBytes = 4096;
+
+void Normalize(std::span<float> vector) {
+  double squares = 0;
+  for (float value : vector) squares += static_cast<double>(value) * value;
+  if (squares == 0) return;
+  for (float& value : vector) value = static_cast<float>(value / std::sqrt(squares));
+}
+
+class MockWorker final : public Worker {
+ public:
+  MockWorker(bool hashed, const WorkerOptions& options) : hashed_(hashed), options_(options) {}
+
+  void Embed(const Batch& batch, std::size_t begin, std::size_t end) override {
+    for (std::size_t i = begin; i < end; ++i) {
+      std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
+      Report report;
+      if (hashed_) {
+        report = HashedMockVector(batch.texts[i], options_.max_tokens, options_.pooling, vector);
+      } else {
+        report.tokens = MockVector(batch.texts[i], vector);
+      }
+      if (options_.normalize) Normalize(vector);
+      if (!batch.reports.empty()) batch.reports[i] = report;
+    }
+  }
+  void Release() override {}
+
+ private:
+  const bool hashed_;
+  const WorkerOptions options_;
+};
+
+class MockModel final : public Model::Impl {
+ public:
+  explicit MockModel(bool hashed) : hashed_(hashed) {
+    info_.name = hashed ? kMockHashed : kMock;
+    info_.dtype = "fp32";
+    info_.dimensions = kMockDimensions;
+    info_.positions = kPositions;
+    info_.max_tokens = hashed ? kMaxTokens : kPositions;
+    info_.normalize = hashed;
+  }
+
+  const ModelInfo& info() const override { return info_; }
+  std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
+  std::string_view isa() const override { return "none"; }
+  Result<Tokens> Tokenize(std::string_view, std::size_t) const override {
+    return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
+  }
+  std::size_t FixedBytes() const override { return kFixedBytes; }
+  std::size_t ScratchBytes(std::size_t, std::size_t) const override { return 0; }
+  Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const override {
+    return std::unique_ptr<Worker>(std::make_unique<MockWorker>(hashed_, options));
+  }
+
+ private:
+  const bool hashed_;
+  ModelInfo info_;
+};
+
+}  // namespace
+
+bool IsMock(std::string_view name) { return name == kMock || name == kMockHashed; }
+
+std::unique_ptr<const Model::Impl> OpenMock(std::string_view name) {
+  return std::make_unique<const MockModel>(name == kMockHashed);
+}
+
+}  // namespace thimble

@@ -1,0 +1,97 @@
+// The public face of a pool: leases, reservations, and no exception.
+
+#include "thimble/pool.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "runtime/pool_state.h"
+
+namespace thimble {
+
+Lease::Lease(std::shared_ptr<PoolState> pool, PoolEntry* entry) : pool_(std::move(pool)), entry_(entry) {}
+Lease::Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), entry_(std::exchange(other.entry_, nullptr)) {}
+Lease& Lease::operator=(Lease&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(entry_, other.entry_);
+  return *this;
+}
+Lease::~Lease() {
+  if (entry_ != nullptr) pool_->Return(*entry_);
+}
+
+const Model& Lease::model() const { return *entry_->model; }
+
+Result<Report> Lease::Embed(std::string_view text, std::span<float> vector) {
+  Report report;
+  Status status = EmbedBatch({&text, 1}, vector, {&report, 1});
+  if (!status.ok()) return status;
+  return report;
+}
+
+Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports) {
+  return Guarded([&] { return pool_->Embed(*entry_, texts, vectors, reports); });
+}
+
+Reservation::Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {}
+Reservation::Reservation(Reservation&& other) noexcept
+    : pool_(std::move(other.pool_)), bytes_(std::exchange(other.bytes_, 0)) {}
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+Reservation::~Reservation() {
+  if (bytes_ != 0) pool_->GiveBack(bytes_);
+}
+
+Result<ModelPool> ModelPool::Create(const PoolOptions& options) {
+  return Guarded([&]() -> Result<ModelPool> {
+    THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<PoolState> state, PoolState::Create(options, PoolEnvironment()));
+    return ModelPool(std::move(state));
+  });
+}
+
+ModelPool::ModelPool(std::shared_ptr<PoolState> state) : state_(std::move(state)) {}
+ModelPool::ModelPool(ModelPool&&) noexcept = default;
+ModelPool& ModelPool::operator=(ModelPool&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+ModelPool::~ModelPool() {
+  if (state_ != nullptr) state_->Close();
+}
+
+Result<Lease> ModelPool::Acquire(std::string_view name, std::string_view dtype) {
+  return Guarded([&]() -> Result<Lease> {
+    THIMBLE_ASSIGN_OR_RETURN(PoolEntry * entry, state_->Acquire(name, dtype, false));
+    return Lease(state_, entry);
+  });
+}
+
+Status ModelPool::Preload(std::string_view name, std::string_view dtype) { return Acquire(name, dtype).status(); }
+
+Status ModelPool::Pin(std::string_view name, std::string_view dtype) {
+  return Guarded([&]() -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(PoolEntry * entry, state_->Acquire(name, dtype, true));
+    Lease(state_, entry);
+    return Status();
+  });
+}
+
+void ModelPool::Unpin(std::string_view name, std::string_view dtype) { state_->Unpin(name, dtype); }
+void ModelPool::Unload(std::string_view name, std::string_view dtype) { state_->Unload(name, dtype); }
+
+Result<Reservation> ModelPool::Reserve(std::size_t bytes) {
+  return Guarded([&]() -> Result<Reservation> {
+    THIMBLE_RETURN_IF_ERROR(state_->Reserve(bytes));
+    return Reservation(state_, bytes);
+  });
+}
+
+Result<PoolStats> ModelPool::Stats() const {
+  return Guarded([&]() -> Result<PoolStats> { return state_->Stats(); });
+}
+
+}  // namespace thimble

@@ -1,0 +1,487 @@
+// Loading, leasing, the account of memory, and unloading.
+
+#include "runtime/pool_state.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/memory_limit.h"
+#include "base/proc_file.h"
+#include "runtime/mock.h"
+#include "runtime/plan.h"
+#include "thimble/memory.h"
+
+namespace thimble {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often the machine's memory pressure is looked at while something idle is held.
+constexpr auto kPressurePeriod = std::chrono::seconds(1);
+// Share of the last 10 seconds, in percent, in which some process waited for memory, from which on idle memory goes.
+constexpr double kPressureShare = 10;
+
+// Releases a lock for the length of a scope.
+class Unlocked {
+ public:
+  explicit Unlocked(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.unlock(); }
+  ~Unlocked() { lock_.lock(); }
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+};
+
+bool IsPath(std::string_view name) {
+  return name.find('/') != std::string_view::npos || name.ends_with(".safetensors");
+}
+
+// The dtype under which a model is kept: only a name in the folder has one.
+std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
+  return IsPath(name) || IsMock(name) ? "" : dtype;
+}
+
+std::string DefaultFolder() {
+  if (const char* home = std::getenv("THIMBLE_HOME"); home != nullptr && *home != '\0') return home;
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home + std::string("/.cache/thimble");
+  return "";
+}
+
+// Whether it may be unloaded.
+bool IsIdle(const PoolEntry& entry) {
+  return entry.state == PoolEntry::State::kReady && entry.leases == 0 && !entry.pinned;
+}
+
+std::size_t Turns(std::size_t cores, std::size_t threads) { return std::max<std::size_t>(1, cores / threads); }
+
+std::size_t Budget(std::size_t asked) {
+  if (asked != 0) return asked;
+  const std::size_t limit = MemoryLimit();
+  return limit == 0 ? kNoLimit : limit / 2;
+}
+
+}  // namespace
+
+PoolState::PoolState(PoolOptions options, PoolEnvironment environment)
+    : options_(std::move(options)),
+      environment_(std::move(environment)),
+      clock_(*environment_.clock),
+      turns_(Turns(environment_.cores, options_.embedder.threads)),
+      max_memory_(Budget(options_.max_memory)),
+      pressure_read_(clock_.Now()) {}
+
+Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEnvironment environment) {
+  if (options.embedder.threads < 1 || options.embedder.threads > kMaxThreads) {
+    return Error(Code::kInvalidArgument, "embedder.threads: expected 1 to ", kMaxThreads, ", found ",
+                 options.embedder.threads);
+  }
+  for (milliseconds time : {options.release_after, options.max_wait, options.unload_after.value_or(milliseconds(0))}) {
+    if (time.count() < 0) return Error(Code::kInvalidArgument, "a time is negative: ", time.count(), " ms");
+  }
+  if (options.folder.empty()) options.folder = DefaultFolder();
+  if (environment.cores == 0) {
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    environment.cores = cores > 0 ? static_cast<std::size_t>(cores) : 1;
+  }
+  auto state = std::make_shared<PoolState>(std::move(options), std::move(environment));
+  THIMBLE_RETURN_IF_ERROR(state->thread_.Start(RunThread, state.get()));
+  return state;
+}
+
+void PoolState::Close() {
+  {
+    Lock lock(mutex_);
+    closed_ = true;
+  }
+  due_.notify_all();
+  thread_.Join();
+  Lock lock(mutex_);
+  for (;;) {
+    auto idle = std::find_if(entries_.begin(), entries_.end(), [](const std::shared_ptr<PoolEntry>& entry) {
+      return entry->state == State::kReady && entry->leases == 0;
+    });
+    if (idle == entries_.end()) return;
+    UnloadNow(lock, **idle);
+  }
+}
+
+// ---- Loading, leasing and unloading
+
+Result<std::string> PoolState::Locate(std::string_view name, std::string_view dtype) const {
+  if (name.empty()) return Error(Code::kInvalidArgument, "the name of the model is empty");
+  if (IsPath(name) || IsMock(name)) return std::string(name);
+  if (options_.folder.empty()) {
+    return Error(Code::kNotFound, "model \"", name, "\": no folder is given, and neither THIMBLE_HOME nor HOME is set");
+  }
+  std::string path = options_.folder;
+  path.append("/").append(name).append("-").append(dtype).append(".safetensors");
+  return path;
+}
+
+std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_view dtype) const {
+  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+    if (entry->name == name && entry->dtype == KeyDtype(name, dtype)) return entry;
+  }
+  return nullptr;
+}
+
+Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dtype, bool pin) {
+  THIMBLE_ASSIGN_OR_RETURN(std::string path, Locate(name, dtype));
+  const Clock::Time deadline = clock_.Now() + options_.max_wait;
+  Lock lock(mutex_);
+  for (std::shared_ptr<PoolEntry> entry; (entry = Find(name, dtype)) != nullptr;) {
+    if (entry->state == State::kReady) {
+      ++entry->leases;
+      ++entry->uses;
+      entry->pinned |= pin;
+      return entry.get();
+    }
+    // Another caller is loading or unloading it.
+    changed_.wait(lock, [&] { return entry->state == State::kReady || entry->state == State::kGone; });
+    if (!entry->status.ok()) return entry->status;
+  }
+  auto entry = std::make_shared<PoolEntry>();
+  entry->name = name;
+  entry->dtype = KeyDtype(name, dtype);
+  entries_.push_back(entry);
+  Status status = Guarded([&] { return Load(lock, *entry, path, deadline); });
+  if (status.ok()) {
+    entry->state = State::kReady;
+    entry->leases = entry->uses = 1;
+    entry->pinned = pin;
+    ++loads_;
+    changed_.notify_all();
+    return entry.get();
+  }
+  entry->status = Guarded([&] { return status; });
+  Forget(*entry);
+  return status;
+}
+
+Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline) {
+  while (options_.max_models != 0 && places_ >= options_.max_models) {
+    PoolEntry* oldest = nullptr;
+    for (const std::shared_ptr<PoolEntry>& other : entries_) {
+      if (IsIdle(*other) && (oldest == nullptr || other->last_use < oldest->last_use)) oldest = other.get();
+    }
+    if (oldest != nullptr) {
+      UnloadNow(lock, *oldest);
+    } else {
+      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "a place among max_models"));
+    }
+  }
+  ++places_;
+  entry.has_place = true;
+  std::shared_ptr<const Model> model;
+  {
+    Unlocked unlocked(lock);
+    THIMBLE_ASSIGN_OR_RETURN(model, Model::Open(path));
+    std::size_t allowed = max_memory_;
+    if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
+    THIMBLE_RETURN_IF_ERROR(PlanTile(model->impl(), options_.embedder, allowed).status());
+  }
+  const std::size_t bytes = model->impl().FixedBytes();
+  THIMBLE_RETURN_IF_ERROR(TakeMemory(lock, bytes, deadline));
+  entry.fixed_bytes = bytes;
+  entry.model = std::move(model);
+  return Status();
+}
+
+void PoolState::Return(PoolEntry& entry) {
+  Lock lock(mutex_);
+  if (--entry.leases > 0) return;
+  entry.last_use = clock_.Now();
+  changed_.notify_all();
+  const Clock::Time time = UnloadTime(entry);
+  if (closed_ || time <= entry.last_use) {
+    UnloadNow(lock, entry);
+  } else {
+    WakeFor(time);
+  }
+}
+
+void PoolState::UnloadNow(Lock& lock, PoolEntry& entry) {
+  entry.state = State::kUnloading;
+  std::size_t bytes = 0;
+  for (const std::unique_ptr<PoolSlot>& slot : entry.slots) {
+    bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
+  }
+  {
+    // Nobody else touches an entry in this state.
+    Unlocked unlocked(lock);
+    std::vector<std::unique_ptr<PoolSlot>>().swap(entry.slots);
+    entry.model.reset();
+  }
+  used_memory_ -= bytes;
+  ++unloads_;
+  Forget(entry);
+}
+
+void PoolState::Forget(PoolEntry& entry) {
+  entry.state = State::kGone;
+  used_memory_ -= std::exchange(entry.fixed_bytes, 0);
+  if (std::exchange(entry.has_place, false)) --places_;
+  auto found = std::find_if(entries_.begin(), entries_.end(),
+                            [&](const std::shared_ptr<PoolEntry>& other) { return other.get() == &entry; });
+  entries_.erase(found);
+  changed_.notify_all();
+}
+
+void PoolState::Unpin(std::string_view name, std::string_view dtype) {
+  Lock lock(mutex_);
+  std::shared_ptr<PoolEntry> entry = Find(name, dtype);
+  if (entry == nullptr || !std::exchange(entry->pinned, false)) return;
+  WakeFor(UnloadTime(*entry));
+}
+
+void PoolState::Unload(std::string_view name, std::string_view dtype) {
+  Lock lock(mutex_);
+  std::shared_ptr<PoolEntry> entry = Find(name, dtype);
+  if (entry == nullptr) return;
+  changed_.wait(lock, [&] {
+    return entry->state == State::kGone || (entry->state == State::kReady && entry->leases == 0);
+  });
+  if (entry->state == State::kReady) UnloadNow(lock, *entry);
+}
+
+// ---- Embedding
+
+Status PoolState::Embed(PoolEntry& entry, std::span<const std::string_view> texts, std::span<float> vectors,
+                        std::span<Report> reports) {
+  const Clock::Time deadline = clock_.Now() + options_.max_wait;
+  Lock lock(mutex_);
+  THIMBLE_ASSIGN_OR_RETURN(PoolSlot * slot, TakeSlot(lock, entry, deadline));
+  Status status;
+  {
+    Unlocked unlocked(lock);
+    status = slot->embedder->EmbedBatch(texts, vectors, reports);
+  }
+  --at_work_;
+  slot->busy = false;
+  slot->idle_since = clock_.Now();
+  changed_.notify_all();
+  WakeFor(slot->idle_since + options_.release_after);
+  return status;
+}
+
+Result<PoolSlot*> PoolState::TakeSlot(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
+  for (;;) {
+    if (at_work_ >= turns_) {
+      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "a turn"));
+      continue;
+    }
+    PoolSlot* idle = nullptr;
+    for (const std::unique_ptr<PoolSlot>& slot : entry.slots) {
+      if (!slot->busy && (idle == nullptr || slot->resident)) idle = slot.get();
+    }
+    if (idle != nullptr && !idle->resident && Fits(idle->scratch_bytes)) {
+      Charge(idle->scratch_bytes);
+      idle->resident = true;
+    }
+    if (idle != nullptr && idle->resident) {
+      idle->busy = true;
+      ++at_work_;
+      return idle;
+    }
+    if (idle == nullptr) {
+      // The model's own memory is taken already.
+      std::size_t allowed = max_memory_ - used_memory_;
+      allowed += std::min(entry.fixed_bytes, kNoLimit - allowed);
+      if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
+      Result<Plan> plan = PlanTile(entry.model->impl(), options_.embedder, allowed);
+      if (plan.ok()) return AddSlot(lock, entry, *plan);
+      if (plan.status().code() != Code::kOutOfMemory) return plan.status();
+    }
+    if (!ReleaseIdle(lock)) THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "scratch memory"));
+  }
+}
+
+Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& plan) {
+  auto added = std::make_unique<PoolSlot>();
+  PoolSlot* slot = added.get();
+  entry.slots.push_back(std::move(added));
+  slot->fixed_bytes = plan.fixed_bytes - entry.fixed_bytes;
+  slot->scratch_bytes = plan.threads * plan.scratch_bytes;
+  Charge(slot->fixed_bytes + slot->scratch_bytes);
+  ++at_work_;
+  EmbedderOptions options = options_.embedder;
+  options.max_memory = plan.peak_bytes;
+  Status status;
+  {
+    Unlocked unlocked(lock);
+    status = Guarded([&]() -> Status {
+      THIMBLE_ASSIGN_OR_RETURN(slot->embedder, Embedder::Create(entry.model, options));
+      return Status();
+    });
+  }
+  if (status.ok()) return slot;
+  --at_work_;
+  used_memory_ -= slot->fixed_bytes + slot->scratch_bytes;
+  std::erase_if(entry.slots, [&](const std::unique_ptr<PoolSlot>& other) { return other.get() == slot; });
+  changed_.notify_all();
+  return status;
+}
+
+// ---- The account
+
+void PoolState::Charge(std::size_t bytes) {
+  used_memory_ += bytes;
+  peak_memory_ = std::max(peak_memory_, used_memory_);
+}
+
+Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline) {
+  if (bytes > max_memory_) {
+    return Error(Code::kOutOfMemory, "needed are ", bytes, " bytes, allowed are ", max_memory_);
+  }
+  while (!Fits(bytes)) {
+    if (!ReleaseIdle(lock)) THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "memory"));
+  }
+  Charge(bytes);
+  return Status();
+}
+
+Status PoolState::Reserve(std::size_t bytes) {
+  const Clock::Time deadline = clock_.Now() + options_.max_wait;
+  Lock lock(mutex_);
+  return TakeMemory(lock, bytes, deadline);
+}
+
+void PoolState::GiveBack(std::size_t bytes) {
+  Lock lock(mutex_);
+  used_memory_ -= bytes;
+  changed_.notify_all();
+}
+
+bool PoolState::ReleaseIdle(Lock& lock) {
+  PoolSlot* slot = nullptr;
+  PoolEntry* oldest = nullptr;
+  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+    if (entry->state != State::kReady) continue;
+    for (const std::unique_ptr<PoolSlot>& other : entry->slots) {
+      if (other->busy || !other->resident || other->scratch_bytes == 0) continue;
+      if (slot == nullptr || other->idle_since < slot->idle_since) slot = other.get();
+    }
+    if (!IsIdle(*entry)) continue;
+    if (oldest == nullptr || entry->last_use < oldest->last_use) oldest = entry.get();
+  }
+  if (slot != nullptr) {
+    ReleaseSlot(*slot);
+  } else if (oldest != nullptr) {
+    UnloadNow(lock, *oldest);
+  }
+  return slot != nullptr || oldest != nullptr;
+}
+
+void PoolState::ReleaseSlot(PoolSlot& slot) {
+  slot.embedder->Release();
+  slot.resident = false;
+  used_memory_ -= slot.scratch_bytes;
+  changed_.notify_all();
+}
+
+Status PoolState::AwaitChange(Lock& lock, Clock::Time deadline, std::string_view what) {
+  if (clock_.Now() >= deadline) {
+    ++refusals_;
+    return Error(Code::kOverloaded, "no ", what, " within ", options_.max_wait.count(), " ms: ", at_work_,
+                 " calls at work, ", places_, " models, ", used_memory_, " of ", max_memory_, " bytes taken");
+  }
+  clock_.WaitUntil(changed_, lock, deadline);
+  return Status();
+}
+
+// ---- The thread
+
+void* PoolState::RunThread(void* self) {
+  PoolState& pool = *static_cast<PoolState*>(self);
+  Lock lock(pool.mutex_);
+  while (!pool.closed_) {
+    pool.next_due_ = pool.DoWhatIsDue(lock);
+    if (!pool.closed_) pool.clock_.WaitUntil(pool.due_, lock, pool.next_due_);
+  }
+  return nullptr;
+}
+
+Clock::Time PoolState::DoWhatIsDue(Lock& lock) {
+  for (;;) {
+    const Clock::Time now = clock_.Now();
+    Clock::Time next = Clock::kNever;
+    bool idle = false, done = false;
+    for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+      if (entry->state != State::kReady) continue;
+      const Clock::Time unload = UnloadTime(*entry);
+      idle |= IsIdle(*entry);
+      if (unload <= now) {
+        UnloadNow(lock, *entry);
+        done = true;
+        break;
+      }
+      next = std::min(next, unload);
+      for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
+        if (slot->busy || !slot->resident || slot->scratch_bytes == 0) continue;
+        idle = true;
+        if (slot->idle_since + options_.release_after <= now) {
+          ReleaseSlot(*slot);
+          continue;
+        }
+        next = std::min(next, slot->idle_since + options_.release_after);
+      }
+    }
+    if (done) continue;  // The lock was released, so that anything may have changed.
+    if (!idle) return next;
+    if (pressure_read_ + kPressurePeriod <= now) {
+      pressure_read_ = now;
+      if (UnderPressure() && ReleaseIdle(lock)) {
+        while (ReleaseIdle(lock)) continue;
+        continue;
+      }
+    }
+    return std::min(next, pressure_read_ + kPressurePeriod);
+  }
+}
+
+void PoolState::WakeFor(Clock::Time time) {
+  if (time >= next_due_) return;
+  next_due_ = time;
+  due_.notify_one();
+}
+
+Clock::Time PoolState::UnloadTime(const PoolEntry& entry) const {
+  return IsIdle(entry) && options_.unload_after ? entry.last_use + *options_.unload_after : Clock::kNever;
+}
+
+bool PoolState::UnderPressure() const {
+  return ProcFile(environment_.pressure_file.c_str()).Number("some avg10=").value_or(0) >= kPressureShare;
+}
+
+PoolStats PoolState::Stats() const {
+  Lock lock(mutex_);
+  PoolStats stats = {.max_memory = max_memory_,
+                     .used_memory = used_memory_,
+                     .peak_memory = peak_memory_,
+                     .loads = loads_,
+                     .unloads = unloads_,
+                     .refusals = refusals_,
+                     .models = {}};
+  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+    if (entry->state != State::kReady) continue;
+    ModelStats& model = stats.models.emplace_back();
+    model.name = entry->name;
+    model.dtype = entry->dtype;
+    model.mapped_bytes = entry->model->info().file_bytes;
+    model.private_bytes = entry->fixed_bytes;
+    for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
+      model.private_bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
+    }
+    model.leases = entry->leases;
+    model.uses = entry->uses;
+    model.pinned = entry->pinned;
+    if (entry->leases == 0) model.idle = std::chrono::duration_cast<milliseconds>(clock_.Now() - entry->last_use);
+  }
+  return stats;
+}
+
+}  // namespace thimble

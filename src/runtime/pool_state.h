@@ -1,0 +1,137 @@
+// What a ModelPool, its leases and its reservations share: models, their embedders, and one account of memory.
+
+#ifndef THIMBLE_RUNTIME_POOL_STATE_H_
+#define THIMBLE_RUNTIME_POOL_STATE_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread.h"
+#include "runtime/clock.h"
+#include "thimble/pool.h"
+
+namespace thimble {
+
+// One embedder of a model. Its memory is taken from the budget: `fixed_bytes` while it exists, `scratch_bytes` while
+// `resident`.
+struct PoolSlot {
+  std::optional<Embedder> embedder;
+  std::size_t fixed_bytes = 0;
+  std::size_t scratch_bytes = 0;
+  bool busy = true;
+  bool resident = true;
+  Clock::Time idle_since;
+};
+
+// One model. All but `model` itself belongs to the pool's mutex.
+struct PoolEntry {
+  enum class State { kLoading, kReady, kUnloading, kGone };
+
+  std::string name;
+  std::string dtype;
+  State state = State::kLoading;
+  Status status;           // Why it could not be loaded.
+  bool has_place = false;  // Counts among max_models.
+  std::shared_ptr<const Model> model;
+  std::size_t fixed_bytes = 0;  // Taken from the budget.
+  std::size_t leases = 0;
+  std::uint64_t uses = 0;
+  bool pinned = false;
+  Clock::Time last_use;
+  std::vector<std::unique_ptr<PoolSlot>> slots;
+};
+
+// What a pool sees of the world; tests have their own.
+struct PoolEnvironment {
+  std::shared_ptr<Clock> clock = std::make_shared<SteadyClock>();
+  std::string pressure_file = "/proc/pressure/memory";
+  std::size_t cores = 0;  // 0 means those of the machine.
+};
+
+// Thread-safe. Every function that takes a lock is called with the mutex held, and may release it meanwhile.
+class PoolState {
+ public:
+  // kInvalidArgument for options out of range, kOutOfMemory when the system refuses a thread.
+  static Result<std::shared_ptr<PoolState>> Create(PoolOptions options, PoolEnvironment environment);
+  PoolState(PoolOptions options, PoolEnvironment environment);
+
+  // Ends the thread, and unloads what has no lease.
+  void Close();
+
+  // One lease more, of a model that is loaded; Return takes it back.
+  Result<PoolEntry*> Acquire(std::string_view name, std::string_view dtype, bool pin);
+  void Return(PoolEntry& entry);
+  Status Embed(PoolEntry& entry, std::span<const std::string_view> texts, std::span<float> vectors,
+               std::span<Report> reports);
+
+  void Unpin(std::string_view name, std::string_view dtype);
+  void Unload(std::string_view name, std::string_view dtype);
+  Status Reserve(std::size_t bytes);
+  void GiveBack(std::size_t bytes);
+  PoolStats Stats() const;
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+  using State = PoolEntry::State;
+
+  Result<std::string> Locate(std::string_view name, std::string_view dtype) const;
+  std::shared_ptr<PoolEntry> Find(std::string_view name, std::string_view dtype) const;
+  Status Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline);
+  void UnloadNow(Lock& lock, PoolEntry& entry);
+  void Forget(PoolEntry& entry);
+
+  // An embedder of the entry with its memory, busy from now on.
+  Result<PoolSlot*> TakeSlot(Lock& lock, PoolEntry& entry, Clock::Time deadline);
+  Result<PoolSlot*> AddSlot(Lock& lock, PoolEntry& entry, const Plan& plan);
+
+  // The account.
+  bool Fits(std::size_t bytes) const { return bytes <= max_memory_ - used_memory_; }
+  void Charge(std::size_t bytes);
+  Status TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline);
+  // Makes the idle memory that matters least free; false when there is none.
+  bool ReleaseIdle(Lock& lock);
+  void ReleaseSlot(PoolSlot& slot);
+  // Waits for a change; kOverloaded when the time is over.
+  Status AwaitChange(Lock& lock, Clock::Time deadline, std::string_view what);
+
+  // The thread.
+  static void* RunThread(void* self);
+  // Does what is due and says when the next thing will be.
+  Clock::Time DoWhatIsDue(Lock& lock);
+  void WakeFor(Clock::Time time);
+  Clock::Time UnloadTime(const PoolEntry& entry) const;  // kNever while it must stay.
+  bool UnderPressure() const;
+
+  const PoolOptions options_;
+  const PoolEnvironment environment_;
+  Clock& clock_;
+  const std::size_t turns_;  // Calls at work at the same time.
+  const std::size_t max_memory_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;  // Anything that a caller may wait for.
+  std::condition_variable due_;      // Something is due earlier than the thread knows, or the end.
+  std::vector<std::shared_ptr<PoolEntry>> entries_;
+  std::size_t places_ = 0;
+  std::size_t at_work_ = 0;
+  std::size_t used_memory_ = 0;
+  std::size_t peak_memory_ = 0;
+  std::uint64_t loads_ = 0;
+  std::uint64_t unloads_ = 0;
+  std::uint64_t refusals_ = 0;
+  bool closed_ = false;
+  Clock::Time next_due_ = Clock::kNever;
+  Clock::Time pressure_read_;
+  Thread thread_;
+};
+
+}  // namespace thimble
+
+#endif  // THIMBLE_RUNTIME_POOL_STATE_H_
