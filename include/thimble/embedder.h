@@ -66,8 +66,8 @@ class Embedder {
   Result<Report> Embed(std::string_view text, std::span<float> vector);
 
   // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` holds texts.size() * dimensions() floats and `reports`
-  // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths, and nothing is
-  // allocated.
+  // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths, and nothing
+  // is allocated.
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {});
 
   // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.

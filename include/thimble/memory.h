@@ -16,13 +16,14 @@ namespace thimble {
 struct ProcessMemory {
   std::size_t rss_bytes = 0;       // All its pages in memory, those it shares counted in full.
   std::size_t pss_bytes = 0;       // The same, a page that n processes share counted as 1/n.
-  std::size_t private_bytes = 0;   // Pages it alone has and has written (Private_Dirty). Clean pages of files do not
-                                   // count: other processes use the same, and the system drops them at need.
+  std::size_t private_bytes = 0;   // Pages without a file behind them (Anonymous). A file's pages are not counted:
+                                   // other processes use the same ones, and the system drops them at need.
   std::size_t peak_rss_bytes = 0;  // Most rss_bytes at any time (VmHWM).
+  std::size_t data_bytes = 0;      // Address space that becomes private when used (VmData), as RLIMIT_DATA limits it.
 };
 
-// The memory of a process, 0 meaning this one. Thread-safe. kNotFound without such a process, kIo when its figures cannot
-// be read, kUnsupported on a system that has none.
+// The memory of a process, 0 meaning this one. Thread-safe. kNotFound without such a process, kIo when its figures
+// cannot be read, kUnsupported on a system that has none.
 Result<ProcessMemory> MeasureMemory(int process = 0);
 
 // Bytes of memory that this process may use at most: the least of the machine's and of its control groups' limits

@@ -57,8 +57,8 @@ struct Tokens {
 class Model {
  public:
   // Maps and checks the file at `path`. kNotFound or kIo when it cannot be read, kCorrupt when it is not a valid model
-  // file, kUnsupported when it needs a newer thimble, kInvalidArgument when the environment variable THIMBLE_ISA names an
-  // instruction set that is unknown or that this machine lacks.
+  // file, kUnsupported when it needs a newer thimble, kInvalidArgument when the environment variable THIMBLE_ISA names
+  // an instruction set that is unknown or that this machine lacks.
   //
   // The paths "mock" and "mock-hashed" are models without a file, for tests of applications: mock has the vectors
   // v[i] = sin(h + i) / 10 of 384 dimensions, h the sum of the text's UTF-16 code units; mock-hashed has vectors of

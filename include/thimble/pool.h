@@ -115,8 +115,8 @@ class Reservation {
 // first, then the idle model that was not used for longest.
 class ModelPool {
  public:
-  // Starts one thread, which does what is due. kOutOfMemory when the system refuses it, kInvalidArgument for options out
-  // of range.
+  // Starts one thread, which does what is due. kOutOfMemory when the system refuses it, kInvalidArgument for options
+  // out of range.
   static Result<ModelPool> Create(const PoolOptions& options = {});
 
   ModelPool(ModelPool&&) noexcept;
@@ -124,9 +124,9 @@ class ModelPool {
   // Waits for the pool's thread, and unloads every model that has no lease.
   ~ModelPool();
 
-  // A lease of the model, which is loaded first unless it is; however many ask at once, it is loaded once. The errors of
-  // Model::Open; kOutOfMemory when the budget is less than one text needs; kOverloaded when there was no memory within
-  // max_wait, or `max_models` models stayed in use.
+  // A lease of the model, which is loaded first unless it is; however many ask at once, it is loaded once. The errors
+  // of Model::Open; kOutOfMemory when the budget is less than one text needs; kOverloaded when there was no memory
+  // within max_wait, or `max_models` models stayed in use.
   Result<Lease> Acquire(std::string_view name, std::string_view dtype = "q8");
 
   // Loads the model unless it is loaded. The errors of Acquire.

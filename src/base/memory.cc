@@ -63,7 +63,8 @@ std::size_t MemoryLimit() {
   std::size_t limit = kNoMemoryLimit;
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0) limit = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-  auto group = Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"); });
+  auto group =
+      Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"); });
   if (group.ok()) limit = std::min(limit, *group);
   return limit == kNoMemoryLimit ? 0 : limit;
 }
@@ -82,8 +83,9 @@ Result<ProcessMemory> MeasureMemory(int process) {
     };
     return ProcessMemory{.rss_bytes = bytes(rollup, "\nRss:"),
                          .pss_bytes = bytes(rollup, "\nPss:"),
-                         .private_bytes = bytes(rollup, "\nPrivate_Dirty:"),
-                         .peak_rss_bytes = bytes(status, "\nVmHWM:")};
+                         .private_bytes = bytes(rollup, "\nAnonymous:"),
+                         .peak_rss_bytes = bytes(status, "\nVmHWM:"),
+                         .data_bytes = bytes(status, "\nVmData:")};
   });
 }
 

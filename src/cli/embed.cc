@@ -6,6 +6,7 @@
 #include "cli/input.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/process_plan.h"
 #include "cli/progress.h"
 #include "cli/vector_writer.h"
 
@@ -18,8 +19,8 @@ constexpr char kExamples[] =
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"
     "\n"
-    "Results come in the order of the input, and memory does not grow with it. Of a line longer than 1 MiB the\n"
-    "first 1 MiB is embedded, marked as truncated; a line of JSON may have 4 MiB.\n"
+    "Results come in the order of the input, and memory does not grow with it. Of a line longer than 64 KiB\n"
+    "the first 64 KiB is embedded, marked as truncated; a line of JSON may have 4 MiB, or what --max-memory leaves.\n"
     "Formats: jsonl one object a line with embedding, tokens, truncated; json the same as one array; npy a NumPy\n"
     "float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n";
 
@@ -29,8 +30,10 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanEmbedding(*model, options));
+  options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
-  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
 
   std::optional<std::uint64_t> rows;

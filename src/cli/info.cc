@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/output.h"
+#include "cli/values.h"
 
 namespace thimble::cli {
 namespace {
@@ -20,34 +20,24 @@ constexpr char kExamples[] =
 Status Info(const std::string& path, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   const ModelInfo& info = model->info();
-  nlohmann::ordered_json values = {
-      {"name", info.name},
-      {"dtype", info.dtype},
-      {"dimensions", info.dimensions},
-      {"layers", info.layers},
-      {"heads", info.heads},
-      {"vocabulary", info.vocabulary},
-      {"positions", info.positions},
-      {"max_tokens", info.max_tokens},
-      {"pooling", std::string(PoolingName(info.pooling))},
-      {"normalize", info.normalize},
-      {"file_bytes", info.file_bytes},
-      {"scratch_bytes", plan.scratch_bytes},
-      {"isa", std::string(model->isa())},
-  };
-  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-  if (as_json) {
-    THIMBLE_RETURN_IF_ERROR(output.Write(values.dump(-1, ' ', false, kReplace) + "\n"));
-    return output.Finish();
-  }
-  for (const auto& [key, value] : values.items()) {
-    std::string text = value.dump(-1, ' ', false, kReplace);
-    if (value.is_string()) text = text.substr(1, text.size() - 2);
-    THIMBLE_RETURN_IF_ERROR(output.Write(key + std::string(15 - key.size(), ' ') + text + "\n"));
-  }
-  return output.Finish();
+  return PrintValues(
+      {
+          {"name", info.name},
+          {"dtype", info.dtype},
+          {"dimensions", info.dimensions},
+          {"layers", info.layers},
+          {"heads", info.heads},
+          {"vocabulary", info.vocabulary},
+          {"positions", info.positions},
+          {"max_tokens", info.max_tokens},
+          {"pooling", std::string(PoolingName(info.pooling))},
+          {"normalize", info.normalize},
+          {"file_bytes", info.file_bytes},
+          {"scratch_bytes", plan.scratch_bytes},
+          {"isa", std::string(model->isa())},
+      },
+      as_json);
 }
 
 }  // namespace

@@ -16,8 +16,6 @@
 namespace thimble::cli {
 namespace {
 
-constexpr std::size_t kBlockBytes = 64 << 10;
-
 // Removes a UTF-8 sequence that was cut in two at the end of `text`.
 void TrimCutSequence(std::string& text) {
   std::size_t back = 1;
@@ -30,9 +28,10 @@ void TrimCutSequence(std::string& text) {
 
 }  // namespace
 
-Result<Input> Input::Open(const SourceOptions& options) {
+Result<Input> Input::Open(const SourceOptions& options, const InputLimits& limits) {
   THIMBLE_RETURN_IF_ERROR(options.Check());
   Input input;
+  input.limits_ = limits;
   if (options.input.empty()) {
     input.texts_ = options.texts;
     input.end_ = true;
@@ -47,12 +46,13 @@ Result<Input> Input::Open(const SourceOptions& options) {
   if (fstat(input.file_, &status) == 0 && S_ISREG(status.st_mode)) {
     input.bytes_total_ = static_cast<std::uint64_t>(status.st_size);
   }
-  input.block_.resize(kBlockBytes);
+  input.block_.resize(kInputBlockBytes);
   return input;
 }
 
 Input::Input(Input&& other) noexcept
-    : texts_(std::move(other.texts_)),
+    : limits_(other.limits_),
+      texts_(std::move(other.texts_)),
       next_text_(other.next_text_),
       name_(std::move(other.name_)),
       field_(std::move(other.field_)),
@@ -90,7 +90,8 @@ Status Input::EndLine(Batch& batch) {
   ++lines_;
   if (json_) {
     if (line_cut_) {
-      return Error(Code::kCorrupt, name_, ": line ", lines_, ": longer than ", kMaxJsonBytes, " bytes of JSON");
+      return Error(Code::kCorrupt, name_, ": line ", lines_, ": longer than ", limits_.json_bytes, " bytes of JSON",
+                   limits_.json_bytes < kMaxJsonBytes ? ", which is what --max-memory leaves" : "");
     }
     auto text = TextOfJson(line_, field_);
     if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());
@@ -114,14 +115,14 @@ Status Input::Next(Batch& batch) {
   batch.first_index += batch.texts.size();
   batch.texts.clear();
   batch.cut.clear();
-  for (; next_text_ < texts_.size() && batch.texts.size() < kBatchTexts; ++next_text_) {
+  for (; next_text_ < texts_.size() && batch.texts.size() < limits_.batch_texts; ++next_text_) {
     batch.texts.push_back(std::move(texts_[next_text_]));
     batch.cut.push_back(false);
   }
 
-  const std::size_t keep = json_ ? kMaxJsonBytes : kMaxTextBytes;
+  const std::size_t keep = json_ ? limits_.json_bytes : kMaxTextBytes;
   std::size_t bytes = 0;
-  while (batch.texts.size() < kBatchTexts && bytes < kBatchBytes) {
+  while (batch.texts.size() < limits_.batch_texts && bytes < limits_.batch_bytes) {
     if (block_begin_ == block_end_) {
       if (!end_ && !batch.texts.empty() && !line_open_) break;  // Reading more could wait.
       if (!end_) THIMBLE_RETURN_IF_ERROR(ReadBlock());

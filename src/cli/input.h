@@ -15,12 +15,19 @@
 namespace thimble::cli {
 
 // Of a longer line only this much is kept: thousands of tokens more than any model takes.
-inline constexpr std::size_t kMaxTextBytes = 1 << 20;
+inline constexpr std::size_t kMaxTextBytes = 64 << 10;
 // JSON cannot be cut, so a longer line is an error.
 inline constexpr std::size_t kMaxJsonBytes = 4 << 20;
-// A batch ends at whichever comes first; enough to fill the tiles of several threads.
+// What is read at once.
+inline constexpr std::size_t kInputBlockBytes = 64 << 10;
+// Enough to fill the tiles of several threads.
 inline constexpr std::size_t kBatchTexts = 256;
-inline constexpr std::size_t kBatchBytes = 256 << 10;
+
+struct InputLimits {
+  std::size_t batch_texts = kBatchTexts;   // A batch ends at whichever
+  std::size_t batch_bytes = 128 << 10;     // of these comes first.
+  std::size_t json_bytes = kMaxJsonBytes;  // Of one line.
+};
 
 // Texts that are embedded together.
 struct Batch {
@@ -33,7 +40,7 @@ struct Batch {
 class Input {
  public:
   // kNotFound or kIo when the file cannot be opened.
-  static Result<Input> Open(const SourceOptions& options);
+  static Result<Input> Open(const SourceOptions& options, const InputLimits& limits = {});
 
   Input(Input&& other) noexcept;
   Input& operator=(Input&&) = delete;
@@ -52,6 +59,7 @@ class Input {
   Status ReadBlock();
   Status EndLine(Batch& batch);
 
+  InputLimits limits_;
   std::vector<std::string> texts_;  // Of the arguments.
   std::size_t next_text_ = 0;
 

@@ -1,5 +1,7 @@
 // The command line: picks the command.
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -18,7 +20,8 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
+    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},
+    {"info", thimble::cli::RunInfo},       {"plan", thimble::cli::RunPlan},
     {"similar", thimble::cli::RunSimilar}, {"tokenize", thimble::cli::RunTokenize},
 };
 
@@ -33,6 +36,7 @@ constexpr char kHelp[] =
     "  similar    rank the lines of a file by likeness to a text\n"
     "  tokenize   show the token ids of texts\n"
     "  info       show what a model file holds\n"
+    "  plan       say how much memory embedding will take, before it does\n"
     "\n"
     "Start here:\n"
     "  thimble convert ./all-MiniLM-L6-v2 model.safetensors --dtype q8\n"
@@ -46,6 +50,7 @@ constexpr char kHelp[] =
 }  // namespace
 
 int main(int argc, char** argv) {
+  mallopt(M_TOP_PAD, 16 << 10);   // The heap grows by what is used, not by 128 KiB more.
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is reported like any other failed write.
   if (argc < 2) {
     std::fputs(kHelp, stderr);

@@ -132,7 +132,7 @@ void EmbedderFlags::AddTo(CLI::App& app, bool vectors) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}, "1 to 64"))
       ->envname("THIMBLE_THREADS")
       ->capture_default_str();
-  app.add_option("--max-memory", max_memory_, "Most scratch memory, for example 8MB, 512kB, 1GiB")
+  app.add_option("--max-memory", max_memory_, "Most private memory of the process, for example 8MB, 1GiB")
       ->type_name("SIZE")
       ->envname("THIMBLE_MAX_MEMORY");
 }

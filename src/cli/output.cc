@@ -13,11 +13,6 @@
 #include "base/error.h"
 
 namespace thimble::cli {
-namespace {
-
-constexpr std::size_t kBufferBytes = 64 << 10;
-
-}  // namespace
 
 Result<Output> Output::Open(const std::string& path) {
   Output output;
@@ -55,7 +50,7 @@ Output::~Output() {
 
 Status Output::Write(std::string_view bytes) {
   buffer_ += bytes;
-  return buffer_.size() < kBufferBytes ? Status() : Flush();
+  return buffer_.size() < kOutputBufferBytes ? Status() : Flush();
 }
 
 Status Output::Flush() {

@@ -14,6 +14,9 @@
 
 namespace thimble::cli {
 
+// Results are handed to the system from this much on.
+inline constexpr std::size_t kOutputBufferBytes = 64 << 10;
+
 // Move-only; Thread-compatible. Destroyed before Finish(), it leaves the file named as it was.
 class Output {
  public:

@@ -19,8 +19,8 @@ std::size_t MockVector(std::string_view text, std::span<float> vector);
 
 // Signed hashed features of the words and their character 3-grams, summed over tokens; `vector` has kMockDimensions
 // values and is not normalised. Tokens: one special token at either end; each run of letters, digits and characters
-// beyond ASCII; each other character that is not a space. Of these at most `max_tokens`, at least 3. ASCII letters count
-// as lower-case. Mean pooling divides by the number of tokens; the other poolings have features of their own.
+// beyond ASCII; each other character that is not a space. Of these at most `max_tokens`, at least 3. ASCII letters
+// count as lower-case. Mean pooling divides by the number of tokens; the other poolings have features of their own.
 Report HashedMockVector(std::string_view text, std::size_t max_tokens, Pooling pooling, std::span<float> vector);
 
 }  // namespace thimble

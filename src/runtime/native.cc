@@ -19,7 +19,7 @@ namespace {
 // Its header's strings and tables take about three times the header's bytes; the rest is what any use of the library
 // touches once: its data, the stack, the heap's slack.
 constexpr std::size_t kHeaderFactor = 3;
-constexpr std::size_t kProcessBytes = 96 << 10;
+constexpr std::size_t kProcessBytes = 48 << 10;
 
 class NativeWorker final : public Worker {
  public:

@@ -47,7 +47,8 @@ std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
 
 std::string DefaultFolder() {
   if (const char* home = std::getenv("THIMBLE_HOME"); home != nullptr && *home != '\0') return home;
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home + std::string("/.cache/thimble");
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return home + std::string("/.cache/thimble");
   return "";
 }
 
@@ -242,9 +243,8 @@ void PoolState::Unload(std::string_view name, std::string_view dtype) {
   Lock lock(mutex_);
   std::shared_ptr<PoolEntry> entry = Find(name, dtype);
   if (entry == nullptr) return;
-  changed_.wait(lock, [&] {
-    return entry->state == State::kGone || (entry->state == State::kReady && entry->leases == 0);
-  });
+  changed_.wait(lock,
+                [&] { return entry->state == State::kGone || (entry->state == State::kReady && entry->leases == 0); });
   if (entry->state == State::kReady) UnloadNow(lock, *entry);
 }
 

@@ -1,0 +1,58 @@
+// thimble plan: the memory of an embedding, before it takes any.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/process_plan.h"
+#include "cli/values.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble plan model.safetensors\n"
+    "  thimble plan model.safetensors --max-memory 2MB --threads 2 --json\n"
+    "\n"
+    "mapped is the model file, which processes share and the system can drop. The rest is private to the process:\n"
+    "fixed for the program, its input and its output, and scratch for each thread; peak is the most that thimble "
+    "embed\n"
+    "with the same options takes, however many texts there are and however long.\n";
+
+Status Plan(const std::string& path, const EmbedderFlags& flags, bool as_json) {
+  THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
+  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanProcess(*model, options));
+  return PrintValues(
+      {
+          {"mapped_bytes", process.plan.mapped_bytes},
+          {"fixed_bytes", process.plan.fixed_bytes},
+          {"scratch_bytes_per_thread", process.plan.scratch_bytes},
+          {"threads", process.plan.threads},
+          {"peak_bytes", process.plan.peak_bytes},
+          {"max_tokens", process.plan.max_tokens},
+          {"tile_tokens", process.plan.tile_tokens},
+          {"batch_texts", process.limits.batch_texts},
+      },
+      as_json);
+}
+
+}  // namespace
+
+int RunPlan(int argc, char** argv) {
+  std::string path;
+  EmbedderFlags flags;
+  bool as_json = false;
+  Arguments arguments("plan", "Says how much memory embedding will take, before it does.", kExamples);
+  arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
+  flags.AddTo(arguments.app(), false);
+  arguments.app().add_flag("--json", as_json, "Print one JSON object");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Plan(path, flags, as_json);
+  return status.ok() ? kDone : Fail("plan", status);
+}
+
+}  // namespace thimble::cli

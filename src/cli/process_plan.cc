@@ -1,0 +1,71 @@
+// Memory of a process: what it has, what its buffers will take, and the rest for the model.
+
+#include "cli/process_plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+#include "cli/output.h"
+#include "thimble/memory.h"
+
+namespace thimble::cli {
+namespace {
+
+// Limits from here on need no attention: a default embedder takes a hundredth of this.
+constexpr std::size_t kPlenty = 256 << 20;
+// What the program will still take for its stack and its heap.
+constexpr std::size_t kLaterBytes = 120 << 10;
+// Text of a batch, for each of its texts: more than a sentence, less than what fills a tile.
+constexpr std::size_t kBytesOfText = 512;
+// Of one text beside its bytes and its vector: string, view, report, flags.
+constexpr std::size_t kEntryBytes = 96;
+
+std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions) {
+  // A line grows by doubling, so that it may have twice its limit for a moment.
+  return kInputBlockBytes + kOutputBufferBytes + limits.batch_bytes + kMaxTextBytes +
+         limits.batch_texts * (dimensions * sizeof(float) + kEntryBytes);
+}
+
+}  // namespace
+
+Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options) {
+  std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
+  if (limit == 0) limit = std::numeric_limits<std::size_t>::max();
+  THIMBLE_ASSIGN_OR_RETURN(ProcessMemory now, MeasureMemory());
+  ProcessPlan process;
+  Status refused;
+  for (std::size_t texts = kBatchTexts; texts >= 1; texts /= 2) {
+    process.limits.batch_texts = texts;
+    process.limits.batch_bytes = texts * kBytesOfText;
+    // `now` counts the open model once more, which its plan counts too.
+    const std::size_t own = std::max(now.private_bytes, now.data_bytes) + kLaterBytes + BufferBytes(process.limits, model.dimensions());
+    EmbedderOptions rest = options;
+    rest.max_memory = limit > own ? limit - own : 1;
+    Result<Plan> plan = Embedder::MakePlan(model, rest);
+    if (plan.ok()) {
+      process.plan = *plan;
+      process.plan.fixed_bytes += own;
+      process.plan.peak_bytes += own;
+      process.max_model = plan->peak_bytes;
+      process.limits.json_bytes =
+          std::clamp<std::size_t>((limit - process.plan.peak_bytes) / 4, kMaxTextBytes, kMaxJsonBytes);
+      return process;
+    }
+    if (plan.status().code() != Code::kOutOfMemory) return plan.status();
+    refused = Error(Code::kOutOfMemory, plan.status().message(), ", beside ", own,
+                    " for the program, its input and its ", "output (--max-memory ", limit, ")");
+  }
+  return refused;
+}
+
+Result<ProcessPlan> PlanEmbedding(const Model& model, const EmbedderOptions& options) {
+  const std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
+  if (limit != 0 && limit < kPlenty) return PlanProcess(model, options);
+  ProcessPlan process;
+  THIMBLE_ASSIGN_OR_RETURN(process.plan, Embedder::MakePlan(model, options));
+  process.max_model = process.plan.peak_bytes;
+  return process;
+}
+
+}  // namespace thimble::cli

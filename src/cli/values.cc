@@ -1,0 +1,30 @@
+// Named values as lines of text or as one JSON object.
+
+#include "cli/values.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "cli/output.h"
+
+namespace thimble::cli {
+
+Status PrintValues(const nlohmann::ordered_json& values, bool as_json) {
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  if (as_json) {
+    THIMBLE_RETURN_IF_ERROR(output.Write(values.dump(-1, ' ', false, kReplace) + "\n"));
+    return output.Finish();
+  }
+  std::size_t width = 0;
+  for (const auto& [key, value] : values.items()) width = std::max(width, key.size() + 2);
+  for (const auto& [key, value] : values.items()) {
+    std::string text = value.dump(-1, ' ', false, kReplace);
+    if (value.is_string()) text = text.substr(1, text.size() - 2);
+    THIMBLE_RETURN_IF_ERROR(output.Write(key + std::string(width - key.size(), ' ') + text + "\n"));
+  }
+  return output.Finish();
+}
+
+}  // namespace thimble::cli

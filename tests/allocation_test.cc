@@ -1,0 +1,186 @@
+// Allocation, mapping and thread creation fail, each in turn, and every public function answers with a Status; and what
+// allocates nothing.
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tests/test_model.h"
+#include "thimble/pool.h"
+
+namespace {
+
+// Counts down to the one that fails; negative fails none.
+std::atomic<long> fail_in = -1;
+std::atomic<long> allocations = 0;
+
+bool FailsNow() { return fail_in >= 0 && fail_in-- == 0; }
+
+}  // namespace
+
+// Not inlined, because the compiler would then see malloc on one side and delete on the other.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  void* memory = FailsNow() ? nullptr : std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return FailsNow() ? nullptr : std::malloc(size);
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+// The linker sends calls here (see cmake/tests.cmake).
+extern "C" {
+void* __real_mmap(void* address, std::size_t size, int protection, int flags, int file, off_t offset);
+void* __wrap_mmap(void* address, std::size_t size, int protection, int flags, int file, off_t offset) {
+  if (FailsNow()) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  return __real_mmap(address, size, protection, flags, file, offset);
+}
+int __real_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
+                          void* argument);
+int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
+                          void* argument) {
+  return FailsNow() ? EAGAIN : __real_pthread_create(thread, attributes, function, argument);
+}
+}
+
+namespace thimble {
+namespace {
+
+class Allocation : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto path = test::ConvertTestModel(folder_.path(), convert::Dtype::kQ8);
+    ASSERT_TRUE(path.ok()) << path.status().message();
+    path_ = *path;
+  }
+
+  // Runs `work` again and again while its first, second ... allocation fails, until it needs no more. It must then have
+  // been refused at least `least` times; where it can do without what failed, it may succeed.
+  void FailEach(const std::function<Status()>& work, int least) {
+    int refused = 0;
+    for (long failing = 0;; ++failing) {
+      ASSERT_LT(failing, 100000);
+      fail_in = failing;
+      Status status = work();
+      const bool failed = fail_in < 0;
+      fail_in = -1;
+      if (!failed) {
+        EXPECT_TRUE(status.ok()) << status.message();
+        EXPECT_GE(refused, least) << "the failures did not reach the code";
+        RecordProperty("refused", refused);
+        return;
+      }
+      if (status.ok()) continue;
+      ++refused;
+      ASSERT_EQ(status.code(), Code::kOutOfMemory) << "failure " << failing << ": " << status.message();
+      ASSERT_FALSE(status.message().empty());
+    }
+  }
+
+  test::TemporaryFolder folder_;
+  std::string path_;
+};
+
+TEST_F(Allocation, FailureOnOpeningAModelIsAStatus) {
+  FailEach([&] { return Model::Open(path_).status(); }, 50);
+}
+
+TEST_F(Allocation, FailureOnCreatingAnEmbedderIsAStatus) {
+  auto model = Model::Open(path_);
+  ASSERT_TRUE(model.ok());
+  FailEach(
+      [&] {
+        EmbedderOptions options;
+        options.threads = 3;
+        return Embedder::Create(*model, options).status();
+      },
+      10);
+}
+
+TEST_F(Allocation, FailureOnTokenizingIsAStatus) {
+  auto model = Model::Open(path_);
+  ASSERT_TRUE(model.ok());
+  FailEach([&] { return (*model)->Tokenize("hello world").status(); }, 1);
+}
+
+TEST_F(Allocation, FailureInAPoolIsAStatus) {
+  PoolOptions options;
+  options.folder = folder_.path();
+  options.embedder.threads = 2;
+  FailEach([&] { return ModelPool::Create(options).status(); }, 2);
+  FailEach(
+      [&]() -> Status {
+        auto pool = ModelPool::Create(options);
+        if (!pool.ok()) return pool.status();
+        auto lease = pool->Acquire(path_);
+        if (!lease.ok()) return lease.status();
+        float vector[64];
+        auto report = lease->Embed("hello", vector);
+        if (!report.ok()) return report.status();
+        return pool->Stats().status();
+      },
+      60);
+}
+
+// A pool that failed to load or to add an embedder goes on as if it had not tried.
+TEST_F(Allocation, AFailureLeavesThePoolInOrder) {
+  PoolOptions options;
+  options.unload_after = std::chrono::milliseconds(0);
+  options.max_wait = std::chrono::milliseconds(0);
+  options.max_models = 1;
+  auto pool = ModelPool::Create(options);
+  ASSERT_TRUE(pool.ok());
+  float vector[64];
+  FailEach(
+      [&]() -> Status {
+        auto lease = pool->Acquire(path_);
+        if (!lease.ok()) return lease.status();
+        return lease->Embed("hello", vector).status();
+      },
+      50);
+  auto stats = pool->Stats();
+  ASSERT_TRUE(stats.ok());
+  EXPECT_EQ(stats->used_memory, 0u);
+  EXPECT_TRUE(stats->models.empty());
+  EXPECT_EQ(stats->loads, stats->unloads);
+}
+
+TEST_F(Allocation, EmbeddingAllocatesNothing) {
+  auto pool = ModelPool::Create();
+  ASSERT_TRUE(pool.ok());
+  auto lease = pool->Acquire(path_);
+  auto model = Model::Open(path_);
+  ASSERT_TRUE(lease.ok() && model.ok());
+  EmbedderOptions options;
+  options.threads = 2;
+  auto embedder = Embedder::Create(*model, options);
+  ASSERT_TRUE(embedder.ok());
+  const std::vector<std::string_view> texts(50, "the memory of a small vector is good, and this one is longer");
+  std::vector<float> vectors(texts.size() * 64);
+  std::vector<Report> reports(texts.size());
+  ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
+  const long before = allocations;
+  ASSERT_TRUE(embedder->EmbedBatch(texts, vectors, reports).ok());
+  ASSERT_TRUE(embedder->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
+  ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
+  ASSERT_TRUE(lease->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
+  EXPECT_EQ(allocations - before, 0);
+}
+
+}  // namespace
+}  // namespace thimble
