@@ -20,9 +20,9 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},
-    {"info", thimble::cli::RunInfo},       {"plan", thimble::cli::RunPlan},
-    {"similar", thimble::cli::RunSimilar}, {"tokenize", thimble::cli::RunTokenize},
+    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed}, {"info", thimble::cli::RunInfo},
+    {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},   {"similar", thimble::cli::RunSimilar},
+    {"tokenize", thimble::cli::RunTokenize},
 };
 
 constexpr char kHelp[] =
@@ -37,6 +37,7 @@ constexpr char kHelp[] =
     "  tokenize   show the token ids of texts\n"
     "  info       show what a model file holds\n"
     "  plan       say how much memory embedding will take, before it does\n"
+    "  memory     measure how much memory models take, and give back\n"
     "\n"
     "Start here:\n"
     "  thimble convert ./all-MiniLM-L6-v2 model.safetensors --dtype q8\n"
@@ -45,7 +46,9 @@ constexpr char kHelp[] =
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
     "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
-    "THIMBLE_ISA forces an instruction set (scalar, avx2, avx512vnni).\n";
+    "THIMBLE_ISA forces an instruction set (scalar, avx2, avx512vnni); THIMBLE_BACKEND=mock puts a mock in place of "
+    "every\n"
+    "model; THIMBLE_HOME is the folder of models that have a name.\n";
 
 }  // namespace
 

@@ -39,7 +39,8 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
     // `now` counts the open model once more, which its plan counts too.
-    const std::size_t own = std::max(now.private_bytes, now.data_bytes) + kLaterBytes + BufferBytes(process.limits, model.dimensions());
+    const std::size_t own =
+        std::max(now.private_bytes, now.data_bytes) + kLaterBytes + BufferBytes(process.limits, model.dimensions());
     EmbedderOptions rest = options;
     rest.max_memory = limit > own ? limit - own : 1;
     Result<Plan> plan = Embedder::MakePlan(model, rest);

@@ -1,0 +1,244 @@
+// thimble memory: what models take and give back, measured in child processes.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/memory_stages.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/staged_process.h"
+
+namespace thimble::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr char kExamples[] =
+    "  thimble memory\n"
+    "  thimble memory --folder models --name all-MiniLM-L6-v2 --json > memory.json\n"
+    "\n"
+    "Each model is loaded in a process of its own, which embeds 64 texts of 250 words and 2,000 short ones, with one\n"
+    "thread. private is memory without a file behind it; pss adds to that the pages of files, shared ones in part; "
+    "rss\n"
+    "counts every page of a file in full, and the system maps files in large pieces, so that it runs ahead of what "
+    "was\n"
+    "read. start is before the model is loaded, loaded after, peak the most until then, idle when scratch memory has\n"
+    "gone back, unloaded after that. cold start is one thimble embed of a short text from start to exit, reload is "
+    "loading\n"
+    "again with a first vector.\n"
+    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or "
+    "~/.cache/thimble.\n"
+    "--peers needs node, and the folder that scripts/peers.sh makes; THIMBLE_PEERS names it, build/peers if not set.\n";
+
+// Whoever measures waits for this many starts of each.
+constexpr int kStarts = 9;
+constexpr int kPeerStarts = 3;
+
+struct Options {
+  std::string folder;
+  std::string name = "all-MiniLM-L6-v2";
+  bool json = false;
+  bool peers = false;
+};
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<std::string> OwnPath() {
+  std::error_code error;
+  fs::path path = fs::read_symlink("/proc/self/exe", error);
+  if (error) return Error(Code::kIo, "/proc/self/exe: ", error.message());
+  return path.string();
+}
+
+std::string ModelFolder(const Options& options, const std::string& program) {
+  if (!options.folder.empty()) return options.folder;
+  if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
+  const fs::path beside = fs::path(program).parent_path() / "models";
+  std::error_code error;
+  if (fs::is_directory(beside, error)) return beside.string();
+  return Environment("HOME") + "/.cache/thimble";
+}
+
+// A file of texts that goes with this object.
+class TextFile {
+ public:
+  static Result<TextFile> Create() {
+    TextFile file((fs::temp_directory_path() / "thimble-memory-XXXXXX").string());
+    const int descriptor = mkstemp(file.path_.data());
+    if (descriptor < 0) return SystemError(errno, "cannot create", file.path_);
+    const std::string texts = MemoryTexts();
+    Status status = WriteAll(descriptor, std::as_bytes(std::span(texts)), file.path_);
+    close(descriptor);
+    if (!status.ok()) return status;
+    return file;
+  }
+  TextFile(TextFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TextFile& operator=(TextFile&&) = delete;
+  ~TextFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit TextFile(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+Json Figures(const ProcessMemory& memory) {
+  return {{"rss", memory.rss_bytes}, {"pss", memory.pss_bytes}, {"private", memory.private_bytes}};
+}
+
+// Adds what was measured to a row; the row's error says why it could not be.
+void Measure(const std::vector<std::string>& stages, const std::vector<std::string>& start, int starts, Json& row) {
+  auto memory = RunStaged(stages);
+  auto time = memory.ok() ? TimeCommand(start, starts) : Result<double>(memory.status());
+  row["error"] = time.status().message();
+  if (!time.ok()) return;
+  for (const char* stage : {"start", "loaded"}) row[stage] = Figures(memory->stages[stage]);
+  row["peak"] = Figures(memory->peak);
+  for (const char* stage : {"idle", "unloaded"}) row[stage] = Figures(memory->stages[stage]);
+  row["cold_start_ms"] = *time;
+  for (const std::string& line : memory->lines) {
+    if (line.starts_with("reload_ms ")) row["reload_ms"] = std::atof(line.c_str() + 10);
+  }
+}
+
+Json MeasureModel(const std::string& program, const std::string& folder, const Options& options,
+                  const std::string& dtype, const std::string& texts) {
+  const bool mock = dtype == "mock";
+  const std::string path = mock ? dtype : folder + "/" + options.name + "-" + dtype + ".safetensors";
+  Json row = {{"name", "thimble"}, {"dtype", dtype}};
+  std::error_code error;
+  row["file_bytes"] = mock ? 0 : fs::file_size(path, error);
+  if (error) {
+    row["file_bytes"] = 0;
+    row["error"] = path + ": " + error.message();
+    return row;
+  }
+  Measure({program, "memory", "--stages", path, "--texts", texts}, {program, "embed", "-m", path, "a short text"},
+          kStarts, row);
+  return row;
+}
+
+Json MeasurePeer(const std::string& peer, const std::string& dtype, const std::string& texts) {
+  std::string folder = Environment("THIMBLE_PEERS");
+  if (folder.empty()) folder = "build/peers";
+  const std::string model =
+      folder + "/models/Xenova/all-MiniLM-L6-v2/onnx/" + (dtype == "q8" ? "model_quantized.onnx" : "model.onnx");
+  Json row = {{"name", peer}, {"dtype", dtype}};
+  std::error_code error;
+  row["file_bytes"] = fs::file_size(model, error);
+  if (error) {
+    row["file_bytes"] = 0;
+    row["error"] = model + ": " + error.message() + "; scripts/peers.sh gets it";
+    return row;
+  }
+  setenv("THIMBLE_MEMORY_TEXTS", texts.c_str(), 1);
+  const std::string script = folder + "/measure.mjs";
+  Measure({"node", "--expose-gc", script, peer, dtype}, {"node", script, peer, dtype, "--once"}, kPeerStarts, row);
+  return row;
+}
+
+std::string Megabytes(const Json& row, const char* stage, const char* figure) {
+  if (!row.contains(stage)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", row[stage][figure].get<double>() / 1e6);
+  return text;
+}
+
+std::string Milliseconds(const Json& row, const char* key) {
+  if (!row.contains(key)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", row[key].get<double>());
+  return text;
+}
+
+std::string TableLine(const std::vector<std::string>& cells) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::size_t width = i == 0 ? 23 : 11;
+    const std::string padding(width > cells[i].size() ? width - cells[i].size() : 1, ' ');
+    line += i == 0 ? cells[i] + padding : padding + cells[i];
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+std::string Table(const Json& result) {
+  std::string text = "MB (10^6 bytes), ms; thimble memory --help says what the columns are\n";
+  text +=
+      TableLine({"", "file", "private", "private", "private", "private", "private", "pss", "rss", "cold", "reload"});
+  text += TableLine({"", "", "start", "loaded", "peak", "idle", "unloaded", "peak", "peak", "start", ""});
+  for (const Json& row : result["rows"]) {
+    const std::string name = row["name"].get<std::string>() + " " + row["dtype"].get<std::string>();
+    if (!row["error"].get<std::string>().empty()) {
+      text += name + ": " + row["error"].get<std::string>() + "\n";
+      continue;
+    }
+    char file[32];
+    std::snprintf(file, sizeof file, "%.1f", row["file_bytes"].get<double>() / 1e6);
+    std::vector<std::string> cells = {name, file};
+    for (const char* stage : {"start", "loaded", "peak", "idle", "unloaded"}) {
+      cells.push_back(Megabytes(row, stage, "private"));
+    }
+    cells.push_back(Megabytes(row, "peak", "pss"));
+    cells.push_back(Megabytes(row, "peak", "rss"));
+    cells.push_back(Milliseconds(row, "cold_start_ms"));
+    cells.push_back(Milliseconds(row, "reload_ms"));
+    text += TableLine(cells);
+  }
+  return text;
+}
+
+Status Memory(const Options& options) {
+  THIMBLE_ASSIGN_OR_RETURN(std::string program, OwnPath());
+  THIMBLE_ASSIGN_OR_RETURN(TextFile texts, TextFile::Create());
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  const std::string folder = ModelFolder(options, program);
+  Json result;
+  result["texts"] = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
+  for (const char* dtype : {"mock", "q4", "q8", "fp16", "fp32"}) {
+    result["rows"].push_back(MeasureModel(program, folder, options, dtype, texts.path()));
+  }
+  if (options.peers) {
+    for (const char* peer : {"transformers.js", "onnxruntime-node"}) {
+      for (const char* dtype : {"q8", "fp32"}) result["rows"].push_back(MeasurePeer(peer, dtype, texts.path()));
+    }
+  }
+  THIMBLE_RETURN_IF_ERROR(output.Write(options.json ? result.dump() + "\n" : Table(result)));
+  return output.Finish();
+}
+
+}  // namespace
+
+int RunMemory(int argc, char** argv) {
+  Options options;
+  std::string stages, texts;
+  Arguments arguments("memory", "Measures how much memory models take, and give back.", kExamples);
+  CLI::App& app = arguments.app();
+  app.add_option("--folder", options.folder, "Folder of the models")->type_name("FOLDER");
+  app.add_option("--name", options.name, "Name of the model")->type_name("NAME")->capture_default_str();
+  app.add_flag("--peers", options.peers, "Measure transformers.js and onnxruntime-node too");
+  app.add_flag("--json", options.json, "Print one JSON object, in bytes");
+  // The child's, without a line in the help.
+  app.add_option("--stages", stages)->group("");
+  app.add_option("--texts", texts)->group("");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = stages.empty() ? Memory(options) : RunMemoryStages(stages, texts);
+  return status.ok() ? kDone : Fail("memory", status);
+}
+
+}  // namespace thimble::cli
