@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +17,10 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file_map.h"
+#include "base/memory_limit.h"
+#include "base/proc_file.h"
 #include "base/thread_team.h"
+#include "thimble/memory.h"
 
 namespace thimble {
 namespace {
@@ -100,6 +104,55 @@ TEST(Arena, CountsWhatItHandsOut) {
 TEST(Mapping, RefusalIsAStatus) {
   EXPECT_EQ(Mapping::Create(std::numeric_limits<std::size_t>::max() / 2).status().code(), Code::kOutOfMemory);
 }
+
+TEST(Mapping, ReleasedPagesReadAsZerosAndCanBeUsedAgain) {
+  auto mapping = Mapping::Create(1 << 20);
+  ASSERT_TRUE(mapping.ok());
+  mapping->bytes()[5] = std::byte{7};
+  mapping->Release();
+  EXPECT_EQ(mapping->bytes()[5], std::byte{0});
+  mapping->bytes()[5] = std::byte{8};
+  EXPECT_EQ(mapping->bytes()[5], std::byte{8});
+  Mapping().Release();
+}
+
+TEST_F(FileMapTest, ProcFileReadsNumbersBehindKeys) {
+  std::ofstream(folder_ + "/numbers") << "first: 12 kB\nsecond=0.5 third: x\n";
+  ProcFile file((folder_ + "/numbers").c_str());
+  EXPECT_EQ(file.error(), 0);
+  EXPECT_EQ(file.Number("first:"), 12);
+  EXPECT_EQ(file.Number("second="), 0.5);
+  EXPECT_EQ(file.Number("third:"), std::nullopt);
+  EXPECT_EQ(file.Number("fourth:"), std::nullopt);
+  EXPECT_EQ(ProcFile((folder_ + "/missing").c_str()).error(), ENOENT);
+}
+
+TEST_F(FileMapTest, MemoryLimitIsTheLeastOfTheGroups) {
+  auto write = [&](const std::string& name, const std::string& contents) {
+    std::filesystem::create_directories(std::filesystem::path(folder_ + name).parent_path());
+    std::ofstream(folder_ + name) << contents;
+  };
+  const std::string groups = folder_ + "/groups";
+  auto limit = [&] { return CgroupMemoryLimit(groups.c_str(), folder_ + "/cgroup"); };
+  EXPECT_EQ(limit(), kNoMemoryLimit);
+  // Version 2: a group and the one around it.
+  write("/groups", "0::/outer/inner\n");
+  EXPECT_EQ(limit(), kNoMemoryLimit);
+  write("/cgroup/outer/inner/memory.max", "max\n");
+  EXPECT_EQ(limit(), kNoMemoryLimit);
+  write("/cgroup/outer/memory.max", "50000000\n");
+  EXPECT_EQ(limit(), 50000000u);
+  write("/cgroup/outer/inner/memory.max", "30000000\n");
+  EXPECT_EQ(limit(), 30000000u);
+  // Version 1, where the largest number means none.
+  write("/groups", "5:cpu:/x\n4:memory:/job\n0::/\n");
+  write("/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(limit(), kNoMemoryLimit);
+  write("/cgroup/memory/job/memory.limit_in_bytes", "20000000\n");
+  EXPECT_EQ(limit(), 20000000u);
+}
+
+TEST(MemoryLimit, IsSomethingReal) { EXPECT_GT(MemoryLimit(), std::size_t{16} << 20); }
 
 TEST(ThreadTeam, RunsEveryMemberOnceForEveryJob) {
   for (std::size_t size : {1, 2, 5}) {

@@ -170,7 +170,7 @@ TEST_F(Pool, UnloadsExactlyWhenTheTimeHasCome) {
   clock_->Advance(seconds(10));
   {
     ASSERT_TRUE(pool.Acquire("a").ok());
-  }                              // The last use.
+  }  // The last use.
   clock_->Advance(seconds(20));  // When a timer of the first use would run.
   EXPECT_EQ(Loaded(pool), Names{"a"});
   clock_->Advance(milliseconds(9999));
