@@ -263,7 +263,10 @@ TEST_F(Pool, TheLeastRecentlyUsedLeavesFirst) {
 }
 
 TEST_F(Pool, TheBudgetMakesIdleModelsLeave) {
-  options_.max_memory = WholeModel();
+  // The smallest tile of one model, so that nothing of another has room beside it.
+  const std::size_t longest = model_->info().max_tokens;
+  options_.max_memory =
+      model_->impl().FixedBytes() + EmbedderFixedBytes(1) + model_->impl().ScratchBytes(longest, longest);
   options_.unload_after.reset();
   ModelPool pool = Make();
   for (const char* name : {"a", "b", "c"}) {
