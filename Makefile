@@ -1,6 +1,6 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test bench bench-quality parity lint clean
+.PHONY: all install-deps demo test bench bench-memory bench-quality parity lint clean
 
 all:
 	@scripts/build.sh release
@@ -16,6 +16,9 @@ test:
 
 bench:
 	@scripts/bench.sh
+
+bench-memory:
+	@scripts/bench_memory.sh
 
 bench-quality:
 	@scripts/bench_quality.sh "$(DATA)"

@@ -7,18 +7,18 @@ import hashlib
 import json
 import os
 import pathlib
-import random
 import subprocess
 import tempfile
 import time
 import unittest
+
+import memory_texts
 
 CLI = os.environ["THIMBLE_CLI"]
 BARE = os.environ["THIMBLE_BUILD"] + "/bench_memory"
 REAL = os.environ.get("THIMBLE_REAL_MODEL")
 SANITIZED = "sanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
 MB = 1_000_000
-WORDS = "the river of small memory and a window in winter to answer is letter for garden with blue music on quiet".split()
 
 
 def figures(pid):
@@ -44,13 +44,6 @@ def peaks(*command):
     return *most, output
 
 
-def write_texts(path):
-    """64 texts of 250 words, then 2,000 of 3 to 15."""
-    chance = random.Random(4)
-    counts = [250] * 64 + [chance.randint(3, 15) for _ in range(2000)]
-    path.write_text("".join(" ".join(chance.choices(WORDS, k=count)) + "\n" for count in counts))
-
-
 @unittest.skipIf(SANITIZED, "the sanitizers' own memory counts")
 class Memory(unittest.TestCase):
     @classmethod
@@ -58,7 +51,7 @@ class Memory(unittest.TestCase):
         cls.temporary = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.temporary.name)
         cls.texts = cls.folder / "texts"
-        write_texts(cls.texts)
+        memory_texts.write(cls.texts)
 
     @classmethod
     def tearDownClass(cls):
