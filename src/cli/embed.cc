@@ -30,7 +30,7 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
-  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanEmbedding(*model, options));
+  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));

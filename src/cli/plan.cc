@@ -25,7 +25,7 @@ constexpr char kExamples[] =
 Status Plan(const std::string& path, const EmbedderFlags& flags, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
-  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanProcess(*model, options));
+  THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanOtherProcess(*model, options));
   return PrintValues(
       {
           {"mapped_bytes", process.plan.mapped_bytes},

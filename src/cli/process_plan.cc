@@ -15,7 +15,7 @@ namespace {
 // Limits from here on need no attention: a default embedder takes a hundredth of this.
 constexpr std::size_t kPlenty = 256 << 20;
 // What the program will still take for its stack and its heap.
-constexpr std::size_t kLaterBytes = 120 << 10;
+constexpr std::size_t kLaterBytes = 104 << 10;
 // Text of a batch, for each of its texts: more than a sentence, less than what fills a tile.
 constexpr std::size_t kBytesOfText = 512;
 // Of one text beside its bytes and its vector: string, view, report, flags.
@@ -27,9 +27,10 @@ std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions) {
          limits.batch_texts * (dimensions * sizeof(float) + kEntryBytes);
 }
 
-}  // namespace
+// What processes differ in: their arguments and what the system makes of them.
+constexpr std::size_t kDifferenceBytes = 32 << 10;
 
-Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options) {
+Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options, std::size_t more_bytes) {
   std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit == 0) limit = std::numeric_limits<std::size_t>::max();
   THIMBLE_ASSIGN_OR_RETURN(ProcessMemory now, MeasureMemory());
@@ -40,7 +41,7 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
     process.limits.batch_bytes = texts * kBytesOfText;
     // `now` counts the open model once more, which its plan counts too.
     const std::size_t own =
-        std::max(now.private_bytes, now.data_bytes) + kLaterBytes + BufferBytes(process.limits, model.dimensions());
+        std::max(now.private_bytes, now.data_bytes) + more_bytes + BufferBytes(process.limits, model.dimensions());
     EmbedderOptions rest = options;
     rest.max_memory = limit > own ? limit - own : 1;
     Result<Plan> plan = Embedder::MakePlan(model, rest);
@@ -55,18 +56,24 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
     }
     if (plan.status().code() != Code::kOutOfMemory) return plan.status();
     refused = Error(Code::kOutOfMemory, plan.status().message(), ", beside ", own,
-                    " for the program, its input and its ", "output (--max-memory ", limit, ")");
+                    " for the program, its input and its output (--max-memory ", limit, ")");
   }
   return refused;
 }
 
-Result<ProcessPlan> PlanEmbedding(const Model& model, const EmbedderOptions& options) {
+}  // namespace
+
+Result<ProcessPlan> PlanThisProcess(const Model& model, const EmbedderOptions& options) {
   const std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
-  if (limit != 0 && limit < kPlenty) return PlanProcess(model, options);
+  if (limit != 0 && limit < kPlenty) return PlanProcess(model, options, kLaterBytes);
   ProcessPlan process;
   THIMBLE_ASSIGN_OR_RETURN(process.plan, Embedder::MakePlan(model, options));
   process.max_model = process.plan.peak_bytes;
   return process;
+}
+
+Result<ProcessPlan> PlanOtherProcess(const Model& model, const EmbedderOptions& options) {
+  return PlanProcess(model, options, kLaterBytes + kDifferenceBytes);
 }
 
 }  // namespace thimble::cli

@@ -18,13 +18,15 @@ struct ProcessPlan {
   InputLimits limits;
 };
 
-// The plan of this process as it is now, with `model` open, for an embedder with `options`, whose max_memory is a limit
-// for the whole process; 0 means that of its control group, or none. The larger the limit, the more texts go together.
-// kOutOfMemory when not even one does: the message says how much is needed; kInvalidArgument for options out of range.
-Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options);
+// The plan of this process, with `model` open and about to embed, for an embedder with `options`, whose max_memory is a
+// limit for the whole process; 0 means that of its control group, or none. The larger the limit, the more texts go
+// together. The process does not measure itself while there is memory in plenty: the plan is then the embedder's alone.
+// kOutOfMemory when not even one text fits: the message says how much is needed; kInvalidArgument for options out of
+// range.
+Result<ProcessPlan> PlanThisProcess(const Model& model, const EmbedderOptions& options);
 
-// The same for a process that is about to embed, which does not measure itself while there is memory in plenty.
-Result<ProcessPlan> PlanEmbedding(const Model& model, const EmbedderOptions& options);
+// The same for a thimble embed yet to be started: always of the whole process, and no less than it will find itself.
+Result<ProcessPlan> PlanOtherProcess(const Model& model, const EmbedderOptions& options);
 
 }  // namespace thimble::cli
 
