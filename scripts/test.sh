@@ -31,7 +31,7 @@ run_tests release build
 
 stage real model
 scripts/model.sh fp32 fp16 q8 q4
-THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^(readme|real_model)_test$'
+THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^(readme|real_model|memory_bounds|pressure)_test$'
 for dtype in fp32 fp16 q8 q4; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
@@ -48,8 +48,8 @@ scripts/build.sh asan
 run_tests asan build-asan
 
 stage tsan
-scripts/build.sh tsan base_test integration_test
-run_tests tsan build-tsan -R 'Thread|Concurren|Team'
+scripts/build.sh tsan base_test runtime_test integration_test
+run_tests tsan build-tsan -R 'Thread|Concurren|Team|Pool'
 
 stage lint
 scripts/lint.sh

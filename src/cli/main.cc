@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string_view>
 
 #include "cli/commands.h"
@@ -70,6 +71,9 @@ int main(int argc, char** argv) {
     if (command.name != name) continue;
     try {
       return command.run(argc - 1, argv + 1);
+    } catch (const std::bad_alloc&) {
+      std::fprintf(stderr, "thimble %s: out of memory\n", argv[1]);
+      return kFailed;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "thimble %s: %s\n", argv[1], error.what());
       return kFailed;

@@ -1,4 +1,4 @@
-// Loading, leasing, the account of memory, and unloading.
+// Loading, leasing, embedding and unloading.
 
 #include "runtime/pool_state.h"
 
@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory_limit.h"
-#include "base/proc_file.h"
 #include "runtime/mock.h"
 #include "runtime/plan.h"
 #include "thimble/memory.h"
@@ -20,11 +19,6 @@ namespace thimble {
 namespace {
 
 using std::chrono::milliseconds;
-
-// How often the machine's memory pressure is looked at while something idle is held.
-constexpr auto kPressurePeriod = std::chrono::seconds(1);
-// Share of the last 10 seconds, in percent, in which some process waited for memory, from which on idle memory goes.
-constexpr double kPressureShare = 10;
 
 // Releases a lock for the length of a scope.
 class Unlocked {
@@ -50,11 +44,6 @@ std::string DefaultFolder() {
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
     return home + std::string("/.cache/thimble");
   return "";
-}
-
-// Whether it may be unloaded.
-bool IsIdle(const PoolEntry& entry) {
-  return entry.state == PoolEntry::State::kReady && entry.leases == 0 && !entry.pinned;
 }
 
 std::size_t Turns(std::size_t cores, std::size_t threads) { return std::max<std::size_t>(1, cores / threads); }
@@ -109,8 +98,6 @@ void PoolState::Close() {
     UnloadNow(lock, **idle);
   }
 }
-
-// ---- Loading, leasing and unloading
 
 Result<std::string> PoolState::Locate(std::string_view name, std::string_view dtype) const {
   if (name.empty()) return Error(Code::kInvalidArgument, "the name of the model is empty");
@@ -167,7 +154,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Cl
   while (options_.max_models != 0 && places_ >= options_.max_models) {
     PoolEntry* oldest = nullptr;
     for (const std::shared_ptr<PoolEntry>& other : entries_) {
-      if (IsIdle(*other) && (oldest == nullptr || other->last_use < oldest->last_use)) oldest = other.get();
+      if (other->idle() && (oldest == nullptr || other->last_use < oldest->last_use)) oldest = other.get();
     }
     if (oldest != nullptr) {
       UnloadNow(lock, *oldest);
@@ -248,8 +235,6 @@ void PoolState::Unload(std::string_view name, std::string_view dtype) {
   if (entry->state == State::kReady) UnloadNow(lock, *entry);
 }
 
-// ---- Embedding
-
 Status PoolState::Embed(PoolEntry& entry, std::span<const std::string_view> texts, std::span<float> vectors,
                         std::span<Report> reports) {
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
@@ -324,164 +309,6 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   std::erase_if(entry.slots, [&](const std::unique_ptr<PoolSlot>& other) { return other.get() == slot; });
   changed_.notify_all();
   return status;
-}
-
-// ---- The account
-
-void PoolState::Charge(std::size_t bytes) {
-  used_memory_ += bytes;
-  peak_memory_ = std::max(peak_memory_, used_memory_);
-}
-
-Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline) {
-  if (bytes > max_memory_) {
-    return Error(Code::kOutOfMemory, "needed are ", bytes, " bytes, allowed are ", max_memory_);
-  }
-  while (!Fits(bytes)) {
-    if (!ReleaseIdle(lock)) THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "memory"));
-  }
-  Charge(bytes);
-  return Status();
-}
-
-Status PoolState::Reserve(std::size_t bytes) {
-  const Clock::Time deadline = clock_.Now() + options_.max_wait;
-  Lock lock(mutex_);
-  return TakeMemory(lock, bytes, deadline);
-}
-
-void PoolState::GiveBack(std::size_t bytes) {
-  Lock lock(mutex_);
-  used_memory_ -= bytes;
-  changed_.notify_all();
-}
-
-bool PoolState::ReleaseIdle(Lock& lock) {
-  PoolSlot* slot = nullptr;
-  PoolEntry* oldest = nullptr;
-  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->state != State::kReady) continue;
-    for (const std::unique_ptr<PoolSlot>& other : entry->slots) {
-      if (other->busy || !other->resident || other->scratch_bytes == 0) continue;
-      if (slot == nullptr || other->idle_since < slot->idle_since) slot = other.get();
-    }
-    if (!IsIdle(*entry)) continue;
-    if (oldest == nullptr || entry->last_use < oldest->last_use) oldest = entry.get();
-  }
-  if (slot != nullptr) {
-    ReleaseSlot(*slot);
-  } else if (oldest != nullptr) {
-    UnloadNow(lock, *oldest);
-  }
-  return slot != nullptr || oldest != nullptr;
-}
-
-void PoolState::ReleaseSlot(PoolSlot& slot) {
-  slot.embedder->Release();
-  slot.resident = false;
-  used_memory_ -= slot.scratch_bytes;
-  changed_.notify_all();
-}
-
-Status PoolState::AwaitChange(Lock& lock, Clock::Time deadline, std::string_view what) {
-  if (clock_.Now() >= deadline) {
-    ++refusals_;
-    return Error(Code::kOverloaded, "no ", what, " within ", options_.max_wait.count(), " ms: ", at_work_,
-                 " calls at work, ", places_, " models, ", used_memory_, " of ", max_memory_, " bytes taken");
-  }
-  clock_.WaitUntil(changed_, lock, deadline);
-  return Status();
-}
-
-// ---- The thread
-
-void* PoolState::RunThread(void* self) {
-  PoolState& pool = *static_cast<PoolState*>(self);
-  Lock lock(pool.mutex_);
-  while (!pool.closed_) {
-    pool.next_due_ = pool.DoWhatIsDue(lock);
-    if (!pool.closed_) pool.clock_.WaitUntil(pool.due_, lock, pool.next_due_);
-  }
-  return nullptr;
-}
-
-Clock::Time PoolState::DoWhatIsDue(Lock& lock) {
-  for (;;) {
-    const Clock::Time now = clock_.Now();
-    Clock::Time next = Clock::kNever;
-    bool idle = false, done = false;
-    for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-      if (entry->state != State::kReady) continue;
-      const Clock::Time unload = UnloadTime(*entry);
-      idle |= IsIdle(*entry);
-      if (unload <= now) {
-        UnloadNow(lock, *entry);
-        done = true;
-        break;
-      }
-      next = std::min(next, unload);
-      for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
-        if (slot->busy || !slot->resident || slot->scratch_bytes == 0) continue;
-        idle = true;
-        if (slot->idle_since + options_.release_after <= now) {
-          ReleaseSlot(*slot);
-          continue;
-        }
-        next = std::min(next, slot->idle_since + options_.release_after);
-      }
-    }
-    if (done) continue;  // The lock was released, so that anything may have changed.
-    if (!idle) return next;
-    if (pressure_read_ + kPressurePeriod <= now) {
-      pressure_read_ = now;
-      if (UnderPressure() && ReleaseIdle(lock)) {
-        while (ReleaseIdle(lock)) continue;
-        continue;
-      }
-    }
-    return std::min(next, pressure_read_ + kPressurePeriod);
-  }
-}
-
-void PoolState::WakeFor(Clock::Time time) {
-  if (time >= next_due_) return;
-  next_due_ = time;
-  due_.notify_one();
-}
-
-Clock::Time PoolState::UnloadTime(const PoolEntry& entry) const {
-  return IsIdle(entry) && options_.unload_after ? entry.last_use + *options_.unload_after : Clock::kNever;
-}
-
-bool PoolState::UnderPressure() const {
-  return ProcFile(environment_.pressure_file.c_str()).Number("some avg10=").value_or(0) >= kPressureShare;
-}
-
-PoolStats PoolState::Stats() const {
-  Lock lock(mutex_);
-  PoolStats stats = {.max_memory = max_memory_,
-                     .used_memory = used_memory_,
-                     .peak_memory = peak_memory_,
-                     .loads = loads_,
-                     .unloads = unloads_,
-                     .refusals = refusals_,
-                     .models = {}};
-  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->state != State::kReady) continue;
-    ModelStats& model = stats.models.emplace_back();
-    model.name = entry->name;
-    model.dtype = entry->dtype;
-    model.mapped_bytes = entry->model->info().file_bytes;
-    model.private_bytes = entry->fixed_bytes;
-    for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
-      model.private_bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
-    }
-    model.leases = entry->leases;
-    model.uses = entry->uses;
-    model.pinned = entry->pinned;
-    if (entry->leases == 0) model.idle = std::chrono::duration_cast<milliseconds>(clock_.Now() - entry->last_use);
-  }
-  return stats;
 }
 
 }  // namespace thimble

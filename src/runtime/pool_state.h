@@ -46,6 +46,9 @@ struct PoolEntry {
   bool pinned = false;
   Clock::Time last_use;
   std::vector<std::unique_ptr<PoolSlot>> slots;
+
+  // Whether it may be unloaded.
+  bool idle() const { return state == State::kReady && leases == 0 && !pinned; }
 };
 
 // What a pool sees of the world; tests have their own.
