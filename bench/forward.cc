@@ -91,7 +91,7 @@ class Forward {
     for (std::size_t i = 0; i < sequences_; i += per_tile_) {
       std::size_t count = std::min(per_tile_, sequences_ - i), tokens = lengths_[0];
       std::span<const std::int32_t> ids(ids_.data() + i * tokens, count * tokens);
-      const float* rows = encoder_->Encode(ids, {lengths_.data(), count}).data();
+      const float* rows = (*encoder_->Encode(ids, {lengths_.data(), count})).data();
       for (std::size_t j = 0; j < count; ++j) {
         Pool(kernels_, weights_.info.pooling, true, rows + j * tokens * weights_.hidden, tokens, weights_.hidden,
              out_.data());

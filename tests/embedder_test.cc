@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <string>
@@ -129,7 +130,7 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
     auto worker = (*model)->CreateWorker({.max_tokens = (*model)->info().max_tokens, .tile_tokens = 100});
     ASSERT_TRUE(worker.ok());
     std::vector<float> vectors(texts.size() * (*model)->info().dimensions);
-    (*worker)->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size());
+    ASSERT_TRUE((*worker)->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size()).ok());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
   }
@@ -262,6 +263,29 @@ TEST(Embedder, RefusesWhatCannotWork) {
   std::vector<float> none;
   EXPECT_TRUE(embedder->EmbedBatch({}, none).ok());
   EXPECT_EQ(model->Tokenize("a", model->info().positions + 1).status().code(), Code::kInvalidArgument);
+}
+
+TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {
+  const std::vector<std::string> texts = MixedTexts(30);
+  for (std::size_t threads : {1, 2}) {
+    TemporaryFolder folder;
+    auto path = ConvertTestModel(folder.path(), convert::Dtype::kFp16, SmallModel(true));
+    ASSERT_TRUE(path.ok());
+    auto model = Model::Open(*path);
+    ASSERT_TRUE(model.ok());
+    EmbedderOptions options;
+    options.threads = threads;
+    auto embedder = Embedder::Create(*model, options);
+    ASSERT_TRUE(embedder.ok());
+    std::vector<float> vectors(texts.size() * (*model)->dimensions());
+    ASSERT_TRUE(embedder->EmbedBatch(Views(texts), vectors).ok());
+    // The word table, which is read and not mapped, lies at the end.
+    const auto size = std::filesystem::file_size(*path);
+    std::filesystem::resize_file(*path, size - 8192);
+    Status status = embedder->EmbedBatch(Views(texts), vectors);
+    EXPECT_EQ(status.code(), Code::kIo) << threads;
+    EXPECT_NE(status.message().find("became shorter"), std::string::npos) << status.message();
+  }
 }
 
 TEST(Embedder, ScratchStaysWithinTheBudgetAsked) {

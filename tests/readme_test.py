@@ -17,8 +17,14 @@ README = (ROOT / "README.md").read_text()
 
 
 class Readme(unittest.TestCase):
-    def test_program_compiles_and_prints_what_the_readme_says(self):
-        source, expected = re.search(r"```cpp\n(.*?)```\n```\n(.*?)```", README, re.DOTALL).groups()
+    def test_programs_compile_and_print_what_the_readme_says(self):
+        programs = re.findall(r"```cpp\n(.*?)```\n```\n(.*?)```", README, re.DOTALL)
+        self.assertEqual(len(programs), README.count("```cpp"))
+        for source, expected in programs:
+            with self.subTest(expected):
+                self.check_program(source, expected)
+
+    def check_program(self, source, expected):
         build = os.environ["THIMBLE_BUILD"]
         real = os.environ.get("THIMBLE_REAL_MODEL")
         with tempfile.TemporaryDirectory() as name:
@@ -53,6 +59,8 @@ class Readme(unittest.TestCase):
             self.assertGreater(len(commands), 3)
             environment = {**os.environ, "PATH": f"{os.environ['THIMBLE_BUILD']}:{os.environ['PATH']}"}
             for command in commands:
+                if "--max-memory" in command and "sanitize" in os.environ["THIMBLE_CXX_FLAGS"]:
+                    continue  # A process has hundreds of megabytes.
                 result = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True)
                 self.assertEqual((result.returncode, result.stderr), (0, b""), command)
 

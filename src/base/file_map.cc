@@ -16,7 +16,8 @@ Result<FileMap> FileMap::Open(const std::string& path) {
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
   void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
   if (address == MAP_FAILED) return SystemError(errno, "cannot map", path);
-  return FileMap({static_cast<const std::byte*>(address), file.size()});
+  const std::span<const std::byte> bytes(static_cast<const std::byte*>(address), file.size());
+  return FileMap(std::move(file), bytes);
 }
 
 FileMap::~FileMap() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/regular_file.h"
 #include "thimble/status.h"
 
 namespace thimble {
@@ -19,17 +20,17 @@ class FileMap {
   // kCorrupt when it is empty.
   static Result<FileMap> Open(const std::string& path);
 
-  FileMap(FileMap&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  FileMap& operator=(FileMap&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
+  FileMap(FileMap&& other) noexcept : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, {})) {}
+  FileMap& operator=(FileMap&&) = delete;
   ~FileMap();
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  // The same file, for what is better copied than mapped.
+  const RegularFile& file() const { return file_; }
 
  private:
-  explicit FileMap(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  FileMap(RegularFile file, std::span<const std::byte> bytes) : file_(std::move(file)), bytes_(bytes) {}
+  RegularFile file_;
   std::span<const std::byte> bytes_;
 };
 

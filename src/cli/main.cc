@@ -1,12 +1,13 @@
 // The command line: picks the command.
 
-#include <malloc.h>
-
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string_view>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -54,7 +55,9 @@ constexpr char kHelp[] =
 }  // namespace
 
 int main(int argc, char** argv) {
-  mallopt(M_TOP_PAD, 16 << 10);   // The heap grows by what is used, not by 128 KiB more.
+#ifdef __GLIBC__
+  mallopt(M_TOP_PAD, 16 << 10);  // The heap grows by what is used, not by 128 KiB more.
+#endif
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is reported like any other failed write.
   if (argc < 2) {
     std::fputs(kHelp, stderr);

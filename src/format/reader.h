@@ -73,6 +73,11 @@ class Reader {
   const std::string& path() const { return path_; }
   const Header& header() const { return header_; }
   std::size_t file_bytes() const { return map_.bytes().size(); }
+  const RegularFile& file() const { return map_.file(); }
+  // Where in the file a view that this reader handed out begins.
+  std::uint64_t Offset(const void* view) const {
+    return static_cast<std::uint64_t>(static_cast<const std::byte*>(view) - map_.bytes().data());
+  }
 
   std::optional<std::string_view> Metadata(std::string_view key) const;
   // kCorrupt when `key` is missing.

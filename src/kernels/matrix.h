@@ -61,6 +61,11 @@ struct Table {
   const std::uint16_t* scale = nullptr;  // [rows] binary16, kQ8 only.
 };
 
+// Bytes of one value of a table.
+constexpr std::size_t ElementBytes(WeightFormat format) {
+  return format == WeightFormat::kF32 ? 4 : format == WeightFormat::kF16 ? 2 : 1;
+}
+
 // Rotation of a matrix's inputs: x' = x R, with R orthogonal up to a factor that the weights absorb.
 // The width is taken as vectors of 16 lanes. Where `three`, the vectors fall into thirds and a three-point transform
 // mixes vector i of each third; H(`vectors`) mixes that many consecutive vectors (of a third); H4 mixes each four

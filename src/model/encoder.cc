@@ -3,6 +3,9 @@
 #include "model/encoder.h"
 
 #include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
 
 namespace thimble {
 namespace {
@@ -11,10 +14,12 @@ using kernels::AttentionHead;
 using kernels::Epilogue;
 using kernels::LinearOutput;
 using kernels::QuantizedRows;
+using kernels::Table;
 
-// Rows of the feed-forward network's inner activations held at once: enough to reuse each weight panel from the
-// first-level cache, few enough that they stay in the second-level cache and off the memory budget.
-constexpr std::size_t kFeedForwardRows = 32;
+// Rows of the word table, and of the feed-forward network's inner activations, held at once: enough to reuse each
+// weight panel from the first-level cache, few enough that they stay in the second-level cache and off the memory
+// budget.
+constexpr std::size_t kBlockRows = 32;
 
 QuantizedRows TakeRows(Arena& arena, std::size_t rows, std::size_t width) {
   return {.values = arena.Take<std::uint8_t>(rows * width), .stride = width, .scale = arena.Take<float>(rows)};
@@ -24,10 +29,19 @@ QuantizedRows From(const QuantizedRows& rows, std::size_t row) {
   return {.values = rows.values + row * rows.stride, .stride = rows.stride, .scale = rows.scale + row};
 }
 
+// The table without its first rows.
+Table RowsFrom(const Table& table, std::size_t row) {
+  Table rest = table;
+  rest.rows -= row;
+  rest.values = static_cast<const std::byte*>(table.values) + row * table.width * kernels::ElementBytes(table.format);
+  if (table.scale != nullptr) rest.scale += row;
+  return rest;
+}
+
 }  // namespace
 
 Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena)
-    : w_(weights), k_(kernels), block_(std::min(shape.tokens, kFeedForwardRows)) {
+    : w_(weights), k_(kernels), block_(std::min(shape.tokens, kBlockRows)) {
   x_ = arena.Take<float>(shape.tokens * w_.hidden);
   attention_ = arena.Take<std::byte>(kernels::AttentionBytes(shape.longest, w_.head_width));
   if (w_.int8) {
@@ -35,22 +49,26 @@ Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileSh
     workspace_ = arena.Take<float>(w_.intermediate);
     panel_ = arena.Take<std::int8_t>(kernels::PanelBytes(std::max(w_.hidden, w_.intermediate)));
   }
-  // Attention and the feed-forward network take turns on the rest.
+  // Embedding, attention and the feed-forward network take turns on the rest.
   std::size_t begin = arena.used();
   head_ = arena.Take<float>(shape.tokens * 3 * w_.head_width);
   context_ = arena.Take<float>(shape.tokens * w_.hidden);
   std::size_t end = arena.used();
+  arena.Rewind(begin);
+  words_ = arena.Take<std::byte>(block_ * w_.words.row_bytes);
+  end = std::max(end, arena.used());
   arena.Rewind(begin);
   inner_ = arena.Take<float>(block_ * w_.intermediate);
   if (w_.int8) inner_codes_ = TakeRows(arena, block_, w_.intermediate);
   arena.Rewind(std::max(arena.used(), end));
 }
 
-std::span<const float> Encoder::Encode(std::span<const std::int32_t> ids, std::span<const std::uint32_t> lengths) {
+Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids,
+                                               std::span<const std::uint32_t> lengths) {
   rows_ = ids.size();
   std::size_t row = 0;
   for (std::uint32_t length : lengths) {
-    k_.embed(w_.words, w_.positions, w_.embedding_offset, ids.subspan(row, length), x_ + row * w_.hidden);
+    THIMBLE_RETURN_IF_ERROR(Embed(ids.subspan(row, length), x_ + row * w_.hidden));
     row += length;
   }
   Normalize(w_.embedding_norm);
@@ -60,7 +78,27 @@ std::span<const float> Encoder::Encode(std::span<const std::int32_t> ids, std::s
     FeedForward(layer);
     Normalize(layer.ffn_norm);
   }
-  return {x_, rows_ * w_.hidden};
+  return std::span<const float>(x_, rows_ * w_.hidden);
+}
+
+Status Encoder::Embed(std::span<const std::int32_t> ids, float* x) {
+  // A block of rows is copied from the file, and is then a word table of its own with ids that count.
+  std::int32_t places[kBlockRows];
+  std::uint16_t scales[kBlockRows];
+  std::iota(places, places + kBlockRows, 0);
+  Table words = w_.words.table;
+  words.values = words_;
+  words.scale = w_.words.table.scale == nullptr ? nullptr : scales;
+  for (std::size_t begin = 0; begin < ids.size(); begin += block_) {
+    const std::size_t count = std::min(block_, ids.size() - begin);
+    const std::span<const std::int32_t> block = ids.subspan(begin, count);
+    THIMBLE_RETURN_IF_ERROR(w_.words.Read(block, words_));
+    if (words.scale != nullptr) {
+      for (std::size_t i = 0; i < count; ++i) scales[i] = w_.words.table.scale[block[i]];
+    }
+    k_.embed(words, RowsFrom(w_.positions, begin), w_.embedding_offset, {places, count}, x + begin * w_.hidden);
+  }
+  return Status();
 }
 
 void Encoder::Attention(const LayerWeights& layer, std::span<const std::uint32_t> lengths) {

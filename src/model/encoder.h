@@ -27,10 +27,13 @@ class Encoder {
   Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena);
 
   // Runs one tile: sequences of lengths[i] ids, laid end to end in `ids`, at most shape.tokens in all; every id is
-  // below the vocabulary. Returns the vectors of all tokens, [ids.size()][hidden], valid until the next call.
-  std::span<const float> Encode(std::span<const std::int32_t> ids, std::span<const std::uint32_t> lengths);
+  // below the vocabulary. Returns the vectors of all tokens, [ids.size()][hidden], valid until the next call. kIo when
+  // the model's file cannot be read.
+  Result<std::span<const float>> Encode(std::span<const std::int32_t> ids, std::span<const std::uint32_t> lengths);
 
  private:
+  // x = the embeddings of one sequence.
+  Status Embed(std::span<const std::int32_t> ids, float* x);
   // The steps of one layer, on all rows of the tile.
   void Attention(const LayerWeights& layer, std::span<const std::uint32_t> lengths);
   void FeedForward(const LayerWeights& layer);
@@ -48,6 +51,7 @@ class Encoder {
   float* inner_ = nullptr;              // [block][intermediate] shares memory with head_ and context_
   kernels::QuantizedRows inner_codes_;  // [block][intermediate] likewise, int8 only
   std::size_t block_ = 0;               // Rows that go through the feed-forward network together.
+  std::byte* words_ = nullptr;          // [block] rows of the word table, shares memory with head_ and context_
   float* workspace_ = nullptr;          // [intermediate] one rotated row, int8 only
   std::byte* attention_ = nullptr;
   std::int8_t* panel_ = nullptr;  // int8 only

@@ -211,8 +211,19 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
     THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name + "ffn_out", h, w.intermediate, w.int8, &layer.ffn_out));
     THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, name + "ffn_norm", h, &layer.ffn_norm));
   }
-  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words));
+  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words.table));
+  w.words.file = &reader.file();
+  w.words.offset = reader.Offset(w.words.table.values);
+  w.words.row_bytes = h * kernels::ElementBytes(w.words.table.format);
   return w;
+}
+
+Status WordTable::Read(std::span<const std::int32_t> ids, std::byte* rows) const {
+  for (std::int32_t id : ids) {
+    THIMBLE_RETURN_IF_ERROR(file->ReadAt(offset + static_cast<std::uint64_t>(id) * row_bytes, {rows, row_bytes}));
+    rows += row_bytes;
+  }
+  return Status();
 }
 
 }  // namespace thimble

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "format/reader.h"
@@ -31,7 +32,19 @@ struct LayerWeights {
   NormWeights ffn_norm;
 };
 
-// Views into a Reader's mapping, which must outlive them. Thread-safe.
+// The word table, whose rows are read from the file and not from its mapping: a text needs few of them, but a mapping
+// brings in pages and more around each, and would soon have all of a table that is half of a small model.
+struct WordTable {
+  kernels::Table table;  // [vocabulary][H]; `values` are not to be touched.
+  const RegularFile* file = nullptr;
+  std::uint64_t offset = 0;  // Of the values in the file.
+  std::size_t row_bytes = 0;
+
+  // Copies the rows of `ids`, each below the vocabulary, to `rows`. kIo when the file cannot be read.
+  Status Read(std::span<const std::int32_t> ids, std::byte* rows) const;
+};
+
+// Views into a Reader, which must outlive them and stay where it is. Thread-safe.
 struct Weights {
   ModelInfo info;
   std::size_t hidden = 0;
@@ -43,7 +56,7 @@ struct Weights {
   kernels::Rotation intermediate_rotation;  // Of the inputs of ffn_out; int8 only.
 
   text::Tokenizer tokenizer;
-  kernels::Table words;      // [vocabulary][H]
+  WordTable words;
   kernels::Table positions;  // [positions][H]
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.

@@ -74,13 +74,13 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   }
   Batch batch = {.texts = texts, .vectors = vectors.data(), .reports = reports};
   if (impl_->workers.size() == 1 || texts.size() <= 1) {
-    impl_->workers[0]->Embed(batch, 0, texts.size());
-    return Status();
+    return Guarded([&] { return impl_->workers[0]->Embed(batch, 0, texts.size()); });
   }
   // Workers take runs of texts, short enough that none is left alone with the rest at the end.
   const std::size_t run = std::clamp<std::size_t>(texts.size() / (4 * impl_->workers.size()), 1, 64);
   std::mutex mutex;
   std::size_t next = 0;
+  Status failure;  // The first.
   impl_->team.Run([&](std::size_t member) {
     for (;;) {
       std::size_t begin, end;
@@ -90,10 +90,14 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
         end = next = std::min(next + run, texts.size());
       }
       if (begin == end) return;
-      impl_->workers[member]->Embed(batch, begin, end);
+      Status status = Guarded([&] { return impl_->workers[member]->Embed(batch, begin, end); });
+      if (status.ok()) continue;
+      std::lock_guard lock(mutex);
+      if (failure.ok()) failure = std::move(status);
+      next = texts.size();
     }
   });
-  return Status();
+  return failure;
 }
 
 void Embedder::Release() {

@@ -31,8 +31,8 @@ struct WorkerOptions {
 class Worker {
  public:
   virtual ~Worker() = default;
-  // Embeds texts [begin, end) of the batch.
-  virtual void Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
+  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read.
+  virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
   virtual void Release() = 0;
 };

@@ -31,7 +31,7 @@ class MockWorker final : public Worker {
  public:
   MockWorker(bool hashed, const WorkerOptions& options) : hashed_(hashed), options_(options) {}
 
-  void Embed(const Batch& batch, std::size_t begin, std::size_t end) override {
+  Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override {
     for (std::size_t i = begin; i < end; ++i) {
       std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
       Report report;
@@ -43,6 +43,7 @@ class MockWorker final : public Worker {
       if (options_.normalize) Normalize(vector);
       if (!batch.reports.empty()) batch.reports[i] = report;
     }
+    return Status();
   }
   void Release() override {}
 

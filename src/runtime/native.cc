@@ -35,12 +35,12 @@ class NativeWorker final : public Worker {
         lengths_(arena_.Take<std::uint32_t>(options.tile_tokens)) {}
 
   std::size_t scratch_bytes() const { return arena_.used(); }
-  void Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
+  Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
   void Release() override { scratch_.Release(); }
 
  private:
-  // Encodes the tile and writes its vectors.
-  void Flush(const Batch& batch);
+  // Encodes the tile and writes its vectors; it is then empty, even if that failed.
+  Status Flush(const Batch& batch);
 
   const Weights& weights_;
   const kernels::Kernels& kernels_;
@@ -57,39 +57,40 @@ class NativeWorker final : public Worker {
   std::size_t num_ids_ = 0;
 };
 
-void NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end) {
+Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end) {
   first_text_ = begin;
   for (std::size_t i = begin; i < end; ++i) {
     text::Encoded encoded = weights_.tokenizer.Encode(batch.texts[i], {ids_ + num_ids_, options_.max_tokens});
     if (!batch.reports.empty()) batch.reports[i] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
     if (num_ids_ + encoded.tokens > options_.tile_tokens) {
       const std::int32_t* waiting = ids_ + num_ids_;
-      Flush(batch);
+      THIMBLE_RETURN_IF_ERROR(Flush(batch));
       std::memmove(ids_, waiting, encoded.tokens * sizeof(std::int32_t));
     }
     lengths_[num_texts_++] = static_cast<std::uint32_t>(encoded.tokens);
     num_ids_ += encoded.tokens;
   }
-  Flush(batch);
+  return Flush(batch);
 }
 
-void NativeWorker::Flush(const Batch& batch) {
-  if (num_texts_ == 0) return;
+Status NativeWorker::Flush(const Batch& batch) {
+  if (num_texts_ == 0) return Status();
   const std::size_t width = weights_.hidden;
-  const float* rows = encoder_.Encode({ids_, num_ids_}, {lengths_, num_texts_}).data();
-  for (std::size_t i = 0; i < num_texts_; ++i) {
+  const std::size_t texts = std::exchange(num_texts_, 0), ids = std::exchange(num_ids_, 0);
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded, encoder_.Encode({ids_, ids}, {lengths_, texts}));
+  const float* rows = encoded.data();
+  for (std::size_t i = 0; i < texts; ++i) {
     float* out = batch.vectors + (first_text_ + i) * width;
     Pool(kernels_, options_.pooling, options_.normalize, rows, lengths_[i], width, out);
     rows += lengths_[i] * width;
   }
-  first_text_ += num_texts_;
-  num_texts_ = 0;
-  num_ids_ = 0;
+  first_text_ += texts;
+  return Status();
 }
 
 class NativeModel final : public Model::Impl {
  public:
-  NativeModel(format::Reader reader, Weights weights, const kernels::Kernels& kernels)
+  NativeModel(std::unique_ptr<const format::Reader> reader, Weights weights, const kernels::Kernels& kernels)
       : reader_(std::move(reader)), weights_(std::move(weights)), kernels_(kernels) {}
 
   const ModelInfo& info() const override { return weights_.info; }
@@ -106,7 +107,7 @@ class NativeModel final : public Model::Impl {
   }
 
   std::size_t FixedBytes() const override {
-    return kHeaderFactor * reader_.header().data_begin + weights_.layers.size() * sizeof(LayerWeights) + kProcessBytes;
+    return kHeaderFactor * reader_->header().data_begin + weights_.layers.size() * sizeof(LayerWeights) + kProcessBytes;
   }
 
   std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {
@@ -121,7 +122,7 @@ class NativeModel final : public Model::Impl {
   }
 
  private:
-  format::Reader reader_;  // Owns what `weights_` views.
+  std::unique_ptr<const format::Reader> reader_;  // Owns what `weights_` views.
   Weights weights_;
   const kernels::Kernels& kernels_;
 };
@@ -129,8 +130,9 @@ class NativeModel final : public Model::Impl {
 }  // namespace
 
 Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const kernels::Kernels& kernels) {
-  THIMBLE_ASSIGN_OR_RETURN(format::Reader reader, format::Reader::Open(path));
-  THIMBLE_ASSIGN_OR_RETURN(Weights weights, Weights::Load(reader));
+  THIMBLE_ASSIGN_OR_RETURN(format::Reader opened, format::Reader::Open(path));
+  auto reader = std::make_unique<const format::Reader>(std::move(opened));
+  THIMBLE_ASSIGN_OR_RETURN(Weights weights, Weights::Load(*reader));
   return std::unique_ptr<const Model::Impl>(
       std::make_unique<const NativeModel>(std::move(reader), std::move(weights), kernels));
 }
