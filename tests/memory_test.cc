@@ -96,7 +96,8 @@ TEST(Memory, MeasuresThisProcess) {
     EXPECT_GE(with.*figure, before.*figure + kSize);
     EXPECT_LT(after.*figure, before.*figure + kSize / 2);
   }
-  EXPECT_GE(after.peak_rss_bytes, before.rss_bytes + kSize);
+  // The kernel counts resident pages for each thread and adds them up now and then.
+  EXPECT_GE(after.peak_rss_bytes, before.rss_bytes + kSize - kMegabyte);
   EXPECT_EQ(MeasureMemory(1 << 30).status().code(), Code::kNotFound);
 }
 
@@ -126,6 +127,7 @@ TEST_P(MemoryOfEveryDtype, StaysWithinItsPlanAndFillsIt) {
     ASSERT_TRUE(embedder.ok());
     ASSERT_TRUE(EmbedAll(*embedder, texts, vectors));
     const std::size_t taken = Now().private_bytes - before;
+    RecordProperty("taken_of_plan_percent", static_cast<int>(taken * 100 / plan->peak_bytes));
     EXPECT_LE(taken, plan->peak_bytes) << threads << " threads";
     EXPECT_GE(taken * 10, plan->peak_bytes * 8) << threads << " threads";
     embedder->Release();
@@ -193,7 +195,8 @@ TEST(Memory, IdleScratchOfAPoolGoesBackByItself) {
     ASSERT_TRUE(plan.ok());
     auto used = [&] { return pool->Stats()->used_memory; };
     for (int wait = 0; wait < 2000 && used() > plan->fixed_bytes; ++wait) usleep(1000);
-    EXPECT_LE(Now().private_bytes, before + plan->fixed_bytes);
+    // Beside the plan of the embedder there is the pool, with the stack of its thread.
+    EXPECT_LE(Now().private_bytes, before + plan->fixed_bytes + kMegabyte / 10);
   }
   for (int wait = 0; wait < 2000 && pool->Stats()->unloads == 0; ++wait) usleep(1000);
   EXPECT_EQ(pool->Stats()->unloads, 1u);
