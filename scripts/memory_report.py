@@ -45,9 +45,10 @@ def table(result):
 
 def plot(result):
     """Bars of peak private memory on a logarithmic axis."""
-    bars = [(title(row), row["peak"]["private"], "measured") for row in result["rows"] if not row["error"]]
+    bars = [(title(row), row["peak"]["private"], "own" if row["name"] == "thimble" else "peer")
+            for row in result["rows"] if not row["error"]]
     bars += [(f"{name}, as users report", size, "reported") for name, size in REPORTED.items()]
-    left, right, top, step = 210, 90, 64, 24
+    left, right, top, step = 250, 90, 72, 24
     width, height = 760, top + step * len(bars) + 36
     low, high = -1, 4  # 0.1 MB to 10 GB, as powers of ten of a megabyte.
     scale = (width - left - right) / (high - low)
@@ -55,14 +56,16 @@ def plot(result):
     def x(size):
         return left + (math.log10(max(size / 1e6, 10**low)) - low) * scale
 
-    label = "Peak private memory of one process that embeds 64 texts of 250 words and 2,000 short ones"
+    label = "Peak private memory of one process"
+    below = "embedding 64 texts of 250 words and 2,000 short ones, on a logarithmic scale"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
         'font-family="sans-serif" font-size="13">',
-        "<style>text{fill:#222}.grid{stroke:#ccc}.measured{fill:#0a7d5a}.reported{fill:#c8662b}"
-        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.measured{fill:#3fbf94}"
-        ".reported{fill:#e58f57}}</style>",
+        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
+        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
+        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
         f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
+        f'<text x="12" y="42">{below}</text>',
     ]
     for power in range(low, high + 1):
         position = x(10.0**power * 1e6)

@@ -93,7 +93,8 @@ TEST(Memory, MeasuresThisProcess) {
   const ProcessMemory after = Now();
   for (auto figure : {&ProcessMemory::private_bytes, &ProcessMemory::rss_bytes, &ProcessMemory::pss_bytes,
                       &ProcessMemory::data_bytes}) {
-    EXPECT_GE(with.*figure, before.*figure + kSize);
+    // Other processes that start and end change what this one shares.
+    EXPECT_GE(with.*figure, before.*figure + kSize - (figure == &ProcessMemory::pss_bytes ? kSize / 2 : 0));
     EXPECT_LT(after.*figure, before.*figure + kSize / 2);
   }
   // The kernel counts resident pages for each thread and adds them up now and then.

@@ -13,6 +13,7 @@
 
 #include "runtime/plan.h"
 #include "runtime/pool_state.h"
+#include "tests/fake_clock.h"
 #include "tests/test_model.h"
 
 namespace thimble {
@@ -20,60 +21,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::FakeClock;
 using test::TemporaryFolder;
-
-// Stands still until Advance.
-class FakeClock final : public Clock {
- public:
-  Time Now() override {
-    std::lock_guard guard(mutex_);
-    return now_;
-  }
-  void WaitUntil(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, Time time) override {
-    {
-      std::lock_guard guard(mutex_);
-      if (time <= now_) return;
-      waiters_.push_back({&changed, lock.mutex()});
-      ++waits_;
-      arrived_.notify_all();
-    }
-    changed.wait(lock);
-    std::lock_guard guard(mutex_);
-    std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.changed == &changed; });
-  }
-  // Moves the time, wakes whoever waits for it, and waits until the pool's thread waits again.
-  void Advance(milliseconds time) {
-    std::vector<Waiter> waiters;
-    std::uint64_t before;
-    {
-      std::lock_guard guard(mutex_);
-      now_ += time;
-      waiters = waiters_;
-      before = waits_;
-    }
-    for (const Waiter& waiter : waiters) {
-      // With the waiter's lock, so that it is either waiting already or will see the new time.
-      std::lock_guard guard(*waiter.mutex);
-      waiter.changed->notify_all();
-    }
-    AwaitWaits(before + 1);
-  }
-  void AwaitWaits(std::uint64_t count) {
-    std::unique_lock guard(mutex_);
-    arrived_.wait(guard, [&] { return waits_ >= count; });
-  }
-
- private:
-  struct Waiter {
-    std::condition_variable* changed;
-    std::mutex* mutex;
-  };
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  Time now_ = Time(seconds(1000));
-  std::vector<Waiter> waiters_;
-  std::uint64_t waits_ = 0;
-};
 
 // A folder with the models a, b and c, as q8.
 class Pool : public testing::Test {
