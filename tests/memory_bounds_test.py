@@ -123,6 +123,25 @@ class Memory(unittest.TestCase):
             self.assertEqual(limited["bits"], free["bits"], dtype)
             self.assertLessEqual(limited["unloaded"], limited["start"] + 2 * MB)
 
+    def test_scratch_goes_back_while_a_pipe_is_silent(self):
+        model = self.small_model()
+        scratch = self.plan(model)["scratch_bytes_per_thread"]
+        process = subprocess.Popen([CLI, "embed", "-m", model, "-i", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        try:
+            for _ in range(2):  # It goes on after the silence.
+                process.stdin.write(b"some words that fill a tile " * 100 + b"\n")
+                process.stdin.flush()
+                self.assertIn(b"embedding", process.stdout.readline())
+                busy, _ = figures(process.pid)
+                deadline = time.monotonic() + 20
+                while figures(process.pid)[0] > busy - scratch // 3 and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                self.assertLessEqual(figures(process.pid)[0], busy - scratch // 3)
+        finally:
+            process.kill()
+            process.communicate()
+
     def test_four_processes_have_one_copy_of_the_weights(self):
         model = self.real_model("q8") if REAL else self.small_model()
         scratch = self.plan(model)["scratch_bytes_per_thread"]

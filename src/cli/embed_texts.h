@@ -14,6 +14,9 @@
 
 namespace thimble::cli {
 
+// Scratch memory goes back to the system when no text has come for this long.
+inline constexpr int kIdleMilliseconds = 1000;
+
 // Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated.
 template <typename Take>
 Status EmbedTexts(Input& input, Embedder& embedder, Progress& progress, Take&& take) {
@@ -22,6 +25,7 @@ Status EmbedTexts(Input& input, Embedder& embedder, Progress& progress, Take&& t
   std::vector<float> vectors;
   std::vector<Report> reports;
   for (;;) {
+    if (!input.ReadyWithin(kIdleMilliseconds)) embedder.Release();
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
     if (batch.texts.empty()) return Status();
     views.assign(batch.texts.begin(), batch.texts.end());

@@ -3,6 +3,7 @@
 #include "cli/input.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,12 @@ Status Input::ReadBlock() {
   bytes_read_ += block_end_;
   end_ = count == 0;
   return Status();
+}
+
+bool Input::ReadyWithin(int milliseconds) const {
+  if (file_ < 0 || end_ || block_begin_ != block_end_) return true;
+  pollfd file = {file_, POLLIN, 0};
+  return poll(&file, 1, milliseconds) != 0;
 }
 
 Status Input::EndLine(Batch& batch) {

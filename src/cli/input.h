@@ -50,6 +50,9 @@ class Input {
   // kCorrupt, naming the line, for a line that is not the JSON expected.
   Status Next(Batch& batch);
 
+  // Whether Next would find something, the end included, within `milliseconds`.
+  bool ReadyWithin(int milliseconds) const;
+
   // Bytes read so far, and bytes in all or 0 when unknown.
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_total() const { return bytes_total_; }

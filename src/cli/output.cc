@@ -14,6 +14,14 @@
 
 namespace thimble::cli {
 
+namespace {
+
+// A file's bytes that are not on the disk yet count against the control group and cannot be dropped, so that a slow
+// disk would get the process killed.
+constexpr std::size_t kUnsyncedBytes = 256 << 10;
+
+}  // namespace
+
 Result<Output> Output::Open(const std::string& path) {
   Output output;
   struct stat status;
@@ -42,6 +50,7 @@ Output::Output(Output&& other) noexcept
       file_(other.file_),
       owned_(std::exchange(other.owned_, false)),
       start_(other.start_),
+      unsynced_(other.unsynced_),
       buffer_(std::move(other.buffer_)) {}
 
 Output::~Output() {
@@ -55,7 +64,14 @@ Status Output::Write(std::string_view bytes) {
 
 Status Output::Flush() {
   THIMBLE_RETURN_IF_ERROR(WriteAll(file_, std::as_bytes(std::span(buffer_)), path_));
+  unsynced_ += buffer_.size();
   buffer_.clear();
+#ifdef SYNC_FILE_RANGE_WRITE
+  if (atomic_ && unsynced_ >= kUnsyncedBytes) {
+    sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    unsynced_ = 0;
+  }
+#endif
   return Status();
 }
 

@@ -45,8 +45,9 @@ class Output {
   std::string path_;                  // For messages.
   std::optional<AtomicFile> atomic_;  // A regular file; otherwise `file_` is written directly.
   int file_ = -1;
-  bool owned_ = false;       // Whether `file_` is to be closed here.
-  std::int64_t start_ = -1;  // Offset at which the output begins; -1 when not seekable.
+  bool owned_ = false;        // Whether `file_` is to be closed here.
+  std::int64_t start_ = -1;   // Offset at which the output begins; -1 when not seekable.
+  std::size_t unsynced_ = 0;  // Bytes written of which the disk may not know.
   std::string buffer_;
 };
 
