@@ -103,7 +103,7 @@ class Usage(unittest.TestCase):
     def test_environment_gives_defaults_that_options_override(self):
         self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_MAX_MEMORY": "1kB"}).returncode, 1)
         self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_THREADS": "many"}).returncode, 2)
-        embed("a", "--max-memory", "64MB", environment={"THIMBLE_MAX_MEMORY": "1kB"})
+        embed("a", "--max-memory", "512MB", environment={"THIMBLE_MAX_MEMORY": "1kB"})
 
 
 class Embed(unittest.TestCase):
@@ -202,7 +202,7 @@ class Embed(unittest.TestCase):
             self.assertAlmostEqual(a / length, b, places=5)
         cut = embed(text, "--max-tokens", "4")[0]
         self.assertEqual((cut["tokens"], cut["truncated"]), (4, True))
-        self.assertEqual(embed(text, "--threads", "2", "--max-memory", "64MB")[0]["embedding"], default)
+        self.assertEqual(embed(text, "--threads", "2", "--max-memory", "512MB")[0]["embedding"], default)
 
     def test_answers_a_pipe_before_it_ends(self):
         with subprocess.Popen([CLI, "embed", "-m", model, "-i", "-"], stdin=subprocess.PIPE,
@@ -327,6 +327,7 @@ class Plan(unittest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         return json.loads(result.stdout)
 
+    @unittest.skipIf(SANITIZED, "a process has terabytes of address space")
     def test_adds_up(self):
         for threads in (1, 3):
             plan = self.plan("--threads", str(threads), "--max-tokens", "32")
