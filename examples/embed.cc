@@ -24,13 +24,13 @@ int main(int argc, char** argv) {
   }
   auto model = thimble::Model::Open(argv[1]);
   if (!model.ok()) return Fail(model.status());
-  auto embedder = thimble::Embedder::Create(*model, {.normalize = true});
+  auto embedder = thimble::Embedder::Create(*model);
   if (!embedder.ok()) return Fail(embedder.status());
 
   std::vector<float> first(embedder->dimensions()), second(embedder->dimensions());
-  auto report = embedder->Embed(argv[2], first);
+  auto report = embedder->Embed(argv[2], first, {.normalize = true});
   if (!report.ok()) return Fail(report.status());
-  report = embedder->Embed(argv[3], second);
+  report = embedder->Embed(argv[3], second, {.normalize = true});
   if (!report.ok()) return Fail(report.status());
   std::printf("%.4f\n", std::inner_product(first.begin(), first.end(), second.begin(), 0.0));
   return 0;

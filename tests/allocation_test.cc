@@ -172,6 +172,7 @@ TEST_F(Allocation, EmbeddingAllocatesNothing) {
   ASSERT_TRUE(embedder.ok());
   const std::vector<std::string_view> texts(50, "the memory of a small vector is good, and this one is longer");
   std::vector<float> vectors(texts.size() * 64);
+  std::vector<float> rows(lease->max_tokens() * 64);
   std::vector<Report> reports(texts.size());
   ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
   const long before = allocations;
@@ -179,6 +180,7 @@ TEST_F(Allocation, EmbeddingAllocatesNothing) {
   ASSERT_TRUE(embedder->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
   ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
   ASSERT_TRUE(lease->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
+  ASSERT_TRUE(lease->EmbedTokens(texts[0], rows).ok());
   EXPECT_EQ(allocations - before, 0);
 }
 

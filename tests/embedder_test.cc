@@ -66,11 +66,11 @@ std::vector<std::string> MixedTexts(std::size_t count) {
 std::vector<std::string_view> Views(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
 std::vector<float> EmbedAll(const std::shared_ptr<const Model>& model, const std::vector<std::string_view>& texts,
-                            const EmbedderOptions& options = {}) {
+                            const EmbedderOptions& options = {}, const VectorOptions& vector_options = {}) {
   auto embedder = Embedder::Create(model, options);
   EXPECT_TRUE(embedder.ok()) << embedder.status().message();
   std::vector<float> vectors(texts.size() * model->dimensions());
-  Status status = embedder->EmbedBatch(texts, vectors);
+  Status status = embedder->EmbedBatch(texts, vectors, {}, vector_options);
   EXPECT_TRUE(status.ok()) << status.message();
   return vectors;
 }
@@ -202,14 +202,14 @@ INSTANTIATE_TEST_SUITE_P(Embedder, EveryDtype,
 TEST(Embedder, PoolingAndNormalisationFollowTheOptions) {
   auto model = TestModel(convert::Dtype::kFp32);
   const std::vector<std::string_view> texts = {"a small vector of memory"};
-  EmbedderOptions options;
+  VectorOptions options;
   std::vector<std::vector<float>> vectors;
   for (Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
     options.pooling = pooling;
     options.normalize = false;
-    std::vector<float> raw = EmbedAll(model, texts, options);
+    std::vector<float> raw = EmbedAll(model, texts, {}, options);
     options.normalize = true;
-    std::vector<float> unit = EmbedAll(model, texts, options);
+    std::vector<float> unit = EmbedAll(model, texts, {}, options);
     double length = 0;
     for (float v : raw) length += double{v} * v;
     length = std::sqrt(length);
@@ -220,6 +220,32 @@ TEST(Embedder, PoolingAndNormalisationFollowTheOptions) {
   EXPECT_NE(vectors[0], vectors[1]);
   EXPECT_NE(vectors[1], vectors[2]);
   EXPECT_EQ(vectors[0], EmbedAll(model, texts));  // The model's own: mean, normalised.
+}
+
+TEST_P(EveryDtype, VectorsOfTokensPoolToTheVectorOfTheText) {
+  auto model = TestModel(GetParam());
+  const std::size_t width = model->dimensions();
+  auto embedder = Embedder::Create(model, {.max_tokens = 12});
+  ASSERT_TRUE(embedder.ok());
+  std::vector<float> rows(12 * width, -7), cls(width), mean(width);
+  for (std::string_view text : {"", "a small vector", "far more words of memory than this embedder will ever take in"}) {
+    auto report = embedder->EmbedTokens(text, rows);
+    ASSERT_TRUE(report.ok()) << report.status().message();
+    ASSERT_TRUE(embedder->Embed(text, cls, {.pooling = Pooling::kCls, .normalize = false}).ok());
+    ASSERT_TRUE(embedder->Embed(text, mean, {.pooling = Pooling::kMean, .normalize = false}).ok());
+    EXPECT_EQ(std::vector<float>(rows.begin(), rows.begin() + width), cls);
+    for (std::size_t d = 0; d < width; ++d) {
+      double sum = 0;
+      for (std::size_t t = 0; t < report->tokens; ++t) sum += rows[t * width + d];
+      ASSERT_NEAR(mean[d], sum / static_cast<double>(report->tokens), 1e-5);
+    }
+    if (text.empty()) {
+      EXPECT_EQ(rows[report->tokens * width], -7) << "rows behind the tokens were written";
+    }
+    EXPECT_EQ(report->truncated, text.size() > 20);
+  }
+  EXPECT_EQ(embedder->EmbedTokens("a", std::span<float>(rows).first(11 * width)).status().code(),
+            Code::kInvalidArgument);
 }
 
 TEST(Embedder, TruncatesWhereToldAndSaysSo) {

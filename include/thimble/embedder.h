@@ -23,10 +23,14 @@ namespace thimble {
 struct EmbedderOptions {
   std::size_t threads = 1;     // Worker threads for one call, 1 to 64. The vectors do not depend on it.
   std::size_t max_tokens = 0;  // Where to truncate; 0 means the model's default. At most the model's positions.
-  std::optional<Pooling> pooling = {};  // Unset means the model's own.
-  std::optional<bool> normalize = {};   // Unset means the model's own.
   // Most private bytes that the model and the embedder may take together, as in Plan; 0 means the default tile size.
   std::size_t max_memory = 0;
+};
+
+// What a call makes of the vectors of a text's tokens.
+struct VectorOptions {
+  std::optional<Pooling> pooling = {};  // Unset means the model's own.
+  std::optional<bool> normalize = {};   // Unset means the model's own.
 };
 
 // The memory of a model and an embedder, in bytes, known before either takes any. Private memory is what the process
@@ -64,12 +68,18 @@ class Embedder {
 
   // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which holds dimensions() floats. kIo when the
   // model's file can no longer be read.
-  Result<Report> Embed(std::string_view text, std::span<float> vector);
+  Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
 
   // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` holds texts.size() * dimensions() floats and `reports`
   // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths, and nothing
   // is allocated.
-  Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {});
+  Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
+                    const VectorOptions& options = {});
+
+  // The vectors of a text's tokens, neither pooled nor normalised, special tokens included: row t of `vectors` is that
+  // of token t, and plan().max_tokens * dimensions() floats are enough for any text. The rows behind the report's
+  // tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
+  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
 
   // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.
   void Release();

@@ -79,10 +79,15 @@ class Lease {
   // Valid as long as the lease.
   const Model& model() const;
 
-  // As Embedder::Embed and Embedder::EmbedBatch; kOverloaded when there was neither memory nor a turn within max_wait,
-  // kOutOfMemory when the system refuses memory.
-  Result<Report> Embed(std::string_view text, std::span<float> vector);
-  Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {});
+  // Where texts are truncated, in tokens.
+  std::size_t max_tokens() const;
+
+  // As the functions of Embedder; kOverloaded when there was neither memory nor a turn within max_wait, kOutOfMemory
+  // when the system refuses memory.
+  Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
+  Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
+                    const VectorOptions& options = {});
+  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
 
  private:
   friend class ModelPool;
@@ -108,8 +113,9 @@ class Reservation {
 
 // Thread-safe. Leases and reservations may outlive the pool: what they hold goes when they do.
 //
-// A model is a name and a dtype, looked for in the pool's folder; or, when the name has a slash or ends in
-// .safetensors, the path of a model file; or mock or mock-hashed (see Model::Open). `dtype` counts for the first alone.
+// A model is a name and a dtype, looked for in the pool's folder; an organisation before it, as in
+// "sentence-transformers/all-MiniLM-L6-v2", does not count. Or it is the path of a model file, which ends in
+// .safetensors; or mock or mock-hashed (see Model::Open). `dtype` counts for the first alone.
 //
 // When memory is short, of the budget or of the machine (pressure stall information of Linux), idle scratch memory goes
 // first, then the idle model that was not used for longest.
@@ -128,6 +134,9 @@ class ModelPool {
   // of Model::Open; kOutOfMemory when the budget is less than one text needs; kOverloaded when there was no memory
   // within max_wait, or `max_models` models stayed in use.
   Result<Lease> Acquire(std::string_view name, std::string_view dtype = "q8");
+
+  // The plan of one call with the model, which is opened for that alone. The errors of Acquire but kOverloaded.
+  Result<Plan> MakePlan(std::string_view name, std::string_view dtype = "q8") const;
 
   // Loads the model unless it is loaded. The errors of Acquire.
   Status Preload(std::string_view name, std::string_view dtype = "q8");

@@ -14,17 +14,17 @@ std::string_view CodeName(Code code) {
     case Code::kOk:
       return "ok";
     case Code::kInvalidArgument:
-      return "invalid argument";
+      return "invalid_argument";
     case Code::kNotFound:
-      return "not found";
+      return "not_found";
     case Code::kCorrupt:
       return "corrupt";
     case Code::kUnsupported:
       return "unsupported";
     case Code::kIo:
-      return "input/output";
+      return "io";
     case Code::kOutOfMemory:
-      return "out of memory";
+      return "out_of_memory";
     case Code::kOverloaded:
       return "overloaded";
   }

@@ -28,6 +28,7 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
              const std::string& format_name, const std::string& output_path) {
   THIMBLE_ASSIGN_OR_RETURN(VectorFormat format, ParseVectorFormat(format_name));
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(VectorOptions vectors, flags.Vectors());
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
@@ -42,13 +43,13 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   VectorWriter writer(output, format, dimensions, rows);
   THIMBLE_RETURN_IF_ERROR(writer.Begin());
   Progress progress(!output.is_terminal());
-  auto take = [&](const Batch&, std::span<const float> vectors, std::span<const Report> reports) -> Status {
+  auto take = [&](const Batch&, std::span<const float> values, std::span<const Report> reports) -> Status {
     for (std::size_t i = 0; i < reports.size(); ++i) {
-      THIMBLE_RETURN_IF_ERROR(writer.Add(vectors.subspan(i * dimensions, dimensions), reports[i]));
+      THIMBLE_RETURN_IF_ERROR(writer.Add(values.subspan(i * dimensions, dimensions), reports[i]));
     }
     return output.Flush();  // Whoever reads a pipe gets what is done.
   };
-  THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, progress, take));
+  THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, vectors, progress, take));
   THIMBLE_RETURN_IF_ERROR(writer.End());
   return output.Finish();
 }

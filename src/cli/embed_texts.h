@@ -19,7 +19,7 @@ inline constexpr int kIdleMilliseconds = 1000;
 
 // Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated.
 template <typename Take>
-Status EmbedTexts(Input& input, Embedder& embedder, Progress& progress, Take&& take) {
+Status EmbedTexts(Input& input, Embedder& embedder, const VectorOptions& options, Progress& progress, Take&& take) {
   Batch batch;
   std::vector<std::string_view> views;
   std::vector<float> vectors;
@@ -31,7 +31,7 @@ Status EmbedTexts(Input& input, Embedder& embedder, Progress& progress, Take&& t
     views.assign(batch.texts.begin(), batch.texts.end());
     vectors.resize(views.size() * embedder.dimensions());
     reports.resize(views.size());
-    THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports));
+    THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports, options));
     for (std::size_t i = 0; i < reports.size(); ++i) reports[i].truncated |= batch.cut[i];
     THIMBLE_RETURN_IF_ERROR(take(batch, std::span<const float>(vectors), std::span<const Report>(reports)));
 

@@ -137,14 +137,19 @@ void EmbedderFlags::AddTo(CLI::App& app, bool vectors) {
       ->envname("THIMBLE_MAX_MEMORY");
 }
 
-Result<EmbedderOptions> EmbedderFlags::Options() const {
-  EmbedderOptions options;
-  options.threads = threads_;
-  options.max_tokens = max_tokens_;
+Result<VectorOptions> EmbedderFlags::Vectors() const {
+  VectorOptions options;
   if (!pooling_.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(options.pooling, ParsePooling(pooling_));
   }
   if (normalize_option_ != nullptr && normalize_option_->count() > 0) options.normalize = normalize_;
+  return options;
+}
+
+Result<EmbedderOptions> EmbedderFlags::Options() const {
+  EmbedderOptions options;
+  options.threads = threads_;
+  options.max_tokens = max_tokens_;
   if (!max_memory_.empty()) {
     auto size = ParseSize(max_memory_);
     if (!size.ok()) return Error(Code::kInvalidArgument, "--max-memory ", size.status().message());

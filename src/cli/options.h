@@ -71,6 +71,7 @@ class EmbedderFlags {
   // `vectors` adds --pooling and --normalize, which decide what a vector means.
   void AddTo(CLI::App& app, bool vectors);
   Result<EmbedderOptions> Options() const;
+  Result<VectorOptions> Vectors() const;
 
  private:
   std::string pooling_;

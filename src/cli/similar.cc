@@ -42,7 +42,7 @@ std::string OneLine(std::string text) {
 Status Similar(const ModelOption& model_option, const std::string& query, const SourceOptions& source,
                const EmbedderFlags& flags, std::size_t top) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
-  options.normalize = true;  // A dot product is then the cosine.
+  const VectorOptions unit = {.normalize = true};  // A dot product is then the cosine.
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
@@ -52,7 +52,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
 
   const std::size_t dimensions = embedder.dimensions();
   std::vector<float> wanted(dimensions);
-  auto report = embedder.Embed(query, wanted);
+  auto report = embedder.Embed(query, wanted, unit);
   if (!report.ok()) return report.status();
 
   std::vector<Match> best;  // A heap whose front ranks last.
@@ -73,7 +73,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   };
   {
     Progress progress(true);
-    THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, progress, take));
+    THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, unit, progress, take));
   }
   std::sort_heap(best.begin(), best.end(), Before);
   for (Match& match : best) {

@@ -36,11 +36,7 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
   return Guarded([&]() -> Result<Embedder> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Embedder::Create: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(Plan plan, MakePlan(*model, options));
-    const ModelInfo& info = model->info();
-    WorkerOptions worker_options = {.max_tokens = plan.max_tokens,
-                                    .tile_tokens = plan.tile_tokens,
-                                    .pooling = options.pooling.value_or(info.pooling),
-                                    .normalize = options.normalize.value_or(info.normalize)};
+    const WorkerOptions worker_options = {.max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens};
     std::vector<std::unique_ptr<Worker>> workers;
     workers.reserve(plan.threads);
     for (std::size_t i = 0; i < plan.threads; ++i) {
@@ -52,15 +48,15 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
   });
 }
 
-Result<Report> Embedder::Embed(std::string_view text, std::span<float> vector) {
+Result<Report> Embedder::Embed(std::string_view text, std::span<float> vector, const VectorOptions& options) {
   Report report;
-  Status status = EmbedBatch({&text, 1}, vector, {&report, 1});
+  Status status = EmbedBatch({&text, 1}, vector, {&report, 1}, options);
   if (!status.ok()) return status;
   return report;
 }
 
 Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
-                            std::span<Report> reports) {
+                            std::span<Report> reports, const VectorOptions& options) {
   if (vectors.size() / dimensions() != texts.size() || vectors.size() % dimensions() != 0) {
     return Guarded([&] {
       return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions(), " floats, found ",
@@ -72,7 +68,12 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
       return Error(Code::kInvalidArgument, "reports: expected none or ", texts.size(), ", found ", reports.size());
     });
   }
-  Batch batch = {.texts = texts, .vectors = vectors.data(), .reports = reports};
+  const ModelInfo& info = impl_->model->info();
+  const Batch batch = {.texts = texts,
+                       .vectors = vectors.data(),
+                       .reports = reports,
+                       .pooling = options.pooling.value_or(info.pooling),
+                       .normalize = options.normalize.value_or(info.normalize)};
   if (impl_->workers.size() == 1 || texts.size() <= 1) {
     return Guarded([&] { return impl_->workers[0]->Embed(batch, 0, texts.size()); });
   }
@@ -98,6 +99,17 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
     }
   });
   return failure;
+}
+
+Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
+  return Guarded([&]() -> Result<Report> {
+    const std::size_t needed = plan().max_tokens * dimensions();
+    if (vectors.size() < needed) {
+      return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", dimensions(),
+                   " floats, found ", vectors.size());
+    }
+    return impl_->workers[0]->EmbedTokens(text, vectors.data());
+  });
 }
 
 void Embedder::Release() {

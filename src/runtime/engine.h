@@ -18,13 +18,13 @@ struct Batch {
   std::span<const std::string_view> texts;
   float* vectors = nullptr;  // [texts][dimensions]
   std::span<Report> reports;
+  Pooling pooling = Pooling::kMean;
+  bool normalize = true;
 };
 
 struct WorkerOptions {
   std::size_t max_tokens = 0;   // Of one text.
   std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
-  Pooling pooling = Pooling::kMean;
-  bool normalize = true;
 };
 
 // One thread's share of an Embedder. Thread-compatible. Allocates nothing once it is made.
@@ -33,6 +33,8 @@ class Worker {
   virtual ~Worker() = default;
   // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read.
   virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
+  // The vectors of a text's tokens: `rows` is [max_tokens][dimensions]. The errors of Embed, and kUnsupported.
+  virtual Result<Report> EmbedTokens(std::string_view text, float* rows) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
   virtual void Release() = 0;
 };

@@ -36,14 +36,17 @@ class MockWorker final : public Worker {
       std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
       Report report;
       if (hashed_) {
-        report = HashedMockVector(batch.texts[i], options_.max_tokens, options_.pooling, vector);
+        report = HashedMockVector(batch.texts[i], options_.max_tokens, batch.pooling, vector);
       } else {
         report.tokens = MockVector(batch.texts[i], vector);
       }
-      if (options_.normalize) Normalize(vector);
+      if (batch.normalize) Normalize(vector);
       if (!batch.reports.empty()) batch.reports[i] = report;
     }
     return Status();
+  }
+  Result<Report> EmbedTokens(std::string_view, float*) override {
+    return Error(Code::kUnsupported, "a mock has no vectors of tokens");
   }
   void Release() override {}
 

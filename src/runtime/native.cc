@@ -36,6 +36,7 @@ class NativeWorker final : public Worker {
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
+  Result<Report> EmbedTokens(std::string_view text, float* rows) override;
   void Release() override { scratch_.Release(); }
 
  private:
@@ -81,11 +82,19 @@ Status NativeWorker::Flush(const Batch& batch) {
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < texts; ++i) {
     float* out = batch.vectors + (first_text_ + i) * width;
-    Pool(kernels_, options_.pooling, options_.normalize, rows, lengths_[i], width, out);
+    Pool(kernels_, batch.pooling, batch.normalize, rows, lengths_[i], width, out);
     rows += lengths_[i] * width;
   }
   first_text_ += texts;
   return Status();
+}
+
+Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows) {
+  const text::Encoded encoded = weights_.tokenizer.Encode(text, {ids_, options_.max_tokens});
+  const auto length = static_cast<std::uint32_t>(encoded.tokens);
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1}));
+  std::memcpy(rows, vectors.data(), vectors.size_bytes());
+  return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
 
 class NativeModel final : public Model::Impl {

@@ -23,15 +23,33 @@ Lease::~Lease() {
 
 const Model& Lease::model() const { return *entry_->model; }
 
-Result<Report> Lease::Embed(std::string_view text, std::span<float> vector) {
+std::size_t Lease::max_tokens() const { return entry_->max_tokens; }
+
+Result<Report> Lease::Embed(std::string_view text, std::span<float> vector, const VectorOptions& options) {
   Report report;
-  Status status = EmbedBatch({&text, 1}, vector, {&report, 1});
+  Status status = EmbedBatch({&text, 1}, vector, {&report, 1}, options);
   if (!status.ok()) return status;
   return report;
 }
 
-Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports) {
-  return Guarded([&] { return pool_->Embed(*entry_, texts, vectors, reports); });
+Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
+                         const VectorOptions& options) {
+  return Guarded([&] {
+    return pool_->Use(*entry_,
+                      [&](Embedder& embedder) { return embedder.EmbedBatch(texts, vectors, reports, options); });
+  });
+}
+
+Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vectors) {
+  Report report;
+  Status status = Guarded([&] {
+    return pool_->Use(*entry_, [&](Embedder& embedder) -> Status {
+      THIMBLE_ASSIGN_OR_RETURN(report, embedder.EmbedTokens(text, vectors));
+      return Status();
+    });
+  });
+  if (!status.ok()) return status;
+  return report;
 }
 
 Reservation::Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {}
@@ -68,6 +86,10 @@ Result<Lease> ModelPool::Acquire(std::string_view name, std::string_view dtype) 
     THIMBLE_ASSIGN_OR_RETURN(PoolEntry * entry, state_->Acquire(name, dtype, false));
     return Lease(state_, entry);
   });
+}
+
+Result<Plan> ModelPool::MakePlan(std::string_view name, std::string_view dtype) const {
+  return Guarded([&] { return state_->MakePlan(name, dtype); });
 }
 
 Status ModelPool::Preload(std::string_view name, std::string_view dtype) { return Acquire(name, dtype).status(); }

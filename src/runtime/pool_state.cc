@@ -30,13 +30,21 @@ class Unlocked {
   std::unique_lock<std::mutex>& lock_;
 };
 
-bool IsPath(std::string_view name) {
-  return name.find('/') != std::string_view::npos || name.ends_with(".safetensors");
-}
+bool IsPath(std::string_view name) { return name.ends_with(".safetensors"); }
 
-// The dtype under which a model is kept: only a name in the folder has one.
-std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
-  return IsPath(name) || IsMock(name) ? "" : dtype;
+// Whether the pool looks for the model in its folder.
+bool IsInFolder(std::string_view name) { return !IsPath(name) && !IsMock(name); }
+
+// Under which name and dtype a model is kept.
+std::string_view KeyName(std::string_view name) {
+  return IsInFolder(name) ? name.substr(name.find('/') + 1) : name;
+}
+std::string_view KeyDtype(std::string_view name, std::string_view dtype) { return IsInFolder(name) ? dtype : ""; }
+
+// Whether it can be a part of a file's name and leads nowhere else.
+bool IsPlain(std::string_view word) {
+  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !word.empty() && word[0] != '.' && word.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
 std::string DefaultFolder() {
@@ -100,19 +108,27 @@ void PoolState::Close() {
 }
 
 Result<std::string> PoolState::Locate(std::string_view name, std::string_view dtype) const {
-  if (name.empty()) return Error(Code::kInvalidArgument, "the name of the model is empty");
-  if (IsPath(name) || IsMock(name)) return std::string(name);
+  if (!IsInFolder(name)) return std::string(name);
+  const std::size_t slash = name.find('/');
+  if (!IsPlain(KeyName(name)) || (slash != std::string_view::npos && !IsPlain(name.substr(0, slash)))) {
+    return Error(Code::kInvalidArgument, "model \"", name,
+                 "\": expected a name such as all-MiniLM-L6-v2 or sentence-transformers/all-MiniLM-L6-v2, or the path "
+                 "of a file that ends in .safetensors");
+  }
+  if (!IsPlain(dtype)) {
+    return Error(Code::kInvalidArgument, "dtype: expected fp32, fp16, q8 or q4, found \"", dtype, "\"");
+  }
   if (options_.folder.empty()) {
     return Error(Code::kNotFound, "model \"", name, "\": no folder is given, and neither THIMBLE_HOME nor HOME is set");
   }
   std::string path = options_.folder;
-  path.append("/").append(name).append("-").append(dtype).append(".safetensors");
+  path.append("/").append(KeyName(name)).append("-").append(dtype).append(".safetensors");
   return path;
 }
 
 std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_view dtype) const {
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->name == name && entry->dtype == KeyDtype(name, dtype)) return entry;
+    if (entry->name == KeyName(name) && entry->dtype == KeyDtype(name, dtype)) return entry;
   }
   return nullptr;
 }
@@ -133,7 +149,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     if (!entry->status.ok()) return entry->status;
   }
   auto entry = std::make_shared<PoolEntry>();
-  entry->name = name;
+  entry->name = KeyName(name);
   entry->dtype = KeyDtype(name, dtype);
   entries_.push_back(entry);
   Status status = Guarded([&] { return Load(lock, *entry, path, deadline); });
@@ -148,6 +164,27 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   entry->status = Guarded([&] { return status; });
   Forget(*entry);
   return status;
+}
+
+Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(std::string_view name, std::string_view dtype,
+                                                            const std::string& path, Plan& plan) const {
+  Result<std::shared_ptr<const Model>> model = Model::Open(path);
+  if (!model.ok() && model.status().code() == Code::kNotFound && IsInFolder(name)) {
+    return Error(Code::kNotFound, "model \"", name, "\" with dtype ", dtype, ": ", model.status().message(),
+                 "; it is made by: thimble convert SOURCE ", path, " --dtype ", dtype);
+  }
+  if (!model.ok()) return model;
+  std::size_t allowed = max_memory_;
+  if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
+  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile((*model)->impl(), options_.embedder, allowed));
+  return model;
+}
+
+Result<Plan> PoolState::MakePlan(std::string_view name, std::string_view dtype) const {
+  THIMBLE_ASSIGN_OR_RETURN(std::string path, Locate(name, dtype));
+  Plan plan;
+  THIMBLE_RETURN_IF_ERROR(OpenPlanned(KeyName(name), dtype, path, plan).status());
+  return plan;
 }
 
 Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline) {
@@ -167,10 +204,9 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Cl
   std::shared_ptr<const Model> model;
   {
     Unlocked unlocked(lock);
-    THIMBLE_ASSIGN_OR_RETURN(model, Model::Open(path));
-    std::size_t allowed = max_memory_;
-    if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
-    THIMBLE_RETURN_IF_ERROR(PlanTile(model->impl(), options_.embedder, allowed).status());
+    Plan plan;
+    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.name, entry.dtype, path, plan));
+    entry.max_tokens = plan.max_tokens;
   }
   const std::size_t bytes = model->impl().FixedBytes();
   THIMBLE_RETURN_IF_ERROR(TakeMemory(lock, bytes, deadline));
@@ -235,22 +271,19 @@ void PoolState::Unload(std::string_view name, std::string_view dtype) {
   if (entry->state == State::kReady) UnloadNow(lock, *entry);
 }
 
-Status PoolState::Embed(PoolEntry& entry, std::span<const std::string_view> texts, std::span<float> vectors,
-                        std::span<Report> reports) {
+Result<PoolSlot*> PoolState::BeginUse(PoolEntry& entry) {
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
   Lock lock(mutex_);
-  THIMBLE_ASSIGN_OR_RETURN(PoolSlot * slot, TakeSlot(lock, entry, deadline));
-  Status status;
-  {
-    Unlocked unlocked(lock);
-    status = slot->embedder->EmbedBatch(texts, vectors, reports);
-  }
+  return TakeSlot(lock, entry, deadline);
+}
+
+void PoolState::EndUse(PoolSlot& slot) {
+  Lock lock(mutex_);
   --at_work_;
-  slot->busy = false;
-  slot->idle_since = clock_.Now();
+  slot.busy = false;
+  slot.idle_since = clock_.Now();
   changed_.notify_all();
-  WakeFor(slot->idle_since + options_.release_after);
-  return status;
+  WakeFor(slot.idle_since + options_.release_after);
 }
 
 Result<PoolSlot*> PoolState::TakeSlot(Lock& lock, PoolEntry& entry, Clock::Time deadline) {

@@ -30,7 +30,7 @@ struct PoolSlot {
   Clock::Time idle_since;
 };
 
-// One model. All but `model` itself belongs to the pool's mutex.
+// One model. All but `model` and `max_tokens` belongs to the pool's mutex.
 struct PoolEntry {
   enum class State { kLoading, kReady, kUnloading, kGone };
 
@@ -40,6 +40,7 @@ struct PoolEntry {
   Status status;           // Why it could not be loaded.
   bool has_place = false;  // Counts among max_models.
   std::shared_ptr<const Model> model;
+  std::size_t max_tokens = 0;
   std::size_t fixed_bytes = 0;  // Taken from the budget.
   std::size_t leases = 0;
   std::uint64_t uses = 0;
@@ -71,9 +72,17 @@ class PoolState {
   // One lease more, of a model that is loaded; Return takes it back.
   Result<PoolEntry*> Acquire(std::string_view name, std::string_view dtype, bool pin);
   void Return(PoolEntry& entry);
-  Status Embed(PoolEntry& entry, std::span<const std::string_view> texts, std::span<float> vectors,
-               std::span<Report> reports);
+  // Calls use(embedder) -> Status with an embedder of the entry that nobody else uses meanwhile.
+  template <typename Function>
+  Status Use(PoolEntry& entry, Function&& use) {
+    Result<PoolSlot*> slot = BeginUse(entry);
+    if (!slot.ok()) return slot.status();
+    Status status = use(*(*slot)->embedder);
+    EndUse(**slot);
+    return status;
+  }
 
+  Result<Plan> MakePlan(std::string_view name, std::string_view dtype) const;
   void Unpin(std::string_view name, std::string_view dtype);
   void Unload(std::string_view name, std::string_view dtype);
   Status Reserve(std::size_t bytes);
@@ -84,7 +93,13 @@ class PoolState {
   using Lock = std::unique_lock<std::mutex>;
   using State = PoolEntry::State;
 
+  Result<PoolSlot*> BeginUse(PoolEntry& entry);
+  void EndUse(PoolSlot& slot);
   Result<std::string> Locate(std::string_view name, std::string_view dtype) const;
+  // The model at `path`, for which PlanTile found room in the budget. For a name in the folder, kNotFound says how to
+  // get it.
+  Result<std::shared_ptr<const Model>> OpenPlanned(std::string_view name, std::string_view dtype,
+                                                   const std::string& path, Plan& plan) const;
   std::shared_ptr<PoolEntry> Find(std::string_view name, std::string_view dtype) const;
   Status Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline);
   void UnloadNow(Lock& lock, PoolEntry& entry);

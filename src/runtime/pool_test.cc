@@ -108,6 +108,44 @@ TEST_F(Pool, GivesTheVectorsOfAnEmbedder) {
   EXPECT_EQ(lease->Embed("x", std::span<float>(found).first(1)).status().code(), Code::kInvalidArgument);
 }
 
+TEST_F(Pool, GivesTheVectorsOfTokens) {
+  ModelPool pool = Make();
+  auto lease = pool.Acquire("a");
+  ASSERT_TRUE(lease.ok());
+  EXPECT_EQ(lease->max_tokens(), model_->info().max_tokens);
+  std::vector<float> rows(lease->max_tokens() * model_->dimensions()), vector(model_->dimensions());
+  auto report = lease->EmbedTokens("hello", rows);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_TRUE(lease->Embed("hello", vector, {.pooling = Pooling::kCls, .normalize = false}).ok());
+  rows.resize(vector.size());
+  EXPECT_EQ(rows, vector);
+}
+
+TEST_F(Pool, PlansWithoutLoading) {
+  ModelPool pool = Make();
+  auto plan = pool.MakePlan("org/a");
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  EXPECT_EQ(plan->peak_bytes, WholeModel());
+  EXPECT_EQ(Loaded(pool), Names{});
+  EXPECT_EQ(pool.MakePlan("absent").status().code(), Code::kNotFound);
+}
+
+TEST_F(Pool, TakesNamesWithTheirOrganisationAndNoOtherPaths) {
+  ModelPool pool = Make();
+  auto first = pool.Acquire("a"), second = pool.Acquire("sentence-transformers/a");
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(&first->model(), &second->model());
+  for (std::string_view name : {"", "/", "a/", "/a", "x/y/a", "../a", "a b", "a\\b", "./a", "a\n"}) {
+    Status status = pool.Acquire(name).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << name;
+  }
+  EXPECT_EQ(pool.Acquire("a", "../q8").status().code(), Code::kInvalidArgument);
+  Status absent = pool.Acquire("org/absent", "q4").status();
+  EXPECT_EQ(absent.code(), Code::kNotFound);
+  EXPECT_NE(absent.message().find("thimble convert SOURCE "), std::string::npos) << absent.message();
+  EXPECT_NE(absent.message().find("absent-q4.safetensors --dtype q4"), std::string::npos) << absent.message();
+}
+
 // The pool in circulation sets a timer at each use and unloads where more time than the limit has gone by: exactly at
 // the limit its last timer finds "not yet", and no other comes.
 TEST_F(Pool, UnloadsExactlyWhenTheTimeHasCome) {
