@@ -1,0 +1,18 @@
+# The addon of the Node.js package. Its headers come from npm packages, so that nothing else has to be downloaded.
+
+set(node_modules ${PROJECT_SOURCE_DIR}/bindings/node/node_modules)
+set(node_headers ${node_modules}/node-api-headers/include ${node_modules}/node-addon-api)
+foreach(folder ${node_headers})
+  if(NOT EXISTS ${folder})
+    message(FATAL_ERROR "${folder} is missing: run npm install --ignore-scripts in bindings/node")
+  endif()
+endforeach()
+
+file(GLOB addon_sources CONFIGURE_DEPENDS bindings/node/src/*.cc)
+add_library(thimble_node MODULE ${addon_sources})
+set_target_properties(thimble_node PROPERTIES OUTPUT_NAME thimble PREFIX "" SUFFIX .node CXX_VISIBILITY_PRESET hidden
+                                              LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}" NAPI_VERSION=8
+                                                NAPI_DISABLE_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED)
+target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
+target_link_libraries(thimble_node PRIVATE thimble_flags thimble)

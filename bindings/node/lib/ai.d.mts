@@ -1,0 +1,15 @@
+import type { ModelOptions, PoolOptions } from './index.js';
+
+/** An embedding model of the Vercel AI SDK, for embed() and embedMany(). */
+export function embeddingModel(modelName?: string, options?: ModelOptions & PoolOptions): {
+  readonly specificationVersion: 'v3';
+  readonly provider: string;
+  readonly modelId: string;
+  readonly maxEmbeddingsPerCall: number;
+  readonly supportsParallelCalls: boolean;
+  doEmbed(options: { values: string[]; abortSignal?: AbortSignal }): Promise<{
+    embeddings: number[][];
+    usage: { tokens: number };
+    warnings: { type: 'other'; message: string }[];
+  }>;
+};

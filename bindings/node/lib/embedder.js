@@ -1,0 +1,238 @@
+// Embedder: a model of a pool, and how its vectors are wanted.
+'use strict';
+
+const { call, callSync, sharedPool } = require('./engine.js');
+const { ThimbleError, describe, invalid } = require('./errors.js');
+const {
+  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType, checkWellFormed,
+  poolOptions, vectorOptions,
+} = require('./options.js');
+
+// One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
+// other callers have their turn and a call that was aborted ends.
+const CALL_TEXTS = 64;
+const CALL_CHARACTERS = 16384;
+
+const EMBEDDER_OPTIONS = ['dtype', 'backend', 'pooling', 'normalize', 'truncate', 'signal'];
+const CALL_OPTIONS = ['pooling', 'normalize', 'signal'];
+
+class Embedder {
+  #pool;
+  #model;
+  #dtype;
+  #info;
+  #threads;
+  #truncate;
+  #vectors;
+
+  // Of thimble's own layers; users have create() and pool.getModel().
+  constructor(pool, model, dtype, info, options) {
+    this.#pool = pool;
+    this.#model = model;
+    this.#dtype = dtype;
+    this.#info = Object.freeze(info);
+    this.#threads = options.threads ?? 1;
+    this.#truncate = checkType(options.truncate, 'truncate', 'boolean') ?? true;
+    this.#vectors = vectorOptions(options);
+  }
+
+  static async create(model, options = {}) {
+    checkNames(options, 'options', [...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
+    checkModel(model, options.dtype);
+    const pool = poolOptions(options);
+    return openEmbedder(() => sharedPool(pool), model, { ...options, threads: pool.threads });
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  get dimensions() {
+    return this.#info.dimensions;
+  }
+
+  async embed(texts, options = {}) {
+    const list = checkTexts(texts);
+    const vectors = this.#allocate(list.length);
+    await this.#run(list, vectors, options);
+    return this.#split(texts, vectors);
+  }
+
+  async embedInto(texts, vectors, options = {}) {
+    const list = checkTexts(texts);
+    this.#checkTarget(vectors, list.length);
+    return toReports(await this.#run(list, vectors, options));
+  }
+
+  embedSync(texts, options = {}) {
+    const list = checkTexts(texts);
+    const vectors = this.#allocate(list.length);
+    checkNames(options, 'options', CALL_OPTIONS);
+    const { signal, ...rest } = options;
+    checkSignal(signal);
+    const wanted = { ...this.#vectors, ...vectorOptions(rest) };
+    for (const [begin, end] of this.#parts(list)) {
+      const part = list.slice(begin, end);
+      const reports = callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, wanted, vectors,
+        begin * this.dimensions);
+      this.#checkTruncation(reports, begin);
+    }
+    return this.#split(texts, vectors);
+  }
+
+  async embedTokens(text, options = {}) {
+    checkNames(options, 'options', ['signal']);
+    checkType(text ?? null, 'text', 'string');
+    checkWellFormed(text, 0);
+    return call(this.#pool(), 'embedTokens', checkSignal(options.signal), this.#model, this.#dtype, text);
+  }
+
+  async *embedStream(texts, { batchSize = CALL_TEXTS, ...options } = {}) {
+    checkInteger(batchSize, 'batchSize', 1);
+    const iterator = texts?.[Symbol.asyncIterator]?.() ?? (typeof texts === 'string' ? null : texts?.[Symbol.iterator]?.());
+    if (!iterator) throw invalid(`texts: expected an iterable or an async iterable of strings, found ${describe(texts)}`);
+    const signal = checkSignal(options.signal);
+    const source = new Source(iterator);
+    try {
+      for (let first = 0; !source.done;) {
+        const batch = await source.take(batchSize, signal);
+        for (let i = 0; i < batch.length; ++i) {
+          if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
+        }
+        const vectors = this.#allocate(batch.length);
+        const reports = toReports(await this.#run(batch, vectors, options, first));
+        for (let i = 0; i < batch.length; ++i) {
+          yield { text: batch[i], vector: this.#row(vectors, i), ...reports[i] };
+        }
+        first += batch.length;
+      }
+    } finally {
+      await source.close();
+    }
+  }
+
+  async unload() {
+    await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
+  }
+
+  // Embeds into `vectors`; returns pairs of tokens and truncated. `first` is the place of texts[0] for messages.
+  async #run(texts, vectors, options, first = 0) {
+    checkNames(options, 'options', CALL_OPTIONS);
+    const { signal, ...rest } = options;
+    checkSignal(signal);
+    const wanted = { ...this.#vectors, ...vectorOptions(rest) };
+    const reports = new Uint32Array(2 * texts.length);
+    for (const [begin, end] of this.#parts(texts, first)) {
+      const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
+      const found = await call(this.#pool(), 'embed', signal, this.#model, this.#dtype, part, wanted, vectors,
+        begin * this.dimensions);
+      this.#checkTruncation(found, first + begin);
+      reports.set(found, 2 * begin);
+    }
+    return reports;
+  }
+
+  // [begin, end) of each native call.
+  *#parts(texts, first = 0) {
+    const most = CALL_CHARACTERS * this.#threads;
+    for (let begin = 0, end = 0; begin < texts.length; begin = end) {
+      let characters = 0;
+      while (end < texts.length && end - begin < CALL_TEXTS * this.#threads && (end === begin || characters < most)) {
+        checkWellFormed(texts[end], first + end);
+        characters += texts[end++].length;
+      }
+      yield [begin, end];
+    }
+  }
+
+  #checkTruncation(reports, first) {
+    if (this.#truncate) return;
+    for (let i = 0; i < reports.length; i += 2) {
+      if (reports[i + 1] === 0) continue;
+      throw invalid(`texts[${first + i / 2}]: longer than ${reports[i]} tokens, and truncate is false`);
+    }
+  }
+
+  #allocate(count) {
+    try {
+      return new Float32Array(count * this.dimensions);
+    } catch (cause) {
+      throw new ThimbleError('invalid_argument',
+        `texts: ${count} vectors of ${this.dimensions} floats do not fit into one array; use embedStream`, { cause });
+    }
+  }
+
+  #checkTarget(vectors, count) {
+    if (!(vectors instanceof Float32Array)) {
+      throw invalid(`vectors: expected a Float32Array, found ${describe(vectors)}`);
+    }
+    const needed = count * this.dimensions;
+    if (vectors.length < needed) {
+      const detached = vectors.length === 0 && needed > 0 ? ' (it is empty or detached)' : '';
+      throw invalid(`vectors: expected room for ${count} x ${this.dimensions} floats, found ${vectors.length}${detached}`);
+    }
+  }
+
+  #row(vectors, i) {
+    return vectors.subarray(i * this.dimensions, (i + 1) * this.dimensions);
+  }
+
+  #split(texts, vectors) {
+    if (typeof texts === 'string') return vectors;
+    return Array.from(texts, (_, i) => this.#row(vectors, i));
+  }
+}
+
+// `pool` is a function that gives the native pool, or throws when it is disposed of.
+async function openEmbedder(pool, model, options) {
+  const backend = backendOf(options.backend);
+  const name = backend === 'native' ? model : backend;
+  const dtype = options.dtype ?? 'q8';
+  const info = await call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
+  if (backend === 'native' && info.name.startsWith('mock') && info.fileBytes === 0) {
+    throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
+      'started, and a worker thread cannot take it back; start the process without it');
+  }
+  return new Embedder(pool, name, dtype, info, options);
+}
+
+function toReports(pairs) {
+  return Array.from({ length: pairs.length / 2 }, (_, i) => ({ tokens: pairs[2 * i], truncated: pairs[2 * i + 1] === 1 }));
+}
+
+const LATER = Symbol('later');
+
+// An iterator whose values are taken in batches.
+class Source {
+  #iterator;
+  #next;  // The promise of a value that was asked for and has not come.
+  done = false;
+
+  constructor(iterator) {
+    this.#iterator = iterator;
+  }
+
+  // Up to `size` values; fewer where the next one is not there yet.
+  async take(size, signal) {
+    const batch = [];
+    while (batch.length < size) {
+      signal?.throwIfAborted();
+      this.#next ??= Promise.resolve(this.#iterator.next());
+      const later = new Promise((resolve) => setImmediate(resolve, LATER));
+      const result = batch.length === 0 ? await this.#next : await Promise.race([this.#next, later]);
+      if (result === LATER) break;
+      this.#next = undefined;
+      this.done = result.done === true;
+      if (this.done) break;
+      batch.push(result.value);
+    }
+    return batch;
+  }
+
+  async close() {
+    this.#next?.catch(() => {});  // Nobody waits for it any more.
+    if (!this.done) await this.#iterator.return?.();
+  }
+}
+
+module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder };

@@ -1,0 +1,241 @@
+// thimble for Node.js: sentence embeddings on CPU, off the main thread, in a few megabytes.
+//
+// A model is a name, with or without its organisation ("all-MiniLM-L6-v2", "Xenova/all-MiniLM-L6-v2"), looked for as
+// FOLDER/NAME-DTYPE.safetensors; or the path of a file that ends in .safetensors. Sizes are bytes, or texts such as
+// "32MB" or "1GiB". Every function that fails throws, or rejects with, a ThimbleError; an aborted one rejects with the
+// reason of its signal.
+
+/** How a model's weights are stored. */
+export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q4';
+
+/** How the vectors of a text's tokens become one: their mean, that of the first token, or that of the last one. */
+export type Pooling = 'mean' | 'cls' | 'last';
+
+/**
+ * What embeds: the native engine; `mock`, with `v[i] = Math.sin(h + i) * 0.1` of 384 values, h the sum of the text's
+ * UTF-16 code units; or `mock-hashed`, with vectors of hashed character n-grams that are alike for texts alike.
+ */
+export type Backend = 'native' | 'mock' | 'mock-hashed';
+
+export type ErrorCode =
+  | 'invalid_argument' // The caller passed something that can never work.
+  | 'not_found' // The model does not exist; the message says which command makes it.
+  | 'corrupt' // A file contradicts itself or its format.
+  | 'unsupported' // Well formed, but of a kind that this build does not handle.
+  | 'io' // The system refused or failed.
+  | 'out_of_memory' // Memory, or the budget allowed, is not enough.
+  | 'overloaded'; // No memory within maxWaitMs; the same call may succeed later.
+
+export class ThimbleError extends Error {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown });
+  readonly code: ErrorCode;
+}
+
+export interface PoolOptions {
+  /** Where models are. Default: the environment's THIMBLE_HOME, or ~/.cache/thimble. */
+  folder?: string;
+  /** Most private bytes of all models and of the memory they work in. Default: THIMBLE_MAX_MEMORY, or half of what the
+   * machine or its control group has. */
+  maxMemory?: number | string;
+  /** Most models loaded at the same time. Default: as many as fit. */
+  maxModels?: number;
+  /** A model that was not used for so long is unloaded; 0 is at once, Infinity never. Default: 30,000. */
+  unloadAfterMs?: number;
+  /** How long a call waits for memory before it fails as overloaded. Default: 30,000. */
+  maxWaitMs?: number;
+  /** Threads of one call, 1 to 64. The vectors do not depend on it. Default: THIMBLE_THREADS, or 1. */
+  threads?: number;
+  /** Where texts are truncated, in tokens. Default: the model's own. */
+  maxTokens?: number;
+}
+
+export interface VectorOptions {
+  /** Default: the model's own. */
+  pooling?: Pooling;
+  /** Whether vectors get unit length. Default: the model's own. */
+  normalize?: boolean;
+}
+
+export interface ModelOptions extends VectorOptions {
+  /** Default: q8. */
+  dtype?: Dtype;
+  /** Default: THIMBLE_BACKEND, or native. */
+  backend?: Backend;
+  /** false makes a text that is longer than maxTokens an error. Default: true. */
+  truncate?: boolean;
+  /** Aborts the loading of the model. */
+  signal?: AbortSignal;
+}
+
+export interface CallOptions extends VectorOptions {
+  signal?: AbortSignal;
+}
+
+/** What happened to one text. */
+export interface Report {
+  /** Tokens embedded, special tokens included. */
+  tokens: number;
+  /** Whether the text had more. */
+  truncated: boolean;
+}
+
+export interface ModelInfo {
+  readonly name: string;
+  readonly dtype: Dtype;
+  /** Length of a vector. */
+  readonly dimensions: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly vocabulary: number;
+  /** Longest sequence the weights allow, in tokens. */
+  readonly positions: number;
+  /** Where texts are truncated. */
+  readonly maxTokens: number;
+  readonly pooling: Pooling;
+  readonly normalize: boolean;
+  readonly fileBytes: number;
+}
+
+/**
+ * A model that is loaded when it is used and unloaded when it is idle. Needs no disposal. All embedders of a process with
+ * the same options, those of its worker threads included, share one copy.
+ */
+export class Embedder {
+  /** Loads the model once, so that what is wrong with it is known here. */
+  static create(model: string, options?: ModelOptions & PoolOptions): Promise<Embedder>;
+  private constructor();
+
+  readonly info: ModelInfo;
+  readonly dimensions: number;
+
+  /** One vector for a string, an array of vectors, in order, for an array. They are views of one buffer. */
+  embed(text: string, options?: CallOptions): Promise<Float32Array>;
+  embed(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
+
+  /**
+   * Writes the vector of texts[i] to vectors[i * dimensions ...], which may be on a SharedArrayBuffer. Memory does not
+   * grow with the number of texts.
+   */
+  embedInto(texts: string | readonly string[], vectors: Float32Array, options?: CallOptions): Promise<Report[]>;
+
+  /** As embed(), on this thread, which it blocks: for scripts. */
+  embedSync(text: string, options?: CallOptions): Float32Array;
+  embedSync(texts: readonly string[], options?: CallOptions): Float32Array[];
+
+  /**
+   * Embeds what an iterable gives, in its order; takes a batch ahead at most, and no more than the consumer asks for. A
+   * batch is what is there, up to batchSize texts (64 if not given).
+   */
+  embedStream(
+    texts: Iterable<string> | AsyncIterable<string>,
+    options?: CallOptions & { batchSize?: number },
+  ): AsyncGenerator<{ text: string; vector: Float32Array } & Report, void, void>;
+
+  /** The vectors of a text's tokens, [tokens][dimensions], neither pooled nor normalised. */
+  embedTokens(text: string, options?: { signal?: AbortSignal }): Promise<Report & { vectors: Float32Array }>;
+
+  /** Unloads the model when the calls at work are done, and resolves when its memory is gone. The next call loads it. */
+  unload(): Promise<void>;
+}
+
+export interface Plan {
+  /** The model file: shared by all processes that use it, and the system can drop it. */
+  mappedBytes: number;
+  /** Private: tables, stacks, and what the code touches. */
+  fixedBytes: number;
+  scratchBytesPerThread: number;
+  threads: number;
+  /** fixedBytes + threads * scratchBytesPerThread: most private bytes of one call. */
+  peakBytes: number;
+  maxTokens: number;
+  /** Most tokens that are embedded together. */
+  tileTokens: number;
+}
+
+export interface PoolStats {
+  maxMemory: number;
+  usedMemory: number;
+  peakMemory: number;
+  loads: number;
+  unloads: number;
+  /** Calls that failed as overloaded. */
+  refusals: number;
+  models: {
+    name: string;
+    /** Empty for a path and for a mock. */
+    dtype: Dtype | '';
+    mappedBytes: number;
+    privateBytes: number;
+    /** Calls at work. */
+    leases: number;
+    uses: number;
+    pinned: boolean;
+    idleMs: number;
+  }[];
+}
+
+export interface NamedModel {
+  /** Default: q8. */
+  dtype?: Dtype;
+  signal?: AbortSignal;
+}
+
+/** Models by name, of which each has one copy; they are loaded on demand and unloaded when idle, within one budget. */
+export class ModelPool {
+  constructor(options?: PoolOptions);
+  /** Loads the model unless it is loaded. The embedder is of use as long as the pool. */
+  getModel(model: string, options?: ModelOptions): Promise<Embedder>;
+  /** What one call with the model takes at most; nothing stays loaded for it. */
+  plan(model: string, options?: NamedModel): Promise<Plan>;
+  preload(model: string, options?: NamedModel): Promise<void>;
+  /** Loads the model and keeps it until unpin() or unload(). */
+  pin(model: string, options?: NamedModel): Promise<void>;
+  unpin(model: string, options?: { dtype?: Dtype }): void;
+  /** Resolves when the calls at work are done and the model's memory is gone. */
+  unload(model: string, options?: { dtype?: Dtype }): Promise<void>;
+  stats(): PoolStats;
+  /** Unloads everything. Later calls fail. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What an embedder with these options takes at most; nothing stays loaded for it. */
+export function plan(model: string, options?: NamedModel & PoolOptions): Promise<Plan>;
+
+/** The memory of this process, in bytes, in the kernel's figures. `unsupported` where the system has none. */
+export function memory(): {
+  /** All pages in memory, shared ones counted in full. */
+  rss: number;
+  /** The same, a page that n processes share counted as 1/n. */
+  pss: number;
+  /** Pages without a file behind them. */
+  private: number;
+  /** Most rss at any time. */
+  peakRss: number;
+};
+
+export interface EmbeddingFunctionOptions extends ModelOptions, PoolOptions {
+  /** Default: all-MiniLM-L6-v2. */
+  modelName?: string;
+  /** Aborts every call of the function. */
+  signal?: AbortSignal;
+}
+
+/** Texts to arrays of numbers. A blank text is a text like any other. */
+export interface EmbeddingFunction {
+  (text: string, options?: { signal?: AbortSignal }): Promise<number[]>;
+  (texts: readonly string[], options?: { signal?: AbortSignal }): Promise<number[][]>;
+}
+
+/**
+ * A function that embeds. Its model is loaded with the first call; all functions with the same options share one copy.
+ * With `compat: 'brainy'` it keeps the contract of Brainy's embedding functions: one vector whatever comes, that of the
+ * first text of an array that is not blank, and zeros where there is none.
+ */
+export function createEmbeddingFunction(
+  options: EmbeddingFunctionOptions & { compat: 'brainy' },
+): (data: string | string[], options?: { signal?: AbortSignal }) => Promise<number[]>;
+export function createEmbeddingFunction(options?: EmbeddingFunctionOptions): EmbeddingFunction;
+
+/** The mock as a function: 384 values `Math.sin(h + i) * 0.1` as float64. Needs neither a model nor the addon. */
+export const mockEmbeddingFunction: EmbeddingFunction;

@@ -1,0 +1,19 @@
+// thimble for Node.js. index.d.ts says what each of these does.
+'use strict';
+
+const { addon } = require('./addon.js');
+const { Embedder } = require('./embedder.js');
+const { createEmbeddingFunction } = require('./embedding-function.js');
+const { ThimbleError, fromNative } = require('./errors.js');
+const { mockEmbeddingFunction } = require('./mock.js');
+const { ModelPool, plan } = require('./pool.js');
+
+function memory() {
+  try {
+    return addon().memory();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+module.exports = { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan };

@@ -1,0 +1,20 @@
+// The mock embedding in circulation, in JavaScript: a unit test that uses it needs neither a model nor the addon.
+'use strict';
+
+const { checkTexts } = require('./options.js');
+
+const DIMENSIONS = 384;
+
+// v[i] = sin(h + i) * 0.1, h the sum of the text's UTF-16 code units; 0 is +0 for h + i = 0.
+function mockVector(text) {
+  let hash = 0;
+  for (let i = 0; i < text.length; ++i) hash += text.charCodeAt(i);
+  return Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(hash + i) * 0.1);
+}
+
+async function mockEmbeddingFunction(texts) {
+  const vectors = checkTexts(texts).map(mockVector);
+  return typeof texts === 'string' ? vectors[0] : vectors;
+}
+
+module.exports = { DIMENSIONS, mockEmbeddingFunction, mockVector };

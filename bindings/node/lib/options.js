@@ -1,0 +1,128 @@
+// Checks of what users pass.
+'use strict';
+
+const { describe, invalid } = require('./errors.js');
+
+const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 1024, mi: 1024 ** 2, gi: 1024 ** 3 };
+
+// Bytes from a number, or from a text such as '32MB' or '1GiB'.
+function parseSize(value, name) {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string') {
+    const match = /^(\d+)([kmg]i?)?b?$/i.exec(value.trim());
+    if (match) value = Number(match[1]) * UNITS[(match[2] ?? '').toLowerCase()];
+  }
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw invalid(`${name}: expected bytes above 0 or a size such as '32MB', found ${describe(value)}`);
+  }
+  return value;
+}
+
+function checkInteger(value, name, least, most = Number.MAX_SAFE_INTEGER) {
+  if (value === undefined) return undefined;
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+    throw invalid(`${name}: expected an integer ${range}, found ${describe(value)}`);
+  }
+  return value;
+}
+
+function checkType(value, name, type) {
+  if (value !== undefined && typeof value !== type) {
+    throw invalid(`${name}: expected a ${type}, found ${describe(value)}`);
+  }
+  return value;
+}
+
+function checkOneOf(value, name, allowed) {
+  if (value !== undefined && !allowed.includes(value)) {
+    throw invalid(`${name}: expected ${allowed.join(', ')}, found ${describe(value)}`);
+  }
+  return value;
+}
+
+// Options are an object with no other names than these.
+function checkNames(options, where, names) {
+  if (options === null || typeof options !== 'object') {
+    throw invalid(`${where}: expected an object of options, found ${describe(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw invalid(`${where}: unknown option ${name}, expected ${names.join(', ')}`);
+  }
+}
+
+const DTYPES = ['fp32', 'fp16', 'q8', 'q4'];
+const BACKENDS = ['native', 'mock', 'mock-hashed'];
+
+function checkModel(name, dtype) {
+  if (typeof name !== 'string' || name === '') {
+    throw invalid(`model: expected its name or the path of a .safetensors file, found ${describe(name)}`);
+  }
+  checkOneOf(dtype, 'dtype', DTYPES);
+}
+
+// What embeds: an option, or THIMBLE_BACKEND, or the native engine.
+function backendOf(backend) {
+  return checkOneOf(backend ?? (process.env.THIMBLE_BACKEND || undefined), 'backend', BACKENDS) ?? 'native';
+}
+
+const POOL_OPTIONS = ['folder', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens'];
+
+// What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
+function poolOptions(options) {
+  const threads = options.threads ?? (process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined);
+  const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
+  return {
+    folder: checkType(options.folder, 'folder', 'string') ?? (process.env.THIMBLE_HOME || undefined),
+    maxMemory: parseSize(options.maxMemory ?? (process.env.THIMBLE_MAX_MEMORY || undefined), 'maxMemory'),
+    maxModels: checkInteger(options.maxModels, 'maxModels', 1),
+    unloadAfterMs: unload,
+    maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
+    threads: checkInteger(threads, 'threads', 1, 64),
+    maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
+  };
+}
+
+// {pooling?, normalize?} for the native pool.
+function vectorOptions({ pooling, normalize }) {
+  return {
+    pooling: checkOneOf(pooling, 'pooling', ['mean', 'cls', 'last']),
+    normalize: checkType(normalize, 'normalize', 'boolean'),
+  };
+}
+
+function checkSignal(signal) {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalid(`signal: expected an AbortSignal, found ${describe(signal)}`);
+  }
+  signal?.throwIfAborted();
+  return signal;
+}
+
+// The texts as an array: a string is an array of one.
+function checkTexts(texts) {
+  if (typeof texts === 'string') return [texts];
+  if (!Array.isArray(texts)) throw invalid(`texts: expected a string or an array of strings, found ${describe(texts)}`);
+  for (let i = 0; i < texts.length; ++i) {
+    if (typeof texts[i] !== 'string') throw invalid(`texts[${i}]: expected a string, found ${describe(texts[i])}`);
+  }
+  return texts;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const isWellFormed = String.prototype.isWellFormed
+  ? (text) => text.isWellFormed()
+  : (text) => !LONE_SURROGATE.test(text);
+
+// A string of JavaScript may hold halves of characters, which are no text in any encoding.
+function checkWellFormed(text, index) {
+  if (isWellFormed(text)) return;
+  const at = text.search(LONE_SURROGATE);
+  throw invalid(`texts[${index}]: character ${at} is a lone surrogate (\\u${text.charCodeAt(at).toString(16)}), half of ` +
+    'a character; use text.toWellFormed() to replace it');
+}
+
+module.exports = {
+  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, checkType,
+  checkWellFormed, poolOptions, vectorOptions,
+};

@@ -1,0 +1,107 @@
+// What transformers.js has for feature extraction, on thimble: the same calls, defaults and results.
+'use strict';
+
+const { Embedder } = require('./embedder.js');
+const { ThimbleError, describe, invalid } = require('./errors.js');
+const { checkOneOf, checkTexts } = require('./options.js');
+const { Tensor, quantizeEmbeddings } = require('./tensor.js');
+
+const TASKS = ['feature-extraction', 'embeddings'];
+// Names of transformers.js for what thimble calls otherwise.
+const DTYPES = { auto: 'fp32', int8: 'q8', uint8: 'q8', q4f16: 'q4', bnb4: 'q4' };
+const POOLINGS = {
+  none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
+};
+// Where transformers.js truncates, as the models' tokenizer_config.json says.
+const MAX_TOKENS = 512;
+
+// Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
+// which sets them goes on working: thimble itself never downloads.
+const env = {
+  version: require('../package.json').version,
+  cacheDir: null,
+  localModelPath: '/models/',
+  allowLocalModels: true,
+  allowRemoteModels: false,
+  remoteHost: '',
+  remotePathTemplate: '',
+  useFS: true,
+  useFSCache: true,
+  useBrowserCache: false,
+  useCustomCache: false,
+  customCache: null,
+  backends: { onnx: { wasm: {} } },
+};
+
+class FeatureExtractionPipeline {
+  constructor({ task, embedder }) {
+    // An instance is a function.
+    const call = (texts, options) => this._call.call(call, texts, options);
+    Object.setPrototypeOf(call, new.target.prototype);
+    call.task = task;
+    call.embedder = embedder;
+    return call;
+  }
+
+  async _call(texts, { pooling = 'none', normalize = false, quantize = false, precision = 'binary' } = {}) {
+    checkOneOf(pooling, 'pooling', Object.keys(POOLINGS));
+    const list = checkTexts(texts);
+    let result;
+    if (POOLINGS[pooling] === 'none') {
+      result = await embedTokens(this.embedder, list);
+      if (normalize) result = result.normalize(2, -1);
+    } else {
+      const vectors = new Float32Array(list.length * this.embedder.dimensions);
+      await this.embedder.embedInto(list, vectors, { pooling: POOLINGS[pooling], normalize: Boolean(normalize) });
+      result = new Tensor('float32', vectors, [list.length, this.embedder.dimensions]);
+    }
+    return quantize ? quantizeEmbeddings(result, precision) : result;
+  }
+
+  // The model goes when its pool finds it idle; this does not wait for that.
+  async dispose() {
+    await this.embedder.unload();
+  }
+}
+Object.setPrototypeOf(FeatureExtractionPipeline.prototype, Function.prototype);
+
+// [texts][longest][dimensions], zeros behind the tokens of a shorter text.
+async function embedTokens(embedder, texts) {
+  const found = [];
+  for (const text of texts) found.push(await embedder.embedTokens(text));
+  const longest = Math.max(0, ...found.map(({ tokens }) => tokens));
+  const step = longest * embedder.dimensions;
+  const data = new Float32Array(texts.length * step);
+  found.forEach(({ vectors }, i) => data.set(vectors, i * step));
+  return new Tensor('float32', data, [texts.length, longest, embedder.dimensions]);
+}
+
+async function pipeline(task, model = 'Xenova/all-MiniLM-L6-v2', options = {}) {
+  if (!TASKS.includes(task)) {
+    throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
+  }
+  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir } = options ?? {};
+  if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
+  const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
+  progress?.({ status: 'initiate', name: model });
+  const embedder = await Embedder.create(model ?? undefined, {
+    dtype: DTYPES[wanted] ?? wanted,
+    maxTokens: MAX_TOKENS,
+    ...(folder ? { folder } : {}),
+  });
+  progress?.({ status: 'ready', task, model });
+  return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
+}
+
+function dot(a, b) {
+  if (a.length !== b.length) throw invalid(`dot: expected vectors of one length, found ${a.length} and ${b.length}`);
+  let sum = 0;
+  for (let i = 0; i < a.length; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+const magnitude = (vector) => Math.sqrt(dot(vector, vector));
+
+const cos_sim = (a, b) => dot(a, b) / (magnitude(a) * magnitude(b));
+
+module.exports = { FeatureExtractionPipeline, Tensor, cos_sim, dot, env, magnitude, pipeline };

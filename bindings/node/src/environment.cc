@@ -1,0 +1,152 @@
+// Promises, and a thread-safe function that brings results to them.
+
+#include "environment.h"
+
+#include <string>
+#include <utility>
+
+#include "base/guard.h"
+
+namespace thimble::node {
+
+// Where threads leave finished calls. Thread-safe.
+class Environment::Mailbox {
+ public:
+  explicit Mailbox(napi_threadsafe_function wake) : wake_(wake) {}
+
+  void Put(std::shared_ptr<Call> call) {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    calls_.push_back(std::move(call));
+    if (calls_.size() == 1) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  }
+  std::vector<std::shared_ptr<Call>> TakeAll() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(calls_, {});
+  }
+  // After this nobody uses the thread-safe function, which the environment is about to free.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    calls_.clear();
+  }
+  napi_threadsafe_function wake() const { return wake_; }
+
+ private:
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::vector<std::shared_ptr<Call>> calls_;
+  const napi_threadsafe_function wake_;
+};
+
+class Environment::Call final : public Job, public std::enable_shared_from_this<Call> {
+ public:
+  Call(std::function<Outcome()> work, std::shared_ptr<Mailbox> mailbox)
+      : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
+
+  void Run() override {
+    Status status = Guarded([&] {
+      outcome_ = work_();
+      return Status();
+    });
+    if (!status.ok()) outcome_ = {.status = std::move(status), .value = {}};
+    work_ = nullptr;
+    mailbox_->Put(shared_from_this());
+  }
+  Outcome& outcome() { return outcome_; }
+
+ private:
+  std::function<Outcome()> work_;
+  std::shared_ptr<Mailbox> mailbox_;
+  Outcome outcome_;
+};
+
+bool Environment::Start(Napi::Env env) {
+  auto* self = new Environment(Executor::Shared());
+  self->env_ = env;
+  napi_threadsafe_function wake = nullptr;
+  const napi_value name = Napi::String::New(env, "thimble");
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, self, Deliver, &wake) !=
+      napi_ok) {
+    delete self;
+    Napi::Error::New(env, "thimble: the environment refused a thread-safe function").ThrowAsJavaScriptException();
+    return false;
+  }
+  napi_unref_threadsafe_function(env, wake);
+  self->mailbox_ = std::make_shared<Mailbox>(wake);
+  env.SetInstanceData(self);
+  // Hooks run in reverse: this one before that of the thread-safe function.
+  napi_add_env_cleanup_hook(env, Close, self);
+  return true;
+}
+
+Environment& Environment::Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+void Environment::Close(void* self) {
+  auto* environment = static_cast<Environment*>(self);
+  environment->mailbox_->Close();
+  for (const auto& [call, waiting] : environment->waiting_) environment->executor_->Withdraw(call);
+  environment->waiting_.clear();
+}
+
+Napi::Promise Environment::Run(Napi::Env env, std::uint32_t id, std::function<Outcome()> work, Napi::Value kept) {
+  auto deferred = Napi::Promise::Deferred::New(env);
+  auto call = std::make_shared<Call>(std::move(work), mailbox_);
+  Status status = executor_->Submit(call);
+  if (!status.ok()) {
+    deferred.Reject(MakeError(env, status).Value());
+    return deferred.Promise();
+  }
+  if (waiting_.empty()) napi_ref_threadsafe_function(env, mailbox_->wake());
+  Waiting& waiting = waiting_.emplace(call.get(), Waiting{deferred, id, {}}).first->second;
+  if (!kept.IsEmpty()) waiting.kept = Napi::Persistent(kept.As<Napi::Object>());
+  return deferred.Promise();
+}
+
+void Environment::Cancel(std::uint32_t id) {
+  for (const auto& [call, waiting] : waiting_) {
+    if (waiting.id != id) continue;
+    executor_->Withdraw(call);
+    Forget(call);
+    return;
+  }
+}
+
+void Environment::Forget(const Call* call) {
+  waiting_.erase(call);
+  if (waiting_.empty()) napi_unref_threadsafe_function(env_, mailbox_->wake());
+}
+
+void Environment::Deliver(napi_env env, napi_value, void* self, void*) {
+  if (env != nullptr) static_cast<Environment*>(self)->Settle(env);
+}
+
+void Environment::Settle(Napi::Env env) {
+  Napi::HandleScope scope(env);
+  for (const std::shared_ptr<Call>& call : mailbox_->TakeAll()) {
+    auto found = waiting_.find(call.get());
+    if (found == waiting_.end()) continue;  // Cancelled.
+    const Napi::Promise::Deferred deferred = found->second.deferred;
+    const Napi::Value kept = found->second.kept.IsEmpty() ? Napi::Value() : found->second.kept.Value();
+    Forget(call.get());
+    const Outcome& outcome = call->outcome();
+    if (!outcome.status.ok()) {
+      deferred.Reject(MakeError(env, outcome.status).Value());
+      continue;
+    }
+    Napi::Value value = outcome.value ? outcome.value(env, kept) : env.Undefined();
+    if (env.IsExceptionPending()) {
+      deferred.Reject(env.GetAndClearPendingException().Value());
+    } else {
+      deferred.Resolve(value);
+    }
+  }
+}
+
+Napi::Error MakeError(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.message());
+  error.Set("code", Napi::String::New(env, std::string(CodeName(status.code()))));
+  return error;
+}
+
+}  // namespace thimble::node

@@ -1,0 +1,185 @@
+// Jobs on a pool, and what becomes of their results.
+
+#include "pool.h"
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "environment.h"
+#include "values.h"
+
+namespace thimble::node {
+namespace {
+
+using Outcome = Environment::Outcome;
+
+// The pools that environments share, by their options.
+std::shared_ptr<ModelPool> FindOrMake(const std::string& key, const PoolOptions& options, Status& status) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<ModelPool>> pools;
+  std::lock_guard lock(mutex);
+  std::erase_if(pools, [](const auto& pool) { return pool.second.expired(); });
+  if (!key.empty()) {
+    if (std::shared_ptr<ModelPool> pool = pools[key].lock()) return pool;
+  }
+  Result<ModelPool> made = ModelPool::Create(options);
+  if (!made.ok()) {
+    status = made.status();
+    return nullptr;
+  }
+  auto pool = std::make_shared<ModelPool>(*std::move(made));
+  if (!key.empty()) pools[key] = pool;
+  return pool;
+}
+
+struct Vectors {
+  std::vector<float> values;  // [texts][dimensions]
+  std::vector<Report> reports;
+};
+
+Status EmbedTexts(ModelPool& pool, const std::string& name, const std::string& dtype,
+                  const std::vector<std::string>& texts, const VectorOptions& options, Vectors& result) {
+  Result<Lease> lease = pool.Acquire(name, dtype);
+  if (!lease.ok()) return lease.status();
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  result.values.resize(texts.size() * lease->model().dimensions());
+  result.reports.resize(texts.size());
+  return lease->EmbedBatch(views, result.values, result.reports, options);
+}
+
+// Copies into a Float32Array, which may have been detached since the call.
+Napi::Value Copy(Napi::Env env, const Vectors& result, Napi::Float32Array target, std::size_t offset) {
+  const std::size_t count = result.values.size();
+  if (offset > target.ElementLength() || count > target.ElementLength() - offset) {
+    const Status status(Code::kInvalidArgument, "vectors: expected room for " + std::to_string(count) +
+                                                    " floats from " + std::to_string(offset) + " on, found " +
+                                                    std::to_string(target.ElementLength()) + " floats");
+    MakeError(env, status).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  if (count > 0) std::memcpy(target.Data() + offset, result.values.data(), count * sizeof(float));
+  return FromReports(env, result.reports);
+}
+
+std::uint32_t Id(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>().Uint32Value(); }
+
+}  // namespace
+
+Napi::Function Pool::Define(Napi::Env env) {
+  return DefineClass(env, "Pool",
+                     {InstanceMethod<&Pool::Open>("open"), InstanceMethod<&Pool::MakePlan>("plan"),
+                      InstanceMethod<&Pool::Embed>("embed"), InstanceMethod<&Pool::EmbedTokens>("embedTokens"),
+                      InstanceMethod<&Pool::Unload>("unload"), InstanceMethod<&Pool::EmbedSync>("embedSync"),
+                      InstanceMethod<&Pool::Unpin>("unpin"), InstanceMethod<&Pool::Stats>("stats"),
+                      InstanceMethod<&Pool::Close>("close")});
+}
+
+Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
+  Status status;
+  pool_ = FindOrMake(ToString(info[1]), ToPoolOptions(info[0].As<Napi::Object>()), status);
+  if (pool_ == nullptr) MakeError(info.Env(), status).ThrowAsJavaScriptException();
+}
+
+Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
+               pin = info[3].As<Napi::Boolean>().Value()]() -> Outcome {
+    if (pin) {
+      Status status = pool->Pin(name, dtype);
+      if (!status.ok()) return {.status = status, .value = {}};
+    }
+    Result<Lease> lease = pool->Acquire(name, dtype);
+    if (!lease.ok()) return {.status = lease.status(), .value = {}};
+    return {.status = {}, .value = [found = lease->model().info(), tokens = lease->max_tokens()](Napi::Env env, Napi::Value) {
+              return FromInfo(env, found, tokens);
+            }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::MakePlan(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])]() -> Outcome {
+    Result<Plan> plan = pool->MakePlan(name, dtype);
+    if (!plan.ok()) return {.status = plan.status(), .value = {}};
+    return {.status = {}, .value = [found = *plan](Napi::Env env, Napi::Value) { return FromPlan(env, found); }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
+  // Threads write into memory of their own: the caller may detach or shrink its buffer meanwhile.
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), texts = ToStrings(info[3]),
+               options = ToVectorOptions(info[4].As<Napi::Object>()), offset = ToSize(info[6])]() -> Outcome {
+    auto result = std::make_shared<Vectors>();
+    Status status = EmbedTexts(*pool, name, dtype, texts, options, *result);
+    return {.status = status, .value = [result, offset](Napi::Env env, Napi::Value target) {
+              return Copy(env, *result, target.As<Napi::Float32Array>(), offset);
+            }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work), info[5]);
+}
+
+Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
+               text = ToString(info[3])]() -> Outcome {
+    Result<Lease> lease = pool->Acquire(name, dtype);
+    if (!lease.ok()) return {.status = lease.status(), .value = {}};
+    const std::size_t dimensions = lease->model().dimensions();
+    auto rows = std::make_shared<std::vector<float>>(lease->max_tokens() * dimensions);
+    Result<Report> report = lease->EmbedTokens(text, *rows);
+    if (!report.ok()) return {.status = report.status(), .value = {}};
+    rows->resize(report->tokens * dimensions);
+    return {.status = {}, .value = [rows, report = *report](Napi::Env env, Napi::Value) {
+              Napi::Object object = Napi::Object::New(env);
+              auto vectors = Napi::Float32Array::New(env, rows->size());
+              std::memcpy(vectors.Data(), rows->data(), rows->size() * sizeof(float));
+              object.Set("tokens", static_cast<double>(report.tokens));
+              object.Set("truncated", report.truncated);
+              object.Set("vectors", vectors);
+              return object;
+            }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::Unload(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])]() -> Outcome {
+    pool->Unload(name, dtype);
+    return {};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::EmbedSync(const Napi::CallbackInfo& info) {
+  Vectors result;
+  Status status = EmbedTexts(*pool_, ToString(info[0]), ToString(info[1]), ToStrings(info[2]),
+                             ToVectorOptions(info[3].As<Napi::Object>()), result);
+  if (!status.ok()) {
+    MakeError(info.Env(), status).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Copy(info.Env(), result, info[4].As<Napi::Float32Array>(), ToSize(info[5]));
+}
+
+Napi::Value Pool::Unpin(const Napi::CallbackInfo& info) {
+  pool_->Unpin(ToString(info[0]), ToString(info[1]));
+  return info.Env().Undefined();
+}
+
+Napi::Value Pool::Stats(const Napi::CallbackInfo& info) {
+  const Result<PoolStats> stats = pool_->Stats();
+  if (stats.ok()) return FromStats(info.Env(), *stats);
+  MakeError(info.Env(), stats.status()).ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
+Napi::Value Pool::Close(const Napi::CallbackInfo& info) {
+  pool_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace thimble::node

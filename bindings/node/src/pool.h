@@ -1,0 +1,45 @@
+// The class Pool of the addon: a ModelPool of C++ behind promises.
+
+#ifndef THIMBLE_BINDINGS_NODE_POOL_H_
+#define THIMBLE_BINDINGS_NODE_POOL_H_
+
+#include <napi.h>
+
+#include <memory>
+
+#include "thimble/pool.h"
+
+namespace thimble::node {
+
+// new Pool(options, shared): with `shared`, all environments of the process that give the same options have the same
+// pool. Every function that takes `id` returns a promise; cancel(id) forgets it. The last three are synchronous.
+//
+//   open(id, name, dtype, pin)                                  -> {name, dtype, dimensions, ...}
+//   plan(id, name, dtype)                                       -> {mappedBytes, ...}
+//   embed(id, name, dtype, texts, options, vectors, offset)     -> reports, the vectors are then at vectors[offset ..]
+//   embedTokens(id, name, dtype, text)                          -> {tokens, truncated, vectors}
+//   unload(id, name, dtype)                                     -> undefined
+//   embedSync(name, dtype, texts, options, vectors, offset)     -> reports
+//   unpin(name, dtype), stats(), close()
+class Pool final : public Napi::ObjectWrap<Pool> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit Pool(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value Open(const Napi::CallbackInfo& info);
+  Napi::Value MakePlan(const Napi::CallbackInfo& info);
+  Napi::Value Embed(const Napi::CallbackInfo& info);
+  Napi::Value EmbedTokens(const Napi::CallbackInfo& info);
+  Napi::Value Unload(const Napi::CallbackInfo& info);
+  Napi::Value EmbedSync(const Napi::CallbackInfo& info);
+  Napi::Value Unpin(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<ModelPool> pool_;
+};
+
+}  // namespace thimble::node
+
+#endif  // THIMBLE_BINDINGS_NODE_POOL_H_

@@ -1,0 +1,126 @@
+// Conversions, field by field.
+
+#include "values.h"
+
+#include <chrono>
+
+namespace thimble::node {
+namespace {
+
+using std::chrono::milliseconds;
+
+Napi::Number Number(Napi::Env env, std::size_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+milliseconds ToTime(Napi::Value value, milliseconds unset) {
+  return value.IsUndefined() ? unset : milliseconds(value.As<Napi::Number>().Int64Value());
+}
+
+}  // namespace
+
+std::string ToString(Napi::Value value) { return value.As<Napi::String>().Utf8Value(); }
+
+std::vector<std::string> ToStrings(Napi::Value value) {
+  auto array = value.As<Napi::Array>();
+  std::vector<std::string> strings(array.Length());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    Napi::HandleScope scope(array.Env());
+    strings[i] = ToString(array.Get(i));
+  }
+  return strings;
+}
+
+std::size_t ToSize(Napi::Value value) {
+  return value.IsUndefined() ? 0 : static_cast<std::size_t>(value.As<Napi::Number>().DoubleValue());
+}
+
+VectorOptions ToVectorOptions(Napi::Object options) {
+  VectorOptions result;
+  const Napi::Value pooling = options.Get("pooling"), normalize = options.Get("normalize");
+  if (!pooling.IsUndefined()) {
+    const Result<Pooling> parsed = ParsePooling(ToString(pooling));
+    if (parsed.ok()) result.pooling = *parsed;
+  }
+  if (!normalize.IsUndefined()) result.normalize = normalize.As<Napi::Boolean>().Value();
+  return result;
+}
+
+PoolOptions ToPoolOptions(Napi::Object options) {
+  PoolOptions result;
+  const Napi::Value folder = options.Get("folder"), unload = options.Get("unloadAfterMs");
+  if (!folder.IsUndefined()) result.folder = ToString(folder);
+  result.max_memory = ToSize(options.Get("maxMemory"));
+  result.max_models = ToSize(options.Get("maxModels"));
+  if (!unload.IsUndefined()) {
+    const milliseconds time = ToTime(unload, {});
+    result.unload_after = time.count() < 0 ? std::nullopt : std::optional(time);
+  }
+  result.max_wait = ToTime(options.Get("maxWaitMs"), result.max_wait);
+  if (const std::size_t threads = ToSize(options.Get("threads")); threads != 0) result.embedder.threads = threads;
+  result.embedder.max_tokens = ToSize(options.Get("maxTokens"));
+  return result;
+}
+
+Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("name", info.name);
+  object.Set("dtype", info.dtype);
+  object.Set("dimensions", Number(env, info.dimensions));
+  object.Set("layers", Number(env, info.layers));
+  object.Set("heads", Number(env, info.heads));
+  object.Set("vocabulary", Number(env, info.vocabulary));
+  object.Set("positions", Number(env, info.positions));
+  object.Set("maxTokens", Number(env, max_tokens));
+  object.Set("pooling", std::string(PoolingName(info.pooling)));
+  object.Set("normalize", info.normalize);
+  object.Set("fileBytes", Number(env, info.file_bytes));
+  return object;
+}
+
+Napi::Object FromPlan(Napi::Env env, const Plan& plan) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("mappedBytes", Number(env, plan.mapped_bytes));
+  object.Set("fixedBytes", Number(env, plan.fixed_bytes));
+  object.Set("scratchBytesPerThread", Number(env, plan.scratch_bytes));
+  object.Set("threads", Number(env, plan.threads));
+  object.Set("peakBytes", Number(env, plan.peak_bytes));
+  object.Set("maxTokens", Number(env, plan.max_tokens));
+  object.Set("tileTokens", Number(env, plan.tile_tokens));
+  return object;
+}
+
+Napi::Object FromStats(Napi::Env env, const PoolStats& stats) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("maxMemory", Number(env, stats.max_memory));
+  object.Set("usedMemory", Number(env, stats.used_memory));
+  object.Set("peakMemory", Number(env, stats.peak_memory));
+  object.Set("loads", Number(env, stats.loads));
+  object.Set("unloads", Number(env, stats.unloads));
+  object.Set("refusals", Number(env, stats.refusals));
+  Napi::Array models = Napi::Array::New(env, stats.models.size());
+  for (std::size_t i = 0; i < stats.models.size(); ++i) {
+    const ModelStats& from = stats.models[i];
+    Napi::Object model = Napi::Object::New(env);
+    model.Set("name", from.name);
+    model.Set("dtype", from.dtype);
+    model.Set("mappedBytes", Number(env, from.mapped_bytes));
+    model.Set("privateBytes", Number(env, from.private_bytes));
+    model.Set("leases", Number(env, from.leases));
+    model.Set("uses", Number(env, from.uses));
+    model.Set("pinned", from.pinned);
+    model.Set("idleMs", Number(env, static_cast<std::size_t>(from.idle.count())));
+    models.Set(static_cast<std::uint32_t>(i), model);
+  }
+  object.Set("models", models);
+  return object;
+}
+
+Napi::Uint32Array FromReports(Napi::Env env, const std::vector<Report>& reports) {
+  Napi::Uint32Array array = Napi::Uint32Array::New(env, 2 * reports.size());
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    array[2 * i] = static_cast<std::uint32_t>(reports[i].tokens);
+    array[2 * i + 1] = reports[i].truncated ? 1 : 0;
+  }
+  return array;
+}
+
+}  // namespace thimble::node
