@@ -67,10 +67,7 @@ class Embedder {
   embedSync(texts, options = {}) {
     const list = checkTexts(texts);
     const vectors = this.#allocate(list.length);
-    checkNames(options, 'options', CALL_OPTIONS);
-    const { signal, ...rest } = options;
-    checkSignal(signal);
-    const wanted = { ...this.#vectors, ...vectorOptions(rest) };
+    const wanted = this.#wanted(options);
     for (const [begin, end] of this.#parts(list)) {
       const part = list.slice(begin, end);
       const reports = callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, wanted, vectors,
@@ -117,19 +114,24 @@ class Embedder {
 
   // Embeds into `vectors`; returns pairs of tokens and truncated. `first` is the place of texts[0] for messages.
   async #run(texts, vectors, options, first = 0) {
-    checkNames(options, 'options', CALL_OPTIONS);
-    const { signal, ...rest } = options;
-    checkSignal(signal);
-    const wanted = { ...this.#vectors, ...vectorOptions(rest) };
+    const wanted = this.#wanted(options);
     const reports = new Uint32Array(2 * texts.length);
     for (const [begin, end] of this.#parts(texts, first)) {
       const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
-      const found = await call(this.#pool(), 'embed', signal, this.#model, this.#dtype, part, wanted, vectors,
+      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part, wanted, vectors,
         begin * this.dimensions);
       this.#checkTruncation(found, first + begin);
       reports.set(found, 2 * begin);
     }
     return reports;
+  }
+
+  // What a call wants, or else the embedder.
+  #wanted(options) {
+    checkNames(options, 'options', CALL_OPTIONS);
+    checkSignal(options.signal);
+    const { pooling, normalize } = vectorOptions(options);
+    return { pooling: pooling ?? this.#vectors.pooling, normalize: normalize ?? this.#vectors.normalize };
   }
 
   // [begin, end) of each native call.

@@ -12,6 +12,7 @@ const DTYPES = { auto: 'fp32', int8: 'q8', uint8: 'q8', q4f16: 'q4', bnb4: 'q4' 
 const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
+const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 // Where transformers.js truncates, as the models' tokenizer_config.json says.
 const MAX_TOKENS = 512;
 
@@ -76,7 +77,7 @@ async function embedTokens(embedder, texts) {
   return new Tensor('float32', data, [texts.length, longest, embedder.dimensions]);
 }
 
-async function pipeline(task, model = 'Xenova/all-MiniLM-L6-v2', options = {}) {
+async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
     throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
   }
@@ -84,11 +85,12 @@ async function pipeline(task, model = 'Xenova/all-MiniLM-L6-v2', options = {}) {
   if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
   const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
   progress?.({ status: 'initiate', name: model });
-  const embedder = await Embedder.create(model ?? undefined, {
-    dtype: DTYPES[wanted] ?? wanted,
-    maxTokens: MAX_TOKENS,
-    ...(folder ? { folder } : {}),
-  });
+  const settings = { dtype: DTYPES[wanted] ?? wanted, ...(folder ? { folder } : {}) };
+  let embedder = await Embedder.create(model ?? DEFAULT_MODEL, settings);
+  const maxTokens = Math.min(MAX_TOKENS, embedder.info.positions);
+  if (maxTokens !== embedder.info.maxTokens) {
+    embedder = await Embedder.create(model ?? DEFAULT_MODEL, { ...settings, maxTokens });
+  }
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }

@@ -1,0 +1,111 @@
+// createEmbeddingFunction, and the mocks.
+
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Embedder, createEmbeddingFunction, mockEmbeddingFunction } from '../lib/index.mjs';
+import { DIMENSIONS, cosine, modelFolder, root, words } from './support.mjs';
+
+const folder = modelFolder();
+const make = (options = {}) => createEmbeddingFunction({ modelName: 'small', folder, ...options });
+
+delete process.env.THIMBLE_BACKEND;
+afterEach(() => delete process.env.THIMBLE_BACKEND);
+
+test('gives arrays of numbers, one for a text and one for each of an array', async () => {
+  const embed = make();
+  const one = await embed('a small vector');
+  assert.ok(Array.isArray(one) && one.length === DIMENSIONS && one.every(Number.isFinite));
+  const many = await embed(['memory', 'a small vector', '   ', '']);
+  assert.deepEqual(many[1], one);
+  assert.equal(many.length, 4);
+  assert.deepEqual(many[2], many[3]);  // Blank is a text like any other: the special tokens alone.
+  assert.deepEqual(await embed([]), []);
+  const embedder = await Embedder.create('small', { folder });
+  assert.deepEqual(one, Array.from(await embedder.embed('a small vector')));
+});
+
+test('takes the options of embedders', async () => {
+  const text = words(30);
+  const [q8, q4, short, raw] = await Promise.all([
+    make()(text), make({ dtype: 'q4' })(text), make({ maxTokens: 8 })(text), make({ normalize: false })(text)]);
+  assert.notDeepEqual(q4, q8);
+  assert.notDeepEqual(short, q8);
+  assert.ok(Math.abs(cosine(raw, q8) - 1) < 1e-6 && Math.abs(Math.hypot(...raw) - 1) > 1e-3);
+  await assert.rejects(make({ maxTokens: 8, truncate: false })(text), /truncate is false/);
+  await assert.rejects(make()(text, { signal: AbortSignal.abort(new Error('stop')) }), /stop/);
+  const controller = new AbortController();
+  const embed = make({ signal: controller.signal });
+  await embed(text);
+  controller.abort(new Error('all of them'));
+  await assert.rejects(embed(text), /all of them/);
+});
+
+test('names with their organisation are the same model', async () => {
+  assert.deepEqual(await make({ modelName: 'Xenova/small' })('a'), await make()('a'));
+});
+
+test("compat: 'brainy' gives one vector whatever comes", async () => {
+  const embed = make({ compat: 'brainy' });
+  const expected = await make()('memory');
+  assert.deepEqual(await embed('memory'), expected);
+  assert.deepEqual(await embed(['memory', 'other']), expected);
+  assert.deepEqual(await embed(['  ', '', 'memory']), expected);
+  for (const blank of ['', '  \n', [], ['', ' ']]) {
+    assert.deepEqual(await embed(blank), new Array(DIMENSIONS).fill(0));
+  }
+  for (const wrong of [{ text: 'a' }, 7, null, undefined, ['a', 7]]) {
+    await assert.rejects(embed(wrong), { code: 'invalid_argument', message: /^data: expected a string/ });
+  }
+});
+
+// The same goldens as those of the C++ mock, made by scripts/make_mock_goldens.mjs.
+test('the mock is Math.sin(h + i) * 0.1 to the last bit', async () => {
+  for (const text of ['', 'a', 'hello world', 'Grüße \u{1F600}', 'x'.repeat(100000)]) {
+    let hash = 0;
+    for (let i = 0; i < text.length; ++i) hash += text.charCodeAt(i);
+    const expected = Array.from({ length: 384 }, (_, i) => Math.sin(hash + i) * 0.1);
+    assert.deepEqual(await mockEmbeddingFunction(text), expected);
+    assert.deepEqual(await make({ backend: 'mock' })(text), expected);
+    const embedder = await Embedder.create('small', { folder, backend: 'mock' });
+    assert.deepEqual(await embedder.embed(text), Float32Array.from(expected));
+  }
+  assert.deepEqual(await mockEmbeddingFunction(['a', 'b']),
+    [await mockEmbeddingFunction('a'), await mockEmbeddingFunction('b')]);
+  await assert.rejects(mockEmbeddingFunction({}), { code: 'invalid_argument' });
+  const unit = await make({ backend: 'mock', normalize: true })('a');
+  assert.ok(Math.abs(Math.hypot(...unit) - 1) < 1e-12);
+});
+
+test('mock-hashed ranks by likeness and keeps the contract', async () => {
+  const embed = make({ backend: 'mock-hashed' });
+  const [cat, kitten, tax] = await embed(['the cat sleeps on the mat', 'a cat sleeps on a mat', 'quarterly tax report']);
+  assert.ok(cosine(cat, kitten) > cosine(cat, tax) + 0.2);
+  assert.ok(Math.abs(Math.hypot(...cat) - 1) < 1e-5);
+  const embedder = await Embedder.create('small', { backend: 'mock-hashed', truncate: false });
+  await assert.rejects(embedder.embed(words(1000)), /longer than 256 tokens/);
+});
+
+test('THIMBLE_BACKEND turns functions into the mock, also those there already', async () => {
+  const embed = make();
+  const real = await embed('a');
+  process.env.THIMBLE_BACKEND = 'mock';
+  assert.deepEqual(await embed('a'), await mockEmbeddingFunction('a'));
+  assert.equal((await Embedder.create('absent')).dimensions, 384);
+  assert.deepEqual(await make({ backend: 'native' })('a'), real);
+  process.env.THIMBLE_BACKEND = '';
+  assert.deepEqual(await embed('a'), real);
+  process.env.THIMBLE_BACKEND = 'gpu';
+  await assert.rejects(embed('a'), { code: 'invalid_argument', message: /backend: .*found "gpu"/ });
+});
+
+test('require and import give the same functions', async () => {
+  const { createRequire } = await import('node:module');
+  const cjs = createRequire(import.meta.url)('../lib/index.js');
+  assert.equal(cjs.createEmbeddingFunction, createEmbeddingFunction);
+  const exported = Object.keys(await import('../lib/index.mjs')).sort();
+  assert.deepEqual(exported, Object.keys(cjs).sort());
+  const declared = readFileSync(join(root, 'lib', 'index.d.ts'), 'utf8');
+  for (const name of exported) assert.match(declared, new RegExp(`export (class|function|const) ${name}\\b`));
+});
