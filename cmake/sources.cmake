@@ -1,4 +1,5 @@
-# Finds the sources of layers: every .cc of a folder but the tests beside them.
+# Finds the sources of layers: every .cc of a folder but the tests beside them, and but those of other systems, whose
+# names end in _linux, _darwin, _windows, or _posix for all but Windows.
 
 function(thimble_sources variable)
   set(found "")
@@ -7,5 +8,14 @@ function(thimble_sources variable)
     list(FILTER files EXCLUDE REGEX "_test\\.cc$")
     list(APPEND found ${files})
   endforeach()
+  foreach(system Linux Darwin Windows)
+    if(NOT CMAKE_SYSTEM_NAME STREQUAL system)
+      string(TOLOWER ${system} suffix)
+      list(FILTER found EXCLUDE REGEX "_${suffix}\\.cc$")
+    endif()
+  endforeach()
+  if(WIN32)
+    list(FILTER found EXCLUDE REGEX "_posix\\.cc$")
+  endif()
   set(${variable} ${found} PARENT_SCOPE)
 endfunction()

@@ -228,7 +228,8 @@ TEST_P(EveryDtype, VectorsOfTokensPoolToTheVectorOfTheText) {
   auto embedder = Embedder::Create(model, {.max_tokens = 12});
   ASSERT_TRUE(embedder.ok());
   std::vector<float> rows(12 * width, -7), cls(width), mean(width);
-  for (std::string_view text : {"", "a small vector", "far more words of memory than this embedder will ever take in"}) {
+  for (std::string_view text :
+       {"", "a small vector", "far more words of memory than this embedder will ever take in"}) {
     auto report = embedder->EmbedTokens(text, rows);
     ASSERT_TRUE(report.ok()) << report.status().message();
     ASSERT_TRUE(embedder->Embed(text, cls, {.pooling = Pooling::kCls, .normalize = false}).ok());

@@ -22,7 +22,7 @@ LAYERS = {
 CORE = ("base", "format", "text", "kernels", "model", "runtime")
 THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^sys/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|windows|psapi)\.h$")
 
 
 def includes(path):

@@ -2,28 +2,22 @@
 
 #include "base/proc_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 
 namespace thimble {
 
 ProcFile::ProcFile(const char* path) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
+  std::FILE* file = std::fopen(path, "re");
+  if (file == nullptr) {
     error_ = errno;
     return;
   }
-  while (size_ < sizeof bytes_) {
-    ssize_t count = read(file, bytes_ + size_, sizeof bytes_ - size_);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) error_ = errno;
-    if (count <= 0) break;
-    size_ += static_cast<std::size_t>(count);
-  }
-  close(file);
+  std::setvbuf(file, nullptr, _IONBF, 0);
+  size_ = std::fread(bytes_, 1, sizeof bytes_, file);
+  if (std::ferror(file) != 0) error_ = errno;
+  std::fclose(file);
 }
 
 std::optional<double> ProcFile::Number(std::string_view key) const {

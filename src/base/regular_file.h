@@ -21,12 +21,13 @@ class RegularFile {
   static Result<RegularFile> Open(const std::string& path);
 
   RegularFile(RegularFile&& other) noexcept
-      : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), size_(other.size_) {}
+      : path_(std::move(other.path_)), file_(std::exchange(other.file_, kNone)), size_(other.size_) {}
   RegularFile& operator=(RegularFile&&) = delete;
   ~RegularFile();
 
   const std::string& path() const { return path_; }
-  int descriptor() const { return file_; }
+  // What the system knows it by: a descriptor, or a HANDLE of Windows.
+  std::intptr_t handle() const { return file_; }
   // Bytes it had when it was opened.
   std::uint64_t size() const { return size_; }
 
@@ -34,9 +35,10 @@ class RegularFile {
   Status ReadAt(std::uint64_t offset, std::span<std::byte> out) const;
 
  private:
-  RegularFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  static constexpr std::intptr_t kNone = -1;
+  RegularFile(std::string path, std::intptr_t file) : path_(std::move(path)), file_(file) {}
   std::string path_;
-  int file_ = -1;
+  std::intptr_t file_ = kNone;
   std::uint64_t size_ = 0;
 };
 

@@ -3,7 +3,7 @@
 #include "thimble/status.h"
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "base/error.h"
 
@@ -33,10 +33,7 @@ std::string_view CodeName(Code code) {
 
 Status SystemError(int error_number, std::string_view what, std::string_view path) {
   Code code = error_number == ENOENT ? Code::kNotFound : error_number == ENOMEM ? Code::kOutOfMemory : Code::kIo;
-  char buffer[128];
-  // The GNU form returns the text, which need not be in the buffer.
-  const char* text = strerror_r(error_number, buffer, sizeof buffer);
-  return Error(code, what, " ", path, ": ", text);
+  return Error(code, what, " ", path, ": ", std::generic_category().message(error_number));
 }
 
 }  // namespace thimble

@@ -3,7 +3,9 @@
 #ifndef THIMBLE_BASE_THREAD_H_
 #define THIMBLE_BASE_THREAD_H_
 
+#if !defined(_WIN32)
 #include <pthread.h>
+#endif
 
 #include <cstddef>
 
@@ -33,7 +35,11 @@ class Thread {
   void Join();
 
  private:
+#if defined(_WIN32)
+  void* thread_ = nullptr;
+#else
   pthread_t thread_ = {};
+#endif
   bool running_ = false;
 };
 

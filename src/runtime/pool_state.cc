@@ -2,10 +2,9 @@
 
 #include "runtime/pool_state.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -36,9 +35,7 @@ bool IsPath(std::string_view name) { return name.ends_with(".safetensors"); }
 bool IsInFolder(std::string_view name) { return !IsPath(name) && !IsMock(name); }
 
 // Under which name and dtype a model is kept.
-std::string_view KeyName(std::string_view name) {
-  return IsInFolder(name) ? name.substr(name.find('/') + 1) : name;
-}
+std::string_view KeyName(std::string_view name) { return IsInFolder(name) ? name.substr(name.find('/') + 1) : name; }
 std::string_view KeyDtype(std::string_view name, std::string_view dtype) { return IsInFolder(name) ? dtype : ""; }
 
 // Whether it can be a part of a file's name and leads nowhere else.
@@ -82,8 +79,7 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
   }
   if (options.folder.empty()) options.folder = DefaultFolder();
   if (environment.cores == 0) {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    environment.cores = cores > 0 ? static_cast<std::size_t>(cores) : 1;
+    environment.cores = std::max(1u, std::thread::hardware_concurrency());
   }
   auto state = std::make_shared<PoolState>(std::move(options), std::move(environment));
   THIMBLE_RETURN_IF_ERROR(state->thread_.Start(RunThread, state.get()));

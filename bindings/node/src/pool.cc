@@ -94,7 +94,8 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     }
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
-    return {.status = {}, .value = [found = lease->model().info(), tokens = lease->max_tokens()](Napi::Env env, Napi::Value) {
+    return {.status = {},
+            .value = [found = lease->model().info(), tokens = lease->max_tokens()](Napi::Env env, Napi::Value) {
               return FromInfo(env, found, tokens);
             }};
   };

@@ -1,8 +1,7 @@
 // POSIX threads: std::thread reports failure by an exception, which the core does not use.
 
-#include "base/thread.h"
-
 #include "base/error.h"
+#include "base/thread.h"
 
 namespace thimble {
 

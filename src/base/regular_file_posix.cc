@@ -1,7 +1,5 @@
 // Reading files on POSIX systems.
 
-#include "base/regular_file.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +7,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace thimble {
 
@@ -24,12 +23,12 @@ Result<RegularFile> RegularFile::Open(const std::string& path) {
 }
 
 RegularFile::~RegularFile() {
-  if (file_ >= 0) close(file_);
+  if (file_ != kNone) close(static_cast<int>(file_));
 }
 
 Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
-    ssize_t count = pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
+    ssize_t count = pread(static_cast<int>(file_), out.data(), out.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return SystemError(errno, "cannot read", path_);
     if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");

@@ -1,9 +1,8 @@
 // Anonymous mappings on POSIX systems.
 
-#include "base/arena.h"
-
 #include <sys/mman.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 
 namespace thimble {
@@ -17,7 +16,13 @@ Result<Mapping> Mapping::Create(std::size_t size) {
 }
 
 void Mapping::Release() {
-  if (!bytes_.empty()) madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED);
+  if (bytes_.empty()) return;
+#if defined(__linux__)
+  madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED);
+#else
+  // Elsewhere that call is a hint; new pages in the place of the old ones are not.
+  mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+#endif
 }
 
 Mapping::~Mapping() {

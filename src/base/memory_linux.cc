@@ -1,6 +1,4 @@
-// The memory of processes, from /proc and the control groups.
-
-#include "thimble/memory.h"
+// The memory of processes on Linux, from /proc and the control groups.
 
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 #include "base/guard.h"
 #include "base/memory_limit.h"
 #include "base/proc_file.h"
+#include "thimble/memory.h"
 
 namespace thimble {
 namespace {

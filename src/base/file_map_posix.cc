@@ -1,12 +1,11 @@
 // Mapping files on POSIX systems.
 
-#include "base/file_map.h"
-
 #include <sys/mman.h>
 
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/file_map.h"
 #include "base/regular_file.h"
 
 namespace thimble {
@@ -14,7 +13,7 @@ namespace thimble {
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
-  void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, static_cast<int>(file.handle()), 0);
   if (address == MAP_FAILED) return SystemError(errno, "cannot map", path);
   const std::span<const std::byte> bytes(static_cast<const std::byte*>(address), file.size());
   return FileMap(std::move(file), bytes);

@@ -1,7 +1,5 @@
 // Temporary file, flush, rename, on POSIX systems.
 
-#include "base/atomic_file.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 
 namespace thimble {

@@ -1,0 +1,53 @@
+// Reading files on Windows.
+
+#include <windows.h>
+
+#include <algorithm>
+
+#include "base/regular_file.h"
+#include "base/windows_error.h"
+
+namespace thimble {
+namespace {
+
+HANDLE AsHandle(std::intptr_t file) { return reinterpret_cast<HANDLE>(file); }
+
+}  // namespace
+
+Result<RegularFile> RegularFile::Open(const std::string& path) {
+  const HANDLE handle = CreateFileW(WidePath(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
+                                    OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (handle == INVALID_HANDLE_VALUE) return WindowsError("cannot open", path);
+  RegularFile file(path, reinterpret_cast<std::intptr_t>(handle));
+  if (GetFileType(handle) != FILE_TYPE_DISK) {
+    return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  }
+  LARGE_INTEGER size;
+  if (!GetFileSizeEx(handle, &size)) return WindowsError("cannot read the size of", path);
+  file.size_ = static_cast<std::uint64_t>(size.QuadPart);
+  return file;
+}
+
+RegularFile::~RegularFile() {
+  if (file_ != kNone) CloseHandle(AsHandle(file_));
+}
+
+Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {
+  constexpr std::size_t kMostAtOnce = 1 << 30;
+  while (!out.empty()) {
+    OVERLAPPED place = {};
+    place.Offset = static_cast<DWORD>(offset);
+    place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD count = 0;
+    const auto wanted = static_cast<DWORD>(std::min(out.size(), kMostAtOnce));
+    if (!ReadFile(AsHandle(file_), out.data(), wanted, &count, &place) && GetLastError() != ERROR_HANDLE_EOF) {
+      return WindowsError("cannot read", path_);
+    }
+    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");
+    offset += count;
+    out = out.subspan(count);
+  }
+  return Status();
+}
+
+}  // namespace thimble
