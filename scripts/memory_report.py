@@ -6,21 +6,16 @@ goes to standard output instead.
 """
 
 import argparse
-import html
 import json
-import math
 import pathlib
 import sys
 
+import charts
+from charts import megabytes
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- memory -->\n", "<!-- /memory -->\n"
 # What users report of embedding in Node.js today, in bytes.
 REPORTED = {"mock": 200e6, "q4": 2e9, "q8": 4e9, "native bindings": 500e6}
-
-
-def megabytes(size):
-    value = size / 1e6
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def title(row):
@@ -48,44 +43,8 @@ def plot(result):
     bars = [(title(row), row["peak"]["private"], "own" if row["name"] == "thimble" else "peer")
             for row in result["rows"] if not row["error"]]
     bars += [(f"{name}, as users report", size, "reported") for name, size in REPORTED.items()]
-    left, right, top, step = 250, 90, 72, 24
-    width, height = 760, top + step * len(bars) + 36
-    low, high = -1, 4  # 0.1 MB to 10 GB, as powers of ten of a megabyte.
-    scale = (width - left - right) / (high - low)
-
-    def x(size):
-        return left + (math.log10(max(size / 1e6, 10**low)) - low) * scale
-
-    label = "Peak private memory of one process"
-    below = "embedding 64 texts of 250 words and 2,000 short ones, on a logarithmic scale"
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
-        'font-family="sans-serif" font-size="13">',
-        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
-        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
-        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
-        f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
-        f'<text x="12" y="42">{below}</text>',
-    ]
-    for power in range(low, high + 1):
-        position = x(10.0**power * 1e6)
-        name = f"{10.0**power:g} MB" if power < 3 else f"{10.0**(power - 3):g} GB"
-        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top - 8}" x2="{position:.1f}" y2="{height - 28}"/>')
-        parts.append(f'<text x="{position:.1f}" y="{height - 10}" text-anchor="middle">{name}</text>')
-    for i, (name, size, kind) in enumerate(bars):
-        y = top + step * i
-        parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
-        parts.append(f'<rect class="{kind}" x="{left}" y="{y}" width="{x(size) - left:.1f}" height="16"/>')
-        parts.append(f'<text x="{x(size) + 6:.1f}" y="{y + 12}">{megabytes(size)} MB</text>')
-    return "\n".join(parts) + "\n</svg>\n"
-
-
-def replaced(path, contents):
-    text = path.read_text()
-    begin, end = text.find(BEGIN), text.find(END)
-    if begin < 0 or end < begin:
-        raise SystemExit(f"{path}: expected the lines {BEGIN.strip()} and {END.strip()}")
-    return text[:begin + len(BEGIN)] + contents + text[end:]
+    return charts.bars("Peak private memory of one process",
+                       "embedding 64 texts of 250 words and 2,000 short ones, on a logarithmic scale", bars)
 
 
 def main():
@@ -101,7 +60,7 @@ def main():
         return
     new = {options.root / "docs/memory.svg": plot(result)}
     for name in ("README.md", "docs/memory.md"):
-        new[options.root / name] = replaced(options.root / name, table(result))
+        new[options.root / name] = charts.replaced(options.root / name, "memory", table(result))
     different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
     for path in different:
         print(f"{path}: {'differs' if options.check else 'written'}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets the peers that thimble memory --peers measures into FOLDER (build/peers if not given), and prints it. Needs node
+# Gets the peers that thimble memory --peers and the comparison in Node.js measure into FOLDER (build/peers if not given), and prints it. Needs node
 # and npm. Fast when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ for program in node npm; do
   fi
 done
 mkdir -p "$folder"
-cp bench/peers/measure.mjs "$folder"
+cp bench/peers/*.mjs "$folder"
 if ! cmp -s bench/peers/package.json "$folder/installed.json"; then
   cp bench/peers/package.json "$folder"
   npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2

@@ -9,10 +9,21 @@ foreach(folder ${node_headers})
 endforeach()
 
 file(GLOB addon_sources CONFIGURE_DEPENDS bindings/node/src/*.cc)
-add_library(thimble_node MODULE ${addon_sources})
+# zig's linker fails on the bundles that a MODULE is on macOS; node loads either.
+set(addon_kind MODULE)
+if(APPLE)
+  set(addon_kind SHARED)
+endif()
+add_library(thimble_node ${addon_kind} ${addon_sources})
 set_target_properties(thimble_node PROPERTIES OUTPUT_NAME thimble PREFIX "" SUFFIX .node CXX_VISIBILITY_PRESET hidden
                                               LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}" NAPI_VERSION=8
                                                 NAPI_DISABLE_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED)
 target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
 target_link_libraries(thimble_node PRIVATE thimble_flags thimble)
+if(WIN32)
+  # Elsewhere what node has is found when the addon is loaded; here a library names it.
+  execute_process(COMMAND ${THIMBLE_ZIG_BIN}/dlltool -m i386:x86-64 -d ${node_modules}/node-api-headers/def/node_api.def
+                          -l ${PROJECT_BINARY_DIR}/node_api.lib COMMAND_ERROR_IS_FATAL ANY)
+  target_link_libraries(thimble_node PRIVATE ${PROJECT_BINARY_DIR}/node_api.lib)
+endif()

@@ -1,7 +1,9 @@
 // The memory of processes on Windows.
 
-#include <psapi.h>
+// clang-format off: the second needs the first.
 #include <windows.h>
+#include <psapi.h>
+// clang-format on
 
 #include "base/memory_limit.h"
 #include "base/windows_error.h"

@@ -18,7 +18,7 @@ namespace {
 
 // A file's bytes that are not on the disk yet count against the control group and cannot be dropped, so that a slow
 // disk would get the process killed.
-constexpr std::size_t kUnsyncedBytes = 256 << 10;
+[[maybe_unused]] constexpr std::size_t kUnsyncedBytes = 256 << 10;
 
 }  // namespace
 

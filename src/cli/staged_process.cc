@@ -27,7 +27,9 @@ constexpr std::size_t kErrorBytes = 500;
 class Pipe {
  public:
   Pipe() {
-    if (pipe2(ends_, O_CLOEXEC) != 0) ends_[0] = ends_[1] = -1;
+    if (pipe(ends_) != 0) ends_[0] = ends_[1] = -1;
+    // One thread starts processes here, so that none can come in between.
+    for (int end : ends_) fcntl(end, F_SETFD, FD_CLOEXEC);
   }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;

@@ -1,0 +1,145 @@
+// What the package does to the process that uses it: the event loop, worker threads, the end, and growth.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lib, modelFolder, realModels, runModule } from './support.mjs';
+
+const folder = JSON.stringify(realModels ?? modelFolder());
+const model = realModels ? '"all-MiniLM-L6-v2"' : '"small"';
+// A worker, given as its text, with `folder` and `model` at hand.
+const WORKER = `
+  const { Worker } = await import('node:worker_threads');
+  const prelude = 'const { Embedder } = require(' + JSON.stringify((await import('node:url')).fileURLToPath(${lib('index.js')}))
+    + '); const folder = ' + ${JSON.stringify(folder)} + ', model = ' + ${JSON.stringify(model)} + ';'
+    + 'const { parentPort } = require("node:worker_threads");';
+  const startWorker = (text) => new Worker(prelude + text, { eval: true, execArgv: [] });
+  const message = (worker) => new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+`;
+const run = (text, options) => runModule(`
+  import { Embedder, ModelPool, createEmbeddingFunction, memory } from ${lib('index.mjs')};
+  import { isDeepStrictEqual } from 'node:util';
+  const folder = ${folder}, model = ${model};
+  const long = Array.from({ length: 64 }, (_, i) => 'a window of small memory ' .repeat(50) + i);
+  ${text}`, options);
+
+async function expectCleanRun(text, options) {
+  const { code, signal, out, err } = await run(text, options);
+  assert.deepEqual({ code, signal, err }, { code: 0, signal: null, err: '' });
+  return out;
+}
+
+test('the event loop runs on while 64 long texts embed', async () => {
+  // The delay's histogram holds the timer's own period of 1 ms too. Two CPUs that others use as well do the same to any
+  // process, so the best of some runs counts.
+  const out = await expectCleanRun(`
+    import { monitorEventLoopDelay } from 'node:perf_hooks';
+    const embedder = await Embedder.create(model, { folder });
+    await embedder.embed(long.slice(0, 8));
+    const delays = [];
+    for (let i = 0; i < 5; ++i) {
+      const histogram = monitorEventLoopDelay({ resolution: 1 });
+      histogram.enable();
+      await embedder.embed(long);
+      histogram.disable();
+      if (histogram.count > 0) delays.push(histogram.percentile(99) / 1e6);
+    }
+    console.log(Math.min(...delays));`);
+  assert.ok(Number(out) < 2, `99th percentile of the delay: ${out} ms`);
+});
+
+test('workers give the same vectors from one copy, in pools that the threads share', async () => {
+  const out = await expectCleanRun(`${WORKER}
+    const workers = Array.from({ length: 4 }, () => startWorker(
+      'Embedder.create(model, { folder }).then((e) => e.embed("a small vector")).then((v) => parentPort.postMessage(v));'));
+    const vectors = await Promise.all(workers.map(message));
+    const embedder = await Embedder.create(model, { folder });
+    const expected = await embedder.embed('a small vector');
+    const mapped = (await import('node:fs')).readFileSync('/proc/self/maps', 'utf8').split('\\n')
+      .filter((line) => line.includes('.safetensors')).length;
+    console.log(JSON.stringify([vectors.every((vector) => isDeepStrictEqual(vector, expected)), mapped]));`);
+  assert.deepEqual(JSON.parse(out), [true, 1]);
+});
+
+test('workers may be terminated while they embed, and others go on', async () => {
+  const out = await expectCleanRun(`${WORKER}
+    const embedder = await Embedder.create(model, { folder });
+    const expected = await embedder.embed('a small vector');
+    for (let i = 0; i < 20; ++i) {
+      const worker = startWorker(
+        'Embedder.create(model, { folder }).then((e) => { const calls = Array.from({ length: 8 }, () =>'
+        + ' e.embed(Array(64).fill("a small vector ".repeat(40)))); parentPort.postMessage("at work"); });');
+      await message(worker);
+      if (i % 2) await new Promise((resolve) => setTimeout(resolve, i));
+      await worker.terminate();
+    }
+    console.log(isDeepStrictEqual(await embedder.embed('a small vector'), expected));`);
+  assert.equal(out, 'true\n');
+});
+
+test('the addon may be loaded in workers alone, and go with them', async () => {
+  const { code, signal, err, out } = await runModule(`
+    const folder = ${folder}, model = ${model};
+    ${WORKER}
+    for (let i = 0; i < 10; ++i) {
+      const worker = startWorker(
+        'Embedder.create(model, { folder }).then((e) => { e.embed(Array(64).fill("a")); parentPort.postMessage(""); });');
+      await message(worker);
+      await worker.terminate();
+    }
+    console.log('done');`);
+  assert.deepEqual({ code, signal, err, out }, { code: 0, signal: null, err: '', out: 'done\n' });
+});
+
+test('process.exit with calls at work ends at once and cleanly', async () => {
+  for (let i = 0; i < 10; ++i) {
+    const { code, signal, err } = await run(`
+      const embedder = await Embedder.create(model, { folder, threads: 2 });
+      for (let i = 0; i < 8; ++i) embedder.embed(long);
+      setTimeout(() => process.exit(7), ${i});`);
+    assert.deepEqual({ code, signal, err }, { code: 7, signal: null, err: '' });
+  }
+});
+
+test('nothing keeps an idle process alive, and calls at work do', async () => {
+  const out = await expectCleanRun(`
+    const pool = new ModelPool({ folder, unloadAfterMs: Infinity });
+    const embedder = await pool.getModel(model);
+    const embed = createEmbeddingFunction({ modelName: model, folder });
+    embed(long).then((vectors) => console.log(vectors.length));
+    globalThis.kept = { pool, embedder, embed };
+    process.on('exit', () => console.log('exit'));`);
+  assert.equal(out, '64\nexit\n');
+});
+
+test('100 pools made and disposed of leave nothing behind', async () => {
+  const out = await expectCleanRun(`
+    const cycle = async () => {
+      const pool = new ModelPool({ folder });
+      await (await pool.getModel(model)).embed('a small vector of memory');
+      await pool.dispose();
+    };
+    const threads = async () => (await import('node:fs')).readdirSync('/proc/self/task').length;
+    const settled = async () => {
+      for (let i = 0; i < 4; ++i) { gc(); await new Promise((resolve) => setTimeout(resolve, 20)); }
+      return [memory().private, await threads()];
+    };
+    for (let i = 0; i < 20; ++i) await cycle();
+    const [before, threadsBefore] = await settled();
+    for (let i = 0; i < 100; ++i) await cycle();
+    const [after, threadsAfter] = await settled();
+    console.log(JSON.stringify([after - before, threadsAfter - threadsBefore]));`, { flags: ['--expose-gc'] });
+  const [bytes, threads] = JSON.parse(out);
+  // A leak of a model's tables (0.3 MB) or of a thread's stack in each cycle would be tens of megabytes.
+  assert.ok(bytes < 2e6, `${bytes} bytes more after 100 cycles`);
+  assert.ok(threads <= 0, `${threads} threads more`);
+});
+
+test('an error does not end the process where its promise is handled, and does where it is not', async () => {
+  await expectCleanRun(`await createEmbeddingFunction({ modelName: 'none', folder })('a').catch(() => {});`);
+  const { code, err } = await run(`createEmbeddingFunction({ modelName: 'none', folder })('a');`);
+  assert.equal(code, 1);
+  assert.match(err, /npx thimble convert/);
+});

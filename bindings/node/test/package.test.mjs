@@ -1,0 +1,74 @@
+// The packed packages, installed into a fresh folder: THIMBLE_NODE_PACKAGES is where scripts/node_packages.sh left them.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { build, realModels, temporaryFolder } from './support.mjs';
+
+const packages = process.env.THIMBLE_NODE_PACKAGES;
+const skip = (!packages && 'there are no packages') || (!realModels && 'there is no real model');
+const MOST_BYTES = 3e6;
+
+const folder = temporaryFolder();
+// Nothing of this checkout: neither its addon nor its command line.
+const env = { ...process.env, THIMBLE_HOME: realModels, THIMBLE_BACKEND: '', THIMBLE_NODE_ADDON: '', THIMBLE_CLI: '' };
+const run = (program, ...args) => execFileSync(program, args, { cwd: folder, env, encoding: 'utf8' });
+
+before(() => {
+  if (skip) return;
+  writeFileSync(join(folder, 'package.json'), '{}');
+  const here = `-${process.platform}-${process.arch}`;
+  const tarballs = readdirSync(packages).filter((name) => /^thimble-\d/.test(name) ||
+    (name.includes(here) && !name.includes('musl') && name.endsWith('.tgz')));
+  assert.equal(tarballs.length, 2, `packages for ${here}: ${tarballs}`);
+  run('npm', 'install', '--silent', '--no-audit', '--no-fund', ...tarballs.map((name) => join(packages, name)));
+});
+
+test('packages are small', { skip }, (context) => {
+  for (const name of readdirSync(packages).filter((name) => name.endsWith('.tgz'))) {
+    const { size } = statSync(join(packages, name));
+    context.diagnostic(`${name}: ${size} bytes`);
+    assert.ok(size < MOST_BYTES);
+  }
+});
+
+test('hold what they need and nothing else', { skip }, () => {
+  const list = (name) => readdirSync(join(folder, 'node_modules', name)).sort();
+  assert.deepEqual(list('thimble'), ['LICENSE', 'NOTICE', 'README.md', 'bin', 'lib', 'package.json']);
+  const [native] = list('@thimble');
+  assert.deepEqual(list(`@thimble/${native}`), ['LICENSE', 'NOTICE', 'package.json', 'thimble', 'thimble.node']);
+  const { scripts, dependencies, devDependencies } =
+    JSON.parse(readFileSync(join(folder, 'node_modules/thimble/package.json'), 'utf8'));
+  assert.deepEqual({ scripts, dependencies, devDependencies },
+    { scripts: undefined, dependencies: undefined, devDependencies: undefined });
+});
+
+test('run the first snippet of the README', { skip }, () => {
+  const readme = readFileSync(join(folder, 'node_modules/thimble/README.md'), 'utf8');
+  const [, source, expected] = /```js\n([^]*?)```\n```\n([^]*?)```/.exec(readme);
+  writeFileSync(join(folder, 'snippet.mjs'), source);
+  assert.equal(run(process.execPath, 'snippet.mjs'), expected);
+});
+
+test('give the bits that the local build gives, from require', { skip }, () => {
+  const program = (specifier) => `
+    const { Embedder } = require(${JSON.stringify(specifier)});
+    Embedder.create('all-MiniLM-L6-v2').then((e) => e.embed('the same bits')).then((v) =>
+      console.log(Buffer.from(v.buffer).toString('hex')));`;
+  const installed = run(process.execPath, '-e', program('thimble'));
+  const local = execFileSync(process.execPath, ['-e', program(join(build, '../bindings/node'))],
+    { cwd: folder, encoding: 'utf8', env: { ...env, THIMBLE_NODE_ADDON: join(build, 'thimble.node') } });
+  assert.equal(installed, local);
+  assert.equal(installed.trim().length, 384 * 8);
+});
+
+test('npx thimble is the command line', { skip }, () => {
+  assert.match(run('npx', '--no-install', 'thimble', '--version'), /^thimble \d/);
+  const model = join(realModels, 'all-MiniLM-L6-v2-q8.safetensors');
+  const line = JSON.parse(run('npx', '--no-install', 'thimble', 'embed', '-m', model, 'a short text'));
+  assert.equal(line.embedding.length, 384);
+  assert.throws(() => execFileSync('npx', ['--no-install', 'thimble', 'embed'], { cwd: folder, env, stdio: 'pipe' }),
+    { status: 2 });
+});

@@ -1,0 +1,24 @@
+// Runs the snippets of the README, and compares what they print.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { realModels, root, runModule } from './support.mjs';
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const snippets = [...readme.matchAll(/```js\n([^]*?)```\n```\n([^]*?)```/g)];
+
+test('every snippet says what it prints', () => {
+  assert.ok(snippets.length > 4);
+  assert.equal(snippets.length, readme.split('```js').length - 1);
+});
+
+for (const [, source, expected] of snippets) {
+  const [first] = source.split('\n');
+  test(`${first} ... prints what the README says`, { skip: !realModels && 'there is no real model' }, async () => {
+    const { out, err } = await runModule(source, { environment: { THIMBLE_HOME: realModels, THIMBLE_BACKEND: '' } });
+    assert.equal(err, '');
+    assert.equal(out, expected);
+  });
+}

@@ -1,0 +1,75 @@
+// How the types are meant to be used from ES modules; tsc must accept it, and refuse the lines below @ts-expect-error.
+
+import {
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan,
+  type Dtype, type EmbeddingFunction, type ModelInfo, type Report,
+} from 'thimble';
+import { Tensor, cos_sim, env, pipeline } from 'thimble/transformers';
+import { ThimbleEmbeddings } from 'thimble/langchain';
+import { embeddingModel } from 'thimble/ai';
+import { ThimbleEmbedding } from 'thimble/llamaindex';
+import { ThimbleEmbeddingFunction } from 'thimble/chroma';
+import type { Embeddings } from '@langchain/core/embeddings';
+import { embed as embedWithAi } from 'ai';
+import type { EmbeddingFunction as ChromaFunction } from 'chromadb';
+import { Settings } from 'llamaindex';
+
+const dtype: Dtype = 'q4';
+const embed: EmbeddingFunction = createEmbeddingFunction({
+  modelName: 'Xenova/paraphrase-MiniLM-L3-v2', dtype, backend: 'native', maxMemory: '16MB', unloadAfterMs: Infinity,
+  threads: 2, maxTokens: 128, truncate: false, normalize: true, signal: AbortSignal.timeout(1000),
+});
+const one: number[] = await embed('a');
+const many: number[][] = await embed(['a', 'b'] as const, { signal: new AbortController().signal });
+const first: number[] = await createEmbeddingFunction({ compat: 'brainy' })(['a']);
+const mocked: number[] = await mockEmbeddingFunction('a');
+
+const embedder = await Embedder.create('all-MiniLM-L6-v2');
+const info: ModelInfo = embedder.info;
+const vector: Float32Array = await embedder.embed('a', { pooling: 'cls' });
+const vectors: Float32Array[] = embedder.embedSync(['a']);
+const reports: Report[] = await embedder.embedInto(['a'], new Float32Array(new SharedArrayBuffer(4 * embedder.dimensions)));
+for await (const { text, vector, tokens, truncated } of embedder.embedStream(['a'], { batchSize: 8 })) {
+  const values: [string, Float32Array, number, boolean] = [text, vector, tokens, truncated];
+  void values;
+}
+
+const pool = new ModelPool({ folder: 'models', maxMemory: 1e7 });
+const pooled: Embedder = await pool.getModel('small', { dtype: 'fp16' });
+const bytes: number = (await plan('small')).peakBytes + memory().private + pool.stats().usedMemory;
+const end: () => Promise<void> = () => pool[Symbol.asyncDispose]();
+
+const extractor = await pipeline('feature-extraction', 'Xenova/all-MiniLM-L6-v2', { dtype: 'q8', device: 'cpu' });
+const output: Tensor = await extractor(['a'], { pooling: 'mean', normalize: true, quantize: true, precision: 'binary' });
+const cosine: number = cos_sim(output.tolist()[0], one);
+env.allowRemoteModels = false;
+
+const langchain: Embeddings = new ThimbleEmbeddings({ modelName: 'small', maxConcurrency: 2 });
+const chroma: ChromaFunction = new ThimbleEmbeddingFunction({ dtype: 'q8' });
+Settings.embedModel = new ThimbleEmbedding();
+await embedWithAi({ model: embeddingModel('small', { threads: 2 }), value: 'a' });
+
+try {
+  await embed('a');
+} catch (error) {
+  if (error instanceof ThimbleError && error.code === 'overloaded') throw error;
+}
+
+// @ts-expect-error: there is no such dtype.
+createEmbeddingFunction({ dtype: 'q2' });
+// @ts-expect-error: there is no such option.
+createEmbeddingFunction({ model: 'small' });
+// @ts-expect-error: texts are strings.
+void embed([1]);
+// @ts-expect-error: an array gives arrays.
+const wrong: number[] = await embed(['a']);
+// @ts-expect-error: made by create() alone.
+new Embedder();
+// @ts-expect-error: there is no such code.
+new ThimbleError('none', '');
+// @ts-expect-error: what is known of a model does not change.
+embedder.info.dimensions = 1;
+// @ts-expect-error: there is one task.
+await pipeline('text-generation');
+
+void [many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];

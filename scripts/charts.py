@@ -1,0 +1,51 @@
+"""Charts for the documents, as SVG that follows the reader's light or dark theme, and tables between markers in them."""
+
+import html
+import math
+
+
+def megabytes(size):
+    value = size / 1e6
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def bars(label, below, rows, low=-1, high=4):
+    """Horizontal bars of bytes on a logarithmic axis from 10^low to 10^high megabytes; rows of (name, bytes, kind), of
+    which the kinds own, peer and reported have a colour each."""
+    left, right, top, step = 250, 90, 72, 24
+    width, height = 760, top + step * len(rows) + 36
+    scale = (width - left - right) / (high - low)
+
+    def x(size):
+        return left + (math.log10(max(size / 1e6, 10**low)) - low) * scale
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
+        'font-family="sans-serif" font-size="13">',
+        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
+        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
+        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
+        f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
+        f'<text x="12" y="42">{below}</text>',
+    ]
+    for power in range(low, high + 1):
+        position = x(10.0**power * 1e6)
+        name = f"{10.0**power:g} MB" if power < 3 else f"{10.0**(power - 3):g} GB"
+        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top - 8}" x2="{position:.1f}" y2="{height - 28}"/>')
+        parts.append(f'<text x="{position:.1f}" y="{height - 10}" text-anchor="middle">{name}</text>')
+    for i, (name, size, kind) in enumerate(rows):
+        y = top + step * i
+        parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
+        parts.append(f'<rect class="{kind}" x="{left}" y="{y}" width="{x(size) - left:.1f}" height="16"/>')
+        parts.append(f'<text x="{x(size) + 6:.1f}" y="{y + 12}">{megabytes(size)} MB</text>')
+    return "\n".join(parts) + "\n</svg>\n"
+
+
+def replaced(path, name, contents):
+    """The text of a document, with other contents between its lines <!-- name --> and <!-- /name -->."""
+    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    text = path.read_text()
+    begin, end = text.find(first), text.find(last)
+    if begin < 0 or end < begin:
+        raise SystemExit(f"{path}: expected the lines {first.strip()} and {last.strip()}")
+    return text[:begin + len(first)] + contents + text[end:]

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Builds what the Node.js package loads from a checkout: the addon and the command line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh
+scripts/node_modules.sh
+scripts/build.sh node thimble_node thimble_cli make_test_model

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Builds the npm packages with zig's compiler: scripts/node_packages.sh [PLATFORM...]; all platforms without one.
+# Leaves build/packages/*.tgz: thimble, and one per platform with the addon and, but for Windows, the command line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A targets=(
+  [linux-x64-gnu]=x86_64-linux-gnu.2.28
+  [linux-x64-musl]=x86_64-linux-musl
+  [linux-arm64-gnu]=aarch64-linux-gnu.2.28
+  [linux-arm64-musl]=aarch64-linux-musl
+  [darwin-x64]=x86_64-macos.12.0
+  [darwin-arm64]=aarch64-macos.12.0
+  [win32-x64]=x86_64-windows-gnu
+)
+all=(linux-x64-gnu linux-x64-musl linux-arm64-gnu linux-arm64-musl darwin-x64 darwin-arm64 win32-x64)
+platforms=("$@")
+if [ ${#platforms[@]} -eq 0 ]; then platforms=("${all[@]}"); fi
+
+version=$(cat VERSION)
+packages=$PWD/build/packages
+tools=$PWD/build/zig
+zig_version=0.17.1
+most_bytes=3000000
+
+if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
+
+# The compiler, under the names that CMake asks for.
+if [ ! -x "$tools/bin/c++" ]; then
+  python3 -m venv "$tools/venv"
+  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "ziglang==$zig_version"
+  mkdir -p "$tools/bin" "$tools/include"
+  zig=$(find "$tools/venv" -path '*/ziglang/zig' -type f)
+  for name in cc c++ ar ranlib dlltool; do
+    printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$name" > "$tools/bin/$name"
+    chmod +x "$tools/bin/$name"
+  done
+  ln -sfn /usr/include/nlohmann "$tools/include/nlohmann"
+  ln -sfn /usr/include/CLI "$tools/include/CLI"
+fi
+export ZIG_GLOBAL_CACHE_DIR=$tools/cache
+
+# utf8proc: this system's archive where it fits, else the source inside a crate.
+utf8proc_source() {
+  if [ ! -d "$tools/crates" ]; then
+    command -v cargo > /dev/null || { echo "node_packages: other processors and systems need cargo" >&2; exit 1; }
+    mkdir -p "$tools/crate/src"
+    printf '[package]\nname = "u"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nutf8proc-sys = "=0.1.2"\n' \
+      > "$tools/crate/Cargo.toml"
+    touch "$tools/crate/src/lib.rs"
+    (cd "$tools/crate" && cargo vendor --quiet "$tools/crates" > /dev/null)
+  fi
+  echo "$tools/crates/utf8proc-sys/utf8proc"
+}
+
+pack() {
+  local folder=$1 tarball
+  cp LICENSE NOTICE "$folder"
+  tarball=$packages/$(cd "$packages" && npm pack --silent --ignore-scripts "$folder")
+  local bytes
+  bytes=$(stat -c %s "$tarball")
+  echo "$tarball: $bytes bytes"
+  if [ "$bytes" -ge $most_bytes ]; then echo "node_packages: a package must stay below $most_bytes bytes" >&2; exit 1; fi
+}
+
+scripts/node_modules.sh
+mkdir -p "$packages"
+for platform in "${platforms[@]}"; do
+  target=${targets[$platform]:?no such platform: $platform}
+  build=build-$platform
+  with_cli=ON
+  programs=(thimble_node thimble_cli)
+  files='"NOTICE", "thimble.node", "thimble"'
+  options=()
+  case $platform in
+    linux-x64-*) options+=("-DUTF8PROC_LIBRARY=$(find /usr/lib -name libutf8proc.a)" -DUTF8PROC_INCLUDE_DIR=/usr/include) ;;
+    win32-*) with_cli=OFF programs=(thimble_node) files='"NOTICE", "thimble.node"' ;;
+    *) options+=("-DTHIMBLE_UTF8PROC_SOURCE=$(utf8proc_source)") ;;
+  esac
+  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
+    -DTHIMBLE_ZIG_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
+    -DTHIMBLE_TOOLS=$with_cli "${options[@]}" > "$packages/$platform.log" 2>&1 \
+    && cmake --build "$build" --target "${programs[@]}" --parallel "$(nproc)" >> "$packages/$platform.log" 2>&1 \
+    || { tail -n 40 "$packages/$platform.log" >&2; exit 1; }
+
+  folder=$packages/$platform
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$build/thimble.node" "$folder"
+  if [ $with_cli = ON ]; then cp "$build/thimble" "$folder"; fi
+  IFS=- read -r os cpu libc <<< "$platform"
+  case ${libc:-} in gnu) libc='"libc": ["glibc"],' ;; musl) libc='"libc": ["musl"],' ;; esac
+  cat > "$folder/package.json" << END
+{
+  "name": "@thimble/$platform",
+  "version": "$version",
+  "description": "The native part of thimble for $platform",
+  "license": "Apache-2.0",
+  "os": ["$os"],
+  "cpu": ["$cpu"],
+  ${libc:-}
+  "files": [$files]
+}
+END
+  pack "$folder"
+done
+
+# The package itself names those of the platforms here, so that a checkout asks no registry for them.
+folder=$packages/thimble
+rm -rf "$folder"
+mkdir -p "$folder"
+cp -r bindings/node/{lib,bin,README.md} "$folder"
+node -e '
+  const [, from, to, version, ...platforms] = process.argv;
+  const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));
+  delete manifest.scripts;
+  delete manifest.devDependencies;
+  manifest.version = version;
+  manifest.optionalDependencies = Object.fromEntries(platforms.map((name) => [`@thimble/${name}`, version]));
+  require("fs").writeFileSync(to, JSON.stringify(manifest, null, 2) + "\n");
+' bindings/node/package.json "$folder/package.json" "$version" "${all[@]}"
+pack "$folder"
