@@ -30,4 +30,4 @@ lint:
 	@scripts/lint.sh
 
 clean:
-	rm -rf build build-dev build-asan build-tsan build-noexcept build-clang
+	rm -rf build build-*

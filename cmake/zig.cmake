@@ -22,7 +22,7 @@ set(CMAKE_RANLIB ${THIMBLE_ZIG_BIN}/ranlib)
 if(THIMBLE_ZIG_TARGET MATCHES "windows")
   set(CMAKE_RC_COMPILER true)  # Asked for, and not used.
 endif()
-foreach(kind EXE MODULE)
+foreach(kind EXE MODULE SHARED)
   set(CMAKE_${kind}_LINKER_FLAGS_INIT ${link_flags})
 endforeach()
 set(CMAKE_INSTALL_NAME_TOOL true)  # Asked for, and not used.

@@ -77,7 +77,7 @@ for platform in "${platforms[@]}"; do
     win32-*) with_cli=OFF programs=(thimble_node) files='"NOTICE", "thimble.node"' ;;
     *) options+=("-DTHIMBLE_UTF8PROC_SOURCE=$(utf8proc_source)") ;;
   esac
-  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
+  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
     -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
     -DTHIMBLE_ZIG_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
     -DTHIMBLE_TOOLS=$with_cli "${options[@]}" > "$packages/$platform.log" 2>&1 \

@@ -21,6 +21,7 @@ run_tests() {
 
 stage set-up
 scripts/setup.sh
+scripts/setup_node.sh
 rm -rf "$logs"
 mkdir -p "$logs"
 trap 'python3 scripts/count_tests.py "$logs"' EXIT
@@ -36,8 +37,11 @@ for dtype in fp32 fp16 q8 q4; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
 
-stage clang
-scripts/build.sh clang thimble thimble_convert thimble_cli
+# The second compiler is the one that builds the packages.
+stage node
+scripts/node_packages.sh "linux-$(node -p process.arch)-gnu"
+scripts/node_test.sh "$PWD/$logs/node.xml" > "$logs/node.log" 2>&1 || { cat "$logs/node.log"; exit 1; }
+grep -E '^. (pass|fail) ' "$logs/node.log"
 
 stage noexcept
 scripts/build.sh noexcept

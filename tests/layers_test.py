@@ -71,6 +71,15 @@ class Layers(unittest.TestCase):
                         self.assertTrue(name.startswith(allowed) if allowed else False,
                                         f"{path.relative_to(ROOT)} includes {name}")
 
+    def test_bindings_see_public_headers_and_base_alone(self):
+        for path in sources("bindings/node/src"):
+            here = {name.name for name in path.parent.iterdir()}
+            for kind, name in includes(path):
+                if kind == '"':
+                    self.assertTrue(name in here or name.startswith(("thimble/", "base/")), f"{path.name} includes {name}")
+                else:
+                    self.assertRegex(name, r"^[a-z_]+$|^napi\.h$", f"{path.name} includes {name}")
+
     def test_core_neither_prints_nor_aborts_nor_throws(self):
         forbidden = re.compile(r"\b(printf|fprintf|puts|fputs|abort|exit|throw|std::cout|std::cerr)\b\s*[(<;]|\bthrow\b")
         for layer in CORE:
@@ -84,7 +93,7 @@ class Layers(unittest.TestCase):
 
 class Sources(unittest.TestCase):
     def test_are_ascii_and_say_what_they_are(self):
-        for folder in ("include", "src", "tests", "bench", "examples"):
+        for folder in ("include", "src", "tests", "bench", "examples", "bindings/node/src"):
             for path in sources(folder):
                 data = path.read_bytes()
                 self.assertTrue(data.isascii(), path.relative_to(ROOT))
@@ -103,7 +112,7 @@ class Sources(unittest.TestCase):
 
 class Documents(unittest.TestCase):
     def test_name_files_that_exist(self):
-        documents = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
+        documents = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")) + [ROOT / "bindings/node/README.md"]
         self.assertGreater(len(documents), 2)
         for document in documents:
             text = document.read_text()

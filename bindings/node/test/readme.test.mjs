@@ -1,4 +1,4 @@
-// Runs the snippets of the README, and compares what they print.
+// Runs the snippets of the package's README and of the project's, and compares what they print.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { realModels, root, runModule } from './support.mjs';
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const readme = ['README.md', '../../README.md'].map((name) => readFileSync(join(root, name), 'utf8')).join('');
 const snippets = [...readme.matchAll(/```js\n([^]*?)```\n```\n([^]*?)```/g)];
 
 test('every snippet says what it prints', () => {
