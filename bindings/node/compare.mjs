@@ -13,7 +13,7 @@ const STACKS = [
   ['thimble', 'fp32'], ['thimble', 'fp16'], ['thimble', 'q8'], ['thimble', 'q4'],
 ];
 const STARTS = 7;
-const SAMPLE_MS = 2;
+const SAMPLE_MS = 5;
 
 const environment = { ...process.env, THIMBLE_PACKAGE: thimblePackage, THIMBLE_HOME: models, NODE_OPTIONS: '' };
 const stageArguments = (task, peer, dtype) => ['--expose-gc', join(peers, 'stages.mjs'), task, peer, dtype];

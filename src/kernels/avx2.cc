@@ -5,6 +5,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "kernels/cpu_x86.h"
+
 namespace thimble::kernels {
 
 THIMBLE_BEGIN_TARGET("avx2,fma,f16c")
@@ -17,9 +19,7 @@ namespace avx2 {
 }  // namespace avx2
 THIMBLE_END_TARGET
 
-static bool Avx2Supported() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-}
+static bool Avx2Supported() { return DetectCpu().avx2; }
 
 constinit const Kernels kAvx2 = avx2::MakeKernels("avx2", Avx2Supported);
 

@@ -5,6 +5,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "kernels/cpu_x86.h"
+
 // gcc 12 warns of the undefined vectors that its own header makes on purpose.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -21,11 +23,7 @@ namespace avx512vnni {
 }  // namespace avx512vnni
 THIMBLE_END_TARGET
 
-static bool Avx512VnniSupported() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-}
+static bool Avx512VnniSupported() { return DetectCpu().avx512vnni; }
 
 constinit const Kernels kAvx512Vnni = avx512vnni::MakeKernels("avx512vnni", Avx512VnniSupported);
 

@@ -64,6 +64,13 @@ test('give the bits that the local build gives, from require', { skip }, () => {
   assert.equal(installed.trim().length, 384 * 8);
 });
 
+test('run the kernels that the local build runs', { skip }, () => {
+  const model = join(realModels, 'all-MiniLM-L6-v2-q8.safetensors');
+  const isa = (program) => JSON.parse(run(program, 'info', model, '--json')).isa;
+  const [native] = readdirSync(join(folder, 'node_modules/@thimble'));
+  assert.equal(isa(join(folder, 'node_modules/@thimble', native, 'thimble')), isa(join(build, 'thimble')));
+});
+
 test('npx thimble is the command line', { skip }, () => {
   assert.match(run('npx', '--no-install', 'thimble', '--version'), /^thimble \d/);
   const model = join(realModels, 'all-MiniLM-L6-v2-q8.safetensors');
