@@ -64,11 +64,22 @@ test('give the bits that the local build gives, from require', { skip }, () => {
   assert.equal(installed.trim().length, 384 * 8);
 });
 
-test('run the kernels that the local build runs', { skip }, () => {
-  const model = join(realModels, 'all-MiniLM-L6-v2-q8.safetensors');
-  const isa = (program) => JSON.parse(run(program, 'info', model, '--json')).isa;
+test('run the kernels of the local build, each of which gives its bits', { skip }, () => {
   const [native] = readdirSync(join(folder, 'node_modules/@thimble'));
-  assert.equal(isa(join(folder, 'node_modules/@thimble', native, 'thimble')), isa(join(build, 'thimble')));
+  const installed = join(folder, 'node_modules/@thimble', native, 'thimble');
+  const local = join(build, 'thimble');
+  const model = (dtype) => join(realModels, `all-MiniLM-L6-v2-${dtype}.safetensors`);
+  const isa = (program) => JSON.parse(run(program, 'info', model('q8'), '--json')).isa;
+  const best = isa(local);
+  assert.equal(isa(installed), best);
+  const all = ['scalar', 'avx2', 'avx512vnni'];
+  for (const name of all.slice(0, all.indexOf(best) + 1)) {
+    for (const dtype of ['fp32', 'fp16', 'q8', 'q4']) {
+      const [one, other] = [installed, local].map((program) => execFileSync(program,
+        ['embed', '-m', model(dtype), 'the same bits'], { env: { ...env, THIMBLE_ISA: name }, encoding: 'utf8' }));
+      assert.equal(one, other, `${name} ${dtype}`);
+    }
+  }
 });
 
 test('npx thimble is the command line', { skip }, () => {
