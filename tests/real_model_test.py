@@ -9,6 +9,7 @@ import unittest
 
 CLI = os.environ["THIMBLE_CLI"]
 MODELS = os.environ.get("THIMBLE_REAL_MODEL")
+ONNX = os.environ.get("THIMBLE_REAL_ONNX")
 FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "real_model.json")
 
 
@@ -40,6 +41,16 @@ class RealModel(unittest.TestCase):
             self.assertEqual(found["tokens"], case["tokens"])
             worst = max(abs(a - b) for a, b in zip(found["embedding"], case["components"]))
             self.assertLess(worst, 2e-6, case["text"][:40])
+
+    @unittest.skipUnless(ONNX, "THIMBLE_REAL_ONNX names the folder that scripts/fetch_onnx.sh fills")
+    def test_the_onnx_export_converts_to_the_same_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for dtype in ("fp32", "q8", "q4"):
+                path = os.path.join(folder, dtype)
+                subprocess.run([CLI, "convert", ONNX, path, "--dtype", dtype, "--name", "all-MiniLM-L6-v2"], check=True)
+                with open(path, "rb") as found:
+                    with open(os.path.join(MODELS, f"all-MiniLM-L6-v2-{dtype}.safetensors"), "rb") as expected:
+                        self.assertTrue(found.read() == expected.read(), dtype)
 
     def test_only_the_long_text_is_truncated(self):
         self.assertEqual([found["truncated"] for found in self.exact], [False] * (len(self.cases) - 1) + [True])

@@ -16,7 +16,8 @@ constexpr char kExamples[] =
     "  thimble convert ./all-MiniLM-L6-v2 model-q8.safetensors\n"
     "  thimble convert ./all-MiniLM-L6-v2 model-fp32.safetensors --dtype fp32 --name all-MiniLM-L6-v2\n"
     "\n"
-    "SOURCE holds config.json, tokenizer.json and model.safetensors, as downloaded. OUT appears only when complete.\n"
+    "SOURCE holds config.json, tokenizer.json, and model.safetensors or onnx/model.onnx, as downloaded.\n"
+    "OUT appears only when complete.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q4 is smaller still and less exact.\n";
 
 }  // namespace

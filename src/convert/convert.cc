@@ -161,13 +161,13 @@ class Conversion {
   }
 
  private:
-  Result<const TensorInfo*> Find(const std::string& name, std::initializer_list<std::uint64_t> shape) const {
+  Result<const SourceTensor*> Find(const std::string& name, std::initializer_list<std::uint64_t> shape) const {
     return job_.source.Find(name, {shape.begin(), shape.size()});
   }
 
   // The whole of a small tensor.
   Status ReadAll(const std::string& name, std::size_t size, std::vector<float>* out) {
-    THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* tensor, Find(name, {size}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(name, {size}));
     out->resize(size);
     return job_.source.Read(*tensor, 0, *out);
   }
@@ -183,9 +183,9 @@ class Conversion {
 
   Status Positions() {
     const Config& c = job_.config;
-    THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* positions,
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions,
                              Find("embeddings.position_embeddings.weight", {c.positions, c.hidden}));
-    THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* types,
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types,
                              Find("embeddings.token_type_embeddings.weight", {c.token_types, c.hidden}));
     // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
@@ -204,7 +204,7 @@ class Conversion {
     return AppendValues<float>("embeddings.offset", offset, &writer_);
   }
 
-  Status MeanRow(const TensorInfo& tensor, std::size_t rows, std::span<float> mean) {
+  Status MeanRow(const SourceTensor& tensor, std::size_t rows, std::span<float> mean) {
     std::vector<double> sums(mean.size());
     std::vector<float> row(mean.size());
     for (std::size_t i = 0; i < rows; ++i) {
@@ -217,7 +217,7 @@ class Conversion {
 
   Status Words() {
     const Config& c = job_.config;
-    THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* words,
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words,
                              Find("embeddings.word_embeddings.weight", {c.vocabulary, c.hidden}));
     auto read = [&](std::size_t first, std::span<float> out) {
       return job_.source.Read(*words, first * c.hidden, out);
@@ -234,7 +234,7 @@ class Conversion {
   }
 
   Status Matrix(const MatrixSpec& spec, const std::string& from) {
-    THIMBLE_ASSIGN_OR_RETURN(const TensorInfo* weight, Find(from + ".weight", {spec.outputs, spec.inputs}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* weight, Find(from + ".weight", {spec.outputs, spec.inputs}));
     std::vector<float> bias;
     THIMBLE_RETURN_IF_ERROR(ReadAll(from + ".bias", spec.outputs, &bias));
     auto read = [&](std::size_t n, std::span<float> out) { return job_.source.Read(*weight, n * spec.inputs, out); };
@@ -247,7 +247,7 @@ class Conversion {
     const std::size_t h = job_.config.hidden, width = h / job_.config.heads;
     const auto query_factor = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(width)));
     constexpr std::array<const char*, 3> kParts = {"query", "key", "value"};
-    std::array<const TensorInfo*, 3> weights;
+    std::array<const SourceTensor*, 3> weights;
     std::array<std::vector<float>, 3> biases;
     for (std::size_t part = 0; part < 3; ++part) {
       THIMBLE_ASSIGN_OR_RETURN(weights[part], Find(from + kParts[part] + ".weight", {h, h}));
@@ -281,6 +281,16 @@ class Conversion {
   const std::function<void(double)>& progress_;
 };
 
+// The file of a folder's weights: safetensors, or else the plain ONNX export.
+std::string WeightsOf(const std::string& folder) {
+  constexpr const char* kSafetensors = "/model.safetensors";
+  std::error_code error;
+  for (const char* name : {kSafetensors, "/onnx/model.onnx", "/model.onnx", "/onnx/model_fp16.onnx"}) {
+    if (std::filesystem::exists(folder + name, error)) return folder + name;
+  }
+  return folder + kSafetensors;  // Whose absence is then the error.
+}
+
 Result<Job> Prepare(const std::string& folder, Dtype dtype) {
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   const std::string tokenizer_path = folder + "/tokenizer.json";
@@ -298,7 +308,7 @@ Result<Job> Prepare(const std::string& folder, Dtype dtype) {
     return Error(Code::kCorrupt, folder, ": a limit of ", config.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder + "/model.safetensors"));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(WeightsOf(folder)));
   return Job{config, dtype, std::move(source), std::move(tokenizer)};
 }
 

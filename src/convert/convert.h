@@ -24,9 +24,10 @@ struct Options {
   std::function<void(double)> progress;
 };
 
-// Reads the folder `source` and writes the model file `output`; nothing is left behind on failure. Needs memory for
-// about one tensor. kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
-// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor.
+// Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the
+// model file `output`; nothing is left behind on failure. Needs memory for about one tensor. kNotFound for a missing
+// file, kCorrupt for a malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does
+// not run; the message names the file and the field or tensor.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

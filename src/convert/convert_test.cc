@@ -41,7 +41,7 @@ std::string Contents(const std::string& path) {
 }
 
 // A source tensor as floats.
-std::vector<float> SourceTensor(const std::string& folder, std::string_view name,
+std::vector<float> SourceValues(const std::string& folder, std::string_view name,
                                 const std::vector<std::uint64_t>& shape) {
   auto source = Source::Open(folder + "/model.safetensors");
   EXPECT_TRUE(source.ok());
@@ -73,8 +73,8 @@ TEST(Convert, QueryKeyAndValueOfAHeadAreOneRunOfOutputsAndScoresAreExponentsOfTw
   const char* parts[] = {"query", "key", "value"};
   for (std::size_t part = 0; part < 3; ++part) {
     const std::string name = std::string("encoder.layer.1.attention.self.") + parts[part];
-    const std::vector<float> rows = SourceTensor(folder.path(), name + ".weight", {kHidden, kHidden});
-    const std::vector<float> biases = SourceTensor(folder.path(), name + ".bias", {kHidden});
+    const std::vector<float> rows = SourceValues(folder.path(), name + ".weight", {kHidden, kHidden});
+    const std::vector<float> biases = SourceValues(folder.path(), name + ".bias", {kHidden});
     const float factor = part == 0 ? query_factor : 1.0f;
     for (std::size_t head = 0; head < kHeads; ++head) {
       for (std::size_t j = 0; j < kWidth; ++j) {
@@ -93,8 +93,8 @@ TEST(Convert, EmbeddingsAddUpToTheSources) {
   const TestModelOptions model = Small();
   ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
   const std::vector<float> positions =
-      SourceTensor(folder.path(), "embeddings.position_embeddings.weight", {model.positions, kHidden});
-  const std::vector<float> types = SourceTensor(folder.path(), "embeddings.token_type_embeddings.weight", {2, kHidden});
+      SourceValues(folder.path(), "embeddings.position_embeddings.weight", {model.positions, kHidden});
+  const std::vector<float> types = SourceValues(folder.path(), "embeddings.token_type_embeddings.weight", {2, kHidden});
   {
     const format::Reader reader = Converted(folder.path(), Dtype::kFp32);
     auto table = reader.Tensor<float>("embeddings.positions.weight", {model.positions, kHidden});

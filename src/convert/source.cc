@@ -1,4 +1,4 @@
-// Reading tensors with pread: unlike a mapping, what was read does not stay in this process's resident memory.
+// Finding tensors, and turning what is stored into floats.
 
 #include "convert/source.h"
 
@@ -8,7 +8,9 @@
 #include <cstring>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/error.h"
+#include "convert/onnx_bert.h"
 #include "kernels/half.h"
 
 namespace thimble::convert {
@@ -17,9 +19,29 @@ namespace {
 // Far beyond any weight; its square and the sum of a row of them are still floats.
 constexpr float kLargestValue = 1e15f;
 
+Result<format::ElementType> OnnxType(const OnnxTensor& tensor, const std::string& path) {
+  switch (tensor.type) {  // TensorProto.DataType.
+    case 1:
+      return format::ElementType::kF32;
+    case 10:
+      return format::ElementType::kF16;
+    case 16:
+      return format::ElementType::kBF16;
+    default:
+      return Error(Code::kUnsupported, path, ": tensor \"", tensor.name,
+                   "\": expected float, float16 or bfloat16, found ONNX type ", tensor.type);
+  }
+}
+
 }  // namespace
 
 Result<Source> Source::Open(const std::string& path) {
+  return path.ends_with(".onnx") ? OpenOnnx(path) : OpenSafetensors(path);
+}
+
+Result<Source> Source::OpenSafetensors(const std::string& path) {
+  Source source;
+  source.path_ = path;
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   std::byte first[8] = {};
   if (file.size() >= sizeof first) THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, first));
@@ -27,46 +49,95 @@ Result<Source> Source::Open(const std::string& path) {
   std::string json(length, '\0');
   THIMBLE_RETURN_IF_ERROR(file.ReadAt(sizeof first, std::as_writable_bytes(std::span(json))));
   THIMBLE_ASSIGN_OR_RETURN(format::Header header, format::ParseHeader(json, file.size(), path));
-  return Source(std::move(file), std::move(header));
+  source.file_.emplace(std::move(file));
+  source.data_begin_ = header.data_begin;
+  for (format::TensorInfo& info : header.tensors) source.tensors_.push_back({std::move(info), false});
+  return source;
 }
 
-Result<const format::TensorInfo*> Source::Find(std::string_view name, std::span<const std::uint64_t> shape) const {
+Result<Source> Source::OpenOnnx(const std::string& path) {
+  Source source;
+  source.path_ = path;
+  THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedWeight> weights, FindBertWeights(file));
+  for (NamedWeight& weight : weights) {
+    const OnnxTensor& stored = file.tensors()[weight.tensor];
+    SourceTensor tensor;
+    tensor.transposed = weight.transposed;
+    format::TensorInfo& info = tensor.info;
+    info.name = std::move(weight.name);
+    info.shape = stored.shape;
+    if (tensor.transposed) std::reverse(info.shape.begin(), info.shape.end());
+    THIMBLE_ASSIGN_OR_RETURN(info.type, OnnxType(stored, path));
+    const auto elements = CheckedProduct(info.shape);
+    const auto bytes = elements ? CheckedMul(*elements, format::ElementBytes(info.type)) : std::nullopt;
+    if (!bytes || *bytes != stored.bytes) {
+      return Error(Code::kCorrupt, path, ": tensor \"", stored.name, "\" of shape ", format::ShapeText(stored.shape),
+                   ": expected its elements in the file, found ", stored.bytes, " bytes");
+    }
+    info.begin = stored.begin;
+    info.end = stored.begin + stored.bytes;
+    source.tensors_.push_back(std::move(tensor));
+  }
+  source.map_.emplace(std::move(file).TakeMap());
+  return source;
+}
+
+Result<const SourceTensor*> Source::Find(std::string_view name, std::span<const std::uint64_t> shape) const {
   const std::string prefixed = "bert." + std::string(name);
-  auto found = std::find_if(header_.tensors.begin(), header_.tensors.end(), [&](const format::TensorInfo& tensor) {
-    return tensor.name == name || tensor.name == prefixed;
+  auto found = std::find_if(tensors_.begin(), tensors_.end(), [&](const SourceTensor& tensor) {
+    return tensor.info.name == name || tensor.info.name == prefixed;
   });
-  if (found == header_.tensors.end()) return Error(Code::kCorrupt, file_.path(), ": tensor \"", name, "\" is missing");
-  if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end())) {
-    return Error(Code::kCorrupt, file_.path(), ": tensor \"", found->name, "\": expected shape ",
-                 format::ShapeText(shape), ", found ", format::ShapeText(found->shape));
+  if (found == tensors_.end()) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
+  const format::TensorInfo& info = found->info;
+  if (!std::equal(shape.begin(), shape.end(), info.shape.begin(), info.shape.end())) {
+    return Error(Code::kCorrupt, path_, ": tensor \"", info.name, "\": expected shape ", format::ShapeText(shape),
+                 ", found ", format::ShapeText(info.shape));
   }
   using enum format::ElementType;
-  if (found->type != kF32 && found->type != kF16 && found->type != kBF16) {
-    return Error(Code::kUnsupported, file_.path(), ": tensor \"", found->name, "\": expected F32, F16 or BF16, found ",
-                 format::ElementName(found->type));
+  if (info.type != kF32 && info.type != kF16 && info.type != kBF16) {
+    return Error(Code::kUnsupported, path_, ": tensor \"", info.name, "\": expected F32, F16 or BF16, found ",
+                 format::ElementName(info.type));
   }
   return &*found;
 }
 
-Status Source::Read(const format::TensorInfo& tensor, std::uint64_t first, std::span<float> out) {
-  const std::size_t width = format::ElementBytes(tensor.type);
-  buffer_.resize(out.size() * width);
-  THIMBLE_RETURN_IF_ERROR(file_.ReadAt(header_.data_begin + tensor.begin + first * width, buffer_));
+// Fills the buffer with elements as they are stored.
+Status Source::ReadBytes(const SourceTensor& tensor, std::uint64_t first, std::size_t count) {
+  const std::size_t width = format::ElementBytes(tensor.info.type);
+  buffer_.resize(count * width);
+  const std::uint64_t begin = data_begin_ + tensor.info.begin;
+  if (file_) return file_->ReadAt(begin + first * width, buffer_);
+  const std::byte* data = map_->bytes().data() + begin;
+  if (!tensor.transposed) {
+    std::memcpy(buffer_.data(), data + first * width, buffer_.size());
+    return Status();
+  }
+  const std::uint64_t rows = tensor.info.shape[0], columns = tensor.info.shape[1];
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t row = (first + i) / columns, column = (first + i) % columns;
+    std::memcpy(&buffer_[i * width], data + (column * rows + row) * width, width);
+  }
+  return Status();
+}
+
+Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out) {
+  THIMBLE_RETURN_IF_ERROR(ReadBytes(tensor, first, out.size()));
   bool finite = true, bounded = true;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (tensor.type == format::ElementType::kF32) {
+    if (tensor.info.type == format::ElementType::kF32) {
       std::memcpy(&out[i], &buffer_[4 * i], 4);
     } else {
       std::uint16_t bits;
       std::memcpy(&bits, &buffer_[2 * i], 2);
-      out[i] = tensor.type == format::ElementType::kF16 ? kernels::HalfToFloat(bits)
-                                                        : std::bit_cast<float>(std::uint32_t{bits} << 16);
+      out[i] = tensor.info.type == format::ElementType::kF16 ? kernels::HalfToFloat(bits)
+                                                             : std::bit_cast<float>(std::uint32_t{bits} << 16);
     }
     finite &= std::isfinite(out[i]);
     bounded &= std::fabs(out[i]) <= kLargestValue;
   }
   if (finite && bounded) return Status();
-  return Error(Code::kCorrupt, file_.path(), ": tensor \"", tensor.name, "\" holds a value ",
+  return Error(Code::kCorrupt, path_, ": tensor \"", tensor.info.name, "\" holds a value ",
                finite ? "beyond 1e15" : "that is not finite");
 }
 
