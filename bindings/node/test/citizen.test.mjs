@@ -126,6 +126,7 @@ test('100 pools made and disposed of leave nothing behind', async () => {
       for (let i = 0; i < 4; ++i) { gc(); await new Promise((resolve) => setTimeout(resolve, 20)); }
       return [memory().private, await threads()];
     };
+    await Promise.all(Array.from({ length: 64 }, cycle));  // Starts every thread that the addon will ever have.
     for (let i = 0; i < 20; ++i) await cycle();
     const [before, threadsBefore] = await settled();
     for (let i = 0; i < 100; ++i) await cycle();
