@@ -1,6 +1,6 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test bench bench-memory bench-quality parity lint clean
+.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality parity lint clean
 
 all:
 	@scripts/build.sh release
@@ -19,6 +19,10 @@ bench:
 
 bench-memory:
 	@scripts/bench_memory.sh
+
+bench-peers:
+	@scripts/bench_peers.sh "$(DATA)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
+	  $(foreach text,$(ONLY),--only $(text))
 
 bench-quality:
 	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text))

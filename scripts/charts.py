@@ -81,6 +81,38 @@ def points(label, below, rows):
     return "\n".join(parts) + "\n</svg>\n"
 
 
+def ratios(label, below, groups):
+    """Horizontal bars of ratios on an axis from 0, in groups of (title, rows); rows of (name, ratio, note, target), where a
+    tick shows the target unless it is None."""
+    left, right, top, step = 110, 250, 66, 22
+    width, height = 760, top + sum(step * len(rows) + 34 for _, rows in groups) + 24
+    most = math.ceil(2 * max(max(ratio, target or 0) for _, rows in groups for _, ratio, _, target in rows)) / 2
+    unit = 0.5 if most <= 4 else 1
+
+    def x(ratio):
+        return left + ratio / most * (width - left - right)
+
+    parts = head(width, height, label, below)
+    for i in range(int(most / unit) + 1):
+        position = x(i * unit)
+        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top - 8}" x2="{position:.1f}" y2="{height - 28}"/>')
+        parts.append(f'<text x="{position:.1f}" y="{height - 10}" text-anchor="middle">{i * unit:g}</text>')
+    y = top
+    for title, rows in groups:
+        parts.append(f'<text x="12" y="{y + 12}" font-weight="bold">{html.escape(title)}</text>')
+        y += 24
+        for name, ratio, note, target in rows:
+            parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
+            parts.append(f'<rect class="own" x="{left}" y="{y}" width="{x(ratio) - left:.1f}" height="15"/>')
+            if target is not None:
+                parts.append(f'<rect class="reported" x="{x(target) - 1:.1f}" y="{y - 2}" width="2" height="19"/>')
+            end = x(max(ratio, target or 0))
+            parts.append(f'<text x="{end + 6:.1f}" y="{y + 12}">{ratio:.2f} {html.escape(note)}</text>')
+            y += step
+        y += 10
+    return "\n".join(parts) + "\n</svg>\n"
+
+
 def replaced(path, name, contents):
     """The text of a document, with other contents between its lines <!-- name --> and <!-- /name -->."""
     first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"

