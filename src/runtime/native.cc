@@ -2,6 +2,7 @@
 
 #include "runtime/native.h"
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "model/encoder.h"
 #include "model/pooling.h"
 #include "model/weights.h"
+#include "runtime/plan.h"
 
 namespace thimble {
 namespace {
@@ -36,12 +38,21 @@ class NativeWorker final : public Worker {
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
-  Result<Report> EmbedTokens(std::string_view text, float* rows) override;
+  Status EmbedTogether(const Batch& batch, const WorkerTeam& team) override;
+  Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) override;
   void Release() override { scratch_.Release(); }
 
  private:
+  // The encoders of a team's workers.
+  struct TeamCrew {
+    explicit TeamCrew(const WorkerTeam& team);
+    std::array<Encoder*, kMaxThreads> encoders;
+    Crew crew;
+  };
+  // Embeds texts [begin, end), each tile with the help of `crew`.
+  Status EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew);
   // Encodes the tile and writes its vectors; it is then empty, even if that failed.
-  Status Flush(const Batch& batch);
+  Status Flush(const Batch& batch, const Crew& crew);
 
   const Weights& weights_;
   const kernels::Kernels& kernels_;
@@ -58,41 +69,60 @@ class NativeWorker final : public Worker {
   std::size_t num_ids_ = 0;
 };
 
+NativeWorker::TeamCrew::TeamCrew(const WorkerTeam& team)
+    : crew{.team = &team.threads, .encoders = {encoders.data(), team.workers.size()}} {
+  for (std::size_t i = 0; i < team.workers.size(); ++i) {
+    encoders[i] = &static_cast<NativeWorker&>(*team.workers[i]).encoder_;
+  }
+}
+
 Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end) {
+  return EmbedTexts(batch, begin, end, {});
+}
+
+Status NativeWorker::EmbedTogether(const Batch& batch, const WorkerTeam& team) {
+  return EmbedTexts(batch, 0, batch.texts.size(), TeamCrew(team).crew);
+}
+
+Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew) {
   first_text_ = begin;
   for (std::size_t i = begin; i < end; ++i) {
     text::Encoded encoded = weights_.tokenizer.Encode(batch.texts[i], {ids_ + num_ids_, options_.max_tokens});
     if (!batch.reports.empty()) batch.reports[i] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
     if (num_ids_ + encoded.tokens > options_.tile_tokens) {
       const std::int32_t* waiting = ids_ + num_ids_;
-      THIMBLE_RETURN_IF_ERROR(Flush(batch));
+      THIMBLE_RETURN_IF_ERROR(Flush(batch, crew));
       std::memmove(ids_, waiting, encoded.tokens * sizeof(std::int32_t));
     }
     lengths_[num_texts_++] = static_cast<std::uint32_t>(encoded.tokens);
     num_ids_ += encoded.tokens;
   }
-  return Flush(batch);
+  return Flush(batch, crew);
 }
 
-Status NativeWorker::Flush(const Batch& batch) {
+Status NativeWorker::Flush(const Batch& batch, const Crew& crew) {
   if (num_texts_ == 0) return Status();
   const std::size_t width = weights_.hidden;
   const std::size_t texts = std::exchange(num_texts_, 0), ids = std::exchange(num_ids_, 0);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded, encoder_.Encode({ids_, ids}, {lengths_, texts}));
+  const WantedRows wanted = batch.pooling == Pooling::kCls ? WantedRows::kFirst : WantedRows::kAll;
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
+                           encoder_.Encode({ids_, ids}, {lengths_, texts}, wanted, crew));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < texts; ++i) {
+    const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
     float* out = batch.vectors + (first_text_ + i) * width;
-    Pool(kernels_, batch.pooling, batch.normalize, rows, lengths_[i], width, out);
-    rows += lengths_[i] * width;
+    Pool(kernels_, batch.pooling, batch.normalize, rows, count, width, out);
+    rows += count * width;
   }
   first_text_ += texts;
   return Status();
 }
 
-Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows) {
+Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
   const text::Encoded encoded = weights_.tokenizer.Encode(text, {ids_, options_.max_tokens});
   const auto length = static_cast<std::uint32_t>(encoded.tokens);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1}));
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1},
+                                                                           WantedRows::kAll, TeamCrew(team).crew));
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
