@@ -4,6 +4,7 @@
 #define THIMBLE_BENCH_FORWARD_H_
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -63,7 +64,8 @@ inline double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Sequences of one length, through the encoder and the pooling. Threads take whole tiles.
+// Sequences of one length, through the encoder and the pooling. Threads share a few sequences and take tiles of many,
+// as an Embedder does with texts.
 class Forward {
  public:
   // `ids` are those of all sequences, laid end to end. The weights must outlive it.
@@ -74,9 +76,10 @@ class Forward {
         shape_(shape),
         ids_(std::move(ids)),
         vectors_(shape.sequences * weights.hidden),
+        together_(shape.sequences < 2 * threads),
         team_(*ThreadTeam::Create(threads)) {
-    const std::size_t share = (shape.sequences + threads - 1) / threads;
-    per_tile_ = std::clamp<std::size_t>(256 / shape.tokens, 1, share);
+    const std::size_t most = together_ || threads == 1 ? shape.sequences : shape.sequences / (2 * threads);
+    per_tile_ = std::clamp<std::size_t>(256 / shape.tokens, 1, most);
     lengths_.assign(per_tile_, static_cast<std::uint32_t>(shape.tokens));
     const TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
     Arena measure;
@@ -84,34 +87,45 @@ class Forward {
     for (std::size_t i = 0; i < threads; ++i) {
       memory_.push_back(*Mapping::Create(measure.used()));
       Arena arena(memory_.back().bytes());
-      encoders_.push_back(std::make_unique<Encoder>(weights, kernels, tile, arena));
+      owned_.push_back(std::make_unique<Encoder>(weights, kernels, tile, arena));
+      encoders_.push_back(owned_.back().get());
     }
   }
 
   void Run() {
+    if (together_) {
+      for (std::size_t i = 0; i < shape_.sequences; i += per_tile_) Tile(i, *encoders_[0], {&team_, encoders_});
+      return;
+    }
+    std::atomic<std::size_t> next = 0;
     team_.Run([&](std::size_t member) {
-      for (std::size_t i = member * per_tile_; i < shape_.sequences; i += encoders_.size() * per_tile_) {
-        const std::size_t count = std::min(per_tile_, shape_.sequences - i), width = weights_.hidden;
-        std::span<const std::int32_t> ids(ids_.data() + i * shape_.tokens, count * shape_.tokens);
-        const float* rows = (*encoders_[member]->Encode(ids, {lengths_.data(), count})).data();
-        for (std::size_t j = 0; j < count; ++j) {
-          Pool(kernels_, weights_.info.pooling, true, rows + j * shape_.tokens * width, shape_.tokens, width,
-               vectors_.data() + (i + j) * width);
-        }
-      }
+      for (std::size_t i; (i = next.fetch_add(per_tile_)) < shape_.sequences;) Tile(i, *encoders_[member], {});
     });
   }
 
  private:
+  // The tile that begins with sequence `first`.
+  void Tile(std::size_t first, Encoder& encoder, const Crew& crew) {
+    const std::size_t count = std::min(per_tile_, shape_.sequences - first), width = weights_.hidden;
+    const std::span<const std::int32_t> ids(ids_.data() + first * shape_.tokens, count * shape_.tokens);
+    const float* rows = (*encoder.Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
+    for (std::size_t i = 0; i < count; ++i) {
+      Pool(kernels_, weights_.info.pooling, true, rows + i * shape_.tokens * width, shape_.tokens, width,
+           vectors_.data() + (first + i) * width);
+    }
+  }
+
   const Weights& weights_;
   const kernels::Kernels& kernels_;
   Shape shape_;
   std::vector<std::int32_t> ids_;
-  std::vector<std::uint32_t> lengths_;
-  std::vector<float> vectors_;  // [sequences][hidden]
+  std::vector<std::uint32_t> lengths_;  // Of a tile.
+  std::vector<float> vectors_;          // [sequences][hidden]
+  bool together_;
   std::size_t per_tile_ = 1;
   std::vector<Mapping> memory_;
-  std::vector<std::unique_ptr<Encoder>> encoders_;
+  std::vector<std::unique_ptr<Encoder>> owned_;
+  std::vector<Encoder*> encoders_;
   ThreadTeam team_;
 };
 

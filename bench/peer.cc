@@ -14,6 +14,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +73,10 @@ Json TimeIds(Peer& peer, const Json& request) {
   for (const Json& row : rows) ids.insert(ids.end(), row.begin(), row.end());
   const Shape shape = {.sequences = rows.size(), .tokens = rows.at(0).size()};
   if (ids.size() != shape.sequences * shape.tokens) throw std::runtime_error("ids: expected rows of one length");
+  const auto vocabulary = static_cast<std::int32_t>(peer.weights.info.vocabulary);
+  if (std::any_of(ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || id >= vocabulary; })) {
+    throw std::runtime_error("ids: expected 0 to " + std::to_string(vocabulary - 1));
+  }
   Forward forward(peer.weights, peer.kernels, shape, std::move(ids), peer.threads);
   const bool peak = HasPeak() && peer.weights.int8;
   return Time(request, peak ? std::optional(shape) : std::nullopt, peer.threads, [&] { forward.Run(); });

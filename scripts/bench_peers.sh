@@ -26,8 +26,8 @@ venv=$work/venv
 if ! cmp -s bench/peers/requirements.txt "$venv/installed.txt"; then
   echo "bench-peers: installing the peers in Python into $venv"
   rm -rf "$work"
-  python3 -m venv "$venv"
-  pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+  python3 -m venv --without-pip "$venv"  # Which Debian has in a package of its own.
+  pip=(python3 -m pip --python "$venv/bin/python" install --quiet --disable-pip-version-check)
   # embed-anything asks for an older onnxruntime than fastembed does; what is measured of it does not use one.
   if "${pip[@]}" -r bench/peers/requirements.txt && "${pip[@]}" --no-deps embed-anything==0.7.1; then
     cp bench/peers/requirements.txt "$venv/installed.txt"

@@ -80,9 +80,10 @@ class Peer:
         log = options.work / "logs" / f"{entry.name.replace(' ', '-')}-{threads}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(part).format(threads=threads) for part in entry.command]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "w"),
-            env=environment(threads, options.work), preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        with open(log, "w") as file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
+                env=environment(threads, options.work), preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.rest = b""
         try:
             self.facts = self.read()
@@ -157,10 +158,10 @@ def entries(options):
     return [entry for entry in result if not options.only or any(part in entry.name for part in [OWN, *options.only])]
 
 
-def cosines(path, reference):
-    """Of vectors in a file to the reference's, an array of the same form."""
+def cosines(path, reference, count):
+    """Of COUNT vectors in a file to the reference's, an array of the same form."""
     vectors = array.array("f", path.read_bytes())
-    width, result = 384, []
+    width, result = len(reference) // count, []
     if len(vectors) != len(reference):
         raise PeerError(f"{len(vectors)} numbers where the reference gave {len(reference)}")
     for i in range(0, len(vectors), width):
@@ -260,7 +261,7 @@ class Run:
         sample = self.texts[:SAMPLE]
         for order, texts in (("mixed", sample), ("sorted", sorted(sample, key=len))):
             seconds = {}
-            for batch in BATCHES if peer.facts["batches"] else BATCHES[:1]:
+            for batch in self.options.batches if peer.facts["batches"] else BATCHES[:1]:
                 seconds[batch] = peer.ask(do="embed", texts=texts, batch=batch, file=str(folder / "sample"))["seconds"]
                 if seconds[batch] > LOST * min(seconds.values()):
                     break
@@ -282,25 +283,31 @@ class Run:
         reference = array.array("f", files[self.reference].read_bytes())
         for row in self.rows:
             if row["name"] != self.reference and files[row["name"]].exists():
-                row["cosine"] = self.attempt(row, lambda: cosines(files[row["name"]], reference))
+                row["cosine"] = self.attempt(row, lambda: cosines(files[row["name"]], reference, len(self.texts)))
 
     def tokenizer(self):
-        """What the tokenizer takes, in parts of the forward pass of the same text."""
+        """What the tokenizer takes, in parts of the forward pass of the same text at the same time."""
         for peer, row in self.peers:
-            if row["name"] != OWN or row["error"]:
-                continue
-            ask = lambda texts: statistics.median(peer.ask(do="tokenize", texts=texts, seconds=VISIT, least=3, warm=1)["ms"])
-            shares = {}
-            for shape, (texts, _) in self.batches.items():
-                ids = row["ids"].get(shape)
-                if ids:
-                    shares[shape] = ask(texts) / statistics.median(ids["rounds"])
-            speed = row["corpus"].get("mixed", {}).get("texts_per_s")
-            if speed:
-                tokens = ask(self.texts)
-                shares["corpus"] = tokens / (len(self.texts) / statistics.median(speed) * 1e3 - tokens)
-            return shares
+            if row["name"] == OWN and not row["error"]:
+                return self.attempt(row, lambda: self.tokenizer_of(peer, row)) or {}
         return {}
+
+    def tokenizer_of(self, peer, row):
+        def milliseconds(**request):
+            return statistics.median(peer.ask(seconds=VISIT, least=3, warm=1, **request)["ms"])
+
+        def share(texts, forward):
+            return statistics.median(milliseconds(do="tokenize", texts=texts) / forward() for _ in range(3))
+
+        shares = {shape: share(texts, lambda: milliseconds(do="time", ids=ids))
+                  for shape, (texts, ids) in self.batches.items()}
+        batch = row["corpus"]["mixed"]["batch"]
+
+        def whole():
+            return peer.ask(do="embed", texts=self.texts, batch=batch, file=os.devnull)["seconds"] * 1e3
+
+        of_all = share(self.texts, whole)  # Of what includes the tokenizer itself.
+        return shares | {"corpus": of_all / (1 - of_all)}
 
     def result(self):
         self.shapes()
@@ -332,7 +339,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--corpus-rounds", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 3 shapes and 100 texts: to see that it works")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 3 shapes and 40 texts: to see that it works")
     parser.add_argument("--only", action="append", metavar="TEXT", help="only thimble q8 and what has TEXT in its name")
     options = parser.parse_args()
     vocabulary = corpus.Vocabulary(options.tokenizer)
@@ -340,9 +347,10 @@ def main():
         name, texts = corpus.mixed(vocabulary, options.data)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"bench-peers: {options.data}: {error}")
-    options.shapes = list(SHAPES)
+    options.shapes, options.batches = list(SHAPES), BATCHES
     if options.quick:
-        options.rounds, options.corpus_rounds, options.shapes, texts = 2, 1, ["8", "64", "8x16"], texts[:100]
+        options.rounds, options.corpus_rounds = 2, 1
+        options.shapes, options.batches, texts = ["8", "64", "8x16"], BATCHES[:2], texts[:40]
     load = os.getloadavg()[0]
     begin = time.time()
     runs = [Run(threads, options, vocabulary, texts).result() for threads in options.threads]

@@ -1,0 +1,126 @@
+"""bench/peers/compare.py: its rounds with thimble itself, and what becomes of peers that fail.
+
+THIMBLE_BUILD and THIMBLE_MAKE_TEST_MODEL name the programs. The peers are a script that answers as its name asks for.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+COMPARE = pathlib.Path(__file__).resolve().parent.parent / "bench/peers/compare.py"
+WIDTH = 64  # Of the test model.
+
+# Takes the place of the interpreter that would run bench/peers/serve.py PEER THREADS FOLDER.
+FAKE = f"""#!{sys.executable}
+import array, json, os, sys, time
+
+name, threads = sys.argv[2], int(sys.argv[3])
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+if name == "OpenVINO int8":
+    answer({{"error": "no such processor"}})
+    sys.exit(1)
+facts = f"CPUs {{len(os.sched_getaffinity(0))}}, OMP {{os.environ['OMP_NUM_THREADS']}}, hub {{os.environ['HF_HUB_OFFLINE']}}"
+answer({{"version": facts, "ids": name != "fastembed int8", "batches": name != "fastembed int8"}})
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["do"] == "time":
+        if name.startswith("OpenVINO bf16"):
+            sys.exit(7)
+        inputs = request.get("ids") or request["texts"]
+        assert name != "fastembed int8" or "ids" not in request
+        answer({{"ms": [len(inputs) * 2.0] * request["least"]}})
+        continue
+    vectors = array.array("f")
+    for i in range(len(request["texts"])):
+        vectors.extend([1.0] + [float(name == "onnxruntime int8")] + [0.0] * {WIDTH - 2})
+    if name == "CTranslate2 int8":
+        vectors[5] = float("nan")
+    with open(request["file"], "wb") as file:
+        vectors.tofile(file)
+    answer({{"seconds": 0.1 / request["batch"]}})
+"""
+
+
+class Peers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        folder = pathlib.Path(cls.temporary.name)
+        subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
+        models = folder / "models"
+        models.mkdir()
+        for dtype in ("q8", "q4", "fp32"):
+            (folder / f"{dtype}.safetensors").rename(models / f"all-MiniLM-L6-v2-{dtype}.safetensors")
+        fake = folder / "fake"
+        fake.write_text(FAKE)
+        fake.chmod(0o755)
+        (folder / "prepared.json").write_text('{"hub": "OSError: disk full"}')
+        run = subprocess.run(
+            [sys.executable, COMPARE, folder / "peers.json", "--quick", "--threads", "1", "--work", folder, "--models", models,
+             "--thimble", pathlib.Path(os.environ["THIMBLE_BUILD"]) / "bench_peer", "--python", fake,
+             "--tokenizer", folder / "source/tokenizer.json"], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        cls.result = json.loads((folder / "peers.json").read_text())
+        cls.run_of_one = cls.result["runs"][0]
+        cls.rows = {row["name"]: row for row in cls.run_of_one["rows"]}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def test_thimble_is_measured_from_text_and_from_ids_in_every_round(self):
+        for dtype in ("q8", "q4", "fp32"):
+            row = self.rows[f"thimble {dtype}"]
+            self.assertEqual(row["error"], "")
+            for kind in ("text", "ids"):
+                self.assertEqual(list(row[kind]), ["8", "64", "8x16"])
+                for figures in row[kind].values():
+                    self.assertEqual(len(figures["rounds"]), 2)
+                    self.assertGreater(figures["min"], 0)
+                    self.assertLessEqual(figures["min"], min(figures["rounds"]))
+            self.assertEqual(len(row["corpus"]["mixed"]["texts_per_s"]), 1)
+        self.assertEqual(set(self.run_of_one["tokenizer"]), {"8", "64", "8x16", "corpus"})
+
+    def test_figures_are_what_the_peer_says(self):
+        row = self.rows["onnxruntime fp32"]
+        self.assertEqual(row["text"]["8"], {"rounds": [2.0, 2.0], "min": 2.0})
+        self.assertEqual(row["ids"]["8x16"], {"rounds": [16.0, 16.0], "min": 16.0})
+        # The larger of the batch sizes took less time.
+        self.assertEqual(row["corpus"]["mixed"]["batch"], 8)
+        self.assertAlmostEqual(row["corpus"]["mixed"]["texts_per_s"][0], self.result["corpus"]["texts"] / (0.1 / 8))
+
+    def test_a_peer_has_its_cpus_and_threads_and_no_network(self):
+        self.assertEqual(self.rows["onnxruntime fp32"]["version"], "CPUs 1, OMP 1, hub 1")
+
+    def test_a_peer_gets_only_what_it_takes(self):
+        row = self.rows["fastembed int8"]
+        self.assertEqual((row["error"], row["ids"], row["corpus"]["mixed"]["batch"]), ("", {}, 1))
+        self.assertEqual(self.rows["OpenVINO int8, compiled ahead"]["corpus"], {})
+
+    def test_cosines_are_to_the_reference(self):
+        self.assertEqual(self.run_of_one["reference"], "sentence-transformers fp32")
+        self.assertIsNone(self.rows["sentence-transformers fp32"]["cosine"])
+        self.assertAlmostEqual(self.rows["onnxruntime fp32"]["cosine"]["mean"], 1)
+        for figure in ("mean", "p1", "min"):
+            self.assertAlmostEqual(self.rows["onnxruntime int8"]["cosine"][figure], 0.5**0.5)
+
+    def test_a_peer_that_fails_is_named_with_the_reason(self):
+        reasons = {name: row["error"] for name, row in self.rows.items() if row["error"]}
+        self.assertEqual(reasons.pop("OpenVINO int8"), "no such processor")
+        self.assertEqual(reasons.pop("OpenVINO bf16, its default"), "its process ended with code 7")
+        self.assertEqual(reasons.pop("CTranslate2 int8"), "the vector of text 0 is not finite, or zero")
+        self.assertEqual(reasons.pop("embed_anything fp32 (candle)"), "its files could not be made: OSError: disk full")
+        for name, reason in reasons.items():
+            self.assertIn("npm", reason, name)
+        self.assertEqual(len(reasons), 6)
+
+
+if __name__ == "__main__":
+    unittest.main()
