@@ -86,6 +86,10 @@ def milliseconds(value):
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
+def per_second(value):
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
 def cosine(row, run):
     if row["name"] == run["reference"]:
         return "the reference"
@@ -113,7 +117,7 @@ def times(run, kind):
 def corpus(run):
     rows = []
     for row in measured(run):
-        cells = [f"{throughput(row, order):,.0f} ({row['corpus'][order]['batch']})" if throughput(row, order) else "-"
+        cells = [f"{per_second(throughput(row, order))} ({row['corpus'][order]['batch']})" if throughput(row, order) else "-"
                  for order in ("mixed", "sorted")]
         if cells != ["-", "-"]:
             rows.append([row["name"], *cells, cosine(row, run)])
@@ -124,7 +128,7 @@ def corpus(run):
 def summary(run):
     rows = []
     for what, mine, unit, peer, theirs, ratio, target in against(run):
-        figures = [f"{mine:,.0f}", f"{theirs:,.0f}"] if unit == "texts/s" else [milliseconds(mine), milliseconds(theirs)]
+        figures = [(per_second if unit == "texts/s" else milliseconds)(value) for value in (mine, theirs)]
         verdict = "-" if target is None else f"{target:.2f}" if ratio >= target else f"{target:.2f}, missed"
         rows.append([f"{what}, {unit}", figures[0], peer, figures[1], f"{ratio:.2f}", verdict])
     return markdown(["from text", OWN, "fastest peer", "its figure", "ratio", "target"], rows)
@@ -140,18 +144,18 @@ def floor_lines(run):
         lines.append(f"Forward pass of {OWN} over the floor F1 of the moment: {text}"
                      + (f" (at most {MOST_FLOOR:.2f} is the aim)." if run["threads"] == 1 else "."))
     if run["tokenizer"]:
-        text = ", ".join(f"{100 * share:.1f} % at {shape}" if shape != "corpus" else f"{100 * share:.1f} % over the corpus"
+        text = ", ".join(f"{share:.1%} {'over the corpus' if shape == 'corpus' else f'at {shape}'}"
                          for shape, share in run["tokenizer"].items())
-        lines.append(f"Tokenizer, in parts of the forward pass of the same text: {text} (under {MOST_TOKENIZER:.0%} is the aim).")
+        lines.append(f"Tokenizer, in parts of the forward pass of the same text: {text} "
+                     f"(under {MOST_TOKENIZER:.0%} is the aim).")
     return "".join(f"{line}\n\n" for line in lines)
 
 
 def tables(result):
     about = result["corpus"]
-    load = f"{result['load']:.1f}"
     parts = ["![The fastest peer against thimble](peers.svg)\n",
-             f"{result['processor']}, {result['cpus']} CPUs, load average {load} before the run, {result['rounds']} rounds. "
-             f"Corpus: {about['texts']:,} texts, {about['name']}.\n"]
+             f"{result['processor']}, {result['cpus']} CPUs, load average {result['load']:.1f} before the run, "
+             f"{result['rounds']} rounds. Corpus: {about['texts']:,} texts, {about['name']}.\n"]
     for run in result["runs"]:
         title = words(run["threads"]).capitalize()
         parts.append(f"### {title}: {OWN} against the fastest peer\n\n{summary(run)}\n{floor_lines(run).rstrip()}\n")
@@ -161,10 +165,10 @@ def tables(result):
     versions = {row["name"]: row["version"] for run in result["runs"] for row in run["rows"] if not row["error"]}
     unique = dict.fromkeys(version for name, version in versions.items() if not name.startswith("thimble"))
     parts.append("Versions: " + "; ".join(unique) + ".\n")
-    errors = {(row["name"], row["error"]): run["threads"] for run in reversed(result["runs"]) for row in run["rows"] if row["error"]}
+    errors = [(row["name"], words(run["threads"]), row["error"]) for run in result["runs"] for row in run["rows"]
+              if row["error"]]
     if errors:
-        parts.append("Not measured:\n\n" + "".join(f"- {name} ({words(threads)}): {error}\n"
-                                                   for (name, error), threads in sorted(errors.items())))
+        parts.append("Not measured:\n\n" + "".join(f"- {name} ({threads}): {error}\n" for name, threads, error in errors))
     return "\n".join(parts)
 
 

@@ -26,7 +26,8 @@ def answer(value):
 if name == "OpenVINO int8":
     answer({{"error": "no such processor"}})
     sys.exit(1)
-facts = f"CPUs {{len(os.sched_getaffinity(0))}}, OMP {{os.environ['OMP_NUM_THREADS']}}, hub {{os.environ['HF_HUB_OFFLINE']}}"
+facts = "CPUs {{}}, OMP {{}}, hub {{}}".format(
+    len(os.sched_getaffinity(0)), os.environ["OMP_NUM_THREADS"], os.environ["HF_HUB_OFFLINE"])
 answer({{"version": facts, "ids": name != "fastembed int8", "batches": name != "fastembed int8"}})
 for line in sys.stdin:
     request = json.loads(line)
@@ -63,8 +64,8 @@ class Peers(unittest.TestCase):
         fake.chmod(0o755)
         (folder / "prepared.json").write_text('{"hub": "OSError: disk full"}')
         run = subprocess.run(
-            [sys.executable, COMPARE, folder / "peers.json", "--quick", "--threads", "1", "--work", folder, "--models", models,
-             "--thimble", pathlib.Path(os.environ["THIMBLE_BUILD"]) / "bench_peer", "--python", fake,
+            [sys.executable, COMPARE, folder / "peers.json", "--quick", "--threads", "1", "--work", folder,
+             "--models", models, "--thimble", pathlib.Path(os.environ["THIMBLE_BUILD"]) / "bench_peer", "--python", fake,
              "--tokenizer", folder / "source/tokenizer.json"], capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
         cls.result = json.loads((folder / "peers.json").read_text())

@@ -58,9 +58,11 @@ def environment(threads, work):
     number = str(threads)
     result = {name: value for name, value in os.environ.items()
               if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}  # They slow a current numpy.
-    result |= {name: number for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")}
-    result |= {"TOKENIZERS_PARALLELISM": "false" if threads == 1 else "true", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
-               "HF_HOME": str(work / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    for library in ("OMP", "MKL", "OPENBLAS", "RAYON"):
+        result[f"{library}_NUM_THREADS"] = number
+    result |= {"TOKENIZERS_PARALLELISM": "false" if threads == 1 else "true", "HF_HUB_OFFLINE": "1",
+               "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(work / "hub"),
+               "PYTHONDONTWRITEBYTECODE": "1"}
     # Of its own choice it takes AVX2 where the processor is not Intel's.
     if "avx512_vnni" in pathlib.Path("/proc/cpuinfo").read_text():
         result["CT2_FORCE_CPU_ISA"] = "AVX512"
@@ -141,10 +143,11 @@ def entries(options):
         command = [options.python, ROOT / "bench/peers/serve.py", name, "{threads}", options.work]
         result.append(Entry(name, command, needs, no_python))
     no_node = "" if options.node else "npm is not installed"
-    for name, dtype in (("transformers.js", "q8"), ("transformers.js", "fp32"), ("onnxruntime-node", "q8"),
-                        ("onnxruntime-node", "fp32")):
-        command = ["node", f"{options.node}/serve.mjs", name, dtype, "{threads}"]
-        result.append(Entry(f"{name} {'int8' if name.startswith('onnx') and dtype == 'q8' else dtype}", command, (), no_node))
+    for title, name, dtype in (("transformers.js q8", "transformers.js", "q8"),
+                               ("transformers.js fp32", "transformers.js", "fp32"),
+                               ("onnxruntime-node int8", "onnxruntime-node", "q8"),
+                               ("onnxruntime-node fp32", "onnxruntime-node", "fp32")):
+        result.append(Entry(title, ["node", f"{options.node}/serve.mjs", name, dtype, "{threads}"], (), no_node))
     no_llama = no_python or ("" if options.llama else "npm brought no node-llama-cpp with a binary for this machine")
     for kind in ("Q8_0", "Q4_0"):
         command = ["node", f"{options.llama}/serve.mjs", "llama.cpp", options.work / f"gguf/{kind}.gguf", "{threads}"]
@@ -193,15 +196,15 @@ class Run:
             self.peers.append((peer, row))
 
     def say(self, what):
-        print(f"[{time.strftime('%T')}] {self.threads} thread{'s' * (self.threads > 1)}: {what}", file=sys.stderr, flush=True)
+        print(f"[{time.strftime('%T')}] {self.threads} thread{'s' * (self.threads > 1)}: {what}", file=sys.stderr,
+              flush=True)
 
     def fail(self, row, error):
         row["error"] = str(error)
         print(f"  {row['name']} is not measured: {error}", file=sys.stderr, flush=True)
 
     def each(self, first=0):
-        """The peers that still run, beginning with another one each time. What happens to one in the loop's body is caught
-        by `attempt`."""
+        """The peers that still run, beginning with number `first` of them."""
         running = [(peer, row) for peer, row in self.peers if not row["error"]]
         first %= max(1, len(running))
         return running[first:] + running[:first]
@@ -336,7 +339,7 @@ def main():
     parser.add_argument("--python", type=pathlib.Path, help="the interpreter that has the peers in Python")
     parser.add_argument("--node", type=pathlib.Path, help="folder that scripts/peers.sh made")
     parser.add_argument("--llama", type=pathlib.Path, help="folder that scripts/llama.sh made")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="+", help="1 and, where there are two CPUs, 2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--corpus-rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="2 rounds of 3 shapes and 40 texts: to see that it works")
@@ -347,6 +350,7 @@ def main():
         name, texts = corpus.mixed(vocabulary, options.data)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"bench-peers: {options.data}: {error}")
+    options.threads = options.threads or [1, 2][:len(os.sched_getaffinity(0))]
     options.shapes, options.batches = list(SHAPES), BATCHES
     if options.quick:
         options.rounds, options.corpus_rounds = 2, 1
@@ -354,8 +358,8 @@ def main():
     load = os.getloadavg()[0]
     begin = time.time()
     runs = [Run(threads, options, vocabulary, texts).result() for threads in options.threads]
-    result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "quick": options.quick, "only": options.only or [],
-              "rounds": options.rounds, "seconds": time.time() - begin,
+    result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "quick": options.quick,
+              "only": options.only or [], "rounds": options.rounds, "seconds": time.time() - begin,
               "corpus": {"name": name, "texts": len(texts)}, "runs": runs}
     options.output.write_text(json.dumps(result, indent=1) + "\n")
     failed = [row for run in runs for row in run["rows"] if row["name"].startswith("thimble") and row["error"]]

@@ -44,7 +44,7 @@ class Vocabulary:
 
 
 def mixed(vocabulary, data):
-    """(what they are, texts in the order of the run). DATA is a folder with the STS-B test sentences and SciFact, or None."""
+    """(what they are, texts in the order of the run). DATA is a folder with STS-B and SciFact, or None."""
     if data is None:
         name, texts = "made up of frequent words", vocabulary.made_up(1, 2500, LONG_COUNT)
     else:

@@ -6,7 +6,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open } from './peers.mjs';
 
-const PACKAGES = { 'transformers.js': '@huggingface/transformers', 'onnxruntime-node': 'onnxruntime-node', 'llama.cpp': 'node-llama-cpp' };
+const PACKAGES = {
+  'transformers.js': '@huggingface/transformers',
+  'onnxruntime-node': 'onnxruntime-node',
+  'llama.cpp': 'node-llama-cpp',
+};
 
 const [name, dtype, threads] = process.argv.slice(2);
 const STDOUT = 1;
@@ -24,8 +28,8 @@ function answer(value) {
 }
 
 function version() {
-  const folder = dirname(fileURLToPath(import.meta.url));
-  return `${PACKAGES[name]} ${JSON.parse(readFileSync(join(folder, 'node_modules', PACKAGES[name], 'package.json'))).version}`;
+  const folder = join(dirname(fileURLToPath(import.meta.url)), 'node_modules', PACKAGES[name]);
+  return `${PACKAGES[name]} ${JSON.parse(readFileSync(join(folder, 'package.json'))).version}`;
 }
 
 async function timed(call, { warm, least, seconds }) {
