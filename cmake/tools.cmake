@@ -21,6 +21,13 @@ target_link_libraries(thimble_convert PRIVATE thimble_flags nlohmann_json::nlohm
                                       PUBLIC thimble)
 target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
 
+include(cmake/known_models.cmake)
+thimble_known_models(${PROJECT_BINARY_DIR}/generated/hub/known_models.inc)
+thimble_sources(hub_sources src/hub)
+add_library(thimble_hub STATIC ${hub_sources})
+target_link_libraries(thimble_hub PRIVATE thimble_flags PUBLIC thimble_convert thimble)
+target_include_directories(thimble_hub PRIVATE ${PROJECT_BINARY_DIR}/generated)
+
 # Programs whose start is measured: the C++ runtime inside, only libc shared, unused sections dropped.
 add_library(thimble_program INTERFACE)
 if(NOT THIMBLE_ZIG_INCLUDE)  # Which always does so.
@@ -32,6 +39,6 @@ thimble_sources(cli_sources src/cli)
 add_executable(thimble_cli ${cli_sources})
 set_target_properties(thimble_cli PROPERTIES OUTPUT_NAME thimble)
 target_compile_definitions(thimble_cli PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(thimble_cli PRIVATE thimble_flags thimble_convert thimble thimble_program CLI11::CLI11
+target_link_libraries(thimble_cli PRIVATE thimble_flags thimble_hub thimble_convert thimble thimble_program CLI11::CLI11
                                           nlohmann_json::nlohmann_json)
 install(TARGETS thimble_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

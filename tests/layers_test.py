@@ -16,7 +16,8 @@ LAYERS = {
     "model": {"base", "format", "text", "kernels"},
     "runtime": {"base", "format", "text", "kernels", "model"},
     "convert": {"base", "format", "text", "kernels", "model"},
-    "cli": {"base", "convert"},
+    "hub": {"base", "format", "convert"},
+    "cli": {"base", "convert", "hub"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside format.
 CORE = ("base", "format", "text", "kernels", "model", "runtime")
