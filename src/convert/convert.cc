@@ -327,7 +327,9 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype));
   std::string name = options.name;
   if (name.empty()) name = std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
-  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, LayoutOf(job, name)));
+  format::Layout layout = LayoutOf(job, name);
+  layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
+  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
   THIMBLE_RETURN_IF_ERROR(Conversion(&job, &writer, options.progress).Run());
   return writer.Finish();
 }

@@ -6,6 +6,8 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "thimble/status.h"
 
@@ -20,6 +22,7 @@ Result<Dtype> ParseDtype(std::string_view name);
 struct Options {
   Dtype dtype = Dtype::kQ8;
   std::string name;  // Stored in the file; empty means the last component of the source's path.
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
   // Called with the share of tensors written, 0 to 1; may be empty.
   std::function<void(double)> progress;
 };
