@@ -65,14 +65,15 @@ struct PulledModel {
   bool downloaded = false;  // Not when it was there already, nor when it came from a folder.
 };
 
-// Gets the model `name`, ORGANISATION/NAME on the hub, converts it and keeps it as FOLDER/NAME-DTYPE.safetensors, unless
-// it is there. A `name` that begins with "/", "./" or "../" is a Hugging Face folder on this machine, which is converted.
-// Takes disk for the weights meanwhile. Thread-safe; processes that pull the same model at once download it once.
+// Gets the model `name`, ORGANISATION/NAME on the hub or the bare name of a known model, converts it and keeps it as
+// FOLDER/NAME-DTYPE.safetensors, unless it is there. A `name` that begins with "/", "./" or "../" is a Hugging Face
+// folder on this machine, which is converted. Takes disk for the weights meanwhile. Thread-safe; processes that pull
+// the same model at once download it once.
 //
 // kInvalidArgument for an impossible name, dtype, revision or environment, and when another repository's model of that
 // name is in the folder; kNotFound when the hub has no such model, revision or file, or when the model is not there and
-// HF_HUB_OFFLINE is set; kOverloaded when the hub is busy; kIo when the network, the hub or the disk fails, when a token
-// is missing, or when `progress` ended it; kCorrupt when what came is not what the hub says; kUnsupported without
+// HF_HUB_OFFLINE is set; kOverloaded when the hub is busy; kIo when the network, the hub or the disk fails, when a
+// token is missing, or when `progress` ended it; kCorrupt when what came is not what the hub says; kUnsupported without
 // libcurl, on Windows, and for a model that thimble does not run; else the errors of opening and writing files.
 Result<PulledModel> PullModel(const std::string& name, const PullOptions& options = {});
 

@@ -31,6 +31,13 @@ std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);
 
+// What goes before a text of some kind, for models that were trained so: "query", "query: ".
+struct Prompt {
+  std::string name;
+  std::string text;
+  bool operator==(const Prompt&) const = default;
+};
+
 // What a model file says of itself.
 struct ModelInfo {
   std::string name;            // As converted, for example "all-MiniLM-L6-v2".
@@ -41,9 +48,12 @@ struct ModelInfo {
   std::size_t vocabulary = 0;  // Token ids are below this.
   std::size_t positions = 0;   // Longest sequence the weights allow, in tokens.
   std::size_t max_tokens = 0;  // Where a text is truncated unless the caller says otherwise.
+  // Where the tokenizer.json of the model's source truncates, at most the positions.
+  std::size_t tokenizers_max_tokens = 0;
   Pooling pooling = Pooling::kMean;
-  bool normalize = true;       // Whether vectors have unit length unless the caller says otherwise.
-  std::size_t file_bytes = 0;  // Size of the mapped file.
+  bool normalize = true;        // Whether vectors have unit length unless the caller says otherwise.
+  std::vector<Prompt> prompts;  // Names are distinct.
+  std::size_t file_bytes = 0;   // Size of the mapped file.
 };
 
 // Token ids of one text, special tokens included.

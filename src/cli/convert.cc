@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "hub/known_models.h"
 
 namespace thimble::cli {
 namespace {
@@ -17,7 +18,9 @@ constexpr char kExamples[] =
     "  thimble convert ./all-MiniLM-L6-v2 model-fp32.safetensors --dtype fp32 --name all-MiniLM-L6-v2\n"
     "\n"
     "SOURCE holds config.json, tokenizer.json, and model.safetensors or onnx/model.onnx, as downloaded.\n"
-    "OUT appears only when complete.\n"
+    "OUT appears only when complete. What the folder does not say of pooling, limit and prompts is known of some "
+    "models\n"
+    "by their names.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q4 is smaller still and less exact.\n";
 
 }  // namespace
@@ -37,6 +40,7 @@ int RunConvert(int argc, char** argv) {
   auto dtype = convert::ParseDtype(dtype_name);
   if (!dtype.ok()) return Fail("convert", dtype.status());
   options.dtype = *dtype;
+  options.defaults = hub::KnownDefaults(options.name.empty() ? convert::NameOf(source) : options.name);
   Status status;
   {
     Progress progress(true);

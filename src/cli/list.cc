@@ -52,8 +52,8 @@ Status PrintTable(const std::vector<NamedModel>& models, Output& output) {
   for (const NamedModel& model : models) {
     char size[32];
     std::snprintf(size, sizeof size, "%8.1f MB  ", static_cast<double>(model.bytes) * 1e-6);
-    std::string line = Padded(model.name, name_width) + Padded(model.dtype, dtype_width) + size +
-                       TimeText(model.used, "%Y-%m-%d");
+    std::string line =
+        Padded(model.name, name_width) + Padded(model.dtype, dtype_width) + size + TimeText(model.used, "%Y-%m-%d");
     if (!model.repository.empty()) line += "  " + model.repository;
     THIMBLE_RETURN_IF_ERROR(output.Write(line + "\n"));
   }

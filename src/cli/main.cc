@@ -22,15 +22,9 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert},
-    {"embed", thimble::cli::RunEmbed},
-    {"info", thimble::cli::RunInfo},
-    {"list", thimble::cli::RunList},
-    {"memory", thimble::cli::RunMemory},
-    {"plan", thimble::cli::RunPlan},
-    {"pull", thimble::cli::RunPull},
-    {"rm", thimble::cli::RunRm},
-    {"similar", thimble::cli::RunSimilar},
+    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed},   {"info", thimble::cli::RunInfo},
+    {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory}, {"plan", thimble::cli::RunPlan},
+    {"pull", thimble::cli::RunPull},         {"rm", thimble::cli::RunRm},         {"similar", thimble::cli::RunSimilar},
     {"tokenize", thimble::cli::RunTokenize},
 };
 
@@ -52,7 +46,7 @@ constexpr char kHelp[] =
     "  memory     measure how much memory models take, and give back\n"
     "\n"
     "Start here:\n"
-    "  thimble pull sentence-transformers/all-MiniLM-L6-v2\n"
+    "  thimble pull all-MiniLM-L6-v2\n"
     "  thimble embed -m all-MiniLM-L6-v2 \"a short text\"\n"
     "  thimble similar -m all-MiniLM-L6-v2 \"a question\" lines.txt\n"
     "\n"

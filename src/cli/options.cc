@@ -113,9 +113,10 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   }
   auto model = Model::Open(model_);
   if (!model.ok() && model.status().code() == Code::kNotFound) {
-    return Error(Code::kNotFound, model.status().message(),
-                 "\nMODEL is the path of a model file, as made by thimble convert FOLDER MODEL --dtype q8, or a name as "
-                 "known to thimble pull");
+    return Error(
+        Code::kNotFound, model.status().message(),
+        "\nMODEL is the path of a model file, as made by thimble convert FOLDER MODEL --dtype q8, or a name as "
+        "known to thimble pull");
   }
   return model;
 }

@@ -14,7 +14,7 @@ namespace thimble::cli {
 namespace {
 
 constexpr char kExamples[] =
-    "  thimble pull sentence-transformers/all-MiniLM-L6-v2\n"
+    "  thimble pull all-MiniLM-L6-v2\n"
     "  thimble pull Xenova/all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble pull BAAI/bge-small-en-v1.5 --revision main --json\n"
     "  thimble pull ./all-MiniLM-L6-v2\n"
@@ -65,7 +65,7 @@ int RunPull(int argc, char** argv) {
   bool as_json = false;
   Arguments arguments("pull", "Gets a model by its name, once.", kExamples);
   CLI::App& app = arguments.app();
-  app.add_option("name", name, "ORGANISATION/NAME on the hub, or a folder such as ./all-MiniLM-L6-v2")
+  app.add_option("name", name, "ORGANISATION/NAME on the hub, a known NAME, or a folder such as ./all-MiniLM-L6-v2")
       ->type_name("NAME")
       ->required();
   app.add_option("--dtype", options.dtype, "fp32, fp16, q8 or q4")->type_name("NAME")->capture_default_str();

@@ -2,6 +2,7 @@
 
 #include "convert/convert.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -104,6 +105,11 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
                      {"pooling", std::string(PoolingName(c.pooling))},
                      {"normalize", c.normalize ? "true" : "false"},
                      {"max_tokens", std::to_string(c.max_tokens)}};
+  if (job.tokenizer.max_length != 0) {
+    const std::size_t limit = std::min(job.tokenizer.max_length, c.positions);
+    layout.metadata.emplace_back("tokenizers_max_tokens", std::to_string(limit));
+  }
+  for (const Prompt& prompt : c.prompts) layout.metadata.emplace_back("prompt." + prompt.name, prompt.text);
   if (job.int8()) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(kernels::RotationFor(c.hidden)));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(kernels::RotationFor(c.intermediate)));
@@ -291,8 +297,8 @@ std::string WeightsOf(const std::string& folder) {
   return folder + kSafetensors;  // Whose absence is then the error.
 }
 
-Result<Job> Prepare(const std::string& folder, Dtype dtype) {
-  THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
+Result<Job> Prepare(const std::string& folder, Dtype dtype, const Defaults& defaults) {
+  THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder, defaults));
   const std::string tokenizer_path = folder + "/tokenizer.json";
   CompiledTokenizer tokenizer;
   {
@@ -309,7 +315,7 @@ Result<Job> Prepare(const std::string& folder, Dtype dtype) {
                  " special tokens");
   }
   THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(WeightsOf(folder)));
-  return Job{config, dtype, std::move(source), std::move(tokenizer)};
+  return Job{std::move(config), dtype, std::move(source), std::move(tokenizer)};
 }
 
 }  // namespace
@@ -323,10 +329,13 @@ Result<Dtype> ParseDtype(std::string_view name) {
   return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8 or q4");
 }
 
+std::string NameOf(const std::string& source) {
+  return std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
+}
+
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
-  THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype));
-  std::string name = options.name;
-  if (name.empty()) name = std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
+  THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype, options.defaults));
+  const std::string name = options.name.empty() ? NameOf(source) : options.name;
   format::Layout layout = LayoutOf(job, name);
   layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
   THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));

@@ -274,6 +274,8 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
        },
        unsupported, "more than 16 tokens"},
       {[](Json& j) { j["truncation"] = {{"direction", "Left"}}; }, unsupported, "truncation.direction is not"},
+      {[](Json& j) { j["truncation"] = {{"max_length", 0}}; }, corrupt, "truncation.max_length is not"},
+      {[](Json& j) { j["truncation"] = {{"max_length", "128"}}; }, corrupt, "truncation.max_length is not"},
   };
   for (const Refusal& refusal : refusals) {
     Json json = Valid();

@@ -25,8 +25,7 @@ constexpr std::uint64_t kProgressBytes = 64 << 10;
 
 // For a part of a path.
 std::string Escaped(const std::string& text) {
-  constexpr std::string_view kUnreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~";
+  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~";
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string escaped;
   for (const char letter : text) {
@@ -127,15 +126,14 @@ Result<Listing> Client::List(const std::string& repository, const std::string& r
   TextSink sink(kMaxListingBytes, what);
   const std::string url =
       settings_.endpoint + "/api/models/" + repository + "/revision/" + Escaped(revision) + "?blobs=true";
-  const HttpOutcome outcome = Try(
-      what, {.url = url, .token = {}, .if_range = {}}, sink, [](HttpRequest&) {}, [] { return false; });
+  const HttpOutcome outcome =
+      Try(what, {.url = url, .token = {}, .if_range = {}}, sink, [](HttpRequest&) {}, [] { return false; });
   if (!outcome.status.ok()) return outcome.status;
   return ParseListing(sink.text(), what);
 }
 
 Status Client::Download(const std::string& repository, const std::string& commit, const HubFile& file,
-                        const std::string& path, const std::function<void(std::uint64_t)>& on_bytes,
-                        bool* resumable) {
+                        const std::string& path, const std::function<void(std::uint64_t)>& on_bytes, bool* resumable) {
   const std::string what = "\"" + std::string(file.name) + "\" of model \"" + repository + "\"";
   const std::string url = settings_.endpoint + "/" + repository + "/resolve/" + commit + "/" + std::string(file.name);
   *resumable = false;
@@ -151,8 +149,7 @@ Status Client::Download(const std::string& repository, const std::string& commit
         request.if_range = part.etag();
       };
       auto progressed = [&] { return part.size() >= before + kProgressBytes; };
-      const HttpOutcome outcome =
-          Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
+      const HttpOutcome outcome = Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
       *resumable = !part.disk_failed();
       if (outcome.answer.status == 416 && from_before) {  // There is more here than there.
         THIMBLE_RETURN_IF_ERROR(part.Clear());

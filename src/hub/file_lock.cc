@@ -58,8 +58,7 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<
   }
 }
 
-FileLock::FileLock(FileLock&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+FileLock::FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
 
 FileLock::~FileLock() {
   if (file_ < 0) return;

@@ -23,7 +23,8 @@ inline constexpr const char* kRevisionKey = "source.revision";
 // CacheFolder() if `folder` is empty. kNotFound where there is none.
 Result<std::string> FolderOrDefault(const std::string& folder);
 
-// The model file FOLDER/NAME-DTYPE.safetensors; nullopt when there is none, or when it is no model file of this version.
+// The model file FOLDER/NAME-DTYPE.safetensors; nullopt when there is none, or when it is no model file of this
+// version.
 std::optional<NamedModel> FindModel(const std::string& folder, std::string_view name, std::string_view dtype);
 
 std::string PullFolder(const std::string& folder);

@@ -66,9 +66,7 @@ std::string_view Trimmed(std::string_view text) {
 }
 
 // An entity tag as it is; empty for one that is too long to be true.
-std::string Tag(std::string_view value) {
-  return value.size() > kMaxTagBytes ? std::string() : std::string(value);
-}
+std::string Tag(std::string_view value) { return value.size() > kMaxTagBytes ? std::string() : std::string(value); }
 
 // One request and its answer, as libcurl's callbacks see it.
 struct Transfer {
@@ -107,8 +105,8 @@ struct Transfer {
     if (!IsGood(answer.status)) return Error(Code::kIo, "");  // The body is of no interest, and ends the transfer.
     if (answer.status == 200) answer.offset = 0;
     if (answer.status == 206 && answer.offset != request.offset) {
-      return Error(Code::kCorrupt, OriginOf(request.url), ": asked for bytes from ", request.offset, " on, got those from ",
-                   answer.offset, " on");
+      return Error(Code::kCorrupt, OriginOf(request.url), ": asked for bytes from ", request.offset,
+                   " on, got those from ", answer.offset, " on");
     }
     return sink.Begin(answer);
   }
@@ -184,18 +182,16 @@ HttpOutcome Http::Get(const HttpRequest& request, HttpSink& sink) {
     const std::string origin = OriginOf(redirect);
     const bool secure = origin.starts_with("https://");
     if (!secure && (!origin.starts_with("http://") || OriginOf(step.url).starts_with("https://"))) {
-      outcome.status =
-          Error(Code::kIo, OriginOf(step.url), ": expected a redirect to ",
-                OriginOf(step.url).starts_with("https://") ? "https" : "http or https", ", found ",
-                redirect.empty() ? std::string("none") : "one to " + origin.substr(0, origin.find(':')));
+      outcome.status = Error(Code::kIo, OriginOf(step.url), ": expected a redirect to ",
+                             OriginOf(step.url).starts_with("https://") ? "https" : "http or https", ", found ",
+                             redirect.empty() ? std::string("none") : "one to " + origin.substr(0, origin.find(':')));
       return outcome;
     }
     step.url = std::move(redirect);
   }
 }
 
-HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, HttpSink& sink,
-                          std::string& redirect) {
+HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, HttpSink& sink, std::string& redirect) {
   Transfer transfer{curl_, handle_, request, sink, go_on_};
   Headers headers(curl_);
   if (!token.empty()) headers.Add("Authorization: Bearer " + token);
@@ -248,7 +244,8 @@ HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, 
   } else if (code == CURLE_ABORTED_BY_CALLBACK) {
     outcome.status = Error(Code::kIo, "the download was ended");
   } else if (code != CURLE_OK) {
-    outcome.status = Error(Code::kIo, OriginOf(request.url), ": ", message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
+    outcome.status =
+        Error(Code::kIo, OriginOf(request.url), ": ", message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
     outcome.transient = IsTransient(code);
   }
   return outcome;

@@ -15,10 +15,10 @@ namespace thimble::hub {
 
 // One file to get. Its name is one of ours: names that a server sends are compared with, and used for nothing else.
 struct HubFile {
-  std::string_view name;             // "onnx/model.onnx"
-  std::uint64_t max_bytes = 0;       // More is not taken.
+  std::string_view name;              // "onnx/model.onnx"
+  std::uint64_t max_bytes = 0;        // More is not taken.
   std::optional<std::uint64_t> size;  // As the hub states it.
-  std::string sha256;                // The same, in lower case; empty when it does not.
+  std::string sha256;                 // The same, in lower case; empty when it does not.
 };
 
 struct Listing {

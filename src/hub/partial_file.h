@@ -34,8 +34,8 @@ class PartialFile final : public HttpSink {
   Status Begin(const HttpAnswer& answer) override;
   Status Write(std::span<const std::byte> bytes) override;
 
-  // How it differs in size or hash from what the hub states; empty when it does not. `linked_etag` is the hash where the
-  // hub did not state one before.
+  // How it differs in size or hash from what the hub states; empty when it does not. `linked_etag` is the hash where
+  // the hub did not state one before.
   Result<std::string> Difference(std::string_view linked_etag) const;
   // Forgets what is there.
   Status Clear();

@@ -13,6 +13,7 @@
 #include "hub/client.h"
 #include "hub/file_lock.h"
 #include "hub/folder.h"
+#include "hub/known_models.h"
 #include "hub/listing.h"
 #include "hub/settings.h"
 #include "runtime/model_name.h"
@@ -65,7 +66,8 @@ struct Task {
   std::string repository;  // ORGANISATION/NAME; empty for a folder.
   std::string revision;
   std::string folder;
-  std::string path;  // Of the model file.
+  std::string path;            // Of the model file.
+  convert::Defaults defaults;  // What is known of it.
   bool force = false;
 };
 
@@ -95,13 +97,15 @@ Result<Task> TaskOf(const std::string& name, const PullOptions& options) {
       return Error(Code::kInvalidArgument, "model \"", name,
                    "\": expected ORGANISATION/NAME, or a folder such as ./all-MiniLM-L6-v2");
     }
+    const KnownModel* known = FindKnownModel(name);
     task.name = FileName(name);
-    task.repository = name;
-    if (name.find('/') == std::string::npos) {
-      return Error(Code::kInvalidArgument, "model \"", name, "\": expected its organisation before it, as in ",
-                   "sentence-transformers/", name);
+    task.repository = known == nullptr ? name : known->repository;
+    if (task.repository.find('/') == std::string::npos) {
+      return Error(Code::kInvalidArgument, "model \"", name,
+                   "\" is not among the known ones: expected its organisation ", "before it, ORGANISATION/", name);
     }
   }
+  task.defaults = KnownDefaults(task.repository.empty() ? task.name : task.repository);
   THIMBLE_ASSIGN_OR_RETURN(task.path, ModelPath(task.name, task.dtype_name, task.folder));
   return task;
 }
@@ -136,6 +140,7 @@ Status ConvertInto(const Task& task, const std::string& source, const std::strin
   convert::Options options;
   options.dtype = task.dtype;
   options.name = task.name;
+  options.defaults = task.defaults;
   if (!task.repository.empty()) options.metadata = {{kRepositoryKey, task.repository}, {kRevisionKey, commit}};
   options.progress = [&](double share) {
     reporter.progress().share = share;
@@ -161,14 +166,13 @@ Status Fetch(const Task& task, const Listing& listing, const std::string& folder
     THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
     if (&file == &listing.files.back()) {
       // Before the weights, which are large: a model that thimble does not run is known by its configuration.
-      THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder).status());
+      THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder, task.defaults).status());
     }
     auto on_bytes = [&](std::uint64_t bytes) {
       progress.bytes = done + bytes;
       reporter.GoOn();
     };
-    THIMBLE_RETURN_IF_ERROR(
-        client.Download(task.repository, listing.commit, file, path.string(), on_bytes, resumable));
+    THIMBLE_RETURN_IF_ERROR(client.Download(task.repository, listing.commit, file, path.string(), on_bytes, resumable));
     done += file.size.value_or(progress.bytes - done);
     progress.bytes = done;
   }
@@ -223,8 +227,8 @@ Result<PulledModel> Pull(const std::string& name, const PullOptions& options) {
   if (there) return PulledModel{*std::move(there), false};
   Reporter reporter(options.progress);
   Result<PulledModel> result = [&]() -> Result<PulledModel> {
-    THIMBLE_ASSIGN_OR_RETURN(
-        FileLock lock, FileLock::Acquire(LockPath(task.folder, task.name), [&] { return reporter.GoOn(); }));
+    THIMBLE_ASSIGN_OR_RETURN(FileLock lock,
+                             FileLock::Acquire(LockPath(task.folder, task.name), [&] { return reporter.GoOn(); }));
     THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task));  // Another process may just have made it.
     if (there) return PulledModel{*std::move(there), false};
     return PullLocked(task, reporter);

@@ -25,6 +25,8 @@ constexpr std::uint64_t kMaxLayers = 128;
 constexpr std::uint64_t kMaxPositions = 1 << 16;
 constexpr std::uint64_t kMaxVocabulary = 1 << 24;
 
+constexpr std::string_view kPromptPrefix = "prompt.";
+
 Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
   return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
                "\"");
@@ -174,6 +176,13 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   if (!parsed.ok()) return Mismatch(reader, "pooling", "mean, cls or last", pooling);
   info.pooling = *parsed;
   THIMBLE_ASSIGN_OR_RETURN(info.normalize, reader.Boolean("normalize"));
+  info.tokenizers_max_tokens = info.positions;
+  if (reader.Metadata("tokenizers_max_tokens")) {
+    THIMBLE_ASSIGN_OR_RETURN(info.tokenizers_max_tokens, reader.Integer("tokenizers_max_tokens", 1, info.positions));
+  }
+  for (const auto& [key, text] : reader.header().metadata) {
+    if (key.starts_with(kPromptPrefix)) info.prompts.push_back({key.substr(kPromptPrefix.size()), text});
+  }
   THIMBLE_ASSIGN_OR_RETURN(double epsilon, reader.Number("layer_norm_eps"));
   if (!(epsilon > 0 && epsilon < 1)) {
     return Error(Code::kCorrupt, reader.path(), ": layer_norm_eps: expected a number between 0 and 1");
