@@ -166,7 +166,11 @@ def read_folder(folder):
 def main(folder, repository, rate=None):
     hub = FakeHub({repository: read_folder(folder)})
     hub.rate = rate and int(rate)
-    hub.served = lambda request: print(json.dumps(dataclasses.asdict(request)), flush=True)
+
+    def log(request):
+        with hub.lock:
+            print(json.dumps(dataclasses.asdict(request)), flush=True)
+    hub.served = log
     print(hub.url, flush=True)
     sys.stdin.read()  # Until whoever started it ends.
 

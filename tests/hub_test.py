@@ -154,7 +154,8 @@ class Success(HubTest):
         shutil.copytree(source, self.home.parent / "mine")
         for _ in range(2):
             result = self.run_cli("pull", "./mine", "--dtype", "q4", cwd=self.home.parent)
-            self.assertEqual((result.returncode, result.stdout), (0, f"{self.home}/mine-q4.safetensors\n"), result.stderr)
+            self.assertEqual((result.returncode, result.stdout, result.stderr),
+                             (0, f"{self.home}/mine-q4.safetensors\n", ""))
         self.check_model("q4", name="mine")
         self.check_home("mine-q4.safetensors")
         self.assertEqual(self.hub.requests, [])
@@ -498,7 +499,8 @@ class Faults(HubTest):
         self.check_home("tiny-q8.safetensors")
 
     def test_names_of_a_server_lead_nowhere(self):
-        hostile = ["../../evil", "/tmp/evil", "..", "a/../../../evil", "model.safetensors/../../evil", "\u0000", "\u001b[2J"]
+        hostile = ["../../evil", "/tmp/evil", "..", "a/../../../evil", "model.safetensors/../../evil", "\u0000",
+                   "\u001b[2J"]
         listing = self.hub.listing(REPOSITORY)
         listing["siblings"] = [{"rfilename": name, "size": 1} for name in hostile] + listing["siblings"]
         self.fault("/main", Answer(200, {}, json.dumps(listing).encode()))
@@ -626,7 +628,7 @@ def onnx_of(weights):
         return node("LayerNormalization", x, weight(name + ".weight"), weight(name + ".bias"))
 
     x = node("Gather", weight("embeddings.word_embeddings.weight"), "input_ids")
-    x = node("Add", x, node("Gather", weight("embeddings.token_type_embeddings.weight"), node("Cast", "token_type_ids")))
+    x = node("Add", x, node("Gather", weight("embeddings.token_type_embeddings.weight"), node("Cast", "types")))
     x = node("Add", x, node("Gather", weight("embeddings.position_embeddings.weight"),
                             node("Slice", "ids", node("Shape", "input_ids"))))
     x = norm(x, "embeddings.LayerNorm")

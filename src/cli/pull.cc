@@ -68,7 +68,9 @@ int RunPull(int argc, char** argv) {
   app.add_option("name", name, "ORGANISATION/NAME on the hub, a known NAME, or a folder such as ./all-MiniLM-L6-v2")
       ->type_name("NAME")
       ->required();
-  app.add_option("--dtype", options.dtype, "fp32, fp16, q8 or q4")->type_name("NAME")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "How its weights are kept, as in thimble convert")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
   app.add_flag("--force", options.force, "Get it again, whatever is there");
   app.add_flag("--json", as_json, "Print one JSON object");

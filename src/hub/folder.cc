@@ -13,6 +13,7 @@
 #include "base/guard.h"
 #include "convert/convert.h"
 #include "format/reader.h"
+#include "hub/file_lock.h"
 #include "runtime/model_name.h"
 #include "thimble/cache.h"
 
@@ -78,10 +79,15 @@ Result<std::vector<NamedModel>> Remove(std::string_view name, std::string_view d
       return Error(Code::kIo, "cannot remove ", model.path, ": ", error.message());
     }
   }
-  const auto removed = fs::remove_all(FilesPath(folder, wanted), error);
-  if (error) return Error(Code::kIo, "cannot remove ", FilesPath(folder, wanted), ": ", error.message());
+  const std::string files = FilesPath(folder, wanted);
+  bool removed = false;
+  if (fs::exists(files, error)) {
+    const Result<FileLock> lock = FileLock::Acquire(LockPath(folder, wanted), [] { return false; });
+    if (lock.ok()) removed = fs::remove_all(files, error) > 0;  // Else they belong to a pull that is going on.
+    if (error) return Error(Code::kIo, "cannot remove ", files, ": ", error.message());
+  }
   fs::remove(PullFolder(folder), error);  // Where it is empty.
-  if (models.empty() && removed == 0) {
+  if (models.empty() && !removed) {
     return Error(Code::kNotFound, "model \"", name, "\"", dtype.empty() ? "" : " with dtype ", dtype,
                  ": there is none in ", folder, "; thimble list shows what is there");
   }

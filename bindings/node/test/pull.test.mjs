@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
@@ -11,6 +11,7 @@ import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, plan, pull 
 import { pipeline } from '../lib/transformers.mjs';
 import { DIMENSIONS, lib, modelFolder, root, runModule, temporaryFolder } from './support.mjs';
 
+const all = temporaryFolder();
 const source = join(modelFolder(), 'source');
 const REPOSITORY = 'test/tiny';
 
@@ -28,11 +29,11 @@ async function startHub(rate) {
 }
 
 const hub = await startHub();
-const slow = await startHub(100_000);
+const slow = await startHub(200_000);
 function use({ url }) {
   process.env.HF_ENDPOINT = url;
   process.env.no_proxy = '*';
-  return temporaryFolder();
+  return mkdtempSync(join(all, 'models-'));
 }
 
 test('gets a model once, and tells how far it is', async () => {
@@ -138,7 +139,7 @@ test('a path and a mock are never looked for on the hub', async () => {
   const folder = use(hub);
   const before = hub.requests.length;
   await assert.rejects(Embedder.create('/nowhere/x.safetensors', { folder, download: true }), { code: 'not_found' });
-  await Embedder.create('mock', { folder, download: true });
+  await Embedder.create(REPOSITORY, { folder, download: true, backend: 'mock' });
   assert.equal(hub.requests.length, before);
 });
 
