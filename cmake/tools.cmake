@@ -1,32 +1,8 @@
-# The converter and the command line.
+# The command line.
 
 if(NOT THIMBLE_ZIG_INCLUDE)
   find_package(CLI11 2.1 REQUIRED)
 endif()
-if(THIMBLE_UTF8PROC_SOURCE)
-  enable_language(C)
-  add_library(utf8proc STATIC ${THIMBLE_UTF8PROC_SOURCE}/utf8proc.c)
-  target_compile_definitions(utf8proc PUBLIC UTF8PROC_STATIC)
-  set(UTF8PROC_LIBRARY utf8proc)
-  set(UTF8PROC_INCLUDE_DIR ${THIMBLE_UTF8PROC_SOURCE})
-else()
-  find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
-  # The archive first: another shared library would slow every start of the command line.
-  find_library(UTF8PROC_LIBRARY NAMES libutf8proc.a utf8proc REQUIRED)
-endif()
-
-thimble_sources(convert_sources src/convert)
-add_library(thimble_convert STATIC ${convert_sources})
-target_link_libraries(thimble_convert PRIVATE thimble_flags nlohmann_json::nlohmann_json ${UTF8PROC_LIBRARY}
-                                      PUBLIC thimble)
-target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
-
-include(cmake/known_models.cmake)
-thimble_known_models(${PROJECT_BINARY_DIR}/generated/hub/known_models.inc)
-thimble_sources(hub_sources src/hub)
-add_library(thimble_hub STATIC ${hub_sources})
-target_link_libraries(thimble_hub PRIVATE thimble_flags PUBLIC thimble_convert thimble)
-target_include_directories(thimble_hub PRIVATE ${PROJECT_BINARY_DIR}/generated)
 
 # Programs whose start is measured: the C++ runtime inside, only libc shared, unused sections dropped.
 add_library(thimble_program INTERFACE)

@@ -352,7 +352,9 @@ std::string NameOf(const std::string& source) {
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype, options.defaults));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
-  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, LayoutOf(job, name)));
+  format::Layout layout = LayoutOf(job, name);
+  layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
+  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
   THIMBLE_RETURN_IF_ERROR(Conversion(&job, &writer, options.progress).Run());
   return writer.Finish();
 }

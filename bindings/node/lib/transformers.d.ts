@@ -54,7 +54,11 @@ export interface PipelineOptions {
   /** Where models are; default env.cacheDir, or thimble's own folder. */
   cache_dir?: string | null;
   progress_callback?: ((progress: any) => void) | null;
-  /** Taken and not looked at: revision, device, session_options and what else transformers.js has. */
+  /** Whether a model that is not there is pulled. Default: false, whatever env says. */
+  download?: boolean;
+  /** Of what is pulled. */
+  revision?: string;
+  /** Taken and not looked at: device, session_options and what else transformers.js has. */
   [option: string]: unknown;
 }
 
