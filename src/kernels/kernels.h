@@ -43,12 +43,13 @@ struct LinearOutput {
 };
 
 // One head of one sequence: tokens rows of query, key and value side by side, [tokens][3 * width]; scores are in log2
-// units already. The result is softmax(Q K^T) V, [tokens][width].
+// units already. The result is softmax(Q K^T) V of the first queries, [queries][width].
 struct AttentionHead {
   const float* qkv = nullptr;
   std::size_t qkv_stride = 0;
   std::size_t tokens = 0;
-  std::size_t width = 0;  // A multiple of 16, at most kMaxHeadWidth.
+  std::size_t queries = 0;  // At most `tokens`; of the other rows the query is not read.
+  std::size_t width = 0;    // A multiple of 16, at most kMaxHeadWidth.
   float* out = nullptr;
   std::size_t out_stride = 0;
 };

@@ -398,7 +398,7 @@ TEST(ScalarKernels, QuantizeOfZerosIsZero) {
 
 struct AttentionRun {
   AttentionRun(std::size_t tokens, std::size_t width, std::mt19937& random)
-      : qkv(tokens * (3 * width + 16)), head{qkv.data(), 3 * width + 16, tokens, width, nullptr, width + 16} {
+      : qkv(tokens * (3 * width + 16)), head{qkv.data(), 3 * width + 16, tokens, tokens, width, nullptr, width + 16} {
     FillNormal(random, 1.0f, qkv.data(), qkv.size());
   }
   void Run(const Kernels& k, bool int8, Buffer<float>& out) {
@@ -443,6 +443,36 @@ TEST(ScalarKernels, AttentionIsTheSoftmaxAverage) {
       }
       // Random scores of deviation sqrt(width) are far harsher than a model's; int8 keeps them within a few per cent.
       EXPECT_LT(std::sqrt(squares / reference_squares), 0.05) << tokens << " tokens of width " << width;
+    }
+  }
+}
+
+// The queries behind the wanted ones are not even numbers.
+TEST(AllKernels, TheFirstQueriesNeedNoOthers) {
+  std::mt19937 random(31);
+  for (const Kernels* k : AllKernels()) {
+    if (!k->supported()) continue;
+    for (std::size_t tokens : {1, 2, 17, 40}) {
+      for (std::size_t queries : {std::size_t{1}, std::size_t{9}, tokens}) {
+        if (queries > tokens) continue;
+        AttentionRun run(tokens, 32, random);
+        Buffer<float> all(run.OutSize()), some(run.OutSize());
+        for (bool int8 : {true, false}) {
+          run.head.queries = tokens;
+          run.Run(*k, int8, all);
+          run.head.queries = queries;
+          std::vector<float> kept(run.qkv.data(), run.qkv.data() + run.qkv.size());
+          for (std::size_t t = queries; t < tokens; ++t) {
+            std::fill_n(run.qkv.data() + t * run.head.qkv_stride, 32, std::numeric_limits<float>::quiet_NaN());
+          }
+          run.Run(*k, int8, some);
+          std::copy(kept.begin(), kept.end(), run.qkv.data());
+          for (std::size_t i = 0; i < queries * run.head.out_stride; ++i) {
+            if (i % run.head.out_stride >= 32) continue;
+            ASSERT_EQ(some[i], all[i]) << k->name << " " << tokens << " " << queries;
+          }
+        }
+      }
     }
   }
 }

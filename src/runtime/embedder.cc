@@ -14,12 +14,19 @@
 #include "runtime/plan.h"
 
 namespace thimble {
+namespace {
+
+constexpr std::size_t kTextsPerWorker = 2;
+
+}  // namespace
 
 struct Embedder::Impl {
   std::shared_ptr<const Model> model;
   Plan plan;
   std::vector<std::unique_ptr<Worker>> workers;
   ThreadTeam team;
+
+  WorkerTeam AllWorkers() { return {team, workers}; }
 };
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -81,8 +88,9 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
                        .long_texts = options.long_texts,
                        .chunk_overlap = options.chunk_overlap,
                        .first_index = options.first_index};
-  if (impl_->workers.size() == 1 || texts.size() <= 1) {
-    return Guarded([&] { return impl_->workers[0]->Embed(batch, 0, texts.size()); });
+  // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
+  if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
+    return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
   }
   // Workers take runs of texts, short enough that none is left alone with the rest at the end.
   const std::size_t run = std::clamp<std::size_t>(texts.size() / (4 * impl_->workers.size()), 1, 64);
@@ -119,7 +127,7 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", dimensions(),
                    " floats, found ", vectors.size());
     }
-    return impl_->workers[0]->EmbedTokens(text, vectors.data());
+    return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());
   });
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/thread_team.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
 
@@ -32,6 +33,14 @@ struct WorkerOptions {
   std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
 };
 
+class Worker;
+
+// Worker i works on member i of the team.
+struct WorkerTeam {
+  ThreadTeam& threads;
+  std::span<const std::unique_ptr<Worker>> workers;
+};
+
 // One thread's share of an Embedder. Thread-compatible. Allocates nothing once it is made.
 class Worker {
  public:
@@ -39,8 +48,12 @@ class Worker {
   // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kInvalidArgument for a text that
   // is too long, or windows that have no room.
   virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
-  // The vectors of a text's tokens: `rows` is [max_tokens][dimensions]. The errors of Embed, and kUnsupported.
-  virtual Result<Report> EmbedTokens(std::string_view text, float* rows) = 0;
+  // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
+  // with fewer texts than keep all of them busy.
+  virtual Status EmbedTogether(const Batch& batch, const WorkerTeam& team) = 0;
+  // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][dimensions]. The errors of
+  // Embed, and kUnsupported.
+  virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
   virtual void Release() = 0;
 };

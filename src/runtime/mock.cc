@@ -51,7 +51,8 @@ class MockWorker final : public Worker {
     }
     return Status();
   }
-  Result<Report> EmbedTokens(std::string_view, float*) override {
+  Status EmbedTogether(const Batch& batch, const WorkerTeam&) override { return Embed(batch, 0, batch.texts.size()); }
+  Result<Report> EmbedTokens(std::string_view, float*, const WorkerTeam&) override {
     return Error(Code::kUnsupported, "a mock has no vectors of tokens");
   }
   void Release() override {}

@@ -3,6 +3,7 @@
 #include "runtime/native.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "model/encoder.h"
 #include "model/pooling.h"
 #include "model/weights.h"
+#include "runtime/plan.h"
 #include "text/windows.h"
 
 namespace thimble {
@@ -41,10 +43,19 @@ class NativeWorker final : public Worker {
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
-  Result<Report> EmbedTokens(std::string_view text, float* rows) override;
+  Status EmbedTogether(const Batch& batch, const WorkerTeam& team) override;
+  Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) override;
   void Release() override { scratch_.Release(); }
 
  private:
+  // The encoders of a team's workers.
+  struct TeamCrew {
+    explicit TeamCrew(const WorkerTeam& team);
+    std::array<Encoder*, kMaxThreads> encoders;
+    Crew crew;
+  };
+  // Embeds texts [begin, end), each tile with the help of `crew`.
+  Status EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew);
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
   // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
   Status Add(const Batch& batch, std::size_t tokens, bool goes_on);
@@ -60,6 +71,7 @@ class NativeWorker final : public Worker {
   Arena arena_;
   Encoder encoder_;
 
+  Crew crew_;  // Of the call in hand.
   // The tile: sequences laid end to end, each a text or a window of one.
   std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
   std::uint32_t* lengths_;      // [tile_tokens]
@@ -74,7 +86,23 @@ class NativeWorker final : public Worker {
   text::WindowShape windows_;
 };
 
+NativeWorker::TeamCrew::TeamCrew(const WorkerTeam& team)
+    : crew{.team = &team.threads, .encoders = {encoders.data(), team.workers.size()}} {
+  for (std::size_t i = 0; i < team.workers.size(); ++i) {
+    encoders[i] = &static_cast<NativeWorker&>(*team.workers[i]).encoder_;
+  }
+}
+
 Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end) {
+  return EmbedTexts(batch, begin, end, {});
+}
+
+Status NativeWorker::EmbedTogether(const Batch& batch, const WorkerTeam& team) {
+  return EmbedTexts(batch, 0, batch.texts.size(), TeamCrew(team).crew);
+}
+
+Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew) {
+  crew_ = crew;
   first_text_ = begin;
   num_sequences_ = num_ids_ = 0;  // A call that failed may have left some.
   window_weight_ = 0;
@@ -124,19 +152,22 @@ Status NativeWorker::Flush(const Batch& batch) {
   if (num_sequences_ == 0) return Status();
   const std::size_t width = weights_.hidden;
   const std::size_t sequences = std::exchange(num_sequences_, 0), ids = std::exchange(num_ids_, 0);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded, encoder_.Encode({ids_, ids}, {lengths_, sequences}));
+  const WantedRows wanted = batch.pooling == Pooling::kCls ? WantedRows::kFirst : WantedRows::kAll;
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
+                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
     float* out = batch.vectors + first_text_ * width;
+    const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
-    Pool(kernels_, batch.pooling, whole && batch.normalize, rows, lengths_[i], width, out);
+    Pool(kernels_, batch.pooling, whole && batch.normalize, rows, count, width, out);
     if (!whole) {
       const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
       if (goes_on_[i] == 0 && batch.normalize) kernels_.normalize(out, width);
     }
     if (goes_on_[i] == 0) ++first_text_;
-    rows += lengths_[i] * width;
+    rows += count * width;
   }
   return Status();
 }
@@ -151,10 +182,12 @@ void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
   window_weight_ = 0;
 }
 
-Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows) {
+Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
   const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens});
   const auto length = static_cast<std::uint32_t>(encoded.tokens);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1}));
+  THIMBLE_ASSIGN_OR_RETURN(
+      std::span<const float> vectors,
+      encoder_.Encode({ids_, encoded.tokens}, {&length, 1}, WantedRows::kAll, TeamCrew(team).crew));
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
