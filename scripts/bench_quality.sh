@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What each dtype costs in quality, beside the peers: scripts/bench_quality.sh DATA [--only TEXT]... [--threads N]
+# What each dtype costs in quality, beside the peers: scripts/bench_quality.sh DATA [OPTION]...
 #
-# bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, when it is whole,
-# scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run that was cut
-# off goes on where it was, and a second one takes seconds.
+# bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, when it is
+# whole, scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run
+# that was cut off goes on where it was, and a second one takes seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,6 +24,7 @@ fi
 
 peers=()
 if command -v npm > /dev/null; then
+  models+=(--model gte-small="$(scripts/fetch_gte_small.sh)")
   peers=(--peers "$(scripts/peers.sh)")
   if llama=$(scripts/llama.sh); then peers+=(--llama "$llama"); fi
 fi

@@ -67,8 +67,9 @@ class Vectors:
             return path
         ids = self.folder / f"{engine.model}-{name}.ids"
         with open(ids, "wb") as file:
-            subprocess.run([self.thimble, "tokenize", "-m", tokenizer, "-i", path, "--max-tokens", str(texts.LIMITS[name])],
-                           stdout=file, check=True)
+            limit = str(texts.LIMITS[name])
+            subprocess.run([self.thimble, "tokenize", "-m", tokenizer, "-i", path, "--max-tokens", limit], stdout=file,
+                           check=True)
         return ids
 
     def get(self, engine, name, tokenizer):
