@@ -21,7 +21,7 @@ bench-memory:
 	@scripts/bench_memory.sh
 
 bench-quality:
-	@scripts/bench_quality.sh "$(DATA)"
+	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text))
 
 parity:
 	@scripts/parity.sh "$(VECTORS)"

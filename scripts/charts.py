@@ -9,6 +9,19 @@ def megabytes(size):
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def head(width, height, label, below):
+    """The beginning of a chart: its size, colours and titles."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
+        'font-family="sans-serif" font-size="13">',
+        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
+        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
+        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
+        f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
+        f'<text x="12" y="42">{below}</text>',
+    ]
+
+
 def bars(label, below, rows, low=-1, high=4):
     """Horizontal bars of bytes on a logarithmic axis from 10^low to 10^high megabytes; rows of (name, bytes, kind), of
     which the kinds own, peer and reported have a colour each."""
@@ -19,15 +32,7 @@ def bars(label, below, rows, low=-1, high=4):
     def x(size):
         return left + (math.log10(max(size / 1e6, 10**low)) - low) * scale
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
-        'font-family="sans-serif" font-size="13">',
-        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
-        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
-        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
-        f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
-        f'<text x="12" y="42">{below}</text>',
-    ]
+    parts = head(width, height, label, below)
     for power in range(low, high + 1):
         position = x(10.0**power * 1e6)
         name = f"{10.0**power:g} MB" if power < 3 else f"{10.0**(power - 3):g} GB"
@@ -38,6 +43,41 @@ def bars(label, below, rows, low=-1, high=4):
         parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
         parts.append(f'<rect class="{kind}" x="{left}" y="{y}" width="{x(size) - left:.1f}" height="16"/>')
         parts.append(f'<text x="{x(size) + 6:.1f}" y="{y + 12}">{megabytes(size)} MB</text>')
+    return "\n".join(parts) + "\n</svg>\n"
+
+
+def points(label, below, rows):
+    """Errors on a logarithmic axis, least at the top, over bytes; rows of (name, bytes, error, kind), of which the kinds
+    own and peer have a colour each."""
+    left, right, top, bottom, width, height = 66, 30, 62, 44, 760, 420
+    step = 10 if max(size for _, size, _, _ in rows) < 60e6 else 20
+    most = step * math.ceil(max(size for _, size, _, _ in rows) / 1e6 / step + 0.5)
+    low = math.floor(math.log10(min(error for _, _, error, _ in rows)))
+    high = math.ceil(math.log10(max(error for _, _, error, _ in rows)))
+
+    def x(size):
+        return left + size / 1e6 / most * (width - left - right)
+
+    def y(error):
+        return top + (math.log10(error) - low) / (high - low) * (height - top - bottom)
+
+    parts = head(width, height, label, below)
+    for power in range(low, high + 1):
+        position = y(10.0**power)
+        parts.append(f'<line class="grid" x1="{left}" y1="{position:.1f}" x2="{width - right}" y2="{position:.1f}"/>')
+        parts.append(f'<text x="{left - 8}" y="{position + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
+    for size in range(0, most + 1, step):
+        position = x(size * 1e6)
+        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top}" x2="{position:.1f}" y2="{height - bottom}"/>')
+        parts.append(f'<text x="{position:.1f}" y="{height - bottom + 20}" text-anchor="middle">{size} MB</text>')
+    boxes = []  # Of labels, as (left, right, baseline).
+    for name, size, error, kind in sorted(rows, key=lambda row: row[2]):
+        parts.append(f'<circle class="{kind}" cx="{x(size):.1f}" cy="{y(error):.1f}" r="5"/>')
+        begin, end, baseline = x(size) + 9, x(size) + 9 + 7.2 * len(name), y(error) + 4
+        while any(begin < right and end > left and abs(baseline - other) < 14 for left, right, other in boxes):
+            baseline += 1
+        boxes.append((begin, end, baseline))
+        parts.append(f'<text x="{begin:.1f}" y="{baseline:.1f}">{html.escape(name)}</text>')
     return "\n".join(parts) + "\n</svg>\n"
 
 

@@ -5,6 +5,7 @@
 
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pool } from './pooling.mjs';
 
 const MODEL = 'Xenova/all-MiniLM-L6-v2';
 const models = join(dirname(fileURLToPath(import.meta.url)), 'models');
@@ -43,18 +44,7 @@ async function openOnnxruntime(dtype) {
         feeds[name] = new ort.Tensor('int64', inputs[name].data, inputs[name].dims);
       }
       const { last_hidden_state: states } = await session.run(feeds);
-      const [count, length, width] = states.dims;
-      const vectors = new Float32Array(count * width);
-      for (let i = 0; i < count; ++i) {
-        for (let t = 0; t < length; ++t) {
-          if (inputs.attention_mask.data[i * length + t] === 0n) continue;
-          for (let d = 0; d < width; ++d) vectors[i * width + d] += states.data[(i * length + t) * width + d];
-        }
-        const vector = vectors.subarray(i * width, (i + 1) * width);
-        const norm = Math.hypot(...vector);
-        for (let d = 0; d < width; ++d) vector[d] /= norm;
-      }
-      return vectors;
+      return pool(states, inputs.attention_mask.data, 'mean');
     },
     close: () => session.release(),
   };

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Gets llama.cpp with the binary that a package brings for this machine into build/llama, and prints that folder. Needs
+# node and npm. Fast when it is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=build/llama
+version=3.22.1
+package=@node-llama-cpp/linux-$(node -p process.arch)
+mkdir -p "$folder"
+cp bench/peers/llama_vectors.mjs "$folder"
+# Without the optional packages, of which most are for graphics cards.
+if [ "$(cat "$folder/installed" 2> /dev/null)" != "$version" ]; then
+  echo '{"private": true}' > "$folder/package.json"
+  npm install --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error \
+    "node-llama-cpp@$version" "$package@$version" >&2
+  echo "$version" > "$folder/installed"
+fi
+echo "$folder"

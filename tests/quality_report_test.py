@@ -1,0 +1,110 @@
+"""scripts/quality_report.py: the tables, the plot, and where they go."""
+
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/quality_report.py"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def row(engine, dtype, size, mean, **more):
+    return {"model": "small", "engine": engine, "dtype": dtype, "file_bytes": size, "version": f"{engine} 1",
+            "error": "", "short": {"mean": mean, "p1": mean - 0.01, "min": mean - 0.02},
+            "long": {"mean": mean, "p1": 0.5, "min": 0.5}, "spearman": 82.031, "spearman_change": -0.104,
+            "ndcg": 0.64471, "ndcg_change": 0.0012, "beyond": [], **more}
+
+
+RESULT = {"counts": {"sentences": 2552}, "only": [], "rows": [
+    row("thimble", "fp32", 90_477_056, 1.0), row("thimble", "fp16", 45_409_280, 0.9999999),
+    row("thimble", "q8", 23_107_776, 0.9995, beyond=["mean 0.999500, expected at least 0.999700"]),
+    row("peer", "q8, alone", 22_972_370, 0.991, fp32_cosine=0.999998),
+    row("peer", "q8, batches of 32", 22_972_370, 0.99),
+    {"model": "small", "engine": "other", "dtype": "Q4_0", "file_bytes": 0, "version": "", "error": "not here",
+     "beyond": []}]}
+
+
+class QualityReport(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.root = pathlib.Path(self.temporary.name)
+        (self.root / "docs").mkdir()
+        self.page = self.root / "docs/quality.md"
+        self.page.write_text("before\n<!-- quality -->\nstale\n<!-- /quality -->\nafter\n")
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def run_script(self, *options, result=RESULT):
+        (self.root / "quality.json").write_text(json.dumps(result))
+        return subprocess.run([sys.executable, SCRIPT, self.root / "quality.json", "--root", self.root, *options],
+                              capture_output=True, text=True)
+
+    def test_replaces_what_is_between_the_markers(self):
+        self.assertEqual(self.run_script().returncode, 0)
+        text = self.page.read_text()
+        self.assertTrue(text.startswith("before\n<!-- quality -->\n### small\n"))
+        self.assertTrue(text.endswith("\n<!-- /quality -->\nafter\n"))
+        self.assertNotIn("stale", text)
+        self.assertIn("| thimble q8 | 23.1 | 0.99950 | 0.98950 | 0.97950 | 0.99950 | 0.50000 | 82.03 | -0.10 | 0.6447 "
+                      "| +0.0012 |", text)
+        self.assertIn("| thimble fp16 | 45.4 | 0.99999990 |", text)
+        heads = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+        self.assertEqual(len(heads), 1, "rows differ in their number of columns")
+
+    def test_names_what_failed_and_what_was_compared(self):
+        self.run_script()
+        text = self.page.read_text()
+        self.assertIn("- other Q4_0: not measured: not here\n", text)
+        self.assertIn("- thimble q8: beyond its limit: mean 0.999500, expected at least 0.999700\n", text)
+        self.assertIn("- peer: peer 1; its fp32 file gives the fp32 vectors of thimble with a least cosine of 0.999998",
+                      text)
+
+    def test_check_says_whether_the_documents_are_up_to_date(self):
+        self.assertEqual(self.run_script("--check").returncode, 1)
+        self.assertIn("stale", self.page.read_text())
+        self.run_script()
+        self.assertEqual(self.run_script("--check").returncode, 0)
+
+    def test_a_part_of_the_rows_does_not_replace_the_whole(self):
+        result = self.run_script(result={**RESULT, "only": ["q8"]})
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("has only the rows of q8", result.stderr)
+        self.assertIn("stale", self.page.read_text())
+
+    def test_points_lie_where_their_bytes_and_errors_are(self):
+        self.run_script()
+        self.assertIn("](quality-small.svg)", self.page.read_text())
+        root = ElementTree.parse(self.root / "docs/quality-small.svg").getroot()
+        points = [(float(point.get("cx")), float(point.get("cy")), point.get("class"))
+                  for point in root.iter(SVG + "circle")]
+        expected = [(45.409, 1e-7, "own"), (23.108, 5e-4, "own"), (22.972, 9e-3, "peer"), (22.972, 1e-2, "peer")]
+        self.assertEqual(len(points), len(expected))
+        labels = {text.text: (float(text.get("x")), float(text.get("y"))) for text in root.iter(SVG + "text")}
+        origin = labels["0 MB"][0]
+        per_megabyte = (labels["10 MB"][0] - origin) / 10
+        per_decade = labels["0.01"][1] - labels["0.001"][1]
+        for (x, y, kind), (size, error, expected_kind) in zip(points, expected):
+            self.assertAlmostEqual(x, origin + size * per_megabyte, delta=0.2)
+            self.assertAlmostEqual(y, labels["0.01"][1] - 4 + (math.log10(error) + 2) * per_decade, delta=0.5)
+            self.assertEqual(kind, expected_kind)
+
+    def test_labels_do_not_lie_on_each_other(self):
+        self.run_script()
+        picture = (self.root / "docs/quality-small.svg").read_text()
+        labels = re.findall(r'<text x="([\d.]+)" y="([\d.]+)">(?:thimble|peer)', picture)
+        places = [(float(x), float(y)) for x, y in labels]
+        self.assertEqual(len(places), 4)
+        for i, (x, y) in enumerate(places):
+            for other_x, other_y in places[:i]:
+                self.assertTrue(abs(y - other_y) >= 14 or abs(x - other_x) > 60)
+
+
+if __name__ == "__main__":
+    unittest.main()
