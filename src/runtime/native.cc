@@ -185,9 +185,8 @@ void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
 Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
   const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens});
   const auto length = static_cast<std::uint32_t>(encoded.tokens);
-  THIMBLE_ASSIGN_OR_RETURN(
-      std::span<const float> vectors,
-      encoder_.Encode({ids_, encoded.tokens}, {&length, 1}, WantedRows::kAll, TeamCrew(team).crew));
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1},
+                                                                           WantedRows::kAll, TeamCrew(team).crew));
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
