@@ -48,7 +48,7 @@ int RunPlan(int argc, char** argv) {
   bool as_json = false;
   Arguments arguments("plan", "Says how much memory embedding will take, before it does.", kExamples);
   arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
-  flags.AddTo(arguments.app(), false);
+  flags.AddTo(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Plan(path, flags, as_json);

@@ -66,7 +66,7 @@ function backendOf(backend) {
   return checkOneOf(backend ?? (process.env.THIMBLE_BACKEND || undefined), 'backend', BACKENDS) ?? 'native';
 }
 
-const POOL_OPTIONS = ['folder', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens'];
+const POOL_OPTIONS = ['folder', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens', 'truncation'];
 
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {
@@ -80,12 +80,18 @@ function poolOptions(options) {
     maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
     threads: checkInteger(threads, 'threads', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
+    truncation: checkOneOf(options.truncation, 'truncation', ['sentence-transformers', 'transformers.js', 'tokenizers']),
   };
 }
 
-// {pooling?, normalize?} for the native pool.
-function vectorOptions({ pooling, normalize }) {
+const VECTOR_OPTIONS = ['pooling', 'normalize', 'promptName', 'longTexts', 'chunkOverlap'];
+
+// Those of them that are there, for the native pool.
+function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap }) {
   return {
+    promptName: checkType(promptName, 'promptName', 'string'),
+    longTexts: checkOneOf(longTexts, 'longTexts', ['truncate', 'error', 'chunk']),
+    chunkOverlap: checkInteger(chunkOverlap, 'chunkOverlap', 0),
     pooling: checkOneOf(pooling, 'pooling', ['mean', 'cls', 'last']),
     normalize: checkType(normalize, 'normalize', 'boolean'),
   };
@@ -123,6 +129,6 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, checkType,
-  checkWellFormed, poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
+  checkType, checkWellFormed, poolOptions, vectorOptions,
 };

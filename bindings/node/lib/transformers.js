@@ -13,8 +13,6 @@ const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
-// Where transformers.js truncates, as the models' tokenizer_config.json says.
-const MAX_TOKENS = 512;
 
 // Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
 // which sets them goes on working: thimble itself never downloads.
@@ -85,12 +83,8 @@ async function pipeline(task, model, options) {
   if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
   const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
   progress?.({ status: 'initiate', name: model });
-  const settings = { dtype: DTYPES[wanted] ?? wanted, ...(folder ? { folder } : {}) };
-  let embedder = await Embedder.create(model ?? DEFAULT_MODEL, settings);
-  const maxTokens = Math.min(MAX_TOKENS, embedder.info.positions);
-  if (maxTokens !== embedder.info.maxTokens) {
-    embedder = await Embedder.create(model ?? DEFAULT_MODEL, { ...settings, maxTokens });
-  }
+  const settings = { dtype: DTYPES[wanted] ?? wanted, truncation: 'transformers.js', ...(folder ? { folder } : {}) };
+  const embedder = await Embedder.create(model ?? DEFAULT_MODEL, settings);
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }
