@@ -262,7 +262,7 @@ TEST(Embedder, TruncatesWhereToldAndSaysSo) {
     ASSERT_TRUE(report.ok());
     EXPECT_EQ(report->tokens, std::min<std::size_t>(limit, 8));
     EXPECT_EQ(report->truncated, limit < 8);
-    auto tokens = model->Tokenize(text, limit);
+    auto tokens = model->Tokenize(text, {.max_tokens = limit});
     ASSERT_TRUE(tokens.ok());
     EXPECT_EQ(tokens->ids.size(), report->tokens);
     EXPECT_EQ(tokens->truncated, report->truncated);
@@ -289,7 +289,7 @@ TEST(Embedder, RefusesWhatCannotWork) {
   EXPECT_EQ(embedder->EmbedBatch({}, vector).code(), Code::kInvalidArgument);
   std::vector<float> none;
   EXPECT_TRUE(embedder->EmbedBatch({}, none).ok());
-  EXPECT_EQ(model->Tokenize("a", model->info().positions + 1).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(model->Tokenize("a", {.max_tokens = model->info().positions + 1}).status().code(), Code::kInvalidArgument);
 }
 
 TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {

@@ -31,6 +31,18 @@ std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);
 
+// Where a text is truncated, and whose way that is.
+enum class Truncation {
+  kSentenceTransformers,  // The max_tokens of the model.
+  kTransformersJs,        // 512, or the positions of the model where they are fewer.
+  kTokenizers,            // The tokenizers_max_tokens of the model.
+};
+
+// "sentence-transformers", "transformers.js" or "tokenizers".
+std::string_view TruncationName(Truncation truncation);
+// kInvalidArgument for any other name.
+Result<Truncation> ParseTruncation(std::string_view name);
+
 // What goes before a text of some kind, for models that were trained so: "query", "query: ".
 struct Prompt {
   std::string name;
@@ -56,6 +68,12 @@ struct ModelInfo {
   std::size_t file_bytes = 0;   // Size of the mapped file.
 };
 
+struct TokenizeOptions {
+  std::size_t max_tokens = 0;  // Where to truncate; 0 means where `truncation` says.
+  Truncation truncation = Truncation::kSentenceTransformers;
+  std::string prompt_name = {};  // Which prompt of the model comes before the text; empty means none.
+};
+
 // Token ids of one text, special tokens included.
 struct Tokens {
   std::vector<std::int32_t> ids;
@@ -72,7 +90,8 @@ class Model {
   //
   // The paths "mock" and "mock-hashed" are models without a file, for tests of applications: mock has the vectors
   // v[i] = sin(h + i) / 10 of 384 dimensions, h the sum of the text's UTF-16 code units; mock-hashed has vectors of
-  // hashed character n-grams, alike for texts alike, and the limits, truncation and normalisation of a real model.
+  // hashed character n-grams, alike for texts alike, and the limits, truncation, windows and normalisation of a real
+  // model. Both have the prompts "query: ", "passage: " and "document: ".
   // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock whatever the path.
   static Result<std::shared_ptr<const Model>> Open(const std::string& path);
 
@@ -86,9 +105,9 @@ class Model {
   // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni"; "none" for a mock.
   std::string_view isa() const;
 
-  // Splits `text` (UTF-8; invalid bytes count as U+FFFD) into at most `max_tokens` ids, 0 meaning info().max_tokens.
-  // kInvalidArgument when `max_tokens` exceeds info().positions or leaves no room for the special tokens.
-  Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens = 0) const;
+  // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), at most as many as the options say. kInvalidArgument when
+  // they allow more than info().positions or leave no room for the special tokens, and for a prompt that info() lacks.
+  Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.
   struct Impl;
