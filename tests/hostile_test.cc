@@ -267,6 +267,8 @@ std::vector<FileCase> FileCases() {
       MetadataCase("vocabulary too large", "vocabulary", "99999", kBad, "expected shape [99999, 64]"),
       MetadataCase("vocabulary too small", "vocabulary", "50", kBad, "tokenizer"),
       MetadataCase("max_tokens above the positions", "max_tokens", "65", kBad, "an integer from 1 to 64, found \"65\""),
+      MetadataCase("tokenizers_max_tokens", "tokenizers_max_tokens", "65", kBad,
+                   "an integer from 1 to 64, found \"65\""),
       MetadataCase("max_tokens without room", "max_tokens", "2", kBad, "leaves no room beside 2 special tokens"),
       MetadataCase("epsilon", "layer_norm_eps", "nan", kBad, "found \"nan\""),
       MetadataCase("epsilon 0", "layer_norm_eps", "0", kBad, "a number between 0 and 1"),

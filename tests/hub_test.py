@@ -304,6 +304,7 @@ class Faults(HubTest):
         while not part.exists() or part.stat().st_size < half:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
+        self.check_fails(1, "there is none", arguments=("rm", "tiny"))  # Of what a pull is at work on, nothing goes.
         process.send_signal(signal.SIGKILL)
         process.wait()
         hold.set()
@@ -521,17 +522,35 @@ class Faults(HubTest):
             closed.bind(("127.0.0.1", 0))
             self.check_fails(1, "connect", HF_ENDPOINT=f"http://127.0.0.1:{closed.getsockname()[1]}")
 
-    @unittest.skipUnless(shutil.which("openssl"), "needs openssl to make a certificate")
-    def test_a_certificate_that_nobody_vouches_for_is_refused(self):
-        key, certificate = f"{temporary.name}/key.pem", f"{temporary.name}/certificate.pem"
+
+@unittest.skipUnless(shutil.which("openssl"), "needs openssl to make a certificate")
+class Https(HubTest):
+    def setUp(self):
+        super().setUp()
+        self.key, self.certificate = f"{temporary.name}/key.pem", f"{temporary.name}/certificate.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-                       check=True, capture_output=True)
+                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out",
+                        self.certificate], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(self.certificate, self.key)
         self.hub.hub.socket = context.wrap_socket(self.hub.hub.socket, server_side=True)
-        self.check_fails(1, "certificate", HF_ENDPOINT=self.hub.url.replace("http:", "https:"), HF_TOKEN="secret")
+        self.url = self.hub.url.replace("http:", "https:")
+
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self):
+        self.check_fails(1, "certificate", HF_ENDPOINT=self.url, HF_TOKEN="secret")
         self.assertEqual(self.hub.requests, [])
+
+    def test_one_that_the_system_trusts_is_taken_but_no_way_back_to_http(self):
+        trusted = "/etc/ssl/certs/ca-certificates.crt"
+        command = ["unshare", "-m", "sh", "-c", f"mount --bind {self.certificate} {trusted} && exec \"$@\"", "sh"]
+        if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+            self.skipTest("needs root to trust a certificate for one process")
+        result = subprocess.run([*command, CLI, "pull", REPOSITORY], capture_output=True, text=True, timeout=120,
+                                env=self.environment({"HF_ENDPOINT": self.url, "HF_TOKEN": "secret"}))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("expected a redirect to https, found one to http", result.stderr)
+        self.assertEqual({request.headers["authorization"] for request in self.hub.requests}, {"Bearer secret"})
+        self.assertEqual(self.hub.requests[-1].status, 302)
 
 
 class FullDisk(HubTest):

@@ -25,7 +25,11 @@ int main(int argc, char** argv) {
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
     if (!status.ok()) break;
     std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
-    status = thimble::convert::Convert(source, file, {.dtype = dtype, .name = "test", .progress = {}});
+    thimble::convert::Options options;
+    options.dtype = dtype;
+    options.name = "test";
+    options.defaults.prompts = {{"query", "query: "}, {"passage", "passage: "}};
+    status = thimble::convert::Convert(source, file, options);
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;

@@ -179,6 +179,25 @@ TEST(Memory, DoesNotGrowWithTheNumberOfTexts) {
   EXPECT_LE(Now().rss_bytes, before + kMegabyte / 10);
 }
 
+TEST(Memory, OfALongTextInChunksIsThatOfAShortOne) {
+  std::string text;
+  while (text.size() < kMegabyte / 5) text += "the memory of a small vector ";
+  std::vector<float> vector(384, 1.0f);
+  malloc_trim(0);
+  const std::size_t before = Now().private_bytes;
+  auto model = Model::Open(ModelPath(convert::Dtype::kQ8));
+  ASSERT_TRUE(model.ok());
+  auto embedder = Embedder::Create(*model, {.max_tokens = 64});
+  ASSERT_TRUE(embedder.ok());
+  const VectorOptions chunk = {.long_texts = LongTexts::kChunk};
+  for (std::size_t length : {std::size_t{2000}, text.size()}) {
+    auto report = embedder->Embed(std::string_view(text).substr(0, length), vector, chunk);
+    ASSERT_TRUE(report.ok());
+    EXPECT_GT(report->chunks, length / 500);
+    EXPECT_LE(Now().private_bytes, before + embedder->plan().peak_bytes) << report->chunks << " chunks";
+  }
+}
+
 TEST(Memory, IdleScratchOfAPoolGoesBackByItself) {
   PoolOptions options;
   options.release_after = std::chrono::milliseconds(10);

@@ -57,7 +57,9 @@ class Readme(unittest.TestCase):
             (folder / "source").rename(folder / "all-MiniLM-L6-v2")
             hub = FakeHub({"sentence-transformers/all-MiniLM-L6-v2": read_folder(folder / "all-MiniLM-L6-v2")})
             self.addCleanup(hub.close)
+            (folder / "q8.safetensors").rename(folder / "e5-small-v2.safetensors")
             (folder / "lines.txt").write_text("one\ntwo\n")
+            (folder / "articles.jsonl").write_text('{"text": "one"}\n')
             blocks = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
             commands = [line for line in blocks.splitlines() if line.startswith("thimble ")]
             self.assertGreater(len(commands), 3)

@@ -22,27 +22,24 @@ Status Info(const ModelOption& model_option, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
   const ModelInfo& info = model->info();
-  nlohmann::ordered_json prompts = nlohmann::ordered_json::object();
-  for (const Prompt& prompt : info.prompts) prompts[prompt.name] = prompt.text;
-  return PrintValues(
-      {
-          {"name", info.name},
-          {"dtype", info.dtype},
-          {"dimensions", info.dimensions},
-          {"layers", info.layers},
-          {"heads", info.heads},
-          {"vocabulary", info.vocabulary},
-          {"positions", info.positions},
-          {"max_tokens", info.max_tokens},
-          {"tokenizers_max_tokens", info.tokenizers_max_tokens},
-          {"pooling", std::string(PoolingName(info.pooling))},
-          {"normalize", info.normalize},
-          {"prompts", prompts},
-          {"file_bytes", info.file_bytes},
-          {"scratch_bytes", plan.scratch_bytes},
-          {"isa", std::string(model->isa())},
-      },
-      as_json);
+  nlohmann::ordered_json values = {
+      {"name", info.name},
+      {"dtype", info.dtype},
+      {"dimensions", info.dimensions},
+      {"layers", info.layers},
+      {"heads", info.heads},
+      {"vocabulary", info.vocabulary},
+      {"positions", info.positions},
+      {"max_tokens", info.max_tokens},
+      {"tokenizers_max_tokens", info.tokenizers_max_tokens},
+      {"pooling", std::string(PoolingName(info.pooling))},
+      {"normalize", info.normalize},
+      {"file_bytes", info.file_bytes},
+      {"scratch_bytes", plan.scratch_bytes},
+      {"isa", std::string(model->isa())},
+  };
+  for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
+  return PrintValues(values, as_json);
 }
 
 }  // namespace

@@ -70,19 +70,38 @@ class ModelOption {
   std::string dtype_ = "q8";
 };
 
-// --pooling --normalize --max-tokens --threads --max-memory.
+// --max-tokens --truncation --prompt-name.
+class TokenFlags {
+ public:
+  void AddTruncationTo(CLI::App& app);
+  void AddPromptTo(CLI::App& app);
+  Result<TokenizeOptions> Options() const;
+
+ private:
+  std::size_t max_tokens_ = 0;
+  std::string truncation_;
+  std::string prompt_name_;
+};
+
+// --pooling --normalize --long-texts --chunk-overlap --threads --max-memory, and TokenFlags.
 class EmbedderFlags {
  public:
-  // `vectors` adds --pooling and --normalize, which decide what a vector means.
-  void AddTo(CLI::App& app, bool vectors);
+  // --max-tokens --truncation --threads --max-memory, which decide what an embedder takes.
+  void AddTo(CLI::App& app);
+  // --pooling --normalize --prompt-name, which decide what a vector means.
+  void AddVectorsTo(CLI::App& app);
+  // --long-texts --chunk-overlap.
+  void AddLongTextsTo(CLI::App& app);
   Result<EmbedderOptions> Options() const;
   Result<VectorOptions> Vectors() const;
 
  private:
+  TokenFlags tokens_;
   std::string pooling_;
   bool normalize_ = true;
   CLI::Option* normalize_option_ = nullptr;
-  std::size_t max_tokens_ = 0;
+  std::string long_texts_;
+  std::optional<std::size_t> chunk_overlap_;
   std::size_t threads_ = 1;
   std::string max_memory_;
 };

@@ -49,7 +49,7 @@ int RunPlan(int argc, char** argv) {
   bool as_json = false;
   Arguments arguments("plan", "Says how much memory embedding will take, before it does.", kExamples);
   model.AddAsArgument(arguments.app());
-  flags.AddTo(arguments.app(), false);
+  flags.AddTo(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Plan(model, flags, as_json);

@@ -35,7 +35,7 @@ struct Defaults {
 struct Options {
   Dtype dtype = Dtype::kQ8;
   std::string name;  // Stored in the file; empty means NameOf(source).
-  Defaults defaults;
+  Defaults defaults = {};
   std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
   // Called with the share of tensors written, 0 to 1; may be empty.
   std::function<void(double)> progress;

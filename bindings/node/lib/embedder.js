@@ -4,8 +4,8 @@
 const { call, callSync, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType, checkWellFormed,
-  downloadOf, poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
+  checkWellFormed, downloadOf, poolOptions, vectorOptions,
 } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
@@ -14,8 +14,10 @@ const { openOrPull } = require('./pull.js');
 const CALL_TEXTS = 64;
 const CALL_CHARACTERS = 16384;
 
-const EMBEDDER_OPTIONS = ['dtype', 'backend', 'pooling', 'normalize', 'truncate', 'signal'];
-const CALL_OPTIONS = ['pooling', 'normalize', 'signal'];
+const EMBEDDER_OPTIONS = ['dtype', 'backend', ...VECTOR_OPTIONS, 'signal'];
+const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
+// Numbers that a report has in a native call: tokens, truncated, chunks.
+const REPORT = 3;
 
 class Embedder {
   #pool;
@@ -23,7 +25,6 @@ class Embedder {
   #dtype;
   #info;
   #threads;
-  #truncate;
   #vectors;
 
   // Of thimble's own layers; users have create() and pool.getModel().
@@ -33,7 +34,6 @@ class Embedder {
     this.#dtype = dtype;
     this.#info = Object.freeze(info);
     this.#threads = options.threads ?? 1;
-    this.#truncate = checkType(options.truncate, 'truncate', 'boolean') ?? true;
     this.#vectors = vectorOptions(options);
   }
 
@@ -62,7 +62,7 @@ class Embedder {
   async embedInto(texts, vectors, options = {}) {
     const list = checkTexts(texts);
     this.#checkTarget(vectors, list.length);
-    return toReports(await this.#run(list, vectors, options));
+    return this.#toReports(await this.#run(list, vectors, options), options);
   }
 
   embedSync(texts, options = {}) {
@@ -71,9 +71,8 @@ class Embedder {
     const wanted = this.#wanted(options);
     for (const [begin, end] of this.#parts(list)) {
       const part = list.slice(begin, end);
-      const reports = callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, wanted, vectors,
+      callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, { ...wanted, firstIndex: begin }, vectors,
         begin * this.dimensions);
-      this.#checkTruncation(reports, begin);
     }
     return this.#split(texts, vectors);
   }
@@ -98,7 +97,7 @@ class Embedder {
           if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
         }
         const vectors = this.#allocate(batch.length);
-        const reports = toReports(await this.#run(batch, vectors, options, first));
+        const reports = this.#toReports(await this.#run(batch, vectors, options, first), options);
         for (let i = 0; i < batch.length; ++i) {
           yield { text: batch[i], vector: this.#row(vectors, i), ...reports[i] };
         }
@@ -113,16 +112,15 @@ class Embedder {
     await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
   }
 
-  // Embeds into `vectors`; returns pairs of tokens and truncated. `first` is the place of texts[0] for messages.
+  // Embeds into `vectors`; returns REPORT numbers for each text. `first` is the place of texts[0] for messages.
   async #run(texts, vectors, options, first = 0) {
     const wanted = this.#wanted(options);
-    const reports = new Uint32Array(2 * texts.length);
+    const reports = new Uint32Array(REPORT * texts.length);
     for (const [begin, end] of this.#parts(texts, first)) {
       const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
-      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part, wanted, vectors,
-        begin * this.dimensions);
-      this.#checkTruncation(found, first + begin);
-      reports.set(found, 2 * begin);
+      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part,
+        { ...wanted, firstIndex: first + begin }, vectors, begin * this.dimensions);
+      reports.set(found, REPORT * begin);
     }
     return reports;
   }
@@ -131,8 +129,16 @@ class Embedder {
   #wanted(options) {
     checkNames(options, 'options', CALL_OPTIONS);
     checkSignal(options.signal);
-    const { pooling, normalize } = vectorOptions(options);
-    return { pooling: pooling ?? this.#vectors.pooling, normalize: normalize ?? this.#vectors.normalize };
+    const given = vectorOptions(options);
+    return Object.fromEntries(VECTOR_OPTIONS.map((name) => [name, given[name] ?? this.#vectors[name]]));
+  }
+
+  #toReports(numbers, options) {
+    const chunked = this.#wanted(options).longTexts === 'chunk';
+    return Array.from({ length: numbers.length / REPORT }, (_, i) => {
+      const [tokens, truncated, chunks] = numbers.subarray(REPORT * i, REPORT * (i + 1));
+      return { tokens, truncated: truncated === 1, ...(chunked ? { chunks } : {}) };
+    });
   }
 
   // [begin, end) of each native call.
@@ -145,14 +151,6 @@ class Embedder {
         characters += texts[end++].length;
       }
       yield [begin, end];
-    }
-  }
-
-  #checkTruncation(reports, first) {
-    if (this.#truncate) return;
-    for (let i = 0; i < reports.length; i += 2) {
-      if (reports[i + 1] === 0) continue;
-      throw invalid(`texts[${first + i / 2}]: longer than ${reports[i]} tokens, and truncate is false`);
     }
   }
 
@@ -198,10 +196,6 @@ async function openEmbedder(pool, model, options) {
       'started, and a worker thread cannot take it back; start the process without it');
   }
   return new Embedder(pool, name, dtype, info, options);
-}
-
-function toReports(pairs) {
-  return Array.from({ length: pairs.length / 2 }, (_, i) => ({ tokens: pairs[2 * i], truncated: pairs[2 * i + 1] === 1 }));
 }
 
 const LATER = Symbol('later');

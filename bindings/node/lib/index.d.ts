@@ -17,6 +17,19 @@ export type Pooling = 'mean' | 'cls' | 'last';
  */
 export type Backend = 'native' | 'mock' | 'mock-hashed';
 
+/**
+ * Where texts are truncated: at the model's own limit; as transformers.js does, at 512 tokens or the model's positions; or
+ * where the model's tokenizer.json says.
+ */
+export type Truncation = 'sentence-transformers' | 'transformers.js' | 'tokenizers';
+
+/**
+ * What becomes of a text of more than maxTokens tokens: only its first tokens are embedded; it is an error, which says which
+ * text it is and how many tokens it has; or it is embedded in windows of maxTokens, which overlap and end between words,
+ * and its vector is the mean of theirs, weighted by their tokens.
+ */
+export type LongTexts = 'truncate' | 'error' | 'chunk';
+
 export type ErrorCode =
   | 'invalid_argument' // The caller passed something that can never work.
   | 'not_found' // The model is not there; the message says which command gets it.
@@ -47,8 +60,10 @@ export interface PoolOptions {
   maxWaitMs?: number;
   /** Threads of one call, 1 to 64. The vectors do not depend on it. Default: THIMBLE_THREADS, or 1. */
   threads?: number;
-  /** Where texts are truncated, in tokens. Default: the model's own. */
+  /** Most tokens of a text that are embedded together. Default: as `truncation` says. */
   maxTokens?: number;
+  /** Whose limit counts where maxTokens is not given. Default: sentence-transformers. */
+  truncation?: Truncation;
 }
 
 export interface VectorOptions {
@@ -56,6 +71,12 @@ export interface VectorOptions {
   pooling?: Pooling;
   /** Whether vectors get unit length. Default: the model's own. */
   normalize?: boolean;
+  /** Which of the model's prompts (info.prompts) goes before every text. Default: none. */
+  promptName?: string;
+  /** Default: truncate. */
+  longTexts?: LongTexts;
+  /** Tokens that a window shares with the one before, at most half of it. Default: an eighth of maxTokens. */
+  chunkOverlap?: number;
 }
 
 export interface ModelOptions extends VectorOptions {
@@ -63,8 +84,6 @@ export interface ModelOptions extends VectorOptions {
   dtype?: Dtype;
   /** Default: THIMBLE_BACKEND, or native. */
   backend?: Backend;
-  /** false makes a text that is longer than maxTokens an error. Default: true. */
-  truncate?: boolean;
   /** Aborts the loading of the model. */
   signal?: AbortSignal;
 }
@@ -75,10 +94,12 @@ export interface CallOptions extends VectorOptions {
 
 /** What happened to one text. */
 export interface Report {
-  /** Tokens embedded, special tokens included. */
+  /** Tokens embedded, prompt and special tokens included, however many windows had them. */
   tokens: number;
   /** Whether the text had more. */
   truncated: boolean;
+  /** Windows that it was embedded in, with longTexts: 'chunk' alone. */
+  chunks?: number;
 }
 
 export interface ModelInfo {
@@ -93,6 +114,10 @@ export interface ModelInfo {
   readonly positions: number;
   /** Where texts are truncated. */
   readonly maxTokens: number;
+  /** Where the tokenizer.json of the model truncates. */
+  readonly tokenizersMaxTokens: number;
+  /** What goes before a text when its name is asked for: { query: 'query: ' }. */
+  readonly prompts: Readonly<Record<string, string>>;
   readonly pooling: Pooling;
   readonly normalize: boolean;
   readonly fileBytes: number;
@@ -272,8 +297,8 @@ export interface EmbeddingFunctionOptions extends ModelOptions, PoolOptions {
 
 /** Texts to arrays of numbers. A blank text is a text like any other. */
 export interface EmbeddingFunction {
-  (text: string, options?: { signal?: AbortSignal }): Promise<number[]>;
-  (texts: readonly string[], options?: { signal?: AbortSignal }): Promise<number[][]>;
+  (text: string, options?: { signal?: AbortSignal; promptName?: string }): Promise<number[]>;
+  (texts: readonly string[], options?: { signal?: AbortSignal; promptName?: string }): Promise<number[][]>;
 }
 
 /**

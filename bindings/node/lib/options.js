@@ -67,7 +67,7 @@ function backendOf(backend) {
 }
 
 const POOL_OPTIONS = [
-  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens',
+  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens', 'truncation',
 ];
 
 // Whether a model that is not there is to be downloaded.
@@ -86,12 +86,18 @@ function poolOptions(options) {
     maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
     threads: checkInteger(threads, 'threads', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
+    truncation: checkOneOf(options.truncation, 'truncation', ['sentence-transformers', 'transformers.js', 'tokenizers']),
   };
 }
 
-// {pooling?, normalize?} for the native pool.
-function vectorOptions({ pooling, normalize }) {
+const VECTOR_OPTIONS = ['pooling', 'normalize', 'promptName', 'longTexts', 'chunkOverlap'];
+
+// Those of them that are there, for the native pool.
+function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap }) {
   return {
+    promptName: checkType(promptName, 'promptName', 'string'),
+    longTexts: checkOneOf(longTexts, 'longTexts', ['truncate', 'error', 'chunk']),
+    chunkOverlap: checkInteger(chunkOverlap, 'chunkOverlap', 0),
     pooling: checkOneOf(pooling, 'pooling', ['mean', 'cls', 'last']),
     normalize: checkType(normalize, 'normalize', 'boolean'),
   };
@@ -129,6 +135,6 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, checkType,
-  checkWellFormed, downloadOf, poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
+  checkType, checkWellFormed, downloadOf, poolOptions, vectorOptions,
 };

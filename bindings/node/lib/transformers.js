@@ -14,8 +14,6 @@ const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
-// Where transformers.js truncates, as the models' tokenizer_config.json says.
-const MAX_TOKENS = 512;
 
 // Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
 // which sets them goes on working: thimble downloads only where the option `download` is true.
@@ -91,12 +89,8 @@ async function pipeline(task, model, options) {
   const onProgress = ({ stage, bytes: loaded, totalBytes: total }) => {
     if (stage === 'downloading' && total > 0) progress?.({ status: 'progress', name, loaded, total, progress: 100 * loaded / total });
   };
-  let embedder = await openOrPull(() => Embedder.create(name, settings), downloadOf(options ?? {}), name,
-    { ...settings, revision, onProgress });
-  const maxTokens = Math.min(MAX_TOKENS, embedder.info.positions);
-  if (maxTokens !== embedder.info.maxTokens) {
-    embedder = await Embedder.create(name, { ...settings, maxTokens });
-  }
+  const embedder = await openOrPull(() => Embedder.create(name, { ...settings, truncation: 'transformers.js' }),
+    downloadOf(options ?? {}), name, { ...settings, revision, onProgress });
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }

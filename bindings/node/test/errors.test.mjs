@@ -65,7 +65,9 @@ test('options with wrong names and values', async () => {
     [{ maxMemory: -1 }, /^maxMemory/], [{ threads: 0 }, /^threads: expected an integer from 1 to 64, found 0$/],
     [{ threads: 1.5 }, /^threads/], [{ maxTokens: 0 }, /^maxTokens/], [{ unloadAfterMs: -5 }, /^unloadAfterMs/],
     [{ pooling: 'max' }, /^pooling: expected mean, cls, last, found "max"$/], [{ normalize: 1 }, /^normalize/],
-    [{ truncate: 'yes' }, /^truncate/], [{ backend: 'gpu' }, /^backend: expected native, mock, mock-hashed/],
+    [{ longTexts: 'split' }, /^longTexts: expected truncate, error, chunk, found "split"$/],
+    [{ truncation: 'none' }, /^truncation: expected sentence-transformers, /], [{ promptName: 1 }, /^promptName/],
+    [{ chunkOverlap: -1 }, /^chunkOverlap/], [{ backend: 'gpu' }, /^backend: expected native, mock, mock-hashed/],
     [{ folder: 5 }, /^folder/], [{ signal: {} }, /^signal: expected an AbortSignal/],
     [{ maxmemory: 5 }, /^options: unknown option maxmemory, expected .*maxMemory/],
   ];

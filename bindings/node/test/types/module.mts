@@ -17,7 +17,8 @@ import { Settings } from 'llamaindex';
 const dtype: Dtype = 'q4';
 const embed: EmbeddingFunction = createEmbeddingFunction({
   modelName: 'Xenova/paraphrase-MiniLM-L3-v2', dtype, backend: 'native', maxMemory: '16MB', unloadAfterMs: Infinity,
-  threads: 2, maxTokens: 128, truncate: false, normalize: true, signal: AbortSignal.timeout(1000),
+  threads: 2, maxTokens: 128, truncation: 'transformers.js', longTexts: 'chunk', chunkOverlap: 16,
+  promptName: 'query', normalize: true, signal: AbortSignal.timeout(1000),
 });
 const one: number[] = await embed('a');
 const many: number[][] = await embed(['a', 'b'] as const, { signal: new AbortController().signal });
