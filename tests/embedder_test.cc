@@ -116,6 +116,39 @@ TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThrea
   }
 }
 
+// Fewer texts than keep the threads busy are shared by rows, heads and outputs.
+TEST_P(EveryDtype, AFewTextsAreTheSameOnAnyNumberOfThreads) {
+  auto model = TestModel(GetParam());
+  const std::size_t width = model->dimensions(), limit = model->info().max_tokens;
+  std::string full;
+  for (std::size_t i = 0; i < limit; ++i) full += "memory ";
+  const std::string half = full.substr(0, full.size() / 2);
+  const std::vector<std::string_view> texts = {"a", full, "a small vector of memory", half, "", full, half, "good"};
+  for (Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
+    const std::vector<float> expected = EmbedAll(model, texts, {}, {.pooling = pooling, .normalize = {}});
+    for (std::size_t threads : {2, 3, 7, 20}) {
+      auto embedder = Embedder::Create(model, {.threads = threads});
+      ASSERT_TRUE(embedder.ok());
+      for (std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{3}, texts.size()}) {
+        std::vector<float> vectors(count * width);
+        for (std::size_t first = 0; first + count <= texts.size(); first += count) {
+          ASSERT_TRUE(embedder
+                          ->EmbedBatch(std::span(texts).subspan(first, count), vectors, {},
+                                       {.pooling = pooling, .normalize = {}})
+                          .ok());
+          ASSERT_EQ(std::memcmp(vectors.data(), &expected[first * width], vectors.size() * sizeof(float)), 0)
+              << PoolingName(pooling) << ", " << threads << " threads, " << count << " texts from " << first;
+        }
+      }
+      std::vector<float> rows(limit * width), cls(width);
+      auto report = embedder->EmbedTokens(full, rows);
+      ASSERT_TRUE(report.ok());
+      ASSERT_TRUE(embedder->Embed(full, cls, {.pooling = Pooling::kCls, .normalize = false}).ok());
+      EXPECT_EQ(std::memcmp(rows.data(), cls.data(), width * sizeof(float)), 0);
+    }
+  }
+}
+
 TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
   TemporaryFolder folder;
   auto path = ConvertTestModel(folder.path(), GetParam(), SmallModel(true));
@@ -262,7 +295,7 @@ TEST(Embedder, TruncatesWhereToldAndSaysSo) {
     ASSERT_TRUE(report.ok());
     EXPECT_EQ(report->tokens, std::min<std::size_t>(limit, 8));
     EXPECT_EQ(report->truncated, limit < 8);
-    auto tokens = model->Tokenize(text, limit);
+    auto tokens = model->Tokenize(text, {.max_tokens = limit});
     ASSERT_TRUE(tokens.ok());
     EXPECT_EQ(tokens->ids.size(), report->tokens);
     EXPECT_EQ(tokens->truncated, report->truncated);
@@ -289,7 +322,7 @@ TEST(Embedder, RefusesWhatCannotWork) {
   EXPECT_EQ(embedder->EmbedBatch({}, vector).code(), Code::kInvalidArgument);
   std::vector<float> none;
   EXPECT_TRUE(embedder->EmbedBatch({}, none).ok());
-  EXPECT_EQ(model->Tokenize("a", model->info().positions + 1).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(model->Tokenize("a", {.max_tokens = model->info().positions + 1}).status().code(), Code::kInvalidArgument);
 }
 
 TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {

@@ -36,7 +36,7 @@ std::vector<std::string> Vocabulary() {
   return pieces;
 }
 
-json Tokenizer(const std::vector<std::string>& pieces) {
+json Tokenizer(const std::vector<std::string>& pieces, std::size_t max_length) {
   json vocabulary = json::object();
   for (std::size_t i = 0; i < pieces.size(); ++i) vocabulary[pieces[i]] = i;
   json added = json::array();
@@ -52,7 +52,7 @@ json Tokenizer(const std::vector<std::string>& pieces) {
   auto special = [](const char* name) { return json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
   auto entry = [](const char* name, int id) { return json{{"id", name}, {"ids", {id}}, {"tokens", {name}}}; };
   return {{"version", "1.0"},
-          {"truncation", nullptr},
+          {"truncation", max_length == 0 ? json() : json{{"direction", "Right"}, {"max_length", max_length}}},
           {"padding", nullptr},
           {"added_tokens", added},
           {"normalizer",
@@ -164,7 +164,7 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   std::error_code error;
   std::filesystem::create_directory(folder + "/1_Pooling", error);
   THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/config.json", config.dump(1)));
-  THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/tokenizer.json", Tokenizer(pieces).dump(1)));
+  THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/tokenizer.json", Tokenizer(pieces, o.tokenizer_max_length).dump(1)));
   THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/modules.json", modules.dump(1)));
   THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/1_Pooling/config.json", pooling.dump(1)));
   THIMBLE_RETURN_IF_ERROR(

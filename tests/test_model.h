@@ -35,9 +35,10 @@ struct TestModelOptions {
   std::size_t intermediate = 128;
   std::size_t positions = 128;
   std::size_t max_seq_length = 64;
+  std::size_t tokenizer_max_length = 0;                  // Where tokenizer.json truncates; 0 for nowhere.
   std::size_t extra_vocabulary = 0;                      // Rows of the word table that no token uses.
   format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
-  std::string prefix;                                    // Of tensor names, "" or "bert.".
+  std::string prefix = {};                               // Of tensor names, "" or "bert.".
   std::uint32_t seed = 1;
 };
 

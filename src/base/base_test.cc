@@ -19,6 +19,7 @@
 #include "base/file_map.h"
 #include "base/memory_limit.h"
 #include "base/proc_file.h"
+#include "base/steps.h"
 #include "base/thread_team.h"
 #include "thimble/memory.h"
 
@@ -154,15 +155,44 @@ TEST_F(FileMapTest, MemoryLimitIsTheLeastOfTheGroups) {
 
 TEST(MemoryLimit, IsSomethingReal) { EXPECT_GT(MemoryLimit(), std::size_t{16} << 20); }
 
-TEST(ThreadTeam, RunsEveryMemberOnceForEveryJob) {
+TEST(ThreadTeam, NoMemberRunsAJobTwiceOrWhenItIsOver) {
   for (std::size_t size : {1, 2, 5}) {
     auto team = ThreadTeam::Create(size);
     ASSERT_TRUE(team.ok());
     ThreadTeam moved = *std::move(team);
     EXPECT_EQ(moved.size(), size);
-    std::vector<int> counts(size);  // Each member writes its own: no lock needed.
-    for (int job = 0; job < 1000; ++job) moved.Run([&](std::size_t member) { ++counts[member]; });
-    EXPECT_EQ(counts, std::vector<int>(size, 1000));
+    std::vector<int> last(size, -1);  // Each member writes its own: no lock needed.
+    int now = 0;
+    for (int job = 0; job < 5000; ++job) {
+      now = job;  // A member that came later than allowed would race with this.
+      moved.Run([&](std::size_t member) {
+        EXPECT_LT(last[member], job);
+        EXPECT_EQ(now, job);
+        last[member] = job;
+      });
+      ASSERT_EQ(last[0], job);
+    }
+  }
+}
+
+TEST(Steps, EachBeginsWhenTheOneBeforeHasEnded) {
+  auto team = ThreadTeam::Create(4);
+  ASSERT_TRUE(team.ok());
+  constexpr std::size_t kSteps = 300;
+  auto parts = [](std::size_t step) { return 1 + step % 7; };
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::vector<int>> done(kSteps);
+    for (std::size_t step = 0; step < kSteps; ++step) done[step].resize(parts(step));
+    Steps steps(kSteps);
+    std::atomic<int> early = 0;
+    team->Run([&](std::size_t) {
+      steps.Run(parts, [&](std::size_t step, std::size_t part) {
+        if (step > 0) early += done[step - 1] != std::vector<int>(parts(step - 1), 1);
+        ++done[step][part];
+      });
+    });
+    EXPECT_EQ(early, 0);
+    for (std::size_t step = 0; step < kSteps; ++step) EXPECT_EQ(done[step], std::vector<int>(parts(step), 1)) << step;
   }
 }
 

@@ -1,11 +1,12 @@
-// Members wait for a job under one lock.
+// Members wait for the count of jobs to change.
 
 #include "base/thread_team.h"
 
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
+#include "base/spin_wait.h"
 #include "base/thread.h"
 
 namespace thimble {
@@ -17,36 +18,44 @@ struct ThreadTeam::State {
     Thread thread;
   };
 
-  std::mutex mutex;
-  std::condition_variable start;  // A new job, or the end.
-  std::condition_variable done;   // No member is at work any more.
-  std::size_t job = 0;            // Counts jobs, so that a member runs each once.
-  std::size_t working = 0;
-  bool stop = false;
+  // The job in 32 bits, whether it is closed, and how many members beside the caller are inside.
+  static constexpr std::uint64_t kClosed = 1u << 31, kInside = kClosed - 1;
+
+  std::atomic<std::uint32_t> job = 0;  // Counts jobs.
+  std::atomic<std::uint64_t> gate = kClosed;
+  std::atomic<bool> stop = false;
   void (*call)(void*, std::size_t) = nullptr;
   void* context = nullptr;
   std::unique_ptr<Member[]> members;  // Destroyed first, which waits for the threads.
 
   ~State() {
-    {
-      std::lock_guard lock(mutex);
-      stop = true;
-    }
-    start.notify_all();
+    stop = true;
+    ++job;
+    job.notify_all();
+  }
+
+  // Whether the job is still open; then it stays what it is until Leave.
+  bool Enter(std::uint32_t number) {
+    std::uint64_t seen = gate.load(std::memory_order_acquire);
+    do {
+      if (seen >> 32 != number || (seen & kClosed) != 0) return false;
+    } while (!gate.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel));
+    return true;
+  }
+  void Leave() {
+    if (((gate.fetch_sub(1, std::memory_order_acq_rel) - 1) & (kClosed | kInside)) == kClosed) gate.notify_all();
   }
 
   static void* Loop(void* argument) {
     Member& member = *static_cast<Member*>(argument);
     State& state = *member.state;
-    std::unique_lock lock(state.mutex);
-    for (std::size_t seen = 0;;) {
-      state.start.wait(lock, [&] { return state.stop || state.job != seen; });
+    for (std::uint32_t seen = 0;;) {
+      WaitWhile(state.job, seen);
       if (state.stop) return nullptr;
-      seen = state.job;
-      lock.unlock();
+      seen = state.job.load(std::memory_order_acquire);
+      if (!state.Enter(seen)) continue;
       state.call(state.context, member.index);
-      lock.lock();
-      if (--state.working == 0) state.done.notify_one();
+      state.Leave();
     }
   }
 };
@@ -71,18 +80,19 @@ Result<ThreadTeam> ThreadTeam::Create(std::size_t size) {
 }
 
 void ThreadTeam::RunErased(void (*call)(void*, std::size_t), void* context) {
-  if (state_ != nullptr) {
-    std::lock_guard lock(state_->mutex);
-    state_->call = call;
-    state_->context = context;
-    state_->working = size_ - 1;
-    ++state_->job;
-    state_->start.notify_all();
-  }
+  if (state_ == nullptr) return call(context, 0);
+  State& state = *state_;
+  state.call = call;
+  state.context = context;
+  const std::uint32_t number = state.job.load(std::memory_order_relaxed) + 1;
+  state.gate.store(std::uint64_t{number} << 32, std::memory_order_release);
+  state.job.store(number, std::memory_order_release);
+  state.job.notify_all();
   call(context, 0);
-  if (state_ != nullptr) {
-    std::unique_lock lock(state_->mutex);
-    state_->done.wait(lock, [&] { return state_->working == 0; });
+  std::uint64_t inside = state.gate.fetch_or(State::kClosed, std::memory_order_acq_rel) | State::kClosed;
+  while ((inside & State::kInside) != 0) {
+    WaitWhile(state.gate, inside);
+    inside = state.gate.load(std::memory_order_acquire);
   }
 }
 

@@ -23,7 +23,9 @@ class ThreadTeam {
 
   std::size_t size() const { return size_; }
 
-  // Calls job(member) once for each member, at the same time, and returns when all have returned. Allocates nothing.
+  // Calls job(0) on this thread, and job(member) on the others as they come: at most once each, and no more when job(0)
+  // has returned, so that none that the system holds up is waited for before it has begun. Returns when all calls have.
+  // Allocates nothing.
   template <typename Job>
   void Run(Job&& job) {
     RunErased([](void* context, std::size_t member) { (*static_cast<std::remove_reference_t<Job>*>(context))(member); },

@@ -15,6 +15,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  thimble embed -m model.safetensors \"a short text\" \"another\"\n"
+    "  thimble embed -m all-MiniLM-L6-v2 --dtype q4 \"a short text\"\n"
     "  thimble embed -m model.safetensors -i lines.txt --format npy -o vectors.npy\n"
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"

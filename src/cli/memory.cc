@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/staged_process.h"
+#include "thimble/cache.h"
 
 namespace thimble::cli {
 namespace {
@@ -36,8 +37,8 @@ constexpr char kExamples[] =
     "gone back, unloaded after that. cold start is one thimble embed of a short text from start to exit, reload is "
     "loading\n"
     "again with a first vector.\n"
-    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or "
-    "~/.cache/thimble.\n"
+    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or the "
+    "cache.\n"
     "--peers needs node, and the folder that scripts/peers.sh makes; THIMBLE_PEERS names it, build/peers if not set.\n";
 
 // Whoever measures waits for this many starts of each.
@@ -65,11 +66,10 @@ Result<std::string> OwnPath() {
 
 std::string ModelFolder(const Options& options, const std::string& program) {
   if (!options.folder.empty()) return options.folder;
-  if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
   const fs::path beside = fs::path(program).parent_path() / "models";
   std::error_code error;
-  if (fs::is_directory(beside, error)) return beside.string();
-  return Environment("HOME") + "/.cache/thimble";
+  if (Environment("THIMBLE_HOME").empty() && fs::is_directory(beside, error)) return beside.string();
+  return CacheFolder();
 }
 
 // A file of texts that goes with this object.

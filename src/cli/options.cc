@@ -5,9 +5,13 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "convert/convert.h"
+#include "thimble/cache.h"
 
 namespace thimble::cli {
 
@@ -86,16 +90,33 @@ Result<std::size_t> ParseSize(std::string_view text) {
 }
 
 void ModelOption::AddTo(CLI::App& app) {
-  app.add_option("-m,--model", path_, "Model file, as made by thimble convert")->required()->type_name("MODEL");
+  app.add_option("-m,--model", model_, "Model file, or a name in the cache (thimble list)")
+      ->required()
+      ->type_name("MODEL");
+  AddDtype(app);
 }
 
-Result<std::shared_ptr<const Model>> ModelOption::Open() const { return OpenModel(path_); }
+void ModelOption::AddAsArgument(CLI::App& app) {
+  app.add_option("model", model_, "Model file, or a name in the cache (thimble list)")->type_name("MODEL")->required();
+  AddDtype(app);
+}
 
-Result<std::shared_ptr<const Model>> OpenModel(const std::string& path) {
-  auto model = Model::Open(path);
+void ModelOption::AddDtype(CLI::App& app) {
+  app.add_option("--dtype", dtype_, "Of a model that is given by its name")->type_name("NAME")->capture_default_str();
+}
+
+Result<std::shared_ptr<const Model>> ModelOption::Open() const {
+  std::error_code error;
+  if (IsModelName(model_) && !std::filesystem::is_regular_file(model_, error)) {
+    THIMBLE_RETURN_IF_ERROR(convert::ParseDtype(dtype_).status());
+    return OpenModel(model_, dtype_);
+  }
+  auto model = Model::Open(model_);
   if (!model.ok() && model.status().code() == Code::kNotFound) {
-    return Error(Code::kNotFound, model.status().message(),
-                 "\nMODEL is the path of a model file; thimble convert FOLDER MODEL --dtype q8 makes one");
+    return Error(
+        Code::kNotFound, model.status().message(),
+        "\nMODEL is the path of a model file, as made by thimble convert FOLDER MODEL --dtype q8, or a name as "
+        "known to thimble pull");
   }
   return model;
 }

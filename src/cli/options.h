@@ -53,17 +53,22 @@ int Fail(std::string_view command, const Status& status);
 // not matter. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
 
-// -m MODEL.
+// MODEL, which is a file or a name in the cache, and --dtype.
 class ModelOption {
  public:
+  // As -m MODEL.
   void AddTo(CLI::App& app);
-  // Model::Open, with advice in the message when there is no such file.
+  // As an argument.
+  void AddAsArgument(CLI::App& app);
+  // The errors of Model::Open and OpenModel, with advice in the message when there is no such file.
   Result<std::shared_ptr<const Model>> Open() const;
 
  private:
-  std::string path_;
+  void AddDtype(CLI::App& app);
+
+  std::string model_;
+  std::string dtype_ = "q8";
 };
-Result<std::shared_ptr<const Model>> OpenModel(const std::string& path);
 
 // --pooling --normalize --max-tokens --threads --max-memory.
 class EmbedderFlags {

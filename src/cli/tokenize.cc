@@ -30,7 +30,7 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, st
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
     if (batch.texts.empty()) return output.Finish();
     for (std::size_t i = 0; i < batch.texts.size(); ++i) {
-      THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], max_tokens));
+      THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], {.max_tokens = max_tokens}));
       line = "{\"ids\":[";
       for (std::int32_t id : tokens.ids) line += std::to_string(id) + ',';
       if (!tokens.ids.empty()) line.pop_back();

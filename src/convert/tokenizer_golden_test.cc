@@ -15,6 +15,7 @@
 
 #include "convert/tokenizer_compiler.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 namespace thimble::convert {
 namespace {
@@ -62,7 +63,7 @@ TEST_P(Golden, IdsEqualTheLibrarys) {
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   for (const auto& row : variant.golden()["rows"]) {
     Ids ids(1000);
-    text::Encoded encoded = tokenizer->Encode(FromHex(row[0]), ids);
+    text::Encoded encoded = tokenizer->Encode({}, FromHex(row[0]), ids);
     ids.resize(encoded.tokens);
     EXPECT_EQ(ids, row[1].get<Ids>()) << row[0];
     EXPECT_FALSE(encoded.truncated);
@@ -81,12 +82,39 @@ TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
     const std::size_t limit = cut[0];
     // Nothing may be written behind the limit.
     Ids ids(limit + 1, -1);
-    text::Encoded encoded = tokenizer->Encode(text, std::span(ids).first(limit));
+    text::Encoded encoded = tokenizer->Encode({}, text, std::span(ids).first(limit));
     EXPECT_EQ(ids.back(), -1);
     ids.resize(encoded.tokens);
     EXPECT_EQ(ids, cut[1].get<Ids>()) << limit;
     EXPECT_EQ(encoded.truncated, limit < whole.size()) << limit;
   }
+}
+
+TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  std::size_t splits = 0;
+  for (const auto& row : variant.golden()["rows"]) {
+    const std::string whole = FromHex(row[0]);
+    const Ids expected = row[1];
+    const std::string_view view = whole;
+    const auto* first = reinterpret_cast<const std::uint8_t*>(whole.data());
+    const auto* end = first + whole.size();
+    // A prompt is valid UTF-8: it ends before any character that is not.
+    for (const auto* next = first;;) {
+      const auto split = static_cast<std::size_t>(next - first);
+      Ids ids(1000);
+      ids.resize(tokenizer->Encode(view.substr(0, split), view.substr(split), ids).tokens);
+      ASSERT_EQ(ids, expected) << row[0] << " split at " << split;
+      ASSERT_EQ(tokenizer->Count(view.substr(0, split), view.substr(split)), expected.size());
+      ++splits;
+      if (next == end || split > 30) break;
+      const auto* before = next;
+      if (text::DecodeUtf8(next, end) == 0xFFFD && next - before != 3) break;
+    }
+  }
+  EXPECT_GT(splits, 1000u);
 }
 
 TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
@@ -125,7 +153,7 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
     ++accepted;
     for (int i = 0; i < 20; ++i) {
       Ids ids(tokenizer->num_special() + 1 + random() % 30);
-      text::Encoded encoded = tokenizer->Encode(texts[random() % texts.size()], ids);
+      text::Encoded encoded = tokenizer->Encode({}, texts[random() % texts.size()], ids);
       ASSERT_LE(encoded.tokens, ids.size());
       for (std::size_t k = 0; k < encoded.tokens; ++k) {
         ASSERT_GE(ids[k], 0);

@@ -17,7 +17,7 @@ class ScratchCursor {
 };
 
 struct Int8Head {
-  std::size_t tokens, padded;  // padded: a multiple of 16.
+  std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
   std::uint8_t* query;     // [tokens][width], + 128
   float* query_scale;      // [padded]
@@ -49,6 +49,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   ScratchCursor cursor(scratch);
   Int8Head q;
   q.tokens = head.tokens;
+  q.queries = head.queries;
   q.padded = RoundUp(head.tokens, 16);
   q.width = head.width;
   q.query = cursor.Take<std::uint8_t>(q.tokens * q.width);
@@ -70,9 +71,10 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
     alignas(64) float factor[3][16];
     float* scale[3] = {q.query_scale + begin, q.key_scale + begin, q.value_weight + begin};
     for (std::size_t part = 0; part < 3; ++part) {
+      const std::size_t present = part == 0 && q.queries < q.tokens ? q.queries : q.tokens;
       for (std::size_t i = 0; i < 16; ++i) {
         scale[part][i] =
-            i < count ? ReduceMax(LargestOfRow(rows + i * head.qkv_stride + part * q.width, q.width)) : 0.0f;
+            begin + i < present ? ReduceMax(LargestOfRow(rows + i * head.qkv_stride + part * q.width, q.width)) : 0.0f;
       }
       F magnitude = Load(scale[part]);
       Store(factor[part], CodeFactor(magnitude));
@@ -83,7 +85,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
       if (i < count) {
         const float* row = rows + i * head.qkv_stride;
         F f = Set(factor[0][i]);
-        for (std::size_t k = 0; k < q.width; k += 16) {
+        for (std::size_t k = 0; k < (begin + i < q.queries ? q.width : 0); k += 16) {
           StoreBytesOffset(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
         }
         row += q.width;
@@ -212,8 +214,8 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
 
 inline void AttentionInt8(const AttentionHead& head, std::byte* scratch) {
   Int8Head q = QuantizeHead(head, scratch);
-  for (std::size_t row = 0; row < head.tokens; row += kAttentionRows) {
-    std::size_t height = head.tokens - row < kAttentionRows ? head.tokens - row : kAttentionRows;
+  for (std::size_t row = 0; row < head.queries; row += kAttentionRows) {
+    std::size_t height = head.queries - row < kAttentionRows ? head.queries - row : kAttentionRows;
     WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() {
       AttendInt8<kHeight>(q, row, head.out + row * head.out_stride, head.out_stride);
     });
@@ -277,8 +279,8 @@ inline void AttentionFloat(const AttentionHead& head, std::byte* scratch) {
     const float* row = head.qkv + t * head.qkv_stride + head.width;
     for (std::size_t k = 0; k < head.width; ++k) column[16 * k] = t < head.tokens ? row[k] : 0.0f;
   }
-  for (std::size_t row = 0; row < head.tokens; row += kAttentionRows) {
-    std::size_t height = head.tokens - row < kAttentionRows ? head.tokens - row : kAttentionRows;
+  for (std::size_t row = 0; row < head.queries; row += kAttentionRows) {
+    std::size_t height = head.queries - row < kAttentionRows ? head.queries - row : kAttentionRows;
     WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() { AttendFloat<kHeight>(head, key, score, row); });
   }
 }

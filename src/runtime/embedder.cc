@@ -14,12 +14,19 @@
 #include "runtime/plan.h"
 
 namespace thimble {
+namespace {
+
+constexpr std::size_t kTextsPerWorker = 2;
+
+}  // namespace
 
 struct Embedder::Impl {
   std::shared_ptr<const Model> model;
   Plan plan;
   std::vector<std::unique_ptr<Worker>> workers;
   ThreadTeam team;
+
+  WorkerTeam AllWorkers() { return {team, workers}; }
 };
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -69,19 +76,28 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
     });
   }
   const ModelInfo& info = impl_->model->info();
+  const Result<std::string_view> prompt =
+      Guarded([&]() -> Result<std::string_view> { return FindPrompt(info, options.prompt_name); });
+  if (!prompt.ok()) return prompt.status();
   const Batch batch = {.texts = texts,
                        .vectors = vectors.data(),
                        .reports = reports,
                        .pooling = options.pooling.value_or(info.pooling),
-                       .normalize = options.normalize.value_or(info.normalize)};
-  if (impl_->workers.size() == 1 || texts.size() <= 1) {
-    return Guarded([&] { return impl_->workers[0]->Embed(batch, 0, texts.size()); });
+                       .normalize = options.normalize.value_or(info.normalize),
+                       .prompt = *prompt,
+                       .long_texts = options.long_texts,
+                       .chunk_overlap = options.chunk_overlap,
+                       .first_index = options.first_index};
+  // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
+  if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
+    return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
   }
   // Workers take runs of texts, short enough that none is left alone with the rest at the end.
   const std::size_t run = std::clamp<std::size_t>(texts.size() / (4 * impl_->workers.size()), 1, 64);
   std::mutex mutex;
   std::size_t next = 0;
-  Status failure;  // The first.
+  Status failure;  // That of the first text that has one.
+  std::size_t failed = texts.size();
   impl_->team.Run([&](std::size_t member) {
     for (;;) {
       std::size_t begin, end;
@@ -94,7 +110,10 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
       Status status = Guarded([&] { return impl_->workers[member]->Embed(batch, begin, end); });
       if (status.ok()) continue;
       std::lock_guard lock(mutex);
-      if (failure.ok()) failure = std::move(status);
+      if (begin < failed) {
+        failure = std::move(status);
+        failed = begin;
+      }
       next = texts.size();
     }
   });
@@ -108,7 +127,7 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", dimensions(),
                    " floats, found ", vectors.size());
     }
-    return impl_->workers[0]->EmbedTokens(text, vectors.data());
+    return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());
   });
 }
 

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "base/thread_team.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
 
@@ -20,6 +22,10 @@ struct Batch {
   std::span<Report> reports;
   Pooling pooling = Pooling::kMean;
   bool normalize = true;
+  std::string_view prompt = {};
+  LongTexts long_texts = LongTexts::kTruncate;
+  std::optional<std::size_t> chunk_overlap = {};
+  std::size_t first_index = 0;
 };
 
 struct WorkerOptions {
@@ -27,14 +33,27 @@ struct WorkerOptions {
   std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
 };
 
+class Worker;
+
+// Worker i works on member i of the team.
+struct WorkerTeam {
+  ThreadTeam& threads;
+  std::span<const std::unique_ptr<Worker>> workers;
+};
+
 // One thread's share of an Embedder. Thread-compatible. Allocates nothing once it is made.
 class Worker {
  public:
   virtual ~Worker() = default;
-  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read.
+  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kInvalidArgument for a text that
+  // is too long, or windows that have no room.
   virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
-  // The vectors of a text's tokens: `rows` is [max_tokens][dimensions]. The errors of Embed, and kUnsupported.
-  virtual Result<Report> EmbedTokens(std::string_view text, float* rows) = 0;
+  // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
+  // with fewer texts than keep all of them busy.
+  virtual Status EmbedTogether(const Batch& batch, const WorkerTeam& team) = 0;
+  // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][dimensions]. The errors of
+  // Embed, and kUnsupported.
+  virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
   virtual void Release() = 0;
 };
@@ -48,8 +67,8 @@ struct Model::Impl {
   virtual std::size_t special_tokens() const = 0;
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
-  // Token ids of `text`, at most `max_tokens`, which is in range.
-  virtual Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens) const = 0;
+  // Token ids of prompt and text, at most `max_tokens`, which is in range.
+  virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const = 0;
 
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;
@@ -59,9 +78,19 @@ struct Model::Impl {
   virtual Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const = 0;
 };
 
-// `requested` tokens, or the model's default for 0. kInvalidArgument above the positions, or with no room beside the
-// special tokens.
-Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested);
+// `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside
+// the special tokens.
+Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation);
+
+// The text of a prompt, empty for no name. kInvalidArgument, saying which there are, for one that the model lacks.
+Result<std::string_view> FindPrompt(const ModelInfo& info, std::string_view name);
+
+// Tokens that windows share, in windows with room for `room` of a text. kInvalidArgument when there is no room, or when
+// more than half of it is asked for.
+Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, std::size_t room);
+
+// The error of a text that is too long.
+Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);
 
 }  // namespace thimble
 

@@ -5,8 +5,9 @@ const { call, callSync, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const {
   POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType, checkWellFormed,
-  poolOptions, vectorOptions,
+  downloadOf, poolOptions, vectorOptions,
 } = require('./options.js');
+const { openOrPull } = require('./pull.js');
 
 // One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
 // other callers have their turn and a call that was aborted ends.
@@ -40,7 +41,7 @@ class Embedder {
     checkNames(options, 'options', [...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
     checkModel(model, options.dtype);
     const pool = poolOptions(options);
-    return openEmbedder(() => sharedPool(pool), model, { ...options, threads: pool.threads });
+    return openEmbedder(() => sharedPool(pool), model, { ...options, ...pool });
   }
 
   get info() {
@@ -190,7 +191,8 @@ async function openEmbedder(pool, model, options) {
   const backend = backendOf(options.backend);
   const name = backend === 'native' ? model : backend;
   const dtype = options.dtype ?? 'q8';
-  const info = await call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
+  const open = () => call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
+  const info = await openOrPull(open, downloadOf(options), name, { dtype, folder: options.folder, signal: options.signal });
   if (backend === 'native' && info.name.startsWith('mock') && info.fileBytes === 0) {
     throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');

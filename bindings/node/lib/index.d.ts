@@ -6,7 +6,7 @@
 // reason of its signal.
 
 /** How a model's weights are stored. */
-export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q4';
+export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q6' | 'q4' | 'q4-small';
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, or that of the last one. */
 export type Pooling = 'mean' | 'cls' | 'last';
@@ -19,7 +19,7 @@ export type Backend = 'native' | 'mock' | 'mock-hashed';
 
 export type ErrorCode =
   | 'invalid_argument' // The caller passed something that can never work.
-  | 'not_found' // The model does not exist; the message says which command makes it.
+  | 'not_found' // The model is not there; the message says which command gets it.
   | 'corrupt' // A file contradicts itself or its format.
   | 'unsupported' // Well formed, but of a kind that this build does not handle.
   | 'io' // The system refused or failed.
@@ -32,8 +32,10 @@ export class ThimbleError extends Error {
 }
 
 export interface PoolOptions {
-  /** Where models are. Default: the environment's THIMBLE_HOME, or ~/.cache/thimble. */
+  /** Where models are. Default: the environment's THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache. */
   folder?: string;
+  /** Whether a model that is not there is pulled when it is first asked for. Default: false, which makes it an error. */
+  download?: boolean;
   /** Most private bytes of all models and of the memory they work in. Default: THIMBLE_MAX_MEMORY, or half of what the
    * machine or its control group has. */
   maxMemory?: number | string;
@@ -198,6 +200,53 @@ export class ModelPool {
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+export interface PullProgress {
+  /** waiting for another process that gets the same model, downloading, or converting. */
+  stage: 'waiting' | 'downloading' | 'converting';
+  /** Downloaded so far. */
+  bytes: number;
+  /** Of all files together; 0 while that is not known. */
+  totalBytes: number;
+  /** How much of the model is written, from 0 to 1. */
+  share: number;
+}
+
+export interface PullOptions {
+  /** Default: q8. */
+  dtype?: Dtype;
+  /** A branch, a tag or a commit. Default: main, and any revision that is in the folder already. */
+  revision?: string;
+  /** Where models are, as in PoolOptions. */
+  folder?: string;
+  /** Gets the model again, whatever is there. Default: false. */
+  force?: boolean;
+  /** Ends the download; a later pull goes on from there. */
+  signal?: AbortSignal;
+  /** Called several times a second. What it throws ends the pull and rejects its promise. */
+  onProgress?: (progress: PullProgress) => void;
+}
+
+export interface PulledModel {
+  /** Without its organisation. */
+  name: string;
+  dtype: Dtype;
+  path: string;
+  bytes: number;
+  /** On the hub; empty for a model that is not from there. */
+  repository: string;
+  /** The commit. */
+  revision: string;
+  /** Not when it was there already. */
+  downloaded: boolean;
+}
+
+/**
+ * Gets a model from the Hugging Face hub (or HF_ENDPOINT, with HF_TOKEN) unless it is in the folder, converts it and
+ * keeps it there. `name` is ORGANISATION/NAME, a known name, or a folder that begins with "/", "./" or "../". Of several
+ * processes that pull one model, one downloads it. Needs libcurl; `unsupported` without it, and on Windows.
+ */
+export function pull(name: string, options?: PullOptions): Promise<PulledModel>;
 
 /** What an embedder with these options takes at most; nothing stays loaded for it. */
 export function plan(model: string, options?: NamedModel & PoolOptions): Promise<Plan>;

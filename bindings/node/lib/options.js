@@ -51,7 +51,7 @@ function checkNames(options, where, names) {
   }
 }
 
-const DTYPES = ['fp32', 'fp16', 'q8', 'q4'];
+const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
 const BACKENDS = ['native', 'mock', 'mock-hashed'];
 
 function checkModel(name, dtype) {
@@ -66,10 +66,16 @@ function backendOf(backend) {
   return checkOneOf(backend ?? (process.env.THIMBLE_BACKEND || undefined), 'backend', BACKENDS) ?? 'native';
 }
 
-const POOL_OPTIONS = ['folder', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens'];
+const POOL_OPTIONS = [
+  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens',
+];
+
+// Whether a model that is not there is to be downloaded.
+const downloadOf = (options) => checkType(options.download, 'download', 'boolean') ?? false;
 
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {
+  downloadOf(options);
   const threads = options.threads ?? (process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined);
   const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
   return {
@@ -124,5 +130,5 @@ function checkWellFormed(text, index) {
 
 module.exports = {
   POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, checkType,
-  checkWellFormed, poolOptions, vectorOptions,
+  checkWellFormed, downloadOf, poolOptions, vectorOptions,
 };

@@ -3,7 +3,8 @@
 
 const { Embedder } = require('./embedder.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
-const { checkOneOf, checkTexts } = require('./options.js');
+const { checkOneOf, checkTexts, downloadOf } = require('./options.js');
+const { openOrPull } = require('./pull.js');
 const { Tensor, quantizeEmbeddings } = require('./tensor.js');
 
 const TASKS = ['feature-extraction', 'embeddings'];
@@ -17,7 +18,7 @@ const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 const MAX_TOKENS = 512;
 
 // Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
-// which sets them goes on working: thimble itself never downloads.
+// which sets them goes on working: thimble downloads only where the option `download` is true.
 const env = {
   version: require('../package.json').version,
   cacheDir: null,
@@ -81,15 +82,20 @@ async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
     throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
   }
-  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir } = options ?? {};
+  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir, revision } = options ?? {};
   if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
   const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
-  progress?.({ status: 'initiate', name: model });
+  const name = model ?? DEFAULT_MODEL;
+  progress?.({ status: 'initiate', name });
   const settings = { dtype: DTYPES[wanted] ?? wanted, ...(folder ? { folder } : {}) };
-  let embedder = await Embedder.create(model ?? DEFAULT_MODEL, settings);
+  const onProgress = ({ stage, bytes: loaded, totalBytes: total }) => {
+    if (stage === 'downloading' && total > 0) progress?.({ status: 'progress', name, loaded, total, progress: 100 * loaded / total });
+  };
+  let embedder = await openOrPull(() => Embedder.create(name, settings), downloadOf(options ?? {}), name,
+    { ...settings, revision, onProgress });
   const maxTokens = Math.min(MAX_TOKENS, embedder.info.positions);
   if (maxTokens !== embedder.info.maxTokens) {
-    embedder = await Embedder.create(model ?? DEFAULT_MODEL, { ...settings, maxTokens });
+    embedder = await Embedder.create(name, { ...settings, maxTokens });
   }
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });

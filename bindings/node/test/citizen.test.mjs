@@ -32,22 +32,35 @@ async function expectCleanRun(text, options) {
 }
 
 test('the event loop runs on while 64 long texts embed', async () => {
-  // The delay's histogram holds the timer's own period of 1 ms too. Two CPUs that others use as well do the same to any
-  // process, so the best of some runs counts.
+  // The delay's histogram holds the timer's own period of 1 ms too. Processors that others use as well do the same to any
+  // process: so the best of some runs counts, and the most allowed is one and a half times what a loop sees while another
+  // process does the work, where that is more than 2 ms.
   const out = await expectCleanRun(`
+    import { execFile } from 'node:child_process';
     import { monitorEventLoopDelay } from 'node:perf_hooks';
+    import { promisify } from 'node:util';
     const embedder = await Embedder.create(model, { folder });
     await embedder.embed(long.slice(0, 8));
-    const delays = [];
-    for (let i = 0; i < 5; ++i) {
-      const histogram = monitorEventLoopDelay({ resolution: 1 });
-      histogram.enable();
-      await embedder.embed(long);
-      histogram.disable();
-      if (histogram.count > 0) delays.push(histogram.percentile(99) / 1e6);
-    }
-    console.log(Math.min(...delays));`);
-  assert.ok(Number(out) < 2, `99th percentile of the delay: ${out} ms`);
+    const least = async (work) => {
+      const delays = [];
+      for (let i = 0; i < 5; ++i) {
+        const histogram = monitorEventLoopDelay({ resolution: 1 });
+        histogram.enable();
+        await work();
+        histogram.disable();
+        if (histogram.count > 0) delays.push(histogram.percentile(99) / 1e6);
+      }
+      return Math.min(...delays);
+    };
+    const own = await least(() => embedder.embed(long));
+    const other = own < 2 ? 0 : await least(() => promisify(execFile)(process.execPath, ['--input-type=module', '--eval',
+      ${JSON.stringify(`import { Embedder } from ${lib('index.mjs')};
+        const [model, folder, long] = JSON.parse(process.env.WORK);
+        await (await Embedder.create(model, { folder })).embed(long);`)}],
+      { env: { ...process.env, WORK: JSON.stringify([model, folder, long]) } }));
+    console.log(JSON.stringify([own, other]));`);
+  const [own, other] = JSON.parse(out);
+  assert.ok(own < Math.max(2, 1.5 * other), `99th percentile of the delay: ${own} ms, while another process embeds: ${other} ms`);
 });
 
 test('workers give the same vectors from one copy, in pools that the threads share', async () => {
@@ -126,6 +139,7 @@ test('100 pools made and disposed of leave nothing behind', async () => {
       for (let i = 0; i < 4; ++i) { gc(); await new Promise((resolve) => setTimeout(resolve, 20)); }
       return [memory().private, await threads()];
     };
+    await Promise.all(Array.from({ length: 64 }, cycle));  // Starts every thread that the addon will ever have.
     for (let i = 0; i < 20; ++i) await cycle();
     const [before, threadsBefore] = await settled();
     for (let i = 0; i < 100; ++i) await cycle();
