@@ -3,7 +3,7 @@
 #
 # bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, when it is
 # whole, scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run
-# that was cut off goes on where it was, and a second one takes seconds.
+# that was cut off goes on where it was, and a second one takes seconds. About an hour on two cores the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -133,7 +133,7 @@ class Benchmark:
             def make(kind):
                 file = options.work / f"{model}-{kind}.gguf"
                 gguf_file.write(folder, model, pooling, kind, file)
-                return engines.llama(options.llama, model, kind, file, options.threads)
+                return engines.llama(options.llama, model, kind, file)
 
             least = self.trust(make("F32"), reference)
             return make(kind), {"fp32_cosine": least}
