@@ -25,46 +25,35 @@ std::int8_t RoundToCode(float value) {
   return static_cast<std::int8_t>(std::clamp(std::nearbyint(value), -127.0f, 127.0f));
 }
 
-// Nearest integer for |x| < 2^22 by pushing the fraction out of the mantissa: it vectorises everywhere.
-inline float RoundFast(float x) {
-  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
-  return (x + kShift) - kShift;
-}
-
-// A group's integers: w ~ scale * (multiplier * q - offset).
-struct Group {
-  int multiplier = 1;
-  int offset = 0;
-};
-
-float GroupError(const float* w, float scale, const Group& group) {
+// `importance` is null where all weights have the same.
+float GroupError(const float* w, const float* importance, float scale, const GroupIntegers& group) {
   const float step = scale * static_cast<float>(group.multiplier), inverse = 1 / step;
   const float low = scale * static_cast<float>(group.offset);
   float error = 0;
   for (std::size_t i = 0; i < kQ4Group; ++i) {
     float q = std::min(15.0f, std::max(0.0f, RoundFast((w[i] + low) * inverse)));
     float difference = q * step - low - w[i];
-    error += difference * difference;
+    error += difference * difference * (importance == nullptr ? 1 : importance[i]);
   }
   return error;
 }
 
 // Tries multipliers about the one that just covers the range, and offsets about the centre; a coarse search takes
 // `stride` steps at a time.
-Group SearchGroup(const float* w, float scale, int stride, float* least_error) {
+GroupIntegers SearchGroup(const float* w, const float* importance, float scale, int stride, float* least_error) {
   const auto [low, high] = std::minmax_element(w, w + kQ4Group);
   const float cover = std::max((*high - *low) / (15 * scale), 1.0f);
   const float middle = -(*high + *low) / (2 * scale);
   const int first = std::clamp(static_cast<int>(std::floor(cover * 0.65f)), 1, 16);
   const int last = std::clamp(static_cast<int>(std::ceil(cover * 1.05f)) + 1, first, 16);
-  Group best;
+  GroupIntegers best;
   *least_error = INFINITY;
   for (int m = first; m <= last; m += stride) {
     for (int step = -4; step <= 4; step += stride) {
       float center = 7.5f * static_cast<float>(m) + middle;
       int offset = static_cast<int>(std::nearbyint(center + 0.25f * static_cast<float>(step * m)));
-      Group group = {m, std::min(128, std::max({offset, 15 * m - 127, 0}))};
-      float error = GroupError(w, scale, group);
+      GroupIntegers group = {m, std::min(128, std::max({offset, 15 * m - 127, 0}))};
+      float error = GroupError(w, importance, scale, group);
       if (error < *least_error) {
         *least_error = error;
         best = group;
@@ -106,6 +95,26 @@ void RotateWeights(const kernels::Rotation& rotation, std::span<float> row) {
   for (std::size_t i = 0; i < v.size(); ++i) row[i] = static_cast<float>(v[i] / norm);
 }
 
+float Int8Scale(std::span<const float> row) {
+  const float largest = LargestMagnitude(row);
+  return largest < kLeastMagnitude ? 0 : largest / 127;
+}
+
+GroupIntegers FitGroup(const float* w, const float* importance, float scale) {
+  float error;
+  return SearchGroup(w, importance, scale, 1, &error);
+}
+
+float TwoLevelScale(std::span<const float> row) {
+  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
+  float widest = 0;
+  for (std::size_t g = 0; g < row.size() / kQ4Group; ++g) {
+    const auto [low, high] = std::minmax_element(row.data() + g * kQ4Group, row.data() + (g + 1) * kQ4Group);
+    widest = std::max({widest, *high - *low, 1.15f * std::max(-*low, *high)});
+  }
+  return widest < kLeastMagnitude ? 0 : widest / (15 * 16);
+}
+
 void QuantizeInt8(std::span<const float> row, Int8Row* out) {
   const float largest = LargestMagnitude(row);
   const bool zeros = largest < kLeastMagnitude;
@@ -130,21 +139,16 @@ void QuantizeQ4(std::span<const float> row, Q4Row* out) {
   out->offsets.assign(groups, 0);
   out->codes.assign(row.size(), 0);
   out->scale = 0;
-  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
-  float widest = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const auto [low, high] = std::minmax_element(row.data() + g * kQ4Group, row.data() + (g + 1) * kQ4Group);
-    widest = std::max({widest, *high - *low, 1.15f * std::max(-*low, *high)});
-  }
-  if (widest < kLeastMagnitude) return;
+  const float cover = TwoLevelScale(row);
+  if (cover <= 0) return;
   constexpr int kScales = 14;
   float least = INFINITY;
   for (int i = 0; i < kScales; ++i) {
-    const float scale = widest / (15 * 16) * (1.04f - 0.035f * static_cast<float>(i));
+    const float scale = cover * (1.04f - 0.035f * static_cast<float>(i));
     float error = 0;
     for (std::size_t g = 0; g < groups && error < least; ++g) {
       float group_error;
-      SearchGroup(row.data() + g * kQ4Group, scale, 2, &group_error);
+      SearchGroup(row.data() + g * kQ4Group, nullptr, scale, 2, &group_error);
       error += group_error;
     }
     if (error < least) {
@@ -155,7 +159,7 @@ void QuantizeQ4(std::span<const float> row, Q4Row* out) {
   for (std::size_t g = 0; g < groups; ++g) {
     float error;
     const float* w = row.data() + g * kQ4Group;
-    Group group = SearchGroup(w, out->scale, 1, &error);
+    GroupIntegers group = SearchGroup(w, nullptr, out->scale, 1, &error);
     out->multipliers[g] = static_cast<std::uint8_t>(group.multiplier);
     out->offsets[g] = static_cast<std::uint8_t>(group.offset);
     for (std::size_t i = 0; i < kQ4Group; ++i) {

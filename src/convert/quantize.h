@@ -39,6 +39,24 @@ struct Q4Row {
     return static_cast<std::int8_t>(multipliers[g] * codes[k] - offsets[g]);
   }
 };
+// Nearest integer for |x| < 2^22 by pushing the fraction out of the mantissa: it vectorises everywhere.
+inline float RoundFast(float x) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
+  return (x + kShift) - kShift;
+}
+
+// A group's integers: w ~ scale * (multiplier * code - offset).
+struct GroupIntegers {
+  int multiplier = 1;
+  int offset = 0;
+};
+// Searches those of a group for the least squared error, each weight's times `importance`; scale > 0.
+GroupIntegers FitGroup(const float* w, const float* importance, float scale);
+// The scale with which the widest group of a row just fits; 0 for a row of zeros.
+float TwoLevelScale(std::span<const float> row);
+// The scale of QuantizeInt8.
+float Int8Scale(std::span<const float> row);
+
 // Searches the scale, and for each group multiplier and offset, for the least squared error.
 void QuantizeQ4(std::span<const float> row, Q4Row* out);
 
