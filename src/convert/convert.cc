@@ -8,9 +8,15 @@
 #include <filesystem>
 #include <numbers>
 #include <vector>
+#include <random>
+#include <fstream>
+#include "base/thread_team.h"
+#include "text/tokenizer.h"
 
 #include "base/error.h"
+#include "convert/calibrator.h"
 #include "convert/config.h"
+#include "convert/forward.h"
 #include "convert/json_file.h"
 #include "convert/matrix_writer.h"
 #include "convert/source.h"
@@ -136,23 +142,21 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
 // Writes the tensors of one job in order. Every member function returns the first failure.
 class Conversion {
  public:
-  Conversion(Job* job, format::Writer* writer, const std::function<void(double)>& progress)
-      : job_(*job), writer_(*writer), progress_(progress) {}
+  // `forward` and `calibrator` may be null.
+  Conversion(Job* job, Forward* forward, Calibrator* calibrator, format::Writer* writer,
+             const std::function<void(double)>& progress)
+      : job_(*job), forward_(forward), calibrator_(calibrator), writer_(*writer), progress_(progress) {}
 
   Status Run() {
     const Config& c = job_.config;
     THIMBLE_RETURN_IF_ERROR(Tokenizer());
     THIMBLE_RETURN_IF_ERROR(Positions());
-    THIMBLE_RETURN_IF_ERROR(Norm("embeddings.LayerNorm", "embeddings.norm"));
+    NormSource norm;
+    THIMBLE_RETURN_IF_ERROR(ReadNorm("embeddings.LayerNorm", &norm));
+    THIMBLE_RETURN_IF_ERROR(Norm(norm, "embeddings.norm"));
+    if (forward_ != nullptr) THIMBLE_RETURN_IF_ERROR(Embed(norm));
     for (std::size_t i = 0; i < c.layers; ++i) {
-      const LayerSpecs specs = SpecsOf(job_, i);
-      const std::string from = "encoder.layer." + std::to_string(i) + ".", to = "layers." + std::to_string(i) + ".";
-      THIMBLE_RETURN_IF_ERROR(Qkv(specs.qkv, from + "attention.self."));
-      THIMBLE_RETURN_IF_ERROR(Matrix(specs.attention_output, from + "attention.output.dense"));
-      THIMBLE_RETURN_IF_ERROR(Norm(from + "attention.output.LayerNorm", to + "attention_norm"));
-      THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_in, from + "intermediate.dense"));
-      THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_out, from + "output.dense"));
-      THIMBLE_RETURN_IF_ERROR(Norm(from + "output.LayerNorm", to + "ffn_norm"));
+      THIMBLE_RETURN_IF_ERROR(Layer(i));
       if (progress_) progress_(static_cast<double>(i + 1) / static_cast<double>(c.layers + 1));
     }
     THIMBLE_RETURN_IF_ERROR(Words());
@@ -225,25 +229,77 @@ class Conversion {
     return WriteTable(WordsOf(job_), read, &writer_);
   }
 
-  Status Norm(const std::string& from, const std::string& to) {
-    std::vector<float> values;
-    THIMBLE_RETURN_IF_ERROR(ReadAll(from + ".weight", job_.config.hidden, &values));
-    THIMBLE_RETURN_IF_ERROR(AppendValues<float>(to + ".weight", values, &writer_));
-    THIMBLE_RETURN_IF_ERROR(ReadAll(from + ".bias", job_.config.hidden, &values));
-    return AppendValues<float>(to + ".bias", values, &writer_);
+  Status ReadNorm(const std::string& from, NormSource* norm) {
+    THIMBLE_RETURN_IF_ERROR(ReadAll(from + ".weight", job_.config.hidden, &norm->gamma));
+    return ReadAll(from + ".bias", job_.config.hidden, &norm->beta);
+  }
+  Status Norm(const NormSource& norm, const std::string& to) {
+    THIMBLE_RETURN_IF_ERROR(AppendValues<float>(to + ".weight", norm.gamma, &writer_));
+    return AppendValues<float>(to + ".bias", norm.beta, &writer_);
   }
 
-  Status Matrix(const MatrixSpec& spec, const std::string& from) {
+  // The embeddings of all sequences of the forward pass.
+  Status Embed(const NormSource& norm) {
+    const Config& c = job_.config;
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words,
+                             Find("embeddings.word_embeddings.weight", {c.vocabulary, c.hidden}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions,
+                             Find("embeddings.position_embeddings.weight", {c.positions, c.hidden}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types,
+                             Find("embeddings.token_type_embeddings.weight", {c.token_types, c.hidden}));
+    std::vector<float> type(c.hidden);
+    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, type));
+    auto rows_of = [&](const SourceTensor* tensor) {
+      return [this, tensor](std::size_t row, std::span<float> out) {
+        return job_.source.Read(*tensor, row * out.size(), out);
+      };
+    };
+    return forward_->Embed(rows_of(words), rows_of(positions), type, norm);
+  }
+
+  Status Layer(std::size_t i) {
+    const LayerSpecs specs = SpecsOf(job_, i);
+    const std::string from = "encoder.layer." + std::to_string(i) + ".", to = "layers." + std::to_string(i) + ".";
+    LayerSource layer;
+    THIMBLE_RETURN_IF_ERROR(Qkv(specs.qkv, from + "attention.self.", &layer.qkv));
+    THIMBLE_RETURN_IF_ERROR(
+        Matrix(specs.attention_output, from + "attention.output.dense", &layer.attention_output));
+    THIMBLE_RETURN_IF_ERROR(ReadNorm(from + "attention.output.LayerNorm", &layer.attention_norm));
+    THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_in, from + "intermediate.dense", &layer.ffn_in));
+    THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_out, from + "output.dense", &layer.ffn_out));
+    THIMBLE_RETURN_IF_ERROR(ReadNorm(from + "output.LayerNorm", &layer.ffn_norm));
+    if (calibrator_ != nullptr) calibrator_->Begin();
+    if (forward_ != nullptr) {
+      THIMBLE_RETURN_IF_ERROR(forward_->Run(layer, [this](auto... input) {
+        if (calibrator_ != nullptr) calibrator_->Watch(input...);
+      }));
+    }
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kQkv, &layer.qkv));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kAttentionOutput, &layer.attention_output));
+    THIMBLE_RETURN_IF_ERROR(Norm(layer.attention_norm, to + "attention_norm"));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnIn, &layer.ffn_in));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnOut, &layer.ffn_out));
+    return Norm(layer.ffn_norm, to + "ffn_norm");
+  }
+
+  Status Write(Input input, MatrixSource* source) {
+    if (calibrator_ == nullptr) return WriteMatrix(source->spec, source->read, nullptr, source->bias, &writer_);
+    THIMBLE_ASSIGN_OR_RETURN(QuantizedMatrix matrix, calibrator_->Quantize(input, source));
+    return WriteMatrix(source->spec, source->read, &matrix, source->bias, &writer_);
+  }
+
+  Status Matrix(const MatrixSpec& spec, const std::string& from, MatrixSource* out) {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* weight, Find(from + ".weight", {spec.outputs, spec.inputs}));
-    std::vector<float> bias;
-    THIMBLE_RETURN_IF_ERROR(ReadAll(from + ".bias", spec.outputs, &bias));
-    auto read = [&](std::size_t n, std::span<float> out) { return job_.source.Read(*weight, n * spec.inputs, out); };
-    return WriteMatrix(spec, read, bias, &writer_);
+    out->spec = spec;
+    out->read = [this, weight, inputs = spec.inputs](std::size_t n, std::span<float> rows) {
+      return job_.source.Read(*weight, n * inputs, rows);
+    };
+    return ReadAll(from + ".bias", spec.outputs, &out->bias);
   }
 
   // Queries, keys and values as one matrix: for each head its query outputs, then keys, then values. The query carries
   // log2(e) / sqrt(width), so that scores are exponents of two.
-  Status Qkv(const MatrixSpec& spec, const std::string& from) {
+  Status Qkv(const MatrixSpec& spec, const std::string& from, MatrixSource* out) {
     const std::size_t h = job_.config.hidden, width = h / job_.config.heads;
     const auto query_factor = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(width)));
     constexpr std::array<const char*, 3> kParts = {"query", "key", "value"};
@@ -254,29 +310,33 @@ class Conversion {
       THIMBLE_RETURN_IF_ERROR(ReadAll(from + kParts[part] + ".bias", h, &biases[part]));
     }
     // Output n is row `row` of `part`.
-    auto locate = [&](std::size_t n) {
+    auto locate = [width](std::size_t n) {
       struct {
         std::size_t part, row;
       } place = {n % (3 * width) / width, n / (3 * width) * width + n % width};
       return place;
     };
-    std::vector<float> bias(spec.outputs);
+    out->spec = spec;
+    out->bias.resize(spec.outputs);
     for (std::size_t n = 0; n < spec.outputs; ++n) {
       auto [part, row] = locate(n);
-      bias[n] = biases[part][row] * (part == 0 ? query_factor : 1.0f);
+      out->bias[n] = biases[part][row] * (part == 0 ? query_factor : 1.0f);
     }
-    auto read = [&](std::size_t n, std::span<float> out) {  // A strip never crosses parts: widths are multiples of 32.
+    // A strip never crosses parts: widths are multiples of 32.
+    out->read = [this, h, weights, locate, query_factor](std::size_t n, std::span<float> rows) {
       auto [part, row] = locate(n);
-      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*weights[part], row * h, out));
+      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*weights[part], row * h, rows));
       if (part == 0) {
-        for (float& value : out) value *= query_factor;
+        for (float& value : rows) value *= query_factor;
       }
       return Status();
     };
-    return WriteMatrix(spec, read, bias, &writer_);
+    return Status();
   }
 
   Job& job_;
+  Forward* forward_;
+  Calibrator* calibrator_;
   format::Writer& writer_;
   const std::function<void(double)>& progress_;
 };
@@ -328,7 +388,51 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   std::string name = options.name;
   if (name.empty()) name = std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
   THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, LayoutOf(job, name)));
-  THIMBLE_RETURN_IF_ERROR(Conversion(&job, &writer, options.progress).Run());
+
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
+  THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(2));
+  const ForwardShape shape = {.hidden = job.config.hidden,
+                              .intermediate = job.config.intermediate,
+                              .heads = job.config.heads,
+                              .epsilon = static_cast<float>(job.config.layer_norm_epsilon)};
+  std::optional<Forward> forward;
+  std::optional<Calibrator> calibrator;
+  if (job.int8() && !getenv("NOCAL")) {
+    const text::Tables tables = job.tokenizer.tables();
+    THIMBLE_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::Create(tables, job.config.vocabulary));
+    Sequences sequences, held;
+    std::mt19937 random(1);
+    std::vector<std::int32_t> ids(512);
+    std::vector<size_t> lens = {16, 32, 64, 128, 256};
+    const size_t want = getenv("TOKENS") ? atoi(getenv("TOKENS")) : 16384;
+    for (int i = 0; sequences.ids.size() < want; ++i) {
+      size_t len = lens[i % 5];
+      for (size_t t = 0; t < len; ++t) ids[t] = 1000 + random() % (job.config.vocabulary - 1000);
+      ids[0] = 101; ids[len - 1] = 102;
+      (i % 16 == 15 ? held : sequences).Add({ids.data(), len});
+    }
+    if (getenv("TEXT")) {
+      if (getenv("ONLYTEXT")) sequences = {}, held = {};
+      std::ifstream f(getenv("TEXT"));
+      std::string line;
+      size_t maxlen = getenv("MAXLEN") ? atoi(getenv("MAXLEN")) : 512;
+      for (int i = 0; std::getline(f, line); ++i) {
+        auto e = tokenizer.Encode(line, {ids.data(), maxlen});
+        (i % 16 == 15 ? held : sequences).Add({ids.data(), e.tokens});
+      }
+    }
+    size_t fit = sequences.lengths.size();
+    fprintf(stderr, "%zu fit tokens, %zu held\n", sequences.ids.size(), held.ids.size());
+    size_t at = 0;
+    for (auto n : held.lengths) sequences.Add({held.ids.data() + at, n}), at += n;
+    forward.emplace(shape, sequences, std::vector<size_t>{fit, sequences.lengths.size()}, *kernels, team);
+    calibrator.emplace(shape, fit, sequences.lengths.size(), *kernels, team);
+  }
+  THIMBLE_RETURN_IF_ERROR(Conversion(&job, forward ? &*forward : nullptr, calibrator ? &*calibrator : nullptr, &writer, options.progress).Run());
+  if (calibrator) {
+    auto& r = calibrator->report();
+    fprintf(stderr, "matrices %zu rows %zu guarded %zu refused %zu\n", r.matrices, r.rows, r.guarded, r.refused.size());
+  }
   return writer.Finish();
 }
 

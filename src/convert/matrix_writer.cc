@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "convert/gptq.h"
 #include "convert/quantize.h"
 #include "kernels/half.h"
 
@@ -116,7 +117,8 @@ void Declare(const TableSpec& spec, format::Layout* layout) {
   }
 }
 
-Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const float> bias, format::Writer* writer) {
+Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,
+                   std::span<const float> bias, format::Writer* writer) {
   const std::size_t inputs = spec.inputs;
   const std::string weight = spec.name + ".weight";
   std::vector<float> rows(kStrip * inputs);
@@ -130,10 +132,10 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
   Int8Row int8;
   Q4Row q4;
   for (std::size_t n = 0; n < spec.outputs; n += kStrip) {
-    THIMBLE_RETURN_IF_ERROR(read(n, rows));
+    if (quantized == nullptr) THIMBLE_RETURN_IF_ERROR(read(n, rows));
     for (std::size_t column = 0; column < kStrip; ++column) {
       std::span<float> row(&rows[column * inputs], inputs);
-      if (spec.rotation) RotateWeights(*spec.rotation, row);
+      if (quantized == nullptr && spec.rotation) RotateWeights(*spec.rotation, row);
       switch (spec.format) {
         case WeightFormat::kF32:
           for (std::size_t k = 0; k < inputs; ++k) floats[kStrip * k + column] = row[k];
@@ -142,17 +144,19 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
           for (std::size_t k = 0; k < inputs; ++k) halves[kStrip * k + column] = kernels::FloatToHalf(row[k]);
           break;
         case WeightFormat::kQ8: {
-          QuantizeInt8(row, &int8);
-          auto value = [&](std::size_t k) { return int8.codes[k]; };
+          if (quantized == nullptr) QuantizeInt8(row, &int8);
+          const Int8Row& kept = quantized == nullptr ? int8 : quantized->int8[n + column];
+          auto value = [&](std::size_t k) { return kept.codes[k]; };
           PackInt8(inputs, column, value, codes);
-          channels.Set(n + column, int8.scale, inputs, value);
+          channels.Set(n + column, kept.scale, inputs, value);
           break;
         }
         case WeightFormat::kQ4: {
-          QuantizeQ4(row, &q4);
+          if (quantized == nullptr) QuantizeQ4(row, &q4);
+          const Q4Row& kept = quantized == nullptr ? q4 : quantized->q4[n + column];
           const std::size_t strip_groups = inputs / kQ4Group * kQ4GroupBytes;
-          PackQ4(q4, column, nibbles, {&groups[n / kStrip * strip_groups], strip_groups});
-          channels.Set(n + column, q4.scale, inputs, [&](std::size_t k) { return q4.Value(k); });
+          PackQ4(kept, column, nibbles, {&groups[n / kStrip * strip_groups], strip_groups});
+          channels.Set(n + column, kept.scale, inputs, [&](std::size_t k) { return kept.Value(k); });
           break;
         }
       }
