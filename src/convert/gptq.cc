@@ -15,7 +15,9 @@ using kernels::kStrip;
 using kernels::WeightFormat;
 
 constexpr std::size_t kPanel = 64;  // Rows that go through the columns together.
-constexpr std::size_t kBlock = 32;  // Columns between two matrix products.
+// Most columns between two matrix products: the largest group of the two-level formats.
+constexpr std::size_t kMaxBlock = 64;
+constexpr std::size_t kInt8Block = 32;
 
 // A weight that has run this far from the original makes its row plain again: relative squared error beyond four times
 // that of rounding, and a hundredth.
@@ -23,11 +25,11 @@ constexpr double kRunawayFactor = 4, kRunawayError = 0.01;
 
 // One way of keeping a panel of rows, with the best that was found so far.
 struct Candidate {
-  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kBlock) {}
+  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kInt8Block) {}
   std::array<float, kPanel> scale = {};
   std::array<double, kPanel> loss = {};
-  std::vector<std::uint8_t> codes;  // [kPanel][width]; int8 codes as their bits.
-  std::vector<GroupIntegers> groups;
+  std::vector<std::uint8_t> codes;    // [kPanel][width]; int8 codes as their bits.
+  std::vector<GroupIntegers> groups;  // [kPanel][blocks]
 };
 
 // The scratch memory of a thread.
@@ -36,16 +38,21 @@ struct Workspace {
       : errors(kPanel * width), product(kPanel * width), other(kPanel * width), candidate(width), best(width) {}
   std::vector<float> errors;  // [kPanel][width] w - value
   std::vector<float> product, other;
-  float block[kPanel * kBlock] = {};  // [kPanel][kBlock] what the errors so far ask of a block.
-  // The same and others with rows in the lanes, [kBlock][kPanel].
-  float asked[kBlock][kPanel] = {}, missed[kBlock][kPanel] = {}, step[kBlock][kPanel] = {};
+  float block[kPanel * kMaxBlock] = {};  // [kPanel][kMaxBlock] what the errors so far ask of a block.
+  // The same and others with rows in the lanes, [kMaxBlock][kPanel].
+  float asked[kMaxBlock][kPanel] = {}, missed[kMaxBlock][kPanel] = {}, step[kMaxBlock][kPanel] = {};
   Candidate candidate, best;
 };
 
 class PanelRounder {
  public:
   PanelRounder(WeightFormat format, const Factor& factor, const kernels::Kernels& kernels)
-      : int8_(format == WeightFormat::kQ8), factor_(factor), kernels_(kernels), width_(factor.width()) {
+      : int8_(format == WeightFormat::kQ8),
+        levels_(kernels::MatrixLevels(format)),
+        block_(int8_ ? kInt8Block : levels_.group),
+        factor_(factor),
+        kernels_(kernels),
+        width_(factor.width()) {
     weights_.resize(width_);
     zeros_.resize(kStrip);
     for (std::size_t j = 0; j < width_; ++j) weights_[j] = factor.At(j, j) * factor.At(j, j);
@@ -67,6 +74,8 @@ class PanelRounder {
   void RoundBlock(const float* w, std::size_t begin, std::size_t rows, Workspace& space) const;
 
   bool int8_;
+  const kernels::TwoLevel& levels_;  // Unless int8_.
+  std::size_t block_;                // Columns of a block: a group.
   const Factor& factor_;
   const kernels::Kernels& kernels_;
   std::size_t width_;
@@ -79,23 +88,23 @@ void PanelRounder::Ask(std::size_t begin, std::size_t rows, Workspace& space) co
     for (auto& column : space.asked) std::fill(column, column + kPanel, 0.0f);
     return;
   }
-  for (std::size_t s = 0; s < kBlock / kStrip; ++s) {
+  for (std::size_t s = 0; s < block_ / kStrip; ++s) {
     const kernels::Matrix matrix = {.format = WeightFormat::kF32,
                                     .outputs = kStrip,
                                     .inputs = begin,
                                     .weights = factor_.Strip(begin / kStrip + s),
                                     .bias = zeros_.data()};
     kernels_.linear_float(matrix, space.errors.data(), width_,
-                          {.end = kStrip, .rows = rows, .out = space.block + s * kStrip, .stride = kBlock});
+                          {.end = kStrip, .rows = rows, .out = space.block + s * kStrip, .stride = kMaxBlock});
   }
   for (std::size_t p = 0; p < rows; ++p) {
-    for (std::size_t j = 0; j < kBlock; ++j) space.asked[j][p] = space.block[p * kBlock + j];
+    for (std::size_t j = 0; j < block_; ++j) space.asked[j][p] = space.block[p * kMaxBlock + j];
   }
 }
 
 void PanelRounder::FitGroups(const float* w, std::size_t begin, std::size_t rows, Workspace& space) const {
   // step R = asked within the block: then w + step leaves no error but that of what follows.
-  for (std::size_t j = 0; j < kBlock; ++j) {
+  for (std::size_t j = 0; j < block_; ++j) {
     std::copy_n(space.asked[j], kPanel, space.step[j]);
     for (std::size_t i = 0; i < j; ++i) {
       const float r = factor_.At(begin + i, begin + j);
@@ -105,10 +114,11 @@ void PanelRounder::FitGroups(const float* w, std::size_t begin, std::size_t rows
     for (std::size_t p = 0; p < kPanel; ++p) space.step[j][p] *= inverse;
   }
   for (std::size_t p = 0; p < rows; ++p) {
-    float group[kBlock];
-    for (std::size_t j = 0; j < kBlock; ++j) group[j] = w[p * width_ + begin + j] + space.step[j][p];
-    space.candidate.groups[p * width_ / kBlock + begin / kBlock] =
-        space.candidate.scale[p] > 0 ? FitGroup(group, &weights_[begin], space.candidate.scale[p]) : GroupIntegers();
+    float group[kMaxBlock];
+    for (std::size_t j = 0; j < block_; ++j) group[j] = w[p * width_ + begin + j] + space.step[j][p];
+    space.candidate.groups[p * width_ / block_ + begin / block_] =
+        space.candidate.scale[p] > 0 ? FitGroup(levels_, group, &weights_[begin], space.candidate.scale[p])
+                                     : GroupIntegers();
   }
 }
 
@@ -116,14 +126,14 @@ void PanelRounder::RoundBlock(const float* w, std::size_t begin, std::size_t row
   Candidate& c = space.candidate;
   // w ~ low + step code, code from least to most.
   float step[kPanel], inverse[kPanel], low[kPanel], loss[kPanel] = {};
-  const float least = int8_ ? -127 : 0, most = int8_ ? 127 : 15;
+  const float least = int8_ ? -127 : 0, most = int8_ ? 127 : static_cast<float>(levels_.largest_code());
   for (std::size_t p = 0; p < rows; ++p) {
-    const GroupIntegers& group = c.groups[p * width_ / kBlock + begin / kBlock];
+    const GroupIntegers& group = c.groups[p * width_ / block_ + begin / block_];
     step[p] = int8_ ? c.scale[p] : c.scale[p] * static_cast<float>(group.multiplier);
     low[p] = int8_ ? 0 : -c.scale[p] * static_cast<float>(group.offset);
     inverse[p] = step[p] > 0 ? 1 / step[p] : 0;
   }
-  for (std::size_t j = 0; j < kBlock; ++j) {
+  for (std::size_t j = 0; j < block_; ++j) {
     float(&asked)[kPanel] = space.asked[j];
     for (std::size_t i = 0; i < j; ++i) {
       const float r = factor_.At(begin + i, begin + j);
@@ -146,7 +156,7 @@ void PanelRounder::RoundBlock(const float* w, std::size_t begin, std::size_t row
 
 void PanelRounder::Pass(const float* w, std::size_t rows, Workspace& space) const {
   space.candidate.loss.fill(0);
-  for (std::size_t begin = 0; begin < width_; begin += kBlock) {
+  for (std::size_t begin = 0; begin < width_; begin += block_) {
     Ask(begin, rows, space);
     if (!int8_) FitGroups(w, begin, rows, space);
     RoundBlock(w, begin, rows, space);
@@ -162,7 +172,7 @@ void PanelRounder::Round(const float* w, std::size_t rows, Workspace& space) con
   float cover[kPanel];
   for (std::size_t p = 0; p < rows; ++p) {
     const std::span<const float> row(w + p * width_, width_);
-    cover[p] = int8_ ? Int8Scale(row) : TwoLevelScale(row);
+    cover[p] = int8_ ? CoveringScale(row) : CoveringScale(levels_, row);
   }
   space.best.loss.fill(INFINITY);
   for (float factor : factors) {
@@ -173,8 +183,8 @@ void PanelRounder::Round(const float* w, std::size_t rows, Workspace& space) con
       space.best.loss[p] = space.candidate.loss[p];
       space.best.scale[p] = space.candidate.scale[p];
       std::copy_n(&space.candidate.codes[p * width_], width_, &space.best.codes[p * width_]);
-      std::copy_n(&space.candidate.groups[p * width_ / kBlock], width_ / kBlock,
-                  &space.best.groups[p * width_ / kBlock]);
+      std::copy_n(&space.candidate.groups[p * width_ / block_], width_ / block_,
+                  &space.best.groups[p * width_ / block_]);
     }
   }
 }
@@ -182,7 +192,7 @@ void PanelRounder::Round(const float* w, std::size_t rows, Workspace& space) con
 void PanelRounder::Integers(const Candidate& panel, std::size_t p, float* out) const {
   for (std::size_t k = 0; k < width_; ++k) {
     const int code = int8_ ? static_cast<std::int8_t>(panel.codes[p * width_ + k]) : panel.codes[p * width_ + k];
-    const GroupIntegers& group = panel.groups[(p * width_ + k) / kBlock];
+    const GroupIntegers& group = panel.groups[(p * width_ + k) / block_];
     out[k] = static_cast<float>(int8_ ? code : group.multiplier * code - group.offset);
   }
 }
@@ -213,11 +223,12 @@ void Store(const Candidate& panel, std::size_t p, std::size_t width, std::size_t
     for (std::size_t k = 0; k < width; ++k) row.codes[k] = static_cast<std::int8_t>(codes[k]);
     return;
   }
-  Q4Row& row = matrix->q4[n];
+  TwoLevelRow& row = matrix->two_level[n];
   row.scale = panel.scale[p];
   row.codes.assign(codes, codes + width);
-  for (std::size_t g = 0; g < width / kBlock; ++g) {
-    const GroupIntegers& group = panel.groups[p * width / kBlock + g];
+  const std::size_t groups = width / row.group;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const GroupIntegers& group = panel.groups[p * groups + g];
     row.multipliers[g] = static_cast<std::uint8_t>(group.multiplier);
     row.offsets[g] = static_cast<std::uint8_t>(group.offset);
   }
@@ -229,7 +240,8 @@ void QuantizedMatrix::Values(std::size_t row, std::span<float> out) const {
   if (!int8.empty()) {
     for (std::size_t k = 0; k < out.size(); ++k) out[k] = int8[row].scale * static_cast<float>(int8[row].codes[k]);
   } else {
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = q4[row].scale * static_cast<float>(q4[row].Value(k));
+    for (std::size_t k = 0; k < out.size(); ++k)
+      out[k] = two_level[row].scale * static_cast<float>(two_level[row].Value(k));
   }
 }
 
@@ -237,10 +249,12 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
   QuantizedMatrix matrix;
   const std::size_t rows = weights.size() / inputs;
   const bool int8 = format == WeightFormat::kQ8;
-  (int8 ? matrix.int8.resize(rows) : matrix.q4.resize(rows));
+  matrix.format = format;
+  (int8 ? matrix.int8.resize(rows) : matrix.two_level.resize(rows));
   ForEach(team, rows, [&](std::size_t n, std::size_t) {
     const std::span<const float> row = weights.subspan(n * inputs, inputs);
-    int8 ? QuantizeInt8(row, &matrix.int8[n]) : QuantizeQ4(row, &matrix.q4[n]);
+    int8 ? QuantizeInt8(row, &matrix.int8[n])
+         : QuantizeTwoLevel(kernels::MatrixLevels(format), row, &matrix.two_level[n]);
   });
   return matrix;
 }
@@ -248,7 +262,7 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
 GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels, ThreadTeam& team,
                 QuantizedMatrix* matrix) {
   const std::size_t width = factor.width(), rows = matrix->rows();
-  const PanelRounder rounder(matrix->int8.empty() ? WeightFormat::kQ4 : WeightFormat::kQ8, factor, kernels);
+  const PanelRounder rounder(matrix->format, factor, kernels);
   std::vector<Workspace> spaces(team.size(), Workspace(width));
   GptqReport report = {.rows = rows};
   std::vector<GptqReport> panels((rows + kPanel - 1) / kPanel);

@@ -18,10 +18,11 @@ namespace thimble::convert {
 
 // All rows of a matrix, in the form of its format: one of the two.
 struct QuantizedMatrix {
-  std::vector<Int8Row> int8;  // kQ8
-  std::vector<Q4Row> q4;      // kQ4
+  kernels::WeightFormat format = kernels::WeightFormat::kQ8;
+  std::vector<Int8Row> int8;           // kQ8
+  std::vector<TwoLevelRow> two_level;  // kQ6, kQ4
 
-  std::size_t rows() const { return int8.size() + q4.size(); }
+  std::size_t rows() const { return int8.size() + two_level.size(); }
   // out = the row's weights as they will be.
   void Values(std::size_t row, std::span<float> out) const;
 };

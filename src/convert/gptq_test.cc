@@ -141,7 +141,7 @@ TEST(Gptq, BeatsRoundingOnCorrelatedInputsItHasNotSeen) {
   const std::vector<float> weights = RandomWeights(kRows, kWidth, 3);
   const auto factor = Factor::Create(MomentsOf(x, kWidth, team), std::nullopt, 0.01, false, team);
   ASSERT_TRUE(factor);
-  for (WeightFormat format : {WeightFormat::kQ8, WeightFormat::kQ4}) {
+  for (WeightFormat format : {WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     QuantizedMatrix matrix = RoundRows(format, weights, kWidth, team);
     const double rounded = OutputError(unseen, weights, kWidth, matrix);
     const GptqReport report = Gptq(weights, *factor, BestKernels(), team, &matrix);

@@ -111,14 +111,20 @@ THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
   }
 }
 
-// Expands `count` strips of q4 from output n into int8 lines.
-inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
-  const std::size_t groups = w.inputs / kQ4Group;
+// Expands `count` strips of 6 or 4 bits from output n into int8 lines.
+template <int kBits>
+void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
+  const TwoLevel& levels = MatrixLevels(w.format);
+  const std::size_t groups = w.inputs / levels.group;
   for (std::size_t strip = n / kStrip; strip < n / kStrip + count; ++strip) {
-    const std::uint8_t* codes = static_cast<const std::uint8_t*>(w.weights) + strip * groups * 256;
-    const std::uint8_t* group = w.groups + strip * groups * kQ4GroupBytes;
-    for (std::size_t g = 0; g < groups; ++g) UnpackQ4(codes + g * 256, group + g * kQ4GroupBytes, panel + g * 512);
-    panel += groups * 512;
+    const auto* codes = static_cast<const std::uint8_t*>(w.weights) + strip * levels.CodeBytes(kStrip * w.inputs);
+    const std::uint8_t* group = w.groups + strip * levels.StripGroupBytes(w.inputs);
+    for (std::size_t g = 0; g < groups; ++g) {
+      UnpackGroup<kBits>(codes, group, panel);
+      codes += levels.CodeBytes(kStrip * levels.group);
+      group += levels.GroupBytes();
+      panel += kStrip * levels.group;
+    }
   }
 }
 
@@ -126,8 +132,12 @@ inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std:
 template <std::size_t kWidth, Epilogue kEpilogue>
 void PanelInt8(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   float* out = output.out + (n - output.begin);
-  if (w.format == WeightFormat::kQ4) {
-    UnpackStrips(w, n, kWidth, panel);
+  if (w.format != WeightFormat::kQ8) {
+    if (w.format == WeightFormat::kQ4) {
+      UnpackStrips<4>(w, n, kWidth, panel);
+    } else {
+      UnpackStrips<6>(w, n, kWidth, panel);
+    }
     ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
       TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, panel, x, row, out + row * output.stride, output.stride);
     });
