@@ -13,6 +13,7 @@ int RunMemory(int argc, char** argv);
 int RunPlan(int argc, char** argv);
 int RunSimilar(int argc, char** argv);
 int RunTokenize(int argc, char** argv);
+int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

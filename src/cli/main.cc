@@ -22,9 +22,9 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed}, {"info", thimble::cli::RunInfo},
-    {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},   {"similar", thimble::cli::RunSimilar},
-    {"tokenize", thimble::cli::RunTokenize},
+    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed},   {"info", thimble::cli::RunInfo},
+    {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},     {"similar", thimble::cli::RunSimilar},
+    {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 };
 
 constexpr char kHelp[] =
@@ -37,7 +37,8 @@ constexpr char kHelp[] =
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by likeness to a text\n"
     "  tokenize   show the token ids of texts\n"
-    "  info       show what a model file holds\n"
+    "  info       show what a model file holds, and how exact it is\n"
+    "  verify     check that a model file is whole and gives the vectors it gave when it was made\n"
     "  plan       say how much memory embedding will take, before it does\n"
     "  memory     measure how much memory models take, and give back\n"
     "\n"

@@ -2,8 +2,6 @@
 
 #include "convert/calibrator.h"
 
-#include <cstdlib>
-#include <cstdio>
 #include <algorithm>
 
 #include "base/error.h"
@@ -12,8 +10,7 @@
 namespace thimble::convert {
 namespace {
 
-// Of the mean of the diagonal of H.
-double kDamping = getenv("DAMP") ? atof(getenv("DAMP")) : 0.01;
+constexpr double kDamping = 0.01;  // Of the mean of the diagonal of H.
 
 }  // namespace
 
@@ -78,13 +75,12 @@ double Calibrator::OutputError(std::span<const float> weights, const QuantizedMa
   return sum;
 }
 
-Result<QuantizedMatrix> Calibrator::Quantize(Input input, MatrixSource* source) {
-  const MatrixSpec& spec = source->spec;
+Result<QuantizedMatrix> Calibrator::Quantize(Input input, const MatrixSource& source) {
+  const MatrixSpec& spec = source.spec;
   Seen& seen = seen_[static_cast<std::size_t>(input)];
   std::vector<float> weights(spec.outputs * spec.inputs);
   for (std::size_t n = 0; n < spec.outputs; n += kernels::kStrip) {
-    THIMBLE_RETURN_IF_ERROR(
-        source->read(n, std::span(weights).subspan(n * spec.inputs, kernels::kStrip * spec.inputs)));
+    THIMBLE_RETURN_IF_ERROR(source.read(n, std::span(weights).subspan(n * spec.inputs, kernels::kStrip * spec.inputs)));
   }
   if (spec.rotation) {
     ForEach(team_, spec.outputs, [&](std::size_t n, std::size_t) {
@@ -92,8 +88,7 @@ Result<QuantizedMatrix> Calibrator::Quantize(Input input, MatrixSource* source) 
     });
   }
   QuantizedMatrix rounded = RoundRows(spec.format, weights, spec.inputs, team_);
-  static bool centred = getenv("CENTRED") != nullptr;
-  const std::optional<Factor> factor = Factor::Create(seen.moments, spec.rotation, kDamping, centred, team_);
+  const std::optional<Factor> factor = Factor::Create(seen.moments, spec.rotation, kDamping, team_);
   if (!factor) {
     report_.refused.push_back(spec.name);
     return rounded;
@@ -106,22 +101,8 @@ Result<QuantizedMatrix> Calibrator::Quantize(Input input, MatrixSource* source) 
       RotateWeights(*spec.rotation, std::span(unseen).subspan(t * spec.inputs, spec.inputs));
     });
   }
-  if (centred) {
-    std::vector<float> mean(spec.inputs), row(spec.inputs);
-    for (size_t k = 0; k < spec.inputs; ++k) mean[k] = seen.moments.first()[k] / seen.moments.tokens();
-    float f = 1;
-    if (spec.rotation) RotateWeights(*spec.rotation, mean), f = 4 * spec.rotation->vectors;
-    for (size_t n = 0; n < spec.outputs; ++n) {
-      matrix.Values(n, row);
-      double s = 0;
-      for (size_t k = 0; k < spec.inputs; ++k) s += (weights[n * spec.inputs + k] - row[k]) * mean[k];
-      source->bias[n] += f * s;
-    }
-  }
   const double before = OutputError(weights, rounded, unseen, spec.inputs);
   const double after = OutputError(weights, matrix, unseen, spec.inputs);
-  if (getenv("VERBOSE")) fprintf(stderr, "%-28s loss %.4f  unseen %.4f guarded %zu\n", spec.name.c_str(), gptq.loss / gptq.rounded_loss,
-          after / before, gptq.guarded);
   if (!(after < before)) {
     report_.refused.push_back(spec.name);
     return rounded;

@@ -1,5 +1,5 @@
-// Calibration: watches the inputs of a layer's matrices over sample texts, and rounds the matrices so that their outputs
-// change least.
+// Calibration: watches the inputs of a layer's matrices over sample texts, and rounds the matrices so that their
+// outputs change least.
 
 #ifndef THIMBLE_CONVERT_CALIBRATOR_H_
 #define THIMBLE_CONVERT_CALIBRATOR_H_
@@ -39,7 +39,7 @@ class Calibrator {
   // Forgets the last layer.
   void Begin();
   // The rows of a matrix of the layer that was last watched.
-  Result<QuantizedMatrix> Quantize(Input input, MatrixSource* source);
+  Result<QuantizedMatrix> Quantize(Input input, const MatrixSource& source);
 
   const CalibrationReport& report() const { return report_; }
 

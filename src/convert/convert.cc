@@ -2,32 +2,40 @@
 
 #include "convert/convert.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <numbers>
+#include <optional>
+#include <thread>
 #include <vector>
-#include <random>
-#include <fstream>
-#include "base/thread_team.h"
-#include "text/tokenizer.h"
 
 #include "base/error.h"
+#include "base/regular_file.h"
+#include "base/sha256.h"
+#include "base/thread_team.h"
+#include "convert/calibration.h"
 #include "convert/calibrator.h"
 #include "convert/config.h"
 #include "convert/forward.h"
 #include "convert/json_file.h"
 #include "convert/matrix_writer.h"
+#include "convert/receipt.h"
 #include "convert/source.h"
 #include "convert/tokenizer_compiler.h"
 #include "format/reader.h"
+#include "text/tokenizer.h"
 
 namespace thimble::convert {
 namespace {
 
 using format::TensorInfo;
 using kernels::WeightFormat;
+
+constexpr std::size_t kMaxThreads = 8;  // More gain little.
 
 constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
@@ -152,16 +160,17 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     DeclareNorm(prefix + "ffn_norm", c.hidden, &layout);
   }
   Declare(WordsOf(job), &layout);
+  DeclareReceipt(c.hidden, &layout);
   return layout;
 }
 
 // Writes the tensors of one job in order. Every member function returns the first failure.
 class Conversion {
  public:
-  // `forward` and `calibrator` may be null.
+  // `calibrator` is null for plain rounding.
   Conversion(Job* job, Forward* forward, Calibrator* calibrator, format::Writer* writer,
              const std::function<void(double)>& progress)
-      : job_(*job), forward_(forward), calibrator_(calibrator), writer_(*writer), progress_(progress) {}
+      : job_(*job), forward_(*forward), calibrator_(calibrator), writer_(*writer), progress_(progress) {}
 
   Status Run() {
     const Config& c = job_.config;
@@ -170,14 +179,11 @@ class Conversion {
     NormSource norm;
     THIMBLE_RETURN_IF_ERROR(ReadNorm("embeddings.LayerNorm", &norm));
     THIMBLE_RETURN_IF_ERROR(Norm(norm, "embeddings.norm"));
-    if (forward_ != nullptr) THIMBLE_RETURN_IF_ERROR(Embed(norm));
+    THIMBLE_RETURN_IF_ERROR(Embed(norm));
     for (std::size_t i = 0; i < c.layers; ++i) {
       THIMBLE_RETURN_IF_ERROR(Layer(i));
-      if (progress_) progress_(static_cast<double>(i + 1) / static_cast<double>(c.layers + 1));
     }
-    THIMBLE_RETURN_IF_ERROR(Words());
-    if (progress_) progress_(1);
-    return Status();
+    return Words();
   }
 
  private:
@@ -270,7 +276,7 @@ class Conversion {
         return job_.source.Read(*tensor, row * out.size(), out);
       };
     };
-    return forward_->Embed(rows_of(words), rows_of(positions), type, norm);
+    return forward_.Embed(rows_of(words), rows_of(positions), type, norm);
   }
 
   Status Layer(std::size_t i) {
@@ -278,30 +284,30 @@ class Conversion {
     const std::string from = "encoder.layer." + std::to_string(i) + ".", to = "layers." + std::to_string(i) + ".";
     LayerSource layer;
     THIMBLE_RETURN_IF_ERROR(Qkv(specs.qkv, from + "attention.self.", &layer.qkv));
-    THIMBLE_RETURN_IF_ERROR(
-        Matrix(specs.attention_output, from + "attention.output.dense", &layer.attention_output));
+    THIMBLE_RETURN_IF_ERROR(Matrix(specs.attention_output, from + "attention.output.dense", &layer.attention_output));
     THIMBLE_RETURN_IF_ERROR(ReadNorm(from + "attention.output.LayerNorm", &layer.attention_norm));
     THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_in, from + "intermediate.dense", &layer.ffn_in));
     THIMBLE_RETURN_IF_ERROR(Matrix(specs.ffn_out, from + "output.dense", &layer.ffn_out));
     THIMBLE_RETURN_IF_ERROR(ReadNorm(from + "output.LayerNorm", &layer.ffn_norm));
     if (calibrator_ != nullptr) calibrator_->Begin();
-    if (forward_ != nullptr) {
-      THIMBLE_RETURN_IF_ERROR(forward_->Run(layer, [this](auto... input) {
-        if (calibrator_ != nullptr) calibrator_->Watch(input...);
-      }));
-    }
-    THIMBLE_RETURN_IF_ERROR(Write(Input::kQkv, &layer.qkv));
-    THIMBLE_RETURN_IF_ERROR(Write(Input::kAttentionOutput, &layer.attention_output));
+    THIMBLE_RETURN_IF_ERROR(forward_.Run(layer, [this](auto... input) {
+      if (calibrator_ != nullptr) calibrator_->Watch(input...);
+    }));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kQkv, layer.qkv));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kAttentionOutput, layer.attention_output));
     THIMBLE_RETURN_IF_ERROR(Norm(layer.attention_norm, to + "attention_norm"));
-    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnIn, &layer.ffn_in));
-    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnOut, &layer.ffn_out));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnIn, layer.ffn_in));
+    THIMBLE_RETURN_IF_ERROR(Write(Input::kFfnOut, layer.ffn_out));
     return Norm(layer.ffn_norm, to + "ffn_norm");
   }
 
-  Status Write(Input input, MatrixSource* source) {
-    if (calibrator_ == nullptr) return WriteMatrix(source->spec, source->read, nullptr, source->bias, &writer_);
+  Status Write(Input input, const MatrixSource& source) {
+    // The words and the receipt count as a layer.
+    const double matrices = static_cast<double>(kInputs * (job_.config.layers + 1));
+    if (progress_) progress_(static_cast<double>(++written_) / matrices);
+    if (calibrator_ == nullptr) return WriteMatrix(source.spec, source.read, nullptr, source.bias, &writer_);
     THIMBLE_ASSIGN_OR_RETURN(QuantizedMatrix matrix, calibrator_->Quantize(input, source));
-    return WriteMatrix(source->spec, source->read, &matrix, source->bias, &writer_);
+    return WriteMatrix(source.spec, source.read, &matrix, source.bias, &writer_);
   }
 
   Status Matrix(const MatrixSpec& spec, const std::string& from, MatrixSource* out) {
@@ -351,11 +357,54 @@ class Conversion {
   }
 
   Job& job_;
-  Forward* forward_;
+  Forward& forward_;
   Calibrator* calibrator_;
   format::Writer& writer_;
   const std::function<void(double)>& progress_;
+  std::size_t written_ = 0;  // Matrices.
 };
+
+Result<std::string> HashOf(const std::string& path) {
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  return Sha256OfFile(file, 0, file.size());
+}
+
+std::string FormatText(WeightFormat format) {
+  std::string text(kernels::WeightFormatName(format));
+  if (kernels::IsTwoLevel(format)) {
+    text += " (groups of " + std::to_string(kernels::MatrixLevels(format).group) + ")";
+  }
+  return text;
+}
+
+// What the receipt says of how the weights are kept; `report` is null without calibration.
+std::string RecipeOf(const Job& job, const CalibrationReport* report) {
+  std::map<WeightFormat, std::size_t> matrices;
+  for (std::size_t i = 0; i < job.config.layers; ++i) {
+    const LayerSpecs specs = SpecsOf(job, i);
+    for (const MatrixSpec* spec : {&specs.qkv, &specs.attention_output, &specs.ffn_in, &specs.ffn_out}) {
+      ++matrices[spec->format];
+    }
+  }
+  std::string text = "matrices";
+  for (const auto& [format, count] : matrices) {
+    text += (text.back() == 's' ? " " : ", ") + std::to_string(count) + " in " + FormatText(format);
+  }
+  text += "; words " + std::string(kernels::WeightFormatName(job.WordFormat())) + ", positions " +
+          std::string(kernels::WeightFormatName(job.PositionFormat()));
+  if (!job.int8()) return text;
+  text += "; rotation " + kernels::RotationName(kernels::RotationFor(job.config.hidden)) + " and " +
+          kernels::RotationName(kernels::RotationFor(job.config.intermediate));
+  if (report == nullptr) return text + "; rounded";
+  text += "; gptq of " + std::to_string(report->matrices) + " matrices, where " + std::to_string(report->guarded) +
+          " of " + std::to_string(report->rows) + " rows kept plain rounding";
+  constexpr std::size_t kNamed = 8;
+  for (std::size_t i = 0; i < std::min(report->refused.size(), kNamed); ++i) {
+    text += (i == 0 ? "; rounded because gptq was no better: " : ", ") + report->refused[i];
+  }
+  if (report->refused.size() > kNamed) text += " and " + std::to_string(report->refused.size() - kNamed) + " more";
+  return text;
+}
 
 // The file of a folder's weights: safetensors, or else the plain ONNX export.
 std::string WeightsOf(const std::string& folder) {
@@ -403,52 +452,44 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype));
   std::string name = options.name;
   if (name.empty()) name = std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
-  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, LayoutOf(job, name)));
-
+  const Config& config = job.config;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
-  THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(2));
-  const ForwardShape shape = {.hidden = job.config.hidden,
-                              .intermediate = job.config.intermediate,
-                              .heads = job.config.heads,
-                              .epsilon = static_cast<float>(job.config.layer_norm_epsilon)};
-  std::optional<Forward> forward;
+  const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
+  THIMBLE_ASSIGN_OR_RETURN(
+      ThreadTeam team, ThreadTeam::Create(options.threads == 0 ? std::min(processors, kMaxThreads) : options.threads));
+  const text::Tables tables = job.tokenizer.tables();
+  THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, config.vocabulary));
+
+  // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
+  CalibrationSet set = {.fit = {}, .unseen = {}, .description = "none"};
+  if (job.int8() && options.calibrate) {
+    const std::size_t longest = std::min(config.positions, Forward::kMaxChunk);
+    THIMBLE_ASSIGN_OR_RETURN(set, MakeCalibration(tokenizer, config.vocabulary, longest, options.calibration_file));
+  }
+  const std::size_t fit = set.fit.lengths.size(), seen = fit + set.unseen.lengths.size();
+  Sequences sequences = std::move(set.fit);
+  sequences.Add(set.unseen);
+  sequences.Add(ReceiptSequences(tokenizer, std::min(config.max_tokens, Forward::kMaxChunk)));
+  const ForwardShape shape = {.hidden = config.hidden,
+                              .intermediate = config.intermediate,
+                              .heads = config.heads,
+                              .epsilon = static_cast<float>(config.layer_norm_epsilon)};
+  Forward forward(shape, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
-  if (job.int8() && !getenv("NOCAL")) {
-    const text::Tables tables = job.tokenizer.tables();
-    THIMBLE_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::Create(tables, job.config.vocabulary));
-    Sequences sequences, held;
-    std::mt19937 random(1);
-    std::vector<std::int32_t> ids(512);
-    std::vector<size_t> lens = {16, 32, 64, 128, 256};
-    const size_t want = getenv("TOKENS") ? atoi(getenv("TOKENS")) : 16384;
-    for (int i = 0; sequences.ids.size() < want; ++i) {
-      size_t len = lens[i % 5];
-      for (size_t t = 0; t < len; ++t) ids[t] = 1000 + random() % (job.config.vocabulary - 1000);
-      ids[0] = 101; ids[len - 1] = 102;
-      (i % 16 == 15 ? held : sequences).Add({ids.data(), len});
-    }
-    if (getenv("TEXT")) {
-      if (getenv("ONLYTEXT")) sequences = {}, held = {};
-      std::ifstream f(getenv("TEXT"));
-      std::string line;
-      size_t maxlen = getenv("MAXLEN") ? atoi(getenv("MAXLEN")) : 512;
-      for (int i = 0; std::getline(f, line); ++i) {
-        auto e = tokenizer.Encode(line, {ids.data(), maxlen});
-        (i % 16 == 15 ? held : sequences).Add({ids.data(), e.tokens});
-      }
-    }
-    size_t fit = sequences.lengths.size();
-    fprintf(stderr, "%zu fit tokens, %zu held\n", sequences.ids.size(), held.ids.size());
-    size_t at = 0;
-    for (auto n : held.lengths) sequences.Add({held.ids.data() + at, n}), at += n;
-    forward.emplace(shape, sequences, std::vector<size_t>{fit, sequences.lengths.size()}, *kernels, team);
-    calibrator.emplace(shape, fit, sequences.lengths.size(), *kernels, team);
-  }
-  THIMBLE_RETURN_IF_ERROR(Conversion(&job, forward ? &*forward : nullptr, calibrator ? &*calibrator : nullptr, &writer, options.progress).Run());
-  if (calibrator) {
-    auto& r = calibrator->report();
-    fprintf(stderr, "matrices %zu rows %zu guarded %zu refused %zu\n", r.matrices, r.rows, r.guarded, r.refused.size());
-  }
+  if (seen > 0) calibrator.emplace(shape, fit, seen, *kernels, team);
+
+  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, LayoutOf(job, name)));
+  THIMBLE_RETURN_IF_ERROR(
+      Conversion(&job, &forward, calibrator ? &*calibrator : nullptr, &writer, options.progress).Run());
+  ReceiptFacts facts;
+  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
+  facts.calibration = set.description;
+  THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, HashOf(WeightsOf(source)));
+  THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(source + "/tokenizer.json"));
+  const std::vector<float> exact =
+      PooledVectors(forward, seen, config.hidden, config.pooling, config.normalize, *kernels);
+  THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
+  if (options.progress) options.progress(1);
   return writer.Finish();
 }
 

@@ -27,6 +27,10 @@ struct Sequences {
     ids.insert(ids.end(), sequence.begin(), sequence.end());
     lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
   }
+  void Add(const Sequences& others) {
+    ids.insert(ids.end(), others.ids.begin(), others.ids.end());
+    lengths.insert(lengths.end(), others.lengths.begin(), others.lengths.end());
+  }
 };
 
 // A matrix of the source: rows of outputs as they are before rotation, and the bias.

@@ -139,7 +139,7 @@ TEST(Gptq, BeatsRoundingOnCorrelatedInputsItHasNotSeen) {
   ThreadTeam team = Team(2);
   const std::vector<float> x = CorrelatedTokens(2048, kWidth, 1), unseen = CorrelatedTokens(512, kWidth, 2);
   const std::vector<float> weights = RandomWeights(kRows, kWidth, 3);
-  const auto factor = Factor::Create(MomentsOf(x, kWidth, team), std::nullopt, 0.01, false, team);
+  const auto factor = Factor::Create(MomentsOf(x, kWidth, team), std::nullopt, 0.01, team);
   ASSERT_TRUE(factor);
   for (WeightFormat format : {WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     QuantizedMatrix matrix = RoundRows(format, weights, kWidth, team);

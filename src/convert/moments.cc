@@ -70,7 +70,6 @@ Moments::Moments(std::size_t width, const kernels::Kernels& kernels)
     : width_(width),
       kernels_(kernels),
       second_(width * width),
-      first_(width),
       columns_(width * kMaxRows),
       strips_(width * kMaxRows),
       zeros_(width) {}
@@ -78,7 +77,6 @@ Moments::Moments(std::size_t width, const kernels::Kernels& kernels)
 void Moments::Clear() {
   tokens_ = 0;
   std::fill(second_.begin(), second_.end(), 0.0f);
-  std::fill(first_.begin(), first_.end(), 0.0);
 }
 
 void Moments::Add(const float* x, std::size_t rows, ThreadTeam& team) {
@@ -90,7 +88,6 @@ void Moments::Add(const float* x, std::size_t rows, ThreadTeam& team) {
         const float value = x[t * width_ + k];
         strip[t * kStrip + c] = value;
         columns_[k * kMaxRows + t] = value;
-        first_[k] += value;
       }
     }
   });
@@ -118,16 +115,13 @@ Factor::Factor(std::size_t width)
     : width_(width), strips_(kStrip * kStrip * (width / kStrip * (width / kStrip + 1) / 2)) {}
 
 std::optional<Factor> Factor::Create(const Moments& moments, const std::optional<kernels::Rotation>& rotation,
-                                     double damping, bool centred, ThreadTeam& team) {
+                                     double damping, ThreadTeam& team) {
   const std::size_t width = moments.width();
   const std::span<const float> second = moments.second();
   std::vector<double> h(width * width);
-  const double tokens = static_cast<double>(std::max<std::size_t>(moments.tokens(), 1));
   for (std::size_t i = 0; i < width; ++i) {
     for (std::size_t j = i; j < width; ++j) {
-      double value = second[i * width + j];
-      if (centred) value -= moments.first()[i] * moments.first()[j] / tokens;
-      h[i * width + j] = h[j * width + i] = value;
+      h[i * width + j] = h[j * width + i] = second[i * width + j];
     }
   }
   if (rotation) {

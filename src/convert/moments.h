@@ -14,7 +14,7 @@
 
 namespace thimble::convert {
 
-// Sums x x^T and x over tokens, x of `width` floats, a multiple of 64. Thread-compatible. The sums have a fixed order:
+// Sums x x^T over tokens, x of `width` floats, a multiple of 64. Thread-compatible. The sums have a fixed order:
 // the same bits with any number of threads.
 class Moments {
  public:
@@ -31,14 +31,12 @@ class Moments {
   std::size_t tokens() const { return tokens_; }
   // H, [width][width]; only what is on and above the diagonal is set.
   std::span<const float> second() const { return second_; }
-  std::span<const double> first() const { return first_; }
 
  private:
   std::size_t width_;
   const kernels::Kernels& kernels_;
   std::size_t tokens_ = 0;
   std::vector<float> second_;
-  std::vector<double> first_;
   std::vector<float> columns_;  // [width][kMaxRows]: the tokens with rows and columns exchanged,
   std::vector<float> strips_;   // [width / 16][rows][16] and as a matrix of the kernels.
   std::vector<float> zeros_;
@@ -49,9 +47,9 @@ class Moments {
 class Factor {
  public:
   // Of the moments, with inputs rotated where `rotation` says so, and `damping` times the mean of the diagonal added to
-  // the diagonal; of their covariance instead of H where `centred`. Unset when the moments are not finite.
+  // the diagonal. Unset when the moments are not finite.
   static std::optional<Factor> Create(const Moments& moments, const std::optional<kernels::Rotation>& rotation,
-                                      double damping, bool centred, ThreadTeam& team);
+                                      double damping, ThreadTeam& team);
   // Of any symmetric positive definite H, [width][width]: what is on and above the diagonal is read.
   static std::optional<Factor> Create(std::vector<double> h, std::size_t width, ThreadTeam& team);
 
