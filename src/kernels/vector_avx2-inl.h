@@ -106,11 +106,21 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  const __m256i* q = reinterpret_cast<const __m256i*>(p);
-  __m256i low = _mm256_load_si256(q), high = _mm256_load_si256(q + 1);
+THIMBLE_INLINE Line WidenLine(__m256i low, __m256i high) {
   return {_mm256_srai_epi16(_mm256_slli_epi16(low, 8), 8), _mm256_srai_epi16(low, 8),
           _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8), _mm256_srai_epi16(high, 8)};
+}
+THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
+  const __m256i* q = reinterpret_cast<const __m256i*>(p);
+  return WidenLine(_mm256_load_si256(q), _mm256_load_si256(q + 1));
+}
+THIMBLE_INLINE __m256i NarrowHalfLine(__m256i even, __m256i odd) {
+  return _mm256_or_si256(_mm256_and_si256(even, _mm256_set1_epi16(255)), _mm256_slli_epi16(odd, 8));
+}
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
+  __m256i* q = reinterpret_cast<__m256i*>(p);
+  _mm256_store_si256(q, NarrowHalfLine(a.even_low, a.odd_low));
+  _mm256_store_si256(q + 1, NarrowHalfLine(a.even_high, a.odd_high));
 }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
   __m256i bytes = _mm256_set1_epi32(LoadAs<std::int32_t>(p));
@@ -124,30 +134,33 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   return acc;
 }
 
-// The integers of a group, of eight outputs: of output n its multiplier in the 16-bit words, and its offset in the
-// bytes, of lane n.
+// The integers of a group: of output n its multiplier in the 16-bit words, and its offset in the bytes, of lane n.
 struct Levels {
-  __m256i multipliers, offsets;
+  I multipliers, offsets;
 };
 template <int kBits>
-THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group, std::size_t half) {
-  const __m256i first =
-      _mm256_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
-  // Byte n of 16 to the four bytes of its lane.
-  const __m256i lanes = _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(8 * half)));
+THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   // The bits of multiplier n begin at bit n multiplier_bits: the byte, and the place within it.
   constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
   constexpr int kInByte = 8 / kMultiplierBits;
-  const __m256i wide_lanes = _mm256_and_si256(lanes, _mm256_set1_epi32(15));
-  const __m256i bytes = _mm256_srli_epi32(wide_lanes, kInByte == 2 ? 1 : 2);
-  const __m256i shifts =
-      _mm256_slli_epi32(_mm256_and_si256(wide_lanes, _mm256_set1_epi32(kInByte - 1)), kMultiplierBits == 4 ? 2 : 1);
-  __m256i packed = _mm256_broadcastsi128_si256(PackedMultipliers<kBits>(group));
-  packed = _mm256_srlv_epi32(_mm256_shuffle_epi8(packed, bytes), shifts);
-  packed = _mm256_and_si256(packed, _mm256_set1_epi32((1 << kMultiplierBits) - 1));
-  packed = _mm256_add_epi32(packed, _mm256_set1_epi32(1));
-  return {_mm256_or_si256(packed, _mm256_slli_epi32(packed, 16)),
-          _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(LoadBytes(group)), lanes)};
+  const __m256i packed = _mm256_broadcastsi128_si256(PackedMultipliers<kBits>(group));
+  const __m256i offsets = _mm256_broadcastsi128_si256(LoadBytes(group));
+  Levels levels;
+  THIMBLE_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const __m256i lanes = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(8 * half));
+    const __m256i bytes = _mm256_srli_epi32(lanes, kInByte == 2 ? 1 : 2);
+    const __m256i shifts =
+        _mm256_slli_epi32(_mm256_and_si256(lanes, _mm256_set1_epi32(kInByte - 1)), kMultiplierBits == 4 ? 2 : 1);
+    __m256i multipliers = _mm256_srlv_epi32(_mm256_shuffle_epi8(packed, bytes), shifts);
+    multipliers = _mm256_and_si256(multipliers, _mm256_set1_epi32((1 << kMultiplierBits) - 1));
+    multipliers = _mm256_add_epi32(multipliers, _mm256_set1_epi32(1));
+    multipliers = _mm256_or_si256(multipliers, _mm256_slli_epi32(multipliers, 16));
+    const __m256i quads = _mm256_mullo_epi32(lanes, _mm256_set1_epi32(0x01010101));
+    (half == 0 ? levels.multipliers.low : levels.multipliers.high) = multipliers;
+    (half == 0 ? levels.offsets.low : levels.offsets.high) = _mm256_shuffle_epi8(offsets, quads);
+  }
+  return levels;
 }
 THIMBLE_INLINE __m256i LoadHalfLine(const std::uint8_t* p) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
@@ -170,28 +183,8 @@ THIMBLE_INLINE __m256i LoadCodeLine(const std::uint8_t* bundle) {
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
 template <int kBits, std::size_t kLine>
-THIMBLE_INLINE void UnpackHalfLine(const std::uint8_t* bundle, const Levels& levels, std::int8_t* lines) {
-  __m256i products = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lines + 64 * kLine), _mm256_sub_epi8(products, levels.offsets));
-}
-template <int kBits>
-THIMBLE_INLINE void UnpackGroup(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
-  for (std::size_t half = 0; half < 2; ++half) {
-    const Levels levels = LoadLevels<kBits>(group, half);
-    for (std::size_t j = 0; j < 4; ++j) {
-      if constexpr (kBits == 4) {
-        const std::uint8_t* bundle = codes + 64 * j + 32 * half;
-        std::int8_t* out = lines + 128 * j + 32 * half;
-        UnpackHalfLine<4, 0>(bundle, levels, out);
-        UnpackHalfLine<4, 1>(bundle, levels, out);
-      } else {
-        const std::uint8_t* bundle = codes + 192 * j + 32 * half;
-        std::int8_t* out = lines + 256 * j + 32 * half;
-        UnpackHalfLine<6, 0>(bundle, levels, out);
-        UnpackHalfLine<6, 1>(bundle, levels, out);
-        UnpackHalfLine<6, 2>(bundle, levels, out);
-        UnpackHalfLine<6, 3>(bundle, levels, out);
-      }
-    }
-  }
+THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
+  __m256i low = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers.low);
+  __m256i high = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 32), levels.multipliers.high);
+  return WidenLine(_mm256_sub_epi8(low, levels.offsets.low), _mm256_sub_epi8(high, levels.offsets.high));
 }
