@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
     std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
-    status = thimble::convert::Convert(source, file, {.dtype = dtype, .name = "test", .progress = {}});
+    status = thimble::convert::Convert(source, file, {.dtype = dtype, .name = "test", .calibrate = false});
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;

@@ -469,7 +469,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   const std::size_t fit = set.fit.lengths.size(), seen = fit + set.unseen.lengths.size();
   Sequences sequences = std::move(set.fit);
   sequences.Add(set.unseen);
-  sequences.Add(ReceiptSequences(tokenizer, std::min(config.max_tokens, Forward::kMaxChunk)));
+  sequences.Add(ReceiptSequences(tokenizer, config.max_tokens));
   const ForwardShape shape = {.hidden = config.hidden,
                               .intermediate = config.intermediate,
                               .heads = config.heads,

@@ -25,10 +25,10 @@ struct Options {
   // Whether q8, q6, q4 and q4-small are rounded by GPTQ, with calibration on random ids and on the lines of
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
   bool calibrate = true;
-  std::string calibration_file;
+  std::string calibration_file = {};
   std::size_t threads = 0;  // 0 means one for each processor, at most 8. The file does not depend on it.
   // Called with the share of the work that is done, 0 to 1; may be empty.
-  std::function<void(double)> progress;
+  std::function<void(double)> progress = {};
 };
 
 // Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the

@@ -41,9 +41,12 @@ Forward::Forward(const ForwardShape& shape, Sequences sequences, std::vector<std
     : shape_(shape),
       sequences_(std::move(sequences)),
       cuts_(std::move(cuts)),
+      chunk_(kMaxChunk),
       k_(kernels),
       team_(team),
-      x_(sequences_.ids.size() * shape.hidden) {}
+      x_(sequences_.ids.size() * shape.hidden) {
+  for (std::size_t length : sequences_.lengths) chunk_ = std::max(chunk_, length);
+}
 
 void Forward::Linear(const Matrix& w, const float* x, std::size_t rows, Epilogue epilogue, float* out) {
   constexpr std::size_t kRows = 32;
@@ -85,9 +88,9 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
   THIMBLE_RETURN_IF_ERROR(ffn_out.Load(layer.ffn_out));
 
   const std::size_t hidden = shape_.hidden, width = hidden / shape_.heads;
-  std::vector<float> heads(kMaxChunk * 3 * hidden), context(kMaxChunk * hidden);
-  std::vector<float> inner(kMaxChunk * shape_.intermediate);
-  const std::size_t scratch_bytes = kernels::AttentionBytes(kMaxChunk, width);
+  std::vector<float> heads(chunk_ * 3 * hidden), context(chunk_ * hidden);
+  std::vector<float> inner(chunk_ * shape_.intermediate);
+  const std::size_t scratch_bytes = kernels::AttentionBytes(chunk_, width);
   THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * scratch_bytes));
   std::vector<std::size_t> rows_before;
 
@@ -99,7 +102,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
     const std::size_t limit = cut < cuts_.size() ? cuts_[cut] : lengths.size();
     std::size_t rows = 0;
     rows_before.clear();
-    for (end = first; end < limit && rows + lengths[end] <= kMaxChunk; ++end) {
+    for (end = first; end < limit && rows + lengths[end] <= chunk_; ++end) {
       rows_before.push_back(rows);
       rows += lengths[end];
     }

@@ -65,7 +65,7 @@ inline constexpr std::size_t kInputs = 4;
 // chunk.
 class Forward {
  public:
-  // Longest sequence, and most tokens of a chunk.
+  // Most tokens of a chunk, unless one sequence has more.
   static constexpr std::size_t kMaxChunk = 512;
   // Called with the inputs of a matrix, [rows][its inputs], for the sequences from `first` on of a chunk.
   using Watch = std::function<void(Input input, std::size_t first, const float* x, std::size_t rows)>;
@@ -92,6 +92,7 @@ class Forward {
   ForwardShape shape_;
   Sequences sequences_;
   std::vector<std::size_t> cuts_;
+  std::size_t chunk_;
   const kernels::Kernels& k_;
   ThreadTeam& team_;
   std::vector<float> x_;

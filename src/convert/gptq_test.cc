@@ -150,5 +150,85 @@ TEST(Gptq, BeatsRoundingOnCorrelatedInputsItHasNotSeen) {
   }
 }
 
+TEST(Gptq, RowsDoNotDependOnTheNumberOfThreadsNorOnTheInstructionSet) {
+  constexpr std::size_t kWidth = 128, kRows = 144;
+  ThreadTeam one = Team(1), three = Team(3);
+  const std::vector<float> weights = RandomWeights(kRows, kWidth, 3);
+  const auto factor = Factor::Create(MomentsOf(CorrelatedTokens(600, kWidth, 1), kWidth, one), std::nullopt, 0.01, one);
+  ASSERT_TRUE(factor);
+  std::vector<QuantizedMatrix> found;
+  std::vector<float> expected(kWidth), row(kWidth);
+  for (const kernels::Kernels* kernels : kernels::AllKernels()) {
+    if (!kernels->supported()) continue;
+    for (ThreadTeam* team : {&one, &three}) {
+      found.push_back(RoundRows(WeightFormat::kQ4, weights, kWidth, *team));
+      Gptq(weights, *factor, *kernels, *team, &found.back());
+      for (std::size_t n = 0; n < kRows; ++n) {
+        found.front().Values(n, expected);
+        found.back().Values(n, row);
+        ASSERT_EQ(row, expected) << kernels->name << " " << n;
+      }
+    }
+  }
+  EXPECT_GE(found.size(), 2u);
+}
+
+// Independent inputs leave nothing to make up for: every row is at least as good as plain rounding by the loss.
+TEST(Gptq, NeverHasMoreLossThanRounding) {
+  constexpr std::size_t kWidth = 128, kRows = 64;
+  ThreadTeam team = Team(1);
+  std::vector<double> identity(kWidth * kWidth);
+  for (std::size_t k = 0; k < kWidth; ++k) identity[k * kWidth + k] = 1;
+  const auto factor = Factor::Create(identity, kWidth, team);
+  ASSERT_TRUE(factor);
+  const std::vector<float> weights = RandomWeights(kRows, kWidth, 4);
+  for (WeightFormat format : {WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
+    const QuantizedMatrix rounded = RoundRows(format, weights, kWidth, team);
+    QuantizedMatrix matrix = rounded;
+    const GptqReport report = Gptq(weights, *factor, BestKernels(), team, &matrix);
+    EXPECT_LE(report.loss, report.rounded_loss);
+    for (std::size_t n = 0; n < kRows; ++n) {
+      std::vector<float> before(kWidth), after(kWidth);
+      rounded.Values(n, before);
+      matrix.Values(n, after);
+      double rounded_loss = 0, loss = 0;
+      for (std::size_t k = 0; k < kWidth; ++k) {
+        rounded_loss += std::pow(double{weights[n * kWidth + k]} - before[k], 2);
+        loss += std::pow(double{weights[n * kWidth + k]} - after[k], 2);
+      }
+      EXPECT_LE(loss, rounded_loss * (1 + 1e-5)) << n;
+    }
+  }
+}
+
+// Inputs that always cancel let weights drift along the direction that they leave free: the loss is small, but the row
+// is far from the original, and texts that calibration has not seen would suffer.
+TEST(Gptq, ARowThatRunsAwayKeepsItsPlainRounding) {
+  constexpr std::size_t kWidth = 64;
+  ThreadTeam team = Team(1);
+  // x = c (1, 1, ..., 1) but for a trace of noise: all that matters of a row is its sum.
+  std::vector<double> h(kWidth * kWidth, 1.0);
+  for (std::size_t k = 0; k < kWidth; ++k) h[k * kWidth + k] += 1e-9;
+  const auto factor = Factor::Create(h, kWidth, team);
+  ASSERT_TRUE(factor);
+  // One large weight sets the scale, and the others are a little under half a step each: rounded to zero, their errors
+  // add up in the sum, which GPTQ puts right by moving weights by steps that are larger than the weights.
+  std::vector<float> weights(kWidth, 0.004f);
+  weights[0] = 1.27f;
+  const QuantizedMatrix rounded = RoundRows(WeightFormat::kQ8, weights, kWidth, team);
+  QuantizedMatrix matrix = rounded;
+  Gptq(weights, *factor, BestKernels(), team, &matrix);
+  std::vector<float> before(kWidth), after(kWidth);
+  rounded.Values(0, before);
+  matrix.Values(0, after);
+  double rounded_error = 0, error = 0, size = 0;
+  for (std::size_t k = 0; k < kWidth; ++k) {
+    rounded_error += std::pow(double{weights[k]} - before[k], 2);
+    error += std::pow(double{weights[k]} - after[k], 2);
+    size += std::pow(double{weights[k]}, 2);
+  }
+  EXPECT_LE(error, 4 * rounded_error + 0.01 * size);
+}
+
 }  // namespace
 }  // namespace thimble::convert
