@@ -57,7 +57,7 @@ class Usage(unittest.TestCase):
         self.assertIn(says.encode(), result.stderr)
 
     def test_help_teaches_and_succeeds(self):
-        for command in ("embed", "tokenize", "similar", "info", "pull", "list", "rm", "convert"):
+        for command in ("embed", "tokenize", "similar", "info", "verify", "pull", "list", "rm", "convert"):
             result = run(command, "--help")
             self.assertEqual((result.returncode, result.stderr), (0, b""))
             self.assertIn(b"Examples:", result.stdout)
@@ -94,6 +94,7 @@ class Usage(unittest.TestCase):
             (("embed", "-m", model, "text", "-o", str(folder / "no" / "folder")), b"No such file"),
             (("info", write("noise", os.urandom(1000))), b"noise"),
             (("convert", str(folder / "absent"), str(folder / "out")), b"absent"),
+            (("convert", str(folder / "source"), str(folder / "out"), "--calibrate", str(folder / "none")), b"none"),
         ):
             result = run(*arguments)
             self.assertEqual((result.returncode, result.stdout), (1, b""), result.stderr)
@@ -397,6 +398,37 @@ class Info(unittest.TestCase):
         lines = run("info", model).stdout.decode().splitlines()
         expected = {key: json.dumps(value).strip('"') for key, value in values.items()}
         self.assertEqual(dict(line.split(maxsplit=1) for line in lines), expected)
+
+
+class Verify(unittest.TestCase):
+    def test_a_file_as_converted_holds(self):
+        result = run("verify", model)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertIn(b"12 of 12 vectors are the same", result.stdout)
+
+    def test_a_flipped_bit_is_found_and_the_text_named(self):
+        contents = bytearray(pathlib.Path(model).read_bytes())
+        header = json.loads(contents[8:8 + int.from_bytes(contents[:8], "little")])
+        data = 8 + int.from_bytes(contents[:8], "little")
+
+        def flipped(tensor):
+            copy = bytearray(contents)
+            copy[data + header[tensor]["data_offsets"][0]] ^= 1
+            return run("verify", write("flipped.safetensors", bytes(copy)))
+
+        result = flipped("embeddings.words.weight")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"the weights do not have the hash", result.stderr)
+        result = flipped("receipt.golden_vectors")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"1 of 12 vectors differ", result.stderr)
+        self.assertIn(b"A small boat drifts", result.stderr)
+        self.assertNotIn(b"hash", result.stderr)
+
+    def test_a_mock_has_no_receipt(self):
+        result = run("verify", "mock")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"no receipt", result.stderr)
 
 
 class Plan(unittest.TestCase):

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
     thimble::convert::Options options;
     options.dtype = dtype;
     options.name = "test";
+    options.calibrate = false;
     options.defaults.prompts = {{"query", "query: "}, {"passage", "passage: "}};
     status = thimble::convert::Convert(source, file, options);
   }

@@ -47,7 +47,10 @@ struct TestModelOptions {
 // continuations, some words), mean pooling, normalised.
 Status WriteTestModel(const std::string& folder, const TestModelOptions& options = {});
 
-// Writes such a folder inside `folder` and converts it; returns the path of the model file.
+// The bytes of a model file but for the hash of its source, which two sources of the same weights do not share.
+std::string WithoutSourceHash(std::string model);
+
+// Writes such a folder inside `folder` and converts it without calibration; returns the path of the model file.
 Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype,
                                      const TestModelOptions& options = {});
 

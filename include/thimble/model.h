@@ -66,6 +66,10 @@ struct ModelInfo {
   bool normalize = true;        // Whether vectors have unit length unless the caller says otherwise.
   std::vector<Prompt> prompts;  // Names are distinct.
   std::size_t file_bytes = 0;   // Size of the mapped file.
+  // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
+  // truncation and normalisation, and on nothing else. Empty for a mock, and for a file that tells no hash of its
+  // weights. Vectors made with another pooling, normalisation or limit than the model's own are of another space.
+  std::string fingerprint;
 };
 
 struct TokenizeOptions {

@@ -16,6 +16,7 @@ int RunPull(int argc, char** argv);
 int RunRm(int argc, char** argv);
 int RunSimilar(int argc, char** argv);
 int RunTokenize(int argc, char** argv);
+int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

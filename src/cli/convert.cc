@@ -38,7 +38,16 @@ int RunConvert(int argc, char** argv) {
   arguments.app()
       .add_option("--name", options.name, "Name to store; the last part of SOURCE if not given")
       ->type_name("NAME");
+  arguments.app()
+      .add_option("--calibrate", options.calibration_file,
+                  "Texts, one a line, that rounding is fitted to, in place of thimble's own")
+      ->type_name("FILE");
+  bool calibration = true;
+  arguments.app().add_flag(
+      "--calibration,!--no-calibration", calibration,
+      "Fit the rounding of q8, q6, q4 and q4-small to texts (the default), or not: faster, less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  options.calibrate = calibration;
 
   auto dtype = convert::ParseDtype(dtype_name);
   if (!dtype.ok()) return Fail("convert", dtype.status());

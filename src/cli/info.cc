@@ -1,12 +1,14 @@
 // thimble info: what a model file holds.
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/values.h"
+#include "thimble/receipt.h"
 
 namespace thimble::cli {
 namespace {
@@ -16,11 +18,14 @@ constexpr char kExamples[] =
     "  thimble info all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble info --json model.safetensors\n"
     "\n"
-    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n";
+    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n"
+    "The fingerprint is the identity of the vector space: vectors can be compared where it is the same.\n"
+    "cosine_mean, _p1 (first percentile) and _min are to the vectors in fp32, over texts of thimble's own.\n";
 
 Status Info(const ModelOption& model_option, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
   const ModelInfo& info = model->info();
   nlohmann::ordered_json values = {
       {"name", info.name},
@@ -37,8 +42,20 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"file_bytes", info.file_bytes},
       {"scratch_bytes", plan.scratch_bytes},
       {"isa", std::string(model->isa())},
+      {"fingerprint", info.fingerprint},
   };
   for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
+  if (receipt) {
+    values["recipe"] = receipt->recipe;
+    values["calibration"] = receipt->calibration;
+    values["receipt_texts"] = receipt->texts;
+    values["cosine_mean"] = receipt->cosine_mean;
+    values["cosine_p1"] = receipt->cosine_p1;
+    values["cosine_min"] = receipt->cosine_min;
+    values["goldens"] = receipt->goldens;
+    values["source_sha256"] = receipt->source_sha256;
+    values["tokenizer_sha256"] = receipt->tokenizer_sha256;
+  }
   return PrintValues(values, as_json);
 }
 

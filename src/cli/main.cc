@@ -25,7 +25,7 @@ constexpr Command kCommands[] = {
     {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed},   {"info", thimble::cli::RunInfo},
     {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory}, {"plan", thimble::cli::RunPlan},
     {"pull", thimble::cli::RunPull},         {"rm", thimble::cli::RunRm},         {"similar", thimble::cli::RunSimilar},
-    {"tokenize", thimble::cli::RunTokenize},
+    {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 };
 
 constexpr char kHelp[] =
@@ -41,7 +41,8 @@ constexpr char kHelp[] =
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by likeness to a text\n"
     "  tokenize   show the token ids of texts\n"
-    "  info       show what a model file holds\n"
+    "  info       show what a model file holds, and how exact it is\n"
+    "  verify     check that a model file is whole and gives the vectors it gave when it was made\n"
     "  plan       say how much memory embedding will take, before it does\n"
     "  memory     measure how much memory models take, and give back\n"
     "\n"

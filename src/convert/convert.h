@@ -37,17 +37,24 @@ struct Options {
   std::string name;  // Stored in the file; empty means NameOf(source).
   Defaults defaults = {};
   std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
-  // Called with the share of tensors written, 0 to 1; may be empty.
-  std::function<void(double)> progress;
+  // Whether q8, q6, q4 and q4-small are rounded by GPTQ, with calibration on random ids and on the lines of
+  // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
+  bool calibrate = true;
+  std::string calibration_file = {};
+  std::size_t threads = 0;  // 0 means one for each processor, at most 8. The file does not depend on it.
+  // Called with the share of the work that is done, 0 to 1; may be empty.
+  std::function<void(double)> progress = {};
 };
 
 // The last component of a path.
 std::string NameOf(const std::string& source);
 
 // Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the
-// model file `output`; nothing is left behind on failure. Needs memory for about one tensor. kNotFound for a missing
-// file, kCorrupt for a malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does
-// not run; the message names the file and the field or tensor.
+// model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
+// instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
+// for the activations of all texts, but never for the whole model. kNotFound for a missing file, kCorrupt for a
+// malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does not run; the message
+// names the file and the field or tensor.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

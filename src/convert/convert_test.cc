@@ -55,6 +55,7 @@ std::vector<float> SourceValues(const std::string& folder, std::string_view name
 format::Reader Converted(const std::string& folder, Dtype dtype) {
   Options options;
   options.dtype = dtype;
+  options.calibrate = false;
   const Status status = Convert(folder, folder + "/out", options);
   EXPECT_TRUE(status.ok()) << status.message();
   auto reader = format::Reader::Open(folder + "/out");
@@ -146,9 +147,46 @@ TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
     Options options;
     options.name = "same";
     ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
-    files.push_back(Contents(folder.File("out")));
+    files.push_back(test::WithoutSourceHash(Contents(folder.File("out"))));
   }
-  EXPECT_EQ(files[0], files[1]);
+  EXPECT_TRUE(files[0] == files[1]);
+}
+
+TEST(Convert, WithCalibrationGivesTheSameFileWithAnyNumberOfThreads) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+  for (Dtype dtype : {Dtype::kQ8, Dtype::kQ4}) {
+    std::vector<std::string> files;
+    for (std::size_t threads : {1, 3}) {
+      Options options;
+      options.dtype = dtype;
+      options.threads = threads;
+      ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+      files.push_back(Contents(folder.File("out")));
+    }
+    EXPECT_TRUE(files[0] == files[1]) << DtypeName(dtype);
+  }
+}
+
+TEST(Convert, CalibratesOnTheLinesOfAFile) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+  ASSERT_TRUE(test::WriteFile(folder.File("texts"), "hello world\r\n\nthe cat is running\n").ok());
+  Options options;
+  options.calibration_file = folder.File("texts");
+  ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+  auto reader = format::Reader::Open(folder.File("out"));
+  ASSERT_TRUE(reader.ok());
+  // [CLS] hello world [SEP]; [CLS] the cat is run ##n ##ing [SEP]
+  EXPECT_TRUE(reader->Text("receipt.calibration")->ends_with(" 11 tokens of a file"))
+      << *reader->Text("receipt.calibration");
+
+  ASSERT_TRUE(test::WriteFile(folder.File("texts"), "\n \n").ok());
+  Status status = Convert(folder.path(), folder.File("out2"), options);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(status.message().ends_with("no text to calibrate on")) << status.message();
+  options.calibration_file = folder.File("absent");
+  EXPECT_EQ(Convert(folder.path(), folder.File("out2"), options).code(), Code::kNotFound);
 }
 
 TEST(Convert, EachDtypeKeepsItsMatricesAndTablesInTheFormatsOfItsRecipe) {
@@ -184,6 +222,7 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
   EXPECT_EQ(format::Reader::Open(*path)->Metadata("name"), "test-model");
   std::vector<double> shares;
   Options options;
+  options.calibrate = false;
   options.name = "given";
   options.progress = [&](double share) { shares.push_back(share); };
   ASSERT_TRUE(Convert(folder.File("test-model/"), out, options).ok());
@@ -206,6 +245,7 @@ TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
       for (std::size_t i = 8 + header; i < bytes.size(); i += 4) std::memcpy(&bytes[i], &value, 4);
       ASSERT_TRUE(test::WriteFile(folder.File("model.safetensors"), bytes).ok());
       Options options;
+      options.calibrate = false;
       options.dtype = dtype;
       const Status status = Convert(folder.path(), folder.File("out"), options);
       // Values, or with int8 codes a 127th of them, are kept as binary16.

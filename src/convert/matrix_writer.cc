@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "convert/gptq.h"
 #include "convert/quantize.h"
 #include "kernels/half.h"
 
@@ -184,7 +185,8 @@ void Declare(const TableSpec& spec, format::Layout* layout) {
   }
 }
 
-Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const float> bias, format::Writer* writer) {
+Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,
+                   std::span<const float> bias, format::Writer* writer) {
   const std::size_t inputs = spec.inputs;
   const std::string weight = spec.name + ".weight";
   std::vector<float> rows(kStrip * inputs);
@@ -194,10 +196,10 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
   Int8Row int8;
   TwoLevelRow two_level;
   for (std::size_t n = 0; n < spec.outputs; n += kStrip) {
-    THIMBLE_RETURN_IF_ERROR(read(n, rows));
+    if (quantized == nullptr) THIMBLE_RETURN_IF_ERROR(read(n, rows));
     for (std::size_t column = 0; column < kStrip; ++column) {
       std::span<float> row(&rows[column * inputs], inputs);
-      if (spec.rotation) RotateWeights(*spec.rotation, row);
+      if (quantized == nullptr && spec.rotation) RotateWeights(*spec.rotation, row);
       switch (spec.format) {
         case WeightFormat::kF32:
           for (std::size_t k = 0; k < inputs; ++k) floats[kStrip * k + column] = row[k];
@@ -206,13 +208,13 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
           for (std::size_t k = 0; k < inputs; ++k) halves[kStrip * k + column] = kernels::FloatToHalf(row[k]);
           break;
         case WeightFormat::kQ8:
-          QuantizeInt8(row, &int8);
-          integers.Set(n + column, int8);
+          if (quantized == nullptr) QuantizeInt8(row, &int8);
+          integers.Set(n + column, quantized == nullptr ? int8 : quantized->int8[n + column]);
           break;
         case WeightFormat::kQ6:
         case WeightFormat::kQ4:
-          QuantizeTwoLevel(kernels::MatrixLevels(spec.format), row, &two_level);
-          integers.Set(n + column, two_level);
+          if (quantized == nullptr) QuantizeTwoLevel(kernels::MatrixLevels(spec.format), row, &two_level);
+          integers.Set(n + column, quantized == nullptr ? two_level : quantized->two_level[n + column]);
           break;
       }
     }

@@ -58,8 +58,9 @@ class WriteMatrixTest : public testing::Test {
   WriteMatrixTest() : weights_(RandomValues(kOutputs * kInputs)), bias_(RandomValues(kOutputs)) {}
 
   format::Reader Write(const MatrixSpec& spec) {
-    return Written(folder_, spec,
-                   [&](format::Writer* writer) { return WriteMatrix(spec, RowsOf(weights_, kInputs), bias_, writer); });
+    return Written(folder_, spec, [&](format::Writer* writer) {
+      return WriteMatrix(spec, RowsOf(weights_, kInputs), nullptr, bias_, writer);
+    });
   }
   std::vector<float> Row(std::size_t n) const {
     return {weights_.begin() + static_cast<std::ptrdiff_t>(n * kInputs),
@@ -191,7 +192,7 @@ TEST_F(WriteMatrixTest, AFailureOfTheSourceIsReturned) {
   auto read = [](std::size_t first, std::span<float>) {
     return first == 16 ? Status(Code::kIo, "the disk is gone") : Status();
   };
-  EXPECT_EQ(WriteMatrix(spec, read, bias_, &*writer).message(), "the disk is gone");
+  EXPECT_EQ(WriteMatrix(spec, read, nullptr, bias_, &*writer).message(), "the disk is gone");
 }
 
 TEST(WriteTable, Int8RowsHaveAScaleEachPaddedToWholeCacheLines) {

@@ -25,33 +25,24 @@ std::int8_t RoundToCode(float value) {
   return static_cast<std::int8_t>(std::clamp(std::nearbyint(value), -127.0f, 127.0f));
 }
 
-// Nearest integer for |x| < 2^22 by pushing the fraction out of the mantissa: it vectorises everywhere.
-inline float RoundFast(float x) {
-  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
-  return (x + kShift) - kShift;
-}
-
-// A group's integers: w ~ scale * (multiplier * q - offset).
-struct Group {
-  int multiplier = 1;
-  int offset = 0;
-};
-
-float GroupError(const TwoLevel& levels, const float* w, float scale, const Group& group) {
+// `importance` is null where all weights have the same.
+float GroupError(const TwoLevel& levels, const float* w, const float* importance, float scale,
+                 const GroupIntegers& group) {
   const float step = scale * static_cast<float>(group.multiplier), inverse = 1 / step;
   const float low = scale * static_cast<float>(group.offset), most = static_cast<float>(levels.largest_code());
   float error = 0;
   for (std::size_t i = 0; i < levels.group; ++i) {
     float q = std::min(most, std::max(0.0f, RoundFast((w[i] + low) * inverse)));
     float difference = q * step - low - w[i];
-    error += difference * difference;
+    error += difference * difference * (importance == nullptr ? 1 : importance[i]);
   }
   return error;
 }
 
 // Tries multipliers about the one that just covers the range, and offsets about the centre; a coarse search takes
 // `stride` steps at a time.
-Group SearchGroup(const TwoLevel& levels, const float* w, float scale, int stride, float* least_error) {
+GroupIntegers SearchGroup(const TwoLevel& levels, const float* w, const float* importance, float scale, int stride,
+                          float* least_error) {
   const auto [low, high] = std::minmax_element(w, w + levels.group);
   const int most = levels.largest_code();
   const float range = levels.offsets ? *high - *low : 2 * std::max(-*low, *high);
@@ -59,10 +50,10 @@ Group SearchGroup(const TwoLevel& levels, const float* w, float scale, int strid
   const float middle = -(*high + *low) / (2 * scale);
   const int first = std::clamp(static_cast<int>(std::floor(cover * 0.65f)), 1, levels.largest_multiplier());
   const int last = std::clamp(static_cast<int>(std::ceil(cover * 1.05f)) + 1, first, levels.largest_multiplier());
-  Group best;
+  GroupIntegers best;
   *least_error = INFINITY;
-  auto attempt = [&](const Group& group) {
-    const float error = GroupError(levels, w, scale, group);
+  auto attempt = [&](const GroupIntegers& group) {
+    const float error = GroupError(levels, w, importance, scale, group);
     if (error < *least_error) {
       *least_error = error;
       best = group;
@@ -84,24 +75,17 @@ Group SearchGroup(const TwoLevel& levels, const float* w, float scale, int strid
 
 // The scale of the least error of a coarse search; 0 for a row of zeros.
 float SearchScale(const TwoLevel& levels, std::span<const float> row) {
-  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
-  float widest = 0;
-  for (std::size_t k = 0; k < row.size(); k += levels.group) {
-    const auto [low, high] = std::minmax_element(row.data() + k, row.data() + k + levels.group);
-    const float side = std::max(-*low, *high);
-    widest = std::max(widest, levels.offsets ? std::max(*high - *low, 1.15f * side) : 2 * side);
-  }
-  if (widest < kLeastMagnitude) return 0;
+  const float cover = CoveringScale(levels, row);
+  if (cover == 0) return 0;
   // Where the largest multiplier is 4, the typical group had better have 3 of a larger scale than 4 of a smaller one.
   constexpr int kScales = 28;
-  const auto steps = static_cast<float>(levels.largest_code() * levels.largest_multiplier());
   float least = INFINITY, best = 0;
   for (int i = 0; i < kScales; ++i) {
-    const float scale = widest / steps * (1.6f - 0.037f * static_cast<float>(i));
+    const float scale = cover * (1.6f - 0.037f * static_cast<float>(i));
     float error = 0;
     for (std::size_t k = 0; k < row.size() && error < least; k += levels.group) {
       float group_error;
-      SearchGroup(levels, row.data() + k, scale, levels.largest_multiplier() > 4 ? 2 : 1, &group_error);
+      SearchGroup(levels, row.data() + k, nullptr, scale, levels.largest_multiplier() > 4 ? 2 : 1, &group_error);
       error += group_error;
     }
     if (error < least) {
@@ -125,7 +109,7 @@ void QuantizeGroups(const TwoLevel& levels, std::span<const float> row, float sc
   for (std::size_t g = 0; g < groups; ++g) {
     float error;
     const float* w = row.data() + g * levels.group;
-    const Group group = SearchGroup(levels, w, scale, 1, &error);
+    const GroupIntegers group = SearchGroup(levels, w, nullptr, scale, 1, &error);
     out->multipliers[g] = static_cast<std::uint8_t>(group.multiplier);
     out->offsets[g] = static_cast<std::uint8_t>(group.offset);
     for (std::size_t i = 0; i < levels.group; ++i) {
@@ -165,6 +149,28 @@ void RotateWeights(const kernels::Rotation& rotation, std::span<float> row) {
   }
   const double norm = static_cast<double>(4 * rotation.vectors);
   for (std::size_t i = 0; i < v.size(); ++i) row[i] = static_cast<float>(v[i] / norm);
+}
+
+GroupIntegers FitGroup(const TwoLevel& levels, const float* w, const float* importance, float scale) {
+  float error;
+  return SearchGroup(levels, w, importance, scale, 1, &error);
+}
+
+float CoveringScale(const TwoLevel& levels, std::span<const float> row) {
+  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
+  float widest = 0;
+  for (std::size_t k = 0; k < row.size(); k += levels.group) {
+    const auto [low, high] = std::minmax_element(row.data() + k, row.data() + k + levels.group);
+    const float side = std::max(-*low, *high);
+    widest = std::max(widest, levels.offsets ? std::max(*high - *low, 1.15f * side) : 2 * side);
+  }
+  if (widest < kLeastMagnitude) return 0;
+  return widest / static_cast<float>(levels.largest_code() * levels.largest_multiplier());
+}
+
+float CoveringScale(std::span<const float> row) {
+  const float largest = LargestMagnitude(row);
+  return largest < kLeastMagnitude ? 0 : largest / 127;
 }
 
 void QuantizeInt8(std::span<const float> row, Int8Row* out) {

@@ -39,6 +39,25 @@ struct TwoLevelRow {
     return static_cast<std::int8_t>(multipliers[k / group] * codes[k] - offsets[k / group]);
   }
 };
+// Nearest integer for |x| < 2^22 by pushing the fraction out of the mantissa: it vectorises everywhere.
+inline float RoundFast(float x) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
+  return (x + kShift) - kShift;
+}
+
+// A group's integers: w ~ scale * (multiplier * code - offset).
+struct GroupIntegers {
+  int multiplier = 1;
+  int offset = 0;
+};
+// Searches those of a group for the least squared error, that of each weight times its `importance`, which may be null;
+// scale > 0.
+GroupIntegers FitGroup(const kernels::TwoLevel& levels, const float* w, const float* importance, float scale);
+// The scale with which the widest group of a row just fits; 0 for a row of zeros.
+float CoveringScale(const kernels::TwoLevel& levels, std::span<const float> row);
+// The same of QuantizeInt8.
+float CoveringScale(std::span<const float> row);
+
 // Searches the scale, and for each group multiplier and offset, for the least squared error. row.size() is a multiple
 // of levels.group.
 void QuantizeTwoLevel(const kernels::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);

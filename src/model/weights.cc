@@ -8,6 +8,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/sha256.h"
+#include "model/receipt_tensors.h"
 #include "model/tokenizer_tensors.h"
 
 namespace thimble {
@@ -151,6 +153,30 @@ Status CheckRotation(const Reader& reader, std::string_view key, std::size_t wid
   return text == expected ? Status() : Mismatch(reader, key, "\"" + expected + "\"", text);
 }
 
+// Whether a change of this entry changes vectors.
+bool ShapesVectors(std::string_view key) {
+  static constexpr std::string_view kKeys[] = {"activation",  "architecture",      "dtype",          "heads",
+                                               "hidden_size", "intermediate_size", "layer_norm_eps", "layers",
+                                               "max_tokens",  "normalize",         "pooling",        kWeightsHashKey};
+  return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
+         key.starts_with("tokenizer.") || key.ends_with(".format");
+}
+
+// Hash of the metadata that shapes vectors, sorted; empty without a hash of the weights.
+std::string Fingerprint(const Reader& reader) {
+  if (!reader.Metadata(kWeightsHashKey)) return "";
+  std::vector<std::pair<std::string_view, std::string_view>> entries;
+  for (const auto& [key, value] : reader.header().metadata) {
+    if (ShapesVectors(key)) entries.emplace_back(key, value);
+  }
+  std::sort(entries.begin(), entries.end());
+  Sha256 hash;
+  for (const auto& [key, value] : entries) {
+    for (std::string_view part : {key, std::string_view("=", 1), value, std::string_view("\n", 1)}) hash.Update(part);
+  }
+  return hash.Hex().substr(0, 32);
+}
+
 Status LoadConfig(const Reader& reader, Weights* w) {
   THIMBLE_ASSIGN_OR_RETURN(std::string_view architecture, reader.Text("architecture"));
   if (architecture != "bert") {
@@ -202,6 +228,7 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   }
   w->layer_norm_epsilon = static_cast<float>(epsilon);
   info.file_bytes = reader.file_bytes();
+  info.fingerprint = Fingerprint(reader);
   if (!w->int8) return Status();
   THIMBLE_RETURN_IF_ERROR(CheckRotation(reader, "rotation.hidden", w->hidden, &w->hidden_rotation));
   return CheckRotation(reader, "rotation.intermediate", w->intermediate, &w->intermediate_rotation);

@@ -14,6 +14,9 @@
 #include "thimble/model.h"
 
 namespace thimble {
+namespace format {
+class Reader;
+}
 
 // What a call to EmbedBatch works on; `reports` may be empty.
 struct Batch {
@@ -69,6 +72,9 @@ struct Model::Impl {
   virtual std::string_view isa() const = 0;
   // Token ids of prompt and text, at most `max_tokens`, which is in range.
   virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const = 0;
+
+  // The model's file; null for a mock.
+  virtual const format::Reader* reader() const { return nullptr; }
 
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;

@@ -200,6 +200,8 @@ class NativeModel final : public Model::Impl {
   std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
   std::string_view isa() const override { return kernels_.name; }
 
+  const format::Reader* reader() const override { return reader_.get(); }
+
   Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const override {
     Tokens tokens;
     tokens.ids.resize(max_tokens);
