@@ -28,17 +28,18 @@ std::string Shown(const std::string& text) {
   return "\"" + text.substr(0, size) + (size < text.size() ? "...\"" : "\"");
 }
 
-Status Verify(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
+Status Verify(const ModelOption& model_option) {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Verification found, thimble::Verify(model));
   const std::string goldens = std::to_string(found.goldens);
   if (found.ok()) {
     THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
-    THIMBLE_RETURN_IF_ERROR(output.Write(path + ": the weights have their hash, and " + goldens + " of " + goldens +
-                                         " vectors are the same, bit for bit, on " + std::string(model->isa()) + "\n"));
+    THIMBLE_RETURN_IF_ERROR(output.Write(model->info().name + ": the weights have their hash, and " + goldens + " of " +
+                                         goldens + " vectors are the same, bit for bit, on " +
+                                         std::string(model->isa()) + "\n"));
     return output.Finish();
   }
-  std::string message = path + ":";
+  std::string message = model->info().name + " " + model->info().dtype + ":";
   if (!found.weights_match) message += "\n  the weights do not have the hash that the file tells: they were changed";
   if (!found.differences.empty()) {
     message += "\n  " + std::to_string(found.differences.size()) + " of " + goldens + " vectors differ on " +
@@ -53,11 +54,11 @@ Status Verify(const std::string& path) {
 }  // namespace
 
 int RunVerify(int argc, char** argv) {
-  std::string path;
+  ModelOption model;
   Arguments arguments("verify", "Checks a model file against its receipt.", kExamples);
-  arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
+  model.AddAsArgument(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Verify(path);
+  Status status = Verify(model);
   return status.ok() ? kDone : Fail("verify", status);
 }
 

@@ -49,7 +49,7 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
   };
 
   // The special tokens around a text are those of the empty one.
-  const std::size_t special = tokenizer.Encode("", ids).tokens;
+  const std::size_t special = tokenizer.Encode({}, {}, ids).tokens;
   std::vector<std::int32_t> around(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(special));
   const std::size_t before = (special + 1) / 2;
   std::mt19937 random(kSeed);
@@ -76,7 +76,7 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
   const std::vector<std::string_view> lines = file.empty() ? CalibrationTexts() : Lines(contents);
   tokens = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::size_t length = tokenizer.Encode(lines[i], ids).tokens;
+    const std::size_t length = tokenizer.Encode({}, lines[i], ids).tokens;
     if (tokens + length > kMaxTextTokens) break;
     if (length == special) continue;
     add(i, length);

@@ -94,7 +94,7 @@ Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tok
   Sequences sequences;
   std::vector<std::int32_t> ids(max_tokens);
   for (std::string_view text : ReceiptTexts()) {
-    sequences.Add(std::span(ids).first(tokenizer.Encode(text, ids).tokens));
+    sequences.Add(std::span(ids).first(tokenizer.Encode({}, text, ids).tokens));
   }
   return sequences;
 }
