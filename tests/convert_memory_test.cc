@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "convert/convert.h"
 #include "tests/test_model.h"
@@ -30,17 +33,27 @@ std::size_t StatusBytes(const std::string& key) {
   return 0;
 }
 
-// Runs `work` in a child, so that the peak is that of `work` alone; the bytes it took beyond what the child had before,
-// or 0 when it failed.
+// Runs `work` in a child, so that the peak is that of `work` alone; the most private bytes that it had beyond what the
+// child had before, looked at every half a millisecond, or 0 when it failed. Mapped files do not count.
 std::size_t PeakBytes(const std::function<bool()>& work) {
   int ends[2];
   if (pipe(ends) != 0) return 0;
   pid_t child = fork();
   if (child == 0) {
     malloc_trim(0);  // Free memory of the parent's would be used without being seen.
-    const std::size_t before = StatusBytes("VmRSS");
-    const bool done = work();
-    const std::size_t peak = done ? StatusBytes("VmHWM") - std::min(before, StatusBytes("VmHWM")) : 0;
+    const std::size_t before = StatusBytes("RssAnon");
+    std::size_t most = before;
+    std::atomic<bool> done = false;
+    std::thread sampler([&] {
+      while (!done) {
+        most = std::max(most, StatusBytes("RssAnon"));
+        std::this_thread::sleep_for(std::chrono::microseconds(500));
+      }
+    });
+    const bool good = work();
+    done = true;
+    sampler.join();
+    const std::size_t peak = good ? most - before : 0;
     _exit(write(ends[1], &peak, sizeof peak) == sizeof peak ? 0 : 1);
   }
   close(ends[1]);

@@ -178,7 +178,7 @@ TEST(Convert, CalibratesOnTheLinesOfAFile) {
   auto reader = format::Reader::Open(folder.File("out"));
   ASSERT_TRUE(reader.ok());
   // [CLS] hello world [SEP]; [CLS] the cat is run ##n ##ing [SEP]
-  EXPECT_TRUE(reader->Text("receipt.calibration")->ends_with(" 11 tokens of a file"))
+  EXPECT_TRUE(reader->Text("receipt.calibration")->ends_with(" 12 tokens of a file"))
       << *reader->Text("receipt.calibration");
 
   ASSERT_TRUE(test::WriteFile(folder.File("texts"), "\n \n").ok());
