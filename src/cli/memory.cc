@@ -119,16 +119,20 @@ void Measure(const std::vector<std::string>& stages, const std::vector<std::stri
 Json MeasureModel(const std::string& program, const std::string& folder, const Options& options,
                   const std::string& dtype, const std::string& texts) {
   const bool mock = dtype == "mock";
-  const std::string path = mock ? dtype : folder + "/" + options.name + "-" + dtype + ".safetensors";
-  Json row = {{"name", "thimble"}, {"dtype", dtype}};
-  std::error_code error;
-  row["file_bytes"] = mock ? 0 : fs::file_size(path, error);
-  if (error) {
-    row["file_bytes"] = 0;
-    row["error"] = path + ": " + error.message();
+  Json row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
+  const Result<std::string> path = ModelPath(mock ? dtype : options.name, dtype, folder);
+  if (!path.ok()) {
+    row["error"] = path.status().message();
     return row;
   }
-  Measure({program, "memory", "--stages", path, "--texts", texts}, {program, "embed", "-m", path, "a short text"},
+  std::error_code error;
+  const std::uintmax_t bytes = mock ? 0 : fs::file_size(*path, error);
+  if (error) {
+    row["error"] = *path + ": " + error.message();
+    return row;
+  }
+  row["file_bytes"] = bytes;
+  Measure({program, "memory", "--stages", *path, "--texts", texts}, {program, "embed", "-m", *path, "a short text"},
           kStarts, row);
   return row;
 }

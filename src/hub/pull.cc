@@ -49,6 +49,7 @@ class Reporter {
     }
     return go_on_;
   }
+  bool ended() const { return !go_on_; }
 
  private:
   const std::function<bool(const PullProgress&)>& report_;
@@ -213,7 +214,8 @@ Result<PulledModel> PullLocked(const Task& task, Reporter& reporter) {
     Status status = Fetch(task, listing, source, client, reporter, &resumable);
     const bool fetched = status.ok();
     if (fetched) status = ConvertInto(task, source, files, commit, reporter);
-    if (fetched || !resumable) fs::remove_all(files, error);
+    const bool keep = fetched ? reporter.ended() : resumable;
+    if (!keep) fs::remove_all(files, error);
     THIMBLE_RETURN_IF_ERROR(status);
   }
   std::optional<NamedModel> model = FindModel(task.folder, task.name, task.dtype_name);
