@@ -13,9 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "convert/tokenizer_compiler.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
+#include "text/windows.h"
 
 namespace thimble::convert {
 namespace {
@@ -115,6 +117,52 @@ TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
     }
   }
   EXPECT_GT(splits, 1000u);
+}
+
+TEST_P(Golden, WindowsHoldEveryTokenInOrder) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  const std::string prompt = "query: ";
+  std::string all;
+  for (const auto& row : variant.golden()["rows"]) all += FromHex(row[0]) + " ";
+  all += std::string(80, 'q') + " end";
+  const std::size_t prefix = tokenizer->num_prefix(), special = tokenizer->num_special();
+  std::mt19937 random(5);
+  for (int round = 0; round < 200; ++round) {
+    const std::string text = all.substr(random() % all.size(), random() % (round % 10 == 0 ? all.size() : 400));
+    const std::string_view before = round % 2 == 0 ? std::string_view() : std::string_view(prompt);
+    Ids whole(text.size() + prompt.size() + special);
+    const std::size_t count = tokenizer->Encode(before, text, whole).tokens;
+    Ids alone(100);
+    const std::size_t prompt_tokens = tokenizer->Encode({}, before, alone).tokens - special;
+
+    const std::size_t max_tokens = special + prompt_tokens + 1 + random() % 40;
+    Mapping memory = *Mapping::Create(16 * max_tokens + 1024);
+    Arena arena(memory.bytes());
+    text::WindowShape shape(*tokenizer, max_tokens, arena);
+    ASSERT_TRUE(shape.SetPrompt(before));
+    ASSERT_EQ(shape.prompt_tokens(), prompt_tokens);
+    const std::size_t overlap = random() % (shape.room() / 2 + 1);
+    text::Windows windows(shape, text, overlap);
+    std::size_t next = prefix + prompt_tokens;  // The first token of the whole that no window had.
+    Ids ids(max_tokens + 1, -1);
+    while (const std::size_t tokens = windows.Next(ids.data())) {
+      ASSERT_LE(tokens, max_tokens);
+      ASSERT_EQ(ids[max_tokens], -1) << "written behind the window";
+      const std::size_t own = tokens - special - prompt_tokens;
+      ASSERT_TRUE(std::equal(ids.begin(), ids.begin() + prefix + prompt_tokens, whole.begin()));
+      // It begins at most `overlap` tokens back, and brings something new.
+      const std::size_t fresh = windows.tokens() - (next + special - prefix);
+      ASSERT_LE(fresh, own);
+      ASSERT_LE(own - fresh, overlap);
+      ASSERT_TRUE(fresh > 0 || count == special + prompt_tokens);
+      const auto first = ids.begin() + prefix + prompt_tokens;
+      ASSERT_TRUE(std::equal(first, first + own, whole.begin() + next - (own - fresh)));
+      next += fresh;
+    }
+    ASSERT_EQ(next + special - prefix, count);
+  }
 }
 
 TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
