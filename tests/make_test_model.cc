@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
     return 1;
   }
   thimble::Status status = thimble::test::WriteTestModel(source);
+  if (status.ok()) {
+    status = thimble::test::WriteFile(source + "/config_sentence_transformers.json",
+                                      R"({"prompts": {"query": "query: ", "passage": "passage: "}})");
+  }
   using thimble::convert::Dtype;
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
     if (!status.ok()) break;
@@ -28,7 +32,6 @@ int main(int argc, char** argv) {
     thimble::convert::Options options;
     options.dtype = dtype;
     options.name = "test";
-    options.defaults.prompts = {{"query", "query: "}, {"passage", "passage: "}};
     status = thimble::convert::Convert(source, file, options);
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
