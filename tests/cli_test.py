@@ -334,7 +334,7 @@ class PromptsAndLimits(unittest.TestCase):
         self.assertEqual(plan["max_tokens"], 128)
 
     def test_names_that_there_are_not_are_wrong_use(self):
-        for arguments, says in ((["--prompt-name", "document"], b"test has only query, passage"),
+        for arguments, says in ((["--prompt-name", "document"], b"test has only passage, query"),
                                 (["--truncation", "none"], b"expected sentence-transformers, transformers.js or tokenizers"),
                                 (["--long-texts", "split"], b"expected truncate, error or chunk"),
                                 (["--long-texts", "chunk", "--chunk-overlap", "40"], b"chunk_overlap 40: at most 31")):
@@ -345,8 +345,9 @@ class PromptsAndLimits(unittest.TestCase):
     def test_convert_knows_what_a_folder_of_a_known_name_does_not_say(self):
         source, out = folder / "e5-small-v2", str(folder / "known.safetensors")
         shutil.copytree(folder / "source", source)
-        for name in ("modules.json", "sentence_bert_config.json"):
+        for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
             os.remove(source / name)
+
         def info(*arguments):
             self.assertEqual(run("convert", *arguments, out).returncode, 0)
             return json.loads(run("info", "--json", out).stdout)

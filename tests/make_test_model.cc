@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
     return 1;
   }
   thimble::Status status = thimble::test::WriteTestModel(source);
+  if (status.ok()) {
+    status = thimble::test::WriteFile(source + "/config_sentence_transformers.json",
+                                      R"({"prompts": {"query": "query: ", "passage": "passage: "}})");
+  }
   using thimble::convert::Dtype;
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
@@ -29,7 +33,6 @@ int main(int argc, char** argv) {
     options.dtype = dtype;
     options.name = "test";
     options.calibrate = false;
-    options.defaults.prompts = {{"query", "query: "}, {"passage", "passage: "}};
     status = thimble::convert::Convert(source, file, options);
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());

@@ -116,6 +116,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
       k_.attention_float({.qkv = &heads[row * 3 * hidden + head * 3 * width],
                           .qkv_stride = 3 * hidden,
                           .tokens = lengths[first + sequence],
+                          .queries = lengths[first + sequence],
                           .width = width,
                           .out = &context[row * hidden + head * width],
                           .out_stride = hidden},

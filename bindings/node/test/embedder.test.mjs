@@ -114,7 +114,7 @@ test('promptName puts a prompt of the model before every text', async () => {
   assert.deepEqual(plain.embedSync('a text', { promptName: 'passage' }), await plain.embed('passage: a text'));
   assert.deepEqual(await embedder.embed('a text', { promptName: '' }), await plain.embed('a text'));
   await assert.rejects(plain.embed('a', { promptName: 'document' }),
-    { code: 'invalid_argument', message: /prompt_name "document": test has only query, passage/ });
+    { code: 'invalid_argument', message: /prompt_name "document": test has only passage, query/ });
 });
 
 test('truncation is that of the profile', async () => {
