@@ -70,8 +70,9 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   return acc;
 }
 
-// Everything below runs between dot products whose accumulators fill the registers. Constants are therefore operands in
-// memory, which gcc is kept from loading once and for all: it would put accumulators on the stack instead.
+// Everything below runs between dot products. Where their accumulators fill the registers (kCrowded) constants are
+// operands in memory, which gcc is kept from loading once and for all: it would put accumulators on the stack instead.
+// In small tiles registers are better, because a cycle has one load of 64 bytes.
 struct alignas(64) Constant {
   std::uint8_t bytes[64];
 };
@@ -85,12 +86,17 @@ constexpr Constant MakeConstant(Function f) {
 template <int kValue>
 inline constexpr Constant kEveryByte = MakeConstant<1>([](int) { return kValue; });
 
+THIMBLE_INLINE __m512i LoadConstant(const Constant& c) { return _mm512_load_si512(c.bytes); }
+template <bool kCrowded>
 THIMBLE_INLINE __m512i And(__m512i a, const Constant& mask) {
+  if constexpr (!kCrowded) return _mm512_and_si512(a, LoadConstant(mask));
   asm("vpandd %1, %0, %0" : "+v"(a) : "m"(mask));
   return a;
 }
 // Where the mask has ones a, else b.
+template <bool kCrowded>
 THIMBLE_INLINE __m512i Select(const Constant& mask, __m512i a, __m512i b) {
+  if constexpr (!kCrowded) return _mm512_ternarylogic_epi32(a, b, LoadConstant(mask), 0xE4);
   asm("vpternlogd $0xe4, %2, %1, %0" : "+v"(a) : "v"(b), "m"(mask));
   return a;
 }
@@ -112,42 +118,45 @@ struct MultiplierConstants {
 template <int kBits>
 inline constexpr MultiplierConstants<kBits> kMultiplierConstants;
 
-THIMBLE_INLINE __m512i LoadConstant(const Constant& c) { return _mm512_load_si512(c.bytes); }
-template <int kBits>
+template <int kBits, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   const MultiplierConstants<kBits>* c = &kMultiplierConstants<kBits>;
-  asm volatile("" : "+r"(c));
+  if constexpr (kCrowded) asm volatile("" : "+r"(c));
   __m512i packed = _mm512_broadcast_i32x4(PackedMultipliers<kBits>(group));
   packed = _mm512_srlv_epi16(_mm512_shuffle_epi8(packed, LoadConstant(c->byte)), LoadConstant(c->shift));
   packed = _mm512_add_epi16(_mm512_and_si512(packed, LoadConstant(c->mask)), LoadConstant(c->one));
   return {packed, _mm512_shuffle_epi8(_mm512_broadcast_i32x4(LoadBytes(group)), LoadConstant(c->lane))};
 }
 // Line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE __m512i LoadCodeLine(const std::uint8_t* bundle) {
   if constexpr (kBits == 4) {
-    // Loaded twice, and spelled out so that it is: it would not stay in a register meanwhile.
     const __m512i& stored = *reinterpret_cast<const __m512i*>(bundle);
     __m512i pair;
-    if constexpr (kLine == 0) {
+    if constexpr (!kCrowded) {
+      pair = kLine == 0 ? stored : _mm512_srli_epi16(stored, 4);
+    } else if constexpr (kLine == 0) {  // Loaded twice, and spelled out so that it is: it would not stay in a register.
       asm("vmovdqa64 %1, %0" : "=v"(pair) : "m"(stored));
     } else {
       asm("vpsrlw $4, %1, %0" : "=v"(pair) : "m"(stored));
     }
-    return And(pair, kEveryByte<15>);
+    return And<kCrowded>(pair, kEveryByte<15>);
   } else if constexpr (kLine < 3) {
-    return And(_mm512_load_si512(bundle + 64 * kLine), kEveryByte<63>);
+    return And<kCrowded>(_mm512_load_si512(bundle + 64 * kLine), kEveryByte<63>);
   } else {
     __m512i low = _mm512_srli_epi16(_mm512_load_si512(bundle), 6);
-    low = Select(kEveryByte<3>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 64), 4));
-    low = Select(kEveryByte<15>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 128), 2));
-    return And(low, kEveryByte<63>);
+    low = Select<kCrowded>(kEveryByte<3>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 64), 4));
+    low = Select<kCrowded>(kEveryByte<15>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 128), 2));
+    return And<kCrowded>(low, kEveryByte<63>);
   }
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
-  __m512i line = LoadCodeLine<kBits, kLine>(bundle);
+  __m512i line = LoadCodeLine<kBits, kLine, kCrowded>(bundle);
+  if constexpr (!kCrowded) {
+    return _mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets);
+  }
   asm("vpmullw %1, %0, %0" : "+v"(line) : "m"(levels.multipliers));
   asm("vpsubb %1, %0, %0" : "+v"(line) : "m"(levels.offsets));
   return line;
