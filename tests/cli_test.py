@@ -439,9 +439,19 @@ class Convert(unittest.TestCase):
     def test_gives_the_same_file_each_time(self):
         for dtype in ("fp32", "fp16", "q8", "q6", "q4", "q4-small"):
             out = folder / f"again-{dtype}"
-            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test")
+            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test",
+                         "--no-calibration")
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
             self.assertEqual(out.read_bytes(), (folder / f"{dtype}.safetensors").read_bytes())
+
+    def test_calibrates_unless_told_not_to_and_says_on_what(self):
+        texts = write("calibration.txt", b"hello world\n")
+        for options, says in (([], "built-in texts"), (["--calibrate", texts], "4 tokens of a file"),
+                              (["--no-calibration"], "none")):
+            out = str(folder / "calibrated")
+            result = run("convert", str(folder / "source"), out, *options)
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+            self.assertIn(says, json.loads(run("info", "--json", out).stdout)["calibration"])
 
 
 class Progress(unittest.TestCase):
