@@ -82,6 +82,8 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB", says="8XB")
         self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="100000")
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="no use")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
 

@@ -449,6 +449,11 @@ Result<Dtype> ParseDtype(std::string_view name) {
 }
 
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
+  const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
+  if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
+    return Error(Code::kInvalidArgument, options.calibration_file, ": ",
+                 floats ? DtypeName(options.dtype) : "a conversion without calibration", " has no use for it");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype));
   std::string name = options.name;
   if (name.empty()) name = std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
