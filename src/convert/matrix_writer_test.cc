@@ -58,8 +58,9 @@ class WriteMatrixTest : public testing::Test {
   WriteMatrixTest() : weights_(RandomValues(kOutputs * kInputs)), bias_(RandomValues(kOutputs)) {}
 
   format::Reader Write(const MatrixSpec& spec) {
-    return Written(folder_, spec,
-                   [&](format::Writer* writer) { return WriteMatrix(spec, RowsOf(weights_, kInputs), nullptr, bias_, writer); });
+    return Written(folder_, spec, [&](format::Writer* writer) {
+      return WriteMatrix(spec, RowsOf(weights_, kInputs), nullptr, bias_, writer);
+    });
   }
   std::vector<float> Row(std::size_t n) const {
     return {weights_.begin() + static_cast<std::ptrdiff_t>(n * kInputs),
