@@ -82,6 +82,8 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB", says="8XB")
         self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="100000")
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="no use")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
 
@@ -518,9 +520,19 @@ class Convert(unittest.TestCase):
     def test_gives_the_same_file_each_time(self):
         for dtype in ("fp32", "fp16", "q8", "q6", "q4", "q4-small"):
             out = folder / f"again-{dtype}"
-            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test")
+            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test",
+                         "--no-calibration")
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
             self.assertEqual(out.read_bytes(), (folder / f"{dtype}.safetensors").read_bytes())
+
+    def test_calibrates_unless_told_not_to_and_says_on_what(self):
+        texts = write("calibration.txt", b"hello world\n")
+        for options, says in (([], "built-in texts"), (["--calibrate", texts], "4 tokens of a file"),
+                              (["--no-calibration"], "none")):
+            out = str(folder / "calibrated")
+            result = run("convert", str(folder / "source"), out, *options)
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+            self.assertIn(says, json.loads(run("info", "--json", out).stdout)["calibration"])
 
 
 class Progress(unittest.TestCase):

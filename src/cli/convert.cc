@@ -42,12 +42,10 @@ int RunConvert(int argc, char** argv) {
       .add_option("--calibrate", options.calibration_file,
                   "Texts, one a line, that rounding is fitted to, in place of thimble's own")
       ->type_name("FILE");
-  bool calibration = true;
-  arguments.app().add_flag(
-      "--calibration,!--no-calibration", calibration,
-      "Fit the rounding of q8, q6, q4 and q4-small to texts (the default), or not: faster, less exact");
+  bool plain = false;
+  arguments.app().add_flag("--no-calibration", plain, "Round each weight by itself: faster, and less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  options.calibrate = calibration;
+  options.calibrate = !plain;
 
   auto dtype = convert::ParseDtype(dtype_name);
   if (!dtype.ok()) return Fail("convert", dtype.status());

@@ -458,6 +458,11 @@ std::string NameOf(const std::string& source) {
 }
 
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
+  const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
+  if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
+    return Error(Code::kInvalidArgument, options.calibration_file, ": ",
+                 floats ? DtypeName(options.dtype) : "a conversion without calibration", " has no use for it");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Job job, Prepare(source, options.dtype, options.defaults));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
   const Config& config = job.config;

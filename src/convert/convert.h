@@ -52,9 +52,9 @@ std::string NameOf(const std::string& source);
 // Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the
 // model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
 // instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
-// for the activations of all texts, but never for the whole model. kNotFound for a missing file, kCorrupt for a
-// malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does not run; the message
-// names the file and the field or tensor.
+// for the activations of all texts, but never for the whole model. kInvalidArgument for a calibration file without
+// calibration, kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
+// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

@@ -20,7 +20,7 @@
 namespace thimble::convert {
 
 // Bytes that a receipt takes in the header of a model file, at most.
-inline constexpr std::size_t kReceiptHeaderBytes = 4096;
+inline constexpr std::size_t kReceiptHeaderBytes = 2048;
 
 // What is known of the receipt before the model file is read again.
 struct ReceiptFacts {
