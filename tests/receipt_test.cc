@@ -34,7 +34,9 @@ std::string HashOf(const std::string& path) {
 class ReceiptTest : public testing::Test {
  protected:
   std::string Convert(Dtype dtype, bool calibrate = false) {
-    if (!made_) EXPECT_TRUE(test::WriteTestModel(folder_.path()).ok());
+    if (!made_) {
+      EXPECT_TRUE(test::WriteTestModel(folder_.path()).ok());
+    }
     made_ = true;
     convert::Options options;
     options.dtype = dtype;

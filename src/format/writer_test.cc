@@ -137,7 +137,9 @@ TEST(Writer, ReplacesBytesAndAddsMetadataWhileTheHeaderHasRoom) {
   auto path = writer->Flush();
   ASSERT_TRUE(path.ok());
   for (bool finished : {false, true}) {
-    if (finished) ASSERT_TRUE(writer->Finish().ok());
+    if (finished) {
+      ASSERT_TRUE(writer->Finish().ok());
+    }
     auto reader = Reader::Open(finished ? folder.File("model") : *path);
     ASSERT_TRUE(reader.ok()) << reader.status().message();
     EXPECT_EQ(*reader->Text("name"), "early");
