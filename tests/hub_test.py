@@ -143,7 +143,8 @@ class Success(HubTest):
 
     def test_what_is_known_of_a_model_counts_where_its_files_are_silent(self):
         files = dict(self.files)
-        del files["modules.json"], files["1_Pooling/config.json"], files["sentence_bert_config.json"]
+        for name in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+            del files[name]
         self.hub.repositories = {"BAAI/bge-small-en-v1.5": files, REPOSITORY: files}
         for name, pooling, prompts in (("bge-small-en-v1.5", "cls", True), (REPOSITORY, "mean", False)):
             self.assertEqual(self.run_cli("pull", name).returncode, 0)
@@ -174,7 +175,7 @@ class Success(HubTest):
         self.assertEqual(listed[2]["bytes"], (self.home / "tiny-q8.safetensors").stat().st_size)
         self.assertEqual((listed[2]["repository"], listed[2]["revision"]), (REPOSITORY, COMMIT))
         self.assertRegex(listed[2]["used"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
-        self.assertRegex(self.run_cli("list").stdout, r"(?m)^tiny +q8 +0\.1 MB  \d{4}-\d\d-\d\d  test/tiny$")
+        self.assertRegex(self.run_cli("list").stdout, r"(?m)^tiny +q8 +0\.2 MB  \d{4}-\d\d-\d\d  test/tiny$")
         result = self.run_cli("rm", REPOSITORY, "--dtype", "q4")
         self.assertEqual((result.returncode, result.stdout), (0, f"{self.home}/tiny-q4.safetensors\n"))
         self.assertEqual(self.run_cli("rm", "tiny").returncode, 0)
