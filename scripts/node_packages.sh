@@ -38,6 +38,8 @@ if [ ! -x "$tools/bin/c++" ]; then
   ln -sfn /usr/include/nlohmann "$tools/include/nlohmann"
   ln -sfn /usr/include/CLI "$tools/include/CLI"
 fi
+curl_header=$(find /usr/include -path '*/curl/curl.h' -print -quit)
+ln -sfn "${curl_header%/curl.h}" "$tools/include/curl"
 export ZIG_GLOBAL_CACHE_DIR=$tools/cache
 
 # utf8proc: this system's archive where it fits, else the source inside a crate.

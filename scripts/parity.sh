@@ -12,4 +12,10 @@ scripts/build.sh release thimble_cli
 scripts/model.sh fp32
 python3 scripts/tokenizer_parity.py build/thimble build/models/all-MiniLM-L6-v2-fp32.safetensors \
   "$1"/oracle_bert-uncased.json.gz "$1"/oracle_codepoints_bert-uncased.json.gz
-python3 scripts/vector_parity.py build/thimble build/models/all-MiniLM-L6-v2-fp32.safetensors "$1"
+known=(gte-small bge-small-en-v1.5 e5-small-v2 paraphrase-MiniLM-L3-v2)
+for name in all-MiniLM-L6-v2 "${known[@]}"; do scripts/fetch_known.sh "$name"; done
+for name in "${known[@]}"; do
+  build/thimble convert "build/models/known/$name" "build/models/$name-fp32.safetensors" --dtype fp32
+done
+THIMBLE_CLI=build/thimble THIMBLE_KNOWN_MODELS=build/models/known python3 tests/known_models_test.py
+python3 scripts/vector_parity.py build/thimble build/models "$1"

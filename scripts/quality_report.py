@@ -1,8 +1,8 @@
 """Puts what bench/quality/quality.py measured into the documents: python3 scripts/quality_report.py QUALITY.json
 
-Writes docs/quality-MODEL.svg, and in docs/quality.md the tables between the lines <!-- quality --> and <!-- /quality -->.
-With --check nothing is written, and the exit code is 1 when something differs; with --print the tables go to standard
-output instead.
+Writes docs/quality-MODEL.svg, and in docs/quality.md the tables between the lines <!-- quality --> and
+<!-- /quality -->. With --check nothing is written, and the exit code is 1 when something differs; with --print the
+tables go to standard output instead.
 """
 
 import argparse
@@ -32,8 +32,9 @@ def cells(row):
         return [title(row), megabytes(row["file_bytes"]) if row["file_bytes"] else "-"] + ["-"] * (len(HEAD) - 2)
     short, long = row["short"], row["long"]
     return [title(row), megabytes(row["file_bytes"]), *(cosine(short[name]) for name in ("mean", "p1", "min")),
-            *(cosine(long[name]) for name in ("mean", "min")), f"{row['spearman']:.2f}", f"{row['spearman_change']:+.2f}",
-            f"{row['ndcg']:.4f}", f"{row['ndcg_change']:+.4f}"]
+            *(cosine(long[name]) for name in ("mean", "min")), f"{row['spearman']:.2f}",
+            f"{row['spearman_change']:+.2f}",
+            *((f"{row['ndcg']:.4f}", f"{row['ndcg_change']:+.4f}") if "ndcg" in row else ("-", "-"))]
 
 
 def notes(rows):

@@ -2,8 +2,8 @@
 # Installs what building and testing need on Debian 12, as root or with sudo. Does nothing when all is there.
 set -euo pipefail
 
-packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev libgtest-dev
-  clang-tidy-19 clang-format-19)
+packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev
+  libcurl4-openssl-dev ca-certificates libgtest-dev clang-tidy-19 clang-format-19)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -31,11 +31,14 @@ scripts/build.sh release
 run_tests release build
 
 stage real model
-scripts/model.sh fp32 fp16 q8 q4
+scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 export THIMBLE_REAL_ONNX
 THIMBLE_REAL_ONNX=$PWD/$(scripts/fetch_onnx.sh)
-THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^(readme|real_model|memory_bounds|pressure)_test$'
-for dtype in fp32 fp16 q8 q4; do
+scripts/fetch_known.sh gte-small
+export THIMBLE_KNOWN_MODELS=$PWD/build/models/known
+THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build \
+  -R '^(readme|real_model|known_models|memory_bounds|pressure)_test$'
+for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <new>
 #include <string>
@@ -64,9 +65,13 @@ namespace {
 class Allocation : public testing::Test {
  protected:
   void SetUp() override {
-    auto path = test::ConvertTestModel(folder_.path(), convert::Dtype::kQ8);
-    ASSERT_TRUE(path.ok()) << path.status().message();
-    path_ = *path;
+    const std::string source = folder_.File("source");
+    std::filesystem::create_directory(source);
+    ASSERT_TRUE(test::WriteTestModel(source).ok());
+    convert::Options options;
+    options.defaults.prompts = {{"query", "query: "}};
+    path_ = folder_.File("test-q8.safetensors");
+    ASSERT_TRUE(convert::Convert(source, path_, options).ok());
   }
 
   // Runs `work` again and again while its first, second ... allocation fails, until it needs no more. It must then have
@@ -182,6 +187,14 @@ TEST_F(Allocation, EmbeddingAllocatesNothing) {
   ASSERT_TRUE(lease->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
   ASSERT_TRUE(lease->EmbedTokens(texts[0], rows).ok());
   EXPECT_EQ(allocations - before, 0);
+
+  std::string long_text;
+  for (int i = 0; i < 1000; ++i) long_text += "the memory of a small vector ";
+  const VectorOptions chunk = {.prompt_name = "query", .long_texts = LongTexts::kChunk};
+  const long before_chunks = allocations;
+  ASSERT_TRUE(embedder->Embed(long_text, std::span<float>(vectors).first(64), chunk).ok());
+  ASSERT_TRUE(embedder->EmbedBatch(texts, vectors, reports, chunk).ok());
+  EXPECT_EQ(allocations - before_chunks, 0);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ class Usage(unittest.TestCase):
         self.assertIn(says.encode(), result.stderr)
 
     def test_help_teaches_and_succeeds(self):
-        for command in ("embed", "tokenize", "similar", "info", "convert"):
+        for command in ("embed", "tokenize", "similar", "info", "verify", "pull", "list", "rm", "convert"):
             result = run(command, "--help")
             self.assertEqual((result.returncode, result.stderr), (0, b""))
             self.assertIn(b"Examples:", result.stdout)
@@ -82,6 +82,8 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB", says="8XB")
         self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="100000")
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="no use")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
 
@@ -94,6 +96,7 @@ class Usage(unittest.TestCase):
             (("embed", "-m", model, "text", "-o", str(folder / "no" / "folder")), b"No such file"),
             (("info", write("noise", os.urandom(1000))), b"noise"),
             (("convert", str(folder / "absent"), str(folder / "out")), b"absent"),
+            (("convert", str(folder / "source"), str(folder / "out"), "--calibrate", str(folder / "none")), b"none"),
         ):
             result = run(*arguments)
             self.assertEqual((result.returncode, result.stdout), (1, b""), result.stderr)
@@ -283,6 +286,85 @@ class Tokenize(unittest.TestCase):
         self.assertEqual(cut, {**first, "truncated": True})
 
 
+class PromptsAndLimits(unittest.TestCase):
+    def test_a_prompt_gives_the_vector_of_both_texts_as_one(self):
+        self.assertEqual(embed("--prompt-name", "query", "a cat", "", "x " * 90),
+                         embed("query: a cat", "query: ", "query: " + "x " * 90))
+        result = run("tokenize", "-m", model, "--prompt-name", "passage", "a cat")
+        self.assertEqual(result.stdout, run("tokenize", "-m", model, "passage: a cat").stdout)
+
+    def test_similar_uses_prompts_on_both_sides_when_asked(self):
+        path = write("passages.txt", b"a cat\na dog\nthe sun")
+        query = embed("query: a cat")[0]["embedding"]
+        for text, asked in (("passage: ", ["--prompts"]), ("", [])):
+            side = query if asked else embed("a cat")[0]["embedding"]
+            lines = run("similar", "-m", model, "a cat", path, *asked).stdout.decode().splitlines()
+            self.assertEqual(len(lines), 3)
+            for line in lines:
+                cosine, line = line.split("\t")
+                other = embed(text + line)[0]["embedding"]
+                self.assertAlmostEqual(float(cosine), math.fsum(a * b for a, b in zip(side, other)), places=3)
+
+    def test_long_texts_are_truncated_or_refused_or_embedded_in_chunks(self):
+        path = write("long.txt", b"short\n" * 300 + b"word " * 100)
+        cut = embed("-i", path)[-1]
+        self.assertEqual((cut["tokens"], cut["truncated"]), (64, True))
+        self.assertNotIn("chunks", cut)
+        result = run("embed", "-m", model, "-i", path, "--long-texts", "error")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"texts[300]: 102 tokens, the limit is 64", result.stderr)
+        results = embed("-i", path, "--long-texts", "chunk")
+        self.assertEqual([(r["tokens"], r["truncated"], r["chunks"]) for r in results[299:]],
+                         [(results[0]["tokens"], False, 1), (102, False, 2)])
+        self.assertEqual(results[0]["embedding"], embed("short")[0]["embedding"])
+        self.assertNotEqual(results[-1]["embedding"], cut["embedding"])
+        more = embed("-i", path, "--long-texts", "chunk", "--chunk-overlap", "31")[-1]
+        self.assertEqual((more["tokens"], more["chunks"]), (102, 3))
+        long_line = write("line.txt", b"! " * 40000)
+        result = run("embed", "-m", model, "-i", long_line, "--long-texts", "error")
+        self.assertIn(b"texts[0]: ", result.stderr)
+        self.assertTrue(embed("-i", long_line, "--long-texts", "chunk")[0]["truncated"], "64 KiB of it were read")
+
+    def test_the_limit_is_that_of_the_profile(self):
+        text = "word " * 200
+        for profile, tokens in (("sentence-transformers", 64), ("transformers.js", 128), ("tokenizers", 128)):
+            self.assertEqual(embed("--truncation", profile, text)[0]["tokens"], tokens)
+            ids = json.loads(run("tokenize", "-m", model, "--truncation", profile, text).stdout)
+            self.assertEqual(ids["tokens"], tokens)
+            self.assertEqual(embed("--truncation", profile, "--max-tokens", "9", text)[0]["tokens"], 9)
+        plan = json.loads(run("plan", model, "--json", "--truncation", "transformers.js").stdout)
+        self.assertEqual(plan["max_tokens"], 128)
+
+    def test_names_that_there_are_not_are_wrong_use(self):
+        for arguments, says in ((["--prompt-name", "document"], b"test has only passage, query"),
+                                (["--truncation", "none"], b"expected sentence-transformers, transformers.js or tokenizers"),
+                                (["--long-texts", "split"], b"expected truncate, error or chunk"),
+                                (["--long-texts", "chunk", "--chunk-overlap", "40"], b"chunk_overlap 40: at most 31")):
+            result = run("embed", "-m", model, "a", *arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertIn(says, result.stderr)
+
+    def test_convert_knows_what_a_folder_of_a_known_name_does_not_say(self):
+        source, out = folder / "e5-small-v2", str(folder / "known.safetensors")
+        shutil.copytree(folder / "source", source)
+        for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+            os.remove(source / name)
+
+        def info(*arguments):
+            self.assertEqual(run("convert", *arguments, out).returncode, 0)
+            return json.loads(run("info", "--json", out).stdout)
+        known = info(str(source))
+        self.assertEqual((known["name"], known["pooling"], known["max_tokens"]), ("e5-small-v2", "mean", 128))
+        self.assertEqual((known["prompt.query"], known["prompt.passage"]), ("query: ", "passage: "))
+        known = info("--name", "Xenova/bge-small-en-v1.5", str(source))
+        self.assertEqual((known["pooling"], known["prompt.query"][:9]), ("cls", "Represent"))
+        unknown = info("--name", "mine", str(source))
+        self.assertEqual(unknown["pooling"], "mean")
+        self.assertNotIn("prompt.query", unknown)
+        known = info("--name", "bge-small-en-v1.5", str(folder / "source"))
+        self.assertEqual((known["pooling"], known["max_tokens"]), ("mean", 64))
+
+
 class Similar(unittest.TestCase):
     def test_ranks_as_the_vectors_do(self):
         texts = [f"text number {i} with {'word ' * (i % 7)}" for i in range(600)] + ["exactly this"]
@@ -319,6 +401,37 @@ class Info(unittest.TestCase):
         lines = run("info", model).stdout.decode().splitlines()
         expected = {key: json.dumps(value).strip('"') for key, value in values.items()}
         self.assertEqual(dict(line.split(maxsplit=1) for line in lines), expected)
+
+
+class Verify(unittest.TestCase):
+    def test_a_file_as_converted_holds(self):
+        result = run("verify", model)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertIn(b"12 of 12 vectors are the same", result.stdout)
+
+    def test_a_flipped_bit_is_found_and_the_text_named(self):
+        contents = bytearray(pathlib.Path(model).read_bytes())
+        header = json.loads(contents[8:8 + int.from_bytes(contents[:8], "little")])
+        data = 8 + int.from_bytes(contents[:8], "little")
+
+        def flipped(tensor):
+            copy = bytearray(contents)
+            copy[data + header[tensor]["data_offsets"][0]] ^= 1
+            return run("verify", write("flipped.safetensors", bytes(copy)))
+
+        result = flipped("embeddings.words.weight")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"the weights do not have the hash", result.stderr)
+        result = flipped("receipt.golden_vectors")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"1 of 12 vectors differ", result.stderr)
+        self.assertIn(b"A small boat drifts", result.stderr)
+        self.assertNotIn(b"hash", result.stderr)
+
+    def test_a_mock_has_no_receipt(self):
+        result = run("verify", "mock")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"no receipt", result.stderr)
 
 
 class Plan(unittest.TestCase):
@@ -366,8 +479,8 @@ class MemoryCommand(unittest.TestCase):
         result = run("memory", "--folder", str(folder), "--name", "small", "--json")
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         rows = {row["dtype"]: row for row in json.loads(result.stdout)["rows"]}
-        self.assertEqual(list(rows), ["mock", "q4", "q8", "fp16", "fp32"])
-        for dtype in ("q4", "fp32"):
+        self.assertEqual(list(rows), ["mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"])
+        for dtype in ("q4-small", "q6", "fp32"):
             self.assertIn(f"small-{dtype}.safetensors: No such file", rows[dtype]["error"])
         for dtype in ("mock", "q8", "fp16"):
             row = rows[dtype]
@@ -405,11 +518,21 @@ class Mocks(unittest.TestCase):
 
 class Convert(unittest.TestCase):
     def test_gives_the_same_file_each_time(self):
-        for dtype in ("fp32", "fp16", "q8", "q4"):
+        for dtype in ("fp32", "fp16", "q8", "q6", "q4", "q4-small"):
             out = folder / f"again-{dtype}"
-            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test")
+            result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test",
+                         "--no-calibration")
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
             self.assertEqual(out.read_bytes(), (folder / f"{dtype}.safetensors").read_bytes())
+
+    def test_calibrates_unless_told_not_to_and_says_on_what(self):
+        texts = write("calibration.txt", b"hello world\n")
+        for options, says in (([], "built-in texts"), (["--calibrate", texts], "4 tokens of a file"),
+                              (["--no-calibration"], "none")):
+            out = str(folder / "calibrated")
+            result = run("convert", str(folder / "source"), out, *options)
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+            self.assertIn(says, json.loads(run("info", "--json", out).stdout)["calibration"])
 
 
 class Progress(unittest.TestCase):

@@ -57,17 +57,23 @@ class Instructions(unittest.TestCase):
                 self.assertEqual(found, [], name)
 
     def test_matrix_tiles_do_not_spill_between_dot_products(self):
-        tiles = 0
+        tiles = {"TileInt8": 0, "TilePacked": 0}
         for name, body in self.functions:
-            if "avx512vnni::TileInt8<" not in name:
+            tile = re.search(r"avx512vnni::(\w+)<", name)
+            if not tile or tile.group(1) not in tiles:
                 continue
-            tiles += 1
+            tiles[tile.group(1)] += 1
             dots = [i for i, text in enumerate(body) if text.startswith("vpdpbusd")]
             self.assertTrue(dots, name)
             loop = body[dots[0] : dots[-1] + 1]
             spills = [text for text in loop if "mm" in text and re.search(r"\(%r[sb]p", text)]
             self.assertEqual(spills, [], f"accumulators on the stack in {name}")
-        self.assertGreaterEqual(tiles, 8 * 3)
+            if tile.group(1) == "TilePacked":
+                unpacked = [text for text in loop if text.startswith("vpmullw")]
+                self.assertTrue(unpacked, f"weights are not unpacked among the dot products of {name}")
+        # Heights and epilogues; and twice q6 and q4.
+        self.assertGreaterEqual(tiles["TileInt8"], 8 * 3)
+        self.assertGreaterEqual(tiles["TilePacked"], 8 * 3 * 2)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ LAYERS = {
     "model": {"base", "format", "text", "kernels"},
     "runtime": {"base", "format", "text", "kernels", "model"},
     "convert": {"base", "format", "text", "kernels", "model"},
-    "cli": {"base", "convert"},
+    "hub": {"base", "format", "runtime", "convert"},
+    "cli": {"base", "convert", "hub"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside format.
 CORE = ("base", "format", "text", "kernels", "model", "runtime")
-THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "cli": ("nlohmann/", "CLI/")}
+THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "hub": ("nlohmann/", "curl/curl.h"),
+               "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|windows|psapi)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 
 
 def includes(path):

@@ -21,11 +21,19 @@ int main(int argc, char** argv) {
     return 1;
   }
   thimble::Status status = thimble::test::WriteTestModel(source);
+  if (status.ok()) {
+    status = thimble::test::WriteFile(source + "/config_sentence_transformers.json",
+                                      R"({"prompts": {"query": "query: ", "passage": "passage: "}})");
+  }
   using thimble::convert::Dtype;
-  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
     std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
-    status = thimble::convert::Convert(source, file, {.dtype = dtype, .name = "test", .progress = {}});
+    thimble::convert::Options options;
+    options.dtype = dtype;
+    options.name = "test";
+    options.calibrate = false;
+    status = thimble::convert::Convert(source, file, options);
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;

@@ -105,8 +105,8 @@ TEST(Memory, MeasuresThisProcess) {
 class MemoryOfEveryDtype : public testing::TestWithParam<convert::Dtype> {};
 INSTANTIATE_TEST_SUITE_P(Memory, MemoryOfEveryDtype,
                          testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
-                                         convert::Dtype::kQ4),
-                         [](const auto& dtype) { return std::string(convert::DtypeName(dtype.param)); });
+                                         convert::Dtype::kQ6, convert::Dtype::kQ4, convert::Dtype::kQ4Small),
+                         [](const auto& dtype) { return test::DtypeTestName(dtype.param); });
 
 TEST_P(MemoryOfEveryDtype, StaysWithinItsPlanAndFillsIt) {
   const std::string& path = ModelPath(GetParam());
@@ -177,6 +177,25 @@ TEST(Memory, DoesNotGrowWithTheNumberOfTexts) {
   const std::size_t before = Now().rss_bytes;
   for (int round = 0; round < 10; ++round) ASSERT_TRUE(EmbedAll(*embedder, texts, vectors));
   EXPECT_LE(Now().rss_bytes, before + kMegabyte / 10);
+}
+
+TEST(Memory, OfALongTextInChunksIsThatOfAShortOne) {
+  std::string text;
+  while (text.size() < kMegabyte / 5) text += "the memory of a small vector ";
+  std::vector<float> vector(384, 1.0f);
+  malloc_trim(0);
+  const std::size_t before = Now().private_bytes;
+  auto model = Model::Open(ModelPath(convert::Dtype::kQ8));
+  ASSERT_TRUE(model.ok());
+  auto embedder = Embedder::Create(*model, {.max_tokens = 64});
+  ASSERT_TRUE(embedder.ok());
+  const VectorOptions chunk = {.long_texts = LongTexts::kChunk};
+  for (std::size_t length : {std::size_t{2000}, text.size()}) {
+    auto report = embedder->Embed(std::string_view(text).substr(0, length), vector, chunk);
+    ASSERT_TRUE(report.ok());
+    EXPECT_GT(report->chunks, length / 500);
+    EXPECT_LE(Now().private_bytes, before + embedder->plan().peak_bytes) << report->chunks << " chunks";
+  }
 }
 
 TEST(Memory, IdleScratchOfAPoolGoesBackByItself) {

@@ -29,6 +29,8 @@ class Package(unittest.TestCase):
             for dtype in ("fp32", "q4"):
                 output = run("build/consumer", f"{folder}/{dtype}.safetensors", "the same", "the same")
                 self.assertEqual(output, "1.0000\n")
+            self.assertEqual(run("build/hub_consumer", "./source", f"{folder}/models"),
+                             f"{folder}/models/source-q4.safetensors\n")
 
 
 if __name__ == "__main__":

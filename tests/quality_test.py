@@ -52,7 +52,8 @@ class Limits(unittest.TestCase):
         nan = math.nan
         for worse in ({"file_bytes": 16_400_001}, {"long": {"mean": .9869}}, {"long": {"mean": nan}},
                       {"spearman_change": .201}, {"spearman_change": -.201}, {"spearman_change": nan},
-                      {"short": {"mean": .9939, "p1": .970, "min": .94}}, {"short": {"mean": .994, "p1": nan, "min": .94}},
+                      {"short": {"mean": .9939, "p1": .970, "min": .94}},
+                      {"short": {"mean": .994, "p1": nan, "min": .94}},
                       {"short": {"mean": .994, "p1": .970, "min": .939}}):
             with self.subTest(worse):
                 self.assertEqual(len(limits.beyond(self.row(**worse))), 1)

@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import unittest
 
+from fake_hub import FakeHub, read_folder
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -53,11 +55,16 @@ class Readme(unittest.TestCase):
             folder = pathlib.Path(name)
             subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
             (folder / "source").rename(folder / "all-MiniLM-L6-v2")
+            hub = FakeHub({"sentence-transformers/all-MiniLM-L6-v2": read_folder(folder / "all-MiniLM-L6-v2")})
+            self.addCleanup(hub.close)
+            (folder / "q8.safetensors").rename(folder / "e5-small-v2.safetensors")
             (folder / "lines.txt").write_text("one\ntwo\n")
+            (folder / "articles.jsonl").write_text('{"text": "one"}\n')
             blocks = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
             commands = [line for line in blocks.splitlines() if line.startswith("thimble ")]
             self.assertGreater(len(commands), 3)
-            environment = {**os.environ, "PATH": f"{os.environ['THIMBLE_BUILD']}:{os.environ['PATH']}"}
+            environment = {**os.environ, "PATH": f"{os.environ['THIMBLE_BUILD']}:{os.environ['PATH']}",
+                           "THIMBLE_HOME": name, "HF_ENDPOINT": hub.url, "no_proxy": "*"}
             for command in commands:
                 if "--max-memory" in command and "sanitize" in os.environ["THIMBLE_CXX_FLAGS"]:
                     continue  # A process has hundreds of megabytes.

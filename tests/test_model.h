@@ -35,9 +35,10 @@ struct TestModelOptions {
   std::size_t intermediate = 128;
   std::size_t positions = 128;
   std::size_t max_seq_length = 64;
+  std::size_t tokenizer_max_length = 0;                  // Where tokenizer.json truncates; 0 for nowhere.
   std::size_t extra_vocabulary = 0;                      // Rows of the word table that no token uses.
   format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
-  std::string prefix;                                    // Of tensor names, "" or "bert.".
+  std::string prefix = {};                               // Of tensor names, "" or "bert.".
   std::uint32_t seed = 1;
 };
 
@@ -46,9 +47,15 @@ struct TestModelOptions {
 // continuations, some words), mean pooling, normalised.
 Status WriteTestModel(const std::string& folder, const TestModelOptions& options = {});
 
-// Writes such a folder inside `folder` and converts it; returns the path of the model file.
+// The bytes of a model file but for the hash of its source, which two sources of the same weights do not share.
+std::string WithoutSourceHash(std::string model);
+
+// Writes such a folder inside `folder` and converts it without calibration; returns the path of the model file.
 Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype,
                                      const TestModelOptions& options = {});
+
+// The name of a dtype as that of a test, which may hold no dash.
+std::string DtypeTestName(convert::Dtype dtype);
 
 // Replaces the contents of a file.
 Status WriteFile(const std::string& path, const std::string& contents);

@@ -29,8 +29,5 @@ for (let begin = 0; begin < texts.length; begin += Number(batch)) {
   }
   const { last_hidden_state: states } = await session.run(feeds);
   vectors.push(pool(states, inputs.attention_mask, pooling));
-  if (Math.floor((begin + rows.length) / 500) > Math.floor(begin / 500)) {
-    console.error(`${begin + rows.length} of ${texts.length} texts`);
-  }
 }
 writeFileSync(vectors_path, Buffer.concat(vectors.map((part) => new Uint8Array(part.buffer))));

@@ -13,6 +13,8 @@ import sys
 import numpy as np
 import texts
 
+PART = 512  # Texts in a run of an engine, after which the vectors are kept; a multiple of the batches.
+
 
 @dataclasses.dataclass
 class Engine:
@@ -58,37 +60,44 @@ class Vectors:
             self.hashes[path] = file_hash(path)
         return self.hashes[path]
 
-    def input(self, engine, name, tokenizer):
-        """The file of texts, or of their token ids by the model file TOKENIZER."""
-        path = self.folder / f"{engine.model}-{name}.jsonl"
+    def lines(self, engine, name, tokenizer):
+        """The texts as lines of JSON, or their token ids by the model file TOKENIZER."""
         lines = [json.dumps(text) + "\n" for text in texts.prompted(self.data, engine.model, name)]
-        path.write_text("".join(lines))
         if engine.reads == "texts":
-            return path
-        ids = self.folder / f"{engine.model}-{name}.ids"
-        with open(ids, "wb") as file:
-            subprocess.run([self.thimble, "tokenize", "-m", tokenizer, "-i", path, "--max-tokens", str(texts.LIMITS[name])],
-                           stdout=file, check=True)
-        return ids
+            return lines
+        path = self.folder / "texts.jsonl"
+        path.write_text("".join(lines))
+        command = [self.thimble, "tokenize", "-m", tokenizer, "-i", path, "--max-tokens", str(texts.LIMITS[name])]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines(keepends=True)
+
+    def part(self, engine, lines, limit):
+        """float32 [lines][dimensions], and whether they were there already."""
+        parts = [self.hash(engine.file), limit, engine.version, lines]
+        parts += [self.hash(part) if isinstance(part, pathlib.Path) else part for part in engine.depends]
+        path = self.folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.f32"
+        kept = path.exists()
+        if not kept:
+            source, output = self.folder / "part.jsonl", self.folder / "part.f32"
+            source.write_text("".join(lines))
+            places = {"file": engine.file, "input": source, "output": output, "limit": limit}
+            run([str(argument).format(**places) for argument in engine.command])
+            output.rename(path)
+        values = np.fromfile(path, "<f4")
+        if values.size == 0 or values.size % len(lines) or not np.isfinite(values).all():
+            path.unlink()
+            raise RuntimeError(f"expected finite vectors of {len(lines)} texts, found {values.size} numbers")
+        return values.reshape(len(lines), -1), kept
 
     def get(self, engine, name, tokenizer):
         """float64 [texts][dimensions] of unit length. Raises RuntimeError with the engine's message."""
-        source = self.input(engine, name, tokenizer)
-        parts = [file_hash(source), self.hash(engine.file), texts.LIMITS[name], engine.version]
-        parts += [self.hash(part) if isinstance(part, pathlib.Path) else part for part in engine.depends]
-        path = self.folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.f32"
-        count = len(self.data.sets[name])
-        if not path.exists():
-            print(f"{engine.title()}: {count} {name}", file=sys.stderr, flush=True)
-            part = path.with_suffix(".part")
-            places = {"file": engine.file, "input": source, "output": part, "limit": texts.LIMITS[name]}
-            run([str(argument).format(**places) for argument in engine.command])
-            part.rename(path)
-        values = np.fromfile(path, "<f4").astype(np.float64)
-        if values.size == 0 or values.size % count or not np.isfinite(values).all():
-            path.unlink()
-            raise RuntimeError(f"expected finite vectors of {count} texts, found {values.size} numbers, not all finite")
-        values = values.reshape(count, -1)
+        lines, parts = self.lines(engine, name, tokenizer), []
+        for begin in range(0, len(lines), PART):
+            vectors, kept = self.part(engine, lines[begin : begin + PART], texts.LIMITS[name])
+            parts.append(vectors)
+            if not kept:
+                done = min(begin + PART, len(lines))
+                print(f"{engine.title()}: {done} of {len(lines)} {name}", file=sys.stderr, flush=True)
+        values = np.concatenate(parts).astype(np.float64)
         return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
@@ -105,11 +114,11 @@ def onnxruntime(folder, model, dtype, file, threads, batch, pooling):
                   [folder / "onnx_vectors.mjs", folder / "pooling.mjs", batch, pooling])
 
 
-def llama(folder, model, dtype, file, threads):
+def llama(folder, model, dtype, file):
     package = folder / "node_modules/node-llama-cpp"
     release = json.loads((package / "llama/binariesGithubRelease.json").read_text())["release"]
     version = f"node-llama-cpp {package_version(folder, 'node-llama-cpp')} (llama.cpp {release})"
-    command = ["node", folder / "llama_vectors.mjs", "{file}", "{input}", "{output}", str(threads)]
+    command = ["node", folder / "llama_vectors.mjs", "{file}", "{input}", "{output}"]
     return Engine(model, "llama.cpp", dtype, version, file, "ids", command, [folder / "llama_vectors.mjs"])
 
 

@@ -24,6 +24,11 @@ DTYPES = ["fp32", "fp16", "q8", "q6", "q4", "q4-small"]
 DEPTH = 10  # Of nDCG.
 # An engine's fp32 file must give our fp32 vectors within this cosine, or what its quantised files give is not trusted.
 TRUSTED = 0.9999
+BATCHES = {"q8, alone": 1, "q8, batches of 32": 32}  # In which the vectors of transformers.js differ.
+
+
+def output(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def spearman(data, vectors):
@@ -44,7 +49,7 @@ class Benchmark:
         self.data = texts.read(options.data)
         self.vectors = engines.Vectors(options.work, options.thimble, self.data)
         self.rows = []
-        self.version = subprocess.run([options.thimble, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        self.version = output([options.thimble, "--version"]).strip()
 
     def wanted(self, model, name, dtype):
         return any(part in f"{model} {name} {dtype}" for part in self.options.only or [""])
@@ -58,16 +63,19 @@ class Benchmark:
         return engines.thimble(thimble, model, dtype, file, self.version, self.options.threads)
 
     def all(self, engine, reference):
-        return {name: self.vectors.get(engine, name, reference.file) for name in self.data.sets}
+        names = ("sentences", "long") if self.options.without_retrieval else self.data.sets
+        return {name: self.vectors.get(engine, name, reference.file) for name in names}
 
     def measure(self, engine, reference):
         """The row of an engine, whose reference is the fp32 engine of its model."""
         own, true = self.all(engine, reference), self.all(reference, reference)
-        cosines = {name: measures.summary(np.sum(own[name] * true[name], axis=1).tolist()) for name in ("sentences", "long")}
-        row = {"short": cosines["sentences"], "long": cosines["long"], "spearman": spearman(self.data, own["sentences"]),
-               "ndcg": retrieval(self.data, own["queries"], own["documents"])}
+        short, long = (measures.summary(np.sum(own[name] * true[name], axis=1).tolist())
+                       for name in ("sentences", "long"))
+        row = {"short": short, "long": long, "spearman": spearman(self.data, own["sentences"])}
         row["spearman_change"] = row["spearman"] - spearman(self.data, true["sentences"])
-        row["ndcg_change"] = row["ndcg"] - retrieval(self.data, true["queries"], true["documents"])
+        if not self.options.without_retrieval:
+            row["ndcg"] = retrieval(self.data, own["queries"], own["documents"])
+            row["ndcg_change"] = row["ndcg"] - retrieval(self.data, true["queries"], true["documents"])
         return row
 
     def trust(self, engine, reference):
@@ -102,19 +110,21 @@ class Benchmark:
 
     def peers(self, model, folder, reference):
         options = self.options
-        information = subprocess.run([options.thimble, "info", reference.file], capture_output=True, text=True, check=True)
-        pooling = dict(text.split(maxsplit=1) for text in information.stdout.splitlines() if " " in text)["pooling"]
+        information = output([options.thimble, "info", reference.file])
+        pooling = next(line.split()[1] for line in information.splitlines() if line.startswith("pooling "))
 
-        def onnx(batch):
+        def onnx(dtype, batch):
             if options.peers is None:
                 raise RuntimeError("npm is not installed")
             files = options.peers / "models/Xenova" / model / "onnx"
             if not (files / "model_quantized.onnx").exists():
                 raise RuntimeError("no package carries its quantised file")
-            make = lambda dtype, file: engines.onnxruntime(options.peers, model, dtype, files / file, options.threads, batch,
-                                                           pooling)
-            least = self.trust(make("fp32", "model.onnx"), reference)
-            return make(f"q8, batches of {batch}" if batch > 1 else "q8, alone", "model_quantized.onnx"), {"fp32_cosine": least}
+
+            def make(dtype, file, batch):
+                return engines.onnxruntime(options.peers, model, dtype, files / file, options.threads, batch, pooling)
+
+            least = self.trust(make("fp32", "model.onnx", 1), reference)
+            return make(dtype, "model_quantized.onnx", batch), {"fp32_cosine": least}
 
         def llama(kind):
             if options.llama is None:
@@ -123,13 +133,13 @@ class Benchmark:
             def make(kind):
                 file = options.work / f"{model}-{kind}.gguf"
                 gguf_file.write(folder, model, pooling, kind, file)
-                return engines.llama(options.llama, model, kind, file, options.threads)
+                return engines.llama(options.llama, model, kind, file)
 
             least = self.trust(make("F32"), reference)
             return make(kind), {"fp32_cosine": least}
 
-        for batch, dtype in ((1, "q8, alone"), (32, "q8, batches of 32")):
-            self.add(model, "transformers.js", dtype, lambda: onnx(batch), reference)
+        for dtype, batch in BATCHES.items():
+            self.add(model, "transformers.js", dtype, lambda: onnx(dtype, batch), reference)
         for kind in ("Q8_0", "Q4_0"):
             self.add(model, "llama.cpp", kind, lambda: llama(kind), reference)
 
@@ -139,9 +149,11 @@ def line(row):
     if row["error"]:
         return f"{title}: {row['error']}"
     short = " ".join(f"{row['short'][name]:.6f}" for name in ("mean", "p1", "min"))
-    return (f"{title}: {row['file_bytes']} bytes, short {short}, long {row['long']['mean']:.6f} {row['long']['min']:.6f}, "
-            f"Spearman {row['spearman']:.3f} {row['spearman_change']:+.3f}, nDCG@{DEPTH} {row['ndcg']:.4f} "
-            f"{row['ndcg_change']:+.4f}" + "".join(f"\n  BEYOND ITS LIMIT: {message}" for message in row["beyond"]))
+    long = " ".join(f"{row['long'][name]:.6f}" for name in ("mean", "min"))
+    ndcg = f", nDCG@{DEPTH} {row['ndcg']:.4f} {row['ndcg_change']:+.4f}" if "ndcg" in row else ""
+    return (f"{title}: {row['file_bytes']} bytes, short {short}, long {long}, Spearman {row['spearman']:.3f} "
+            f"{row['spearman_change']:+.3f}{ndcg}"
+            + "".join(f"\n  BEYOND ITS LIMIT: {message}" for message in row["beyond"]))
 
 
 def main():
@@ -149,11 +161,12 @@ def main():
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--model", action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--thimble", type=pathlib.Path, default=pathlib.Path("build/thimble"))
-    parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("build/models"), help="where model files go")
-    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/quality"), help="where all else goes")
+    parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("build/models"), help="for model files")
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/quality"), help="for all else")
     parser.add_argument("--peers", type=pathlib.Path, help="folder that scripts/peers.sh made")
     parser.add_argument("--llama", type=pathlib.Path, help="folder with node-llama-cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--without-retrieval", action="store_true", help="leave SciFact out, nearly all of the time")
     parser.add_argument("--only", action="append", metavar="TEXT", help="only rows whose name, like "
                         "'all-MiniLM-L6-v2 thimble q8', has TEXT in it; may be repeated")
     options = parser.parse_args()
@@ -167,10 +180,10 @@ def main():
         benchmark.peers(model, pathlib.Path(folder), reference)
     rows = benchmark.rows
     counts = {name: len(values) for name, values in benchmark.data.sets.items()} | {"pairs": len(benchmark.data.pairs)}
-    output = options.work / "quality.json"
-    output.write_text(json.dumps({"counts": counts, "only": options.only or [], "rows": rows}, indent=1) + "\n")
+    report = options.work / "quality.json"
+    report.write_text(json.dumps({"counts": counts, "only": options.only or [], "rows": rows}, indent=1) + "\n")
     failed = [row for row in rows if row["beyond"] or row["error"] and row["engine"] == "thimble"]
-    print(f"{output}: {len(rows)} rows, {len(failed)} of thimble failed or beyond a limit")
+    print(f"{report}: {len(rows)} rows, {len(failed)} of thimble failed or beyond a limit")
     sys.exit(1 if failed or not rows else 0)
 
 

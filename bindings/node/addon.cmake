@@ -20,7 +20,7 @@ set_target_properties(thimble_node PROPERTIES OUTPUT_NAME thimble PREFIX "" SUFF
 target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}" NAPI_VERSION=8
                                                 NAPI_DISABLE_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED)
 target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
-target_link_libraries(thimble_node PRIVATE thimble_flags thimble)
+target_link_libraries(thimble_node PRIVATE thimble_flags thimble_hub thimble)
 if(WIN32)
   # Elsewhere what node has is found when the addon is loaded; here a library names it.
   execute_process(COMMAND ${THIMBLE_ZIG_BIN}/dlltool -m i386:x86-64 -d ${node_modules}/node-api-headers/def/node_api.def

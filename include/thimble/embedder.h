@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "thimble/model.h"
@@ -21,16 +22,41 @@
 namespace thimble {
 
 struct EmbedderOptions {
-  std::size_t threads = 1;     // Worker threads for one call, 1 to 64. The vectors do not depend on it.
-  std::size_t max_tokens = 0;  // Where to truncate; 0 means the model's default. At most the model's positions.
+  std::size_t threads = 1;  // Worker threads for one call, 1 to 64. The vectors do not depend on it.
+  // Most tokens of a text that are embedded together, special tokens included; 0 means what `truncation` says. At most
+  // the model's positions.
+  std::size_t max_tokens = 0;
+  Truncation truncation = Truncation::kSentenceTransformers;
   // Most private bytes that the model and the embedder may take together, as in Plan; 0 means the default tile size.
   std::size_t max_memory = 0;
 };
 
-// What a call makes of the vectors of a text's tokens.
+// What becomes of a text of more than max_tokens tokens.
+enum class LongTexts {
+  kTruncate,  // Only its first tokens are embedded.
+  kError,     // kInvalidArgument: the message says which text it is, how many tokens it has, and the limit.
+  // It is embedded in windows of at most max_tokens, each with the prompt, which overlap and end between words; its
+  // vector is the mean of theirs, weighted by the tokens of the text that each has, before it is normalised.
+  kChunk,
+};
+
+// "truncate", "error" or "chunk".
+std::string_view LongTextsName(LongTexts long_texts);
+// kInvalidArgument for any other name.
+Result<LongTexts> ParseLongTexts(std::string_view name);
+
+// What a call makes of its texts.
 struct VectorOptions {
   std::optional<Pooling> pooling = {};  // Unset means the model's own.
   std::optional<bool> normalize = {};   // Unset means the model's own.
+  // Which of ModelInfo::prompts comes before every text; empty means none. Its tokens count like the text's, whose
+  // vector is that of both as one string.
+  std::string prompt_name = {};
+  LongTexts long_texts = LongTexts::kTruncate;
+  // Tokens that a window shares with the one before, or up to a word fewer, at most half of a window's own. Unset means
+  // an eighth of max_tokens.
+  std::optional<std::size_t> chunk_overlap = {};
+  std::size_t first_index = 0;  // What messages call the first text of a call.
 };
 
 // The memory of a model and an embedder, in bytes, known before either takes any. Private memory is what the process
@@ -47,8 +73,9 @@ struct Plan {
 
 // What happened to one text.
 struct Report {
-  std::size_t tokens = 0;  // Tokens embedded, special tokens included.
+  std::size_t tokens = 0;  // Tokens embedded, prompt and special tokens included, however many windows had them.
   bool truncated = false;  // Whether the text had more tokens than that.
+  std::size_t chunks = 1;  // Windows that it was embedded in.
 };
 
 // A model with scratch memory. Thread-compatible: use one per thread, or one with `threads` > 1. Keeps its model alive.
@@ -67,7 +94,7 @@ class Embedder {
   Embedder& operator=(Embedder&&) noexcept;
 
   // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which holds dimensions() floats. kIo when the
-  // model's file can no longer be read.
+  // model's file can no longer be read; kInvalidArgument for options that cannot work with this model.
   Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
 
   // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` holds texts.size() * dimensions() floats and `reports`

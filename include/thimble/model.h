@@ -31,19 +31,51 @@ std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);
 
+// Where a text is truncated, and whose way that is.
+enum class Truncation {
+  kSentenceTransformers,  // The max_tokens of the model.
+  kTransformersJs,        // 512, or the positions of the model where they are fewer.
+  kTokenizers,            // The tokenizers_max_tokens of the model.
+};
+
+// "sentence-transformers", "transformers.js" or "tokenizers".
+std::string_view TruncationName(Truncation truncation);
+// kInvalidArgument for any other name.
+Result<Truncation> ParseTruncation(std::string_view name);
+
+// What goes before a text of some kind, for models that were trained so: "query", "query: ".
+struct Prompt {
+  std::string name;
+  std::string text;
+  bool operator==(const Prompt&) const = default;
+};
+
 // What a model file says of itself.
 struct ModelInfo {
   std::string name;            // As converted, for example "all-MiniLM-L6-v2".
-  std::string dtype;           // "fp32", "fp16", "q8" or "q4".
+  std::string dtype;           // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
   std::size_t dimensions = 0;  // Length of a vector.
   std::size_t layers = 0;      // Transformer layers.
   std::size_t heads = 0;       // Attention heads in a layer.
   std::size_t vocabulary = 0;  // Token ids are below this.
   std::size_t positions = 0;   // Longest sequence the weights allow, in tokens.
   std::size_t max_tokens = 0;  // Where a text is truncated unless the caller says otherwise.
+  // Where the tokenizer.json of the model's source truncates, at most the positions.
+  std::size_t tokenizers_max_tokens = 0;
   Pooling pooling = Pooling::kMean;
-  bool normalize = true;       // Whether vectors have unit length unless the caller says otherwise.
-  std::size_t file_bytes = 0;  // Size of the mapped file.
+  bool normalize = true;        // Whether vectors have unit length unless the caller says otherwise.
+  std::vector<Prompt> prompts;  // Names are distinct.
+  std::size_t file_bytes = 0;   // Size of the mapped file.
+  // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
+  // truncation and normalisation, and on nothing else. Empty for a mock, and for a file that tells no hash of its
+  // weights. Vectors made with another pooling, normalisation or limit than the model's own are of another space.
+  std::string fingerprint;
+};
+
+struct TokenizeOptions {
+  std::size_t max_tokens = 0;  // Where to truncate; 0 means where `truncation` says.
+  Truncation truncation = Truncation::kSentenceTransformers;
+  std::string prompt_name = {};  // Which prompt of the model comes before the text; empty means none.
 };
 
 // Token ids of one text, special tokens included.
@@ -62,7 +94,8 @@ class Model {
   //
   // The paths "mock" and "mock-hashed" are models without a file, for tests of applications: mock has the vectors
   // v[i] = sin(h + i) / 10 of 384 dimensions, h the sum of the text's UTF-16 code units; mock-hashed has vectors of
-  // hashed character n-grams, alike for texts alike, and the limits, truncation and normalisation of a real model.
+  // hashed character n-grams, alike for texts alike, and the limits, truncation, windows and normalisation of a real
+  // model. Both have the prompts "query: ", "passage: " and "document: ".
   // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock whatever the path.
   static Result<std::shared_ptr<const Model>> Open(const std::string& path);
 
@@ -76,9 +109,9 @@ class Model {
   // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni"; "none" for a mock.
   std::string_view isa() const;
 
-  // Splits `text` (UTF-8; invalid bytes count as U+FFFD) into at most `max_tokens` ids, 0 meaning info().max_tokens.
-  // kInvalidArgument when `max_tokens` exceeds info().positions or leaves no room for the special tokens.
-  Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens = 0) const;
+  // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), at most as many as the options say. kInvalidArgument when
+  // they allow more than info().positions or leave no room for the special tokens, and for a prompt that info() lacks.
+  Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.
   struct Impl;

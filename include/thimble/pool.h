@@ -27,8 +27,7 @@
 namespace thimble {
 
 struct PoolOptions {
-  // Where models are: folder/NAME-DTYPE.safetensors. Empty means the environment's THIMBLE_HOME, or .cache/thimble in
-  // HOME.
+  // Where models are: folder/NAME-DTYPE.safetensors. Empty means CacheFolder() of cache.h.
   std::string folder = {};
   // The budget: most private bytes of all models, embedders and reservations together. 0 means half of MemoryLimit().
   std::size_t max_memory = 0;

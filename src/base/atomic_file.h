@@ -29,6 +29,10 @@ class AtomicFile {
   // The open file, for reading, writing and seeking.
   int descriptor() const { return file_; }
   const std::string& path() const { return path_; }
+  // Where the bytes are until Commit().
+  const std::string& temporary() const { return temporary_; }
+  // Replaces bytes that were written before.
+  Status WriteAt(std::uint64_t offset, std::span<const std::byte> bytes);
   Status Write(std::span<const std::byte> bytes) { return WriteAll(file_, bytes, path_); }
 
   // Flushes to the disk, so that a crash leaves the old file or the new one, and renames.

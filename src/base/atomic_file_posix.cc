@@ -51,6 +51,17 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
+Status AtomicFile::WriteAt(std::uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot write", path_);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return Status();
+}
+
 Status AtomicFile::Commit() {
   if (fsync(file_) != 0) return SystemError(errno, "cannot flush", path_);
   // Some file systems report a full disk only on closing.

@@ -30,7 +30,7 @@ class Thread {
   ~Thread() { Join(); }
 
   // Runs function(argument) on a new thread, once. kOutOfMemory when the system refuses.
-  Status Start(void* (*function)(void*), void* argument);
+  Status Start(void* (*function)(void*), void* argument, std::size_t stack_bytes = kStackBytes);
   // Waits for the thread to end; at once when none was started.
   void Join();
 

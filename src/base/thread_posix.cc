@@ -5,10 +5,10 @@
 
 namespace thimble {
 
-Status Thread::Start(void* (*function)(void*), void* argument) {
+Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack_bytes) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_attr_setstacksize(&attributes, stack_bytes);
   const int error = pthread_create(&thread_, &attributes, function, argument);
   pthread_attr_destroy(&attributes);
   running_ = error == 0;

@@ -23,9 +23,9 @@ DWORD WINAPI Run(void* parameter) {
 
 }  // namespace
 
-Status Thread::Start(void* (*function)(void*), void* argument) {
+Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack_bytes) {
   auto call = std::make_unique<Call>(Call{function, argument});
-  thread_ = CreateThread(nullptr, kStackBytes, Run, call.get(), STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  thread_ = CreateThread(nullptr, stack_bytes, Run, call.get(), STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
   running_ = thread_ != nullptr;
   if (!running_) return Error(Code::kOutOfMemory, "the system refused a thread (error ", GetLastError(), ")");
   call.release();

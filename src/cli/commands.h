@@ -9,10 +9,14 @@ namespace thimble::cli {
 int RunConvert(int argc, char** argv);
 int RunEmbed(int argc, char** argv);
 int RunInfo(int argc, char** argv);
+int RunList(int argc, char** argv);
 int RunMemory(int argc, char** argv);
 int RunPlan(int argc, char** argv);
+int RunPull(int argc, char** argv);
+int RunRm(int argc, char** argv);
 int RunSimilar(int argc, char** argv);
 int RunTokenize(int argc, char** argv);
+int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "hub/known_models.h"
 
 namespace thimble::cli {
 namespace {
@@ -17,8 +18,10 @@ constexpr char kExamples[] =
     "  thimble convert ./all-MiniLM-L6-v2 model-fp32.safetensors --dtype fp32 --name all-MiniLM-L6-v2\n"
     "\n"
     "SOURCE holds config.json, tokenizer.json, and model.safetensors or onnx/model.onnx, as downloaded.\n"
-    "OUT appears only when complete.\n"
-    "q8 is nearly as exact as fp32 at a quarter of its size; q4 is smaller still and less exact.\n";
+    "OUT appears only when complete. What the folder does not say of pooling, limit and prompts is known of some "
+    "models\n"
+    "by their names.\n"
+    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n";
 
 }  // namespace
 
@@ -28,15 +31,26 @@ int RunConvert(int argc, char** argv) {
   Arguments arguments("convert", "Makes a model file from a Hugging Face folder.", kExamples);
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
-  arguments.app().add_option("--dtype", dtype_name, "fp32, fp16, q8 or q4")->type_name("NAME")->capture_default_str();
+  arguments.app()
+      .add_option("--dtype", dtype_name, "fp32, fp16, q8, q6, q4 or q4-small")
+      ->type_name("NAME")
+      ->capture_default_str();
   arguments.app()
       .add_option("--name", options.name, "Name to store; the last part of SOURCE if not given")
       ->type_name("NAME");
+  arguments.app()
+      .add_option("--calibrate", options.calibration_file,
+                  "Texts, one a line, that rounding is fitted to, in place of thimble's own")
+      ->type_name("FILE");
+  bool plain = false;
+  arguments.app().add_flag("--no-calibration", plain, "Round each weight by itself: faster, and less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  options.calibrate = !plain;
 
   auto dtype = convert::ParseDtype(dtype_name);
   if (!dtype.ok()) return Fail("convert", dtype.status());
   options.dtype = *dtype;
+  options.defaults = hub::KnownDefaults(options.name.empty() ? convert::NameOf(source) : options.name);
   Status status;
   {
     Progress progress(true);

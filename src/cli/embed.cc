@@ -15,14 +15,20 @@ namespace {
 
 constexpr char kExamples[] =
     "  thimble embed -m model.safetensors \"a short text\" \"another\"\n"
+    "  thimble embed -m all-MiniLM-L6-v2 --dtype q4 \"a short text\"\n"
     "  thimble embed -m model.safetensors -i lines.txt --format npy -o vectors.npy\n"
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"
+    "  thimble embed -m e5-small-v2.safetensors --prompt-name query --long-texts chunk \"a question\"\n"
     "\n"
     "Results come in the order of the input, and memory does not grow with it. Of a line longer than 64 KiB\n"
     "the first 64 KiB is embedded, marked as truncated; a line of JSON may have 4 MiB, or what --max-memory leaves.\n"
-    "Formats: jsonl one object a line with embedding, tokens, truncated; json the same as one array; npy a NumPy\n"
-    "float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n";
+    "A text of more tokens than the limit is truncated, or an error, or embedded in chunks: windows that overlap, "
+    "whose\n"
+    "vectors are averaged (--long-texts).\n"
+    "Formats: jsonl one object a line with embedding, tokens, truncated, and chunks if asked for; json the same as "
+    "one\n"
+    "array; npy a NumPy float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n";
 
 Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
              const std::string& format_name, const std::string& output_path) {
@@ -40,7 +46,7 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
   const std::size_t dimensions = embedder.dimensions();
-  VectorWriter writer(output, format, dimensions, rows);
+  VectorWriter writer(output, format, dimensions, rows, vectors.long_texts == LongTexts::kChunk);
   THIMBLE_RETURN_IF_ERROR(writer.Begin());
   Progress progress(!output.is_terminal());
   auto take = [&](const Batch&, std::span<const float> values, std::span<const Report> reports) -> Status {
@@ -66,7 +72,9 @@ int RunEmbed(int argc, char** argv) {
   source.AddTo(arguments);
   arguments.app().add_option("-o,--output", output, "File to write; standard output if not given")->type_name("FILE");
   arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
-  flags.AddTo(arguments.app(), true);
+  flags.AddVectorsTo(arguments.app());
+  flags.AddLongTextsTo(arguments.app());
+  flags.AddTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Embed(model, source, flags, format, output);
   return status.ok() ? kDone : Fail("embed", status);

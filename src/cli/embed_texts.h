@@ -17,9 +17,10 @@ namespace thimble::cli {
 // Scratch memory goes back to the system when no text has come for this long.
 inline constexpr int kIdleMilliseconds = 1000;
 
-// Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated.
+// Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated,
+// and is an error where long texts are.
 template <typename Take>
-Status EmbedTexts(Input& input, Embedder& embedder, const VectorOptions& options, Progress& progress, Take&& take) {
+Status EmbedTexts(Input& input, Embedder& embedder, VectorOptions options, Progress& progress, Take&& take) {
   Batch batch;
   std::vector<std::string_view> views;
   std::vector<float> vectors;
@@ -31,8 +32,15 @@ Status EmbedTexts(Input& input, Embedder& embedder, const VectorOptions& options
     views.assign(batch.texts.begin(), batch.texts.end());
     vectors.resize(views.size() * embedder.dimensions());
     reports.resize(views.size());
+    options.first_index = batch.first_index;
     THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports, options));
-    for (std::size_t i = 0; i < reports.size(); ++i) reports[i].truncated |= batch.cut[i];
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      if (batch.cut[i] && options.long_texts == LongTexts::kError) {
+        return Error(Code::kInvalidArgument, "texts[", batch.first_index + i, "]: a line of more than ", kMaxTextBytes,
+                     " bytes (long_texts is error)");
+      }
+      reports[i].truncated |= batch.cut[i];
+    }
     THIMBLE_RETURN_IF_ERROR(take(batch, std::span<const float>(vectors), std::span<const Report>(reports)));
 
     std::optional<double> share;

@@ -1,55 +1,74 @@
 // thimble info: what a model file holds.
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/values.h"
+#include "thimble/receipt.h"
 
 namespace thimble::cli {
 namespace {
 
 constexpr char kExamples[] =
     "  thimble info model.safetensors\n"
+    "  thimble info all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble info --json model.safetensors\n"
     "\n"
-    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n";
+    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n"
+    "The fingerprint is the identity of the vector space: vectors can be compared where it is the same.\n"
+    "cosine_mean, _p1 (first percentile) and _min are to the vectors in fp32, over texts of thimble's own.\n";
 
-Status Info(const std::string& path, bool as_json) {
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
+Status Info(const ModelOption& model_option, bool as_json) {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
   const ModelInfo& info = model->info();
-  return PrintValues(
-      {
-          {"name", info.name},
-          {"dtype", info.dtype},
-          {"dimensions", info.dimensions},
-          {"layers", info.layers},
-          {"heads", info.heads},
-          {"vocabulary", info.vocabulary},
-          {"positions", info.positions},
-          {"max_tokens", info.max_tokens},
-          {"pooling", std::string(PoolingName(info.pooling))},
-          {"normalize", info.normalize},
-          {"file_bytes", info.file_bytes},
-          {"scratch_bytes", plan.scratch_bytes},
-          {"isa", std::string(model->isa())},
-      },
-      as_json);
+  nlohmann::ordered_json values = {
+      {"name", info.name},
+      {"dtype", info.dtype},
+      {"dimensions", info.dimensions},
+      {"layers", info.layers},
+      {"heads", info.heads},
+      {"vocabulary", info.vocabulary},
+      {"positions", info.positions},
+      {"max_tokens", info.max_tokens},
+      {"tokenizers_max_tokens", info.tokenizers_max_tokens},
+      {"pooling", std::string(PoolingName(info.pooling))},
+      {"normalize", info.normalize},
+      {"file_bytes", info.file_bytes},
+      {"scratch_bytes", plan.scratch_bytes},
+      {"isa", std::string(model->isa())},
+      {"fingerprint", info.fingerprint},
+  };
+  for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
+  if (receipt) {
+    values["recipe"] = receipt->recipe;
+    values["calibration"] = receipt->calibration;
+    values["receipt_texts"] = receipt->texts;
+    values["cosine_mean"] = receipt->cosine_mean;
+    values["cosine_p1"] = receipt->cosine_p1;
+    values["cosine_min"] = receipt->cosine_min;
+    values["goldens"] = receipt->goldens;
+    values["source_sha256"] = receipt->source_sha256;
+    values["tokenizer_sha256"] = receipt->tokenizer_sha256;
+  }
+  return PrintValues(values, as_json);
 }
 
 }  // namespace
 
 int RunInfo(int argc, char** argv) {
-  std::string path;
+  ModelOption model;
   bool as_json = false;
   Arguments arguments("info", "Shows what a model file holds and what it needs.", kExamples);
-  arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
+  model.AddAsArgument(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Info(path, as_json);
+  Status status = Info(model, as_json);
   return status.ok() ? kDone : Fail("info", status);
 }
 

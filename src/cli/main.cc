@@ -22,9 +22,10 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed}, {"info", thimble::cli::RunInfo},
-    {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},   {"similar", thimble::cli::RunSimilar},
-    {"tokenize", thimble::cli::RunTokenize},
+    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed},   {"info", thimble::cli::RunInfo},
+    {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory}, {"plan", thimble::cli::RunPlan},
+    {"pull", thimble::cli::RunPull},         {"rm", thimble::cli::RunRm},         {"similar", thimble::cli::RunSimilar},
+    {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 };
 
 constexpr char kHelp[] =
@@ -33,24 +34,28 @@ constexpr char kHelp[] =
     "  thimble COMMAND [OPTIONS] [ARGUMENTS]\n"
     "\n"
     "Commands (thimble COMMAND --help tells more):\n"
-    "  convert    make a model file from a Hugging Face folder, once per model\n"
+    "  pull       get a model by its name from the Hugging Face hub\n"
+    "  list       show the models that are here\n"
+    "  rm         remove a model that is here\n"
+    "  convert    make a model file from a Hugging Face folder\n"
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by likeness to a text\n"
     "  tokenize   show the token ids of texts\n"
-    "  info       show what a model file holds\n"
+    "  info       show what a model file holds, and how exact it is\n"
+    "  verify     check that a model file is whole and gives the vectors it gave when it was made\n"
     "  plan       say how much memory embedding will take, before it does\n"
     "  memory     measure how much memory models take, and give back\n"
     "\n"
     "Start here:\n"
-    "  thimble convert ./all-MiniLM-L6-v2 model.safetensors --dtype q8\n"
-    "  thimble embed -m model.safetensors \"a short text\"\n"
-    "  thimble similar -m model.safetensors \"a question\" lines.txt\n"
+    "  thimble pull all-MiniLM-L6-v2\n"
+    "  thimble embed -m all-MiniLM-L6-v2 \"a short text\"\n"
+    "  thimble similar -m all-MiniLM-L6-v2 \"a question\" lines.txt\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
     "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
     "THIMBLE_ISA forces an instruction set (scalar, avx2, avx512vnni); THIMBLE_BACKEND=mock puts a mock in place of "
     "every\n"
-    "model; THIMBLE_HOME is the folder of models that have a name.\n";
+    "model; THIMBLE_HOME is the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if not set.\n";
 
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/staged_process.h"
+#include "thimble/cache.h"
 
 namespace thimble::cli {
 namespace {
@@ -36,8 +37,8 @@ constexpr char kExamples[] =
     "gone back, unloaded after that. cold start is one thimble embed of a short text from start to exit, reload is "
     "loading\n"
     "again with a first vector.\n"
-    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or "
-    "~/.cache/thimble.\n"
+    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or the "
+    "cache.\n"
     "--peers needs node, and the folder that scripts/peers.sh makes; THIMBLE_PEERS names it, build/peers if not set.\n";
 
 // Whoever measures waits for this many starts of each.
@@ -65,11 +66,10 @@ Result<std::string> OwnPath() {
 
 std::string ModelFolder(const Options& options, const std::string& program) {
   if (!options.folder.empty()) return options.folder;
-  if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
   const fs::path beside = fs::path(program).parent_path() / "models";
   std::error_code error;
-  if (fs::is_directory(beside, error)) return beside.string();
-  return Environment("HOME") + "/.cache/thimble";
+  if (Environment("THIMBLE_HOME").empty() && fs::is_directory(beside, error)) return beside.string();
+  return CacheFolder();
 }
 
 // A file of texts that goes with this object.
@@ -119,16 +119,20 @@ void Measure(const std::vector<std::string>& stages, const std::vector<std::stri
 Json MeasureModel(const std::string& program, const std::string& folder, const Options& options,
                   const std::string& dtype, const std::string& texts) {
   const bool mock = dtype == "mock";
-  const std::string path = mock ? dtype : folder + "/" + options.name + "-" + dtype + ".safetensors";
-  Json row = {{"name", "thimble"}, {"dtype", dtype}};
-  std::error_code error;
-  row["file_bytes"] = mock ? 0 : fs::file_size(path, error);
-  if (error) {
-    row["file_bytes"] = 0;
-    row["error"] = path + ": " + error.message();
+  Json row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
+  const Result<std::string> path = ModelPath(mock ? dtype : options.name, dtype, folder);
+  if (!path.ok()) {
+    row["error"] = path.status().message();
     return row;
   }
-  Measure({program, "memory", "--stages", path, "--texts", texts}, {program, "embed", "-m", path, "a short text"},
+  std::error_code error;
+  const std::uintmax_t bytes = mock ? 0 : fs::file_size(*path, error);
+  if (error) {
+    row["error"] = *path + ": " + error.message();
+    return row;
+  }
+  row["file_bytes"] = bytes;
+  Measure({program, "memory", "--stages", *path, "--texts", texts}, {program, "embed", "-m", *path, "a short text"},
           kStarts, row);
   return row;
 }
@@ -210,7 +214,7 @@ Status Memory(const Options& options) {
   const std::string folder = ModelFolder(options, program);
   Json result;
   result["texts"] = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
-  for (const char* dtype : {"mock", "q4", "q8", "fp16", "fp32"}) {
+  for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {
     result["rows"].push_back(MeasureModel(program, folder, options, dtype, texts.path()));
   }
   if (options.peers) {

@@ -5,9 +5,13 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "convert/convert.h"
+#include "thimble/cache.h"
 
 namespace thimble::cli {
 
@@ -86,16 +90,33 @@ Result<std::size_t> ParseSize(std::string_view text) {
 }
 
 void ModelOption::AddTo(CLI::App& app) {
-  app.add_option("-m,--model", path_, "Model file, as made by thimble convert")->required()->type_name("MODEL");
+  app.add_option("-m,--model", model_, "Model file, or a name in the cache (thimble list)")
+      ->required()
+      ->type_name("MODEL");
+  AddDtype(app);
 }
 
-Result<std::shared_ptr<const Model>> ModelOption::Open() const { return OpenModel(path_); }
+void ModelOption::AddAsArgument(CLI::App& app) {
+  app.add_option("model", model_, "Model file, or a name in the cache (thimble list)")->type_name("MODEL")->required();
+  AddDtype(app);
+}
 
-Result<std::shared_ptr<const Model>> OpenModel(const std::string& path) {
-  auto model = Model::Open(path);
+void ModelOption::AddDtype(CLI::App& app) {
+  app.add_option("--dtype", dtype_, "Of a model that is given by its name")->type_name("NAME")->capture_default_str();
+}
+
+Result<std::shared_ptr<const Model>> ModelOption::Open() const {
+  std::error_code error;
+  if (IsModelName(model_) && !std::filesystem::is_regular_file(model_, error)) {
+    THIMBLE_RETURN_IF_ERROR(convert::ParseDtype(dtype_).status());
+    return OpenModel(model_, dtype_);
+  }
+  auto model = Model::Open(model_);
   if (!model.ok() && model.status().code() == Code::kNotFound) {
-    return Error(Code::kNotFound, model.status().message(),
-                 "\nMODEL is the path of a model file; thimble convert FOLDER MODEL --dtype q8 makes one");
+    return Error(
+        Code::kNotFound, model.status().message(),
+        "\nMODEL is the path of a model file, as made by thimble convert FOLDER MODEL --dtype q8, or a name as "
+        "known to thimble pull");
   }
   return model;
 }
@@ -118,15 +139,44 @@ Status SourceOptions::Check() const {
   return Status();
 }
 
-void EmbedderFlags::AddTo(CLI::App& app, bool vectors) {
-  if (vectors) {
-    app.add_option("--pooling", pooling_, "mean, cls or last; the model's own if not given")->type_name("NAME");
-    normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
-                                     "Whether vectors get unit length; the model's own way if not given");
-  }
-  app.add_option("--max-tokens", max_tokens_, "Where a text is truncated; the model's own limit if not given")
+void TokenFlags::AddTruncationTo(CLI::App& app) {
+  app.add_option("--max-tokens", max_tokens_, "Most tokens of a text that go together; as --truncation if not given")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  app.add_option("--truncation", truncation_,
+                 "Whose limit: sentence-transformers (default), transformers.js, tokenizers")
+      ->type_name("NAME");
+}
+
+void TokenFlags::AddPromptTo(CLI::App& app) {
+  app.add_option("--prompt-name", prompt_name_, "Which prompt of the model goes before a text; none if not given")
+      ->type_name("NAME");
+}
+
+Result<TokenizeOptions> TokenFlags::Options() const {
+  TokenizeOptions options = {.max_tokens = max_tokens_, .prompt_name = prompt_name_};
+  if (!truncation_.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(options.truncation, ParseTruncation(truncation_));
+  }
+  return options;
+}
+
+void EmbedderFlags::AddVectorsTo(CLI::App& app) {
+  app.add_option("--pooling", pooling_, "mean, cls or last; the model's own if not given")->type_name("NAME");
+  normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
+                                   "Whether vectors get unit length; the model's own way if not given");
+  tokens_.AddPromptTo(app);
+}
+
+void EmbedderFlags::AddLongTextsTo(CLI::App& app) {
+  app.add_option("--long-texts", long_texts_, "What becomes of longer ones: truncate (default), error, chunk")
+      ->type_name("NAME");
+  app.add_option("--chunk-overlap", chunk_overlap_, "Tokens that chunks share; an eighth of --max-tokens if not given")
+      ->type_name("N");
+}
+
+void EmbedderFlags::AddTo(CLI::App& app) {
+  tokens_.AddTruncationTo(app);
   app.add_option("--threads", threads_, "Threads; the vectors do not depend on it")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}, "1 to 64"))
@@ -143,13 +193,21 @@ Result<VectorOptions> EmbedderFlags::Vectors() const {
     THIMBLE_ASSIGN_OR_RETURN(options.pooling, ParsePooling(pooling_));
   }
   if (normalize_option_ != nullptr && normalize_option_->count() > 0) options.normalize = normalize_;
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions tokens, tokens_.Options());
+  options.prompt_name = tokens.prompt_name;
+  if (!long_texts_.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(options.long_texts, ParseLongTexts(long_texts_));
+  }
+  options.chunk_overlap = chunk_overlap_;
   return options;
 }
 
 Result<EmbedderOptions> EmbedderFlags::Options() const {
   EmbedderOptions options;
   options.threads = threads_;
-  options.max_tokens = max_tokens_;
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions tokens, tokens_.Options());
+  options.max_tokens = tokens.max_tokens;
+  options.truncation = tokens.truncation;
   if (!max_memory_.empty()) {
     auto size = ParseSize(max_memory_);
     if (!size.ok()) return Error(Code::kInvalidArgument, "--max-memory ", size.status().message());

@@ -53,31 +53,55 @@ int Fail(std::string_view command, const Status& status);
 // not matter. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
 
-// -m MODEL.
+// MODEL, which is a file or a name in the cache, and --dtype.
 class ModelOption {
  public:
+  // As -m MODEL.
   void AddTo(CLI::App& app);
-  // Model::Open, with advice in the message when there is no such file.
+  // As an argument.
+  void AddAsArgument(CLI::App& app);
+  // The errors of Model::Open and OpenModel, with advice in the message when there is no such file.
   Result<std::shared_ptr<const Model>> Open() const;
 
  private:
-  std::string path_;
-};
-Result<std::shared_ptr<const Model>> OpenModel(const std::string& path);
+  void AddDtype(CLI::App& app);
 
-// --pooling --normalize --max-tokens --threads --max-memory.
+  std::string model_;
+  std::string dtype_ = "q8";
+};
+
+// --max-tokens --truncation --prompt-name.
+class TokenFlags {
+ public:
+  void AddTruncationTo(CLI::App& app);
+  void AddPromptTo(CLI::App& app);
+  Result<TokenizeOptions> Options() const;
+
+ private:
+  std::size_t max_tokens_ = 0;
+  std::string truncation_;
+  std::string prompt_name_;
+};
+
+// --pooling --normalize --long-texts --chunk-overlap --threads --max-memory, and TokenFlags.
 class EmbedderFlags {
  public:
-  // `vectors` adds --pooling and --normalize, which decide what a vector means.
-  void AddTo(CLI::App& app, bool vectors);
+  // --max-tokens --truncation --threads --max-memory, which decide what an embedder takes.
+  void AddTo(CLI::App& app);
+  // --pooling --normalize --prompt-name, which decide what a vector means.
+  void AddVectorsTo(CLI::App& app);
+  // --long-texts --chunk-overlap.
+  void AddLongTextsTo(CLI::App& app);
   Result<EmbedderOptions> Options() const;
   Result<VectorOptions> Vectors() const;
 
  private:
+  TokenFlags tokens_;
   std::string pooling_;
   bool normalize_ = true;
   CLI::Option* normalize_option_ = nullptr;
-  std::size_t max_tokens_ = 0;
+  std::string long_texts_;
+  std::optional<std::size_t> chunk_overlap_;
   std::size_t threads_ = 1;
   std::string max_memory_;
 };

@@ -15,6 +15,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  thimble plan model.safetensors\n"
+    "  thimble plan all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble plan model.safetensors --max-memory 2MB --threads 2 --json\n"
     "\n"
     "mapped is the model file, which processes share and the system can drop. The rest is private to the process:\n"
@@ -22,9 +23,9 @@ constexpr char kExamples[] =
     "embed\n"
     "with the same options takes, however many texts there are and however long.\n";
 
-Status Plan(const std::string& path, const EmbedderFlags& flags, bool as_json) {
+Status Plan(const ModelOption& model_option, const EmbedderFlags& flags, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(path));
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanOtherProcess(*model, options));
   return PrintValues(
       {
@@ -43,15 +44,15 @@ Status Plan(const std::string& path, const EmbedderFlags& flags, bool as_json) {
 }  // namespace
 
 int RunPlan(int argc, char** argv) {
-  std::string path;
+  ModelOption model;
   EmbedderFlags flags;
   bool as_json = false;
   Arguments arguments("plan", "Says how much memory embedding will take, before it does.", kExamples);
-  arguments.app().add_option("model", path, "Model file")->type_name("MODEL")->required();
-  flags.AddTo(arguments.app(), false);
+  model.AddAsArgument(arguments.app());
+  flags.AddTo(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Plan(path, flags, as_json);
+  Status status = Plan(model, flags, as_json);
   return status.ok() ? kDone : Fail("plan", status);
 }
 

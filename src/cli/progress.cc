@@ -23,12 +23,17 @@ Progress::~Progress() {
   if (drawn_) std::fputs("\r\033[K", stderr);
 }
 
-void Progress::Show(std::optional<double> share, std::uint64_t texts) {
-  if (!enabled_) return;
+bool Progress::IsTime(double& seconds) {
+  if (!enabled_) return false;
   Clock::time_point now = Clock::now();
-  if (now - begin_ < kPatience || (drawn_ && now - last_ < kInterval)) return;
+  if (now - begin_ < kPatience || (drawn_ && now - last_ < kInterval)) return false;
   drawn_ = true;
   last_ = now;
+  seconds = std::chrono::duration<double>(now - begin_).count();
+  return true;
+}
+
+void Progress::Draw(std::optional<double> share, const std::string& text) {
   std::string line = "\r\033[K";
   if (share) {
     double part = std::clamp(*share, 0.0, 1.0);
@@ -36,13 +41,32 @@ void Progress::Show(std::optional<double> share, std::uint64_t texts) {
     line += "[" + std::string(filled, '#') + std::string(kWidth - filled, ' ') + "] ";
     line += std::to_string(static_cast<int>(part * 100)) + " %  ";
   }
-  if (texts > 0) {
-    double seconds = std::chrono::duration<double>(now - begin_).count();
-    line += std::to_string(texts) + " texts, " +
-            std::to_string(static_cast<std::uint64_t>(static_cast<double>(texts) / seconds)) + " a second";
-  }
-  std::fputs(line.c_str(), stderr);
+  std::fputs((line + text).c_str(), stderr);
   std::fflush(stderr);
+}
+
+void Progress::Show(std::optional<double> share, std::uint64_t texts) {
+  double seconds;
+  if (!IsTime(seconds)) return;
+  std::string text;
+  if (texts > 0) {
+    text = std::to_string(texts) + " texts, " +
+           std::to_string(static_cast<std::uint64_t>(static_cast<double>(texts) / seconds)) + " a second";
+  }
+  Draw(share, text);
+}
+
+void Progress::ShowBytes(std::uint64_t bytes, std::uint64_t total_bytes) {
+  double seconds;
+  if (!IsTime(seconds)) return;
+  const double megabytes = static_cast<double>(bytes) * 1e-6, total = static_cast<double>(total_bytes) * 1e-6;
+  char text[96];
+  if (total_bytes == 0) {
+    std::snprintf(text, sizeof text, "%.1f MB, %.1f a second", megabytes, megabytes / seconds);
+    return Draw(std::nullopt, text);
+  }
+  std::snprintf(text, sizeof text, "%.1f of %.1f MB, %.1f a second", megabytes, total, megabytes / seconds);
+  Draw(megabytes / total, text);
 }
 
 }  // namespace thimble::cli

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace thimble::cli {
 
@@ -20,8 +21,14 @@ class Progress {
 
   // `share` is from 0 to 1, unset when the end is unknown; `texts` is 0 when nothing is counted.
   void Show(std::optional<double> share, std::uint64_t texts);
+  // Of a transfer; `total_bytes` is 0 when unknown.
+  void ShowBytes(std::uint64_t bytes, std::uint64_t total_bytes);
 
  private:
+  // Whether it is time to draw; `seconds` since the beginning.
+  bool IsTime(double& seconds);
+  void Draw(std::optional<double> share, const std::string& text);
+
   using Clock = std::chrono::steady_clock;
   bool enabled_;
   bool drawn_ = false;

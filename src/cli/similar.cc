@@ -21,6 +21,7 @@ namespace {
 constexpr char kExamples[] =
     "  thimble similar -m model.safetensors \"how do I reset my password\" questions.txt\n"
     "  thimble similar -m model.safetensors --top 3 --field title \"rivers of Asia\" articles.jsonl\n"
+    "  thimble similar -m e5-small-v2.safetensors --prompts \"how tall is a giraffe\" passages.txt\n"
     "\n"
     "Each result is one line: the cosine similarity, a tab, and the text, with control characters as spaces.\n";
 
@@ -39,11 +40,31 @@ std::string OneLine(std::string text) {
   return text;
 }
 
+// The first of `names` that the model has a prompt of, or none.
+std::string PromptOf(const ModelInfo& info, std::initializer_list<std::string_view> names) {
+  for (std::string_view name : names) {
+    for (const Prompt& prompt : info.prompts) {
+      if (prompt.name == name) return prompt.name;
+    }
+  }
+  return {};
+}
+
 Status Similar(const ModelOption& model_option, const std::string& query, const SourceOptions& source,
-               const EmbedderFlags& flags, std::size_t top) {
+               const EmbedderFlags& flags, bool prompts, std::size_t top) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
-  const VectorOptions unit = {.normalize = true};  // A dot product is then the cosine.
+  THIMBLE_ASSIGN_OR_RETURN(VectorOptions of_query, flags.Vectors());
+  of_query.normalize = true;  // A dot product is then the cosine.
+  VectorOptions of_lines = of_query;
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  if (prompts) {
+    of_query.prompt_name = PromptOf(model->info(), {"query"});
+    of_lines.prompt_name = PromptOf(model->info(), {"passage", "document"});
+    if (of_query.prompt_name.empty() && of_lines.prompt_name.empty()) {
+      return Error(Code::kInvalidArgument, "--prompts: ", model->info().name,
+                   " has no prompt named query, passage or document");
+    }
+  }
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
@@ -52,7 +73,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
 
   const std::size_t dimensions = embedder.dimensions();
   std::vector<float> wanted(dimensions);
-  auto report = embedder.Embed(query, wanted, unit);
+  auto report = embedder.Embed(query, wanted, of_query);
   if (!report.ok()) return report.status();
 
   std::vector<Match> best;  // A heap whose front ranks last.
@@ -73,7 +94,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   };
   {
     Progress progress(true);
-    THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, unit, progress, take));
+    THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, of_lines, progress, take));
   }
   std::sort_heap(best.begin(), best.end(), Before);
   for (Match& match : best) {
@@ -91,6 +112,7 @@ int RunSimilar(int argc, char** argv) {
   SourceOptions source;
   EmbedderFlags flags;
   std::string query;
+  bool prompts = false;
   std::size_t top = 10;
   Arguments arguments("similar", "Ranks the lines of a file by their likeness to a text.", kExamples);
   model.AddTo(arguments.app());
@@ -109,9 +131,13 @@ int RunSimilar(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10000}, "1 to 10000"))
       ->capture_default_str();
-  flags.AddTo(arguments.app(), false);
+  arguments.app().add_flag(
+      "--prompts", prompts,
+      "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
+  flags.AddLongTextsTo(arguments.app());
+  flags.AddTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Similar(model, query, source, flags, top);
+  Status status = Similar(model, query, source, flags, prompts, top);
   return status.ok() ? kDone : Fail("similar", status);
 }
 

@@ -18,7 +18,8 @@ constexpr char kExamples[] =
     "\n"
     "Each text gives one line: {\"ids\":[101,...,102],\"tokens\":5,\"truncated\":false}\n";
 
-Status Tokenize(const ModelOption& model_option, const SourceOptions& source, std::size_t max_tokens) {
+Status Tokenize(const ModelOption& model_option, const SourceOptions& source, const TokenFlags& flags) {
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions options, flags.Options());
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
@@ -30,7 +31,7 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, st
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
     if (batch.texts.empty()) return output.Finish();
     for (std::size_t i = 0; i < batch.texts.size(); ++i) {
-      THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], max_tokens));
+      THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], options));
       line = "{\"ids\":[";
       for (std::int32_t id : tokens.ids) line += std::to_string(id) + ',';
       if (!tokens.ids.empty()) line.pop_back();
@@ -52,16 +53,14 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, st
 int RunTokenize(int argc, char** argv) {
   ModelOption model;
   SourceOptions source;
-  std::size_t max_tokens = 0;
+  TokenFlags flags;
   Arguments arguments("tokenize", "Shows the token ids of texts, special tokens included.", kExamples);
   model.AddTo(arguments.app());
   source.AddTo(arguments);
-  arguments.app()
-      .add_option("--max-tokens", max_tokens, "Where a text is truncated; the model's own limit if not given")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  flags.AddTruncationTo(arguments.app());
+  flags.AddPromptTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Tokenize(model, source, max_tokens);
+  Status status = Tokenize(model, source, flags);
   return status.ok() ? kDone : Fail("tokenize", status);
 }
 

@@ -36,8 +36,8 @@ Result<VectorFormat> ParseVectorFormat(std::string_view name) {
 }
 
 VectorWriter::VectorWriter(Output& output, VectorFormat format, std::size_t dimensions,
-                           std::optional<std::uint64_t> rows)
-    : output_(output), format_(format), dimensions_(dimensions), expected_rows_(rows) {}
+                           std::optional<std::uint64_t> rows, bool chunks)
+    : output_(output), format_(format), dimensions_(dimensions), expected_rows_(rows), chunks_(chunks) {}
 
 Status VectorWriter::Begin() {
   if (format_ == VectorFormat::kJson) return output_.Write("[");
@@ -65,7 +65,9 @@ Status VectorWriter::Add(std::span<const float> vector, const Report& report) {
   }
   if (!vector.empty()) text_.pop_back();
   text_ += "],\"tokens\":" + std::to_string(report.tokens);
-  text_ += report.truncated ? ",\"truncated\":true}" : ",\"truncated\":false}";
+  text_ += report.truncated ? ",\"truncated\":true" : ",\"truncated\":false";
+  if (chunks_) text_ += ",\"chunks\":" + std::to_string(report.chunks);
+  text_ += '}';
   if (format_ == VectorFormat::kJsonl) text_ += '\n';
   return output_.Write(text_);
 }

@@ -29,8 +29,9 @@ Result<VectorFormat> ParseVectorFormat(std::string_view name);
 // Thread-compatible; `output` must outlive it.
 class VectorWriter {
  public:
-  // `rows` is the number of vectors to come, where it is known.
-  VectorWriter(Output& output, VectorFormat format, std::size_t dimensions, std::optional<std::uint64_t> rows);
+  // `rows` is the number of vectors to come, where it is known. `chunks` has JSON say how many there were of each text.
+  VectorWriter(Output& output, VectorFormat format, std::size_t dimensions, std::optional<std::uint64_t> rows,
+               bool chunks);
 
   // Writes what comes before the vectors. kInvalidArgument when the format needs a seekable output and has none.
   Status Begin();
@@ -43,6 +44,7 @@ class VectorWriter {
   VectorFormat format_;
   std::size_t dimensions_;
   std::optional<std::uint64_t> expected_rows_;
+  bool chunks_;
   std::uint64_t rows_ = 0;
   std::string text_;  // Reused for each vector.
 };

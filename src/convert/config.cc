@@ -13,6 +13,8 @@
 namespace thimble::convert {
 namespace {
 
+constexpr std::size_t kMaxPrompts = 64;
+
 // kUnsupported unless the text field is absent or one of `expected`.
 Status RequireText(const JsonFile& file, const std::string& path, std::string_view key, std::string_view expected) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> found, file.Text(key));
@@ -106,6 +108,8 @@ Status ReadModules(const std::string& folder, Config* config) {
 Status ReadLimits(const std::string& folder, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(JsonFile bert, JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json"));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> limit, bert.Integer("max_seq_length", 1, 1 << 20));
+  // What is known of the model comes before what its tokenizer would take.
+  if (!limit && config->max_tokens != 0) limit = config->max_tokens;
   if (!limit) {
     THIMBLE_ASSIGN_OR_RETURN(JsonFile tokenizer, JsonFile::OpenIfPresent(folder + "/tokenizer_config.json"));
     // Hugging Face writes 1e30 here for "no limit".
@@ -116,12 +120,42 @@ Status ReadLimits(const std::string& folder, Config* config) {
   return Status();
 }
 
+// Prompts of which none has a text say nothing: newer versions of sentence-transformers write them for every model.
+Status ReadPrompts(const std::string& folder, Config* config) {
+  const std::string path = folder + "/config_sentence_transformers.json";
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(path));
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> name, file.Text("default_prompt_name"));
+  if (name) {
+    return Error(Code::kUnsupported, path, ": \"default_prompt_name\" is \"", *name,
+                 "\"; thimble puts a prompt before a text only when asked");
+  }
+  auto prompts = file.json().find("prompts");
+  if (prompts == file.json().end() || prompts->is_null()) return Status();
+  if (!prompts->is_object()) return file.Corrupt("prompts", "an object");
+  if (prompts->size() > kMaxPrompts) return file.Corrupt("prompts", "at most 64 prompts");
+  std::vector<Prompt> found;
+  bool any = false;
+  for (const auto& [key, text] : prompts->items()) {
+    if (text.is_null()) continue;
+    if (!text.is_string()) return file.Corrupt("prompts." + key, "a string");
+    found.push_back({key, text.get<std::string>()});
+    any |= !found.back().text.empty();
+  }
+  if (any) config->prompts = std::move(found);
+  return Status();
+}
+
 }  // namespace
 
-Result<Config> ReadConfig(const std::string& folder) {
+Result<Config> ReadConfig(const std::string& folder, const Defaults& defaults) {
   Config config;
+  config.pooling = defaults.pooling.value_or(config.pooling);
+  config.normalize = defaults.normalize.value_or(config.normalize);
+  config.max_tokens = defaults.max_tokens;
+  config.prompts = defaults.prompts;
   THIMBLE_RETURN_IF_ERROR(ReadTransformer(folder, &config));
   THIMBLE_RETURN_IF_ERROR(ReadModules(folder, &config));
+  THIMBLE_RETURN_IF_ERROR(ReadPrompts(folder, &config));
   THIMBLE_RETURN_IF_ERROR(ReadLimits(folder, &config));
   return config;
 }

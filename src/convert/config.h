@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "convert/convert.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
@@ -23,12 +25,14 @@ struct Config {
   std::size_t max_tokens = 0;
   Pooling pooling = Pooling::kMean;
   bool normalize = true;
+  std::vector<Prompt> prompts;
 };
 
-// Reads config.json and, where present, modules.json with the pooling's config.json, sentence_bert_config.json and
-// tokenizer_config.json. Without modules.json: mean pooling, normalised. kUnsupported for what thimble does not run,
-// kCorrupt for a field of the wrong type or range; the message names the file and the field.
-Result<Config> ReadConfig(const std::string& folder);
+// Reads config.json and, where present, modules.json with the pooling's config.json, sentence_bert_config.json,
+// config_sentence_transformers.json and tokenizer_config.json. What they do not say is as in `defaults`, and where that
+// is unset: mean pooling, normalised, no prompts. kUnsupported for what thimble does not run, kCorrupt for a field of
+// the wrong type or range; the message names the file and the field.
+Result<Config> ReadConfig(const std::string& folder, const Defaults& defaults = {});
 
 }  // namespace thimble::convert
 

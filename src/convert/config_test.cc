@@ -20,8 +20,8 @@ class ConfigTest : public testing::Test {
     EXPECT_TRUE(test::WriteFile(folder_.File(file), json).ok());
   }
   void Remove(const std::string& file) { EXPECT_TRUE(std::filesystem::remove(folder_.File(file))); }
-  Config Read() {
-    auto config = ReadConfig(folder_.path());
+  Config Read(const Defaults& defaults = {}) {
+    auto config = ReadConfig(folder_.path(), defaults);
     EXPECT_TRUE(config.ok()) << config.status().message();
     return config.ok() ? *config : Config();
   }
@@ -86,6 +86,59 @@ TEST_F(ConfigTest, WithoutModulesPoolingIsTheMeanAndVectorsHaveUnitLength) {
   const Config config = Read();
   EXPECT_EQ(config.pooling, Pooling::kMean);
   EXPECT_TRUE(config.normalize);
+}
+
+TEST_F(ConfigTest, WhatIsKnownOfAModelCountsWhereItsFilesAreSilent) {
+  const Defaults defaults = {
+      .pooling = Pooling::kCls, .normalize = false, .max_tokens = 50, .prompts = {{"query", "query: "}}};
+  Config config = Read(defaults);
+  EXPECT_EQ(config.pooling, Pooling::kMean);
+  EXPECT_TRUE(config.normalize);
+  EXPECT_EQ(config.max_tokens, 64u);
+  EXPECT_EQ(config.prompts, defaults.prompts);
+
+  Remove("modules.json");
+  Remove("sentence_bert_config.json");
+  Write("tokenizer_config.json", "{\"model_max_length\": 100}");
+  config = Read(defaults);
+  EXPECT_EQ(config.pooling, Pooling::kCls);
+  EXPECT_FALSE(config.normalize);
+  EXPECT_EQ(config.max_tokens, 50u) << "where the tokenizer would truncate says less than where the model was cut";
+  EXPECT_EQ(Read({.max_tokens = 1000}).max_tokens, 128u) << "the positions bound it";
+}
+
+TEST_F(ConfigTest, PromptsComeFromTheirFileUnlessNoneHasAText) {
+  const std::string file = "config_sentence_transformers.json";
+  const Defaults defaults = {.prompts = {{"query", "q: "}}};
+  EXPECT_TRUE(Read().prompts.empty());
+  Write(file, R"({"prompts": {"query": "find: ", "document": ""}, "default_prompt_name": null})");
+  const std::vector<Prompt> own = {{"document", ""}, {"query", "find: "}};
+  EXPECT_EQ(Read(defaults).prompts, own);
+  Write(file, R"({"prompts": {"query": "", "document": ""}})");
+  EXPECT_EQ(Read(defaults).prompts, defaults.prompts);
+  EXPECT_TRUE(Read().prompts.empty());
+  Write(file, R"({"__version__": {}})");
+  EXPECT_EQ(Read(defaults).prompts, defaults.prompts);
+}
+
+TEST_F(ConfigTest, PromptsThatCannotBeAreRefused) {
+  const std::string file = "config_sentence_transformers.json";
+  auto refusal = [&](const std::string& json) {
+    Write(file, json);
+    auto config = ReadConfig(folder_.path());
+    EXPECT_FALSE(config.ok());
+    return config.status();
+  };
+  Status status = refusal(R"({"default_prompt_name": "query", "prompts": {"query": "q: "}})");
+  EXPECT_EQ(status.code(), Code::kUnsupported);
+  EXPECT_NE(status.message().find("default_prompt_name"), std::string::npos) << status.message();
+  status = refusal(R"({"prompts": {"query": 1}})");
+  EXPECT_EQ(status.code(), Code::kCorrupt);
+  EXPECT_NE(status.message().find("prompts.query"), std::string::npos) << status.message();
+  EXPECT_EQ(refusal(R"({"prompts": ["query: "]})").code(), Code::kCorrupt);
+  std::string many = "{\"prompts\": {\"a\": \"a\"";
+  for (int i = 0; i < 64; ++i) many += ", \"p" + std::to_string(i) + "\": \"a\"";
+  EXPECT_EQ(refusal(many + "}}").code(), Code::kCorrupt);
 }
 
 }  // namespace

@@ -3,31 +3,58 @@
 #ifndef THIMBLE_CONVERT_CONVERT_H_
 #define THIMBLE_CONVERT_CONVERT_H_
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
-enum class Dtype { kFp32, kFp16, kQ8, kQ4 };
+// q6 keeps 6 bits of the weights, q4 and q4-small 4; the first two keep the word table in 6 bits and the last layer in
+// 8, q4-small 4 and the attention of the last layer.
+enum class Dtype { kFp32, kFp16, kQ8, kQ6, kQ4, kQ4Small };
 
 std::string_view DtypeName(Dtype dtype);
-// kInvalidArgument for a name other than fp32, fp16, q8, q4.
+// kInvalidArgument for a name other than fp32, fp16, q8, q6, q4, q4-small.
 Result<Dtype> ParseDtype(std::string_view name);
+
+// What is known of a model beside its source, whose own files come first.
+struct Defaults {
+  std::optional<Pooling> pooling = {};
+  std::optional<bool> normalize = {};
+  std::size_t max_tokens = 0;  // 0 is unset.
+  std::vector<Prompt> prompts = {};
+};
 
 struct Options {
   Dtype dtype = Dtype::kQ8;
-  std::string name;  // Stored in the file; empty means the last component of the source's path.
-  // Called with the share of tensors written, 0 to 1; may be empty.
-  std::function<void(double)> progress;
+  std::string name;  // Stored in the file; empty means NameOf(source).
+  Defaults defaults = {};
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
+  // Whether q8, q6, q4 and q4-small are rounded by GPTQ, with calibration on random ids and on the lines of
+  // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
+  bool calibrate = true;
+  std::string calibration_file = {};
+  std::size_t threads = 0;  // 0 means one for each processor, at most 8. The file does not depend on it.
+  // Called with the share of the work that is done, 0 to 1; may be empty.
+  std::function<void(double)> progress = {};
 };
 
+// The last component of a path.
+std::string NameOf(const std::string& source);
+
 // Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the
-// model file `output`; nothing is left behind on failure. Needs memory for about one tensor. kNotFound for a missing
-// file, kCorrupt for a malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does
-// not run; the message names the file and the field or tensor.
+// model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
+// instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
+// for the activations of all texts, but never for the whole model. kInvalidArgument for a calibration file without
+// calibration, kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
+// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

@@ -55,6 +55,7 @@ std::vector<float> SourceValues(const std::string& folder, std::string_view name
 format::Reader Converted(const std::string& folder, Dtype dtype) {
   Options options;
   options.dtype = dtype;
+  options.calibrate = false;
   const Status status = Convert(folder, folder + "/out", options);
   EXPECT_TRUE(status.ok()) << status.message();
   auto reader = format::Reader::Open(folder + "/out");
@@ -146,21 +147,71 @@ TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
     Options options;
     options.name = "same";
     ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
-    files.push_back(Contents(folder.File("out")));
+    files.push_back(test::WithoutSourceHash(Contents(folder.File("out"))));
   }
-  EXPECT_EQ(files[0], files[1]);
+  EXPECT_TRUE(files[0] == files[1]);
 }
 
-TEST(Convert, LastLayerOfAQ4ModelIsQ8AndItsTablesToo) {
+TEST(Convert, WithCalibrationGivesTheSameFileWithAnyNumberOfThreads) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+  for (Dtype dtype : {Dtype::kQ8, Dtype::kQ4}) {
+    std::vector<std::string> files;
+    for (std::size_t threads : {1, 3}) {
+      Options options;
+      options.dtype = dtype;
+      options.threads = threads;
+      ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+      files.push_back(Contents(folder.File("out")));
+    }
+    EXPECT_TRUE(files[0] == files[1]) << DtypeName(dtype);
+  }
+}
+
+TEST(Convert, CalibratesOnTheLinesOfAFile) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+  ASSERT_TRUE(test::WriteFile(folder.File("texts"), "hello world\r\n\nthe cat is running\n").ok());
+  Options options;
+  options.calibration_file = folder.File("texts");
+  ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+  auto reader = format::Reader::Open(folder.File("out"));
+  ASSERT_TRUE(reader.ok());
+  // [CLS] hello world [SEP]; [CLS] the cat is run ##n ##ing [SEP]
+  EXPECT_TRUE(reader->Text("receipt.calibration")->ends_with(" 12 tokens of a file"))
+      << *reader->Text("receipt.calibration");
+
+  ASSERT_TRUE(test::WriteFile(folder.File("texts"), "\n \n").ok());
+  Status status = Convert(folder.path(), folder.File("out2"), options);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(status.message().ends_with("no text to calibrate on")) << status.message();
+  options.calibration_file = folder.File("absent");
+  EXPECT_EQ(Convert(folder.path(), folder.File("out2"), options).code(), Code::kNotFound);
+}
+
+TEST(Convert, EachDtypeKeepsItsMatricesAndTablesInTheFormatsOfItsRecipe) {
   TemporaryFolder folder;
   ASSERT_TRUE(test::WriteTestModel(folder.path(), Small()).ok());
-  const format::Reader reader = Converted(folder.path(), Dtype::kQ4);
-  for (const char* matrix : {"qkv", "attention_output", "ffn_in", "ffn_out"}) {
-    EXPECT_EQ(reader.Metadata(std::string("layers.0.") + matrix + ".format"), "q4");
-    EXPECT_EQ(reader.Metadata(std::string("layers.1.") + matrix + ".format"), "q8");
+  struct Recipe {
+    Dtype dtype;
+    const char *matrices, *last_attention, *last_feed_forward, *words, *positions;
+  };
+  for (const Recipe& recipe :
+       {Recipe{Dtype::kFp32, "fp32", "fp32", "fp32", "fp32", "fp32"},
+        Recipe{Dtype::kFp16, "fp16", "fp16", "fp16", "fp16", "fp16"}, Recipe{Dtype::kQ8, "q8", "q8", "q8", "q8", "q8"},
+        Recipe{Dtype::kQ6, "q6", "q8", "q8", "q6", "q8"}, Recipe{Dtype::kQ4, "q4", "q8", "q8", "q6", "q8"},
+        Recipe{Dtype::kQ4Small, "q4", "q8", "q4", "q4", "q6"}}) {
+    const format::Reader reader = Converted(folder.path(), recipe.dtype);
+    for (const char* matrix : {"qkv", "attention_output", "ffn_in", "ffn_out"}) {
+      const bool attention = std::string(matrix) == "qkv" || std::string(matrix) == "attention_output";
+      EXPECT_EQ(reader.Metadata(std::string("layers.0.") + matrix + ".format"), recipe.matrices);
+      EXPECT_EQ(reader.Metadata(std::string("layers.1.") + matrix + ".format"),
+                attention ? recipe.last_attention : recipe.last_feed_forward);
+    }
+    EXPECT_EQ(reader.Metadata("embeddings.words.format"), recipe.words);
+    EXPECT_EQ(reader.Metadata("embeddings.positions.format"), recipe.positions);
+    EXPECT_EQ(reader.Metadata("dtype"), DtypeName(recipe.dtype));
   }
-  EXPECT_EQ(reader.Metadata("embeddings.words.format"), "q8");
-  EXPECT_EQ(reader.Metadata("embeddings.positions.format"), "q8");
 }
 
 TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
@@ -171,6 +222,7 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
   EXPECT_EQ(format::Reader::Open(*path)->Metadata("name"), "test-model");
   std::vector<double> shares;
   Options options;
+  options.calibrate = false;
   options.name = "given";
   options.progress = [&](double share) { shares.push_back(share); };
   ASSERT_TRUE(Convert(folder.File("test-model/"), out, options).ok());
@@ -183,7 +235,7 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
 
 // Weights that all have one value, from zero through subnormals to the largest float.
 TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
-  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     for (float value : {0.0f, 1e-45f, 1e-38f, 1e-20f, 65504.0f, 1e6f, 1e15f, 3e38f}) {
       TemporaryFolder folder;
       ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
@@ -193,6 +245,7 @@ TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
       for (std::size_t i = 8 + header; i < bytes.size(); i += 4) std::memcpy(&bytes[i], &value, 4);
       ASSERT_TRUE(test::WriteFile(folder.File("model.safetensors"), bytes).ok());
       Options options;
+      options.calibrate = false;
       options.dtype = dtype;
       const Status status = Convert(folder.path(), folder.File("out"), options);
       // Values, or with int8 codes a 127th of them, are kept as binary16.

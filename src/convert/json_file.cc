@@ -26,14 +26,17 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
 }
 
 Result<JsonFile> JsonFile::Open(const std::string& path) {
-  Result<std::string> text = ReadFile(path, kMaxConfigBytes);
-  if (!text.ok()) return text.status();
+  THIMBLE_ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxConfigBytes));
+  return Parse(text, path);
+}
+
+Result<JsonFile> JsonFile::Parse(std::string_view text, const std::string& path) {
   bool too_deep = false;
   auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
     too_deep |= depth > kMaxDepth;
     return !too_deep;
   };
-  nlohmann::json json = nlohmann::json::parse(*text, watch_depth, false);
+  nlohmann::json json = nlohmann::json::parse(text, watch_depth, false);
   if (too_deep) return Error(Code::kCorrupt, path, ": nested deeper than ", kMaxDepth, " levels");
   if (json.is_discarded()) return Error(Code::kCorrupt, path, ": not JSON");
   if (!json.is_object() && !json.is_array()) return Error(Code::kCorrupt, path, ": expected a JSON object");

@@ -25,6 +25,8 @@ class JsonFile {
  public:
   // kCorrupt when the file is not a JSON object (for Array: an array) or is nested deeper than 64 levels.
   static Result<JsonFile> Open(const std::string& path);
+  // The same of a text; `path` is for messages.
+  static Result<JsonFile> Parse(std::string_view text, const std::string& path);
   // An empty object when there is no such file.
   static Result<JsonFile> OpenIfPresent(const std::string& path);
 

@@ -25,7 +25,7 @@ struct MatrixSpec {
   std::optional<kernels::Rotation> rotation;  // Of the inputs.
 };
 
-// One table of rows: fp32, fp16 or q8.
+// One table of rows.
 struct TableSpec {
   std::string name;
   kernels::WeightFormat format = kernels::WeightFormat::kQ8;
@@ -40,9 +40,12 @@ using ReadRows = std::function<Status(std::size_t first, std::span<float> out)>;
 void Declare(const MatrixSpec& spec, format::Layout* layout);
 void Declare(const TableSpec& spec, format::Layout* layout);
 
-// Writes the tensors that Declare announced. `read` is called for a few rows at a time. kUnsupported when a value does
-// not fit into binary16 where the format needs it.
-Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const float> bias, format::Writer* writer);
+struct QuantizedMatrix;
+
+// Writes the tensors that Declare announced, with the rows of `quantized` unless that is null. `read` is called for a
+// few rows at a time. kUnsupported when a value does not fit into binary16 where the format needs it.
+Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,
+                   std::span<const float> bias, format::Writer* writer);
 Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer);
 
 // Appends values to a tensor.

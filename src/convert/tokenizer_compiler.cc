@@ -116,6 +116,7 @@ Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, cons
   tables.unknown_id = config.unknown_id;
   tables.max_word_chars = config.max_word_chars;
   compiled.vocabulary = config.vocabulary;
+  compiled.max_length = config.max_length;
 
   PadPool(tables.normalizer_pool);
   text::ForEachArray(tables, [](const char*, auto& array) { Pad(array); });

@@ -16,6 +16,7 @@ namespace thimble::convert {
 struct CompiledTokenizer {
   text::OwnedTables owned;
   std::size_t vocabulary = 0;  // Every id is below this.
+  std::size_t max_length = 0;  // Where the file truncates, special tokens included; 0 for nowhere.
 
   // Views of `owned`, valid while it lives and is not changed. Every array is a positive multiple of 64 bytes.
   text::Tables tables() const;
@@ -23,7 +24,7 @@ struct CompiledTokenizer {
 
 // Compiles WordPiece with BERT's normaliser and pre-tokenizer. `path` names the source in messages. kCorrupt when the
 // JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does not run.
-// Truncation and padding of the file are ignored, except that truncation on the left is kUnsupported.
+// Padding of the file is ignored; truncation on the left is kUnsupported.
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
 
 }  // namespace thimble::convert

@@ -53,7 +53,7 @@ Ids Encode(const Json& json, std::string_view text) {
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   if (!tokenizer.ok()) return {};
   Ids ids(100);
-  ids.resize(tokenizer->Encode(text, ids).tokens);
+  ids.resize(tokenizer->Encode({}, text, ids).tokens);
   return ids;
 }
 
@@ -174,7 +174,7 @@ TEST(TokenizerCompiler, FindsEveryPieceOfALargeVocabularyWithGroupsOfAllSizes) {
   auto tokenizer = text::Tokenizer::Create(compiled->tables(), compiled->vocabulary);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   Ids ids(pieces.size() + 10);
-  ids.resize(tokenizer->Encode(text, ids).tokens);
+  ids.resize(tokenizer->Encode({}, text, ids).tokens);
   EXPECT_EQ(ids, expected);
 }
 
@@ -274,6 +274,8 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
        },
        unsupported, "more than 16 tokens"},
       {[](Json& j) { j["truncation"] = {{"direction", "Left"}}; }, unsupported, "truncation.direction is not"},
+      {[](Json& j) { j["truncation"] = {{"max_length", 0}}; }, corrupt, "truncation.max_length is not"},
+      {[](Json& j) { j["truncation"] = {{"max_length", "128"}}; }, corrupt, "truncation.max_length is not"},
   };
   for (const Refusal& refusal : refusals) {
     Json json = Valid();

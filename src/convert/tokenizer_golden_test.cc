@@ -13,8 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/arena.h"
 #include "convert/tokenizer_compiler.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
+#include "text/windows.h"
 
 namespace thimble::convert {
 namespace {
@@ -62,7 +65,7 @@ TEST_P(Golden, IdsEqualTheLibrarys) {
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   for (const auto& row : variant.golden()["rows"]) {
     Ids ids(1000);
-    text::Encoded encoded = tokenizer->Encode(FromHex(row[0]), ids);
+    text::Encoded encoded = tokenizer->Encode({}, FromHex(row[0]), ids);
     ids.resize(encoded.tokens);
     EXPECT_EQ(ids, row[1].get<Ids>()) << row[0];
     EXPECT_FALSE(encoded.truncated);
@@ -81,11 +84,84 @@ TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
     const std::size_t limit = cut[0];
     // Nothing may be written behind the limit.
     Ids ids(limit + 1, -1);
-    text::Encoded encoded = tokenizer->Encode(text, std::span(ids).first(limit));
+    text::Encoded encoded = tokenizer->Encode({}, text, std::span(ids).first(limit));
     EXPECT_EQ(ids.back(), -1);
     ids.resize(encoded.tokens);
     EXPECT_EQ(ids, cut[1].get<Ids>()) << limit;
     EXPECT_EQ(encoded.truncated, limit < whole.size()) << limit;
+  }
+}
+
+TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  std::size_t splits = 0;
+  for (const auto& row : variant.golden()["rows"]) {
+    const std::string whole = FromHex(row[0]);
+    const Ids expected = row[1];
+    const std::string_view view = whole;
+    const auto* first = reinterpret_cast<const std::uint8_t*>(whole.data());
+    const auto* end = first + whole.size();
+    // A prompt is valid UTF-8: it ends before any character that is not.
+    for (const auto* next = first;;) {
+      const auto split = static_cast<std::size_t>(next - first);
+      Ids ids(1000);
+      ids.resize(tokenizer->Encode(view.substr(0, split), view.substr(split), ids).tokens);
+      ASSERT_EQ(ids, expected) << row[0] << " split at " << split;
+      ASSERT_EQ(tokenizer->Count(view.substr(0, split), view.substr(split)), expected.size());
+      ++splits;
+      if (next == end || split > 30) break;
+      const auto* before = next;
+      if (text::DecodeUtf8(next, end) == 0xFFFD && next - before != 3) break;
+    }
+  }
+  EXPECT_GT(splits, 1000u);
+}
+
+TEST_P(Golden, WindowsHoldEveryTokenInOrder) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  const std::string prompt = "query: ";
+  std::string all;
+  for (const auto& row : variant.golden()["rows"]) all += FromHex(row[0]) + " ";
+  all += std::string(80, 'q') + " end";
+  const std::size_t prefix = tokenizer->num_prefix(), special = tokenizer->num_special();
+  std::mt19937 random(5);
+  for (int round = 0; round < 200; ++round) {
+    const std::string text = all.substr(random() % all.size(), random() % (round % 10 == 0 ? all.size() : 400));
+    const std::string_view before = round % 2 == 0 ? std::string_view() : std::string_view(prompt);
+    Ids whole(text.size() + prompt.size() + special);
+    const std::size_t count = tokenizer->Encode(before, text, whole).tokens;
+    Ids alone(100);
+    const std::size_t prompt_tokens = tokenizer->Encode({}, before, alone).tokens - special;
+
+    const std::size_t max_tokens = special + prompt_tokens + 1 + random() % 40;
+    Mapping memory = *Mapping::Create(16 * max_tokens + 1024);
+    Arena arena(memory.bytes());
+    text::WindowShape shape(*tokenizer, max_tokens, arena);
+    ASSERT_TRUE(shape.SetPrompt(before));
+    ASSERT_EQ(shape.prompt_tokens(), prompt_tokens);
+    const std::size_t overlap = random() % (shape.room() / 2 + 1);
+    text::Windows windows(shape, text, overlap);
+    std::size_t next = prefix + prompt_tokens;  // The first token of the whole that no window had.
+    Ids ids(max_tokens + 1, -1);
+    while (const std::size_t tokens = windows.Next(ids.data())) {
+      ASSERT_LE(tokens, max_tokens);
+      ASSERT_EQ(ids[max_tokens], -1) << "written behind the window";
+      const std::size_t own = tokens - special - prompt_tokens;
+      ASSERT_TRUE(std::equal(ids.begin(), ids.begin() + prefix + prompt_tokens, whole.begin()));
+      // It begins at most `overlap` tokens back, and brings something new.
+      const std::size_t fresh = windows.tokens() - (next + special - prefix);
+      ASSERT_LE(fresh, own);
+      ASSERT_LE(own - fresh, overlap);
+      ASSERT_TRUE(fresh > 0 || count == special + prompt_tokens);
+      const auto first = ids.begin() + prefix + prompt_tokens;
+      ASSERT_TRUE(std::equal(first, first + own, whole.begin() + next - (own - fresh)));
+      next += fresh;
+    }
+    ASSERT_EQ(next + special - prefix, count);
   }
 }
 
@@ -125,7 +201,7 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
     ++accepted;
     for (int i = 0; i < 20; ++i) {
       Ids ids(tokenizer->num_special() + 1 + random() % 30);
-      text::Encoded encoded = tokenizer->Encode(texts[random() % texts.size()], ids);
+      text::Encoded encoded = tokenizer->Encode({}, texts[random() % texts.size()], ids);
       ASSERT_LE(encoded.tokens, ids.size());
       for (std::size_t k = 0; k < encoded.tokens; ++k) {
         ASSERT_GE(ids[k], 0);

@@ -307,11 +307,17 @@ class Parser {
     return Status();
   }
 
-  Status ReadTruncation() const {
+  Status ReadTruncation() {
     const Json* truncation = Find(root_, "truncation");
     if (truncation == nullptr) return Status();
     const Json* direction = Find(*truncation, "direction");
     if (direction != nullptr && *direction != "Right") return Unsupported("truncation.direction is not \"Right\"");
+    const Json* length = Find(*truncation, "max_length");
+    if (length == nullptr) return Status();
+    if (!length->is_number_unsigned() || *length == 0) {
+      return Corrupt("truncation.max_length is not an integer above 0");
+    }
+    config_.max_length = length->get<std::size_t>();
     return Status();
   }
 

@@ -33,6 +33,7 @@ struct TokenizerConfig {
   std::vector<std::uint32_t> prefix;  // Ids around a text.
   std::vector<std::uint32_t> suffix;
   std::size_t vocabulary = 0;  // Every id is below this.
+  std::size_t max_length = 0;  // Where the file truncates, special tokens included; 0 for nowhere.
 };
 
 // kCorrupt when the JSON is malformed or contradicts itself, kUnsupported for what thimble does not run. `path` names

@@ -3,7 +3,6 @@
 #include "format/writer.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/checked.h"
@@ -13,7 +12,7 @@
 namespace thimble::format {
 namespace {
 
-// The JSON of a header, padded with spaces so that the data begins on a cache line.
+// The JSON of a header.
 std::string HeaderJson(const Layout& layout) {
   nlohmann::ordered_json json;
   nlohmann::ordered_json& metadata = json["__metadata__"];
@@ -23,9 +22,7 @@ std::string HeaderJson(const Layout& layout) {
     json[tensor.name] = {
         {"dtype", ElementName(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
   }
-  std::string text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  text.resize(RoundUp(text.size() + 8, kAlignment) - 8, ' ');
-  return text;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -45,13 +42,21 @@ Result<Writer> Writer::Create(const std::string& path, Layout layout) {
   }
   THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   Writer writer(std::move(file), std::move(layout));
-  const std::string json = HeaderJson(writer.layout_);
-  std::array<std::byte, 8> length;
-  for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(json.size() >> (8 * i));
+  // Spaces follow the JSON, so that the data begins on a cache line.
+  const std::size_t json_bytes = HeaderJson(writer.layout_).size() + writer.layout_.reserve;
+  writer.header_bytes_ = RoundUp(json_bytes + sizeof(std::uint64_t), kAlignment);
   writer.buffer_.reserve(kWriteBytes);
-  THIMBLE_RETURN_IF_ERROR(writer.Write(length));
-  THIMBLE_RETURN_IF_ERROR(writer.Write(std::as_bytes(std::span(json))));
+  THIMBLE_RETURN_IF_ERROR(writer.Write(writer.Header()));
   return writer;
+}
+
+std::vector<std::byte> Writer::Header() const {
+  std::string json = HeaderJson(layout_);
+  json.resize(header_bytes_ - sizeof(std::uint64_t), ' ');
+  std::vector<std::byte> header(header_bytes_);
+  for (std::size_t i = 0; i < sizeof(std::uint64_t); ++i) header[i] = static_cast<std::byte>(json.size() >> (8 * i));
+  std::copy_n(std::as_bytes(std::span(json)).begin(), json.size(), header.begin() + sizeof(std::uint64_t));
+  return header;
 }
 
 Status Writer::Append(std::string_view name, std::span<const std::byte> bytes) {
@@ -69,6 +74,32 @@ Status Writer::Append(std::string_view name, std::span<const std::byte> bytes) {
     written_ = 0;
   }
   return Status();
+}
+
+Status Writer::Overwrite(std::string_view name, std::span<const std::byte> bytes) {
+  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  for (std::size_t i = 0; i < next_; ++i) {
+    const TensorInfo& tensor = layout_.tensors[i];
+    if (tensor.name == name && bytes.size() <= tensor.bytes())
+      return file_.WriteAt(header_bytes_ + tensor.begin, bytes);
+  }
+  return Error(Code::kInvalidArgument, file_.path(), ": tensor \"", name, "\" is not complete or smaller than ",
+               bytes.size(), " bytes");
+}
+
+Status Writer::SetMetadata(const std::string& key, const std::string& value) {
+  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  layout_.metadata.emplace_back(key, value);
+  if (HeaderJson(layout_).size() + sizeof(std::uint64_t) > header_bytes_) {
+    return Error(Code::kInvalidArgument, file_.path(), ": no room in the header for metadata \"", key, "\"");
+  }
+  return file_.WriteAt(0, Header());
+}
+
+Result<std::string> Writer::Flush() {
+  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+  buffer_.clear();
+  return file_.temporary();
 }
 
 Status Writer::Finish() {

@@ -21,6 +21,7 @@ namespace thimble::format {
 struct Layout {
   std::vector<std::pair<std::string, std::string>> metadata;  // kVersionKey is added by the writer.
   std::vector<TensorInfo> tensors;                            // begin and end are ignored; the order is kept.
+  std::size_t reserve = 0;                                    // Bytes of the header kept free for SetMetadata.
 };
 
 // Move-only; Thread-compatible. Destroyed before Finish() succeeded, it removes what it wrote and leaves `path` as it
@@ -35,6 +36,13 @@ class Writer {
   // kInvalidArgument otherwise, or when it would become longer than declared.
   Status Append(std::string_view name, std::span<const std::byte> bytes);
 
+  // Replaces bytes of a tensor that is complete, from its beginning on. kInvalidArgument when it is not.
+  Status Overwrite(std::string_view name, std::span<const std::byte> bytes);
+  // Adds an entry to the metadata. kInvalidArgument when the header has no room left.
+  Status SetMetadata(const std::string& key, const std::string& value);
+  // Makes all that was appended readable at the returned path, where it stays until Finish().
+  Result<std::string> Flush();
+
   // Flushes to the disk and renames. kInvalidArgument when a tensor is not complete.
   Status Finish();
 
@@ -44,12 +52,14 @@ class Writer {
   static constexpr std::size_t kWriteBytes = 2 << 20;
 
   Writer(AtomicFile file, Layout layout) : file_(std::move(file)), layout_(std::move(layout)) {}
+  std::vector<std::byte> Header() const;
   Status Write(std::span<const std::byte> bytes);
   AtomicFile file_;
   Layout layout_;
   std::vector<std::byte> buffer_;  // What comes before the next multiple of kWriteBytes.
   std::size_t next_ = 0;           // Tensor being written.
   std::uint64_t written_ = 0;      // Bytes of it.
+  std::size_t header_bytes_ = 0;   // The header's length and the JSON.
 };
 
 }  // namespace thimble::format

@@ -121,6 +121,42 @@ TEST(Writer, RefusesWhatTheLayoutDoesNotSayAndLeavesNothingBehind) {
   EXPECT_EQ(FilesIn(folder.path()), 0u);
 }
 
+TEST(Writer, ReplacesBytesAndAddsMetadataWhileTheHeaderHasRoom) {
+  TemporaryFolder folder;
+  Layout layout;
+  layout.metadata = {{"name", "early"}};
+  layout.tensors = {Tensor("first", ElementType::kU8, {64}), Tensor("second", ElementType::kU8, {64})};
+  layout.reserve = 100;
+  auto writer = Writer::Create(folder.File("model"), layout);
+  ASSERT_TRUE(writer.ok() && writer->Append("first", Count(64, 0)).ok());
+  EXPECT_EQ(writer->Overwrite("second", Count(64, 1)).code(), Code::kInvalidArgument);
+  EXPECT_EQ(writer->Overwrite("first", Count(65, 1)).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(writer->Append("second", Count(64, 0)).ok());
+  EXPECT_TRUE(writer->Overwrite("first", Count(32, 100)).ok());
+  EXPECT_TRUE(writer->SetMetadata("late", "yes").ok());
+  auto path = writer->Flush();
+  ASSERT_TRUE(path.ok());
+  for (bool finished : {false, true}) {
+    if (finished) {
+      ASSERT_TRUE(writer->Finish().ok());
+    }
+    auto reader = Reader::Open(finished ? folder.File("model") : *path);
+    ASSERT_TRUE(reader.ok()) << reader.status().message();
+    EXPECT_EQ(*reader->Text("name"), "early");
+    EXPECT_EQ(*reader->Text("late"), "yes");
+    auto first = reader->Vector<std::uint8_t>("first"), second = reader->Vector<std::uint8_t>("second");
+    ASSERT_TRUE(first.ok() && second.ok());
+    std::vector<std::byte> expected = Count(64, 0);
+    EXPECT_TRUE(std::equal(second->begin(), second->end(), reinterpret_cast<const std::uint8_t*>(expected.data())));
+    const std::vector<std::byte> replaced = Count(32, 100);
+    std::copy(replaced.begin(), replaced.end(), expected.begin());
+    EXPECT_TRUE(std::equal(first->begin(), first->end(), reinterpret_cast<const std::uint8_t*>(expected.data())));
+  }
+  auto full = Writer::Create(folder.File("model"), layout);
+  ASSERT_TRUE(full.ok() && full->Append("first", Count(64, 0)).ok());
+  EXPECT_EQ(full->SetMetadata("long", std::string(200, 'x')).code(), Code::kInvalidArgument);
+}
+
 TEST(Reader, SaysWhatItExpectedOfTypesAndShapes) {
   TemporaryFolder folder;
   Layout layout;

@@ -19,14 +19,13 @@ class ScratchCursor {
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
-  std::uint8_t* query;     // [tokens][width], + 128
-  float* query_scale;      // [padded]
-  std::int8_t* key;        // [padded/16][width/4][16][4]
-  float* key_scale;        // [padded], 0 behind the last token
-  std::int32_t* key_comp;  // [padded]: -128 times the sum of a token's key
-  std::int8_t* value;      // [padded/4][width/16][16][4]
-  float* value_weight;     // [padded] 255 times the scale of a token's value over the largest, 0 behind the last
-  float largest_value_scale;
+  std::uint8_t* query;        // [tokens][width], + 128
+  float* query_scale;         // [padded]
+  std::int8_t* key;           // [padded/16][width/4][16][4]
+  float* key_scale;           // [padded], 0 behind the last token
+  std::int32_t* key_comp;     // [padded]: -128 times the sum of a token's key
+  std::int8_t* value;         // [padded/4][width/16][16][4]
+  float* value_scale;         // [padded], 0 behind the last token
   float* score;               // [kAttentionRows][padded]
   std::uint8_t* probability;  // [kAttentionRows][padded]
 };
@@ -58,18 +57,17 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.key_scale = cursor.Take<float>(q.padded);
   q.key_comp = cursor.Take<std::int32_t>(q.padded);
   q.value = cursor.Take<std::int8_t>(q.padded * q.width);
-  q.value_weight = cursor.Take<float>(q.padded);
+  q.value_scale = cursor.Take<float>(q.padded);
   q.score = cursor.Take<float>(kAttentionRows * q.padded);
   q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
 
   alignas(64) Codes keys, values;
-  F largest_value = Set(0.0f);
   for (std::size_t begin = 0; begin < q.padded; begin += 16) {
     // Sixteen tokens together: their scales and factors are vectors.
     const std::size_t count = q.tokens - begin < 16 ? q.tokens - begin : 16;
     const float* rows = head.qkv + begin * head.qkv_stride;
     alignas(64) float factor[3][16];
-    float* scale[3] = {q.query_scale + begin, q.key_scale + begin, q.value_weight + begin};
+    float* scale[3] = {q.query_scale + begin, q.key_scale + begin, q.value_scale + begin};
     for (std::size_t part = 0; part < 3; ++part) {
       const std::size_t present = part == 0 && q.queries < q.tokens ? q.queries : q.tokens;
       for (std::size_t i = 0; i < 16; ++i) {
@@ -80,7 +78,6 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
       Store(factor[part], CodeFactor(magnitude));
       Store(scale[part], Div(magnitude, Set(127.0f)));
     }
-    largest_value = Max(largest_value, Load(scale[2]));
     for (std::size_t i = 0; i < 16; ++i) {
       if (i < count) {
         const float* row = rows + i * head.qkv_stride;
@@ -103,10 +100,6 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
       if (i % 4 == 3) StoreLines(q, keys, values, begin + i - 3);
     }
   }
-  q.largest_value_scale = ReduceMax(largest_value);
-  // A probability is stored as a byte: 255 at the largest product of exponential and value scale.
-  const F to_byte = Div(Set(255.0f), Max(Set(q.largest_value_scale), Set(1e-30f)));
-  for (std::size_t t = 0; t < q.padded; t += 16) Store(q.value_weight + t, Mul(Load(q.value_weight + t), to_byte));
   const std::uint8_t ones[4] = {1, 1, 1, 1};
   Quad one = LoadQuad(ones);
   for (std::size_t t = 0; t < q.padded; t += 16) {
@@ -199,13 +192,20 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
     float* score = q.score + i * q.padded;
     std::uint8_t* probability = q.probability + i * q.padded;
     F largest = LargestScore(score, q.tokens, q.padded);
-    F sum = Set(0.0f);
+    F sum = Set(0.0f), most = Set(0.0f);
     for (t = 0; t < q.padded; t += 16) {
       F e = Exp2Fast(Sub(Load(score + t), largest));
       sum = Add(sum, e);
-      StoreBytes(probability + t, ToInt(Mul(e, Load(q.value_weight + t))));
+      e = Mul(e, Load(q.value_scale + t));
+      most = Max(most, e);
+      Store(score + t, e);
     }
-    factor[i] = q.largest_value_scale / 255.0f / ReduceAdd(sum);
+    // Probability times value scale as a byte, 255 at the largest of this query. Not of all: what most queries look at
+    // often has the smallest values, and would leave the others a few of the 255 steps.
+    const float top = ReduceMax(most);
+    const F to_byte = Set(255.0f / (top < 1e-30f ? 1e-30f : top));
+    for (t = 0; t < q.padded; t += 16) StoreBytes(probability + t, ToInt(Mul(Load(score + t), to_byte)));
+    factor[i] = top / 255.0f / ReduceAdd(sum);
   }
   for (std::size_t k = 0; k < q.width; k += 16 * kAttentionStrips) {
     ValueTile<kHeight, kAttentionStrips>(q, factor, k, out, out_stride);

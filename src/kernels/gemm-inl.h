@@ -24,8 +24,46 @@ THIMBLE_INLINE void Finish(F y, float* out) {
   Store(out, y);
 }
 
-// One tile of int8: acc[i][j] = comp + sum_k (values of row i) w, then scales, bias and epilogue.
-// `strips` are kWidth strips of K * 16 bytes from output n. With kPrefetch the strips after them are fetched meanwhile.
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][kWidth]) {
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    I comp = LoadI(w.comp + n + kStrip * j);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
+  }
+}
+
+// Four inputs, those at `a` of each row.
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void DotLines(const std::uint8_t* a, std::size_t a_stride, const Line (&b)[kWidth],
+                             I (&acc)[kHeight][kWidth]) {
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    Quad quad = LoadQuad(a + i * a_stride);
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], quad, b[j]);
+  }
+}
+
+// Scales, bias and epilogue.
+template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue>
+THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
+                               float* out, std::size_t stride) {
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    F scale = Load(w.scale + n + kStrip * j);
+    F bias = Load(w.bias + n + kStrip * j);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[i]), bias);
+      Finish<kEpilogue, false>(y, out + i * stride + kStrip * j);
+    }
+  }
+}
+
+// One tile of int8: comp + sum_k (values of row i) w, then FinishTile. `strips` are kWidth strips of K * 16 bytes from
+// output n. With kPrefetch the strips after them are fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
 __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
@@ -33,12 +71,7 @@ __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const st
   const std::uint8_t* a = x.values + row * x.stride;
   const std::size_t a_stride = x.stride;
   I acc[kHeight][kWidth];
-  THIMBLE_UNROLL
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    I comp = LoadI(w.comp + n + kStrip * j);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
-  }
+  StartTile(w, n, acc);
   const std::int8_t* line = strips;
   for (const std::uint8_t* end = a + w.inputs; a != end; a += 4, line += 64) {
     if constexpr (kPrefetch) {
@@ -48,23 +81,9 @@ __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const st
     Line b[kWidth];
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * strip_bytes);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Quad quad = LoadQuad(a + i * a_stride);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], quad, b[j]);
-    }
+    DotLines(a, a_stride, b, acc);
   }
-  THIMBLE_UNROLL
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    F scale = Load(w.scale + n + kStrip * j);
-    F bias = Load(w.bias + n + kStrip * j);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(x.scale[row + i]), bias);
-      Finish<kEpilogue, false>(y, out + i * stride + kStrip * j);
-    }
-  }
+  FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
 }
 
 THIMBLE_INLINE F LoadWeight(const float* p) { return Load(p); }
@@ -111,31 +130,14 @@ THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
   }
 }
 
-// Expands `count` strips of q4 from output n into int8 lines.
-inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
-  const std::size_t groups = w.inputs / kQ4Group;
-  for (std::size_t strip = n / kStrip; strip < n / kStrip + count; ++strip) {
-    const std::uint8_t* codes = static_cast<const std::uint8_t*>(w.weights) + strip * groups * 256;
-    const std::uint8_t* group = w.groups + strip * groups * kQ4GroupBytes;
-    for (std::size_t g = 0; g < groups; ++g) UnpackQ4(codes + g * 256, group + g * kQ4GroupBytes, panel + g * 512);
-    panel += groups * 512;
-  }
-}
-
-// All rows of kWidth strips from output n.
-template <std::size_t kWidth, Epilogue kEpilogue>
-void PanelInt8(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+// All rows of kWidth strips of q8, or of unpacked strips, from output n and row `row`.
+template <std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
+void PanelInt8(const Matrix& w, std::size_t n, const std::int8_t* strips, const QuantizedRows& x,
+               const LinearOutput& output, std::size_t first_row) {
   float* out = output.out + (n - output.begin);
-  if (w.format == WeightFormat::kQ4) {
-    UnpackStrips(w, n, kWidth, panel);
-    ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
-      TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, panel, x, row, out + row * output.stride, output.stride);
-    });
-    return;
-  }
-  const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
-    if (first) {
+  ForEachTile(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t tile_row, bool first) {
+    const std::size_t row = first_row + tile_row;
+    if (kPrefetch && first) {
       TileInt8<kHeight, kWidth, kEpilogue, true>(w, n, strips, x, row, out + row * output.stride, output.stride);
     } else {
       TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, strips, x, row, out + row * output.stride, output.stride);
@@ -175,13 +177,6 @@ THIMBLE_INLINE void WithEpilogue(Epilogue epilogue, Function f) {
     case Epilogue::kGelu:
       return f.template operator()<Epilogue::kGelu>();
   }
-}
-
-inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    ForEachPanel(output.begin, output.end,
-                 [&]<std::size_t kWidth>(std::size_t n) { PanelInt8<kWidth, kEpilogue>(w, n, x, output, panel); });
-  });
 }
 
 inline void LinearFloat(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output) {

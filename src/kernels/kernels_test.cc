@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <sstream>
 #include <string>
@@ -73,8 +74,8 @@ struct TestMatrix {
         halves(f == WeightFormat::kF16 ? outputs * inputs : 0),
         // Prefetching runs ahead of the last strip but reads nothing there.
         codes(f == WeightFormat::kQ8 ? outputs * inputs : 0),
-        nibbles(f == WeightFormat::kQ4 ? outputs * inputs / 2 : 0),
-        groups(f == WeightFormat::kQ4 ? outputs / 16 * inputs / 32 * kQ4GroupBytes : 0),
+        packed(IsTwoLevel(f) ? MatrixLevels(f).CodeBytes(outputs * inputs) : 0),
+        groups(IsTwoLevel(f) ? outputs / 16 * MatrixLevels(f).StripGroupBytes(inputs) : 0),
         scale(outputs),
         comp(outputs),
         bias(outputs),
@@ -82,7 +83,7 @@ struct TestMatrix {
     FillNormal(random, 0.5f, bias.data(), outputs);
     std::uniform_real_distribution<float> positive(0.001f, 0.02f);
     for (std::size_t n = 0; n < outputs; ++n) scale[n] = positive(random);
-    std::uniform_int_distribution<int> byte(-127, 127), nibble(0, 15);
+    std::uniform_int_distribution<int> byte(-127, 127);
     for (std::size_t n = 0; n < outputs; ++n) {
       std::int32_t sum = 0;
       int multiplier = 1, offset = 0;
@@ -105,25 +106,26 @@ struct TestMatrix {
             code = k < 8 ? (n % 2 ? -127 : 127) : byte(random);  // Extremes first: saturating kernels fail there.
             codes[n / 16 * 16 * inputs + k / 4 * 64 + n % 16 * 4 + k % 4] = static_cast<std::int8_t>(code);
             break;
+          case WeightFormat::kQ6:
           case WeightFormat::kQ4: {
-            std::size_t group = n / 16 * (inputs / 32) + k / 32;
-            if (k % 32 == 0) {
-              multiplier = std::uniform_int_distribution<int>(1, 16)(random);
-              offset = std::uniform_int_distribution<int>(std::max(0, 15 * multiplier - 127), 128)(random);
-              std::uint8_t* data = &groups[group * kQ4GroupBytes];
+            const TwoLevel& levels = MatrixLevels(f);
+            if (k % levels.group == 0) {
+              multiplier = std::uniform_int_distribution<int>(1, levels.largest_multiplier())(random);
+              const int least = std::max(0, levels.largest_code() * multiplier - 127);
+              offset = std::uniform_int_distribution<int>(least, 128)(random);
+              std::uint8_t* data =
+                  &groups[n / 16 * levels.StripGroupBytes(inputs) + k / levels.group * levels.GroupBytes()];
               data[n % 16] = static_cast<std::uint8_t>(offset);
-              data[16 + n % 16 / 2] =
-                  static_cast<std::uint8_t>(data[16 + n % 16 / 2] | (multiplier - 1) << (n % 2 ? 4 : 0));
+              const std::size_t bit = n % 16 * static_cast<std::size_t>(levels.multiplier_bits);
+              data[16 + bit / 8] = static_cast<std::uint8_t>(data[16 + bit / 8] | (multiplier - 1) << bit % 8);
             }
-            int q = nibble(random);
-            std::size_t within = k % 32;
-            nibbles[group * 256 + within / 8 * 64 + n % 16 * 4 + within % 4] |=
-                static_cast<std::uint8_t>(within / 4 % 2 ? q << 4 : q);
+            const int q = std::uniform_int_distribution<int>(0, levels.largest_code())(random);
+            PackCode(f, inputs, n, k, static_cast<unsigned>(q));
             code = multiplier * q - offset;
             break;
           }
         }
-        if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+        if (IsInteger(f)) {
           EXPECT_GE(code, -128);
           EXPECT_LE(code, 127);
           values[n * inputs + k] = static_cast<double>(code);
@@ -143,21 +145,40 @@ struct TestMatrix {
       case WeightFormat::kQ8:
         view.weights = codes.data();
         break;
+      case WeightFormat::kQ6:
       case WeightFormat::kQ4:
-        view.weights = nibbles.data();
+        view.weights = packed.data();
         break;
     }
-    if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+    if (IsInteger(f)) {
       view.groups = groups.data();
       view.scale = scale.data();
       view.comp = comp.data();
     }
   }
 
+  // As docs/format.md draws it.
+  void PackCode(WeightFormat f, std::size_t inputs, std::size_t n, std::size_t k, unsigned code) {
+    auto add = [&](std::size_t line, unsigned bits) {
+      std::uint8_t& byte = packed[line * 64 + n % 16 * 4 + k % 4];
+      byte = static_cast<std::uint8_t>(byte | bits);
+    };
+    if (f == WeightFormat::kQ4) {
+      add(n / 16 * (inputs / 8) + k / 8, k % 8 < 4 ? code : code << 4);
+      return;
+    }
+    const std::size_t line = (n / 16 * (inputs / 16) + k / 16) * 3, within = k % 16 / 4;
+    if (within < 3) {
+      add(line + within, code);
+    } else {
+      for (std::size_t b = 0; b < 3; ++b) add(line + b, (code >> 2 * b & 3) << 6);
+    }
+  }
+
   Buffer<float> floats;
   Buffer<std::uint16_t> halves;
   Buffer<std::int8_t> codes;
-  Buffer<std::uint8_t> nibbles, groups;
+  Buffer<std::uint8_t> packed, groups;
   Buffer<float> scale;
   Buffer<std::int32_t> comp;
   Buffer<float> bias;
@@ -173,11 +194,12 @@ struct LinearCase {
 
 std::vector<LinearCase> LinearCases() {
   std::vector<LinearCase> cases;
-  for (WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ4}) {
+  for (WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     for (Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGelu}) {
       for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
       cases.push_back({format, 128, 192, 13, 0, 128, epilogue});  // A tail of strips behind the full panels.
-      cases.push_back({format, 192, 96, 7, 96, 192, epilogue});   // One head of many.
+      cases.push_back({format, 192, 128, 7, 96, 192, epilogue});  // One head of many.
     }
     cases.push_back({format, 384, 1536, 11, 0, 384, Epilogue::kAdd});
   }
@@ -495,6 +517,54 @@ std::string CpuFlags() {
   return "";
 }
 
+// Rows filled bit by bit as docs/format.md draws them, and what they mean.
+TEST(ScalarKernels, EmbedUnpacksRowsAsTheFormatSays) {
+  constexpr std::size_t kRows = 7;
+  std::mt19937 random(7);
+  for (WeightFormat format : {WeightFormat::kQ6, WeightFormat::kQ4}) {
+    for (std::size_t width : {64, 384}) {
+      const bool six = format == WeightFormat::kQ6;
+      const std::size_t code_bytes = six ? width * 3 / 4 : width / 2;
+      const std::size_t row_bytes = code_bytes + (six ? (width / 32 + 3) / 4 : width / 32);
+      ASSERT_EQ(RowBytes(format, width), row_bytes);
+      Buffer<std::uint8_t> bytes(kRows * row_bytes);
+      Buffer<std::uint16_t> scales(kRows);
+      std::vector<float> expected;
+      for (std::size_t i = 0; i < kRows; ++i) {
+        scales[i] = FloatToHalf(0.001f * static_cast<float>(i + 1));
+        std::uint8_t* row = bytes.data() + i * row_bytes;
+        auto add = [&](std::size_t at, unsigned bits) { row[at] = static_cast<std::uint8_t>(row[at] | bits); };
+        int multiplier = 0;
+        for (std::size_t k = 0; k < width; ++k) {
+          if (k % (six ? 32 : 16) == 0) {
+            multiplier = static_cast<int>(random() % (six ? 4 : 16)) + 1;
+            const unsigned stored = static_cast<unsigned>(multiplier - 1);
+            const std::size_t group = k / (six ? 32 : 16);
+            add(code_bytes + group / (six ? 4 : 2), stored << (six ? group % 4 * 2 : group % 2 * 4));
+          }
+          const auto code = static_cast<unsigned>(random() % (six ? 64 : 16));
+          if (!six) {
+            add(k / 32 * 16 + k % 16, k % 32 < 16 ? code : code << 4);
+          } else if (k % 64 < 48) {
+            add(k / 64 * 48 + k % 64, code);
+          } else {
+            for (std::size_t b = 0; b < 3; ++b) add(k / 64 * 48 + 16 * b + k % 16, (code >> 2 * b & 3) << 6);
+          }
+          const int value = multiplier * (static_cast<int>(code) - (six ? 32 : 8));
+          expected.push_back(HalfToFloat(scales[i]) * static_cast<float>(value));
+        }
+      }
+      Buffer<float> zeros(kRows * width), found(kRows * width);
+      std::vector<std::int32_t> ids(kRows);
+      std::iota(ids.begin(), ids.end(), 0);
+      const Table words = {format, kRows, width, bytes.data(), scales.data()};
+      const Table positions = {WeightFormat::kF32, kRows, width, zeros.data(), nullptr};
+      (*FindKernels("scalar"))->embed(words, positions, zeros.data(), ids, found.data());
+      for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(found[i], expected[i]) << i;
+    }
+  }
+}
+
 TEST(Dispatch, EveryTableThatThisProcessorCanRunIsSupported) {
   std::string flags = CpuFlags();
   auto has = [&](const char* flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
@@ -582,9 +652,14 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
     codes[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
   }
   for (std::size_t i = 0; i < vocabulary; ++i) scales[i] = FloatToHalf(0.01f + 0.0003f * static_cast<float>(i));
+  // Any bytes are rows of codes.
+  Buffer<std::uint8_t> packed(vocabulary * RowBytes(WeightFormat::kQ6, width));
+  for (std::size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<std::uint8_t>(random_());
   const Table tables[] = {{WeightFormat::kF32, vocabulary, width, floats.data(), nullptr},
                           {WeightFormat::kF16, vocabulary, width, halves.data(), nullptr},
-                          {WeightFormat::kQ8, vocabulary, width, codes.data(), scales.data()}};
+                          {WeightFormat::kQ8, vocabulary, width, codes.data(), scales.data()},
+                          {WeightFormat::kQ6, vocabulary, width, packed.data(), scales.data()},
+                          {WeightFormat::kQ4, vocabulary, width, packed.data(), scales.data()}};
   const std::vector<std::int32_t> ids = {49, 0, 7, 7, 21};
   for (const Table& table : tables) {
     Buffer<float> outputs[2] = {Buffer<float>(rows * width), Buffer<float>(rows * width)};

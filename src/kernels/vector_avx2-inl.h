@@ -106,16 +106,24 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  const __m256i* q = reinterpret_cast<const __m256i*>(p);
-  __m256i low = _mm256_load_si256(q), high = _mm256_load_si256(q + 1);
+THIMBLE_INLINE Line WidenLine(__m256i low, __m256i high) {
   return {_mm256_srai_epi16(_mm256_slli_epi16(low, 8), 8), _mm256_srai_epi16(low, 8),
           _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8), _mm256_srai_epi16(high, 8)};
 }
+THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
+  const __m256i* q = reinterpret_cast<const __m256i*>(p);
+  return WidenLine(_mm256_load_si256(q), _mm256_load_si256(q + 1));
+}
+THIMBLE_INLINE __m256i NarrowHalfLine(__m256i even, __m256i odd) {
+  return _mm256_or_si256(_mm256_and_si256(even, _mm256_set1_epi16(255)), _mm256_slli_epi16(odd, 8));
+}
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
+  __m256i* q = reinterpret_cast<__m256i*>(p);
+  _mm256_store_si256(q, NarrowHalfLine(a.even_low, a.odd_low));
+  _mm256_store_si256(q + 1, NarrowHalfLine(a.even_high, a.odd_high));
+}
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  std::int32_t quad;
-  __builtin_memcpy(&quad, p, 4);
-  __m256i bytes = _mm256_set1_epi32(quad);
+  __m256i bytes = _mm256_set1_epi32(LoadAs<std::int32_t>(p));
   return {_mm256_and_si256(bytes, _mm256_set1_epi16(255)), _mm256_srli_epi16(bytes, 8)};
 }
 THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
@@ -125,23 +133,58 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.odd, w.odd_high));
   return acc;
 }
-// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
-  const __m256i mask = _mm256_set1_epi8(15);
-  const __m256i first =
-      _mm256_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
-  for (std::size_t half = 0; half < 2; ++half) {
-    // Byte n of 16 to the four bytes of output n, of eight outputs.
-    const __m256i quads = _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(8 * half)));
-    __m256i offset = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Offsets(group)), quads);
-    __m256i multiplier = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Multipliers(group)), quads);
-    multiplier = _mm256_and_si256(multiplier, _mm256_set1_epi16(255));
-    for (std::size_t j = 0; j < 4; ++j) {
-      __m256i pair = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * j + 32 * half));
-      __m256i low = _mm256_and_si256(pair, mask), high = _mm256_and_si256(_mm256_srli_epi16(pair, 4), mask);
-      __m256i* out = reinterpret_cast<__m256i*>(lines + 128 * j + 32 * half);
-      _mm256_store_si256(out, _mm256_sub_epi8(_mm256_mullo_epi16(low, multiplier), offset));
-      _mm256_store_si256(out + 2, _mm256_sub_epi8(_mm256_mullo_epi16(high, multiplier), offset));
-    }
+
+// The integers of a group: of output n its multiplier in the 16-bit words, and its offset in the bytes, of lane n.
+struct Levels {
+  I multipliers, offsets;
+};
+template <int kBits, bool kCrowded>
+THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
+  // The bits of multiplier n begin at bit n multiplier_bits: the byte, and the place within it.
+  constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
+  constexpr int kInByte = 8 / kMultiplierBits;
+  const __m256i packed = _mm256_broadcastsi128_si256(PackedMultipliers<kBits>(group));
+  const __m256i offsets = _mm256_broadcastsi128_si256(LoadBytes(group));
+  Levels levels;
+  THIMBLE_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const __m256i lanes = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(8 * half));
+    const __m256i bytes = _mm256_srli_epi32(lanes, kInByte == 2 ? 1 : 2);
+    const __m256i shifts =
+        _mm256_slli_epi32(_mm256_and_si256(lanes, _mm256_set1_epi32(kInByte - 1)), kMultiplierBits == 4 ? 2 : 1);
+    __m256i multipliers = _mm256_srlv_epi32(_mm256_shuffle_epi8(packed, bytes), shifts);
+    multipliers = _mm256_and_si256(multipliers, _mm256_set1_epi32((1 << kMultiplierBits) - 1));
+    multipliers = _mm256_add_epi32(multipliers, _mm256_set1_epi32(1));
+    multipliers = _mm256_or_si256(multipliers, _mm256_slli_epi32(multipliers, 16));
+    const __m256i quads = _mm256_mullo_epi32(lanes, _mm256_set1_epi32(0x01010101));
+    (half == 0 ? levels.multipliers.low : levels.multipliers.high) = multipliers;
+    (half == 0 ? levels.offsets.low : levels.offsets.high) = _mm256_shuffle_epi8(offsets, quads);
   }
+  return levels;
+}
+THIMBLE_INLINE __m256i LoadHalfLine(const std::uint8_t* p) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+}
+// Half of line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE __m256i LoadCodeLine(const std::uint8_t* bundle) {
+  if constexpr (kBits == 4) {
+    __m256i pair = LoadHalfLine(bundle);
+    if constexpr (kLine == 1) pair = _mm256_srli_epi16(pair, 4);
+    return _mm256_and_si256(pair, _mm256_set1_epi8(15));
+  } else if constexpr (kLine < 3) {
+    return _mm256_and_si256(LoadHalfLine(bundle + 64 * kLine), _mm256_set1_epi8(63));
+  } else {
+    __m256i low = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle), 6), _mm256_set1_epi8(3));
+    __m256i middle = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle + 64), 4), _mm256_set1_epi8(12));
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle + 128), 2), _mm256_set1_epi8(48));
+    return _mm256_or_si256(_mm256_or_si256(low, middle), high);
+  }
+}
+// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
+template <int kBits, std::size_t kLine, bool kCrowded>
+THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
+  __m256i low = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers.low);
+  __m256i high = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 32), levels.multipliers.high);
+  return WidenLine(_mm256_sub_epi8(low, levels.offsets.low), _mm256_sub_epi8(high, levels.offsets.high));
 }

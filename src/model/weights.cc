@@ -8,6 +8,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/sha256.h"
+#include "model/receipt_tensors.h"
 #include "model/tokenizer_tensors.h"
 
 namespace thimble {
@@ -25,6 +27,9 @@ constexpr std::uint64_t kMaxLayers = 128;
 constexpr std::uint64_t kMaxPositions = 1 << 16;
 constexpr std::uint64_t kMaxVocabulary = 1 << 24;
 
+constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
+constexpr std::string_view kPromptPrefix = "prompt.";
+
 Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
   return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
                "\"");
@@ -40,7 +45,8 @@ Status LoadVector(const Reader& reader, const std::string& name, std::size_t len
 Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix) {
   const std::string key = matrix + ".format";
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, reader.Text(key));
-  for (WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ4}) {
+  for (WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     if (text == kernels::WeightFormatName(format)) return format;
   }
   return Error(Code::kUnsupported, reader.path(), ": metadata \"", key,
@@ -50,9 +56,8 @@ Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix)
 Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t outputs, std::size_t inputs, bool int8,
                   Matrix* matrix) {
   THIMBLE_ASSIGN_OR_RETURN(matrix->format, LoadFormat(reader, name));
-  bool quantised = matrix->format == WeightFormat::kQ8 || matrix->format == WeightFormat::kQ4;
-  if (quantised != int8) {
-    return Mismatch(reader, name + ".format", int8 ? "q8 or q4" : "fp32 or fp16",
+  if (kernels::IsInteger(matrix->format) != int8) {
+    return Mismatch(reader, name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16",
                     kernels::WeightFormatName(matrix->format));
   }
   matrix->outputs = outputs;
@@ -76,18 +81,25 @@ Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t out
       matrix->weights = values.data();
       break;
     }
-    case WeightFormat::kQ4: {
-      const std::uint64_t groups = inputs / kernels::kQ4Group;
+    case WeightFormat::kQ6: {
       THIMBLE_ASSIGN_OR_RETURN(auto values,
-                               reader.Tensor<std::uint8_t>(weight, {strips, groups, 4, kernels::kStrip, 4}));
-      THIMBLE_ASSIGN_OR_RETURN(auto group_data,
-                               reader.Tensor<std::uint8_t>(name + ".groups", {strips, groups, kernels::kQ4GroupBytes}));
+                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 16, 3, kernels::kStrip, 4}));
       matrix->weights = values.data();
-      matrix->groups = group_data.data();
+      break;
+    }
+    case WeightFormat::kQ4: {
+      THIMBLE_ASSIGN_OR_RETURN(auto values,
+                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 8, kernels::kStrip, 4}));
+      matrix->weights = values.data();
       break;
     }
   }
-  if (quantised) {
+  if (kernels::IsTwoLevel(matrix->format)) {
+    const std::uint64_t strip_bytes = kernels::MatrixLevels(matrix->format).StripGroupBytes(inputs);
+    THIMBLE_ASSIGN_OR_RETURN(auto groups, reader.Tensor<std::uint8_t>(name + ".groups", {strips, strip_bytes}));
+    matrix->groups = groups.data();
+  }
+  if (int8) {
     THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".scale", outputs, &matrix->scale));
     THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".comp", outputs, &matrix->comp));
   }
@@ -113,15 +125,20 @@ Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows
     case WeightFormat::kQ8: {
       THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::int8_t>(weight, {rows, width}));
       table->values = values.data();
-      // Padded to whole cache lines.
-      THIMBLE_ASSIGN_OR_RETURN(auto scale, reader.Tensor<format::Half>(name + ".scale", {RoundUp(rows, 32)}));
-      table->scale = &scale.data()->bits;
-      return Status();
-    }
-    case WeightFormat::kQ4:
       break;
+    }
+    case WeightFormat::kQ6:
+    case WeightFormat::kQ4: {
+      const std::uint64_t bytes = RoundUp(rows * kernels::RowBytes(table->format, width), 64);
+      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::uint8_t>(weight, {bytes}));
+      table->values = values.data();
+      break;
+    }
   }
-  return Mismatch(reader, name + ".format", "fp32, fp16 or q8", kernels::WeightFormatName(table->format));
+  // Filled up to whole cache lines.
+  THIMBLE_ASSIGN_OR_RETURN(auto scale, reader.Tensor<format::Half>(name + ".scale", {RoundUp(rows, 32)}));
+  table->scale = &scale.data()->bits;
+  return Status();
 }
 
 Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width, NormWeights* norm) {
@@ -136,6 +153,30 @@ Status CheckRotation(const Reader& reader, std::string_view key, std::size_t wid
   return text == expected ? Status() : Mismatch(reader, key, "\"" + expected + "\"", text);
 }
 
+// Whether a change of this entry changes vectors.
+bool ShapesVectors(std::string_view key) {
+  static constexpr std::string_view kKeys[] = {"activation",  "architecture",      "dtype",          "heads",
+                                               "hidden_size", "intermediate_size", "layer_norm_eps", "layers",
+                                               "max_tokens",  "normalize",         "pooling",        kWeightsHashKey};
+  return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
+         key.starts_with("tokenizer.") || key.ends_with(".format");
+}
+
+// Hash of the metadata that shapes vectors, sorted; empty without a hash of the weights.
+std::string Fingerprint(const Reader& reader) {
+  if (!reader.Metadata(kWeightsHashKey)) return "";
+  std::vector<std::pair<std::string_view, std::string_view>> entries;
+  for (const auto& [key, value] : reader.header().metadata) {
+    if (ShapesVectors(key)) entries.emplace_back(key, value);
+  }
+  std::sort(entries.begin(), entries.end());
+  Sha256 hash;
+  for (const auto& [key, value] : entries) {
+    for (std::string_view part : {key, std::string_view("=", 1), value, std::string_view("\n", 1)}) hash.Update(part);
+  }
+  return hash.Hex().substr(0, 32);
+}
+
 Status LoadConfig(const Reader& reader, Weights* w) {
   THIMBLE_ASSIGN_OR_RETURN(std::string_view architecture, reader.Text("architecture"));
   if (architecture != "bert") {
@@ -148,10 +189,10 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
-  if (info.dtype != "fp32" && info.dtype != "fp16" && info.dtype != "q8" && info.dtype != "q4") {
+  if (std::find(std::begin(kDtypes), std::end(kDtypes), info.dtype) == std::end(kDtypes)) {
     return Error(Code::kUnsupported, reader.path(), ": this build does not know the dtype \"", info.dtype, "\"");
   }
-  w->int8 = info.dtype[0] == 'q';
+  w->int8 = info.dtype != "fp32" && info.dtype != "fp16";
   THIMBLE_ASSIGN_OR_RETURN(w->hidden, reader.Integer("hidden_size", 64, kMaxHidden));
   THIMBLE_ASSIGN_OR_RETURN(w->intermediate, reader.Integer("intermediate_size", 64, kMaxIntermediate));
   THIMBLE_ASSIGN_OR_RETURN(info.layers, reader.Integer("layers", 1, kMaxLayers));
@@ -174,12 +215,20 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   if (!parsed.ok()) return Mismatch(reader, "pooling", "mean, cls or last", pooling);
   info.pooling = *parsed;
   THIMBLE_ASSIGN_OR_RETURN(info.normalize, reader.Boolean("normalize"));
+  info.tokenizers_max_tokens = info.positions;
+  if (reader.Metadata("tokenizers_max_tokens")) {
+    THIMBLE_ASSIGN_OR_RETURN(info.tokenizers_max_tokens, reader.Integer("tokenizers_max_tokens", 1, info.positions));
+  }
+  for (const auto& [key, text] : reader.header().metadata) {
+    if (key.starts_with(kPromptPrefix)) info.prompts.push_back({key.substr(kPromptPrefix.size()), text});
+  }
   THIMBLE_ASSIGN_OR_RETURN(double epsilon, reader.Number("layer_norm_eps"));
   if (!(epsilon > 0 && epsilon < 1)) {
     return Error(Code::kCorrupt, reader.path(), ": layer_norm_eps: expected a number between 0 and 1");
   }
   w->layer_norm_epsilon = static_cast<float>(epsilon);
   info.file_bytes = reader.file_bytes();
+  info.fingerprint = Fingerprint(reader);
   if (!w->int8) return Status();
   THIMBLE_RETURN_IF_ERROR(CheckRotation(reader, "rotation.hidden", w->hidden, &w->hidden_rotation));
   return CheckRotation(reader, "rotation.intermediate", w->intermediate, &w->intermediate_rotation);
@@ -214,7 +263,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words.table));
   w.words.file = &reader.file();
   w.words.offset = reader.Offset(w.words.table.values);
-  w.words.row_bytes = h * kernels::ElementBytes(w.words.table.format);
+  w.words.row_bytes = kernels::RowBytes(w.words.table.format, h);
   return w;
 }
 

@@ -76,11 +76,18 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
     });
   }
   const ModelInfo& info = impl_->model->info();
+  const Result<std::string_view> prompt =
+      Guarded([&]() -> Result<std::string_view> { return FindPrompt(info, options.prompt_name); });
+  if (!prompt.ok()) return prompt.status();
   const Batch batch = {.texts = texts,
                        .vectors = vectors.data(),
                        .reports = reports,
                        .pooling = options.pooling.value_or(info.pooling),
-                       .normalize = options.normalize.value_or(info.normalize)};
+                       .normalize = options.normalize.value_or(info.normalize),
+                       .prompt = *prompt,
+                       .long_texts = options.long_texts,
+                       .chunk_overlap = options.chunk_overlap,
+                       .first_index = options.first_index};
   // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
   if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
     return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
@@ -89,7 +96,8 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   const std::size_t run = std::clamp<std::size_t>(texts.size() / (4 * impl_->workers.size()), 1, 64);
   std::mutex mutex;
   std::size_t next = 0;
-  Status failure;  // The first.
+  Status failure;  // That of the first text that has one.
+  std::size_t failed = texts.size();
   impl_->team.Run([&](std::size_t member) {
     for (;;) {
       std::size_t begin, end;
@@ -102,7 +110,10 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
       Status status = Guarded([&] { return impl_->workers[member]->Embed(batch, begin, end); });
       if (status.ok()) continue;
       std::lock_guard lock(mutex);
-      if (failure.ok()) failure = std::move(status);
+      if (begin < failed) {
+        failure = std::move(status);
+        failed = begin;
+      }
       next = texts.size();
     }
   });

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -13,6 +14,9 @@
 #include "thimble/model.h"
 
 namespace thimble {
+namespace format {
+class Reader;
+}
 
 // What a call to EmbedBatch works on; `reports` may be empty.
 struct Batch {
@@ -21,6 +25,10 @@ struct Batch {
   std::span<Report> reports;
   Pooling pooling = Pooling::kMean;
   bool normalize = true;
+  std::string_view prompt = {};
+  LongTexts long_texts = LongTexts::kTruncate;
+  std::optional<std::size_t> chunk_overlap = {};
+  std::size_t first_index = 0;
 };
 
 struct WorkerOptions {
@@ -40,7 +48,8 @@ struct WorkerTeam {
 class Worker {
  public:
   virtual ~Worker() = default;
-  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read.
+  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kInvalidArgument for a text that
+  // is too long, or windows that have no room.
   virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
   // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
   // with fewer texts than keep all of them busy.
@@ -61,8 +70,11 @@ struct Model::Impl {
   virtual std::size_t special_tokens() const = 0;
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
-  // Token ids of `text`, at most `max_tokens`, which is in range.
-  virtual Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens) const = 0;
+  // Token ids of prompt and text, at most `max_tokens`, which is in range.
+  virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const = 0;
+
+  // The model's file; null for a mock.
+  virtual const format::Reader* reader() const { return nullptr; }
 
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;
@@ -72,9 +84,19 @@ struct Model::Impl {
   virtual Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const = 0;
 };
 
-// `requested` tokens, or the model's default for 0. kInvalidArgument above the positions, or with no room beside the
-// special tokens.
-Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested);
+// `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside
+// the special tokens.
+Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation);
+
+// The text of a prompt, empty for no name. kInvalidArgument, saying which there are, for one that the model lacks.
+Result<std::string_view> FindPrompt(const ModelInfo& info, std::string_view name);
+
+// Tokens that windows share, in windows with room for `room` of a text. kInvalidArgument when there is no room, or when
+// more than half of it is asked for.
+Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, std::size_t room);
+
+// The error of a text that is too long.
+Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);
 
 }  // namespace thimble
 

@@ -35,10 +35,16 @@ class MockWorker final : public Worker {
     for (std::size_t i = begin; i < end; ++i) {
       std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
       Report report;
-      if (hashed_) {
-        report = HashedMockVector(batch.texts[i], options_.max_tokens, batch.pooling, vector);
+      if (!hashed_) {
+        report.tokens = MockVector(batch.prompt, batch.texts[i], vector);
+      } else if (batch.long_texts == LongTexts::kChunk) {
+        THIMBLE_ASSIGN_OR_RETURN(report, EmbedWindows(batch, batch.texts[i], vector));
       } else {
-        report.tokens = MockVector(batch.texts[i], vector);
+        const HashedMockTokens found = Hash(batch, batch.prompt, batch.texts[i], vector);
+        if (found.truncated && batch.long_texts == LongTexts::kError) {
+          return TooLong(batch, i, CountMockTokens(batch.prompt, batch.texts[i]), options_.max_tokens);
+        }
+        report = {.tokens = found.count, .truncated = found.truncated};
       }
       if (batch.normalize) Normalize(vector);
       if (!batch.reports.empty()) batch.reports[i] = report;
@@ -52,6 +58,35 @@ class MockWorker final : public Worker {
   void Release() override {}
 
  private:
+  HashedMockTokens Hash(const Batch& batch, std::string_view prompt, std::string_view text, std::span<float> vector,
+                        std::size_t mark_at = 0) const {
+    return HashedMockVector(prompt, text, options_.max_tokens, batch.pooling, vector, mark_at);
+  }
+
+  // As the native engine does it.
+  Result<Report> EmbedWindows(const Batch& batch, std::string_view text, std::span<float> vector) const {
+    const std::size_t others = std::min(CountMockTokens({}, batch.prompt), options_.max_tokens);
+    const std::size_t room = options_.max_tokens - others;
+    THIMBLE_ASSIGN_OR_RETURN(const std::size_t overlap, ResolveOverlap(batch, options_.max_tokens, room));
+    const std::size_t mark_at = options_.max_tokens - kSpecialTokens - overlap;
+    HashedMockTokens found = Hash(batch, batch.prompt, text, vector, mark_at);
+    Report report = {.tokens = found.count};
+    if (!found.truncated) return report;
+    double sum[kMockDimensions] = {};
+    double weight = 0;
+    for (;; ++report.chunks) {
+      const auto tokens = static_cast<double>(found.count - others);
+      for (std::size_t k = 0; k < kMockDimensions; ++k) sum[k] += tokens * vector[k];
+      weight += tokens;
+      if (!found.truncated) break;
+      text.remove_prefix(found.mark);
+      found = Hash(batch, batch.prompt, text, vector, mark_at);
+      report.tokens += found.count - others - overlap;
+    }
+    for (std::size_t k = 0; k < kMockDimensions; ++k) vector[k] = static_cast<float>(sum[k] / weight);
+    return report;
+  }
+
   const bool hashed_;
   const WorkerOptions options_;
 };
@@ -64,13 +99,15 @@ class MockModel final : public Model::Impl {
     info_.dimensions = kMockDimensions;
     info_.positions = kPositions;
     info_.max_tokens = hashed ? kMaxTokens : kPositions;
+    info_.tokenizers_max_tokens = kPositions;
     info_.normalize = hashed;
+    info_.prompts = {{"query", "query: "}, {"passage", "passage: "}, {"document", "document: "}};
   }
 
   const ModelInfo& info() const override { return info_; }
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
   std::string_view isa() const override { return "none"; }
-  Result<Tokens> Tokenize(std::string_view, std::size_t) const override {
+  Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t) const override {
     return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
   }
   std::size_t FixedBytes() const override { return kFixedBytes; }

@@ -37,13 +37,13 @@ class Hash {
 
 std::vector<float> Mock(const std::string& text) {
   std::vector<float> vector(kMockDimensions);
-  MockVector(text, vector);
+  MockVector({}, text, vector);
   return vector;
 }
 
 std::vector<float> Hashed(const std::string& text, std::size_t max_tokens = 256, Pooling pooling = Pooling::kMean) {
   std::vector<float> vector(kMockDimensions);
-  HashedMockVector(text, max_tokens, pooling, vector);
+  HashedMockVector({}, text, max_tokens, pooling, vector);
   return vector;
 }
 
@@ -71,7 +71,7 @@ TEST(Mock, HasTheBitsOfJavaScript) {
     std::string text;
     for (int i = golden.value("repeat", 1); i > 0; --i) text += golden["text"].get<std::string>();
     std::vector<float> vector(kMockDimensions);
-    EXPECT_EQ(MockVector(text, vector), golden["units"].get<std::size_t>()) << golden["text"];
+    EXPECT_EQ(MockVector({}, text, vector), golden["units"].get<std::size_t>()) << golden["text"];
     EXPECT_EQ(vector[0], golden["first"].get<float>()) << golden["text"];
     Hash hash;
     for (float value : vector) hash.Add(value);
@@ -142,12 +142,12 @@ TEST(MockHashed, HasTheContractOfAModel) {
   // Truncation keeps the first words, and eight of them fit exactly.
   const std::string eight = words.substr(0, words.find("word8"));
   std::vector<float> cut(kMockDimensions), whole(kMockDimensions);
-  const Report cut_report = HashedMockVector(words, 10, Pooling::kMean, cut);
-  const Report whole_report = HashedMockVector(eight, 10, Pooling::kMean, whole);
+  const HashedMockTokens cut_report = HashedMockVector({}, words, 10, Pooling::kMean, cut);
+  const HashedMockTokens whole_report = HashedMockVector({}, eight, 10, Pooling::kMean, whole);
   EXPECT_EQ(cut, whole);
   EXPECT_TRUE(cut_report.truncated);
   EXPECT_FALSE(whole_report.truncated);
-  EXPECT_EQ(whole_report.tokens, 10u);
+  EXPECT_EQ(whole_report.count, 10u);
 
   EXPECT_NE(Hashed("a", 256, Pooling::kCls), Hashed("a", 256, Pooling::kMean));
   EXPECT_GT(Cosine(Hashed(""), Hashed("")), 0.99);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "text/utf8.h"
 
@@ -79,18 +80,20 @@ bool IsWord(std::uint32_t c) {
 
 }  // namespace
 
-std::size_t MockVector(std::string_view text, std::span<float> vector) {
+std::size_t MockVector(std::string_view prompt, std::string_view text, std::span<float> vector) {
   double hash = 0;  // Exact: a sum of integers below 2^53.
   std::size_t units = 0;
-  const auto* next = reinterpret_cast<const std::uint8_t*>(text.data());
-  for (const auto* end = next + text.size(); next != end;) {
-    const std::uint32_t c = DecodeUtf8(next, end);
-    if (c < 0x10000) {
-      hash += c;
-      units += 1;
-    } else {
-      hash += 0xD800 + ((c - 0x10000) >> 10) + 0xDC00 + ((c - 0x10000) & 0x3FF);
-      units += 2;
+  for (std::string_view part : {prompt, text}) {
+    const auto* next = reinterpret_cast<const std::uint8_t*>(part.data());
+    for (const auto* end = next + part.size(); next != end;) {
+      const std::uint32_t c = DecodeUtf8(next, end);
+      if (c < 0x10000) {
+        hash += c;
+        units += 1;
+      } else {
+        hash += 0xD800 + ((c - 0x10000) >> 10) + 0xDC00 + ((c - 0x10000) & 0x3FF);
+        units += 2;
+      }
     }
   }
   for (std::size_t i = 0; i < kMockDimensions; ++i) {
@@ -99,39 +102,50 @@ std::size_t MockVector(std::string_view text, std::span<float> vector) {
   return units;
 }
 
-Report HashedMockVector(std::string_view text, std::size_t max_tokens, Pooling pooling, std::span<float> vector) {
+HashedMockTokens HashedMockVector(std::string_view prompt, std::string_view text, std::size_t max_tokens,
+                                  Pooling pooling, std::span<float> vector, std::size_t mark_at) {
   std::fill_n(vector.begin(), kMockDimensions, 0.0f);
   const std::uint64_t seed = static_cast<std::uint64_t>(pooling) << 32;
   AddFeatures(Mix(seed + kFirstToken), kFeaturesOfWord, vector);
   AddFeatures(Mix(seed + kLastToken), kFeaturesOfWord, vector);
-  Report report = {.tokens = 2};
+  HashedMockTokens found = {.count = 2};
   TokenFeatures features(seed, vector);
   bool in_word = false;
-  const auto* next = reinterpret_cast<const std::uint8_t*>(text.data());
-  for (const auto* end = next + text.size(); next != end;) {
-    std::uint32_t c = DecodeUtf8(next, end);
-    if (in_word && !IsWord(c)) {
-      features.End();
-      in_word = false;
-    }
-    if (IsSpace(c)) continue;
-    if (!in_word) {
-      if (report.tokens == max_tokens) {
-        report.truncated = true;
-        break;
+  for (std::string_view part : {prompt, text}) {
+    const auto* const first = reinterpret_cast<const std::uint8_t*>(part.data());
+    const auto* const end = first + part.size();
+    for (const auto* next = first; next != end && !found.truncated;) {
+      const auto here = static_cast<std::size_t>(next - first);
+      std::uint32_t c = DecodeUtf8(next, end);
+      if (in_word && !IsWord(c)) {
+        features.End();
+        in_word = false;
       }
-      ++report.tokens;
+      if (IsSpace(c)) continue;
+      if (!in_word) {
+        if (found.count - 2 == mark_at) found.mark = here;
+        if (found.count == max_tokens) {
+          found.truncated = true;
+          break;
+        }
+        ++found.count;
+      }
+      if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+      features.Add(c);
+      in_word = IsWord(c);
+      if (!in_word) features.End();
     }
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-    features.Add(c);
-    in_word = IsWord(c);
-    if (!in_word) features.End();
   }
   if (in_word) features.End();
   if (pooling == Pooling::kMean) {
-    for (float& value : vector.first(kMockDimensions)) value /= static_cast<float>(report.tokens);
+    for (float& value : vector.first(kMockDimensions)) value /= static_cast<float>(found.count);
   }
-  return report;
+  return found;
+}
+
+std::size_t CountMockTokens(std::string_view prompt, std::string_view text) {
+  float vector[kMockDimensions];
+  return HashedMockVector(prompt, text, std::numeric_limits<std::size_t>::max(), Pooling::kMean, vector).count;
 }
 
 }  // namespace thimble

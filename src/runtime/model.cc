@@ -45,24 +45,12 @@ const ModelInfo& Model::info() const { return impl_->info(); }
 std::size_t Model::dimensions() const { return info().dimensions; }
 std::string_view Model::isa() const { return impl_->isa(); }
 
-Result<Tokens> Model::Tokenize(std::string_view text, std::size_t max_tokens) const {
+Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& options) const {
   return Guarded([&]() -> Result<Tokens> {
-    THIMBLE_ASSIGN_OR_RETURN(std::size_t limit, ResolveMaxTokens(*impl_, max_tokens));
-    return impl_->Tokenize(text, limit);
+    THIMBLE_ASSIGN_OR_RETURN(std::size_t limit, ResolveMaxTokens(*impl_, options.max_tokens, options.truncation));
+    THIMBLE_ASSIGN_OR_RETURN(std::string_view prompt, FindPrompt(info(), options.prompt_name));
+    return impl_->Tokenize(prompt, text, limit);
   });
-}
-
-Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested) {
-  const ModelInfo& info = model.info();
-  std::size_t limit = requested == 0 ? info.max_tokens : requested;
-  if (limit > info.positions) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, ": ", info.name, " has ", info.positions, " positions");
-  }
-  if (limit <= model.special_tokens()) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, " leaves no room beside ", model.special_tokens(),
-                 " special tokens");
-  }
-  return limit;
 }
 
 }  // namespace thimble

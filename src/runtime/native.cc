@@ -2,6 +2,7 @@
 
 #include "runtime/native.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "model/pooling.h"
 #include "model/weights.h"
 #include "runtime/plan.h"
+#include "text/windows.h"
 
 namespace thimble {
 namespace {
@@ -34,7 +36,10 @@ class NativeWorker final : public Worker {
         arena_(scratch_.bytes()),
         encoder_(weights, kernels, {.tokens = options.tile_tokens, .longest = options.max_tokens}, arena_),
         ids_(arena_.Take<std::int32_t>(options.tile_tokens + options.max_tokens)),
-        lengths_(arena_.Take<std::uint32_t>(options.tile_tokens)) {}
+        lengths_(arena_.Take<std::uint32_t>(options.tile_tokens)),
+        goes_on_(arena_.Take<std::uint8_t>(options.tile_tokens)),
+        window_sum_(arena_.Take<double>(weights.hidden)),
+        windows_(weights.tokenizer, options.max_tokens, arena_) {}
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
@@ -51,8 +56,13 @@ class NativeWorker final : public Worker {
   };
   // Embeds texts [begin, end), each tile with the help of `crew`.
   Status EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew);
+  Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
+  // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
+  Status Add(const Batch& batch, std::size_t tokens, bool goes_on);
   // Encodes the tile and writes its vectors; it is then empty, even if that failed.
-  Status Flush(const Batch& batch, const Crew& crew);
+  Status Flush(const Batch& batch);
+  // Takes the vector of a window with so many tokens of its text into the mean, which then is in its place.
+  void AddWindow(double tokens, bool goes_on, float* vector);
 
   const Weights& weights_;
   const kernels::Kernels& kernels_;
@@ -61,12 +71,19 @@ class NativeWorker final : public Worker {
   Arena arena_;
   Encoder encoder_;
 
-  // The tile: sequences laid end to end, and the texts they are of.
-  std::int32_t* ids_;           // [tile_tokens + max_tokens]: a text that no longer fits waits behind the tile.
+  Crew crew_;  // Of the call in hand.
+  // The tile: sequences laid end to end, each a text or a window of one.
+  std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
   std::uint32_t* lengths_;      // [tile_tokens]
+  std::uint8_t* goes_on_;       // [tile_tokens] whether the next sequence is of the same text.
   std::size_t first_text_ = 0;  // Its texts are consecutive.
-  std::size_t num_texts_ = 0;
+  std::size_t num_sequences_ = 0;
   std::size_t num_ids_ = 0;
+
+  // The text whose windows are in hand: the sum of their vectors, weighted, and of the weights.
+  double* window_sum_;  // [hidden]
+  double window_weight_ = 0;
+  text::WindowShape windows_;
 };
 
 NativeWorker::TeamCrew::TeamCrew(const WorkerTeam& team)
@@ -85,41 +102,88 @@ Status NativeWorker::EmbedTogether(const Batch& batch, const WorkerTeam& team) {
 }
 
 Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew) {
+  crew_ = crew;
   first_text_ = begin;
-  for (std::size_t i = begin; i < end; ++i) {
-    text::Encoded encoded = weights_.tokenizer.Encode(batch.texts[i], {ids_ + num_ids_, options_.max_tokens});
-    if (!batch.reports.empty()) batch.reports[i] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
-    if (num_ids_ + encoded.tokens > options_.tile_tokens) {
-      const std::int32_t* waiting = ids_ + num_ids_;
-      THIMBLE_RETURN_IF_ERROR(Flush(batch, crew));
-      std::memmove(ids_, waiting, encoded.tokens * sizeof(std::int32_t));
-    }
-    lengths_[num_texts_++] = static_cast<std::uint32_t>(encoded.tokens);
-    num_ids_ += encoded.tokens;
+  num_sequences_ = num_ids_ = 0;  // A call that failed may have left some.
+  window_weight_ = 0;
+  if (batch.long_texts == LongTexts::kChunk) {
+    const bool fits = windows_.SetPrompt(batch.prompt);
+    THIMBLE_ASSIGN_OR_RETURN(const std::size_t overlap,
+                             ResolveOverlap(batch, options_.max_tokens, fits ? windows_.room() : 0));
+    for (std::size_t i = begin; i < end; ++i) THIMBLE_RETURN_IF_ERROR(EmbedWindows(batch, i, overlap));
+    return Flush(batch);
   }
-  return Flush(batch, crew);
+  for (std::size_t i = begin; i < end; ++i) {
+    const text::Encoded encoded =
+        weights_.tokenizer.Encode(batch.prompt, batch.texts[i], {ids_ + num_ids_, options_.max_tokens});
+    if (encoded.truncated && batch.long_texts == LongTexts::kError) {
+      return TooLong(batch, i, weights_.tokenizer.Count(batch.prompt, batch.texts[i]), options_.max_tokens);
+    }
+    if (!batch.reports.empty()) batch.reports[i] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
+    THIMBLE_RETURN_IF_ERROR(Add(batch, encoded.tokens, false));
+  }
+  return Flush(batch);
 }
 
-Status NativeWorker::Flush(const Batch& batch, const Crew& crew) {
-  if (num_texts_ == 0) return Status();
-  const std::size_t width = weights_.hidden;
-  const std::size_t texts = std::exchange(num_texts_, 0), ids = std::exchange(num_ids_, 0);
-  const WantedRows wanted = batch.pooling == Pooling::kCls ? WantedRows::kFirst : WantedRows::kAll;
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
-                           encoder_.Encode({ids_, ids}, {lengths_, texts}, wanted, crew));
-  const float* rows = encoded.data();
-  for (std::size_t i = 0; i < texts; ++i) {
-    const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
-    float* out = batch.vectors + (first_text_ + i) * width;
-    Pool(kernels_, batch.pooling, batch.normalize, rows, count, width, out);
-    rows += count * width;
+Status NativeWorker::EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap) {
+  text::Windows windows(windows_, batch.texts[index], overlap);
+  std::size_t chunks = 0;
+  while (std::size_t tokens = windows.Next(ids_ + num_ids_)) {
+    ++chunks;
+    THIMBLE_RETURN_IF_ERROR(Add(batch, tokens, !windows.AtEnd()));
   }
-  first_text_ += texts;
+  if (!batch.reports.empty()) batch.reports[index] = {.tokens = windows.tokens(), .chunks = chunks};
   return Status();
 }
 
+Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on) {
+  if (num_ids_ + tokens > options_.tile_tokens) {
+    const std::int32_t* waiting = ids_ + num_ids_;
+    THIMBLE_RETURN_IF_ERROR(Flush(batch));
+    std::memmove(ids_, waiting, tokens * sizeof(std::int32_t));
+  }
+  goes_on_[num_sequences_] = goes_on;
+  lengths_[num_sequences_++] = static_cast<std::uint32_t>(tokens);
+  num_ids_ += tokens;
+  return Status();
+}
+
+Status NativeWorker::Flush(const Batch& batch) {
+  if (num_sequences_ == 0) return Status();
+  const std::size_t width = weights_.hidden;
+  const std::size_t sequences = std::exchange(num_sequences_, 0), ids = std::exchange(num_ids_, 0);
+  const WantedRows wanted = batch.pooling == Pooling::kCls ? WantedRows::kFirst : WantedRows::kAll;
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
+                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
+  const float* rows = encoded.data();
+  for (std::size_t i = 0; i < sequences; ++i) {
+    float* out = batch.vectors + first_text_ * width;
+    const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
+    const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
+    Pool(kernels_, batch.pooling, whole && batch.normalize, rows, count, width, out);
+    if (!whole) {
+      const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
+      AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
+      if (goes_on_[i] == 0 && batch.normalize) kernels_.normalize(out, width);
+    }
+    if (goes_on_[i] == 0) ++first_text_;
+    rows += count * width;
+  }
+  return Status();
+}
+
+void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
+  const std::size_t width = weights_.hidden;
+  if (window_weight_ == 0) std::fill_n(window_sum_, width, 0.0);
+  window_weight_ += tokens;
+  for (std::size_t k = 0; k < width; ++k) window_sum_[k] += tokens * vector[k];
+  if (goes_on) return;
+  for (std::size_t k = 0; k < width; ++k) vector[k] = static_cast<float>(window_sum_[k] / window_weight_);
+  window_weight_ = 0;
+}
+
 Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
-  const text::Encoded encoded = weights_.tokenizer.Encode(text, {ids_, options_.max_tokens});
+  const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens});
   const auto length = static_cast<std::uint32_t>(encoded.tokens);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1},
                                                                            WantedRows::kAll, TeamCrew(team).crew));
@@ -136,10 +200,12 @@ class NativeModel final : public Model::Impl {
   std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
   std::string_view isa() const override { return kernels_.name; }
 
-  Result<Tokens> Tokenize(std::string_view text, std::size_t max_tokens) const override {
+  const format::Reader* reader() const override { return reader_.get(); }
+
+  Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const override {
     Tokens tokens;
     tokens.ids.resize(max_tokens);
-    text::Encoded encoded = weights_.tokenizer.Encode(text, tokens.ids);
+    text::Encoded encoded = weights_.tokenizer.Encode(prompt, text, tokens.ids);
     tokens.ids.resize(encoded.tokens);
     tokens.truncated = encoded.truncated;
     return tokens;

@@ -29,7 +29,7 @@ Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, 
     return Error(Code::kInvalidArgument, "threads: expected 1 to ", kMaxThreads, ", found ", options.threads);
   }
   Plan plan;
-  THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(model, options.max_tokens));
+  THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(model, options.max_tokens, options.truncation));
   plan.mapped_bytes = model.info().file_bytes;
   plan.fixed_bytes = model.FixedBytes() + EmbedderFixedBytes(options.threads);
   plan.threads = options.threads;

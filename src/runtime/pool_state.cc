@@ -3,15 +3,15 @@
 #include "runtime/pool_state.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory_limit.h"
-#include "runtime/mock.h"
+#include "runtime/model_name.h"
 #include "runtime/plan.h"
+#include "thimble/cache.h"
 #include "thimble/memory.h"
 
 namespace thimble {
@@ -29,27 +29,8 @@ class Unlocked {
   std::unique_lock<std::mutex>& lock_;
 };
 
-bool IsPath(std::string_view name) { return name.ends_with(".safetensors"); }
-
-// Whether the pool looks for the model in its folder.
-bool IsInFolder(std::string_view name) { return !IsPath(name) && !IsMock(name); }
-
-// Under which name and dtype a model is kept.
-std::string_view KeyName(std::string_view name) { return IsInFolder(name) ? name.substr(name.find('/') + 1) : name; }
+// Under which dtype a model is kept.
 std::string_view KeyDtype(std::string_view name, std::string_view dtype) { return IsInFolder(name) ? dtype : ""; }
-
-// Whether it can be a part of a file's name and leads nowhere else.
-bool IsPlain(std::string_view word) {
-  constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  return !word.empty() && word[0] != '.' && word.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
-std::string DefaultFolder() {
-  if (const char* home = std::getenv("THIMBLE_HOME"); home != nullptr && *home != '\0') return home;
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
-    return home + std::string("/.cache/thimble");
-  return "";
-}
 
 std::size_t Turns(std::size_t cores, std::size_t threads) { return std::max<std::size_t>(1, cores / threads); }
 
@@ -77,7 +58,7 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
   for (milliseconds time : {options.release_after, options.max_wait, options.unload_after.value_or(milliseconds(0))}) {
     if (time.count() < 0) return Error(Code::kInvalidArgument, "a time is negative: ", time.count(), " ms");
   }
-  if (options.folder.empty()) options.folder = DefaultFolder();
+  if (options.folder.empty()) options.folder = CacheFolder();
   if (environment.cores == 0) {
     environment.cores = std::max(1u, std::thread::hardware_concurrency());
   }
@@ -103,34 +84,15 @@ void PoolState::Close() {
   }
 }
 
-Result<std::string> PoolState::Locate(std::string_view name, std::string_view dtype) const {
-  if (!IsInFolder(name)) return std::string(name);
-  const std::size_t slash = name.find('/');
-  if (!IsPlain(KeyName(name)) || (slash != std::string_view::npos && !IsPlain(name.substr(0, slash)))) {
-    return Error(Code::kInvalidArgument, "model \"", name,
-                 "\": expected a name such as all-MiniLM-L6-v2 or sentence-transformers/all-MiniLM-L6-v2, or the path "
-                 "of a file that ends in .safetensors");
-  }
-  if (!IsPlain(dtype)) {
-    return Error(Code::kInvalidArgument, "dtype: expected fp32, fp16, q8 or q4, found \"", dtype, "\"");
-  }
-  if (options_.folder.empty()) {
-    return Error(Code::kNotFound, "model \"", name, "\": no folder is given, and neither THIMBLE_HOME nor HOME is set");
-  }
-  std::string path = options_.folder;
-  path.append("/").append(KeyName(name)).append("-").append(dtype).append(".safetensors");
-  return path;
-}
-
 std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_view dtype) const {
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->name == KeyName(name) && entry->dtype == KeyDtype(name, dtype)) return entry;
+    if (entry->name == FileName(name) && entry->dtype == KeyDtype(name, dtype)) return entry;
   }
   return nullptr;
 }
 
 Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dtype, bool pin) {
-  THIMBLE_ASSIGN_OR_RETURN(std::string path, Locate(name, dtype));
+  THIMBLE_RETURN_IF_ERROR(ModelPath(name, dtype, options_.folder).status());
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
   Lock lock(mutex_);
   for (std::shared_ptr<PoolEntry> entry; (entry = Find(name, dtype)) != nullptr;) {
@@ -145,10 +107,10 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     if (!entry->status.ok()) return entry->status;
   }
   auto entry = std::make_shared<PoolEntry>();
-  entry->name = KeyName(name);
+  entry->name = FileName(name);
   entry->dtype = KeyDtype(name, dtype);
   entries_.push_back(entry);
-  Status status = Guarded([&] { return Load(lock, *entry, path, deadline); });
+  Status status = Guarded([&] { return Load(lock, *entry, name, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
     entry->leases = entry->uses = 1;
@@ -163,27 +125,21 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
 }
 
 Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(std::string_view name, std::string_view dtype,
-                                                            const std::string& path, Plan& plan) const {
-  Result<std::shared_ptr<const Model>> model = Model::Open(path);
-  if (!model.ok() && model.status().code() == Code::kNotFound && IsInFolder(name)) {
-    return Error(Code::kNotFound, "model \"", name, "\" with dtype ", dtype, ": ", model.status().message(),
-                 "; it is made by: thimble convert SOURCE ", path, " --dtype ", dtype);
-  }
-  if (!model.ok()) return model;
+                                                            Plan& plan) const {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(name, dtype, options_.folder));
   std::size_t allowed = max_memory_;
   if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
-  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile((*model)->impl(), options_.embedder, allowed));
+  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->impl(), options_.embedder, allowed));
   return model;
 }
 
 Result<Plan> PoolState::MakePlan(std::string_view name, std::string_view dtype) const {
-  THIMBLE_ASSIGN_OR_RETURN(std::string path, Locate(name, dtype));
   Plan plan;
-  THIMBLE_RETURN_IF_ERROR(OpenPlanned(KeyName(name), dtype, path, plan).status());
+  THIMBLE_RETURN_IF_ERROR(OpenPlanned(name, dtype, plan).status());
   return plan;
 }
 
-Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline) {
+Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view name, Clock::Time deadline) {
   while (options_.max_models != 0 && places_ >= options_.max_models) {
     PoolEntry* oldest = nullptr;
     for (const std::shared_ptr<PoolEntry>& other : entries_) {
@@ -201,7 +157,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, const std::string& path, Cl
   {
     Unlocked unlocked(lock);
     Plan plan;
-    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.name, entry.dtype, path, plan));
+    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(name, entry.dtype, plan));
     entry.max_tokens = plan.max_tokens;
   }
   const std::size_t bytes = model->impl().FixedBytes();

@@ -95,13 +95,10 @@ class PoolState {
 
   Result<PoolSlot*> BeginUse(PoolEntry& entry);
   void EndUse(PoolSlot& slot);
-  Result<std::string> Locate(std::string_view name, std::string_view dtype) const;
-  // The model at `path`, for which PlanTile found room in the budget. For a name in the folder, kNotFound says how to
-  // get it.
-  Result<std::shared_ptr<const Model>> OpenPlanned(std::string_view name, std::string_view dtype,
-                                                   const std::string& path, Plan& plan) const;
+  // The model, for which PlanTile found room in the budget.
+  Result<std::shared_ptr<const Model>> OpenPlanned(std::string_view name, std::string_view dtype, Plan& plan) const;
   std::shared_ptr<PoolEntry> Find(std::string_view name, std::string_view dtype) const;
-  Status Load(Lock& lock, PoolEntry& entry, const std::string& path, Clock::Time deadline);
+  Status Load(Lock& lock, PoolEntry& entry, std::string_view name, Clock::Time deadline);
   void UnloadNow(Lock& lock, PoolEntry& entry);
   void Forget(PoolEntry& entry);
 

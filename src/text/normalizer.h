@@ -33,25 +33,46 @@ struct Item {
 // Bytes that can start an added token.
 using FirstBytes = std::bitset<256>;
 
-// Reads `text` from its start to its end. Copying one remembers a place. Allocates nothing. The characters come in the
-// order of the text: the caller puts marks in the order of their ranks.
+// Bytes that may lie in two places, one behind the other.
+struct TwoParts {
+  TwoParts(std::string_view first, std::string_view second)
+      : next(reinterpret_cast<const std::uint8_t*>(first.data())),
+        end(next + first.size()),
+        rest(reinterpret_cast<const std::uint8_t*>(second.data())),
+        rest_end(rest + second.size()) {}
+
+  // Whether nothing is left; else `next` is before `end`.
+  bool empty() {
+    if (next != end) return false;
+    next = rest;
+    end = rest_end;
+    rest = rest_end;
+    return next == end;
+  }
+
+  const std::uint8_t* next;
+  const std::uint8_t* end;
+  const std::uint8_t* rest;
+  const std::uint8_t* rest_end;
+};
+
+// Reads a text from its start to its end, as if `prompt`, which is valid UTF-8, were part of it. Copying one remembers
+// a place. Allocates nothing. The characters come in the order of the text: the caller puts marks in the order of their
+// ranks.
 class NormalizedReader {
  public:
-  NormalizedReader(const Tables& tables, const FirstBytes& added_first, std::string_view text)
-      : tables_(&tables),
-        added_first_(&added_first),
-        next_(reinterpret_cast<const std::uint8_t*>(text.data())),
-        end_(next_ + text.size()) {}
+  NormalizedReader(const Tables& tables, const FirstBytes& added_first, std::string_view prompt, std::string_view text)
+      : tables_(&tables), added_first_(&added_first), bytes_(prompt, text) {}
 
   Item Next() {
     if (num_waiting_ > 0) return Expand(waiting_[--num_waiting_]);
     if (replacement_ != nullptr) return NextOfReplacement();
-    while (next_ != end_) {
-      if (added_first_->test(*next_)) {
+    while (!bytes_.empty()) {
+      if (added_first_->test(*bytes_.next)) {
         Item item = MatchAdded();
         if (item.kind == Item::Kind::kAdded) return item;
       }
-      std::uint32_t code_point = DecodeUtf8(next_, end_);
+      std::uint32_t code_point = DecodeUtf8(bytes_.next, bytes_.end);
       std::uint16_t entry = NormalizerEntry(*tables_, code_point);
       if (entry < kEntryDrop) return Expand(PoolElement(code_point, static_cast<CharClass>(entry), 0));
       if (entry == kEntryDrop) continue;
@@ -99,20 +120,19 @@ class NormalizedReader {
   Item MatchAdded() {
     AddedSearch search(*tables_, 0, tables_->added_raw);
     Item item;
-    const std::uint8_t* after = next_;
-    for (const std::uint8_t* byte = next_; byte != end_ && search.Step(*byte); ++byte) {
+    TwoParts ahead = bytes_;
+    while (!ahead.empty() && search.Step(*ahead.next)) {
+      ++ahead.next;
       if (!search.whole()) continue;
       item = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
-      after = byte + 1;
+      bytes_ = ahead;
     }
-    next_ = after;
     return item;
   }
 
   const Tables* tables_;
   const FirstBytes* added_first_;
-  const std::uint8_t* next_;
-  const std::uint8_t* end_;
+  TwoParts bytes_;
   const std::uint32_t* replacement_ = nullptr;  // Next element of the replacement being read.
   std::uint32_t waiting_[2] = {};               // Elements that come first, the last one before the others.
   std::uint32_t num_waiting_ = 0;

@@ -2,7 +2,7 @@
 
 #include "text/tokenizer.h"
 
-#include <array>
+#include <algorithm>
 
 #include "text/check_tables.h"
 #include "text/trie.h"
@@ -11,92 +11,7 @@
 namespace thimble::text {
 namespace {
 
-// The word being read: at most `max_chars` characters, marks in canonical order.
-class Word {
- public:
-  explicit Word(std::size_t max_chars) : max_chars_(max_chars) {}
-
-  bool empty() const { return size_ == 0; }
-  bool too_long() const { return too_long_; }
-
-  void Append(std::uint32_t code_point, std::uint8_t rank) {
-    if (size_ == max_chars_) {
-      too_long_ = true;
-      return;
-    }
-    std::size_t i = size_++;
-    if (rank != 0) {
-      for (; i > run_begin_ && chars_[i - 1] >> 24 > rank; --i) chars_[i] = chars_[i - 1];
-    }
-    chars_[i] = PoolElement(code_point, CharClass::kWord, rank);
-  }
-
-  // Later marks stay behind what is here.
-  void EndRun() { run_begin_ = size_; }
-
-  void Clear() {
-    size_ = 0;
-    run_begin_ = 0;
-    too_long_ = false;
-  }
-
-  std::span<const std::uint8_t> Utf8() {
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < size_; ++i) bytes += EncodeUtf8(chars_[i] & 0x1FFFFF, &utf8_[bytes]);
-    return {utf8_.data(), bytes};
-  }
-
- private:
-  std::size_t max_chars_;
-  std::size_t size_ = 0;
-  std::size_t run_begin_ = 0;
-  bool too_long_ = false;
-  std::array<std::uint32_t, kMaxWordChars> chars_;  // Code point, and the rank from bit 24.
-  std::array<std::uint8_t, 4 * kMaxWordChars> utf8_;
-};
-
-// Ids of the text between those before and behind it.
-class Ids {
- public:
-  explicit Ids(std::span<std::int32_t> ids) : ids_(ids) {}
-
-  bool full() const { return count_ == ids_.size(); }
-  bool truncated() const { return truncated_; }
-  std::size_t count() const { return count_; }
-
-  void Add(std::uint32_t id) {
-    if (full()) {
-      truncated_ = true;
-    } else {
-      ids_[count_++] = static_cast<std::int32_t>(id);
-    }
-  }
-
-  // Splits a word into the longest pieces from left to right, or makes it unknown.
-  void AddWord(const Trie& trie, std::uint32_t continuation_group, std::uint32_t unknown,
-               std::span<const std::uint8_t> word) {
-    const std::size_t count_before = count_;
-    const bool truncated_before = truncated_;
-    std::uint32_t group = Trie::kRoot;
-    while (!word.empty()) {
-      Trie::Match match = trie.Longest(group, word);
-      if (match.length == 0) {
-        count_ = count_before;
-        truncated_ = truncated_before;
-        Add(unknown);
-        return;
-      }
-      Add(match.id);
-      word = word.subspan(match.length);
-      group = continuation_group;
-    }
-  }
-
- private:
-  std::span<std::int32_t> ids_;
-  std::size_t count_ = 0;
-  bool truncated_ = false;
-};
+bool IsSpace(const Item& item) { return item.kind == Item::Kind::kCharacter && item.char_class == CharClass::kSpace; }
 
 }  // namespace
 
@@ -113,11 +28,95 @@ Tokenizer::Tokenizer(const Tables& tables)
 
 std::size_t Tokenizer::num_special() const { return std::size_t{tables_.prefix_count} + tables_.suffix_count; }
 
-Item Tokenizer::NextMatching(NormalizedReader& reader) const {
-  NormalizedReader ahead = reader;
-  Item match = reader.Next();
+Encoded Tokenizer::Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const {
+  TokenReader reader(*this, prompt, text);
+  const std::size_t count = reader.Read(ids.subspan(num_prefix(), ids.size() - num_special()));
+  return {AddSpecial(ids.data(), count), !reader.AtEnd()};
+}
+
+std::size_t Tokenizer::Count(std::string_view prompt, std::string_view text) const {
+  TokenReader reader(*this, prompt, text);
+  std::int32_t ids[64];
+  std::size_t count = num_special();
+  while (std::size_t read = reader.Read(ids)) count += read;
+  return count;
+}
+
+std::size_t Tokenizer::AddSpecial(std::int32_t* ids, std::size_t count) const {
+  for (std::uint32_t i = 0; i < tables_.prefix_count; ++i) ids[i] = static_cast<std::int32_t>(tables_.prefix[i]);
+  std::int32_t* suffix = ids + tables_.prefix_count + count;
+  for (std::uint32_t i = 0; i < tables_.suffix_count; ++i) suffix[i] = static_cast<std::int32_t>(tables_.suffix[i]);
+  return count + num_special();
+}
+
+TokenReader::TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text)
+    : tokenizer_(tokenizer),
+      trie_(tokenizer.tables_),
+      reader_(tokenizer.tables_, tokenizer.added_first_, prompt, text),
+      word_(tokenizer.tables_.max_word_chars) {}
+
+std::size_t TokenReader::Read(std::span<std::int32_t> ids, std::uint8_t* begins_word) {
+  std::size_t count = 0;
+  while (count < ids.size()) {
+    if (AtWord() && !NextWord()) break;
+    if (begins_word != nullptr) begins_word[count] = next_piece_ == 0;
+    ids[count++] = static_cast<std::int32_t>(pieces_[next_piece_++]);
+  }
+  return count;
+}
+
+bool TokenReader::AtEnd() {
+  if (!AtWord()) return false;
+  if (held_) return false;
+  // What is no space proves that there is more: every word has a token.
+  const NormalizedReader here = reader_;
+  Item item;
+  do {
+    item = NextItem();
+  } while (item.kind == Item::Kind::kBreak || IsSpace(item));
+  reader_ = here;
+  return item.kind == Item::Kind::kEnd;
+}
+
+bool TokenReader::NextWord() {
+  num_pieces_ = next_piece_ = 0;
+  word_.Clear();
+  for (;;) {
+    const Item item = held_ ? *held_ : NextItem();
+    held_.reset();
+    if (item.kind == Item::Kind::kBreak) {
+      word_.EndRun();
+      continue;
+    }
+    if (item.kind == Item::Kind::kCharacter && item.char_class == CharClass::kWord) {
+      word_.Append(item.value, item.rank);
+      continue;
+    }
+    if (!word_.empty()) {
+      if (item.kind != Item::Kind::kEnd && !IsSpace(item)) held_ = item;
+      SplitWord();
+      return true;
+    }
+    if (item.kind == Item::Kind::kEnd) return false;
+    if (item.kind == Item::Kind::kAdded) {
+      pieces_[num_pieces_++] = tokenizer_.tables_.added_ids[item.value];
+      return true;
+    }
+    if (!IsSpace(item)) {
+      word_.Append(item.value, item.rank);
+      SplitWord();
+      return true;
+    }
+  }
+}
+
+Item TokenReader::NextItem() {
+  const Tables& tables = tokenizer_.tables_;
+  if (tables.added == tables.added_raw) return reader_.Next();
+  NormalizedReader ahead = reader_;
+  Item match = reader_.Next();
   if (match.kind != Item::Kind::kCharacter) return match;
-  AddedSearch search(tables_, tables_.added_raw, tables_.added);
+  AddedSearch search(tables, tables.added_raw, tables.added);
   while (true) {
     const Item item = ahead.Next();
     if (item.kind == Item::Kind::kBreak) continue;
@@ -129,59 +128,29 @@ Item Tokenizer::NextMatching(NormalizedReader& reader) const {
     }
     if (search.whole()) {
       match = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
-      reader = ahead;
+      reader_ = ahead;
     }
   }
 }
 
-Encoded Tokenizer::Encode(std::string_view text, std::span<std::int32_t> ids) const {
-  const Trie trie(tables_);
-  const bool match_normalized = tables_.added > tables_.added_raw;
-  NormalizedReader reader(tables_, added_first_, text);
-  Word word(tables_.max_word_chars);
-  Ids out(ids.subspan(tables_.prefix_count, ids.size() - num_special()));
-
-  auto finish_word = [&] {
-    if (word.empty()) return;
-    if (word.too_long()) {
-      out.Add(tables_.unknown_id);
-    } else {
-      out.AddWord(trie, continuation_group_, tables_.unknown_id, word.Utf8());
-    }
-    word.Clear();
-  };
-
-  bool truncated = false;
-  while (!truncated) {
-    const Item item = match_normalized ? NextMatching(reader) : reader.Next();
-    if (item.kind == Item::Kind::kEnd) break;
-    if (item.kind == Item::Kind::kBreak) {
-      word.EndRun();
-      continue;
-    }
-    const bool joins = item.kind == Item::Kind::kCharacter && item.char_class == CharClass::kWord;
-    if (!joins) finish_word();
-    if (item.kind == Item::Kind::kAdded) {
-      out.Add(tables_.added_ids[item.value]);
-    } else if (item.char_class != CharClass::kSpace) {
-      // The first character of a word that cannot be written proves that there is more.
-      if (word.empty() && out.full()) {
-        truncated = true;
-        break;
-      }
-      word.Append(item.value, item.rank);
-      if (!joins) finish_word();
-    }
-    truncated = out.truncated();
+// The longest pieces from left to right; a word that has none of somewhere is unknown.
+void TokenReader::SplitWord() {
+  const std::uint32_t unknown = tokenizer_.tables_.unknown_id;
+  if (word_.too_long()) {
+    pieces_[num_pieces_++] = unknown;
+    return;
   }
-  if (!truncated) finish_word();
-  truncated = truncated || out.truncated();
-
-  for (std::uint32_t i = 0; i < tables_.prefix_count; ++i) ids[i] = static_cast<std::int32_t>(tables_.prefix[i]);
-  for (std::uint32_t i = 0; i < tables_.suffix_count; ++i) {
-    ids[tables_.prefix_count + out.count() + i] = static_cast<std::int32_t>(tables_.suffix[i]);
+  std::span<const std::uint8_t> rest = word_.Utf8();
+  for (std::uint32_t group = Trie::kRoot; !rest.empty(); group = tokenizer_.continuation_group_) {
+    const Trie::Match match = trie_.Longest(group, rest);
+    if (match.length == 0 || num_pieces_ == pieces_.size()) {
+      num_pieces_ = 0;
+      pieces_[num_pieces_++] = unknown;
+      return;
+    }
+    pieces_[num_pieces_++] = match.id;
+    rest = rest.subspan(match.length);
   }
-  return {out.count() + num_special(), truncated};
 }
 
 }  // namespace thimble::text

@@ -3,13 +3,17 @@
 #ifndef THIMBLE_TEXT_TOKENIZER_H_
 #define THIMBLE_TEXT_TOKENIZER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "text/normalizer.h"
 #include "text/tables.h"
+#include "text/trie.h"
+#include "text/word.h"
 #include "thimble/status.h"
 
 namespace thimble::text {
@@ -19,7 +23,11 @@ struct Encoded {
   bool truncated = false;  // Whether the text had more.
 };
 
-// A view of compiled tables. Thread-safe; the tables must outlive it. Encoding allocates nothing.
+class TokenReader;
+
+// A view of compiled tables. Thread-safe; the tables must outlive it. Encoding allocates nothing. Texts are UTF-8,
+// invalid bytes read as U+FFFD the way Python's errors="replace" does. A prompt is valid UTF-8 and comes before a text
+// as if it were its beginning.
 class Tokenizer {
  public:
   // Checks the tables once, so that no text can make Encode read outside them or give an id of `vocabulary` or more.
@@ -29,19 +37,57 @@ class Tokenizer {
   // Special tokens put around every text.
   std::size_t num_special() const;
 
-  // Writes the ids of `text` (UTF-8, invalid bytes read as U+FFFD the way Python's errors="replace" does) into `ids`,
-  // at most ids.size() of them, special tokens included; requires ids.size() > num_special(). Reads no further than the
-  // first token that does not fit.
-  Encoded Encode(std::string_view text, std::span<std::int32_t> ids) const;
+  // Writes the ids of prompt and text into `ids`, at most ids.size() of them, special tokens included; requires
+  // ids.size() > num_special(). Reads no further than the first token that does not fit.
+  Encoded Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const;
+
+  // How many ids there are in all, special tokens included.
+  std::size_t Count(std::string_view prompt, std::string_view text) const;
+
+  // Special tokens before the text's own; the others come behind.
+  std::size_t num_prefix() const { return tables_.prefix_count; }
+  // Puts the special tokens around `count` ids that begin at ids[num_prefix()]; returns how many there are then.
+  std::size_t AddSpecial(std::int32_t* ids, std::size_t count) const;
 
  private:
+  friend class TokenReader;
   explicit Tokenizer(const Tables& tables);
-  // The next item, where a token that is looked for in normalised text is one.
-  Item NextMatching(NormalizedReader& reader) const;
-
   Tables tables_;
   std::uint32_t continuation_group_;  // Where the trie is entered for a piece that does not start a word.
   FirstBytes added_first_;            // Of the added tokens that are looked for before normalisation.
+};
+
+// The tokens of one text, without the special ones, in order. Thread-compatible; the tokenizer and the text must
+// outlive it. Takes 12 KB, and nothing else.
+class TokenReader {
+ public:
+  TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text);
+
+  // Writes the next ids; returns how many, fewer than ids.size() only at the end. `begins_word`, where given, is as
+  // long and says of each id whether it is the first of a word.
+  std::size_t Read(std::span<std::int32_t> ids, std::uint8_t* begins_word = nullptr);
+
+  // Whether all was read. Reads ahead no further than it takes to know.
+  bool AtEnd();
+  // Whether what comes next begins a word; requires !AtEnd().
+  bool AtWord() const { return next_piece_ == num_pieces_; }
+
+ private:
+  // Finds the next word and its pieces; false at the end.
+  bool NextWord();
+  // The next item, where a token that is looked for in normalised text is one.
+  Item NextItem();
+  void SplitWord();
+
+  const Tokenizer& tokenizer_;
+  const Trie trie_;
+  NormalizedReader reader_;
+  Word word_;
+  std::optional<Item> held_;  // Ended the last word and belongs to the next.
+  // Ids of the word in hand. A piece is a character or more, but for damaged tables.
+  std::array<std::uint32_t, kMaxWordChars> pieces_;
+  std::size_t num_pieces_ = 0;
+  std::size_t next_piece_ = 0;
 };
 
 }  // namespace thimble::text

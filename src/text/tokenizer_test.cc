@@ -86,7 +86,7 @@ std::vector<std::int32_t> Encode(const HandMade& made, std::string_view text, st
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   if (!tokenizer.ok()) return {};
   std::vector<std::int32_t> ids(limit, -1);
-  Encoded encoded = tokenizer->Encode(text, ids);
+  Encoded encoded = tokenizer->Encode({}, text, ids);
   ids.resize(encoded.tokens);
   if (truncated != nullptr) *truncated = encoded.truncated;
   return ids;

@@ -2,6 +2,12 @@
 import { registerEmbeddingFunction } from 'chromadb';
 import { createEmbeddingFunction } from './index.mjs';
 
+// Names of a configuration, and of the options that they stand for.
+const CONFIG = {
+  model_name: 'modelName', dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens',
+  truncation: 'truncation', prompt_name: 'promptName', long_texts: 'longTexts', chunk_overlap: 'chunkOverlap',
+};
+
 export class ThimbleEmbeddingFunction {
   name = 'thimble';
   #options;
@@ -27,13 +33,14 @@ export class ThimbleEmbeddingFunction {
 
   // What makes the same vectors again: not where models are, nor what they may take.
   getConfig() {
-    const { modelName = 'all-MiniLM-L6-v2', dtype = 'q8', pooling, normalize, maxTokens } = this.#options;
-    const config = { model_name: modelName, dtype, pooling, normalize, max_tokens: maxTokens };
-    return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+    const options = { modelName: 'all-MiniLM-L6-v2', dtype: 'q8', ...this.#options };
+    const given = Object.entries(CONFIG).map(([key, name]) => [key, options[name]]);
+    return Object.fromEntries(given.filter(([, value]) => value !== undefined));
   }
 
-  static buildFromConfig({ model_name: modelName, max_tokens: maxTokens, ...rest }) {
-    return new ThimbleEmbeddingFunction({ modelName, ...(maxTokens === undefined ? {} : { maxTokens }), ...rest });
+  static buildFromConfig(config) {
+    return new ThimbleEmbeddingFunction(Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [CONFIG[key] ?? key, value])));
   }
 
   validateConfigUpdate(config) {

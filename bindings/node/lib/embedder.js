@@ -4,17 +4,20 @@
 const { call, callSync, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType, checkWellFormed,
-  poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
+  checkWellFormed, downloadOf, poolOptions, vectorOptions,
 } = require('./options.js');
+const { openOrPull } = require('./pull.js');
 
 // One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
 // other callers have their turn and a call that was aborted ends.
 const CALL_TEXTS = 64;
 const CALL_CHARACTERS = 16384;
 
-const EMBEDDER_OPTIONS = ['dtype', 'backend', 'pooling', 'normalize', 'truncate', 'signal'];
-const CALL_OPTIONS = ['pooling', 'normalize', 'signal'];
+const EMBEDDER_OPTIONS = ['dtype', 'backend', ...VECTOR_OPTIONS, 'signal'];
+const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
+// Numbers that a report has in a native call: tokens, truncated, chunks.
+const REPORT = 3;
 
 class Embedder {
   #pool;
@@ -22,7 +25,6 @@ class Embedder {
   #dtype;
   #info;
   #threads;
-  #truncate;
   #vectors;
 
   // Of thimble's own layers; users have create() and pool.getModel().
@@ -32,7 +34,6 @@ class Embedder {
     this.#dtype = dtype;
     this.#info = Object.freeze(info);
     this.#threads = options.threads ?? 1;
-    this.#truncate = checkType(options.truncate, 'truncate', 'boolean') ?? true;
     this.#vectors = vectorOptions(options);
   }
 
@@ -40,7 +41,7 @@ class Embedder {
     checkNames(options, 'options', [...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
     checkModel(model, options.dtype);
     const pool = poolOptions(options);
-    return openEmbedder(() => sharedPool(pool), model, { ...options, threads: pool.threads });
+    return openEmbedder(() => sharedPool(pool), model, { ...options, ...pool });
   }
 
   get info() {
@@ -61,7 +62,7 @@ class Embedder {
   async embedInto(texts, vectors, options = {}) {
     const list = checkTexts(texts);
     this.#checkTarget(vectors, list.length);
-    return toReports(await this.#run(list, vectors, options));
+    return this.#toReports(await this.#run(list, vectors, options), options);
   }
 
   embedSync(texts, options = {}) {
@@ -70,9 +71,8 @@ class Embedder {
     const wanted = this.#wanted(options);
     for (const [begin, end] of this.#parts(list)) {
       const part = list.slice(begin, end);
-      const reports = callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, wanted, vectors,
+      callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, { ...wanted, firstIndex: begin }, vectors,
         begin * this.dimensions);
-      this.#checkTruncation(reports, begin);
     }
     return this.#split(texts, vectors);
   }
@@ -97,7 +97,7 @@ class Embedder {
           if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
         }
         const vectors = this.#allocate(batch.length);
-        const reports = toReports(await this.#run(batch, vectors, options, first));
+        const reports = this.#toReports(await this.#run(batch, vectors, options, first), options);
         for (let i = 0; i < batch.length; ++i) {
           yield { text: batch[i], vector: this.#row(vectors, i), ...reports[i] };
         }
@@ -112,16 +112,15 @@ class Embedder {
     await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
   }
 
-  // Embeds into `vectors`; returns pairs of tokens and truncated. `first` is the place of texts[0] for messages.
+  // Embeds into `vectors`; returns REPORT numbers for each text. `first` is the place of texts[0] for messages.
   async #run(texts, vectors, options, first = 0) {
     const wanted = this.#wanted(options);
-    const reports = new Uint32Array(2 * texts.length);
+    const reports = new Uint32Array(REPORT * texts.length);
     for (const [begin, end] of this.#parts(texts, first)) {
       const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
-      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part, wanted, vectors,
-        begin * this.dimensions);
-      this.#checkTruncation(found, first + begin);
-      reports.set(found, 2 * begin);
+      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part,
+        { ...wanted, firstIndex: first + begin }, vectors, begin * this.dimensions);
+      reports.set(found, REPORT * begin);
     }
     return reports;
   }
@@ -130,8 +129,16 @@ class Embedder {
   #wanted(options) {
     checkNames(options, 'options', CALL_OPTIONS);
     checkSignal(options.signal);
-    const { pooling, normalize } = vectorOptions(options);
-    return { pooling: pooling ?? this.#vectors.pooling, normalize: normalize ?? this.#vectors.normalize };
+    const given = vectorOptions(options);
+    return Object.fromEntries(VECTOR_OPTIONS.map((name) => [name, given[name] ?? this.#vectors[name]]));
+  }
+
+  #toReports(numbers, options) {
+    const chunked = this.#wanted(options).longTexts === 'chunk';
+    return Array.from({ length: numbers.length / REPORT }, (_, i) => {
+      const [tokens, truncated, chunks] = numbers.subarray(REPORT * i, REPORT * (i + 1));
+      return { tokens, truncated: truncated === 1, ...(chunked ? { chunks } : {}) };
+    });
   }
 
   // [begin, end) of each native call.
@@ -144,14 +151,6 @@ class Embedder {
         characters += texts[end++].length;
       }
       yield [begin, end];
-    }
-  }
-
-  #checkTruncation(reports, first) {
-    if (this.#truncate) return;
-    for (let i = 0; i < reports.length; i += 2) {
-      if (reports[i + 1] === 0) continue;
-      throw invalid(`texts[${first + i / 2}]: longer than ${reports[i]} tokens, and truncate is false`);
     }
   }
 
@@ -190,16 +189,13 @@ async function openEmbedder(pool, model, options) {
   const backend = backendOf(options.backend);
   const name = backend === 'native' ? model : backend;
   const dtype = options.dtype ?? 'q8';
-  const info = await call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
+  const open = () => call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
+  const info = await openOrPull(open, downloadOf(options), name, { dtype, folder: options.folder, signal: options.signal });
   if (backend === 'native' && info.name.startsWith('mock') && info.fileBytes === 0) {
     throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');
   }
   return new Embedder(pool, name, dtype, info, options);
-}
-
-function toReports(pairs) {
-  return Array.from({ length: pairs.length / 2 }, (_, i) => ({ tokens: pairs[2 * i], truncated: pairs[2 * i + 1] === 1 }));
 }
 
 const LATER = Symbol('later');

@@ -3,7 +3,7 @@
 
 const { EMBEDDER_OPTIONS, Embedder } = require('./embedder.js');
 const { describe, invalid } = require('./errors.js');
-const { mockVector } = require('./mock.js');
+const { mockPrompt, mockVector } = require('./mock.js');
 const {
   POOL_OPTIONS, backendOf, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, poolOptions, vectorOptions,
 } = require('./options.js');
@@ -36,16 +36,20 @@ function createEmbeddingFunction(options = {}) {
     const backend = backendOf(rest.backend);
     const signals = [signal, call.signal].filter(Boolean);
     signals.forEach(checkSignal);
-    if (backend === 'mock') return texts.map((text) => scaled(mockVector(text), rest.normalize));
+    const promptName = call.promptName ?? rest.promptName;
+    if (backend === 'mock') {
+      const prompt = mockPrompt(promptName);
+      return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
+    }
     const embedder = await embedderOf(backend);
     const either = signals.length === 2 ? AbortSignal.any(signals) : signals[0];
-    const vectors = await embedder.embed(texts, { signal: either });
+    const vectors = await embedder.embed(texts, { signal: either, promptName });
     return vectors.map((vector) => Array.from(vector));
   }
 
   if (compat === 'brainy') return (data, call = {}) => embedFirst(data, call, embedAll);
   return async function embed(texts, call = {}) {
-    checkNames(call, 'options', ['signal']);
+    checkNames(call, 'options', ['signal', 'promptName']);
     const vectors = await embedAll(checkTexts(texts), call);
     return typeof texts === 'string' ? vectors[0] : vectors;
   };

@@ -25,7 +25,7 @@ function describe(value) {
 function fromNative(error) {
   if (error instanceof ThimbleError || !(error instanceof Error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
-  const message = error.message.replace('made by: thimble ', 'made by: npx thimble ');
+  const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or with download: true');
   return new ThimbleError(error.code, message);
 }
 

@@ -6,7 +6,7 @@
 // reason of its signal.
 
 /** How a model's weights are stored. */
-export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q4';
+export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q6' | 'q4' | 'q4-small';
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, or that of the last one. */
 export type Pooling = 'mean' | 'cls' | 'last';
@@ -17,9 +17,22 @@ export type Pooling = 'mean' | 'cls' | 'last';
  */
 export type Backend = 'native' | 'mock' | 'mock-hashed';
 
+/**
+ * Where texts are truncated: at the model's own limit; as transformers.js does, at 512 tokens or the model's positions; or
+ * where the model's tokenizer.json says.
+ */
+export type Truncation = 'sentence-transformers' | 'transformers.js' | 'tokenizers';
+
+/**
+ * What becomes of a text of more than maxTokens tokens: only its first tokens are embedded; it is an error, which says which
+ * text it is and how many tokens it has; or it is embedded in windows of maxTokens, which overlap and end between words,
+ * and its vector is the mean of theirs, weighted by their tokens.
+ */
+export type LongTexts = 'truncate' | 'error' | 'chunk';
+
 export type ErrorCode =
   | 'invalid_argument' // The caller passed something that can never work.
-  | 'not_found' // The model does not exist; the message says which command makes it.
+  | 'not_found' // The model is not there; the message says which command gets it.
   | 'corrupt' // A file contradicts itself or its format.
   | 'unsupported' // Well formed, but of a kind that this build does not handle.
   | 'io' // The system refused or failed.
@@ -32,8 +45,10 @@ export class ThimbleError extends Error {
 }
 
 export interface PoolOptions {
-  /** Where models are. Default: the environment's THIMBLE_HOME, or ~/.cache/thimble. */
+  /** Where models are. Default: the environment's THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache. */
   folder?: string;
+  /** Whether a model that is not there is pulled when it is first asked for. Default: false, which makes it an error. */
+  download?: boolean;
   /** Most private bytes of all models and of the memory they work in. Default: THIMBLE_MAX_MEMORY, or half of what the
    * machine or its control group has. */
   maxMemory?: number | string;
@@ -45,8 +60,10 @@ export interface PoolOptions {
   maxWaitMs?: number;
   /** Threads of one call, 1 to 64. The vectors do not depend on it. Default: THIMBLE_THREADS, or 1. */
   threads?: number;
-  /** Where texts are truncated, in tokens. Default: the model's own. */
+  /** Most tokens of a text that are embedded together. Default: as `truncation` says. */
   maxTokens?: number;
+  /** Whose limit counts where maxTokens is not given. Default: sentence-transformers. */
+  truncation?: Truncation;
 }
 
 export interface VectorOptions {
@@ -54,6 +71,12 @@ export interface VectorOptions {
   pooling?: Pooling;
   /** Whether vectors get unit length. Default: the model's own. */
   normalize?: boolean;
+  /** Which of the model's prompts (info.prompts) goes before every text. Default: none. */
+  promptName?: string;
+  /** Default: truncate. */
+  longTexts?: LongTexts;
+  /** Tokens that a window shares with the one before, at most half of it. Default: an eighth of maxTokens. */
+  chunkOverlap?: number;
 }
 
 export interface ModelOptions extends VectorOptions {
@@ -61,8 +84,6 @@ export interface ModelOptions extends VectorOptions {
   dtype?: Dtype;
   /** Default: THIMBLE_BACKEND, or native. */
   backend?: Backend;
-  /** false makes a text that is longer than maxTokens an error. Default: true. */
-  truncate?: boolean;
   /** Aborts the loading of the model. */
   signal?: AbortSignal;
 }
@@ -73,10 +94,12 @@ export interface CallOptions extends VectorOptions {
 
 /** What happened to one text. */
 export interface Report {
-  /** Tokens embedded, special tokens included. */
+  /** Tokens embedded, prompt and special tokens included, however many windows had them. */
   tokens: number;
   /** Whether the text had more. */
   truncated: boolean;
+  /** Windows that it was embedded in, with longTexts: 'chunk' alone. */
+  chunks?: number;
 }
 
 export interface ModelInfo {
@@ -91,6 +114,10 @@ export interface ModelInfo {
   readonly positions: number;
   /** Where texts are truncated. */
   readonly maxTokens: number;
+  /** Where the tokenizer.json of the model truncates. */
+  readonly tokenizersMaxTokens: number;
+  /** What goes before a text when its name is asked for: { query: 'query: ' }. */
+  readonly prompts: Readonly<Record<string, string>>;
   readonly pooling: Pooling;
   readonly normalize: boolean;
   readonly fileBytes: number;
@@ -199,6 +226,53 @@ export class ModelPool {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface PullProgress {
+  /** waiting for another process that gets the same model, downloading, or converting. */
+  stage: 'waiting' | 'downloading' | 'converting';
+  /** Downloaded so far. */
+  bytes: number;
+  /** Of all files together; 0 while that is not known. */
+  totalBytes: number;
+  /** How much of the model is written, from 0 to 1. */
+  share: number;
+}
+
+export interface PullOptions {
+  /** Default: q8. */
+  dtype?: Dtype;
+  /** A branch, a tag or a commit. Default: main, and any revision that is in the folder already. */
+  revision?: string;
+  /** Where models are, as in PoolOptions. */
+  folder?: string;
+  /** Gets the model again, whatever is there. Default: false. */
+  force?: boolean;
+  /** Ends the download; a later pull goes on from there. */
+  signal?: AbortSignal;
+  /** Called several times a second. What it throws ends the pull and rejects its promise. */
+  onProgress?: (progress: PullProgress) => void;
+}
+
+export interface PulledModel {
+  /** Without its organisation. */
+  name: string;
+  dtype: Dtype;
+  path: string;
+  bytes: number;
+  /** On the hub; empty for a model that is not from there. */
+  repository: string;
+  /** The commit. */
+  revision: string;
+  /** Not when it was there already. */
+  downloaded: boolean;
+}
+
+/**
+ * Gets a model from the Hugging Face hub (or HF_ENDPOINT, with HF_TOKEN) unless it is in the folder, converts it and
+ * keeps it there. `name` is ORGANISATION/NAME, a known name, or a folder that begins with "/", "./" or "../". Of several
+ * processes that pull one model, one downloads it. Needs libcurl; `unsupported` without it, and on Windows.
+ */
+export function pull(name: string, options?: PullOptions): Promise<PulledModel>;
+
 /** What an embedder with these options takes at most; nothing stays loaded for it. */
 export function plan(model: string, options?: NamedModel & PoolOptions): Promise<Plan>;
 
@@ -223,8 +297,8 @@ export interface EmbeddingFunctionOptions extends ModelOptions, PoolOptions {
 
 /** Texts to arrays of numbers. A blank text is a text like any other. */
 export interface EmbeddingFunction {
-  (text: string, options?: { signal?: AbortSignal }): Promise<number[]>;
-  (texts: readonly string[], options?: { signal?: AbortSignal }): Promise<number[][]>;
+  (text: string, options?: { signal?: AbortSignal; promptName?: string }): Promise<number[]>;
+  (texts: readonly string[], options?: { signal?: AbortSignal; promptName?: string }): Promise<number[][]>;
 }
 
 /**

@@ -7,6 +7,7 @@ const { createEmbeddingFunction } = require('./embedding-function.js');
 const { ThimbleError, fromNative } = require('./errors.js');
 const { mockEmbeddingFunction } = require('./mock.js');
 const { ModelPool, plan } = require('./pool.js');
+const { pull } = require('./pull.js');
 
 function memory() {
   try {
@@ -16,4 +17,6 @@ function memory() {
   }
 }
 
-module.exports = { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan };
+module.exports = {
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
+};

@@ -1,4 +1,6 @@
 // The same functions and classes for import; there is one copy of them however they are loaded.
 import thimble from './index.js';
 
-export const { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan } = thimble;
+export const {
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
+} = thimble;

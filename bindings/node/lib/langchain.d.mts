@@ -3,7 +3,11 @@ import type { EmbeddingFunctionOptions } from './index.js';
 
 /** Embeddings of LangChain.js. */
 export class ThimbleEmbeddings extends Embeddings {
-  constructor(fields?: EmbeddingFunctionOptions & EmbeddingsParams);
+  /**
+   * `prompts` puts the prompts before the texts that the model has: query before queries, passage or document before
+   * documents.
+   */
+  constructor(fields?: EmbeddingFunctionOptions & EmbeddingsParams & { prompts?: boolean });
   embedDocuments(documents: string[]): Promise<number[][]>;
   embedQuery(document: string): Promise<number[]>;
 }

@@ -1,21 +1,34 @@
 // LangChain.js: an Embeddings class.
 import { Embeddings } from '@langchain/core/embeddings';
-import { createEmbeddingFunction } from './index.mjs';
+import { Embedder, createEmbeddingFunction } from './index.mjs';
 
 export class ThimbleEmbeddings extends Embeddings {
   #embed;
+  #options;
+  #prompts;  // Whether the model's own are asked for.
 
-  // `fields` are those of createEmbeddingFunction, and maxConcurrency and the like of LangChain.
-  constructor({ maxConcurrency, maxRetries, onFailedAttempt, ...options } = {}) {
+  // `fields` are those of createEmbeddingFunction, `prompts`, and maxConcurrency and the like of LangChain.
+  constructor({ maxConcurrency, maxRetries, onFailedAttempt, prompts = false, ...options } = {}) {
     super({ maxConcurrency, maxRetries, onFailedAttempt });
+    this.#options = options;
+    this.#prompts = prompts;
     this.#embed = createEmbeddingFunction(options);
   }
 
   embedDocuments(documents) {
-    return this.caller.call(() => this.#embed(documents));
+    return this.caller.call(async () => this.#embed(documents, await this.#call(['passage', 'document'])));
   }
 
   embedQuery(document) {
-    return this.caller.call(() => this.#embed(document));
+    return this.caller.call(async () => this.#embed(document, await this.#call(['query'])));
+  }
+
+  // The options of a call: the first of these prompts that the model has, if prompts are asked for.
+  async #call(names) {
+    if (!this.#prompts) return {};
+    const { modelName = 'all-MiniLM-L6-v2', ...options } = this.#options;
+    const { info } = await Embedder.create(modelName, options);
+    const promptName = names.find((name) => name in info.prompts);
+    return promptName === undefined ? {} : { promptName };
   }
 }

@@ -1,6 +1,7 @@
 // The mock embedding in circulation, in JavaScript: a unit test that uses it needs neither a model nor the addon.
 'use strict';
 
+const { invalid } = require('./errors.js');
 const { checkTexts } = require('./options.js');
 
 const DIMENSIONS = 384;
@@ -12,9 +13,20 @@ function mockVector(text) {
   return Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(hash + i) * 0.1);
 }
 
+const PROMPTS = { query: 'query: ', passage: 'passage: ', document: 'document: ' };
+
+// The text of a prompt, as the native mocks have it.
+function mockPrompt(name = '') {
+  if (name === '') return '';
+  if (!Object.hasOwn(PROMPTS, name)) {
+    throw invalid(`prompt_name ${JSON.stringify(name)}: mock has only ${Object.keys(PROMPTS).join(', ')}`);
+  }
+  return PROMPTS[name];
+}
+
 async function mockEmbeddingFunction(texts) {
   const vectors = checkTexts(texts).map(mockVector);
   return typeof texts === 'string' ? vectors[0] : vectors;
 }
 
-module.exports = { DIMENSIONS, mockEmbeddingFunction, mockVector };
+module.exports = { DIMENSIONS, mockEmbeddingFunction, mockPrompt, mockVector };

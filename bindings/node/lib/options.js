@@ -51,7 +51,7 @@ function checkNames(options, where, names) {
   }
 }
 
-const DTYPES = ['fp32', 'fp16', 'q8', 'q4'];
+const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
 const BACKENDS = ['native', 'mock', 'mock-hashed'];
 
 function checkModel(name, dtype) {
@@ -66,10 +66,16 @@ function backendOf(backend) {
   return checkOneOf(backend ?? (process.env.THIMBLE_BACKEND || undefined), 'backend', BACKENDS) ?? 'native';
 }
 
-const POOL_OPTIONS = ['folder', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens'];
+const POOL_OPTIONS = [
+  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens', 'truncation',
+];
+
+// Whether a model that is not there is to be downloaded.
+const downloadOf = (options) => checkType(options.download, 'download', 'boolean') ?? false;
 
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {
+  downloadOf(options);
   const threads = options.threads ?? (process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined);
   const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
   return {
@@ -80,12 +86,18 @@ function poolOptions(options) {
     maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
     threads: checkInteger(threads, 'threads', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
+    truncation: checkOneOf(options.truncation, 'truncation', ['sentence-transformers', 'transformers.js', 'tokenizers']),
   };
 }
 
-// {pooling?, normalize?} for the native pool.
-function vectorOptions({ pooling, normalize }) {
+const VECTOR_OPTIONS = ['pooling', 'normalize', 'promptName', 'longTexts', 'chunkOverlap'];
+
+// Those of them that are there, for the native pool.
+function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap }) {
   return {
+    promptName: checkType(promptName, 'promptName', 'string'),
+    longTexts: checkOneOf(longTexts, 'longTexts', ['truncate', 'error', 'chunk']),
+    chunkOverlap: checkInteger(chunkOverlap, 'chunkOverlap', 0),
     pooling: checkOneOf(pooling, 'pooling', ['mean', 'cls', 'last']),
     normalize: checkType(normalize, 'normalize', 'boolean'),
   };
@@ -123,6 +135,6 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts, checkType,
-  checkWellFormed, poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
+  checkType, checkWellFormed, downloadOf, poolOptions, vectorOptions,
 };

@@ -4,38 +4,39 @@
 const { call, callSync, makePool, sharedPool } = require('./engine.js');
 const { EMBEDDER_OPTIONS, openEmbedder } = require('./embedder.js');
 const { ThimbleError } = require('./errors.js');
-const { POOL_OPTIONS, checkModel, checkNames, checkSignal, poolOptions } = require('./options.js');
+const { POOL_OPTIONS, checkModel, checkNames, checkSignal, downloadOf, poolOptions } = require('./options.js');
+const { openOrPull } = require('./pull.js');
 
 class ModelPool {
   #pool;
-  #threads;
+  #options;  // {folder, download, threads}
 
   constructor(options = {}) {
     checkNames(options, 'options', POOL_OPTIONS);
     const checked = poolOptions(options);
-    this.#threads = checked.threads;
+    this.#options = { folder: checked.folder, download: downloadOf(options), threads: checked.threads };
     this.#pool = makePool(checked);
   }
 
   async getModel(model, options = {}) {
     checkNames(options, 'options', EMBEDDER_OPTIONS);
     checkModel(model, options.dtype);
-    return openEmbedder(() => this.#open(), model, { ...options, threads: this.#threads });
+    return openEmbedder(() => this.#open(), model, { ...options, ...this.#options });
   }
 
   async plan(model, { dtype = 'q8', signal } = {}) {
     checkModel(model, dtype);
-    return call(this.#open(), 'plan', checkSignal(signal), model, dtype);
+    return this.#call('plan', model, dtype, signal);
   }
 
   async preload(model, { dtype = 'q8', signal } = {}) {
     checkModel(model, dtype);
-    await call(this.#open(), 'open', checkSignal(signal), model, dtype, false);
+    await this.#call('open', model, dtype, signal, false);
   }
 
   async pin(model, { dtype = 'q8', signal } = {}) {
     checkModel(model, dtype);
-    await call(this.#open(), 'open', checkSignal(signal), model, dtype, true);
+    await this.#call('open', model, dtype, signal, true);
   }
 
   unpin(model, { dtype = 'q8' } = {}) {
@@ -63,6 +64,12 @@ class ModelPool {
     pool.close();
   }
 
+  // Of the native pool, with a download where one is wanted.
+  #call(method, model, dtype, signal, ...values) {
+    const open = () => call(this.#open(), method, checkSignal(signal), model, dtype, ...values);
+    return openOrPull(open, this.#options.download, model, { dtype, folder: this.#options.folder, signal });
+  }
+
   #open() {
     if (this.#pool === undefined) throw new ThimbleError('invalid_argument', 'the pool was disposed of');
     return this.#pool;
@@ -75,7 +82,9 @@ async function plan(model, options = {}) {
   const { dtype = 'q8', signal, ...rest } = options;
   checkNames(rest, 'options', POOL_OPTIONS);
   checkModel(model, dtype);
-  return call(sharedPool(poolOptions(rest)), 'plan', checkSignal(signal), model, dtype);
+  const pool = poolOptions(rest);
+  const open = () => call(sharedPool(pool), 'plan', checkSignal(signal), model, dtype);
+  return openOrPull(open, downloadOf(rest), model, { dtype, folder: pool.folder, signal });
 }
 
 module.exports = { ModelPool, plan };

@@ -3,7 +3,8 @@
 
 const { Embedder } = require('./embedder.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
-const { checkOneOf, checkTexts } = require('./options.js');
+const { checkOneOf, checkTexts, downloadOf } = require('./options.js');
+const { openOrPull } = require('./pull.js');
 const { Tensor, quantizeEmbeddings } = require('./tensor.js');
 
 const TASKS = ['feature-extraction', 'embeddings'];
@@ -13,11 +14,9 @@ const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
-// Where transformers.js truncates, as the models' tokenizer_config.json says.
-const MAX_TOKENS = 512;
 
 // Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
-// which sets them goes on working: thimble itself never downloads.
+// which sets them goes on working: thimble downloads only where the option `download` is true.
 const env = {
   version: require('../package.json').version,
   cacheDir: null,
@@ -81,16 +80,17 @@ async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
     throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
   }
-  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir } = options ?? {};
+  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir, revision } = options ?? {};
   if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
   const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
-  progress?.({ status: 'initiate', name: model });
+  const name = model ?? DEFAULT_MODEL;
+  progress?.({ status: 'initiate', name });
   const settings = { dtype: DTYPES[wanted] ?? wanted, ...(folder ? { folder } : {}) };
-  let embedder = await Embedder.create(model ?? DEFAULT_MODEL, settings);
-  const maxTokens = Math.min(MAX_TOKENS, embedder.info.positions);
-  if (maxTokens !== embedder.info.maxTokens) {
-    embedder = await Embedder.create(model ?? DEFAULT_MODEL, { ...settings, maxTokens });
-  }
+  const onProgress = ({ stage, bytes: loaded, totalBytes: total }) => {
+    if (stage === 'downloading' && total > 0) progress?.({ status: 'progress', name, loaded, total, progress: 100 * loaded / total });
+  };
+  const embedder = await openOrPull(() => Embedder.create(name, { ...settings, truncation: 'transformers.js' }),
+    downloadOf(options ?? {}), name, { ...settings, revision, onProgress });
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "environment.h"
+#include "hub.h"
 #include "pool.h"
 #include "thimble/memory.h"
 
@@ -34,6 +35,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", Pool::Define(env));
   exports.Set("memory", Napi::Function::New<Memory>(env, "memory"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
+  exports.Set("pull", Napi::Function::New<Pull>(env, "pull"));
   exports.Set("version", THIMBLE_VERSION);
   return exports;
 }

@@ -2,10 +2,12 @@
 
 #include "environment.h"
 
+#include <atomic>
 #include <string>
 #include <utility>
 
 #include "base/guard.h"
+#include "base/thread.h"
 
 namespace thimble::node {
 
@@ -39,10 +41,14 @@ class Environment::Mailbox {
   const napi_threadsafe_function wake_;
 };
 
-class Environment::Call final : public Job, public std::enable_shared_from_this<Call> {
+class Environment::Call : public Job, public std::enable_shared_from_this<Call> {
  public:
   Call(std::function<Outcome()> work, std::shared_ptr<Mailbox> mailbox)
       : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
+  // Asks the work to end early.
+  virtual void Cancel() {}
+  // What is to be told to the watcher; null unless there is anything.
+  virtual std::function<Napi::Value(Napi::Env)> TakeNews() { return nullptr; }
 
   void Run() override {
     Status status = Guarded([&] {
@@ -51,14 +57,57 @@ class Environment::Call final : public Job, public std::enable_shared_from_this<
     });
     if (!status.ok()) outcome_ = {.status = std::move(status), .value = {}};
     work_ = nullptr;
+    done_ = true;
     mailbox_->Put(shared_from_this());
   }
+  bool done() const { return done_; }
   Outcome& outcome() { return outcome_; }
 
- private:
+ protected:
   std::function<Outcome()> work_;
   std::shared_ptr<Mailbox> mailbox_;
+
+ private:
+  std::atomic<bool> done_ = false;
   Outcome outcome_;
+};
+
+class Environment::LoneCall final : public Call, public Watch {
+ public:
+  LoneCall(std::function<Outcome(Watch&)> work, std::shared_ptr<Mailbox> mailbox)
+      : Call([this, work = std::move(work)] { return work(*this); }, std::move(mailbox)) {}
+
+  Status Start() {
+    // libcurl, and what it loads, was not written for small stacks.
+    constexpr std::size_t kStackBytes = 8 << 20;
+    return thread_.Start(RunThread, this, kStackBytes);
+  }
+  void Join() { thread_.Join(); }
+
+  void Cancel() override { cancelled_ = true; }
+  bool cancelled() const override { return cancelled_; }
+  void Tell(std::function<Napi::Value(Napi::Env)> value) override {
+    {
+      std::lock_guard lock(mutex_);
+      news_ = std::move(value);
+    }
+    mailbox_->Put(shared_from_this());
+  }
+  std::function<Napi::Value(Napi::Env)> TakeNews() override {
+    std::lock_guard lock(mutex_);
+    return std::exchange(news_, nullptr);
+  }
+
+ private:
+  static void* RunThread(void* self) {
+    static_cast<LoneCall*>(self)->Run();
+    return nullptr;
+  }
+
+  std::atomic<bool> cancelled_ = false;
+  std::mutex mutex_;
+  std::function<Napi::Value(Napi::Env)> news_;
+  Thread thread_;
 };
 
 bool Environment::Start(Napi::Env env) {
@@ -87,6 +136,9 @@ void Environment::Close(void* self) {
   environment->mailbox_->Close();
   for (const auto& [call, waiting] : environment->waiting_) environment->executor_->Withdraw(call);
   environment->waiting_.clear();
+  for (const std::shared_ptr<LoneCall>& call : environment->alone_) call->Cancel();
+  for (const std::shared_ptr<LoneCall>& call : environment->alone_) call->Join();
+  environment->alone_.clear();
 }
 
 Napi::Promise Environment::Run(Napi::Env env, std::uint32_t id, std::function<Outcome()> work, Napi::Value kept) {
@@ -97,16 +149,38 @@ Napi::Promise Environment::Run(Napi::Env env, std::uint32_t id, std::function<Ou
     deferred.Reject(MakeError(env, status).Value());
     return deferred.Promise();
   }
-  if (waiting_.empty()) napi_ref_threadsafe_function(env, mailbox_->wake());
-  Waiting& waiting = waiting_.emplace(call.get(), Waiting{deferred, id, {}}).first->second;
-  if (!kept.IsEmpty()) waiting.kept = Napi::Persistent(kept.As<Napi::Object>());
+  Wait(call, id, deferred, kept);
   return deferred.Promise();
 }
 
+Napi::Promise Environment::RunAlone(Napi::Env env, std::uint32_t id, std::function<Outcome(Watch&)> work,
+                                    Napi::Value watcher) {
+  auto deferred = Napi::Promise::Deferred::New(env);
+  auto call = std::make_shared<LoneCall>(std::move(work), mailbox_);
+  Status status = call->Start();
+  if (!status.ok()) {
+    deferred.Reject(MakeError(env, status).Value());
+    return deferred.Promise();
+  }
+  alone_.push_back(call);
+  Wait(call, id, deferred, watcher.IsFunction() ? watcher : Napi::Value());
+  return deferred.Promise();
+}
+
+void Environment::Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred,
+                       Napi::Value kept) {
+  if (waiting_.empty()) napi_ref_threadsafe_function(env_, mailbox_->wake());
+  Waiting& waiting = waiting_.emplace(call.get(), Waiting{deferred, id, {}}).first->second;
+  if (!kept.IsEmpty()) waiting.kept = Napi::Persistent(kept.As<Napi::Object>());
+}
+
 void Environment::Cancel(std::uint32_t id) {
-  for (const auto& [call, waiting] : waiting_) {
+  for (auto& [call, waiting] : waiting_) {
     if (waiting.id != id) continue;
     executor_->Withdraw(call);
+    for (const std::shared_ptr<LoneCall>& lone : alone_) {
+      if (lone.get() == call) lone->Cancel();
+    }
     Forget(call);
     return;
   }
@@ -124,6 +198,7 @@ void Environment::Deliver(napi_env env, napi_value, void* self, void*) {
 void Environment::Settle(Napi::Env env) {
   Napi::HandleScope scope(env);
   for (const std::shared_ptr<Call>& call : mailbox_->TakeAll()) {
+    if (TellWatcher(env, *call)) continue;
     auto found = waiting_.find(call.get());
     if (found == waiting_.end()) continue;  // Cancelled.
     const Napi::Promise::Deferred deferred = found->second.deferred;
@@ -141,6 +216,27 @@ void Environment::Settle(Napi::Env env) {
       deferred.Resolve(value);
     }
   }
+}
+
+bool Environment::TellWatcher(Napi::Env env, Call& call) {
+  const auto news = call.TakeNews();
+  auto found = waiting_.find(&call);
+  if (news && found != waiting_.end() && !found->second.kept.IsEmpty()) {
+    const Napi::Promise::Deferred deferred = found->second.deferred;
+    found->second.kept.Value().As<Napi::Function>().Call({news(env)});
+    if (env.IsExceptionPending()) {
+      call.Cancel();
+      Forget(&call);
+      deferred.Reject(env.GetAndClearPendingException().Value());
+    }
+  }
+  if (!call.done()) return true;
+  std::erase_if(alone_, [&](const std::shared_ptr<LoneCall>& lone) {
+    if (lone.get() != &call) return false;
+    lone->Join();
+    return true;
+  });
+  return false;
 }
 
 Napi::Error MakeError(Napi::Env env, const Status& status) {

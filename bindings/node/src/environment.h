@@ -35,12 +35,28 @@ class Environment {
   // Runs `work` on a thread of the executor, and settles the promise with its outcome. While a promise is not settled
   // it keeps the process alive, and `kept`. `id` is the caller's, for Cancel; 0 is none.
   Napi::Promise Run(Napi::Env env, std::uint32_t id, std::function<Outcome()> work, Napi::Value kept = {});
-  // Forgets the call: its promise is never settled, and its work does not start unless it has.
+
+  // What work on a thread of its own knows of whoever waits for it. Thread-safe.
+  class Watch {
+   public:
+    virtual bool cancelled() const = 0;
+    // Calls the caller's function with this value soon; a newer one takes the place of one that was not taken.
+    virtual void Tell(std::function<Napi::Value(Napi::Env)> value) = 0;
+
+   protected:
+    ~Watch() = default;
+  };
+  // As Run, for work that takes long: on a new thread, which ends soon after Watch::cancelled(). `watcher` is a
+  // function, or undefined; what it throws rejects the promise. The end of the environment waits for the thread.
+  Napi::Promise RunAlone(Napi::Env env, std::uint32_t id, std::function<Outcome(Watch&)> work, Napi::Value watcher);
+
+  // Forgets the call: its promise is never settled, and its work does not start unless it has, or is cancelled.
   void Cancel(std::uint32_t id);
 
  private:
   class Mailbox;
   class Call;
+  class LoneCall;
   struct Waiting {
     Napi::Promise::Deferred deferred;
     std::uint32_t id;
@@ -51,12 +67,16 @@ class Environment {
   static void Close(void* self);
   static void Deliver(napi_env env, napi_value callback, void* self, void* data);
   void Settle(Napi::Env env);
+  // Calls the watcher of a call that goes on; whether there is no more to do for it now.
+  bool TellWatcher(Napi::Env env, Call& call);
+  void Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred, Napi::Value kept);
   void Forget(const Call* call);
 
   std::shared_ptr<Executor> executor_;
   std::shared_ptr<Mailbox> mailbox_;
   napi_env env_ = nullptr;
   std::unordered_map<const Call*, Waiting> waiting_;
+  std::vector<std::shared_ptr<LoneCall>> alone_;  // Those with a thread that has not been waited for.
 };
 
 // An Error with the message and the code of a failure.

@@ -41,6 +41,15 @@ VectorOptions ToVectorOptions(Napi::Object options) {
     if (parsed.ok()) result.pooling = *parsed;
   }
   if (!normalize.IsUndefined()) result.normalize = normalize.As<Napi::Boolean>().Value();
+  const Napi::Value prompt = options.Get("promptName"), long_texts = options.Get("longTexts");
+  const Napi::Value overlap = options.Get("chunkOverlap");
+  if (!prompt.IsUndefined()) result.prompt_name = ToString(prompt);
+  if (!long_texts.IsUndefined()) {
+    const Result<LongTexts> parsed = ParseLongTexts(ToString(long_texts));
+    if (parsed.ok()) result.long_texts = *parsed;
+  }
+  if (!overlap.IsUndefined()) result.chunk_overlap = ToSize(overlap);
+  result.first_index = ToSize(options.Get("firstIndex"));
   return result;
 }
 
@@ -57,6 +66,10 @@ PoolOptions ToPoolOptions(Napi::Object options) {
   result.max_wait = ToTime(options.Get("maxWaitMs"), result.max_wait);
   if (const std::size_t threads = ToSize(options.Get("threads")); threads != 0) result.embedder.threads = threads;
   result.embedder.max_tokens = ToSize(options.Get("maxTokens"));
+  if (const Napi::Value truncation = options.Get("truncation"); !truncation.IsUndefined()) {
+    const Result<Truncation> parsed = ParseTruncation(ToString(truncation));
+    if (parsed.ok()) result.embedder.truncation = *parsed;
+  }
   return result;
 }
 
@@ -70,8 +83,12 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   object.Set("vocabulary", Number(env, info.vocabulary));
   object.Set("positions", Number(env, info.positions));
   object.Set("maxTokens", Number(env, max_tokens));
+  object.Set("tokenizersMaxTokens", Number(env, info.tokenizers_max_tokens));
   object.Set("pooling", std::string(PoolingName(info.pooling)));
   object.Set("normalize", info.normalize);
+  Napi::Object prompts = Napi::Object::New(env);
+  for (const Prompt& prompt : info.prompts) prompts.Set(prompt.name, prompt.text);
+  object.Set("prompts", prompts);
   object.Set("fileBytes", Number(env, info.file_bytes));
   return object;
 }
@@ -115,10 +132,11 @@ Napi::Object FromStats(Napi::Env env, const PoolStats& stats) {
 }
 
 Napi::Uint32Array FromReports(Napi::Env env, const std::vector<Report>& reports) {
-  Napi::Uint32Array array = Napi::Uint32Array::New(env, 2 * reports.size());
+  Napi::Uint32Array array = Napi::Uint32Array::New(env, 3 * reports.size());
   for (std::size_t i = 0; i < reports.size(); ++i) {
-    array[2 * i] = static_cast<std::uint32_t>(reports[i].tokens);
-    array[2 * i + 1] = reports[i].truncated ? 1 : 0;
+    array[3 * i] = static_cast<std::uint32_t>(reports[i].tokens);
+    array[3 * i + 1] = reports[i].truncated ? 1 : 0;
+    array[3 * i + 2] = static_cast<std::uint32_t>(reports[i].chunks);
   }
   return array;
 }

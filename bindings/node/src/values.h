@@ -21,16 +21,16 @@ std::vector<std::string> ToStrings(Napi::Value array);
 // Numbers are bytes, milliseconds or counts, at least 0; undefined is 0.
 std::size_t ToSize(Napi::Value value);
 
-// {pooling?, normalize?}
+// {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}
 VectorOptions ToVectorOptions(Napi::Object options);
-// {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, threads?, maxTokens?}, unloadAfterMs below 0 meaning
-// never.
+// {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, threads?, maxTokens?, truncation?}, unloadAfterMs
+// below 0 meaning never.
 PoolOptions ToPoolOptions(Napi::Object options);
 
 Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens);
 Napi::Object FromPlan(Napi::Env env, const Plan& plan);
 Napi::Object FromStats(Napi::Env env, const PoolStats& stats);
-// Uint32Array: for each text its tokens, and whether it was truncated as 0 or 1.
+// Uint32Array: for each text its tokens, whether it was truncated as 0 or 1, and its chunks.
 Napi::Uint32Array FromReports(Napi::Env env, const std::vector<Report>& reports);
 
 }  // namespace thimble::node

@@ -28,6 +28,12 @@ test('LangChain.js', async () => {
     { code: 'not_found' });
 });
 
+test("LangChain.js with the model's prompts", async () => {
+  const embeddings = new ThimbleEmbeddings({ ...options, prompts: true });
+  assert.deepEqual(await embeddings.embedQuery('a text'), await expected('query: a text'));
+  assert.deepEqual(await embeddings.embedDocuments(['one']), [await expected('passage: one')]);
+});
+
 test('Vercel AI SDK', async () => {
   const model = embeddingModel('small', { folder });
   const one = await embed({ model, value: 'a text' });

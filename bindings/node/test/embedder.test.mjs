@@ -76,12 +76,54 @@ test('pools and normalises as a call or its options say', async () => {
   assert.ok(Math.abs(Math.hypot(...unit) - 1) < 1e-6);
 });
 
-test('truncate: false refuses a text that is too long and names it', async () => {
-  const embedder = await open({ maxTokens: 8, truncate: false });
+test("longTexts: 'error' refuses a text that is too long and names it", async () => {
+  const embedder = await open({ maxTokens: 8, longTexts: 'error' });
   await embedder.embed('short');
   const texts = Array(100).fill('short').concat([words(30)]);
-  await assert.rejects(embedder.embed(texts), { code: 'invalid_argument', message: /texts\[100\].*8 tokens/ });
+  await assert.rejects(embedder.embed(texts), { code: 'invalid_argument', message: /texts\[100\]: 32 tokens, the limit is 8/ });
   assert.throws(() => embedder.embedSync(texts), { code: 'invalid_argument', message: /texts\[100\]/ });
+  assert.equal((await embedder.embed(texts, { longTexts: 'truncate' })).length, 101);
+  async function* source() {
+    yield* texts;
+  }
+  await assert.rejects(async () => {
+    for await (const { vector } of embedder.embedStream(source())) assert.equal(vector.length, DIMENSIONS);
+  }, /texts\[100\]/);
+});
+
+test("longTexts: 'chunk' embeds all of a text and says in how many windows", async () => {
+  const embedder = await open({ maxTokens: 16, longTexts: 'chunk', chunkOverlap: 0, normalize: false });
+  const vectors = new Float32Array(2 * DIMENSIONS);
+  const reports = await embedder.embedInto(['memory', words(28)], vectors);
+  assert.deepEqual(reports, [{ tokens: 3, truncated: false, chunks: 1 }, { tokens: 30, truncated: false, chunks: 2 }]);
+  const halves = await embedder.embed([words(14), words(28).split(' ').slice(14).join(' ')]);
+  const mean = halves[0].map((value, i) => (value + halves[1][i]) / 2);
+  mean.forEach((value, i) => assert.ok(Math.abs(value - vectors[DIMENSIONS + i]) < 1e-6));
+  assert.deepEqual(vectors.slice(0, DIMENSIONS), await embedder.embed('memory', { longTexts: 'truncate' }));
+  for await (const { chunks } of embedder.embedStream([words(28)], { chunkOverlap: 7 })) assert.equal(chunks, 3);
+  await assert.rejects(embedder.embed('a', { chunkOverlap: 8 }), /chunk_overlap 8: at most 7/);
+  const [report] = await embedder.embedInto(words(28), vectors, { longTexts: 'truncate' });
+  assert.deepEqual(report, { tokens: 16, truncated: true });
+});
+
+test('promptName puts a prompt of the model before every text', async () => {
+  const embedder = await open({ promptName: 'query' });
+  assert.deepEqual(embedder.info.prompts, { query: 'query: ', passage: 'passage: ' });
+  const plain = await open();
+  assert.deepEqual(await embedder.embed('a text'), await plain.embed('query: a text'));
+  assert.deepEqual(plain.embedSync('a text', { promptName: 'passage' }), await plain.embed('passage: a text'));
+  assert.deepEqual(await embedder.embed('a text', { promptName: '' }), await plain.embed('a text'));
+  await assert.rejects(plain.embed('a', { promptName: 'document' }),
+    { code: 'invalid_argument', message: /prompt_name "document": test has only passage, query/ });
+});
+
+test('truncation is that of the profile', async () => {
+  for (const [truncation, tokens] of [['sentence-transformers', 64], ['transformers.js', 128], ['tokenizers', 128]]) {
+    const embedder = await open({ truncation });
+    assert.equal(embedder.info.maxTokens, tokens);
+    assert.equal((await embedder.embedTokens(words(200))).tokens, tokens);
+    assert.equal((await open({ truncation, maxTokens: 9 })).info.maxTokens, 9);
+  }
 });
 
 test('streams in order, with back-pressure', async () => {

@@ -33,7 +33,11 @@ test('takes the options of embedders', async () => {
   assert.notDeepEqual(q4, q8);
   assert.notDeepEqual(short, q8);
   assert.ok(Math.abs(cosine(raw, q8) - 1) < 1e-6 && Math.abs(Math.hypot(...raw) - 1) > 1e-3);
-  await assert.rejects(make({ maxTokens: 8, truncate: false })(text), /truncate is false/);
+  await assert.rejects(make({ maxTokens: 8, longTexts: 'error' })(text), /32 tokens, the limit is 8/);
+  assert.notDeepEqual(await make({ maxTokens: 8, longTexts: 'chunk' })(text), short);
+  const asked = await make({ promptName: 'passage' })(text);
+  assert.deepEqual(asked, await make()(`passage: ${text}`));
+  assert.deepEqual(await make()(text, { promptName: 'passage' }), asked);
   await assert.rejects(make()(text, { signal: AbortSignal.abort(new Error('stop')) }), /stop/);
   const controller = new AbortController();
   const embed = make({ signal: controller.signal });
@@ -83,8 +87,18 @@ test('mock-hashed ranks by likeness and keeps the contract', async () => {
   const [cat, kitten, tax] = await embed(['the cat sleeps on the mat', 'a cat sleeps on a mat', 'quarterly tax report']);
   assert.ok(cosine(cat, kitten) > cosine(cat, tax) + 0.2);
   assert.ok(Math.abs(Math.hypot(...cat) - 1) < 1e-5);
-  const embedder = await Embedder.create('small', { backend: 'mock-hashed', truncate: false });
-  await assert.rejects(embedder.embed(words(1000)), /longer than 256 tokens/);
+  const embedder = await Embedder.create('small', { backend: 'mock-hashed', longTexts: 'error' });
+  await assert.rejects(embedder.embed(words(1000)), /1002 tokens, the limit is 256/);
+  const [report] = await embedder.embedInto(words(500), new Float32Array(384), { longTexts: 'chunk' });
+  assert.deepEqual(report, { tokens: 502, truncated: false, chunks: 3 });
+});
+
+test('mocks have prompts', async () => {
+  for (const backend of ['mock', 'mock-hashed']) {
+    const embed = make({ backend });
+    assert.deepEqual(await embed('a text', { promptName: 'query' }), await embed('query: a text'));
+    await assert.rejects(embed('a', { promptName: 'other' }), { code: 'invalid_argument', message: /query, passage/ });
+  }
 });
 
 test('THIMBLE_BACKEND turns functions into the mock, also those there already', async () => {

@@ -74,7 +74,7 @@ test('run the kernels of the local build, each of which gives its bits', { skip 
   assert.equal(isa(installed), best);
   const all = ['scalar', 'avx2', 'avx512vnni'];
   for (const name of all.slice(0, all.indexOf(best) + 1)) {
-    for (const dtype of ['fp32', 'fp16', 'q8', 'q4']) {
+    for (const dtype of ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small']) {
       const [one, other] = [installed, local].map((program) => execFileSync(program,
         ['embed', '-m', model(dtype), 'the same bits'], { env: { ...env, THIMBLE_ISA: name }, encoding: 'utf8' }));
       assert.equal(one, other, `${name} ${dtype}`);

@@ -1,8 +1,8 @@
 // How the types are meant to be used from ES modules; tsc must accept it, and refuse the lines below @ts-expect-error.
 
 import {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan,
-  type Dtype, type EmbeddingFunction, type ModelInfo, type Report,
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
+  type Dtype, type EmbeddingFunction, type ModelInfo, type PulledModel, type Report,
 } from 'thimble';
 import { Tensor, cos_sim, env, pipeline } from 'thimble/transformers';
 import { ThimbleEmbeddings } from 'thimble/langchain';
@@ -17,7 +17,8 @@ import { Settings } from 'llamaindex';
 const dtype: Dtype = 'q4';
 const embed: EmbeddingFunction = createEmbeddingFunction({
   modelName: 'Xenova/paraphrase-MiniLM-L3-v2', dtype, backend: 'native', maxMemory: '16MB', unloadAfterMs: Infinity,
-  threads: 2, maxTokens: 128, truncate: false, normalize: true, signal: AbortSignal.timeout(1000),
+  threads: 2, maxTokens: 128, truncation: 'transformers.js', longTexts: 'chunk', chunkOverlap: 16,
+  promptName: 'query', normalize: true, signal: AbortSignal.timeout(1000),
 });
 const one: number[] = await embed('a');
 const many: number[][] = await embed(['a', 'b'] as const, { signal: new AbortController().signal });
@@ -34,12 +35,16 @@ for await (const { text, vector, tokens, truncated } of embedder.embedStream(['a
   void values;
 }
 
-const pool = new ModelPool({ folder: 'models', maxMemory: 1e7 });
+const pool = new ModelPool({ folder: 'models', maxMemory: 1e7, download: true });
+const pulled: PulledModel = await pull('Xenova/all-MiniLM-L6-v2', {
+  dtype: 'q4', revision: 'main', folder: 'models', force: true, signal: AbortSignal.timeout(1000),
+  onProgress: ({ stage, bytes, totalBytes, share }) => stage === 'converting' && void (bytes + totalBytes + share),
+});
 const pooled: Embedder = await pool.getModel('small', { dtype: 'fp16' });
 const bytes: number = (await plan('small')).peakBytes + memory().private + pool.stats().usedMemory;
 const end: () => Promise<void> = () => pool[Symbol.asyncDispose]();
 
-const extractor = await pipeline('feature-extraction', 'Xenova/all-MiniLM-L6-v2', { dtype: 'q8', device: 'cpu' });
+const extractor = await pipeline('feature-extraction', 'Xenova/all-MiniLM-L6-v2', { dtype: 'q8', device: 'cpu', download: true });
 const output: Tensor = await extractor(['a'], { pooling: 'mean', normalize: true, quantize: true, precision: 'binary' });
 const cosine: number = cos_sim(output.tolist()[0], one);
 env.allowRemoteModels = false;
@@ -72,4 +77,4 @@ embedder.info.dimensions = 1;
 // @ts-expect-error: there is one task.
 await pipeline('text-generation');
 
-void [many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
+void [pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];

@@ -1,0 +1,174 @@
+// pull() and download: true, with a hub on loopback.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, plan, pull } from '../lib/index.mjs';
+import { pipeline } from '../lib/transformers.mjs';
+import { DIMENSIONS, lib, modelFolder, root, runModule, temporaryFolder } from './support.mjs';
+
+const all = temporaryFolder();
+const source = join(modelFolder(), 'source');
+const REPOSITORY = 'test/tiny';
+
+// A hub that serves the random model; `requests` grows with each answer.
+async function startHub(rate) {
+  const program = join(root, '..', '..', 'tests', 'fake_hub.py');
+  const child = spawn('python3', [program, source, REPOSITORY, ...(rate ? [String(rate)] : [])],
+    { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  const requests = [];
+  const url = await new Promise((resolve) => lines.once('line', resolve));
+  lines.on('line', (line) => requests.push(JSON.parse(line)));
+  after(() => child.kill());
+  return { url, requests };
+}
+
+const hub = await startHub();
+const slow = await startHub(200_000);
+function use({ url }) {
+  process.env.HF_ENDPOINT = url;
+  process.env.no_proxy = '*';
+  return mkdtempSync(join(all, 'models-'));
+}
+
+test('gets a model once, and tells how far it is', async () => {
+  const folder = use(hub);
+  const events = [];
+  const found = await pull(REPOSITORY, { folder, dtype: 'q4', onProgress: (event) => events.push(event) });
+  const path = join(folder, 'tiny-q4.safetensors');
+  const { bytes, revision, ...rest } = found;
+  assert.deepEqual(rest, { name: 'tiny', dtype: 'q4', path, repository: REPOSITORY, downloaded: true });
+  assert.ok(bytes > 10000 && /^[0-9a-f]{40}$/.test(revision));
+  assert.deepEqual(readdirSync(folder), ['tiny-q4.safetensors']);
+  assert.ok(events.length > 0);
+  for (const event of events) {
+    assert.deepEqual(Object.keys(event), ['stage', 'bytes', 'totalBytes', 'share']);
+    assert.ok(event.bytes <= event.totalBytes && event.share >= 0 && event.share <= 1);
+  }
+  assert.deepEqual(await pull(REPOSITORY, { folder, dtype: 'q4' }), { ...found, downloaded: false });
+  assert.equal((await (await Embedder.create(REPOSITORY, { folder, dtype: 'q4' })).embed('a')).length, DIMENSIONS);
+});
+
+test('leaves the event loop alone, and events come in order', async () => {
+  const folder = use(slow);
+  let ticks = 0;
+  const timer = setInterval(() => ++ticks, 10);
+  const bytes = [];
+  await pull(REPOSITORY, { folder, onProgress: (event) => event.stage === 'downloading' && bytes.push(event.bytes) });
+  clearInterval(timer);
+  assert.ok(ticks > 50, `${ticks} ticks`);
+  assert.ok(bytes.length > 5 && bytes.every((value, i) => i === 0 || value >= bytes[i - 1]), bytes.join());
+});
+
+test('an aborted pull ends, and a later one goes on', async () => {
+  const folder = use(slow);
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const onProgress = ({ bytes }) => bytes > 100_000 && controller.abort(reason);
+  await assert.rejects(pull(REPOSITORY, { folder, signal: controller.signal, onProgress }), reason);
+  await assert.rejects(pull(REPOSITORY, { folder, signal: AbortSignal.abort(reason) }), reason);
+  assert.ok(!existsSync(join(folder, 'tiny-q8.safetensors')));
+  process.env.HF_ENDPOINT = hub.url;
+  const before = hub.requests.length;
+  assert.equal((await pull(REPOSITORY, { folder })).downloaded, true);
+  const ranges = hub.requests.slice(before).filter(({ headers }) => headers.range);
+  assert.match(ranges.at(-1).headers.range, /^bytes=\d{4,}-$/);
+  assert.equal(ranges.at(-1).status, 206);
+});
+
+test('what onProgress throws ends the pull', async () => {
+  const folder = use(slow);
+  await assert.rejects(pull(REPOSITORY, { folder, onProgress() { throw new RangeError('no'); } }), RangeError);
+  assert.ok(!existsSync(join(folder, 'tiny-q8.safetensors')));
+});
+
+test('pulls at the same time download once', async () => {
+  const folder = use(hub);
+  const before = hub.requests.length;
+  const found = await Promise.all(Array.from({ length: 4 }, () => pull(REPOSITORY, { folder })));
+  assert.equal(found.filter(({ downloaded }) => downloaded).length, 1);
+  assert.equal(hub.requests.slice(before).filter(({ path }) => path.endsWith('/model.safetensors')).length, 2);
+});
+
+const ways = {
+  createEmbeddingFunction: (options) => createEmbeddingFunction({ modelName: REPOSITORY, ...options })('a'),
+  create: (options) => Embedder.create(REPOSITORY, options),
+  getModel: (options) => new ModelPool(options).getModel(REPOSITORY),
+  poolPlan: (options) => new ModelPool(options).plan(REPOSITORY),
+  preload: (options) => new ModelPool(options).preload(REPOSITORY),
+  pin: (options) => new ModelPool(options).pin(REPOSITORY),
+  plan: (options) => plan(REPOSITORY, options),
+  pipeline: ({ folder, ...rest }) => pipeline('feature-extraction', REPOSITORY, { dtype: 'q8', cache_dir: folder, ...rest }),
+};
+
+for (const [name, way] of Object.entries(ways)) {
+  test(`${name}: nothing downloads unless asked to`, async () => {
+    const folder = use(hub);
+    const before = hub.requests.length;
+    await assert.rejects(way({ folder }), (error) => {
+      assert.ok(error instanceof ThimbleError);
+      assert.equal(error.code, 'not_found');
+      const advice = `get it with: THIMBLE_HOME=${folder} npx thimble pull test/tiny --dtype q8, or with download: true`;
+      assert.ok(error.message.endsWith(advice), error.message);
+      return true;
+    });
+    assert.deepEqual([hub.requests.length, readdirSync(folder)], [before, []]);
+    await way({ folder, download: true });
+    assert.deepEqual(readdirSync(folder), ['tiny-q8.safetensors']);
+  });
+}
+
+test('the pipeline reports a download as transformers.js does', async () => {
+  const events = [];
+  const folder = use(slow);
+  const options = { dtype: 'q8', cache_dir: folder, download: true, progress_callback: (event) => events.push(event) };
+  await pipeline('feature-extraction', REPOSITORY, options);
+  assert.equal(events[0].status, 'initiate');
+  assert.equal(events.at(-1).status, 'ready');
+  const progress = events.filter(({ status }) => status === 'progress');
+  assert.ok(progress.length > 3);
+  for (const event of progress) assert.equal(event.progress, 100 * event.loaded / event.total);
+});
+
+test('a path and a mock are never looked for on the hub', async () => {
+  const folder = use(hub);
+  const before = hub.requests.length;
+  await assert.rejects(Embedder.create('/nowhere/x.safetensors', { folder, download: true }), { code: 'not_found' });
+  await Embedder.create(REPOSITORY, { folder, download: true, backend: 'mock' });
+  assert.equal(hub.requests.length, before);
+});
+
+test('failures are ThimbleErrors', async () => {
+  const folder = use(hub);
+  await assert.rejects(pull('nobody/nothing', { folder }), { name: 'ThimbleError', code: 'io', message: /HF_TOKEN/ });
+  await assert.rejects(pull(REPOSITORY, { folder, revision: 'x' }), { code: 'not_found', message: /revision "x"/ });
+  await assert.rejects(pull('no organisation', { folder }), { code: 'invalid_argument' });
+  await assert.rejects(pull('', { folder }), { code: 'invalid_argument' });
+  await assert.rejects(pull(REPOSITORY, { folder, dtype: 'q5' }), { code: 'invalid_argument', message: /^dtype/ });
+  await assert.rejects(pull(REPOSITORY, { folder, onProgress: 5 }), { code: 'invalid_argument', message: /^onProgress/ });
+  await assert.rejects(pull(REPOSITORY, { folder, revison: 'x' }), { message: /unknown option revison/ });
+  await assert.rejects(Embedder.create(REPOSITORY, { folder, download: 'yes' }), { message: /^download: expected a boolean/ });
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('workers and processes end while they pull', async () => {
+  const folder = use(slow);
+  const text = `import { pull } from ${lib('index.mjs')}; `;
+  const options = JSON.stringify({ folder });
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text +
+    `import { parentPort } from 'node:worker_threads';
+     pull('test/tiny', { ...${options}, onProgress: ({ bytes }) => bytes > 0 && parentPort.postMessage(bytes) });`)}`));
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  await worker.terminate();
+  const begin = Date.now();
+  const { code, err } = await runModule(`${text}
+    await new Promise((resolve) => pull('test/tiny', { ...${options}, onProgress: ({ bytes }) => bytes > 0 && resolve() }));
+    process.exit(3);`, { environment: { HF_ENDPOINT: slow.url } });
+  assert.deepEqual([code, err], [3, '']);
+  assert.ok(Date.now() - begin < 5000);
+});

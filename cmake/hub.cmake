@@ -1,0 +1,53 @@
+# The converter, and the hub on top of it.
+
+if(WIN32)
+  add_library(thimble_hub STATIC src/hub/hub_windows.cc)
+  target_link_libraries(thimble_hub PRIVATE thimble_flags PUBLIC thimble)
+  return()
+endif()
+
+if(THIMBLE_UTF8PROC_SOURCE)
+  enable_language(C)
+  add_library(utf8proc STATIC ${THIMBLE_UTF8PROC_SOURCE}/utf8proc.c)
+  target_compile_definitions(utf8proc PUBLIC UTF8PROC_STATIC)
+  set(UTF8PROC_LIBRARY utf8proc)
+  set(UTF8PROC_INCLUDE_DIR ${THIMBLE_UTF8PROC_SOURCE})
+else()
+  find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
+  # The archive first: another shared library would slow every start of the command line.
+  find_library(UTF8PROC_LIBRARY NAMES libutf8proc.a utf8proc REQUIRED)
+endif()
+
+thimble_sources(convert_sources src/convert)
+add_library(thimble_convert STATIC ${convert_sources})
+target_compile_options(thimble_convert PRIVATE -ffunction-sections -fdata-sections)
+target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags>
+                                              $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${UTF8PROC_LIBRARY}
+                                      PUBLIC thimble)
+target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
+
+# libcurl's headers alone: it is loaded when it is first needed.
+if(NOT THIMBLE_ZIG_INCLUDE)
+  find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
+endif()
+include(cmake/known_models.cmake)
+thimble_known_models(${PROJECT_BINARY_DIR}/generated/hub/known_models.inc)
+thimble_sources(hub_sources src/hub)
+add_library(thimble_hub STATIC ${hub_sources})
+add_library(thimble::hub ALIAS thimble_hub)
+set_target_properties(thimble_hub PROPERTIES EXPORT_NAME hub)
+target_include_directories(thimble_hub PRIVATE ${PROJECT_BINARY_DIR}/generated)
+target_compile_definitions(thimble_hub PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
+target_compile_options(thimble_hub PRIVATE -ffunction-sections -fdata-sections)
+target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags>
+                                          $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> thimble_convert
+                                          ${CMAKE_DL_LIBS}
+                                  PUBLIC thimble)
+if(CURL_INCLUDE_DIR)
+  target_include_directories(thimble_hub SYSTEM PRIVATE ${CURL_INCLUDE_DIR})
+endif()
+
+if(NOT THIMBLE_ZIG_INCLUDE)
+  set_target_properties(thimble_convert PROPERTIES EXPORT_NAME convert)
+  install(TARGETS thimble_hub thimble_convert EXPORT thimbleTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()

@@ -1,0 +1,116 @@
+// thimble list and thimble rm: the models in the cache.
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "thimble/cache.h"
+#include "thimble/hub.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kListExamples[] =
+    "  thimble list\n"
+    "  thimble list --json\n"
+    "\n"
+    "Each line is a model: name, dtype, size, when its file was last read as far as the file system says, and the\n"
+    "repository that it is from. The folder is THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache.\n";
+
+constexpr char kRmExamples[] =
+    "  thimble rm all-MiniLM-L6-v2 --dtype q4\n"
+    "  thimble rm all-MiniLM-L6-v2\n"
+    "\n"
+    "Without --dtype every dtype goes, and what an interrupted pull left. Prints the files that it removed. A process\n"
+    "that uses the model goes on using it.\n";
+
+std::string TimeText(std::chrono::system_clock::time_point time, const char* format) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts = {};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, format, &parts));
+}
+
+std::string Padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+Status PrintTable(const std::vector<NamedModel>& models, Output& output) {
+  std::size_t name_width = 0, dtype_width = 0;
+  for (const NamedModel& model : models) {
+    name_width = std::max(name_width, model.name.size() + 2);
+    dtype_width = std::max(dtype_width, model.dtype.size() + 2);
+  }
+  for (const NamedModel& model : models) {
+    char size[32];
+    std::snprintf(size, sizeof size, "%8.1f MB  ", static_cast<double>(model.bytes) * 1e-6);
+    std::string line =
+        Padded(model.name, name_width) + Padded(model.dtype, dtype_width) + size + TimeText(model.used, "%Y-%m-%d");
+    if (!model.repository.empty()) line += "  " + model.repository;
+    THIMBLE_RETURN_IF_ERROR(output.Write(line + "\n"));
+  }
+  return Status();
+}
+
+Status List(bool as_json) {
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedModel> models, ListModels());
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  if (as_json) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const NamedModel& model : models) {
+      list.push_back({
+          {"name", model.name},
+          {"dtype", model.dtype},
+          {"bytes", model.bytes},
+          {"path", model.path},
+          {"repository", model.repository},
+          {"revision", model.revision},
+          {"used", TimeText(model.used, "%Y-%m-%dT%H:%M:%SZ")},
+      });
+    }
+    const nlohmann::ordered_json result = {{"folder", CacheFolder()}, {"models", list}};
+    constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+    THIMBLE_RETURN_IF_ERROR(output.Write(result.dump(-1, ' ', false, kReplace) + "\n"));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(PrintTable(models, output));
+  }
+  return output.Finish();
+}
+
+Status Remove(const std::string& name, const std::string& dtype) {
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedModel> models, RemoveModel(name, dtype));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  for (const NamedModel& model : models) THIMBLE_RETURN_IF_ERROR(output.Write(model.path + "\n"));
+  return output.Finish();
+}
+
+}  // namespace
+
+int RunList(int argc, char** argv) {
+  bool as_json = false;
+  Arguments arguments("list", "Shows the models in the cache.", kListExamples);
+  arguments.app().add_flag("--json", as_json, "Print one JSON object");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = List(as_json);
+  return status.ok() ? kDone : Fail("list", status);
+}
+
+int RunRm(int argc, char** argv) {
+  std::string name, dtype;
+  Arguments arguments("rm", "Removes a model from the cache.", kRmExamples);
+  arguments.app().add_option("name", name, "Name, with or without its organisation")->type_name("NAME")->required();
+  arguments.app().add_option("--dtype", dtype, "The one to remove; all if not given")->type_name("NAME");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Remove(name, dtype);
+  return status.ok() ? kDone : Fail("rm", status);
+}
+
+}  // namespace thimble::cli

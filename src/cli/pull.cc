@@ -1,0 +1,90 @@
+// thimble pull: a model from the hub, or from a folder, into the cache.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/values.h"
+#include "thimble/hub.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble pull all-MiniLM-L6-v2\n"
+    "  thimble pull Xenova/all-MiniLM-L6-v2 --dtype q4\n"
+    "  thimble pull BAAI/bge-small-en-v1.5 --revision main --json\n"
+    "  thimble pull ./all-MiniLM-L6-v2\n"
+    "\n"
+    "Gets the model from the Hugging Face hub, converts it and prints the path of its file; at once when it is there.\n"
+    "It is then a MODEL by its name, with or without the organisation. The last example converts a folder. A download\n"
+    "that was cut goes on where it ended.\n"
+    "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN is sent to the hub; HF_ENDPOINT is another hub;\n"
+    "HF_HUB_OFFLINE=1 forbids the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too many.\n";
+
+Status Print(const PulledModel& pulled, bool as_json) {
+  const NamedModel& model = pulled.model;
+  if (as_json) {
+    return PrintValues(
+        {
+            {"name", model.name},
+            {"dtype", model.dtype},
+            {"path", model.path},
+            {"bytes", model.bytes},
+            {"repository", model.repository},
+            {"revision", model.revision},
+            {"downloaded", pulled.downloaded},
+        },
+        true);
+  }
+  auto output = Output::Open("");
+  if (!output.ok()) return output.status();
+  Status status = output->Write(model.path + "\n");
+  return status.ok() ? output->Finish() : status;
+}
+
+void Show(const PullProgress& state, Progress& progress) {
+  switch (state.stage) {
+    case PullProgress::Stage::kWaiting:
+      return;
+    case PullProgress::Stage::kDownloading:
+      return progress.ShowBytes(state.bytes, state.total_bytes);
+    case PullProgress::Stage::kConverting:
+      return progress.Show(state.share, 0);
+  }
+}
+
+}  // namespace
+
+int RunPull(int argc, char** argv) {
+  std::string name;
+  PullOptions options;
+  bool as_json = false;
+  Arguments arguments("pull", "Gets a model by its name, once.", kExamples);
+  CLI::App& app = arguments.app();
+  app.add_option("name", name, "ORGANISATION/NAME on the hub, a known NAME, or a folder such as ./all-MiniLM-L6-v2")
+      ->type_name("NAME")
+      ->required();
+  app.add_option("--dtype", options.dtype, "How its weights are kept, as in thimble convert")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
+  app.add_flag("--force", options.force, "Get it again, whatever is there");
+  app.add_flag("--json", as_json, "Print one JSON object");
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Result<PulledModel> pulled = [&] {
+    Progress progress(true);
+    options.progress = [&](const PullProgress& state) {
+      Show(state, progress);
+      return true;
+    };
+    return PullModel(name, options);
+  }();
+  Status status = pulled.ok() ? Print(*pulled, as_json) : pulled.status();
+  return status.ok() ? kDone : Fail("pull", status);
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,65 @@
+// thimble verify: whether a model file is whole and still gives the vectors of its receipt.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "thimble/receipt.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble verify model.safetensors\n"
+    "  THIMBLE_ISA=avx2 thimble verify model.safetensors\n"
+    "\n"
+    "Reads the whole file and compares its weights with their hash, then embeds the texts of the receipt and compares\n"
+    "the vectors bit by bit. Exit code 1 when anything differs, or when the file has no receipt.\n";
+
+// The text in one line, cut where it is long.
+std::string Shown(const std::string& text) {
+  constexpr std::size_t kMost = 60;
+  std::size_t size = std::min(text.size(), kMost);
+  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
+  return "\"" + text.substr(0, size) + (size < text.size() ? "...\"" : "\"");
+}
+
+Status Verify(const ModelOption& model_option) {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  THIMBLE_ASSIGN_OR_RETURN(Verification found, thimble::Verify(model));
+  const std::string goldens = std::to_string(found.goldens);
+  if (found.ok()) {
+    THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+    THIMBLE_RETURN_IF_ERROR(output.Write(model->info().name + ": the weights have their hash, and " + goldens + " of " +
+                                         goldens + " vectors are the same, bit for bit, on " +
+                                         std::string(model->isa()) + "\n"));
+    return output.Finish();
+  }
+  std::string message = model->info().name + " " + model->info().dtype + ":";
+  if (!found.weights_match) message += "\n  the weights do not have the hash that the file tells: they were changed";
+  if (!found.differences.empty()) {
+    message += "\n  " + std::to_string(found.differences.size()) + " of " + goldens + " vectors differ on " +
+               std::string(model->isa());
+  }
+  for (const Verification::Difference& difference : found.differences) {
+    message += "\n  " + Shown(difference.text) + ": by up to " + std::to_string(difference.largest);
+  }
+  return Status(Code::kCorrupt, message);
+}
+
+}  // namespace
+
+int RunVerify(int argc, char** argv) {
+  ModelOption model;
+  Arguments arguments("verify", "Checks a model file against its receipt.", kExamples);
+  model.AddAsArgument(arguments.app());
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  Status status = Verify(model);
+  return status.ok() ? kDone : Fail("verify", status);
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,103 @@
+// The encoder in fp32 over many sequences, one layer after the other, so that the weights of one layer are in memory.
+// What calibration watches and what accuracy is measured against: the same bits as a model file in fp32.
+
+#ifndef THIMBLE_CONVERT_FORWARD_H_
+#define THIMBLE_CONVERT_FORWARD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/thread_team.h"
+#include "convert/matrix_writer.h"
+#include "kernels/kernels.h"
+#include "kernels/matrix.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// Token ids of sequences, laid end to end.
+struct Sequences {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint32_t> lengths;
+
+  void Add(std::span<const std::int32_t> sequence) {
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
+  }
+  void Add(const Sequences& others) {
+    ids.insert(ids.end(), others.ids.begin(), others.ids.end());
+    lengths.insert(lengths.end(), others.lengths.begin(), others.lengths.end());
+  }
+};
+
+// A matrix of the source: rows of outputs as they are before rotation, and the bias.
+struct MatrixSource {
+  MatrixSpec spec;
+  ReadRows read;
+  std::vector<float> bias;
+};
+
+// LayerNorm's weights.
+struct NormSource {
+  std::vector<float> gamma, beta;
+};
+
+struct LayerSource {
+  MatrixSource qkv, attention_output, ffn_in, ffn_out;
+  NormSource attention_norm, ffn_norm;
+};
+
+struct ForwardShape {
+  std::size_t hidden = 0;
+  std::size_t intermediate = 0;
+  std::size_t heads = 0;
+  float epsilon = 0;  // Of LayerNorm.
+};
+
+// Which matrix an input is of.
+enum class Input { kQkv, kAttentionOutput, kFfnIn, kFfnOut };
+inline constexpr std::size_t kInputs = 4;
+
+// Thread-compatible. Holds [tokens][hidden] floats, the weights of one layer while it runs, and the activations of a
+// chunk.
+class Forward {
+ public:
+  // Most tokens of a chunk, unless one sequence has more.
+  static constexpr std::size_t kMaxChunk = 512;
+  // Called with the inputs of a matrix, [rows][its inputs], for the sequences from `first` on of a chunk.
+  using Watch = std::function<void(Input input, std::size_t first, const float* x, std::size_t rows)>;
+  using ReadRow = std::function<Status(std::size_t row, std::span<float> out)>;
+
+  // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one.
+  Forward(const ForwardShape& shape, Sequences sequences, std::vector<std::size_t> cuts,
+          const kernels::Kernels& kernels, ThreadTeam& team);
+
+  // The embeddings: `word` and `position` read rows, `type` is part of every token.
+  Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
+  // One layer; `watch` may be empty.
+  Status Run(const LayerSource& layer, const Watch& watch);
+
+  const Sequences& sequences() const { return sequences_; }
+  // The vectors of all tokens, [tokens][hidden].
+  std::span<const float> x() const { return x_; }
+
+ private:
+  struct FloatMatrix;
+  void Linear(const kernels::Matrix& w, const float* x, std::size_t rows, kernels::Epilogue epilogue, float* out);
+  void Normalize(const NormSource& norm, float* x, std::size_t rows);
+
+  ForwardShape shape_;
+  Sequences sequences_;
+  std::vector<std::size_t> cuts_;
+  std::size_t chunk_;
+  const kernels::Kernels& k_;
+  ThreadTeam& team_;
+  std::vector<float> x_;
+};
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_FORWARD_H_

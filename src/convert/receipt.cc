@@ -1,0 +1,163 @@
+// Reads the model file that was just written, as an application will, and writes down what it gives.
+
+#include "convert/receipt.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <mutex>
+#include <numeric>
+#include <string_view>
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/sha256.h"
+#include "convert/calibration.h"
+#include "convert/parallel.h"
+#include "format/reader.h"
+#include "model/encoder.h"
+#include "model/pooling.h"
+#include "model/receipt_tensors.h"
+#include "model/weights.h"
+
+namespace thimble::convert {
+namespace {
+
+// The first texts, which are a cross-section of all: 18 KB of vectors where these have 384 dimensions.
+constexpr std::size_t kGoldens = 12;
+
+// kGoldenTextsTensor, filled up with zeros to whole cache lines.
+std::vector<std::uint8_t> GoldenTexts() {
+  std::vector<std::uint8_t> bytes;
+  const std::vector<std::string_view> texts = ReceiptTexts();
+  for (std::size_t i = 0; i < kGoldens; ++i) {
+    bytes.insert(bytes.end(), texts[i].begin(), texts[i].end());
+    bytes.push_back(0);
+  }
+  bytes.resize(RoundUp(bytes.size(), format::kAlignment));
+  return bytes;
+}
+
+// Vectors of sequences by the model of a file, [sequences][hidden].
+Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequences, const kernels::Kernels& kernels,
+                                 ThreadTeam& team) {
+  const TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
+  Arena measure;
+  (void)Encoder(weights, kernels, shape, measure);
+  struct Worker {
+    Mapping memory;
+    std::optional<Arena> arena;
+    std::optional<Encoder> encoder;
+  };
+  std::vector<Worker> workers(team.size());
+  for (Worker& worker : workers) {
+    THIMBLE_ASSIGN_OR_RETURN(worker.memory, Mapping::Create(measure.used()));
+    worker.arena.emplace(worker.memory.bytes());
+    worker.encoder.emplace(weights, kernels, shape, *worker.arena);
+  }
+  std::vector<std::size_t> begin(sequences.lengths.size());
+  std::exclusive_scan(sequences.lengths.begin(), sequences.lengths.end(), begin.begin(), std::size_t{0});
+  std::vector<float> vectors(begin.size() * weights.hidden);
+  std::mutex mutex;
+  Status failure;
+  ForEach(team, begin.size(), [&](std::size_t i, std::size_t member) {
+    const std::uint32_t length = sequences.lengths[i];
+    auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1});
+    if (rows.ok()) {
+      Pool(kernels, weights.info.pooling, weights.info.normalize, rows->data(), length, weights.hidden,
+           &vectors[i * weights.hidden]);
+    } else {
+      std::lock_guard lock(mutex);
+      failure = rows.status();
+    }
+  });
+  if (!failure.ok()) return failure;
+  return vectors;
+}
+
+double Cosine(const float* a, const float* b, std::size_t size) {
+  const double ab = std::inner_product(a, a + size, b, 0.0);
+  const double aa = std::inner_product(a, a + size, a, 0.0);
+  const double bb = std::inner_product(b, b + size, b, 0.0);
+  return ab == aa && aa == bb ? 1 : ab / std::sqrt(aa * bb);
+}
+
+std::string CosineText(double cosine) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, cosine, std::chars_format::fixed, 8).ptr};
+}
+
+}  // namespace
+
+Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens) {
+  Sequences sequences;
+  std::vector<std::int32_t> ids(max_tokens);
+  for (std::string_view text : ReceiptTexts()) {
+    sequences.Add(std::span(ids).first(tokenizer.Encode({}, text, ids).tokens));
+  }
+  return sequences;
+}
+
+std::vector<float> PooledVectors(const Forward& forward, std::size_t first, std::size_t hidden, Pooling pooling,
+                                 bool normalize, const kernels::Kernels& kernels) {
+  const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
+  const float* rows = forward.x().data();
+  std::vector<float> vectors((lengths.size() - first) * hidden);
+  for (std::size_t i = 0; i < lengths.size(); rows += hidden * lengths[i++]) {
+    if (i < first) continue;
+    Pool(kernels, pooling, normalize, rows, lengths[i], hidden, &vectors[(i - first) * hidden]);
+  }
+  return vectors;
+}
+
+void DeclareReceipt(std::size_t hidden, format::Layout* layout) {
+  format::TensorInfo texts, vectors;
+  texts.name = kGoldenTextsTensor;
+  texts.type = format::ElementType::kU8;
+  texts.shape = {GoldenTexts().size()};
+  vectors.name = kGoldenVectorsTensor;
+  vectors.type = format::ElementType::kF32;
+  vectors.shape = {kGoldens, hidden};
+  layout->tensors.push_back(texts);
+  layout->tensors.push_back(vectors);
+  layout->reserve += kReceiptHeaderBytes;
+}
+
+Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
+                    ThreadTeam& team, format::Writer* writer) {
+  const std::size_t texts = ReceiptTexts().size(), hidden = exact.size() / texts;
+  const std::string vectors_name(kGoldenVectorsTensor);
+  const std::vector<std::uint8_t> golden_texts = GoldenTexts();
+  THIMBLE_RETURN_IF_ERROR(writer->Append(kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
+  // To be overwritten: a reader wants them there.
+  THIMBLE_RETURN_IF_ERROR(writer->Append(vectors_name, std::as_bytes(exact.first(kGoldens * hidden))));
+  THIMBLE_ASSIGN_OR_RETURN(const std::string path, writer->Flush());
+  THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(const Weights weights, Weights::Load(reader));
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
+                           Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
+  THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(vectors).first(kGoldens * hidden))));
+
+  std::vector<double> cosines;
+  for (std::size_t i = 0; i < texts; ++i) cosines.push_back(Cosine(&vectors[i * hidden], &exact[i * hidden], hidden));
+  std::sort(cosines.begin(), cosines.end());
+  const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(texts);
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind, reader.Vector<std::uint8_t>(kGoldenTextsTensor));
+  THIMBLE_ASSIGN_OR_RETURN(std::string hash,
+                           Sha256OfFile(reader.file(), reader.header().data_begin, reader.Offset(behind.data())));
+  const std::pair<std::string_view, std::string> entries[] = {{kWeightsHashKey, hash},
+                                                              {kSourceHashKey, facts.source_sha256},
+                                                              {kTokenizerHashKey, facts.tokenizer_sha256},
+                                                              {kRecipeKey, facts.recipe},
+                                                              {kCalibrationKey, facts.calibration},
+                                                              {kTextsKey, std::to_string(texts)},
+                                                              {kCosineMeanKey, CosineText(mean)},
+                                                              {kCosineP1Key, CosineText(cosines[texts / 100])},
+                                                              {kCosineMinKey, CosineText(cosines.front())},
+                                                              {kGoldensKey, std::to_string(kGoldens)}};
+  for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
+  return Status();
+}
+
+}  // namespace thimble::convert

@@ -1,0 +1,47 @@
+// The receipt of a model file: how exact its vectors are on texts of our own, and some of these vectors.
+
+#ifndef THIMBLE_CONVERT_RECEIPT_H_
+#define THIMBLE_CONVERT_RECEIPT_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/thread_team.h"
+#include "convert/forward.h"
+#include "format/writer.h"
+#include "kernels/kernels.h"
+#include "text/tokenizer.h"
+#include "thimble/model.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// Bytes that a receipt takes in the header of a model file, at most.
+inline constexpr std::size_t kReceiptHeaderBytes = 2048;
+
+// What is known of the receipt before the model file is read again.
+struct ReceiptFacts {
+  std::string source_sha256, tokenizer_sha256, recipe, calibration;
+};
+
+// The sequences of ReceiptTexts(), cut at `max_tokens`.
+Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
+
+// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][hidden].
+std::vector<float> PooledVectors(const Forward& forward, std::size_t first, std::size_t hidden, Pooling pooling,
+                                 bool normalize, const kernels::Kernels& kernels);
+
+// Adds the tensors of a receipt, which come last, and room in the header.
+void DeclareReceipt(std::size_t hidden, format::Layout* layout);
+
+// Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` are the vectors of
+// ReceiptTexts() in fp32.
+Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
+                    ThreadTeam& team, format::Writer* writer);
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_RECEIPT_H_

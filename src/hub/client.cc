@@ -1,0 +1,171 @@
+// Retries with growing waits, and what answers of the hub mean.
+
+#include "hub/client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "hub/partial_file.h"
+
+namespace thimble::hub {
+namespace {
+
+// Failures in a row before giving up, with waits of 0.5, 1 and 2 seconds between them.
+constexpr int kMaxFailures = 4;
+constexpr double kFirstWaitSeconds = 0.5;
+// Of one file, however much comes between failures.
+constexpr int kMaxRequests = 100;
+// A server that asks for more patience is taken at its word, and the user is told.
+constexpr long kMaxRetryAfterSeconds = 60;
+// After this much, a failure does not count as one in a row.
+constexpr std::uint64_t kProgressBytes = 64 << 10;
+
+// For a part of a path.
+std::string Escaped(const std::string& text) {
+  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string escaped;
+  for (const char letter : text) {
+    if (kUnreserved.find(letter) != std::string_view::npos) {
+      escaped += letter;
+    } else {
+      const auto byte = static_cast<unsigned char>(letter);
+      escaped += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return escaped;
+}
+
+// A short answer in memory.
+class TextSink final : public HttpSink {
+ public:
+  TextSink(std::size_t limit, const std::string& what) : limit_(limit), what_(what) {}
+  Status Begin(const HttpAnswer&) override {
+    text_.clear();
+    return Status();
+  }
+  Status Write(std::span<const std::byte> bytes) override {
+    if (bytes.size() > limit_ - text_.size()) {
+      return Error(Code::kCorrupt, what_, ": the hub's answer has more than ", limit_, " bytes");
+    }
+    text_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return Status();
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  const std::size_t limit_;
+  const std::string& what_;
+  std::string text_;
+};
+
+}  // namespace
+
+Result<Client> Client::Create(Settings settings, std::function<bool()> go_on) {
+  THIMBLE_ASSIGN_OR_RETURN(Http http, Http::Create(settings.timeout_seconds, go_on));
+  return Client(std::move(settings), std::move(http), std::move(go_on));
+}
+
+Status Client::Wait(double seconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end) {
+    if (!go_on_()) return Error(Code::kIo, "the download was ended");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return Status();
+}
+
+Status Client::AnswerError(const HttpAnswer& answer, const std::string& what) const {
+  const std::string from = what + ": " + settings_.endpoint + " answered " + std::to_string(answer.status);
+  switch (answer.status) {
+    case 401:
+    case 403:
+      return Error(Code::kIo, from, ": it does not exist, or ",
+                   settings_.token.empty() ? "needs a token in HF_TOKEN" : "the token in HF_TOKEN has no access to it");
+    case 404:
+      return Error(Code::kNotFound, from, ": there is no such thing");
+    case 429:
+    case 503:
+      if (answer.retry_after > 0) {
+        return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ", answer.retry_after, " s");
+      }
+      return Error(Code::kOverloaded, from, ": it is busy; try again later");
+    default:
+      return Error(Code::kIo, from);
+  }
+}
+
+HttpOutcome Client::Try(const std::string& what, HttpRequest request, HttpSink& sink,
+                        const std::function<void(HttpRequest&)>& prepare, const std::function<bool()>& progressed) {
+  request.token = settings_.token;
+  int failures = 0;
+  for (int requests = 1;; ++requests) {
+    prepare(request);
+    HttpOutcome outcome = http_.Get(request, sink);
+    if (outcome.status.ok() && (outcome.answer.status == 200 || outcome.answer.status == 206)) return outcome;
+    outcome.status = outcome.status.ok() ? AnswerError(outcome.answer, what)
+                                         : Error(outcome.status.code(), what, ": ", outcome.status.message());
+    failures = progressed() ? 1 : failures + 1;
+    const bool again = outcome.transient && failures < kMaxFailures && requests < kMaxRequests &&
+                       outcome.answer.retry_after <= kMaxRetryAfterSeconds;
+    if (!again) return outcome;
+    const double wait = kFirstWaitSeconds * static_cast<double>(1 << (failures - 1));
+    Status status = Wait(std::max(wait, static_cast<double>(outcome.answer.retry_after)));
+    if (!status.ok()) {
+      outcome.status = status;
+      return outcome;
+    }
+  }
+}
+
+Result<Listing> Client::List(const std::string& repository, const std::string& revision) {
+  const std::string what = "model \"" + repository + "\", revision \"" + revision + "\"";
+  TextSink sink(kMaxListingBytes, what);
+  const std::string url =
+      settings_.endpoint + "/api/models/" + repository + "/revision/" + Escaped(revision) + "?blobs=true";
+  const HttpOutcome outcome =
+      Try(what, {.url = url, .token = {}, .if_range = {}}, sink, [](HttpRequest&) {}, [] { return false; });
+  if (!outcome.status.ok()) return outcome.status;
+  return ParseListing(sink.text(), what);
+}
+
+Status Client::Download(const std::string& repository, const std::string& commit, const HubFile& file,
+                        const std::string& path, const std::function<void(std::uint64_t)>& on_bytes, bool* resumable) {
+  const std::string what = "\"" + std::string(file.name) + "\" of model \"" + repository + "\"";
+  const std::string url = settings_.endpoint + "/" + repository + "/resolve/" + commit + "/" + std::string(file.name);
+  *resumable = false;
+  THIMBLE_ASSIGN_OR_RETURN(PartialFile part, PartialFile::Open(path, file, on_bytes));
+  for (;;) {
+    const bool from_before = part.size() > 0;
+    std::string linked_etag;
+    if (!part.HasAll()) {
+      std::uint64_t before = 0;
+      auto prepare = [&](HttpRequest& request) {
+        before = part.size();
+        request.offset = part.size();
+        request.if_range = part.etag();
+      };
+      auto progressed = [&] { return part.size() >= before + kProgressBytes; };
+      const HttpOutcome outcome = Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
+      *resumable = !part.disk_failed();
+      if (outcome.answer.status == 416 && from_before) {  // There is more here than there.
+        THIMBLE_RETURN_IF_ERROR(part.Clear());
+        continue;
+      }
+      THIMBLE_RETURN_IF_ERROR(outcome.status);
+      linked_etag = outcome.answer.linked_etag;
+    }
+    *resumable = false;
+    THIMBLE_ASSIGN_OR_RETURN(std::string difference, part.Difference(linked_etag));
+    if (difference.empty()) return part.Finish();
+    THIMBLE_RETURN_IF_ERROR(part.Clear());
+    *resumable = true;  // The other files are.
+    // What was here before may be at fault.
+    if (!from_before) return Error(Code::kCorrupt, what, ": ", difference);
+  }
+}
+
+}  // namespace thimble::hub

@@ -1,0 +1,28 @@
+// The names of a receipt in a model file, which the converter writes and the runtime reads.
+
+#ifndef THIMBLE_MODEL_RECEIPT_TENSORS_H_
+#define THIMBLE_MODEL_RECEIPT_TENSORS_H_
+
+#include <string_view>
+
+namespace thimble {
+
+// Metadata.
+inline constexpr std::string_view kWeightsHashKey = "weights.sha256";  // Of the data before kGoldenTextsTensor.
+inline constexpr std::string_view kSourceHashKey = "receipt.source_sha256";
+inline constexpr std::string_view kTokenizerHashKey = "receipt.tokenizer_sha256";
+inline constexpr std::string_view kRecipeKey = "receipt.recipe";
+inline constexpr std::string_view kCalibrationKey = "receipt.calibration";
+inline constexpr std::string_view kTextsKey = "receipt.texts";
+inline constexpr std::string_view kCosineMeanKey = "receipt.cosine_mean";
+inline constexpr std::string_view kCosineP1Key = "receipt.cosine_p1";
+inline constexpr std::string_view kCosineMinKey = "receipt.cosine_min";
+inline constexpr std::string_view kGoldensKey = "receipt.goldens";
+
+// Tensors, the last of a file.
+inline constexpr std::string_view kGoldenTextsTensor = "receipt.golden_texts";      // U8, each text and a zero byte.
+inline constexpr std::string_view kGoldenVectorsTensor = "receipt.golden_vectors";  // F32 [goldens, hidden]
+
+}  // namespace thimble
+
+#endif  // THIMBLE_MODEL_RECEIPT_TENSORS_H_

@@ -1,0 +1,113 @@
+// What the options of a call come to for a model, and their names.
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "runtime/engine.h"
+
+namespace thimble {
+namespace {
+
+// Where transformers.js truncates: the model_max_length of BERT models.
+constexpr std::size_t kTransformersJsTokens = 512;
+// Windows share an eighth: enough that what one cuts off is whole in the next.
+constexpr std::size_t kOverlapShare = 8;
+
+}  // namespace
+
+std::string_view TruncationName(Truncation truncation) {
+  switch (truncation) {
+    case Truncation::kSentenceTransformers:
+      return "sentence-transformers";
+    case Truncation::kTransformersJs:
+      return "transformers.js";
+    case Truncation::kTokenizers:
+      return "tokenizers";
+  }
+  return "";
+}
+
+Result<Truncation> ParseTruncation(std::string_view name) {
+  for (Truncation truncation :
+       {Truncation::kSentenceTransformers, Truncation::kTransformersJs, Truncation::kTokenizers}) {
+    if (name == TruncationName(truncation)) return truncation;
+  }
+  return Error(Code::kInvalidArgument, "unknown truncation \"", name,
+               "\", expected sentence-transformers, transformers.js or tokenizers");
+}
+
+std::string_view LongTextsName(LongTexts long_texts) {
+  switch (long_texts) {
+    case LongTexts::kTruncate:
+      return "truncate";
+    case LongTexts::kError:
+      return "error";
+    case LongTexts::kChunk:
+      return "chunk";
+  }
+  return "";
+}
+
+Result<LongTexts> ParseLongTexts(std::string_view name) {
+  for (LongTexts long_texts : {LongTexts::kTruncate, LongTexts::kError, LongTexts::kChunk}) {
+    if (name == LongTextsName(long_texts)) return long_texts;
+  }
+  return Error(Code::kInvalidArgument, "unknown long_texts \"", name, "\", expected truncate, error or chunk");
+}
+
+Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation) {
+  const ModelInfo& info = model.info();
+  std::size_t limit = requested;
+  if (limit == 0) {
+    switch (truncation) {
+      case Truncation::kSentenceTransformers:
+        limit = info.max_tokens;
+        break;
+      case Truncation::kTransformersJs:
+        limit = std::min(kTransformersJsTokens, info.positions);
+        break;
+      case Truncation::kTokenizers:
+        limit = info.tokenizers_max_tokens;
+        break;
+    }
+  }
+  if (limit > info.positions) {
+    return Error(Code::kInvalidArgument, "max_tokens ", limit, ": ", info.name, " has ", info.positions, " positions");
+  }
+  if (limit <= model.special_tokens()) {
+    return Error(Code::kInvalidArgument, "max_tokens ", limit, " leaves no room beside ", model.special_tokens(),
+                 " special tokens");
+  }
+  return limit;
+}
+
+Result<std::string_view> FindPrompt(const ModelInfo& info, std::string_view name) {
+  if (name.empty()) return std::string_view();
+  for (const Prompt& prompt : info.prompts) {
+    if (prompt.name == name) return std::string_view(prompt.text);
+  }
+  std::string known;
+  for (const Prompt& prompt : info.prompts) known += (known.empty() ? "" : ", ") + prompt.name;
+  return Error(Code::kInvalidArgument, "prompt_name \"", name, "\": ", info.name, " has ",
+               known.empty() ? "no prompts" : "only " + known);
+}
+
+Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, std::size_t room) {
+  if (room == 0) {
+    return Error(Code::kInvalidArgument, "the prompt leaves no room in windows of ", max_tokens, " tokens");
+  }
+  const std::size_t overlap = batch.chunk_overlap.value_or(std::min(max_tokens / kOverlapShare, room / 2));
+  if (overlap > room / 2) {
+    return Error(Code::kInvalidArgument, "chunk_overlap ", overlap, ": at most ", room / 2, ", half of the ", room,
+                 " tokens of a text that a window has room for");
+  }
+  return overlap;
+}
+
+Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens) {
+  return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: ", tokens, " tokens, the limit is ",
+               max_tokens, " (long_texts is error)");
+}
+
+}  // namespace thimble

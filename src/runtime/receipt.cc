@@ -1,0 +1,110 @@
+// Reading a receipt, and embedding its texts again.
+
+#include "thimble/receipt.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/sha256.h"
+#include "format/reader.h"
+#include "model/receipt_tensors.h"
+#include "runtime/engine.h"
+#include "thimble/embedder.h"
+
+namespace thimble {
+namespace {
+
+constexpr std::uint64_t kMaxGoldens = 4096;
+
+Result<Receipt> Read(const format::Reader& reader) {
+  Receipt receipt;
+  const std::pair<std::string_view, std::string*> texts[] = {{kSourceHashKey, &receipt.source_sha256},
+                                                             {kTokenizerHashKey, &receipt.tokenizer_sha256},
+                                                             {kRecipeKey, &receipt.recipe},
+                                                             {kCalibrationKey, &receipt.calibration}};
+  for (const auto& [key, value] : texts) {
+    THIMBLE_ASSIGN_OR_RETURN(*value, reader.Text(key));
+  }
+  THIMBLE_ASSIGN_OR_RETURN(receipt.texts, reader.Integer(kTextsKey, 1, std::numeric_limits<std::uint32_t>::max()));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_mean, reader.Number(kCosineMeanKey));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_p1, reader.Number(kCosineP1Key));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_min, reader.Number(kCosineMinKey));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.goldens, reader.Integer(kGoldensKey, 1, kMaxGoldens));
+  return receipt;
+}
+
+// The texts of kGoldenTextsTensor.
+Result<std::vector<std::string_view>> GoldenTexts(const format::Reader& reader, std::size_t count) {
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> bytes, reader.Vector<std::uint8_t>(kGoldenTextsTensor));
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<std::string_view> texts;
+  while (texts.size() < count) {
+    const std::size_t end = rest.find('\0');
+    if (end == std::string_view::npos) {
+      return Error(Code::kCorrupt, reader.path(), ": tensor \"", kGoldenTextsTensor, "\": ", texts.size(),
+                   " texts, expected ", count);
+    }
+    texts.push_back(rest.substr(0, end));
+    rest.remove_prefix(end + 1);
+  }
+  return texts;
+}
+
+Result<bool> WeightsMatch(const format::Reader& reader) {
+  THIMBLE_ASSIGN_OR_RETURN(std::string_view expected, reader.Text(kWeightsHashKey));
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind, reader.Vector<std::uint8_t>(kGoldenTextsTensor));
+  THIMBLE_ASSIGN_OR_RETURN(std::string found,
+                           Sha256OfFile(reader.file(), reader.header().data_begin, reader.Offset(behind.data())));
+  return found == expected;
+}
+
+}  // namespace
+
+Result<std::optional<Receipt>> ReadReceipt(const Model& model) {
+  return Guarded([&]() -> Result<std::optional<Receipt>> {
+    const format::Reader* reader = model.impl().reader();
+    if (reader == nullptr || !reader->Metadata(kRecipeKey)) return std::optional<Receipt>();
+    THIMBLE_ASSIGN_OR_RETURN(Receipt receipt, Read(*reader));
+    return std::optional<Receipt>(std::move(receipt));
+  });
+}
+
+Result<Verification> Verify(std::shared_ptr<const Model> model) {
+  return Guarded([&]() -> Result<Verification> {
+    if (model == nullptr) return Error(Code::kInvalidArgument, "Verify: the model is null");
+    THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
+    if (!receipt) return Error(Code::kNotFound, "no receipt: ", model->info().name, " was made by an older converter");
+    const format::Reader& reader = *model->impl().reader();
+    const std::size_t width = model->dimensions();
+    Verification found;
+    found.goldens = receipt->goldens;
+    THIMBLE_ASSIGN_OR_RETURN(found.weights_match, WeightsMatch(reader));
+    THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string_view> texts, GoldenTexts(reader, receipt->goldens));
+    THIMBLE_ASSIGN_OR_RETURN(std::span<const float> expected,
+                             reader.Tensor<float>(kGoldenVectorsTensor, {receipt->goldens, width}));
+    THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
+    std::vector<float> vector(width);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      THIMBLE_RETURN_IF_ERROR(embedder.Embed(texts[i], vector).status());
+      const float* golden = expected.data() + i * width;
+      if (std::memcmp(golden, vector.data(), width * sizeof(float)) == 0) continue;
+      double largest = 0;
+      for (std::size_t k = 0; k < width; ++k) {
+        const double difference = std::fabs(double{golden[k]} - vector[k]);
+        largest = std::isnan(difference) || std::isnan(largest) ? NAN : std::max(largest, difference);
+      }
+      found.differences.push_back({std::string(texts[i]), largest});
+    }
+    return found;
+  });
+}
+
+}  // namespace thimble

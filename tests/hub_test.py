@@ -1,0 +1,669 @@
+"""Pulls, lists and removes models with a hub on loopback, its faults included. Needs no network."""
+
+import fcntl
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from fake_hub import COMMIT, Answer, FakeHub, read_folder
+
+CLI = os.environ["THIMBLE_CLI"]
+REPOSITORY = "test/tiny"
+WEIGHTS = "/model.safetensors"
+
+
+def setUpModule():
+    global temporary, source
+    temporary = tempfile.TemporaryDirectory()
+    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], temporary.name], check=True)
+    source = pathlib.Path(temporary.name) / "source"
+
+
+def tearDownModule():
+    temporary.cleanup()
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in pathlib.Path(folder).rglob("*") if path.is_file())
+
+
+class HubTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.home = pathlib.Path(folder.name) / "models"
+        self.files = read_folder(source)
+        self.hub = FakeHub({REPOSITORY: self.files})
+        self.addCleanup(self.hub.close)
+
+    def environment(self, changes):
+        kept = {key: value for key, value in os.environ.items()
+                if not key.startswith(("HF_", "THIMBLE_")) and not key.lower().endswith("_proxy")}
+        return {**kept, "THIMBLE_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, **changes}
+
+    def run_cli(self, *arguments, cwd=None, **environment):
+        return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
+                              env=self.environment(environment))
+
+    def start(self, *arguments, **environment):
+        process = subprocess.Popen([CLI, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=self.environment(environment))
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def pull(self, *arguments, **environment):
+        result = self.run_cli("pull", REPOSITORY, "--json", *arguments, **environment)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result)
+        return json.loads(result.stdout)
+
+    def check_fails(self, code, *says, arguments=("pull", REPOSITORY), **environment):
+        result = self.run_cli(*arguments, **environment)
+        self.assertEqual((result.returncode, result.stdout), (code, ""), result.stderr)
+        for word in says:
+            self.assertIn(word, result.stderr)
+        self.assertNotIn("secret", result.stderr)
+        return result.stderr
+
+    def check_model(self, dtype="q8", name="tiny"):
+        """The model gives the vector of one that was converted from the folder."""
+        made = pathlib.Path(temporary.name) / f"expected-{dtype}.safetensors"
+        if not made.exists():
+            subprocess.run([CLI, "convert", source, made, "--dtype", dtype], check=True, env=self.environment({}))
+        expected = self.run_cli("embed", "-m", str(made), "a small text")
+        found = self.run_cli("embed", "-m", name, "--dtype", dtype, "a small text")
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        self.assertEqual(found.stdout, expected.stdout)
+
+    def check_home(self, *expected):
+        self.assertEqual(files_in(self.home), sorted(expected))
+        self.assertFalse((self.home / ".pull").exists() and not files_in(self.home / ".pull"))
+
+
+class Success(HubTest):
+    def test_gets_converts_and_keeps_a_model(self):
+        found = self.pull()
+        path = self.home / "tiny-q8.safetensors"
+        self.assertEqual(found, {"name": "tiny", "dtype": "q8", "path": str(path), "bytes": path.stat().st_size,
+                                 "repository": REPOSITORY, "revision": COMMIT, "downloaded": True})
+        self.check_home("tiny-q8.safetensors")
+        self.check_model()
+        self.assertEqual(self.run_cli("embed", "-m", REPOSITORY, "a").returncode, 0)
+        for request in self.hub.requests:
+            self.assertNotIn("authorization", request.headers)
+            self.assertRegex(request.headers["user-agent"], r"^thimble/\d")
+        # Once it is there, nothing asks the hub.
+        asked = len(self.hub.requests)
+        self.assertEqual(self.pull(), {**found, "downloaded": False})
+        self.assertEqual(self.run_cli("pull", REPOSITORY).stdout, f"{path}\n")
+        self.assertEqual(len(self.hub.requests), asked)
+        self.assertTrue(self.pull("--force")["downloaded"])
+        self.assertEqual(len(self.hub.requests), 2 * asked)
+
+    def test_takes_onnx_where_there_are_no_safetensors(self):
+        files = dict(self.files)
+        files["onnx/model.onnx"] = onnx_of(files.pop("model.safetensors"))
+        self.hub.repositories[REPOSITORY] = files
+        self.assertTrue(self.pull("--dtype", "fp32")["downloaded"])
+        self.assertEqual(len(self.hub.of("/onnx/model.onnx")), 2)
+        self.check_model("fp32")
+
+    def test_a_revision_is_resolved_to_its_commit(self):
+        self.pull("--revision", "refs/pr/1")
+        self.assertEqual(self.hub.requests[0].path, "/api/models/test/tiny/revision/refs%2Fpr%2F1")
+        self.assertTrue(all(COMMIT in request.path for request in self.hub.requests[1:]))
+        asked = len(self.hub.requests)
+        self.assertFalse(self.pull("--revision", COMMIT)["downloaded"])
+        self.assertEqual(len(self.hub.requests), asked)
+        self.assertFalse(self.pull("--revision", "main")["downloaded"])
+        self.assertEqual(len(self.hub.requests), asked + 1)
+
+    def test_a_known_name_leads_to_its_repository(self):
+        self.hub.repositories = {"sentence-transformers/all-MiniLM-L6-v2": self.files}
+        for name in ("all-MiniLM-L6-v2", "Xenova/all-MiniLM-L6-v2"):
+            result = self.run_cli("pull", name, "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["repository"], "sentence-transformers/all-MiniLM-L6-v2")
+        self.assertEqual(len(self.hub.of(WEIGHTS)), 2)
+        self.check_model(name="all-MiniLM-L6-v2")
+        self.check_fails(2, "not among the known ones", arguments=("pull", "some-model"))
+
+    def test_what_is_known_of_a_model_counts_where_its_files_are_silent(self):
+        files = dict(self.files)
+        for name in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+            del files[name]
+        self.hub.repositories = {"BAAI/bge-small-en-v1.5": files, REPOSITORY: files}
+        for name, pooling, prompts in (("bge-small-en-v1.5", "cls", True), (REPOSITORY, "mean", False)):
+            self.assertEqual(self.run_cli("pull", name).returncode, 0)
+            info = json.loads(self.run_cli("info", name, "--json").stdout)
+            self.assertEqual((info["pooling"], "prompt.query" in info), (pooling, prompts))
+
+    def test_a_folder_is_converted_into_the_cache(self):
+        shutil.copytree(source, self.home.parent / "mine")
+        for _ in range(2):
+            result = self.run_cli("pull", "./mine", "--dtype", "q4", cwd=self.home.parent)
+            self.assertEqual((result.returncode, result.stdout, result.stderr),
+                             (0, f"{self.home}/mine-q4.safetensors\n", ""))
+        self.check_model("q4", name="mine")
+        self.check_home("mine-q4.safetensors")
+        self.assertEqual(self.hub.requests, [])
+        self.check_fails(1, "absent", arguments=("pull", "./absent"))
+        self.check_fails(2, "no revision", arguments=("pull", str(source), "--revision", "main"))
+
+    def test_list_and_rm(self):
+        self.assertEqual(json.loads(self.run_cli("list", "--json").stdout), {"folder": str(self.home), "models": []})
+        self.pull()
+        self.pull("--dtype", "q4")
+        shutil.copy(self.home / "tiny-q4.safetensors", self.home / "other-tiny-fp16-q4.safetensors")
+        (self.home / "noise-q8.safetensors").write_bytes(b"noise")
+        listed = json.loads(self.run_cli("list", "--json").stdout)["models"]
+        self.assertEqual([(model["name"], model["dtype"]) for model in listed],
+                         [("other-tiny-fp16", "q4"), ("tiny", "q4"), ("tiny", "q8")])
+        self.assertEqual(listed[2]["bytes"], (self.home / "tiny-q8.safetensors").stat().st_size)
+        self.assertEqual((listed[2]["repository"], listed[2]["revision"]), (REPOSITORY, COMMIT))
+        self.assertRegex(listed[2]["used"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertRegex(self.run_cli("list").stdout, r"(?m)^tiny +q8 +0\.2 MB  \d{4}-\d\d-\d\d  test/tiny$")
+        result = self.run_cli("rm", REPOSITORY, "--dtype", "q4")
+        self.assertEqual((result.returncode, result.stdout), (0, f"{self.home}/tiny-q4.safetensors\n"))
+        self.assertEqual(self.run_cli("rm", "tiny").returncode, 0)
+        self.check_home("noise-q8.safetensors", "other-tiny-fp16-q4.safetensors")
+        self.check_fails(1, "there is none", arguments=("rm", "tiny"))
+        self.check_fails(2, "../tiny", arguments=("rm", "../tiny"))
+        self.check_fails(2, "q5", arguments=("rm", "tiny", "--dtype", "q5"))
+
+    def test_the_folder_is_the_same_for_every_command(self):
+        home = self.home.parent
+        for environment, folder in (({"XDG_CACHE_HOME": f"{home}/xdg", "HOME": str(home)}, home / "xdg/thimble"),
+                                    ({"XDG_CACHE_HOME": "relative", "HOME": str(home)}, home / ".cache/thimble"),
+                                    ({"HOME": f"{home}/2", "XDG_CACHE_HOME": ""}, home / "2/.cache/thimble")):
+            environment["THIMBLE_HOME"] = ""
+            self.pull(**environment)
+            self.assertEqual(files_in(folder), ["tiny-q8.safetensors"])
+            self.assertEqual(self.run_cli("embed", "-m", "tiny", "a", **environment).returncode, 0)
+            self.assertEqual(self.run_cli("plan", "tiny", **environment).returncode, 0)
+            self.assertEqual(self.run_cli("rm", "tiny", **environment).returncode, 0)
+        self.check_fails(1, "HOME", arguments=("list",), THIMBLE_HOME="", XDG_CACHE_HOME="", HOME="")
+
+    def test_a_model_that_is_not_there_is_named_with_the_command_that_gets_it(self):
+        for command in (("embed", "-m", REPOSITORY, "a"), ("info", REPOSITORY), ("tokenize", "-m", REPOSITORY, "a")):
+            says = self.check_fails(1, "tiny-q4", arguments=(*command, "--dtype", "q4"))
+            self.assertTrue(says.endswith("get it with: thimble pull test/tiny --dtype q4\n"), says)
+        self.assertEqual(self.run_cli(*says.split("thimble ")[-1].split()).returncode, 0)
+        self.assertEqual(self.run_cli("embed", "-m", REPOSITORY, "--dtype", "q4", "a").returncode, 0)
+        self.check_fails(2, "q5", arguments=("embed", "-m", REPOSITORY, "--dtype", "q5", "a"))
+
+
+class Identity(HubTest):
+    def test_another_repositorys_model_is_not_taken_for_it(self):
+        self.hub.repositories["other/tiny"] = self.files
+        self.pull()
+        self.check_fails(2, "is test/tiny, not other/tiny", arguments=("pull", "other/tiny"))
+        self.assertEqual(self.run_cli("pull", "other/tiny", "--force").returncode, 0)
+        self.check_fails(2, "is other/tiny, not test/tiny")
+
+    def test_a_file_made_by_hand_is_kept(self):
+        self.home.mkdir()
+        subprocess.run([CLI, "convert", source, self.home / "tiny-q8.safetensors"], check=True,
+                       env=self.environment({}))
+        self.assertEqual((self.pull()["downloaded"], self.hub.requests), (False, []))
+        self.check_fails(2, "not from the hub", arguments=("pull", REPOSITORY, "--revision", "main"))
+
+    def test_a_file_that_is_no_model_is_replaced(self):
+        self.home.mkdir()
+        (self.home / "tiny-q8.safetensors").write_bytes(b"half of something")
+        self.assertTrue(self.pull()["downloaded"])
+        self.check_model()
+
+
+class Faults(HubTest):
+    def fault(self, path, *answers):
+        """Gives requests whose path ends so these answers in turn, None meaning the right one, then right ones."""
+        rest = list(answers)
+
+        def answer(request):
+            if not request.path.endswith(path) or not rest:
+                return None
+            given = rest.pop(0)
+            return given(request) if callable(given) else given
+        self.hub.fault = answer
+
+    def cut(self, share, **options):
+        """The right answer, of which so much comes before the connection ends."""
+        def answer(request):
+            right = self.hub.answer(request)
+            if right.status in (200, 206):
+                right.send = int(len(right.body) * share)
+                right.length = len(right.body)
+                for key, value in options.items():
+                    setattr(right, key, value)
+            return right
+        return answer
+
+    def test_a_connection_that_is_cut_is_resumed(self):
+        self.fault(WEIGHTS, None, self.cut(0.5), None, self.cut(0.5))
+        self.pull()
+        size = len(self.files["model.safetensors"])
+        cdn = [request for request in self.hub.of(WEIGHTS) if request.host == "127.0.0.2"]
+        self.assertEqual([request.headers.get("range") for request in cdn],
+                         [None, f"bytes={size // 2}-", f"bytes={size // 2 + (size - size // 2) // 2}-"])
+        self.assertEqual([request.status for request in cdn], [200, 206, 206])
+        self.assertTrue(cdn[1].headers["if-range"].startswith('"'))
+        self.check_model()
+
+    def test_a_server_without_ranges_sends_all_of_it_again(self):
+        self.hub.ranges = False
+        self.fault(WEIGHTS, None, self.cut(0.7))
+        self.pull()
+        cdn = [request for request in self.hub.of(WEIGHTS) if request.host == "127.0.0.2"]
+        self.assertEqual([request.status for request in cdn], [200, 200])
+        self.assertIn("range", cdn[1].headers)
+        self.check_model()
+
+    def test_a_range_of_the_wrong_place_is_refused(self):
+        def wrong(request):
+            right = self.hub.answer(request)
+            right.headers["Content-Range"] = "bytes 5-9/10"
+            return right
+        self.fault(WEIGHTS, None, self.cut(0.5), None, wrong)
+        self.check_fails(1, "asked for bytes from")
+
+    def test_a_file_that_changed_meanwhile_is_sent_again_whole(self):
+        self.fault("/tokenizer.json", self.cut(0.5))
+        old = self.files["tokenizer.json"]
+        self.files["tokenizer.json"] = old + b" "
+        served = []
+
+        def change(request):
+            if request.path.endswith("/tokenizer.json") and not served:
+                served.append(request)
+                self.files["tokenizer.json"] = b" " + old
+        self.hub.served = change
+        self.pull()
+        self.assertEqual([request.status for request in self.hub.of("/tokenizer.json")], [200, 200])
+        self.assertIn("if-range", self.hub.of("/tokenizer.json")[1].headers)
+
+    def test_a_pull_that_was_killed_goes_on(self):
+        hold = threading.Event()
+        self.fault(WEIGHTS, None, self.cut(0.5, hold=hold))
+        process = self.start("pull", REPOSITORY)
+        part = self.home / f".pull/tiny.files/{COMMIT}/model.safetensors.part"
+        half = len(self.files["model.safetensors"]) // 2
+        deadline = time.monotonic() + 60
+        while not part.exists() or part.stat().st_size < half:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.check_fails(1, "there is none", arguments=("rm", "tiny"))  # Of what a pull is at work on, nothing goes.
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        hold.set()
+        self.assertFalse((self.home / "tiny-q8.safetensors").exists())
+        self.pull()
+        self.assertEqual(self.hub.requests[-1].headers["range"], f"bytes={half}-")
+        self.check_model()
+        self.check_home("tiny-q8.safetensors")
+
+    def test_what_was_kept_and_has_spoiled_is_got_again(self):
+        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 4)
+        self.check_fails(1, "500")
+        part = self.home / f".pull/tiny.files/{COMMIT}/model.safetensors.part"
+        size = part.stat().st_size
+        self.assertEqual(size, len(self.files["model.safetensors"]) // 2)
+        part.write_bytes(bytes(size))
+        self.pull()
+        self.check_model()
+
+    def test_rm_removes_what_an_interrupted_pull_left(self):
+        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 4)
+        self.check_fails(1, "500")
+        self.assertEqual(self.run_cli("rm", "tiny").returncode, 0)
+        self.check_home()
+
+    def test_a_wrong_hash_is_refused(self):
+        right = self.files["model.safetensors"]
+
+        def wrong(request):
+            return Answer(200, {}, right[:-1] + bytes([right[-1] ^ 1]))
+        self.fault(WEIGHTS, None, wrong)
+        self.check_fails(1, "SHA-256", "model.safetensors")
+        self.assertEqual([name for name in files_in(self.home) if "model" in name and not name.endswith(".part")], [])
+        self.pull()
+        self.check_model()
+
+    def test_the_hash_of_the_first_answer_counts_where_the_listing_has_none(self):
+        listing = self.hub.listing(REPOSITORY)
+        for entry in listing["siblings"]:
+            entry.pop("lfs", None)
+        right = self.files["model.safetensors"]
+
+        def answer(request):
+            if request.path.startswith("/api/"):
+                return Answer(200, {}, json.dumps(listing).encode())
+            if request.path.startswith("/cdn/"):
+                return Answer(200, {}, right[:-1] + bytes([right[-1] ^ 1]))
+        self.hub.fault = answer
+        self.check_fails(1, "SHA-256")
+
+    def test_a_wrong_size_is_refused(self):
+        data = self.files["tokenizer.json"]
+        for body, says in ((data[:-5], "found"), (data + b"  ", "found more")):
+            self.fault("/tokenizer.json", Answer(200, {}, body))
+            self.check_fails(1, f"expected {len(data)} bytes", says)
+
+    def test_what_needs_a_token_says_so(self):
+        for status in (401, 403):
+            self.fault("/main", Answer(status))
+            self.check_fails(1, str(status), "HF_TOKEN", "test/tiny")
+            self.fault("/main", Answer(status))
+            self.check_fails(1, "no access", HF_TOKEN="secret")
+        self.check_fails(1, "does not exist", arguments=("pull", "nobody/nothing"))
+        self.check_fails(1, "404", "xyz", arguments=("pull", REPOSITORY, "--revision", "xyz"))
+
+    def test_a_file_that_is_not_there_is_named(self):
+        self.fault("/tokenizer.json", Answer(404))
+        self.check_fails(1, "tokenizer.json", "404")
+        for name, says in (("tokenizer.json", "no tokenizer.json"), ("config.json", "no config.json"),
+                           ("model.safetensors", "neither model.safetensors nor onnx/model.onnx")):
+            self.hub.repositories[REPOSITORY] = {key: data for key, data in self.files.items() if key != name}
+            self.check_fails(1, says)
+
+    def test_a_busy_hub_is_given_the_time_it_asks_for(self):
+        self.fault("/main", Answer(429, {"Retry-After": "2"}))
+        begin = time.monotonic()
+        self.pull()
+        self.assertGreater(time.monotonic() - begin, 2)
+        self.assertEqual(len(self.hub.of("/main")), 2)
+        self.fault("/main", Answer(429, {"Retry-After": "600"}))
+        self.check_fails(1, "busy", "600 s", arguments=("pull", REPOSITORY, "--force"))
+
+    def test_failures_of_the_hub_are_tried_again_and_not_for_ever(self):
+        self.fault("/main", Answer(500), Answer(503), Answer(502))
+        self.pull()
+        self.assertEqual(len(self.hub.of("/main")), 4)
+        self.fault("/main", *[Answer(500)] * 10)
+        self.check_fails(1, "500", arguments=("pull", REPOSITORY, "--force"))
+        self.assertEqual(len(self.hub.of("/main")), 8)
+        self.fault("/main", Answer(418))
+        self.check_fails(1, "418", arguments=("pull", REPOSITORY, "--force"))
+        self.assertEqual(len(self.hub.of("/main")), 9)
+
+    def test_a_silent_connection_is_given_up(self):
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        self.fault(WEIGHTS, *[None, self.cut(0.1, hold=hold)] * 4)
+        self.check_fails(1, "model.safetensors", HF_HUB_DOWNLOAD_TIMEOUT="1")
+
+    def test_redirects_end(self):
+        self.hub.fault = lambda request: Answer(302, {"Location": self.hub.url + "/round"})
+        self.check_fails(1, "more than 5 redirects")
+        self.assertEqual(len(self.hub.requests), 6)
+
+    def test_redirects_lead_to_http_alone(self):
+        for target, says in (("file:///etc/passwd", "found one to file"), ("ftp://127.0.0.1/x", "found one to ftp"),
+                             ("", "found none")):
+            self.hub.fault = lambda request, target=target: Answer(302, {"Location": target} if target else {})
+            self.check_fails(1, says)
+
+    def test_the_token_goes_to_the_hub_alone(self):
+        self.pull(HF_TOKEN="secret\n")
+        hosts = {(request.host, request.headers.get("authorization")) for request in self.hub.requests}
+        self.assertEqual(hosts, {("127.0.0.1", "Bearer secret"), ("127.0.0.2", None)})
+        # Another port is another server.
+        other = FakeHub({REPOSITORY: self.files})
+        self.addCleanup(other.close)
+        self.hub.fault = lambda request: Answer(307, {"Location": other.url + request.path + "?" + request.query})
+        self.pull("--force", HF_TOKEN="secret")
+        self.assertGreater(len(other.requests), 5)
+        self.assertEqual({request.headers.get("authorization") for request in other.requests}, {None})
+        # A path of the same server is the same.
+        self.hub.requests.clear()
+        self.hub.fault = lambda request: None if "blobs" not in request.query or "again" in request.query else Answer(
+            301, {"Location": request.path + "?again&" + request.query})
+        self.pull("--force", HF_TOKEN="secret")
+        self.assertEqual(self.hub.requests[1].headers["authorization"], "Bearer secret")
+
+    def test_two_processes_download_once(self):
+        self.hub.rate = 300_000
+        processes = [self.start("pull", REPOSITORY, "--json") for _ in range(3)]
+        results = []
+        for process in processes:
+            out, err = process.communicate(timeout=120)
+            self.assertEqual((process.returncode, err), (0, ""))
+            results.append(json.loads(out)["downloaded"])
+        self.assertEqual(sorted(results), [False, False, True])
+        self.assertEqual(len(self.hub.of(WEIGHTS)), 2)
+        self.check_model()
+        self.check_home("tiny-q8.safetensors")
+
+    def test_a_lock_whose_holder_died_is_free(self):
+        (self.home / ".pull").mkdir(parents=True)
+        (self.home / ".pull/tiny.lock").touch()
+        self.pull()
+        self.check_home("tiny-q8.safetensors")
+
+    def test_waiting_for_another_process_can_be_interrupted(self):
+        (self.home / ".pull").mkdir(parents=True)
+        with open(self.home / ".pull/tiny.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            process = self.start("pull", REPOSITORY)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=10), -signal.SIGINT)
+        self.assertEqual(self.hub.requests, [])
+
+    def test_offline_asks_nobody(self):
+        self.check_fails(1, "HF_HUB_OFFLINE", "test/tiny", HF_HUB_OFFLINE="1")
+        self.assertEqual(self.hub.requests, [])
+        self.pull()
+        asked = len(self.hub.requests)
+        self.assertFalse(self.pull(HF_HUB_OFFLINE="1")["downloaded"])
+        self.assertEqual(len(self.hub.requests), asked)
+
+    def test_impossible_environments_are_refused(self):
+        for environment, says in (({"HF_ENDPOINT": "ftp://127.0.0.1"}, "HF_ENDPOINT"),
+                                  ({"HF_ENDPOINT": "http://user:word@127.0.0.1"}, "HF_ENDPOINT"),
+                                  ({"HF_TOKEN": "secret\r\nX-Other: 1"}, "HF_TOKEN"),
+                                  ({"HF_HUB_DOWNLOAD_TIMEOUT": "soon"}, "soon")):
+            self.check_fails(2, says, **environment)
+        self.assertEqual(self.hub.requests, [])
+
+    def test_malformed_listings_are_refused(self):
+        good = self.hub.listing(REPOSITORY)
+        config = next(entry for entry in good["siblings"] if entry["rfilename"] == "config.json")
+        cases = [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100000, b'{"a":' * 10000, b" " * (2 << 20)]
+        for changes in ({"sha": None}, {"sha": "main"}, {"sha": "../" * 13 + "x"}, {"sha": COMMIT.upper()},
+                        {"siblings": None}, {"siblings": {}}, {"siblings": [1, None, [], "config.json"]},
+                        {"siblings": [{"rfilename": 7}]},
+                        {"siblings": good["siblings"] + [{**config, "size": 2}]},
+                        {"siblings": [{**config, "size": 1 << 40}] + good["siblings"]},
+                        {"siblings": [{**config, "lfs": {"sha256": "x/../.."}}] + good["siblings"]}):
+            cases.append(json.dumps({**good, **changes}).encode())
+        accepted = 0
+        for body in cases:
+            self.fault("/main", Answer(200, {}, body))
+            result = self.run_cli("pull", REPOSITORY, "--force")
+            accepted += result.returncode == 0
+            self.assertIn(result.returncode, (0, 1), result)
+        self.assertEqual(accepted, 1)  # Of two entries for one file the first counts.
+        self.check_home("tiny-q8.safetensors")
+
+    def test_names_of_a_server_lead_nowhere(self):
+        hostile = ["../../evil", "/tmp/evil", "..", "a/../../../evil", "model.safetensors/../../evil", "\u0000",
+                   "\u001b[2J"]
+        listing = self.hub.listing(REPOSITORY)
+        listing["siblings"] = [{"rfilename": name, "size": 1} for name in hostile] + listing["siblings"]
+        self.fault("/main", Answer(200, {}, json.dumps(listing).encode()))
+        self.pull()
+        self.assertEqual(files_in(self.home.parent), ["models/tiny-q8.safetensors"])
+        self.assertFalse([request for request in self.hub.requests if "evil" in request.path])
+        for name in ("a/b/c", "a/../b", ".hidden/x", "a b/c", "a/b?c", "a/b#c", "test/", "-/"):
+            self.check_fails(2, arguments=("pull", "--", name))
+
+    def test_a_model_that_thimble_does_not_run_is_known_before_its_weights_come(self):
+        self.files["config.json"] = self.files["config.json"].replace(b'"bert"', b'"gpt2"')
+        self.check_fails(1, "gpt2")
+        self.assertEqual(self.hub.of(WEIGHTS), [])
+        self.check_home()
+
+    def test_no_server(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            self.check_fails(1, "connect", HF_ENDPOINT=f"http://127.0.0.1:{closed.getsockname()[1]}")
+
+
+@unittest.skipUnless(shutil.which("openssl"), "needs openssl to make a certificate")
+class Https(HubTest):
+    def setUp(self):
+        super().setUp()
+        self.key, self.certificate = f"{temporary.name}/key.pem", f"{temporary.name}/certificate.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out",
+                        self.certificate], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        self.hub.hub.socket = context.wrap_socket(self.hub.hub.socket, server_side=True)
+        self.url = self.hub.url.replace("http:", "https:")
+
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self):
+        self.check_fails(1, "certificate", HF_ENDPOINT=self.url, HF_TOKEN="secret")
+        self.assertEqual(self.hub.requests, [])
+
+    def test_one_that_the_system_trusts_is_taken_but_no_way_back_to_http(self):
+        trusted = "/etc/ssl/certs/ca-certificates.crt"
+        command = ["unshare", "-m", "sh", "-c", f"mount --bind {self.certificate} {trusted} && exec \"$@\"", "sh"]
+        if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+            self.skipTest("needs root to trust a certificate for one process")
+        result = subprocess.run([*command, CLI, "pull", REPOSITORY], capture_output=True, text=True, timeout=120,
+                                env=self.environment({"HF_ENDPOINT": self.url, "HF_TOKEN": "secret"}))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("expected a redirect to https, found one to http", result.stderr)
+        self.assertEqual({request.headers["authorization"] for request in self.hub.requests}, {"Bearer secret"})
+        self.assertEqual(self.hub.requests[-1].status, 302)
+
+
+class FullDisk(HubTest):
+    def setUp(self):
+        super().setUp()
+        self.home.mkdir()
+        self.limit = None
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", self.home], capture_output=True)
+        if mounted.returncode == 0:
+            self.addCleanup(subprocess.run, ["umount", self.home], check=True)
+        else:  # A file that may not grow is the same to a program.
+            self.limit = 300 << 10
+
+    def run_cli(self, *arguments, cwd=None, **environment):
+        def prepare():
+            if self.limit:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, self.limit))
+        return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=120,
+                              env=self.environment(environment), preexec_fn=prepare, restore_signals=False)
+
+    def test_is_said_and_leaves_nothing(self):
+        print("tmpfs" if self.limit is None else "RLIMIT_FSIZE", end=" ")
+        self.check_fails(1, "cannot write", "model.safetensors",
+                         "No space left on device" if self.limit is None else "File too large")
+        self.check_home()
+
+    def test_while_converting(self):
+        small = {key: data for key, data in self.files.items() if key != "model.safetensors"}
+        self.hub.repositories[REPOSITORY] = {**small, "model.safetensors": half_of(self.files["model.safetensors"])}
+        self.check_fails(1, "tiny-fp32", arguments=("pull", REPOSITORY, "--dtype", "fp32"))
+        self.check_home()
+
+
+def half_of(weights):
+    """The same file with its tensors as BF16, which is half as large."""
+    length = int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8:8 + length])
+    data, result = weights[8 + length:], b""
+    for name, tensor in sorted(((name, tensor) for name, tensor in header.items() if name != "__metadata__"),
+                               key=lambda item: item[1]["data_offsets"]):
+        begin, end = tensor["data_offsets"]
+        values = b"".join(data[i + 2:i + 4] for i in range(begin, end, 4))
+        header[name] = {**tensor, "dtype": "BF16", "data_offsets": [len(result), len(result) + len(values)]}
+        result += values
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + result
+
+
+def onnx_of(weights):
+    """The graph that an exporter makes of a test model: two layers, weights as initializers with meaningless names."""
+    length = int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8:8 + length])
+    nodes, tensors = [], []
+
+    def varint(value):
+        text = b""
+        while value > 127:
+            text += bytes([value & 127 | 128])
+            value >>= 7
+        return text + bytes([value])
+
+    def number(field, value):
+        return varint(field << 3) + varint(value)
+
+    def text(field, value):
+        value = value.encode() if isinstance(value, str) else value
+        return varint(field << 3 | 2) + varint(len(value)) + value
+
+    def node(op, *inputs):
+        output = f"t{len(nodes)}"
+        nodes.append(text(1, b"".join(text(1, name) for name in inputs) + text(2, output) + text(4, op)))
+        return output
+
+    def weight(name, transposed=False):
+        tensor = header[name]
+        begin, end = tensor["data_offsets"]
+        data, shape = weights[8 + length + begin:8 + length + end], tensor["shape"]
+        if transposed:
+            rows, columns = shape
+            data = b"".join(data[4 * (i * columns + j):4 * (i * columns + j + 1)]
+                            for j in range(columns) for i in range(rows))
+            shape = [columns, rows]
+        result = f"w{len(tensors)}"
+        tensors.append(text(5, b"".join(number(1, size) for size in shape) + number(2, 1) + text(9, data) +
+                            text(8, result)))
+        return result
+
+    def linear(x, name):
+        return node("Add", node("MatMul", x, weight(name + ".weight", True)), weight(name + ".bias"))
+
+    def norm(x, name):
+        return node("LayerNormalization", x, weight(name + ".weight"), weight(name + ".bias"))
+
+    x = node("Gather", weight("embeddings.word_embeddings.weight"), "input_ids")
+    x = node("Add", x, node("Gather", weight("embeddings.token_type_embeddings.weight"), node("Cast", "types")))
+    x = node("Add", x, node("Gather", weight("embeddings.position_embeddings.weight"),
+                            node("Slice", "ids", node("Shape", "input_ids"))))
+    x = norm(x, "embeddings.LayerNorm")
+    for layer in range(2):
+        name = f"encoder.layer.{layer}."
+        q, k, v = (node("Transpose", node("Reshape", linear(x, name + "attention.self." + part), "shape"))
+                   for part in ("query", "key", "value"))
+        y = node("MatMul", node("Softmax", node("Add", node("Div", node("MatMul", q, k), "root"), "mask")), v)
+        y = linear(node("Reshape", node("Transpose", y), "shape"), name + "attention.output.dense")
+        x = norm(node("Add", y, x), name + "attention.output.LayerNorm")
+        y = linear(x, name + "intermediate.dense")
+        y = node("Mul", node("Mul", y, node("Add", node("Erf", node("Div", y, "root2")), "one")), "half")
+        x = norm(node("Add", linear(y, name + "output.dense"), x), name + "output.LayerNorm")
+    return number(1, 8) + text(7, b"".join(nodes + tensors))
+
+
+if __name__ == "__main__":
+    unittest.main()
