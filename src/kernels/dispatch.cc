@@ -14,6 +14,10 @@ constexpr std::array kAll = {
 #if defined(__x86_64__)
     &kAvx512Vnni,
     &kAvx2,
+#elif defined(__aarch64__)
+    &kNeonI8mm,
+    &kNeonDot,
+    &kNeon,
 #endif
     &kScalar,
 };

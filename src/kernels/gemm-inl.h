@@ -24,37 +24,23 @@ THIMBLE_INLINE void Finish(F y, float* out) {
   Store(out, y);
 }
 
+// What the sum of int8 products with weights begins with; `comp` is -128 times the sum of an output's weights.
+THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return kSigned ? Zero() : LoadI(comp); }
+
 // One tile of int8: acc[i][j] = comp + sum_k (values of row i) w, then scales, bias and epilogue.
 // `strips` are kWidth strips of K * 16 bytes from output n. With kPrefetch the strips after them are fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
 __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
-  const std::size_t strip_bytes = kStrip * w.inputs;
-  const std::uint8_t* a = x.values + row * x.stride;
-  const std::size_t a_stride = x.stride;
   I acc[kHeight][kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    I comp = LoadI(w.comp + n + kStrip * j);
+    I comp = FirstSum(w.comp + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
-  const std::int8_t* line = strips;
-  for (const std::uint8_t* end = a + w.inputs; a != end; a += 4, line += 64) {
-    if constexpr (kPrefetch) {
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) Prefetch(line + (kWidth + j) * strip_bytes);
-    }
-    Line b[kWidth];
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * strip_bytes);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Quad quad = LoadQuad(a + i * a_stride);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], quad, b[j]);
-    }
-  }
+  AddProducts<kHeight, kWidth, kPrefetch>({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs,
+                                          acc);
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(w.scale + n + kStrip * j);

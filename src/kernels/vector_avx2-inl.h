@@ -1,4 +1,5 @@
-// The vector operations in AVX2 with FMA and F16C. See vector_scalar-inl.h for what each computes.
+// The vector operations in AVX2 with FMA and F16C, but for the dot product, which dot_*-inl.h defines. See
+// vector_scalar-inl.h for what each computes.
 
 struct F {
   __m256 low, high;
@@ -6,20 +7,6 @@ struct F {
 struct I {
   __m256i low, high;
 };
-// Weights widened to 16 bits: of each output the inputs 0 and 2 (even) and 1 and 3 (odd), so that a multiply-add of
-// pairs is exact, which the byte form (it saturates) is not.
-struct Line {
-  __m256i even_low, odd_low, even_high, odd_high;
-};
-struct Quad {
-  __m256i even, odd;
-};
-
-// 6 accumulators, 4 registers of weights, 2 of activations and temporaries, of 16.
-inline constexpr std::size_t kTileRows = 3;
-inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 3;
-inline constexpr std::size_t kAttentionStrips = 1;
 
 THIMBLE_INLINE F Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 THIMBLE_INLINE void Store(float* p, F a) {
@@ -106,25 +93,6 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  const __m256i* q = reinterpret_cast<const __m256i*>(p);
-  __m256i low = _mm256_load_si256(q), high = _mm256_load_si256(q + 1);
-  return {_mm256_srai_epi16(_mm256_slli_epi16(low, 8), 8), _mm256_srai_epi16(low, 8),
-          _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8), _mm256_srai_epi16(high, 8)};
-}
-THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  std::int32_t quad;
-  __builtin_memcpy(&quad, p, 4);
-  __m256i bytes = _mm256_set1_epi32(quad);
-  return {_mm256_and_si256(bytes, _mm256_set1_epi16(255)), _mm256_srli_epi16(bytes, 8)};
-}
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
-  acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(a.even, w.even_low));
-  acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.even, w.even_high));
-  acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(a.odd, w.odd_low));
-  acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.odd, w.odd_high));
-  return acc;
-}
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
 THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
   const __m256i mask = _mm256_set1_epi8(15);

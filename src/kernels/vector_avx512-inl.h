@@ -1,16 +1,8 @@
-// The vector operations in AVX-512 (F, BW, VL, DQ) with VNNI. See vector_scalar-inl.h for what each computes.
+// The vector operations in AVX-512 (F, BW, VL, DQ), but for the dot product, which dot_*-inl.h defines. See
+// vector_scalar-inl.h for what each computes.
 
 using F = __m512;
 using I = __m512i;
-using Line = __m512i;
-using Quad = __m512i;
-
-// 24 accumulators, 3 weight lines and 1 broadcast of the 32 registers; two dot products a cycle need at least 8 in
-// flight.
-inline constexpr std::size_t kTileRows = 8;
-inline constexpr std::size_t kTileStrips = 3;
-inline constexpr std::size_t kAttentionRows = 8;
-inline constexpr std::size_t kAttentionStrips = 2;
 
 THIMBLE_INLINE F Load(const float* p) { return _mm512_loadu_ps(p); }
 THIMBLE_INLINE void Store(float* p, F a) { _mm512_storeu_ps(p, a); }
@@ -61,17 +53,6 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return _mm512_load_si512(p); }
-THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  std::int32_t quad;
-  __builtin_memcpy(&quad, p, 4);
-  return _mm512_set1_epi32(quad);
-}
-// The instruction is spelled out because gcc 12 spills the accumulators of the intrinsic: 0.4 of peak instead of 0.9.
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(w));
-  return acc;
-}
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
 THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
   // Byte n of 16 to the four bytes (offsets), or the two low halves of words (multipliers), of output n.
