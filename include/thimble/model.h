@@ -34,7 +34,7 @@ Result<Pooling> ParsePooling(std::string_view name);
 // What a model file says of itself.
 struct ModelInfo {
   std::string name;            // As converted, for example "all-MiniLM-L6-v2".
-  std::string dtype;           // "fp32", "fp16", "q8" or "q4".
+  std::string dtype;           // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
   std::size_t dimensions = 0;  // Length of a vector.
   std::size_t layers = 0;      // Transformer layers.
   std::size_t heads = 0;       // Attention heads in a layer.

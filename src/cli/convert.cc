@@ -18,7 +18,7 @@ constexpr char kExamples[] =
     "\n"
     "SOURCE holds config.json, tokenizer.json, and model.safetensors or onnx/model.onnx, as downloaded.\n"
     "OUT appears only when complete.\n"
-    "q8 is nearly as exact as fp32 at a quarter of its size; q4 is smaller still and less exact.\n";
+    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n";
 
 }  // namespace
 
@@ -28,7 +28,10 @@ int RunConvert(int argc, char** argv) {
   Arguments arguments("convert", "Makes a model file from a Hugging Face folder.", kExamples);
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
-  arguments.app().add_option("--dtype", dtype_name, "fp32, fp16, q8 or q4")->type_name("NAME")->capture_default_str();
+  arguments.app()
+      .add_option("--dtype", dtype_name, "fp32, fp16, q8, q6, q4 or q4-small")
+      ->type_name("NAME")
+      ->capture_default_str();
   arguments.app()
       .add_option("--name", options.name, "Name to store; the last part of SOURCE if not given")
       ->type_name("NAME");

@@ -23,7 +23,7 @@ namespace {
 using format::TensorInfo;
 using kernels::WeightFormat;
 
-constexpr std::array<std::string_view, 4> kDtypeNames = {"fp32", "fp16", "q8", "q4"};
+constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
 // Everything known before the first tensor is read.
 struct Job {
@@ -32,14 +32,30 @@ struct Job {
   Source source;
   CompiledTokenizer tokenizer;
 
-  bool int8() const { return dtype == Dtype::kQ8 || dtype == Dtype::kQ4; }
-  WeightFormat TableFormat() const {
+  bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
+  // What of a model keeps the most bits.
+  WeightFormat FinestFormat() const {
     return dtype == Dtype::kFp32 ? WeightFormat::kF32 : dtype == Dtype::kFp16 ? WeightFormat::kF16 : WeightFormat::kQ8;
   }
-  // The last layer writes what is pooled: in q4 models it alone keeps 8 bits, which halves their error.
-  WeightFormat LayerFormat(std::size_t layer) const {
-    return dtype == Dtype::kQ4 && layer + 1 < config.layers ? WeightFormat::kQ4 : TableFormat();
+  WeightFormat MatrixFormat() const {
+    return dtype == Dtype::kQ6                               ? WeightFormat::kQ6
+           : dtype == Dtype::kQ4 || dtype == Dtype::kQ4Small ? WeightFormat::kQ4
+                                                             : FinestFormat();
   }
+  // The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
+  WeightFormat AttentionFormat(std::size_t layer) const {
+    return layer + 1 == config.layers ? FinestFormat() : MatrixFormat();
+  }
+  WeightFormat FeedForwardFormat(std::size_t layer) const {
+    return dtype == Dtype::kQ4Small ? MatrixFormat() : AttentionFormat(layer);
+  }
+  WeightFormat WordFormat() const {
+    return dtype == Dtype::kQ6 || dtype == Dtype::kQ4 ? WeightFormat::kQ6
+           : dtype == Dtype::kQ4Small                 ? WeightFormat::kQ4
+                                                      : FinestFormat();
+  }
+  // Two more bits than the words, which they are added to.
+  WeightFormat PositionFormat() const { return dtype == Dtype::kQ4Small ? WeightFormat::kQ6 : FinestFormat(); }
 };
 
 struct LayerSpecs {
@@ -49,23 +65,23 @@ struct LayerSpecs {
 LayerSpecs SpecsOf(const Job& job, std::size_t layer) {
   const std::size_t h = job.config.hidden, f = job.config.intermediate;
   const std::string name = "layers." + std::to_string(layer) + ".";
-  const WeightFormat format = job.LayerFormat(layer);
+  const WeightFormat attention = job.AttentionFormat(layer), feed_forward = job.FeedForwardFormat(layer);
   std::optional<kernels::Rotation> hidden, inner;
   if (job.int8()) {
     hidden = kernels::RotationFor(h);
     inner = kernels::RotationFor(f);
   }
-  return {{name + "qkv", format, 3 * h, h, hidden},
-          {name + "attention_output", format, h, h, std::nullopt},
-          {name + "ffn_in", format, f, h, hidden},
-          {name + "ffn_out", format, h, f, inner}};
+  return {{name + "qkv", attention, 3 * h, h, hidden},
+          {name + "attention_output", attention, h, h, std::nullopt},
+          {name + "ffn_in", feed_forward, f, h, hidden},
+          {name + "ffn_out", feed_forward, h, f, inner}};
 }
 
 TableSpec WordsOf(const Job& job) {
-  return {"embeddings.words", job.TableFormat(), job.config.vocabulary, job.config.hidden};
+  return {"embeddings.words", job.WordFormat(), job.config.vocabulary, job.config.hidden};
 }
 TableSpec PositionsOf(const Job& job) {
-  return {"embeddings.positions", job.TableFormat(), job.config.positions, job.config.hidden};
+  return {"embeddings.positions", job.PositionFormat(), job.config.positions, job.config.hidden};
 }
 
 void DeclareVector(const std::string& name, std::size_t size, format::ElementType type, format::Layout* layout) {
@@ -320,7 +336,7 @@ Result<Dtype> ParseDtype(std::string_view name) {
   for (std::size_t i = 0; i < kDtypeNames.size(); ++i) {
     if (kDtypeNames[i] == name) return static_cast<Dtype>(i);
   }
-  return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8 or q4");
+  return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8, q6, q4 or q4-small");
 }
 
 Status Convert(const std::string& source, const std::string& output, const Options& options) {

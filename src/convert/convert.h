@@ -11,10 +11,12 @@
 
 namespace thimble::convert {
 
-enum class Dtype { kFp32, kFp16, kQ8, kQ4 };
+// q6 keeps 6 bits of the weights, q4 and q4-small 4; the first two keep the word table in 6 bits and the last layer in
+// 8, q4-small 4 and the attention of the last layer.
+enum class Dtype { kFp32, kFp16, kQ8, kQ6, kQ4, kQ4Small };
 
 std::string_view DtypeName(Dtype dtype);
-// kInvalidArgument for a name other than fp32, fp16, q8, q4.
+// kInvalidArgument for a name other than fp32, fp16, q8, q6, q4, q4-small.
 Result<Dtype> ParseDtype(std::string_view name);
 
 struct Options {

@@ -151,16 +151,29 @@ TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
   EXPECT_EQ(files[0], files[1]);
 }
 
-TEST(Convert, LastLayerOfAQ4ModelIsQ8AndItsTablesToo) {
+TEST(Convert, EachDtypeKeepsItsMatricesAndTablesInTheFormatsOfItsRecipe) {
   TemporaryFolder folder;
   ASSERT_TRUE(test::WriteTestModel(folder.path(), Small()).ok());
-  const format::Reader reader = Converted(folder.path(), Dtype::kQ4);
-  for (const char* matrix : {"qkv", "attention_output", "ffn_in", "ffn_out"}) {
-    EXPECT_EQ(reader.Metadata(std::string("layers.0.") + matrix + ".format"), "q4");
-    EXPECT_EQ(reader.Metadata(std::string("layers.1.") + matrix + ".format"), "q8");
+  struct Recipe {
+    Dtype dtype;
+    const char *matrices, *last_attention, *last_feed_forward, *words, *positions;
+  };
+  for (const Recipe& recipe :
+       {Recipe{Dtype::kFp32, "fp32", "fp32", "fp32", "fp32", "fp32"},
+        Recipe{Dtype::kFp16, "fp16", "fp16", "fp16", "fp16", "fp16"}, Recipe{Dtype::kQ8, "q8", "q8", "q8", "q8", "q8"},
+        Recipe{Dtype::kQ6, "q6", "q8", "q8", "q6", "q8"}, Recipe{Dtype::kQ4, "q4", "q8", "q8", "q6", "q8"},
+        Recipe{Dtype::kQ4Small, "q4", "q8", "q4", "q4", "q6"}}) {
+    const format::Reader reader = Converted(folder.path(), recipe.dtype);
+    for (const char* matrix : {"qkv", "attention_output", "ffn_in", "ffn_out"}) {
+      const bool attention = std::string(matrix) == "qkv" || std::string(matrix) == "attention_output";
+      EXPECT_EQ(reader.Metadata(std::string("layers.0.") + matrix + ".format"), recipe.matrices);
+      EXPECT_EQ(reader.Metadata(std::string("layers.1.") + matrix + ".format"),
+                attention ? recipe.last_attention : recipe.last_feed_forward);
+    }
+    EXPECT_EQ(reader.Metadata("embeddings.words.format"), recipe.words);
+    EXPECT_EQ(reader.Metadata("embeddings.positions.format"), recipe.positions);
+    EXPECT_EQ(reader.Metadata("dtype"), DtypeName(recipe.dtype));
   }
-  EXPECT_EQ(reader.Metadata("embeddings.words.format"), "q8");
-  EXPECT_EQ(reader.Metadata("embeddings.positions.format"), "q8");
 }
 
 TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
@@ -183,7 +196,7 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
 
 // Weights that all have one value, from zero through subnormals to the largest float.
 TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
-  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     for (float value : {0.0f, 1e-45f, 1e-38f, 1e-20f, 65504.0f, 1e6f, 1e15f, 3e38f}) {
       TemporaryFolder folder;
       ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());

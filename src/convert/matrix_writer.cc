@@ -15,9 +15,8 @@ namespace thimble::convert {
 namespace {
 
 using format::ElementType;
-using kernels::kQ4Group;
-using kernels::kQ4GroupBytes;
 using kernels::kStrip;
+using kernels::TwoLevel;
 using kernels::WeightFormat;
 
 void Add(format::Layout* layout, std::string name, ElementType type, std::vector<std::uint64_t> shape) {
@@ -32,28 +31,92 @@ void AddFormat(format::Layout* layout, const std::string& name, WeightFormat for
   layout->metadata.emplace_back(name + ".format", kernels::WeightFormatName(format));
 }
 
-bool Quantised(WeightFormat format) { return format == WeightFormat::kQ8 || format == WeightFormat::kQ4; }
-
-// int8 values of one row (what the integer kernels multiply) into its column of a strip, [K/4][16][4].
-template <typename ValueOf>
-void PackInt8(std::size_t inputs, std::size_t column, ValueOf value, std::span<std::int8_t> strip) {
-  for (std::size_t k = 0; k < inputs; ++k) strip[k / 4 * 64 + column * 4 + k % 4] = value(k);
+// Codes into bytes, in runs of `run` codes that lie `step` bytes apart; see kernels::MatrixLevels and RowLevels, whose
+// runs are the four inputs of an output of a strip, and 16 neighbours of a row.
+void PackCodes(int bits, std::span<const std::uint8_t> codes, std::size_t run, std::size_t step, std::uint8_t* out) {
+  const std::size_t runs = codes.size() / run;
+  for (std::size_t j = 0; j < runs; ++j) {
+    for (std::size_t i = 0; i < run; ++i) {
+      const unsigned code = codes[j * run + i];
+      auto set = [&](std::size_t line, unsigned value, int shift) {
+        std::uint8_t& byte = out[line * step + i];
+        byte = static_cast<std::uint8_t>(byte | value << shift);
+      };
+      if (bits == 4) {
+        set(j / 2, code, j % 2 == 0 ? 0 : 4);
+      } else if (j % 4 < 3) {
+        set(j / 4 * 3 + j % 4, code, 0);
+      } else {
+        for (std::size_t b = 0; b < 3; ++b) set(j / 4 * 3 + b, code >> 2 * b & 3, 6);
+      }
+    }
+  }
 }
 
-void PackQ4(const Q4Row& row, std::size_t column, std::span<std::uint8_t> codes, std::span<std::uint8_t> groups) {
-  for (std::size_t k = 0; k < row.codes.size(); ++k) {
-    std::size_t within = k % kQ4Group;
-    std::uint8_t& byte = codes[k / kQ4Group * 256 + within / 8 * 64 + column * 4 + within % 4];
-    byte = static_cast<std::uint8_t>(within / 4 % 2 == 0 ? row.codes[k] : byte | row.codes[k] << 4);
-  }
-  for (std::size_t g = 0; g < row.multipliers.size(); ++g) {
-    std::uint8_t* data = &groups[g * kQ4GroupBytes];
-    data[column] = row.offsets[g];
-    std::uint8_t& pair = data[kStrip + column / 2];
-    std::uint8_t stored = static_cast<std::uint8_t>(row.multipliers[g] - 1);
-    pair = static_cast<std::uint8_t>(column % 2 == 0 ? stored : pair | stored << 4);
-  }
+// Multiplier number `index` into packed bytes.
+void PackMultiplier(const TwoLevel& levels, std::size_t index, int multiplier, std::uint8_t* out) {
+  const std::size_t bit = index * static_cast<std::size_t>(levels.multiplier_bits);
+  out[bit / 8] = static_cast<std::uint8_t>(out[bit / 8] | (multiplier - 1) << bit % 8);
 }
+
+// The integer weights of a matrix on their way from rows into the tensors beside each other: whatever quantised a row
+// hands it to Set.
+class IntegerMatrix {
+ public:
+  explicit IntegerMatrix(const MatrixSpec& spec)
+      : spec_(spec),
+        levels_(kernels::MatrixLevels(spec.format)),
+        strip_((kernels::IsTwoLevel(spec.format) ? levels_.CodeBytes(spec.inputs) : spec.inputs) * kStrip),
+        groups_(kernels::IsTwoLevel(spec.format) ? spec.outputs / kStrip * levels_.StripGroupBytes(spec.inputs) : 0),
+        scale_(spec.outputs),
+        comp_(spec.outputs) {}
+
+  // Row n; rows come in order.
+  void Set(std::size_t n, const Int8Row& row) {
+    for (std::size_t k = 0; k < spec_.inputs; ++k) {
+      strip_[k / 4 * 64 + n % kStrip * 4 + k % 4] = static_cast<std::uint8_t>(row.codes[k]);
+    }
+    SetChannel(n, row.scale, [&](std::size_t k) { return row.codes[k]; });
+  }
+  void Set(std::size_t n, const TwoLevelRow& row) {
+    if (n % kStrip == 0) std::fill(strip_.begin(), strip_.end(), std::uint8_t{0});
+    PackCodes(levels_.bits, row.codes, 4, 64, &strip_[n % kStrip * 4]);
+    std::uint8_t* data = &groups_[n / kStrip * levels_.StripGroupBytes(spec_.inputs)];
+    for (std::size_t g = 0; g < row.multipliers.size(); ++g, data += levels_.GroupBytes()) {
+      data[n % kStrip] = row.offsets[g];
+      PackMultiplier(levels_, n % kStrip, row.multipliers[g], data + kStrip);
+    }
+    SetChannel(n, row.scale, [&](std::size_t k) { return row.Value(k); });
+  }
+
+  // After the last row of each strip.
+  Status WriteStrip(format::Writer* writer) const {
+    return writer->Append(spec_.name + ".weight", std::as_bytes(std::span(strip_)));
+  }
+  // After the last row.
+  Status WriteRest(format::Writer* writer) const {
+    if (!groups_.empty()) {
+      THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint8_t>(spec_.name + ".groups", groups_, writer));
+    }
+    THIMBLE_RETURN_IF_ERROR(AppendValues<float>(spec_.name + ".scale", scale_, writer));
+    return AppendValues<std::int32_t>(spec_.name + ".comp", comp_, writer);
+  }
+
+ private:
+  template <typename ValueOf>
+  void SetChannel(std::size_t n, float scale, ValueOf value) {
+    std::int32_t sum = 0;
+    for (std::size_t k = 0; k < spec_.inputs; ++k) sum += value(k);
+    scale_[n] = scale;
+    comp_[n] = -128 * sum;
+  }
+
+  const MatrixSpec& spec_;
+  const TwoLevel& levels_;
+  std::vector<std::uint8_t> strip_, groups_;
+  std::vector<float> scale_;
+  std::vector<std::int32_t> comp_;
+};
 
 // kUnsupported unless all of the binary16 values of a tensor are finite.
 Status CheckHalves(std::string_view tensor, std::span<const std::uint16_t> values) {
@@ -62,20 +125,6 @@ Status CheckHalves(std::string_view tensor, std::span<const std::uint16_t> value
   if (finite) return Status();
   return Error(Code::kUnsupported, "tensor \"", tensor, "\": a value is beyond 65504, the largest of binary16");
 }
-
-// What stands beside quantised weights: [N] each.
-struct Channels {
-  explicit Channels(std::size_t outputs) : scale(outputs), comp(outputs) {}
-  template <typename ValueOf>
-  void Set(std::size_t n, float s, std::size_t inputs, ValueOf value) {
-    std::int32_t sum = 0;
-    for (std::size_t k = 0; k < inputs; ++k) sum += value(k);
-    scale[n] = s;
-    comp[n] = -128 * sum;
-  }
-  std::vector<float> scale;
-  std::vector<std::int32_t> comp;
-};
 
 }  // namespace
 
@@ -93,12 +142,18 @@ void Declare(const MatrixSpec& spec, format::Layout* layout) {
     case WeightFormat::kQ8:
       Add(layout, weight, ElementType::kI8, {strips, inputs / 4, kStrip, 4});
       break;
+    case WeightFormat::kQ6:
+      Add(layout, weight, ElementType::kU8, {strips, inputs / 16, 3, kStrip, 4});
+      break;
     case WeightFormat::kQ4:
-      Add(layout, weight, ElementType::kU8, {strips, inputs / kQ4Group, 4, kStrip, 4});
-      Add(layout, spec.name + ".groups", ElementType::kU8, {strips, inputs / kQ4Group, kQ4GroupBytes});
+      Add(layout, weight, ElementType::kU8, {strips, inputs / 8, kStrip, 4});
       break;
   }
-  if (Quantised(spec.format)) {
+  if (kernels::IsTwoLevel(spec.format)) {
+    const TwoLevel& levels = kernels::MatrixLevels(spec.format);
+    Add(layout, spec.name + ".groups", ElementType::kU8, {strips, levels.StripGroupBytes(inputs)});
+  }
+  if (kernels::IsInteger(spec.format)) {
     Add(layout, spec.name + ".scale", ElementType::kF32, {spec.outputs});
     Add(layout, spec.name + ".comp", ElementType::kI32, {spec.outputs});
   }
@@ -107,11 +162,24 @@ void Declare(const MatrixSpec& spec, format::Layout* layout) {
 
 void Declare(const TableSpec& spec, format::Layout* layout) {
   AddFormat(layout, spec.name, spec.format);
-  ElementType type = spec.format == WeightFormat::kF32   ? ElementType::kF32
-                     : spec.format == WeightFormat::kF16 ? ElementType::kF16
-                                                         : ElementType::kI8;
-  Add(layout, spec.name + ".weight", type, {spec.rows, spec.width});
-  if (spec.format == WeightFormat::kQ8) {
+  const std::string weight = spec.name + ".weight";
+  switch (spec.format) {
+    case WeightFormat::kF32:
+      Add(layout, weight, ElementType::kF32, {spec.rows, spec.width});
+      break;
+    case WeightFormat::kF16:
+      Add(layout, weight, ElementType::kF16, {spec.rows, spec.width});
+      break;
+    case WeightFormat::kQ8:
+      Add(layout, weight, ElementType::kI8, {spec.rows, spec.width});
+      break;
+    case WeightFormat::kQ6:
+    case WeightFormat::kQ4:
+      // Filled up to whole cache lines.
+      Add(layout, weight, ElementType::kU8, {RoundUp(spec.rows * kernels::RowBytes(spec.format, spec.width), 64)});
+      break;
+  }
+  if (kernels::IsInteger(spec.format)) {
     Add(layout, spec.name + ".scale", ElementType::kF16, {RoundUp(spec.rows, 32)});
   }
 }
@@ -122,13 +190,9 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
   std::vector<float> rows(kStrip * inputs);
   std::vector<float> floats(spec.format == WeightFormat::kF32 ? kStrip * inputs : 0);
   std::vector<std::uint16_t> halves(spec.format == WeightFormat::kF16 ? kStrip * inputs : 0);
-  std::vector<std::int8_t> codes(spec.format == WeightFormat::kQ8 ? kStrip * inputs : 0);
-  std::vector<std::uint8_t> nibbles(spec.format == WeightFormat::kQ4 ? kStrip * inputs / 2 : 0);
-  std::vector<std::uint8_t> groups(
-      spec.format == WeightFormat::kQ4 ? spec.outputs / kStrip * inputs / kQ4Group * kQ4GroupBytes : 0);
-  Channels channels(Quantised(spec.format) ? spec.outputs : 0);
+  IntegerMatrix integers(spec);
   Int8Row int8;
-  Q4Row q4;
+  TwoLevelRow two_level;
   for (std::size_t n = 0; n < spec.outputs; n += kStrip) {
     THIMBLE_RETURN_IF_ERROR(read(n, rows));
     for (std::size_t column = 0; column < kStrip; ++column) {
@@ -141,55 +205,40 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, std::span<const
         case WeightFormat::kF16:
           for (std::size_t k = 0; k < inputs; ++k) halves[kStrip * k + column] = kernels::FloatToHalf(row[k]);
           break;
-        case WeightFormat::kQ8: {
+        case WeightFormat::kQ8:
           QuantizeInt8(row, &int8);
-          auto value = [&](std::size_t k) { return int8.codes[k]; };
-          PackInt8(inputs, column, value, codes);
-          channels.Set(n + column, int8.scale, inputs, value);
+          integers.Set(n + column, int8);
           break;
-        }
-        case WeightFormat::kQ4: {
-          QuantizeQ4(row, &q4);
-          const std::size_t strip_groups = inputs / kQ4Group * kQ4GroupBytes;
-          PackQ4(q4, column, nibbles, {&groups[n / kStrip * strip_groups], strip_groups});
-          channels.Set(n + column, q4.scale, inputs, [&](std::size_t k) { return q4.Value(k); });
+        case WeightFormat::kQ6:
+        case WeightFormat::kQ4:
+          QuantizeTwoLevel(kernels::MatrixLevels(spec.format), row, &two_level);
+          integers.Set(n + column, two_level);
           break;
-        }
       }
     }
-    switch (spec.format) {
-      case WeightFormat::kF32:
-        THIMBLE_RETURN_IF_ERROR(AppendValues<float>(weight, floats, writer));
-        break;
-      case WeightFormat::kF16:
-        THIMBLE_RETURN_IF_ERROR(CheckHalves(weight, halves));
-        THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
-        break;
-      case WeightFormat::kQ8:
-        THIMBLE_RETURN_IF_ERROR(AppendValues<std::int8_t>(weight, codes, writer));
-        break;
-      case WeightFormat::kQ4:
-        THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint8_t>(weight, nibbles, writer));
-        break;
+    if (spec.format == WeightFormat::kF32) {
+      THIMBLE_RETURN_IF_ERROR(AppendValues<float>(weight, floats, writer));
+    } else if (spec.format == WeightFormat::kF16) {
+      THIMBLE_RETURN_IF_ERROR(CheckHalves(weight, halves));
+      THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
+    } else {
+      THIMBLE_RETURN_IF_ERROR(integers.WriteStrip(writer));
     }
   }
-  if (spec.format == WeightFormat::kQ4) {
-    THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint8_t>(spec.name + ".groups", groups, writer));
-  }
-  if (Quantised(spec.format)) {
-    THIMBLE_RETURN_IF_ERROR(AppendValues<float>(spec.name + ".scale", channels.scale, writer));
-    THIMBLE_RETURN_IF_ERROR(AppendValues<std::int32_t>(spec.name + ".comp", channels.comp, writer));
-  }
+  if (kernels::IsInteger(spec.format)) THIMBLE_RETURN_IF_ERROR(integers.WriteRest(writer));
   return AppendValues<float>(spec.name + ".bias", bias, writer);
 }
 
 Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer) {
   const std::string weight = spec.name + ".weight";
+  const TwoLevel& levels = kernels::RowLevels(spec.format);
+  const std::size_t row_bytes = kernels::RowBytes(spec.format, spec.width);
   constexpr std::size_t kRows = 64;  // At a time.
   std::vector<float> rows;
   std::vector<std::uint16_t> halves;
-  std::vector<std::int8_t> codes;
-  std::vector<std::uint16_t> scale(spec.format == WeightFormat::kQ8 ? RoundUp(spec.rows, 32) : 0);
+  std::vector<std::uint8_t> codes;
+  TwoLevelRow two_level;
+  std::vector<std::uint16_t> scale(kernels::IsInteger(spec.format) ? RoundUp(spec.rows, 32) : 0);
   for (std::size_t first = 0; first < spec.rows; first += kRows) {
     const std::size_t count = std::min(kRows, spec.rows - first);
     rows.resize(count * spec.width);
@@ -202,14 +251,28 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
       THIMBLE_RETURN_IF_ERROR(CheckHalves(weight, halves));
       THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
     } else {
-      codes.resize(rows.size());
+      codes.assign(count * row_bytes, 0);
       for (std::size_t i = 0; i < count; ++i) {
-        scale[first + i] = QuantizeInt8Half({&rows[i * spec.width], spec.width}, &codes[i * spec.width]);
+        const std::span<const float> row(&rows[i * spec.width], spec.width);
+        std::uint8_t* out = &codes[i * row_bytes];
+        if (spec.format == WeightFormat::kQ8) {
+          scale[first + i] = QuantizeInt8Half(row, reinterpret_cast<std::int8_t*>(out));
+          continue;
+        }
+        scale[first + i] = QuantizeTwoLevelHalf(levels, row, &two_level);
+        PackCodes(levels.bits, two_level.codes, 16, 16, out);
+        for (std::size_t g = 0; g < two_level.multipliers.size(); ++g) {
+          PackMultiplier(levels, g, two_level.multipliers[g], out + levels.CodeBytes(spec.width));
+        }
       }
-      THIMBLE_RETURN_IF_ERROR(AppendValues<std::int8_t>(weight, codes, writer));
+      // The layout counts whole cache lines.
+      if (first + count == spec.rows) {
+        codes.resize(codes.size() + RoundUp(spec.rows * row_bytes, 64) - spec.rows * row_bytes);
+      }
+      THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint8_t>(weight, codes, writer));
     }
   }
-  if (spec.format != WeightFormat::kQ8) return Status();
+  if (!kernels::IsInteger(spec.format)) return Status();
   THIMBLE_RETURN_IF_ERROR(CheckHalves(spec.name + ".scale", scale));
   return AppendValues<std::uint16_t>(spec.name + ".scale", scale, writer);
 }

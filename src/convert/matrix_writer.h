@@ -25,7 +25,7 @@ struct MatrixSpec {
   std::optional<kernels::Rotation> rotation;  // Of the inputs.
 };
 
-// One table of rows: fp32, fp16 or q8.
+// One table of rows.
 struct TableSpec {
   std::string name;
   kernels::WeightFormat format = kernels::WeightFormat::kQ8;

@@ -121,24 +121,57 @@ TEST_F(WriteMatrixTest, Int8LiesInStripsOf16OutputsOfFourInputsEach) {
 
 TEST_F(WriteMatrixTest, FourBitsUnpackAsTheFormatSays) {
   const format::Reader reader = Write({"m", WeightFormat::kQ4, kOutputs, kInputs, std::nullopt});
-  auto stored = reader.Tensor<std::uint8_t>("m.weight", {kOutputs / 16, kInputs / 32, 4, 16, 4});
-  auto groups = reader.Tensor<std::uint8_t>("m.groups", {kOutputs / 16, kInputs / 32, 24});
+  auto stored = reader.Tensor<std::uint8_t>("m.weight", {kOutputs / 16, kInputs / 8, 16, 4});
+  auto groups = reader.Tensor<std::uint8_t>("m.groups", {kOutputs / 16, kInputs / 32 * 24});
   auto scale = reader.Tensor<float>("m.scale", {kOutputs});
   auto comp = reader.Tensor<std::int32_t>("m.comp", {kOutputs});
   ASSERT_TRUE(stored.ok() && groups.ok() && scale.ok() && comp.ok());
   for (std::size_t n = 0; n < kOutputs; ++n) {
-    Q4Row expected;
-    QuantizeQ4(Row(n), &expected);
+    TwoLevelRow expected;
+    QuantizeTwoLevel(kernels::kQ4Levels, Row(n), &expected);
     EXPECT_EQ((*scale)[n], expected.scale);
     const std::size_t strip = n / 16, column = n % 16;
     std::int32_t sum = 0;
     for (std::size_t k = 0; k < kInputs; ++k) {
-      const std::size_t group = k / 32, step = k % 32 / 8, i = k % 4;
-      const std::uint8_t byte = (*stored)[(((strip * (kInputs / 32) + group) * 4 + step) * 16 + column) * 4 + i];
+      const std::size_t group = k / 32, i = k % 4;
+      const std::uint8_t byte = (*stored)[((strip * (kInputs / 8) + k / 8) * 16 + column) * 4 + i];
       const int code = k % 8 < 4 ? byte & 15 : byte >> 4;
       const std::uint8_t* data = &(*groups)[(strip * (kInputs / 32) + group) * 24];
       const int offset = data[column];
       const int multiplier = (data[16 + column / 2] >> (column % 2 * 4) & 15) + 1;
+      const int value = multiplier * code - offset;
+      ASSERT_EQ(value, expected.Value(k)) << n << " " << k;
+      ASSERT_GE(value, -128);
+      ASSERT_LE(value, 127);
+      sum += value;
+    }
+    EXPECT_EQ((*comp)[n], -128 * sum);
+  }
+}
+
+TEST_F(WriteMatrixTest, SixBitsUnpackAsTheFormatSays) {
+  const format::Reader reader = Write({"m", WeightFormat::kQ6, kOutputs, kInputs, std::nullopt});
+  constexpr std::size_t kStripGroups = 48;  // Two groups of 20 bytes, filled up to a multiple of 16.
+  auto stored = reader.Tensor<std::uint8_t>("m.weight", {kOutputs / 16, kInputs / 16, 3, 16, 4});
+  auto groups = reader.Tensor<std::uint8_t>("m.groups", {kOutputs / 16, kStripGroups});
+  auto scale = reader.Tensor<float>("m.scale", {kOutputs});
+  auto comp = reader.Tensor<std::int32_t>("m.comp", {kOutputs});
+  ASSERT_TRUE(stored.ok() && groups.ok() && scale.ok() && comp.ok());
+  for (std::size_t n = 0; n < kOutputs; ++n) {
+    TwoLevelRow expected;
+    QuantizeTwoLevel(kernels::kQ6Levels, Row(n), &expected);
+    EXPECT_EQ((*scale)[n], expected.scale);
+    const std::size_t strip = n / 16, column = n % 16;
+    std::int32_t sum = 0;
+    for (std::size_t k = 0; k < kInputs; ++k) {
+      auto byte = [&](std::size_t b) {
+        return (*stored)[(((strip * (kInputs / 16) + k / 16) * 3 + b) * 16 + column) * 4 + k % 4];
+      };
+      const std::size_t line = k % 16 / 4;
+      const int code = line < 3 ? byte(line) & 63 : byte(0) >> 6 | byte(1) >> 6 << 2 | byte(2) >> 6 << 4;
+      const std::uint8_t* data = &(*groups)[strip * kStripGroups + k / 64 * 20];
+      const int offset = data[column];
+      const int multiplier = (data[16 + column / 4] >> (column % 4 * 2) & 3) + 1;
       const int value = multiplier * code - offset;
       ASSERT_EQ(value, expected.Value(k)) << n << " " << k;
       ASSERT_GE(value, -128);
@@ -178,6 +211,41 @@ TEST(WriteTable, Int8RowsHaveAScaleEachPaddedToWholeCacheLines) {
   }
   EXPECT_EQ((*scale)[5].bits, 0);
   for (std::size_t i = kRows; i < scale->size(); ++i) EXPECT_EQ((*scale)[i].bits, 0);
+}
+
+TEST(WriteTable, RowsOfSixAndFourBitsAreOneRunOfBytesEach) {
+  constexpr std::size_t kRows = 67, kWidth = 192;
+  const std::vector<float> values = RandomValues(kRows * kWidth);
+  for (WeightFormat format : {WeightFormat::kQ6, WeightFormat::kQ4}) {
+    const bool six = format == WeightFormat::kQ6;
+    const std::size_t code_bytes = six ? kWidth * 3 / 4 : kWidth / 2, row_bytes = code_bytes + (six ? 2 : 6);
+    TemporaryFolder folder;
+    const TableSpec spec = {"t", format, kRows, kWidth};
+    const format::Reader reader =
+        Written(folder, spec, [&](format::Writer* writer) { return WriteTable(spec, RowsOf(values, kWidth), writer); });
+    auto stored = reader.Tensor<std::uint8_t>("t.weight", {(kRows * row_bytes + 63) / 64 * 64});
+    auto scale = reader.Tensor<format::Half>("t.scale", {96});
+    ASSERT_TRUE(stored.ok() && scale.ok());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::uint8_t* row = stored->data() + i / kWidth * row_bytes;
+      const std::size_t k = i % kWidth;
+      int code, multiplier;
+      if (six) {
+        const std::uint8_t* three = row + k / 64 * 48 + k % 16;
+        const std::size_t line = k % 64 / 16;
+        code = line < 3 ? three[16 * line] & 63 : three[0] >> 6 | three[16] >> 6 << 2 | three[32] >> 6 << 4;
+        multiplier = (row[code_bytes + k / 32 / 4] >> (k / 32 % 4 * 2) & 3) + 1;
+      } else {
+        code = row[k / 32 * 16 + k % 16] >> (k % 32 / 16 * 4) & 15;
+        multiplier = (row[code_bytes + k / 16 / 2] >> (k / 16 % 2 * 4) & 15) + 1;
+      }
+      const float step = kernels::HalfToFloat((*scale)[i / kWidth].bits) * static_cast<float>(multiplier);
+      const int half = six ? 32 : 8;
+      // The search may clip the largest values of a group.
+      if (code == 0 || code == 2 * half - 1) continue;
+      ASSERT_LE(std::fabs(step * static_cast<float>(code - half) - values[i]), 0.50001f * step) << i;
+    }
+  }
 }
 
 TEST(WriteTable, ValuesBeyondBinary16AreRefused) {

@@ -1,4 +1,4 @@
-// Quantisers: plain rounding for int8, a search for the two-level form of q4.
+// Quantisers: plain rounding for int8, a search for the two-level form.
 
 #include "convert/quantize.h"
 
@@ -10,7 +10,7 @@
 namespace thimble::convert {
 namespace {
 
-using kernels::kQ4Group;
+using kernels::TwoLevel;
 
 // A row without a larger weight counts as zeros: the inverse of its scale could overflow.
 constexpr float kLeastMagnitude = 1e-30f;
@@ -37,12 +37,12 @@ struct Group {
   int offset = 0;
 };
 
-float GroupError(const float* w, float scale, const Group& group) {
+float GroupError(const TwoLevel& levels, const float* w, float scale, const Group& group) {
   const float step = scale * static_cast<float>(group.multiplier), inverse = 1 / step;
-  const float low = scale * static_cast<float>(group.offset);
+  const float low = scale * static_cast<float>(group.offset), most = static_cast<float>(levels.largest_code());
   float error = 0;
-  for (std::size_t i = 0; i < kQ4Group; ++i) {
-    float q = std::min(15.0f, std::max(0.0f, RoundFast((w[i] + low) * inverse)));
+  for (std::size_t i = 0; i < levels.group; ++i) {
+    float q = std::min(most, std::max(0.0f, RoundFast((w[i] + low) * inverse)));
     float difference = q * step - low - w[i];
     error += difference * difference;
   }
@@ -51,27 +51,88 @@ float GroupError(const float* w, float scale, const Group& group) {
 
 // Tries multipliers about the one that just covers the range, and offsets about the centre; a coarse search takes
 // `stride` steps at a time.
-Group SearchGroup(const float* w, float scale, int stride, float* least_error) {
-  const auto [low, high] = std::minmax_element(w, w + kQ4Group);
-  const float cover = std::max((*high - *low) / (15 * scale), 1.0f);
+Group SearchGroup(const TwoLevel& levels, const float* w, float scale, int stride, float* least_error) {
+  const auto [low, high] = std::minmax_element(w, w + levels.group);
+  const int most = levels.largest_code();
+  const float range = levels.offsets ? *high - *low : 2 * std::max(-*low, *high);
+  const float cover = std::max(range / (static_cast<float>(most) * scale), 1.0f);
   const float middle = -(*high + *low) / (2 * scale);
-  const int first = std::clamp(static_cast<int>(std::floor(cover * 0.65f)), 1, 16);
-  const int last = std::clamp(static_cast<int>(std::ceil(cover * 1.05f)) + 1, first, 16);
+  const int first = std::clamp(static_cast<int>(std::floor(cover * 0.65f)), 1, levels.largest_multiplier());
+  const int last = std::clamp(static_cast<int>(std::ceil(cover * 1.05f)) + 1, first, levels.largest_multiplier());
   Group best;
   *least_error = INFINITY;
+  auto attempt = [&](const Group& group) {
+    const float error = GroupError(levels, w, scale, group);
+    if (error < *least_error) {
+      *least_error = error;
+      best = group;
+    }
+  };
   for (int m = first; m <= last; m += stride) {
+    if (!levels.offsets) {
+      attempt({m, m << (levels.bits - 1)});
+      continue;
+    }
     for (int step = -4; step <= 4; step += stride) {
-      float center = 7.5f * static_cast<float>(m) + middle;
-      int offset = static_cast<int>(std::nearbyint(center + 0.25f * static_cast<float>(step * m)));
-      Group group = {m, std::min(128, std::max({offset, 15 * m - 127, 0}))};
-      float error = GroupError(w, scale, group);
-      if (error < *least_error) {
-        *least_error = error;
-        best = group;
-      }
+      const float center = 0.5f * static_cast<float>(most * m) + middle;
+      const int offset = static_cast<int>(std::nearbyint(center + 0.25f * static_cast<float>(step * m)));
+      attempt({m, std::min(128, std::max({offset, most * m - 127, 0}))});
     }
   }
   return best;
+}
+
+// The scale of the least error of a coarse search; 0 for a row of zeros.
+float SearchScale(const TwoLevel& levels, std::span<const float> row) {
+  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
+  float widest = 0;
+  for (std::size_t k = 0; k < row.size(); k += levels.group) {
+    const auto [low, high] = std::minmax_element(row.data() + k, row.data() + k + levels.group);
+    const float side = std::max(-*low, *high);
+    widest = std::max(widest, levels.offsets ? std::max(*high - *low, 1.15f * side) : 2 * side);
+  }
+  if (widest < kLeastMagnitude) return 0;
+  // Where the largest multiplier is 4, the typical group had better have 3 of a larger scale than 4 of a smaller one.
+  constexpr int kScales = 28;
+  const auto steps = static_cast<float>(levels.largest_code() * levels.largest_multiplier());
+  float least = INFINITY, best = 0;
+  for (int i = 0; i < kScales; ++i) {
+    const float scale = widest / steps * (1.6f - 0.037f * static_cast<float>(i));
+    float error = 0;
+    for (std::size_t k = 0; k < row.size() && error < least; k += levels.group) {
+      float group_error;
+      SearchGroup(levels, row.data() + k, scale, levels.largest_multiplier() > 4 ? 2 : 1, &group_error);
+      error += group_error;
+    }
+    if (error < least) {
+      least = error;
+      best = scale;
+    }
+  }
+  return best;
+}
+
+// The best groups and codes for a given scale.
+void QuantizeGroups(const TwoLevel& levels, std::span<const float> row, float scale, TwoLevelRow* out) {
+  const std::size_t groups = row.size() / levels.group;
+  const auto most = static_cast<float>(levels.largest_code());
+  out->group = levels.group;
+  out->scale = scale;
+  out->multipliers.assign(groups, 1);
+  out->offsets.assign(groups, 0);
+  out->codes.assign(row.size(), 0);
+  if (scale == 0) return;
+  for (std::size_t g = 0; g < groups; ++g) {
+    float error;
+    const float* w = row.data() + g * levels.group;
+    const Group group = SearchGroup(levels, w, scale, 1, &error);
+    out->multipliers[g] = static_cast<std::uint8_t>(group.multiplier);
+    out->offsets[g] = static_cast<std::uint8_t>(group.offset);
+    for (std::size_t i = 0; i < levels.group; ++i) {
+      const float code = (w[i] / scale + static_cast<float>(group.offset)) / static_cast<float>(group.multiplier);
+      out->codes[g * levels.group + i] = static_cast<std::uint8_t>(std::clamp(std::nearbyint(code), 0.0f, most));
+    }
+  }
 }
 
 }  // namespace
@@ -124,45 +185,14 @@ std::uint16_t QuantizeInt8Half(std::span<const float> row, std::int8_t* codes) {
   return bits;
 }
 
-void QuantizeQ4(std::span<const float> row, Q4Row* out) {
-  const std::size_t groups = row.size() / kQ4Group;
-  out->multipliers.assign(groups, 1);
-  out->offsets.assign(groups, 0);
-  out->codes.assign(row.size(), 0);
-  out->scale = 0;
-  // The widest group decides: its range, or a one-sided group whose far end must stay within an int8.
-  float widest = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const auto [low, high] = std::minmax_element(row.data() + g * kQ4Group, row.data() + (g + 1) * kQ4Group);
-    widest = std::max({widest, *high - *low, 1.15f * std::max(-*low, *high)});
-  }
-  if (widest < kLeastMagnitude) return;
-  constexpr int kScales = 14;
-  float least = INFINITY;
-  for (int i = 0; i < kScales; ++i) {
-    const float scale = widest / (15 * 16) * (1.04f - 0.035f * static_cast<float>(i));
-    float error = 0;
-    for (std::size_t g = 0; g < groups && error < least; ++g) {
-      float group_error;
-      SearchGroup(row.data() + g * kQ4Group, scale, 2, &group_error);
-      error += group_error;
-    }
-    if (error < least) {
-      least = error;
-      out->scale = scale;
-    }
-  }
-  for (std::size_t g = 0; g < groups; ++g) {
-    float error;
-    const float* w = row.data() + g * kQ4Group;
-    Group group = SearchGroup(w, out->scale, 1, &error);
-    out->multipliers[g] = static_cast<std::uint8_t>(group.multiplier);
-    out->offsets[g] = static_cast<std::uint8_t>(group.offset);
-    for (std::size_t i = 0; i < kQ4Group; ++i) {
-      float code = (w[i] / out->scale + static_cast<float>(group.offset)) / static_cast<float>(group.multiplier);
-      out->codes[g * kQ4Group + i] = static_cast<std::uint8_t>(std::clamp(std::nearbyint(code), 0.0f, 15.0f));
-    }
-  }
+void QuantizeTwoLevel(const TwoLevel& levels, std::span<const float> row, TwoLevelRow* out) {
+  QuantizeGroups(levels, row, SearchScale(levels, row), out);
+}
+
+std::uint16_t QuantizeTwoLevelHalf(const TwoLevel& levels, std::span<const float> row, TwoLevelRow* out) {
+  const std::uint16_t bits = kernels::FloatToHalf(SearchScale(levels, row));
+  QuantizeGroups(levels, row, kernels::HalfToFloat(bits), out);
+  return bits;
 }
 
 }  // namespace thimble::convert

@@ -26,21 +26,24 @@ void QuantizeInt8(std::span<const float> row, Int8Row* out);
 // The same with a scale that is binary16, rounded up so that codes stay within 127; returns its bits.
 std::uint16_t QuantizeInt8Half(std::span<const float> row, std::int8_t* codes);
 
-// w ~ scale * (multiplier * code - offset), the last two for each group of kQ4Group weights.
-struct Q4Row {
+// w ~ scale * (multiplier * code - offset), the last two for each group of weights; see kernels::TwoLevel.
+struct TwoLevelRow {
+  std::size_t group = 0;
   float scale = 0;
-  std::vector<std::uint8_t> multipliers;  // 1..16
-  std::vector<std::uint8_t> offsets;      // 0..128, and 15 * multiplier - offset <= 127
-  std::vector<std::uint8_t> codes;        // 0..15
+  std::vector<std::uint8_t> multipliers;  // 1 to the largest of the form.
+  std::vector<std::uint8_t> offsets;      // 0 to 128, and multiplier * largest code - offset <= 127.
+  std::vector<std::uint8_t> codes;
 
   // multiplier * code - offset of weight k: an int8.
   std::int8_t Value(std::size_t k) const {
-    std::size_t g = k / kernels::kQ4Group;
-    return static_cast<std::int8_t>(multipliers[g] * codes[k] - offsets[g]);
+    return static_cast<std::int8_t>(multipliers[k / group] * codes[k] - offsets[k / group]);
   }
 };
-// Searches the scale, and for each group multiplier and offset, for the least squared error.
-void QuantizeQ4(std::span<const float> row, Q4Row* out);
+// Searches the scale, and for each group multiplier and offset, for the least squared error. row.size() is a multiple
+// of levels.group.
+void QuantizeTwoLevel(const kernels::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
+// The same with a scale that is binary16; returns its bits.
+std::uint16_t QuantizeTwoLevelHalf(const kernels::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
 
 }  // namespace thimble::convert
 

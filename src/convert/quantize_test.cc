@@ -153,22 +153,22 @@ TEST(QuantizeInt8Half, ScaleIsTheNextBinary16SoThatNoCodeIsClamped) {
   }
 }
 
-double SquaredError(const std::vector<float>& row, const Q4Row& q4) {
+double SquaredError(const std::vector<float>& row, const TwoLevelRow& quantised) {
   double error = 0;
   for (std::size_t k = 0; k < row.size(); ++k) {
-    const double difference = double{q4.scale} * q4.Value(k) - row[k];
+    const double difference = double{quantised.scale} * quantised.Value(k) - row[k];
     error += difference * difference;
   }
   return error;
 }
 
-// Four bits between the least and the largest of each group, both exact.
-double PlainSquaredError(const std::vector<float>& row) {
+// Codes between the least and the largest of each group, both exact.
+double PlainSquaredError(const kernels::TwoLevel& levels, const std::vector<float>& row) {
   double error = 0;
-  for (std::size_t g = 0; g < row.size(); g += kernels::kQ4Group) {
-    const auto [low, high] = std::minmax_element(row.begin() + g, row.begin() + g + kernels::kQ4Group);
-    const double step = (*high - *low) / 15.0;
-    for (std::size_t k = g; k < g + kernels::kQ4Group; ++k) {
+  for (std::size_t g = 0; g < row.size(); g += levels.group) {
+    const auto [low, high] = std::minmax_element(row.begin() + g, row.begin() + g + levels.group);
+    const double step = double{*high - *low} / levels.largest_code();
+    for (std::size_t k = g; k < g + levels.group; ++k) {
       const double difference = *low + step * std::nearbyint((row[k] - *low) / step) - row[k];
       error += difference * difference;
     }
@@ -176,50 +176,88 @@ double PlainSquaredError(const std::vector<float>& row) {
   return error;
 }
 
-TEST(QuantizeQ4, StaysWithinItsIntegers) {
+class EveryTwoLevelForm : public testing::TestWithParam<kernels::TwoLevel> {};
+
+TEST_P(EveryTwoLevelForm, StaysWithinItsIntegers) {
+  const kernels::TwoLevel levels = GetParam();
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
-    std::vector<float> row = RandomRow(256, seed);
-    for (std::size_t k = 0; k < 32; ++k) row[k] = std::fabs(row[k]) + 0.1f;  // A group of one sign,
-    for (std::size_t k = 32; k < 64; ++k) row[k] = -0.2f - 0.01f * row[k];   // one far from zero,
-    for (std::size_t k = 64; k < 96; ++k) row[k] = k == 70 ? 0.4f : 0.0f;    // an outlier,
-    for (std::size_t k = 96; k < 128; ++k) row[k] = 0;                       // and zeros.
-    Q4Row q4;
-    QuantizeQ4(row, &q4);
-    ASSERT_GT(q4.scale, 0.0f);
-    ASSERT_EQ(q4.codes.size(), row.size());
-    for (std::size_t g = 0; g < row.size() / kernels::kQ4Group; ++g) {
-      ASSERT_GE(q4.multipliers[g], 1);
-      ASSERT_LE(q4.multipliers[g], 16);
-      ASSERT_LE(q4.offsets[g], 128);
-      ASSERT_LE(15 * q4.multipliers[g] - q4.offsets[g], 127);
+    std::vector<float> row = RandomRow(512, seed);
+    for (std::size_t k = 0; k < 64; ++k) row[k] = std::fabs(row[k]) + 0.1f;   // Groups of one sign,
+    for (std::size_t k = 64; k < 128; ++k) row[k] = -0.2f - 0.01f * row[k];   // far from zero,
+    for (std::size_t k = 128; k < 192; ++k) row[k] = k == 140 ? 0.4f : 0.0f;  // with an outlier,
+    for (std::size_t k = 192; k < 256; ++k) row[k] = 0;                       // and of zeros.
+    TwoLevelRow out;
+    QuantizeTwoLevel(levels, row, &out);
+    ASSERT_GT(out.scale, 0.0f);
+    ASSERT_EQ(out.codes.size(), row.size());
+    ASSERT_EQ(out.group, levels.group);
+    for (std::size_t g = 0; g < row.size() / levels.group; ++g) {
+      ASSERT_GE(out.multipliers[g], 1);
+      ASSERT_LE(out.multipliers[g], levels.largest_multiplier());
+      ASSERT_LE(out.offsets[g], 128);
+      ASSERT_LE(levels.largest_code() * out.multipliers[g] - out.offsets[g], 127);
+      if (!levels.offsets) {
+        ASSERT_EQ(out.offsets[g], out.multipliers[g] << (levels.bits - 1));
+      }
     }
     for (std::size_t k = 0; k < row.size(); ++k) {
-      ASSERT_LE(q4.codes[k], 15);
-      ASSERT_EQ(q4.Value(k), q4.multipliers[k / 32] * q4.codes[k] - q4.offsets[k / 32]);
+      const std::size_t g = k / levels.group;
+      ASSERT_LE(out.codes[k], levels.largest_code());
+      ASSERT_EQ(out.Value(k), out.multipliers[g] * out.codes[k] - out.offsets[g]);
     }
-    for (std::size_t k = 96; k < 128; ++k) ASSERT_EQ(q4.Value(k), 0);
+    for (std::size_t k = 192; k < 256; ++k) ASSERT_EQ(out.Value(k), 0);
   }
 }
 
-TEST(QuantizeQ4, SearchBeatsPlainRoundingWithExactEnds) {
+TEST_P(EveryTwoLevelForm, RowsOfZerosOrAlmostHaveScaleZero) {
+  for (float value : {0.0f, 1e-40f}) {
+    TwoLevelRow out;
+    QuantizeTwoLevel(GetParam(), std::vector<float>(64, value), &out);
+    EXPECT_EQ(out.scale, 0.0f);
+    for (std::size_t k = 0; k < 64; ++k) EXPECT_EQ(out.Value(k), 0);
+  }
+}
+
+TEST_P(EveryTwoLevelForm, ScaleInBinary16CostsLittle) {
+  double half = 0, exact = 0;
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    const std::vector<float> row = RandomRow(384, 200 + seed);
+    TwoLevelRow out;
+    QuantizeTwoLevel(GetParam(), row, &out);
+    exact += SquaredError(row, out);
+    const std::uint16_t bits = QuantizeTwoLevelHalf(GetParam(), row, &out);
+    EXPECT_EQ(out.scale, kernels::HalfToFloat(bits));
+    half += SquaredError(row, out);
+  }
+  EXPECT_LT(half, 1.01 * exact);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, EveryTwoLevelForm,
+                         testing::Values(kernels::kQ4Levels, kernels::kQ6Levels, kernels::kQ4Rows, kernels::kQ6Rows));
+
+TEST(QuantizeTwoLevel, SearchBeatsPlainRoundingWithExactEnds) {
   double found = 0, plain = 0;
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> row = RandomRow(384, 100 + seed);
-    Q4Row q4;
-    QuantizeQ4(row, &q4);
-    found += SquaredError(row, q4);
-    plain += PlainSquaredError(row);
+    TwoLevelRow out;
+    QuantizeTwoLevel(kernels::kQ4Levels, row, &out);
+    found += SquaredError(row, out);
+    plain += PlainSquaredError(kernels::kQ4Levels, row);
   }
   EXPECT_LT(found, 0.95 * plain);
 }
 
-TEST(QuantizeQ4, RowsOfZerosOrAlmostHaveScaleZero) {
-  for (float value : {0.0f, 1e-40f}) {
-    Q4Row q4;
-    QuantizeQ4(std::vector<float>(64, value), &q4);
-    EXPECT_EQ(q4.scale, 0.0f);
-    for (std::size_t k = 0; k < 64; ++k) EXPECT_EQ(q4.Value(k), 0);
+// Only four multipliers: the row cannot have the exact ends of every group.
+TEST(QuantizeTwoLevel, SixBitsComeNearPlainRoundingWithExactEnds) {
+  double found = 0, plain = 0;
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    const std::vector<float> row = RandomRow(384, 300 + seed);
+    TwoLevelRow out;
+    QuantizeTwoLevel(kernels::kQ6Levels, row, &out);
+    found += SquaredError(row, out);
+    plain += PlainSquaredError(kernels::kQ6Levels, row);
   }
+  EXPECT_LT(found, 1.3 * plain);
 }
 
 }  // namespace

@@ -144,8 +144,8 @@ THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t)
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
-  AddProducts<kHeight, kWidth, false>({q.key + t * q.width, 64, 16 * q.width}, q.query + row * q.width, q.width, q.width,
-                                      acc);
+  AddProducts<kHeight, kWidth, false>({q.key + t * q.width, 64, 16 * q.width}, q.query + row * q.width, q.width,
+                                      q.width, acc);
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(q.key_scale + t + 16 * j);

@@ -23,9 +23,7 @@ THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
           _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8), _mm256_srai_epi16(high, 8)};
 }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  std::int32_t quad;
-  __builtin_memcpy(&quad, p, 4);
-  __m256i bytes = _mm256_set1_epi32(quad);
+  __m256i bytes = _mm256_set1_epi32(LoadAs<std::int32_t>(p));
   return {_mm256_and_si256(bytes, _mm256_set1_epi16(255)), _mm256_srli_epi16(bytes, 8)};
 }
 THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {

@@ -39,8 +39,12 @@ __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const st
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
-  AddProducts<kHeight, kWidth, kPrefetch>({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs,
-                                          acc);
+  const Lines lines = {strips, 64, kStrip * w.inputs};
+  if constexpr (kHeight == kBlockRows) {
+    AddBlock<kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
+  } else {
+    AddProducts<kHeight, kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
+  }
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(w.scale + n + kStrip * j);
@@ -86,25 +90,36 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
   }
 }
 
-// Runs tile.operator()<height>(row) over all rows.
-template <typename Tile>
+// Runs tile.operator()<height>(row, whether it is the first) over all rows: blocks of kBlock, unless that is 0, and
+// tiles of at most kTileRows for the rest.
+template <std::size_t kBlock, typename Tile>
 THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
-  std::size_t tiles = TileCount(rows);
-  for (std::size_t t = 0, row = 0; t < tiles; ++t) {
+  std::size_t row = 0;
+  if constexpr (kBlock > 0) {
+    for (; row + kBlock <= rows; row += kBlock) tile.template operator()<kBlock>(row, row == 0);
+  }
+  std::size_t tiles = TileCount(rows - row);
+  for (std::size_t t = 0; t < tiles; ++t) {
     std::size_t height = (rows - row) / (tiles - t);
-    WithHeight(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t == 0); });
+    WithHeight(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, row == 0); });
     row += height;
   }
 }
 
-// Expands `count` strips of q4 from output n into int8 lines.
-inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
-  const std::size_t groups = w.inputs / kQ4Group;
+// Expands `count` strips of 6 or 4 bits from output n into int8 lines.
+template <int kBits>
+void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
+  const TwoLevel& levels = MatrixLevels(w.format);
+  const std::size_t groups = w.inputs / levels.group;
   for (std::size_t strip = n / kStrip; strip < n / kStrip + count; ++strip) {
-    const std::uint8_t* codes = static_cast<const std::uint8_t*>(w.weights) + strip * groups * 256;
-    const std::uint8_t* group = w.groups + strip * groups * kQ4GroupBytes;
-    for (std::size_t g = 0; g < groups; ++g) UnpackQ4(codes + g * 256, group + g * kQ4GroupBytes, panel + g * 512);
-    panel += groups * 512;
+    const auto* codes = static_cast<const std::uint8_t*>(w.weights) + strip * levels.CodeBytes(kStrip * w.inputs);
+    const std::uint8_t* group = w.groups + strip * levels.StripGroupBytes(w.inputs);
+    for (std::size_t g = 0; g < groups; ++g) {
+      UnpackGroup<kBits>(codes, group, panel);
+      codes += levels.CodeBytes(kStrip * levels.group);
+      group += levels.GroupBytes();
+      panel += kStrip * levels.group;
+    }
   }
 }
 
@@ -112,15 +127,19 @@ inline void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std:
 template <std::size_t kWidth, Epilogue kEpilogue>
 void PanelInt8(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   float* out = output.out + (n - output.begin);
-  if (w.format == WeightFormat::kQ4) {
-    UnpackStrips(w, n, kWidth, panel);
-    ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+  if (w.format != WeightFormat::kQ8) {
+    if (w.format == WeightFormat::kQ4) {
+      UnpackStrips<4>(w, n, kWidth, panel);
+    } else {
+      UnpackStrips<6>(w, n, kWidth, panel);
+    }
+    ForEachTile<kBlockRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
       TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, panel, x, row, out + row * output.stride, output.stride);
     });
     return;
   }
   const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
+  ForEachTile<kBlockRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
     if (first) {
       TileInt8<kHeight, kWidth, kEpilogue, true>(w, n, strips, x, row, out + row * output.stride, output.stride);
     } else {
@@ -134,7 +153,7 @@ template <std::size_t kWidth, Epilogue kEpilogue, typename Weight>
 void PanelFloat(const Matrix& w, std::size_t n, const float* x, std::size_t x_stride, const LinearOutput& output) {
   float* out = output.out + (n - output.begin);
   const Weight* strips = static_cast<const Weight*>(w.weights) + n * w.inputs;
-  ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+  ForEachTile<0>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
     TileFloat<kHeight, kWidth, kEpilogue>(w, n, strips, x + row * x_stride, x_stride, out + row * output.stride,
                                           output.stride);
   });
@@ -164,6 +183,7 @@ THIMBLE_INLINE void WithEpilogue(Epilogue epilogue, Function f) {
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+  [[maybe_unused]] const ProductScope scope;
   WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
     ForEachPanel(output.begin, output.end,
                  [&]<std::size_t kWidth>(std::size_t n) { PanelInt8<kWidth, kEpilogue>(w, n, x, output, panel); });

@@ -8,12 +8,14 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <random>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/checked.h"
+#include "kernels/emulated_test.h"
 #include "kernels/half.h"
 
 namespace thimble::kernels {
@@ -73,8 +75,8 @@ struct TestMatrix {
         halves(f == WeightFormat::kF16 ? outputs * inputs : 0),
         // Prefetching runs ahead of the last strip but reads nothing there.
         codes(f == WeightFormat::kQ8 ? outputs * inputs : 0),
-        nibbles(f == WeightFormat::kQ4 ? outputs * inputs / 2 : 0),
-        groups(f == WeightFormat::kQ4 ? outputs / 16 * inputs / 32 * kQ4GroupBytes : 0),
+        packed(IsTwoLevel(f) ? MatrixLevels(f).CodeBytes(outputs * inputs) : 0),
+        groups(IsTwoLevel(f) ? outputs / 16 * MatrixLevels(f).StripGroupBytes(inputs) : 0),
         scale(outputs),
         comp(outputs),
         bias(outputs),
@@ -82,7 +84,7 @@ struct TestMatrix {
     FillNormal(random, 0.5f, bias.data(), outputs);
     std::uniform_real_distribution<float> positive(0.001f, 0.02f);
     for (std::size_t n = 0; n < outputs; ++n) scale[n] = positive(random);
-    std::uniform_int_distribution<int> byte(-127, 127), nibble(0, 15);
+    std::uniform_int_distribution<int> byte(-127, 127);
     for (std::size_t n = 0; n < outputs; ++n) {
       std::int32_t sum = 0;
       int multiplier = 1, offset = 0;
@@ -105,25 +107,26 @@ struct TestMatrix {
             code = k < 8 ? (n % 2 ? -127 : 127) : byte(random);  // Extremes first: saturating kernels fail there.
             codes[n / 16 * 16 * inputs + k / 4 * 64 + n % 16 * 4 + k % 4] = static_cast<std::int8_t>(code);
             break;
+          case WeightFormat::kQ6:
           case WeightFormat::kQ4: {
-            std::size_t group = n / 16 * (inputs / 32) + k / 32;
-            if (k % 32 == 0) {
-              multiplier = std::uniform_int_distribution<int>(1, 16)(random);
-              offset = std::uniform_int_distribution<int>(std::max(0, 15 * multiplier - 127), 128)(random);
-              std::uint8_t* data = &groups[group * kQ4GroupBytes];
+            const TwoLevel& levels = MatrixLevels(f);
+            if (k % levels.group == 0) {
+              multiplier = std::uniform_int_distribution<int>(1, levels.largest_multiplier())(random);
+              const int least = std::max(0, levels.largest_code() * multiplier - 127);
+              offset = std::uniform_int_distribution<int>(least, 128)(random);
+              std::uint8_t* data =
+                  &groups[n / 16 * levels.StripGroupBytes(inputs) + k / levels.group * levels.GroupBytes()];
               data[n % 16] = static_cast<std::uint8_t>(offset);
-              data[16 + n % 16 / 2] =
-                  static_cast<std::uint8_t>(data[16 + n % 16 / 2] | (multiplier - 1) << (n % 2 ? 4 : 0));
+              const std::size_t bit = n % 16 * static_cast<std::size_t>(levels.multiplier_bits);
+              data[16 + bit / 8] = static_cast<std::uint8_t>(data[16 + bit / 8] | (multiplier - 1) << bit % 8);
             }
-            int q = nibble(random);
-            std::size_t within = k % 32;
-            nibbles[group * 256 + within / 8 * 64 + n % 16 * 4 + within % 4] |=
-                static_cast<std::uint8_t>(within / 4 % 2 ? q << 4 : q);
+            const int q = std::uniform_int_distribution<int>(0, levels.largest_code())(random);
+            PackCode(f, inputs, n, k, static_cast<unsigned>(q));
             code = multiplier * q - offset;
             break;
           }
         }
-        if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+        if (IsInteger(f)) {
           EXPECT_GE(code, -128);
           EXPECT_LE(code, 127);
           values[n * inputs + k] = static_cast<double>(code);
@@ -143,21 +146,40 @@ struct TestMatrix {
       case WeightFormat::kQ8:
         view.weights = codes.data();
         break;
+      case WeightFormat::kQ6:
       case WeightFormat::kQ4:
-        view.weights = nibbles.data();
+        view.weights = packed.data();
         break;
     }
-    if (f == WeightFormat::kQ8 || f == WeightFormat::kQ4) {
+    if (IsInteger(f)) {
       view.groups = groups.data();
       view.scale = scale.data();
       view.comp = comp.data();
     }
   }
 
+  // As docs/format.md draws it.
+  void PackCode(WeightFormat f, std::size_t inputs, std::size_t n, std::size_t k, unsigned code) {
+    auto add = [&](std::size_t line, unsigned bits) {
+      std::uint8_t& byte = packed[line * 64 + n % 16 * 4 + k % 4];
+      byte = static_cast<std::uint8_t>(byte | bits);
+    };
+    if (f == WeightFormat::kQ4) {
+      add(n / 16 * (inputs / 8) + k / 8, k % 8 < 4 ? code : code << 4);
+      return;
+    }
+    const std::size_t line = (n / 16 * (inputs / 16) + k / 16) * 3, within = k % 16 / 4;
+    if (within < 3) {
+      add(line + within, code);
+    } else {
+      for (std::size_t b = 0; b < 3; ++b) add(line + b, (code >> 2 * b & 3) << 6);
+    }
+  }
+
   Buffer<float> floats;
   Buffer<std::uint16_t> halves;
   Buffer<std::int8_t> codes;
-  Buffer<std::uint8_t> nibbles, groups;
+  Buffer<std::uint8_t> packed, groups;
   Buffer<float> scale;
   Buffer<std::int32_t> comp;
   Buffer<float> bias;
@@ -173,11 +195,12 @@ struct LinearCase {
 
 std::vector<LinearCase> LinearCases() {
   std::vector<LinearCase> cases;
-  for (WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ4}) {
+  for (WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     for (Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGelu}) {
-      for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
+      for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17, 32, 39}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
       cases.push_back({format, 128, 192, 13, 0, 128, epilogue});  // A tail of strips behind the full panels.
-      cases.push_back({format, 192, 96, 7, 96, 192, epilogue});   // One head of many.
+      cases.push_back({format, 192, 128, 7, 96, 192, epilogue});  // One head of many.
     }
     cases.push_back({format, 384, 1536, 11, 0, 384, Epilogue::kAdd});
   }
@@ -455,23 +478,36 @@ TEST(ScalarKernels, LayerNormAndPoolingFollowTheirFormulas) {
   EXPECT_NEAR(length, 1.0, 1e-6);
 }
 
-// The processor's features as the kernel reports them, independently of our own detection.
+// The processor's features as the system's kernel lists them, independently of our own detection.
 std::string CpuFlags() {
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
-    if (line.rfind("flags", 0) == 0) return line + " ";
+    if (line.rfind("flags", 0) == 0 || line.rfind("Features", 0) == 0) return line + " ";
   }
   return "";
 }
 
 TEST(Dispatch, EveryTableThatThisProcessorCanRunIsSupported) {
-  std::string flags = CpuFlags();
-  auto has = [&](const char* flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
+  const std::map<std::string_view, std::vector<std::string>> needs = {
+      {"scalar", {}},
+      {"sse41", {"ssse3", "sse4_1"}},
+      {"avx2", {"avx2", "fma", "f16c"}},
+      {"avxvnni", {"avx2", "fma", "f16c", "avx_vnni"}},
+      {"avx512", {"avx512bw", "avx512dq", "avx512vl"}},
+      {"avx512vnni", {"avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}},
+      {"amx", {"avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "amx_tile", "amx_int8"}},
+      {"neon", {}},
+      {"neondot", {"asimddp"}},
+      {"neoni8mm", {"asimddp", "i8mm"}}};
+  const std::string flags = CpuFlags();
+  if (flags.empty()) GTEST_SKIP() << "this system does not list the processor's features";
   for (const Kernels* k : AllKernels()) {
+    ASSERT_TRUE(needs.contains(k->name)) << k->name;
     bool expected = true;
-    if (k->name == "avx2") expected = has("avx2") && has("fma") && has("f16c");
-    if (k->name == "avx512vnni") expected = has("avx512bw") && has("avx512dq") && has("avx512vl") && has("avx512_vnni");
+    for (const std::string& flag : needs.at(k->name)) {
+      expected &= flags.find(" " + flag + " ") != std::string::npos;
+    }
     EXPECT_EQ(k->supported(), expected) << k->name;
   }
 }
@@ -571,8 +607,10 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::ValuesIn(AllKernels().begin(), AllKernels().end() - 1),
-                         [](const auto& test) { return std::string(test.param->name); });
+std::string NameOf(const testing::TestParamInfo<const Kernels*>& test) { return std::string(test.param->name); }
+INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::ValuesIn(AllKernels().begin(), AllKernels().end() - 1), NameOf);
+INSTANTIATE_TEST_SUITE_P(Emulated, EveryIsa, testing::ValuesIn(EmulatedKernels()), NameOf);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryIsa);
 
 TEST(Half, ConversionsAreExactAndRoundToEven) {
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {

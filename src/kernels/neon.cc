@@ -12,6 +12,7 @@ namespace neon {
 // clang-format off: in this order
 #include "kernels/vector_neon-inl.h"
 #include "kernels/dot_neon-inl.h"
+#include "kernels/no_blocks-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

@@ -93,23 +93,74 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
-  const __m256i mask = _mm256_set1_epi8(15);
+// The integers of a group, of eight outputs: of output n its multiplier in the 16-bit words, and its offset in the
+// bytes, of lane n.
+struct Levels {
+  __m256i multipliers, offsets;
+};
+template <int kBits>
+THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group, std::size_t half) {
   const __m256i first =
       _mm256_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
+  // Byte n of 16 to the four bytes of its lane.
+  const __m256i lanes = _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(8 * half)));
+  // The bits of multiplier n begin at bit n multiplier_bits: the byte, and the place within it.
+  constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
+  constexpr int kInByte = 8 / kMultiplierBits;
+  const __m256i wide_lanes = _mm256_and_si256(lanes, _mm256_set1_epi32(15));
+  const __m256i bytes = _mm256_srli_epi32(wide_lanes, kInByte == 2 ? 1 : 2);
+  const __m256i shifts =
+      _mm256_slli_epi32(_mm256_and_si256(wide_lanes, _mm256_set1_epi32(kInByte - 1)), kMultiplierBits == 4 ? 2 : 1);
+  __m256i packed = _mm256_broadcastsi128_si256(PackedMultipliers<kBits>(group));
+  packed = _mm256_srlv_epi32(_mm256_shuffle_epi8(packed, bytes), shifts);
+  packed = _mm256_and_si256(packed, _mm256_set1_epi32((1 << kMultiplierBits) - 1));
+  packed = _mm256_add_epi32(packed, _mm256_set1_epi32(1));
+  return {_mm256_or_si256(packed, _mm256_slli_epi32(packed, 16)),
+          _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(LoadBytes(group)), lanes)};
+}
+THIMBLE_INLINE __m256i LoadHalfLine(const std::uint8_t* p) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+}
+// Half of line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE __m256i LoadCodeLine(const std::uint8_t* bundle) {
+  if constexpr (kBits == 4) {
+    __m256i pair = LoadHalfLine(bundle);
+    if constexpr (kLine == 1) pair = _mm256_srli_epi16(pair, 4);
+    return _mm256_and_si256(pair, _mm256_set1_epi8(15));
+  } else if constexpr (kLine < 3) {
+    return _mm256_and_si256(LoadHalfLine(bundle + 64 * kLine), _mm256_set1_epi8(63));
+  } else {
+    __m256i low = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle), 6), _mm256_set1_epi8(3));
+    __m256i middle = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle + 64), 4), _mm256_set1_epi8(12));
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(LoadHalfLine(bundle + 128), 2), _mm256_set1_epi8(48));
+    return _mm256_or_si256(_mm256_or_si256(low, middle), high);
+  }
+}
+// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE void UnpackHalfLine(const std::uint8_t* bundle, const Levels& levels, std::int8_t* lines) {
+  __m256i products = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lines + 64 * kLine), _mm256_sub_epi8(products, levels.offsets));
+}
+template <int kBits>
+THIMBLE_INLINE void UnpackGroup(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
   for (std::size_t half = 0; half < 2; ++half) {
-    // Byte n of 16 to the four bytes of output n, of eight outputs.
-    const __m256i quads = _mm256_add_epi8(first, _mm256_set1_epi8(static_cast<char>(8 * half)));
-    __m256i offset = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Offsets(group)), quads);
-    __m256i multiplier = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Q4Multipliers(group)), quads);
-    multiplier = _mm256_and_si256(multiplier, _mm256_set1_epi16(255));
+    const Levels levels = LoadLevels<kBits>(group, half);
     for (std::size_t j = 0; j < 4; ++j) {
-      __m256i pair = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 64 * j + 32 * half));
-      __m256i low = _mm256_and_si256(pair, mask), high = _mm256_and_si256(_mm256_srli_epi16(pair, 4), mask);
-      __m256i* out = reinterpret_cast<__m256i*>(lines + 128 * j + 32 * half);
-      _mm256_store_si256(out, _mm256_sub_epi8(_mm256_mullo_epi16(low, multiplier), offset));
-      _mm256_store_si256(out + 2, _mm256_sub_epi8(_mm256_mullo_epi16(high, multiplier), offset));
+      if constexpr (kBits == 4) {
+        const std::uint8_t* bundle = codes + 64 * j + 32 * half;
+        std::int8_t* out = lines + 128 * j + 32 * half;
+        UnpackHalfLine<4, 0>(bundle, levels, out);
+        UnpackHalfLine<4, 1>(bundle, levels, out);
+      } else {
+        const std::uint8_t* bundle = codes + 192 * j + 32 * half;
+        std::int8_t* out = lines + 256 * j + 32 * half;
+        UnpackHalfLine<6, 0>(bundle, levels, out);
+        UnpackHalfLine<6, 1>(bundle, levels, out);
+        UnpackHalfLine<6, 2>(bundle, levels, out);
+        UnpackHalfLine<6, 3>(bundle, levels, out);
+      }
     }
   }
 }

@@ -139,22 +139,64 @@ THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std
   store(2, vzip1q_s32(high02, high13));
   store(3, vzip2q_s32(high02, high13));
 }
-// A code times a multiplier and the offset both stay below 256, so that bytes suffice.
-THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
-  const uint8x16_t mask = vdupq_n_u8(15);
-  uint8x8_t pairs = vld1_u8(group + 16);
-  uint8x16_t packed = vcombine_u8(vzip1_u8(pairs, vshr_n_u8(pairs, 4)), vzip2_u8(pairs, vshr_n_u8(pairs, 4)));
-  uint8x16_t multipliers = vaddq_u8(vandq_u8(packed, mask), vdupq_n_u8(1)), offsets = vld1q_u8(group);
+// The integers of a group, of four outputs: of output n its multiplier and its offset in the bytes of lane n.
+struct Levels {
+  uint8x16_t multipliers, offsets;
+};
+template <int kBits>
+THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group, std::size_t part) {
+  constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
+  constexpr std::uint8_t kInByte = 8 / kMultiplierBits;
+  const uint8x16_t first = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+  const uint8x16_t lanes = vaddq_u8(first, vdupq_n_u8(static_cast<std::uint8_t>(4 * part)));
+  // The bits of multiplier n begin at bit n kMultiplierBits: the byte, and the place within it.
+  const uint8x16_t bytes = vshrq_n_u8(lanes, kInByte == 2 ? 1 : 2);
+  const uint8x16_t places = vandq_u8(lanes, vdupq_n_u8(kInByte - 1));
+  const int8x16_t shifts = vnegq_s8(vreinterpretq_s8_u8(vmulq_u8(places, vdupq_n_u8(kMultiplierBits))));
+  std::uint64_t packed = 0;
+  __builtin_memcpy(&packed, group + kStrip, 2 * kMultiplierBits);
+  uint8x16_t multipliers = vqtbl1q_u8(vreinterpretq_u8_u64(vdupq_n_u64(packed)), bytes);
+  multipliers = vandq_u8(vshlq_u8(multipliers, shifts), vdupq_n_u8((1 << kMultiplierBits) - 1));
+  return {vaddq_u8(multipliers, vdupq_n_u8(1)), vqtbl1q_u8(vld1q_u8(group), lanes)};
+}
+// A quarter of line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE uint8x16_t LoadCodeLine(const std::uint8_t* bundle) {
+  if constexpr (kBits == 4) {
+    uint8x16_t pair = vld1q_u8(bundle);
+    return kLine == 1 ? vshrq_n_u8(pair, 4) : vandq_u8(pair, vdupq_n_u8(15));
+  } else if constexpr (kLine < 3) {
+    return vandq_u8(vld1q_u8(bundle + 64 * kLine), vdupq_n_u8(63));
+  } else {
+    uint8x16_t code = vshrq_n_u8(vld1q_u8(bundle), 6);
+    code = vorrq_u8(code, vandq_u8(vshrq_n_u8(vld1q_u8(bundle + 64), 4), vdupq_n_u8(12)));
+    return vorrq_u8(code, vandq_u8(vshrq_n_u8(vld1q_u8(bundle + 128), 2), vdupq_n_u8(48)));
+  }
+}
+// A code times a multiplier stays below 256, so that bytes suffice.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE void UnpackQuarterLine(const std::uint8_t* bundle, const Levels& levels, std::int8_t* lines) {
+  uint8x16_t products = vmulq_u8(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers);
+  vst1q_s8(lines + 64 * kLine, vreinterpretq_s8_u8(vsubq_u8(products, levels.offsets)));
+}
+template <int kBits>
+THIMBLE_INLINE void UnpackGroup(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
   for (std::size_t part = 0; part < 4; ++part) {
-    // Byte n of 16 to the four bytes of output n, of four outputs.
-    const uint8x16_t first = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
-    const uint8x16_t quads = vaddq_u8(first, vdupq_n_u8(static_cast<std::uint8_t>(4 * part)));
-    uint8x16_t multiplier = vqtbl1q_u8(multipliers, quads), offset = vqtbl1q_u8(offsets, quads);
+    const Levels levels = LoadLevels<kBits>(group, part);
     for (std::size_t j = 0; j < 4; ++j) {
-      uint8x16_t pair = vld1q_u8(codes + 64 * j + 16 * part);
-      auto* out = reinterpret_cast<std::uint8_t*>(lines) + 128 * j + 16 * part;
-      vst1q_u8(out, vsubq_u8(vmulq_u8(vandq_u8(pair, mask), multiplier), offset));
-      vst1q_u8(out + 64, vsubq_u8(vmulq_u8(vshrq_n_u8(pair, 4), multiplier), offset));
+      if constexpr (kBits == 4) {
+        const std::uint8_t* bundle = codes + 64 * j + 16 * part;
+        std::int8_t* out = lines + 128 * j + 16 * part;
+        UnpackQuarterLine<4, 0>(bundle, levels, out);
+        UnpackQuarterLine<4, 1>(bundle, levels, out);
+      } else {
+        const std::uint8_t* bundle = codes + 192 * j + 16 * part;
+        std::int8_t* out = lines + 256 * j + 16 * part;
+        UnpackQuarterLine<6, 0>(bundle, levels, out);
+        UnpackQuarterLine<6, 1>(bundle, levels, out);
+        UnpackQuarterLine<6, 2>(bundle, levels, out);
+        UnpackQuarterLine<6, 3>(bundle, levels, out);
+      }
     }
   }
 }

@@ -139,7 +139,8 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
 
 THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return {p}; }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
-// acc[n] + sum_i a[i] w[n][i] (of signed ones, (a[i] - 128) w[n][i]), modulo 2^32: exact for honest files, defined for others.
+// acc[n] + sum_i a[i] w[n][i] (of signed ones, (a[i] - 128) w[n][i]), modulo 2^32: exact for honest files, defined for
+// others.
 THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
   for (int n = 0; n < 16; ++n) {
     std::int32_t sum = 0;
@@ -158,12 +159,23 @@ THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std
     for (std::size_t j = 0; j < 4; ++j) std::memcpy(lines + 64 * j + 4 * i, rows + i * stride + 4 * j, 4);
   }
 }
-// One strip and group of q4, 256 bytes of codes and kQ4GroupBytes of group data, to 8 lines of int8.
-THIMBLE_INLINE void UnpackQ4(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
+// The code at place (line, output n, input i) of a strip of 6 or 4 bits.
+template <int kBits>
+THIMBLE_INLINE int CodeAt(const std::uint8_t* codes, std::size_t line, std::size_t n, std::size_t i) {
+  const std::size_t at = n * 4 + i;
+  if constexpr (kBits == 4) return codes[line / 2 * 64 + at] >> (line % 2 * 4) & 15;
+  const std::uint8_t* three = codes + line / 4 * 192 + at;
+  if (line % 4 < 3) return three[line % 4 * 64] & 63;
+  return three[0] >> 6 | three[64] >> 6 << 2 | three[128] >> 6 << 4;
+}
+// The codes and group data of one strip and group to lines of int8.
+template <int kBits>
+THIMBLE_INLINE void UnpackGroup(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
+  const TwoLevel& levels = kBits == 4 ? kQ4Levels : kQ6Levels;
   for (std::size_t n = 0; n < 16; ++n) {
-    int offset = group[n], multiplier = (group[16 + n / 2] >> (n % 2 * 4) & 15) + 1;
-    for (std::size_t k = 0; k < kQ4Group; ++k) {
-      int code = codes[k / 8 * 64 + n * 4 + k % 4] >> (k / 4 % 2 * 4) & 15;
+    const int offset = group[n], multiplier = levels.Multiplier(group + kStrip, n);
+    for (std::size_t k = 0; k < levels.group; ++k) {
+      const int code = CodeAt<kBits>(codes, k / 4, n, k % 4);
       lines[k / 4 * 64 + n * 4 + k % 4] = static_cast<std::int8_t>(multiplier * code - offset);
     }
   }

@@ -1,5 +1,11 @@
 // What the vector operations of AVX2 and AVX-512 have in common: 128-bit steps and the prefetch.
 
+template <typename T>
+THIMBLE_INLINE T LoadAs(const void* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
 THIMBLE_INLINE __m128i LoadBytes(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
 // The sum of four lanes: halves first, as ReduceAdd promises.
 THIMBLE_INLINE float FoldAdd(__m128 a) {
@@ -31,13 +37,11 @@ THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std
   _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 128), _mm_unpacklo_epi64(high01, high23));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 192), _mm_unpackhi_epi64(high01, high23));
 }
-// The offsets and multipliers of a group's 16 outputs, one byte each.
-THIMBLE_INLINE __m128i Q4Offsets(const std::uint8_t* group) { return LoadBytes(group); }
-THIMBLE_INLINE __m128i Q4Multipliers(const std::uint8_t* group) {
-  const __m128i mask = _mm_set1_epi8(15);
-  __m128i pairs = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(group + 16));
-  __m128i even = _mm_and_si128(pairs, mask), odd = _mm_and_si128(_mm_srli_epi16(pairs, 4), mask);
-  return _mm_add_epi8(_mm_unpacklo_epi8(even, odd), _mm_set1_epi8(1));
+// The bytes of a group's packed multipliers, repeated.
+template <int kBits>
+THIMBLE_INLINE __m128i PackedMultipliers(const std::uint8_t* group) {
+  if constexpr (kBits == 4) return _mm_set1_epi64x(LoadAs<std::int64_t>(group + kStrip));
+  return _mm_set1_epi32(LoadAs<std::int32_t>(group + kStrip));
 }
 // To the second-level cache: to the first it was slower at 16 to 32 rows.
 THIMBLE_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }

@@ -25,6 +25,8 @@ constexpr std::uint64_t kMaxLayers = 128;
 constexpr std::uint64_t kMaxPositions = 1 << 16;
 constexpr std::uint64_t kMaxVocabulary = 1 << 24;
 
+constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
+
 Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
   return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
                "\"");
@@ -40,7 +42,8 @@ Status LoadVector(const Reader& reader, const std::string& name, std::size_t len
 Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix) {
   const std::string key = matrix + ".format";
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, reader.Text(key));
-  for (WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ4}) {
+  for (WeightFormat format :
+       {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     if (text == kernels::WeightFormatName(format)) return format;
   }
   return Error(Code::kUnsupported, reader.path(), ": metadata \"", key,
@@ -50,9 +53,8 @@ Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix)
 Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t outputs, std::size_t inputs, bool int8,
                   Matrix* matrix) {
   THIMBLE_ASSIGN_OR_RETURN(matrix->format, LoadFormat(reader, name));
-  bool quantised = matrix->format == WeightFormat::kQ8 || matrix->format == WeightFormat::kQ4;
-  if (quantised != int8) {
-    return Mismatch(reader, name + ".format", int8 ? "q8 or q4" : "fp32 or fp16",
+  if (kernels::IsInteger(matrix->format) != int8) {
+    return Mismatch(reader, name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16",
                     kernels::WeightFormatName(matrix->format));
   }
   matrix->outputs = outputs;
@@ -76,18 +78,25 @@ Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t out
       matrix->weights = values.data();
       break;
     }
-    case WeightFormat::kQ4: {
-      const std::uint64_t groups = inputs / kernels::kQ4Group;
+    case WeightFormat::kQ6: {
       THIMBLE_ASSIGN_OR_RETURN(auto values,
-                               reader.Tensor<std::uint8_t>(weight, {strips, groups, 4, kernels::kStrip, 4}));
-      THIMBLE_ASSIGN_OR_RETURN(auto group_data,
-                               reader.Tensor<std::uint8_t>(name + ".groups", {strips, groups, kernels::kQ4GroupBytes}));
+                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 16, 3, kernels::kStrip, 4}));
       matrix->weights = values.data();
-      matrix->groups = group_data.data();
+      break;
+    }
+    case WeightFormat::kQ4: {
+      THIMBLE_ASSIGN_OR_RETURN(auto values,
+                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 8, kernels::kStrip, 4}));
+      matrix->weights = values.data();
       break;
     }
   }
-  if (quantised) {
+  if (kernels::IsTwoLevel(matrix->format)) {
+    const std::uint64_t strip_bytes = kernels::MatrixLevels(matrix->format).StripGroupBytes(inputs);
+    THIMBLE_ASSIGN_OR_RETURN(auto groups, reader.Tensor<std::uint8_t>(name + ".groups", {strips, strip_bytes}));
+    matrix->groups = groups.data();
+  }
+  if (int8) {
     THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".scale", outputs, &matrix->scale));
     THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".comp", outputs, &matrix->comp));
   }
@@ -113,15 +122,20 @@ Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows
     case WeightFormat::kQ8: {
       THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::int8_t>(weight, {rows, width}));
       table->values = values.data();
-      // Padded to whole cache lines.
-      THIMBLE_ASSIGN_OR_RETURN(auto scale, reader.Tensor<format::Half>(name + ".scale", {RoundUp(rows, 32)}));
-      table->scale = &scale.data()->bits;
-      return Status();
-    }
-    case WeightFormat::kQ4:
       break;
+    }
+    case WeightFormat::kQ6:
+    case WeightFormat::kQ4: {
+      const std::uint64_t bytes = RoundUp(rows * kernels::RowBytes(table->format, width), 64);
+      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::uint8_t>(weight, {bytes}));
+      table->values = values.data();
+      break;
+    }
   }
-  return Mismatch(reader, name + ".format", "fp32, fp16 or q8", kernels::WeightFormatName(table->format));
+  // Filled up to whole cache lines.
+  THIMBLE_ASSIGN_OR_RETURN(auto scale, reader.Tensor<format::Half>(name + ".scale", {RoundUp(rows, 32)}));
+  table->scale = &scale.data()->bits;
+  return Status();
 }
 
 Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width, NormWeights* norm) {
@@ -148,10 +162,10 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
-  if (info.dtype != "fp32" && info.dtype != "fp16" && info.dtype != "q8" && info.dtype != "q4") {
+  if (std::find(std::begin(kDtypes), std::end(kDtypes), info.dtype) == std::end(kDtypes)) {
     return Error(Code::kUnsupported, reader.path(), ": this build does not know the dtype \"", info.dtype, "\"");
   }
-  w->int8 = info.dtype[0] == 'q';
+  w->int8 = info.dtype != "fp32" && info.dtype != "fp16";
   THIMBLE_ASSIGN_OR_RETURN(w->hidden, reader.Integer("hidden_size", 64, kMaxHidden));
   THIMBLE_ASSIGN_OR_RETURN(w->intermediate, reader.Integer("intermediate_size", 64, kMaxIntermediate));
   THIMBLE_ASSIGN_OR_RETURN(info.layers, reader.Integer("layers", 1, kMaxLayers));
@@ -214,7 +228,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words.table));
   w.words.file = &reader.file();
   w.words.offset = reader.Offset(w.words.table.values);
-  w.words.row_bytes = h * kernels::ElementBytes(w.words.table.format);
+  w.words.row_bytes = kernels::RowBytes(w.words.table.format, h);
   return w;
 }
 

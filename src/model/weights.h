@@ -51,7 +51,7 @@ struct Weights {
   std::size_t intermediate = 0;
   std::size_t head_width = 0;
   float layer_norm_epsilon = 0;
-  bool int8 = false;                        // Whether activations are int8 (q8, q4) or float (fp32, fp16).
+  bool int8 = false;                        // Whether activations are int8 (q8, q6, q4) or float (fp32, fp16).
   kernels::Rotation hidden_rotation;        // Of the inputs of qkv and ffn_in; int8 only.
   kernels::Rotation intermediate_rotation;  // Of the inputs of ffn_out; int8 only.
 

@@ -112,7 +112,7 @@ Result<std::string> PoolState::Locate(std::string_view name, std::string_view dt
                  "of a file that ends in .safetensors");
   }
   if (!IsPlain(dtype)) {
-    return Error(Code::kInvalidArgument, "dtype: expected fp32, fp16, q8 or q4, found \"", dtype, "\"");
+    return Error(Code::kInvalidArgument, "dtype: expected fp32, fp16, q8, q6, q4 or q4-small, found \"", dtype, "\"");
   }
   if (options_.folder.empty()) {
     return Error(Code::kNotFound, "model \"", name, "\": no folder is given, and neither THIMBLE_HOME nor HOME is set");

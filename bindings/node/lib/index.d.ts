@@ -6,7 +6,7 @@
 // reason of its signal.
 
 /** How a model's weights are stored. */
-export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q4';
+export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q6' | 'q4' | 'q4-small';
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, or that of the last one. */
 export type Pooling = 'mean' | 'cls' | 'last';

@@ -51,7 +51,7 @@ function checkNames(options, where, names) {
   }
 }
 
-const DTYPES = ['fp32', 'fp16', 'q8', 'q4'];
+const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
 const BACKENDS = ['native', 'mock', 'mock-hashed'];
 
 function checkModel(name, dtype) {

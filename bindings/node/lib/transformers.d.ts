@@ -49,7 +49,7 @@ export const FeatureExtractionPipeline: { readonly prototype: FeatureExtractionP
 
 export interface PipelineOptions {
   /** Default: fp32. int8 and uint8 are q8, q4f16 and bnb4 are q4. */
-  dtype?: 'auto' | 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q4' | 'q4f16' | 'bnb4' | null;
+  dtype?: 'auto' | 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q6' | 'q4' | 'q4-small' | 'q4f16' | 'bnb4' | null;
   quantized?: boolean;
   /** Where models are; default env.cacheDir, or thimble's own folder. */
   cache_dir?: string | null;

@@ -60,7 +60,7 @@ test('arrays that are huge and empty', async () => {
 
 test('options with wrong names and values', async () => {
   const cases = [
-    [{ dtype: 'int3' }, /^dtype: expected fp32, fp16, q8, q4, found "int3"$/],
+    [{ dtype: 'int3' }, /^dtype: expected fp32, fp16, q8, q6, q4, q4-small, found "int3"$/],
     [{ maxMemory: 'lots' }, /^maxMemory: expected bytes above 0 or a size such as '32MB', found "lots"$/],
     [{ maxMemory: -1 }, /^maxMemory/], [{ threads: 0 }, /^threads: expected an integer from 1 to 64, found 0$/],
     [{ threads: 1.5 }, /^threads/], [{ maxTokens: 0 }, /^maxTokens/], [{ unloadAfterMs: -5 }, /^unloadAfterMs/],
