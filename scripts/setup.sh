@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev libgtest-dev
-  clang-tidy-19 clang-format-19)
+  clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu qemu-user googletest)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -19,17 +19,21 @@ namespace amx {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx512-inl.h"
 #include "kernels/dot_avx512vnni-inl.h"
+#include "kernels/packed_avx512-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
+#include "kernels/math-inl.h"
+#include "kernels/gemm-inl.h"
+#include "kernels/packed-inl.h"
 #include "kernels/instructions_amx-inl.h"
-#include "kernels/dot_amx-inl.h"
-#include "kernels/generic-inl.h"
+#include "kernels/gemm_amx-inl.h"
 // clang-format on
 }  // namespace amx
 THIMBLE_END_TARGET
 
 static bool AmxSupported() { return DetectCpu().amx; }
 
-constinit const Kernels kAmx = amx::MakeKernels("amx", AmxSupported);
+constinit const Kernels kAmx = amx::MakeAmxKernels("amx", AmxSupported);
 
 }  // namespace thimble::kernels
 #endif

@@ -15,7 +15,8 @@ namespace avx2 {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx2-inl.h"
 #include "kernels/dot_avx2-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_avx2-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

@@ -19,7 +19,8 @@ namespace avx512vnni {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx512-inl.h"
 #include "kernels/dot_avx512vnni-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_avx512-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

@@ -16,7 +16,8 @@ namespace avxvnni {
 #include "kernels/vector_avx2-inl.h"
 #include "kernels/instructions_avxvnni-inl.h"
 #include "kernels/dot_avxvnni-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_avx2-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

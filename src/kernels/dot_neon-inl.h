@@ -15,6 +15,9 @@ inline constexpr std::size_t kAttentionStrips = 1;
 THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
   return {{vld1q_s8(p), vld1q_s8(p + 16), vld1q_s8(p + 32), vld1q_s8(p + 48)}};
 }
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
+  for (int i = 0; i < 4; ++i) vst1q_s8(p + 16 * i, a.v[i]);
+}
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
   std::uint32_t quad;
   __builtin_memcpy(&quad, p, 4);
@@ -22,7 +25,7 @@ THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
 }
 // The sum of two products is a 16-bit one: -128 meets -128 nowhere, because codes of activations end at -127, and the
 // weights that -128 as a probability meets do too.
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
+THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   return MapI([&](int i) {
     int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(w.v[i])), high = vmull_high_s8(a, w.v[i]);
     return vpadalq_s16(acc.v[i], vpaddq_s16(low, high));

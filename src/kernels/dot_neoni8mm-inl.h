@@ -16,12 +16,15 @@ inline constexpr std::size_t kAttentionStrips = 1;
 THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
   return {{vld1q_s8(p), vld1q_s8(p + 16), vld1q_s8(p + 32), vld1q_s8(p + 48)}};
 }
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
+  for (int i = 0; i < 4; ++i) vst1q_s8(p + 16 * i, a.v[i]);
+}
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
   std::uint32_t quad;
   __builtin_memcpy(&quad, p, 4);
   return vreinterpretq_u8_u32(vdupq_n_u32(quad));
 }
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
+THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   return MapI([&](int i) { return vusdotq_s32(acc.v[i], a, w.v[i]); });
 }
 

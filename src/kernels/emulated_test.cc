@@ -59,7 +59,8 @@ THIMBLE_INLINE __m256i VexVpdpbusd(__m256i acc, __m256i a, __m256i b) {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx2-inl.h"
 #include "kernels/dot_avxvnni-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_avx2-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on
@@ -72,7 +73,12 @@ namespace amx_emulated {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx512-inl.h"
 #include "kernels/dot_avx512vnni-inl.h"
+#include "kernels/packed_avx512-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
+#include "kernels/math-inl.h"
+#include "kernels/gemm-inl.h"
+#include "kernels/packed-inl.h"
 // clang-format on
 
 void TileConfigure(const void* config) {
@@ -128,8 +134,7 @@ void TileDot() {
 }
 
 // clang-format off: in this order
-#include "kernels/dot_amx-inl.h"
-#include "kernels/generic-inl.h"
+#include "kernels/gemm_amx-inl.h"
 // clang-format on
 }  // namespace amx_emulated
 THIMBLE_END_TARGET
@@ -139,7 +144,7 @@ static bool HasAvx512Vnni() { return DetectCpu().avx512vnni; }
 
 std::vector<const Kernels*> EmulatedKernels() {
   static constexpr Kernels kAvxVnniEmulated = avxvnni_emulated::MakeKernels("avxvnni_emulated", HasAvx2);
-  static constexpr Kernels kAmxEmulated = amx_emulated::MakeKernels("amx_emulated", HasAvx512Vnni);
+  static constexpr Kernels kAmxEmulated = amx_emulated::MakeAmxKernels("amx_emulated", HasAvx512Vnni);
   return {&kAvxVnniEmulated, &kAmxEmulated};
 }
 

@@ -24,37 +24,42 @@ THIMBLE_INLINE void Finish(F y, float* out) {
   Store(out, y);
 }
 
-// What the sum of int8 products with weights begins with; `comp` is -128 times the sum of an output's weights.
-THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return kSigned ? Zero() : LoadI(comp); }
-
-// One tile of int8: acc[i][j] = comp + sum_k (values of row i) w, then scales, bias and epilogue.
-// `strips` are kWidth strips of K * 16 bytes from output n. With kPrefetch the strips after them are fetched meanwhile.
-template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
-__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
-                                        const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
-  I acc[kHeight][kWidth];
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     I comp = FirstSum(w.comp + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
-  const Lines lines = {strips, 64, kStrip * w.inputs};
-  if constexpr (kHeight == kBlockRows) {
-    AddBlock<kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
-  } else {
-    AddProducts<kHeight, kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
-  }
+}
+
+// Scales, bias and epilogue.
+template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue>
+THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
+                               float* out, std::size_t stride) {
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(w.scale + n + kStrip * j);
     F bias = Load(w.bias + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
-      F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(x.scale[row + i]), bias);
+      F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[i]), bias);
       Finish<kEpilogue, false>(y, out + i * stride + kStrip * j);
     }
   }
+}
+
+// One tile of int8: comp + sum_k (values of row i) w, then FinishTile. `strips` are kWidth strips of K * 16 bytes from
+// output n. With kPrefetch the strips after them are fetched meanwhile.
+template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
+__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
+                                        const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
+  const Lines lines = {strips, 64, kStrip * w.inputs};
+  I acc[kHeight][kWidth];
+  StartTile(w, n, acc);
+  AddProducts<kHeight, kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
+  FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
 }
 
 THIMBLE_INLINE F LoadWeight(const float* p) { return Load(p); }
@@ -90,57 +95,25 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
   }
 }
 
-// Runs tile.operator()<height>(row, whether it is the first) over all rows: blocks of kBlock, unless that is 0, and
-// tiles of at most kTileRows for the rest.
-template <std::size_t kBlock, typename Tile>
+// Runs tile.operator()<height>(row) over all rows.
+template <typename Tile>
 THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
-  std::size_t row = 0;
-  if constexpr (kBlock > 0) {
-    for (; row + kBlock <= rows; row += kBlock) tile.template operator()<kBlock>(row, row == 0);
-  }
-  std::size_t tiles = TileCount(rows - row);
-  for (std::size_t t = 0; t < tiles; ++t) {
+  std::size_t tiles = TileCount(rows);
+  for (std::size_t t = 0, row = 0; t < tiles; ++t) {
     std::size_t height = (rows - row) / (tiles - t);
-    WithHeight(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, row == 0); });
+    WithHeight(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t == 0); });
     row += height;
   }
 }
 
-// Expands `count` strips of 6 or 4 bits from output n into int8 lines.
-template <int kBits>
-void UnpackStrips(const Matrix& w, std::size_t n, std::size_t count, std::int8_t* panel) {
-  const TwoLevel& levels = MatrixLevels(w.format);
-  const std::size_t groups = w.inputs / levels.group;
-  for (std::size_t strip = n / kStrip; strip < n / kStrip + count; ++strip) {
-    const auto* codes = static_cast<const std::uint8_t*>(w.weights) + strip * levels.CodeBytes(kStrip * w.inputs);
-    const std::uint8_t* group = w.groups + strip * levels.StripGroupBytes(w.inputs);
-    for (std::size_t g = 0; g < groups; ++g) {
-      UnpackGroup<kBits>(codes, group, panel);
-      codes += levels.CodeBytes(kStrip * levels.group);
-      group += levels.GroupBytes();
-      panel += kStrip * levels.group;
-    }
-  }
-}
-
-// All rows of kWidth strips from output n.
-template <std::size_t kWidth, Epilogue kEpilogue>
-void PanelInt8(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+// All rows of kWidth strips of q8, or of unpacked strips, from output n and row `row`.
+template <std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
+void PanelInt8(const Matrix& w, std::size_t n, const std::int8_t* strips, const QuantizedRows& x,
+               const LinearOutput& output, std::size_t first_row) {
   float* out = output.out + (n - output.begin);
-  if (w.format != WeightFormat::kQ8) {
-    if (w.format == WeightFormat::kQ4) {
-      UnpackStrips<4>(w, n, kWidth, panel);
-    } else {
-      UnpackStrips<6>(w, n, kWidth, panel);
-    }
-    ForEachTile<kBlockRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
-      TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, panel, x, row, out + row * output.stride, output.stride);
-    });
-    return;
-  }
-  const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  ForEachTile<kBlockRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
-    if (first) {
+  ForEachTile(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t tile_row, bool first) {
+    const std::size_t row = first_row + tile_row;
+    if (kPrefetch && first) {
       TileInt8<kHeight, kWidth, kEpilogue, true>(w, n, strips, x, row, out + row * output.stride, output.stride);
     } else {
       TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, strips, x, row, out + row * output.stride, output.stride);
@@ -153,7 +126,7 @@ template <std::size_t kWidth, Epilogue kEpilogue, typename Weight>
 void PanelFloat(const Matrix& w, std::size_t n, const float* x, std::size_t x_stride, const LinearOutput& output) {
   float* out = output.out + (n - output.begin);
   const Weight* strips = static_cast<const Weight*>(w.weights) + n * w.inputs;
-  ForEachTile<0>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+  ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
     TileFloat<kHeight, kWidth, kEpilogue>(w, n, strips, x + row * x_stride, x_stride, out + row * output.stride,
                                           output.stride);
   });
@@ -180,14 +153,6 @@ THIMBLE_INLINE void WithEpilogue(Epilogue epilogue, Function f) {
     case Epilogue::kGelu:
       return f.template operator()<Epilogue::kGelu>();
   }
-}
-
-inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
-  [[maybe_unused]] const ProductScope scope;
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    ForEachPanel(output.begin, output.end,
-                 [&]<std::size_t kWidth>(std::size_t n) { PanelInt8<kWidth, kEpilogue>(w, n, x, output, panel); });
-  });
 }
 
 inline void LinearFloat(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output) {

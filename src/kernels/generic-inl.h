@@ -5,6 +5,7 @@
 #include "kernels/math-inl.h"
 #include "kernels/rows-inl.h"
 #include "kernels/gemm-inl.h"
+#include "kernels/packed-inl.h"
 #include "kernels/attention-inl.h"
 // clang-format on
 

@@ -87,7 +87,8 @@ struct Kernels {
   void (*normalize)(float* x, std::size_t width);
 };
 
-constexpr std::size_t PanelBytes(std::size_t inputs) { return 3 * kStrip * inputs; }
+// Three unpacked strips and the integers of a group of each.
+constexpr std::size_t PanelBytes(std::size_t inputs) { return 3 * (kStrip * inputs + 2 * 64); }
 // Upper bound over all instruction sets and both kinds of attention.
 std::size_t AttentionBytes(std::size_t tokens, std::size_t width);
 

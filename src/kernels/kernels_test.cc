@@ -300,11 +300,11 @@ TEST(ScalarKernels, LinearIsWithinItsBoundOfDoubleArithmetic) {
 TEST(ScalarKernels, GeluKeepsItsPromises) {
   const Kernels& k = **FindKernels("scalar");
   // A matrix of zeros whose bias is the argument.
-  Buffer<float> weights(16 * 32), bias(16), x(32), out(16), scale(16, 1.0f), row_scale(1, 1.0f);
-  Buffer<std::int8_t> codes(16 * 32);
+  Buffer<float> weights(16 * 64), bias(16), x(64), out(16), scale(16, 1.0f), row_scale(1, 1.0f);
+  Buffer<std::int8_t> codes(16 * 64);
   Buffer<std::int32_t> comp(16);
-  Buffer<std::uint8_t> values(32, 128);
-  Buffer<std::int8_t> panel(PanelBytes(32));
+  Buffer<std::uint8_t> values(64, 128);
+  Buffer<std::int8_t> panel(PanelBytes(64));
   double worst_exact = 0, worst_fast = 0;
   for (int i = -12000; i < 12000; i += 16) {
     for (int j = 0; j < 16; ++j) bias[j] = static_cast<float>(i + j) * 1e-3f;
@@ -313,10 +313,10 @@ TEST(ScalarKernels, GeluKeepsItsPromises) {
       double b = bias[j];
       return std::fabs(out[j] - b * 0.5 * std::erfc(-b / std::sqrt(2.0)));
     };
-    k.linear_float({.outputs = 16, .inputs = 32, .weights = weights.data(), .bias = bias.data()}, x.data(), 32, output);
+    k.linear_float({.outputs = 16, .inputs = 64, .weights = weights.data(), .bias = bias.data()}, x.data(), 32, output);
     for (int j = 0; j < 16; ++j) worst_exact = std::max(worst_exact, error(j));
-    Matrix q8 = {WeightFormat::kQ8, 16, 32, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
-    k.linear_int8(q8, {values.data(), 32, row_scale.data()}, output, panel.data());
+    Matrix q8 = {WeightFormat::kQ8, 16, 64, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
+    k.linear_int8(q8, {values.data(), 64, row_scale.data()}, output, panel.data());
     for (int j = 0; j < 16; ++j) {
       worst_fast = std::max(worst_fast, error(j) - std::max(0.0, std::fabs(bias[j]) - 3.9) * 5e-5);
     }

@@ -12,7 +12,8 @@ namespace neon {
 // clang-format off: in this order
 #include "kernels/vector_neon-inl.h"
 #include "kernels/dot_neon-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_neon-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

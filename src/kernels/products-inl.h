@@ -15,11 +15,6 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
     Line b[kWidth];
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * w.strip);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Quad quad = LoadQuad(a + i * a_stride);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], quad, b[j]);
-    }
+    DotLines(a, a_stride, b, acc);
   }
 }

@@ -15,7 +15,8 @@ namespace sse41 {
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_sse41-inl.h"
 #include "kernels/dot_sse41-inl.h"
-#include "kernels/no_blocks-inl.h"
+#include "kernels/packed_sse41-inl.h"
+#include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on

@@ -9,7 +9,7 @@ struct I {
   std::int32_t v[16];
 };
 struct Line {
-  const std::int8_t* weights;
+  std::int8_t weights[64];
 };
 struct Quad {
   std::uint8_t v[4];
@@ -137,11 +137,16 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::uint8_t>(a.v[i] + 128);
 }
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return {p}; }
+THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
+  Line line;
+  std::memcpy(line.weights, p, sizeof line.weights);
+  return line;
+}
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) { std::memcpy(p, a.weights, sizeof a.weights); }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
 // acc[n] + sum_i a[i] w[n][i] (of signed ones, (a[i] - 128) w[n][i]), modulo 2^32: exact for honest files, defined for
 // others.
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
+THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   for (int n = 0; n < 16; ++n) {
     std::int32_t sum = 0;
     for (int i = 0; i < 4; ++i) sum += a.v[i] * w.weights[4 * n + i];
@@ -159,25 +164,36 @@ THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std
     for (std::size_t j = 0; j < 4; ++j) std::memcpy(lines + 64 * j + 4 * i, rows + i * stride + 4 * j, 4);
   }
 }
-// The code at place (line, output n, input i) of a strip of 6 or 4 bits.
+// The integers of a group of 16 outputs.
+struct Levels {
+  std::uint8_t multipliers[16], offsets[16];
+};
 template <int kBits>
-THIMBLE_INLINE int CodeAt(const std::uint8_t* codes, std::size_t line, std::size_t n, std::size_t i) {
-  const std::size_t at = n * 4 + i;
-  if constexpr (kBits == 4) return codes[line / 2 * 64 + at] >> (line % 2 * 4) & 15;
-  const std::uint8_t* three = codes + line / 4 * 192 + at;
-  if (line % 4 < 3) return three[line % 4 * 64] & 63;
-  return three[0] >> 6 | three[64] >> 6 << 2 | three[128] >> 6 << 4;
-}
-// The codes and group data of one strip and group to lines of int8.
-template <int kBits>
-THIMBLE_INLINE void UnpackGroup(const std::uint8_t* codes, const std::uint8_t* group, std::int8_t* lines) {
-  const TwoLevel& levels = kBits == 4 ? kQ4Levels : kQ6Levels;
+THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
+  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
+  Levels levels;
   for (std::size_t n = 0; n < 16; ++n) {
-    const int offset = group[n], multiplier = levels.Multiplier(group + kStrip, n);
-    for (std::size_t k = 0; k < levels.group; ++k) {
-      const int code = CodeAt<kBits>(codes, k / 4, n, k % 4);
-      lines[k / 4 * 64 + n * 4 + k % 4] = static_cast<std::int8_t>(multiplier * code - offset);
-    }
+    levels.multipliers[n] = static_cast<std::uint8_t>(kForm.Multiplier(group + kStrip, n));
+    levels.offsets[n] = group[n];
   }
+  return levels;
+}
+// Line kLine of a bundle, two lines of 4-bit codes in 64 bytes or four of 6-bit codes in 192, as multiplier * code -
+// offset.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
+  Line line;
+  for (std::size_t i = 0; i < 64; ++i) {
+    int code;
+    if constexpr (kBits == 4) {
+      code = bundle[i] >> (4 * kLine) & 15;
+    } else if constexpr (kLine < 3) {
+      code = bundle[64 * kLine + i] & 63;
+    } else {
+      code = bundle[i] >> 6 | bundle[64 + i] >> 6 << 2 | bundle[128 + i] >> 6 << 4;
+    }
+    line.weights[i] = static_cast<std::int8_t>(levels.multipliers[i / 4] * code - levels.offsets[i / 4]);
+  }
+  return line;
 }
 THIMBLE_INLINE void Prefetch(const void*) {}

@@ -1,0 +1,98 @@
+// Matrix products with the two-level formats: the first tile of rows unpacks its weights on the way into the dot
+// products, and leaves them as a panel of int8 lines to the tiles below it.
+
+// The codes and group data of strips of one matrix.
+struct PackedStrip {
+  const std::uint8_t* codes;
+  const std::uint8_t* groups;
+};
+THIMBLE_INLINE PackedStrip StripOf(const Matrix& w, std::size_t n) {
+  const TwoLevel& levels = MatrixLevels(w.format);
+  return {static_cast<const std::uint8_t*>(w.weights) + levels.CodeBytes(n * w.inputs),
+          w.groups + n / kStrip * levels.StripGroupBytes(w.inputs)};
+}
+
+// Line kLine of the bundles at `codes` of kWidth strips: unpacked, multiplied, and kept.
+template <int kBits, bool kKeep, std::size_t kLine, std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_bytes, const Levels* levels,
+                                  const std::uint8_t* a, std::size_t a_stride, std::int8_t* panel,
+                                  std::size_t panel_strip, I (&acc)[kHeight][kWidth]) {
+  Line b[kWidth];
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    b[j] = UnpackLine<kBits, kLine>(codes + j * strip_bytes, levels[j]);
+    if constexpr (kKeep) StoreLine(panel + j * panel_strip + 64 * kLine, b[j]);
+  }
+  DotLines(a + 4 * kLine, a_stride, b, acc);
+}
+
+// TileInt8 on codes. `panel` gets the kWidth strips as lines of int8 if kKeep; it is scratch memory for `levels` behind
+// them in any case: in registers those would leave too few for the accumulators.
+template <int kBits, std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kKeep>
+__attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const QuantizedRows& x, std::size_t row,
+                                          float* out, std::size_t stride, std::int8_t* panel) {
+  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
+  constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
+  const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
+  const std::size_t panel_strip = kStrip * w.inputs, a_stride = x.stride;
+  auto* levels = reinterpret_cast<Levels*>(panel + kWidth * panel_strip);
+  PackedStrip strip = StripOf(w, n);
+  const std::uint8_t* a = x.values + row * x.stride;
+  I acc[kHeight][kWidth];
+  StartTile(w, n, acc);
+  for (const std::uint8_t* end = a + w.inputs; a != end;) {
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      levels[j] = LoadLevels<kBits>(strip.groups + j * strip_groups);
+      Prefetch(strip.groups + (kWidth + j) * strip_groups);
+    }
+    strip.groups += kForm.GroupBytes();
+    for (const std::uint8_t* group_end = a + kForm.group; a != group_end; a += 4 * kLines) {
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        for (std::size_t i = 0; i < kBundle; i += 64) Prefetch(strip.codes + (kWidth + j) * strip_bytes + i);
+      }
+      DotPackedLine<kBits, kKeep, 0>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
+      DotPackedLine<kBits, kKeep, 1>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
+      if constexpr (kBits == 6) {
+        DotPackedLine<kBits, kKeep, 2>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
+        DotPackedLine<kBits, kKeep, 3>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
+      }
+      strip.codes += kBundle;
+      panel += 64 * kLines;
+    }
+  }
+  FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+}
+
+// All rows of kWidth strips from output n.
+template <int kBits, std::size_t kWidth, Epilogue kEpilogue>
+void PanelPacked(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output,
+                 std::int8_t* panel) {
+  float* out = output.out + (n - output.begin);
+  const std::size_t first = output.rows / TileCount(output.rows);
+  WithHeight(first, [&]<std::size_t kHeight>() {
+    if (output.rows == kHeight) {
+      TilePacked<kBits, kHeight, kWidth, kEpilogue, false>(w, n, x, 0, out, output.stride, panel);
+    } else {
+      TilePacked<kBits, kHeight, kWidth, kEpilogue, true>(w, n, x, 0, out, output.stride, panel);
+    }
+  });
+  if (first < output.rows) PanelInt8<kWidth, kEpilogue, false>(w, n, panel, x, output, first);
+}
+
+inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
+    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+      switch (w.format) {
+        case WeightFormat::kQ4:
+          return PanelPacked<4, kWidth, kEpilogue>(w, n, x, output, panel);
+        case WeightFormat::kQ6:
+          return PanelPacked<6, kWidth, kEpilogue>(w, n, x, output, panel);
+        default:
+          const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+          return PanelInt8<kWidth, kEpilogue, true>(w, n, strips, x, output, 0);
+      }
+    });
+  });
+}
