@@ -3,8 +3,8 @@
 //   bench_quality DATA FP32_MODEL MODEL...
 //
 // DATA is a csv of first,second,score without a header, or any other file with one text a line. Prints for each model
-// the cosine to fp32 over all distinct texts, and with scores the rank correlation with them. Exit code 1 when a q8 or
-// q4 model falls below its limit.
+// the cosine to fp32 over all distinct texts, and with scores the rank correlation with them. Exit code 1 when a model
+// falls below the limit of its dtype.
 
 #include <algorithm>
 #include <cmath>
@@ -138,7 +138,8 @@ struct Limit {
   std::string_view dtype;
   double mean, first_percentile, least;
 };
-constexpr Limit kLimits[] = {{"q8", .9994, .998, .995}, {"q4", .975, -1, -1}};
+constexpr Limit kLimits[] = {
+    {"q8", .9994, .998, .995}, {"q6", .9975, .992, .985}, {"q4", .98, -1, -1}, {"q4-small", .975, -1, -1}};
 
 int Run(int argc, char** argv) {
   if (argc < 3) {
@@ -151,7 +152,7 @@ int Run(int argc, char** argv) {
     return 1;
   }
   std::printf("%zu texts, %zu scored pairs\n", data.texts.size(), data.pairs.size());
-  std::printf("%-6s %12s  %-28s %10s %8s\n", "dtype", "file bytes", "cosine to fp32: mean p1 min", "Spearman",
+  std::printf("%-8s %12s  %-28s %10s %8s\n", "dtype", "file bytes", "cosine to fp32: mean p1 min", "Spearman",
               "change");
   Vectors reference;
   double reference_spearman = 0;
@@ -180,7 +181,7 @@ int Run(int argc, char** argv) {
     std::sort(cosines.begin(), cosines.end());
     double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(cosines.size());
     double first_percentile = cosines[cosines.size() / 100];
-    std::printf("%-6s %12zu  %.6f %.6f %.6f   ", vectors->info.dtype.c_str(), vectors->info.file_bytes, mean,
+    std::printf("%-8s %12zu  %.6f %.6f %.6f   ", vectors->info.dtype.c_str(), vectors->info.file_bytes, mean,
                 first_percentile, cosines.front());
     if (data.pairs.empty()) {
       std::printf("%10s %8s\n", "-", "-");

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 scripts/build.sh release thimble_cli bench_forward bench_cold_start
-scripts/model.sh q8 q4
+scripts/model.sh q8 q6 q4
 models=build/models/all-MiniLM-L6-v2
-build/bench_forward "$models-q8.safetensors" "$models-q4.safetensors"
+build/bench_forward "$models"-{q8,q6,q4}.safetensors
 build/bench_cold_start "$models-q8.safetensors"

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 scripts/build.sh release
-scripts/model.sh fp32 fp16 q8 q4
+scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 models=$PWD/build/models
 peers=()
 if command -v npm > /dev/null; then

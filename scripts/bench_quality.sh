@@ -9,6 +9,6 @@ if [ -z "${1:-}" ]; then
 fi
 scripts/setup.sh
 scripts/build.sh release thimble_cli bench_quality
-scripts/model.sh fp32 fp16 q8 q4
+scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 models=build/models/all-MiniLM-L6-v2
-build/bench_quality "$1" "$models"-{fp32,fp16,q8,q4}.safetensors
+build/bench_quality "$1" "$models"-{fp32,fp16,q8,q6,q4,q4-small}.safetensors

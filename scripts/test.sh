@@ -38,11 +38,11 @@ export THIMBLE_CROSS_BUILD=$PWD/build-aarch64
 run_tests cross build -R '^instructions_test$'
 
 stage real model
-scripts/model.sh fp32 fp16 q8 q4
+scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 export THIMBLE_REAL_ONNX
 THIMBLE_REAL_ONNX=$PWD/$(scripts/fetch_onnx.sh)
 THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build -R '^(readme|real_model|memory_bounds|pressure|isa)_test$'
-for dtype in fp32 fp16 q8 q4; do
+for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
 

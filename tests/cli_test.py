@@ -366,8 +366,8 @@ class MemoryCommand(unittest.TestCase):
         result = run("memory", "--folder", str(folder), "--name", "small", "--json")
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         rows = {row["dtype"]: row for row in json.loads(result.stdout)["rows"]}
-        self.assertEqual(list(rows), ["mock", "q4", "q8", "fp16", "fp32"])
-        for dtype in ("q4", "fp32"):
+        self.assertEqual(list(rows), ["mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"])
+        for dtype in ("q4-small", "q6", "fp32"):
             self.assertIn(f"small-{dtype}.safetensors: No such file", rows[dtype]["error"])
         for dtype in ("mock", "q8", "fp16"):
             row = rows[dtype]
@@ -405,7 +405,7 @@ class Mocks(unittest.TestCase):
 
 class Convert(unittest.TestCase):
     def test_gives_the_same_file_each_time(self):
-        for dtype in ("fp32", "fp16", "q8", "q4"):
+        for dtype in ("fp32", "fp16", "q8", "q6", "q4", "q4-small"):
             out = folder / f"again-{dtype}"
             result = run("convert", str(folder / "source"), str(out), "--dtype", dtype, "--name", "test")
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))

@@ -71,7 +71,7 @@ TEST(Convert, TakesTheMemoryOfAboutOneTensor) {
   // The writer's buffer, the tokenizer's tables while they are compiled, and the code that is touched.
   const std::size_t slack_bytes = 6 << 20;
   ASSERT_GT(model_bytes, 4 * (tensor_bytes + slack_bytes));
-  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     const std::size_t peak = PeakBytes([&] {
       Options options;
       options.dtype = dtype;

@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   thimble::Status status = embedder->EmbedBatch(texts, vectors);
   if (!status.ok()) return Fail(status.message());
   std::ofstream out(argv[3], std::ios::binary);
-  out.write(reinterpret_cast<const char*>(vectors.data()), static_cast<std::streamsize>(vectors.size() * sizeof(float)));
+  out.write(reinterpret_cast<const char*>(vectors.data()),
+            static_cast<std::streamsize>(vectors.size() * sizeof(float)));
   if (!out.flush()) return Fail(std::string("cannot write ") + argv[3]);
   std::string_view isa = (*model)->isa();
   std::printf("%.*s\n", static_cast<int>(isa.size()), isa.data());

@@ -139,10 +139,9 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
 TEST_P(EveryDtype, VectorsAreCloseToTheFp32Model) {
   // Random weights are far harsher on 4 bits than trained ones; what real models lose is measured by make
   // bench-quality.
-  const std::map<convert::Dtype, double> least = {{convert::Dtype::kFp32, 0.999999999},
-                                                  {convert::Dtype::kFp16, 0.99999},
-                                                  {convert::Dtype::kQ8, 0.999},
-                                                  {convert::Dtype::kQ4, 0.95}};
+  const std::map<convert::Dtype, double> least = {
+      {convert::Dtype::kFp32, 0.999999999}, {convert::Dtype::kFp16, 0.99999}, {convert::Dtype::kQ8, 0.999},
+      {convert::Dtype::kQ6, 0.995},         {convert::Dtype::kQ4, 0.95},      {convert::Dtype::kQ4Small, 0.93}};
   const std::vector<std::string> texts = MixedTexts(40);
   const std::vector<float> exact = EmbedAll(TestModel(convert::Dtype::kFp32), Views(texts));
   const std::vector<float> found = EmbedAll(TestModel(GetParam()), Views(texts));
@@ -196,8 +195,8 @@ TEST_P(EveryDtype, OddTextsHaveDefinedResults) {
 
 INSTANTIATE_TEST_SUITE_P(Embedder, EveryDtype,
                          testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
-                                         convert::Dtype::kQ4),
-                         [](const auto& test) { return std::string(convert::DtypeName(test.param)); });
+                                         convert::Dtype::kQ6, convert::Dtype::kQ4, convert::Dtype::kQ4Small),
+                         [](const auto& test) { return test::DtypeTestName(test.param); });
 
 TEST(Embedder, PoolingAndNormalisationFollowTheOptions) {
   auto model = TestModel(convert::Dtype::kFp32);

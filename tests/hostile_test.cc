@@ -71,7 +71,10 @@ const std::string& ValidFile(Dtype dtype) {
   std::string& file = files[dtype];
   if (file.empty()) {
     TemporaryFolder folder;
-    auto path = test::ConvertTestModel(folder.path(), dtype, Small());
+    TestModelOptions options = Small();
+    // The last layer of these is q8.
+    if (dtype == Dtype::kQ6 || dtype == Dtype::kQ4) options.layers = 2;
+    auto path = test::ConvertTestModel(folder.path(), dtype, options);
     EXPECT_TRUE(path.ok()) << path.status().message();
     file = Contents(*path);
   }
@@ -252,7 +255,7 @@ std::vector<FileCase> FileCases() {
       MetadataCase("dtype", "dtype", "q3", Code::kUnsupported, "the dtype \"q3\""),
       MetadataCase("dtype against the matrices", "dtype", "fp32", kBad, "expected fp32 or fp16, found \"q8\""),
       MetadataCase("weight format", "layers.0.qkv.format", "q9", Code::kUnsupported, "the weight format \"q9\""),
-      MetadataCase("table in a matrix's format", "embeddings.words.format", "q4", kBad, "the weight format"),
+      MetadataCase("table in another format", "embeddings.words.format", "q4", kBad, "expected U8, found I8"),
       MetadataCase("hidden_size 0", "hidden_size", "0", kBad, "an integer from 64 to 16384, found \"0\""),
       MetadataCase("hidden_size huge", "hidden_size", "99999999999999999999", kBad, "found \"99999999999999999999\""),
       MetadataCase("hidden_size not a number", "hidden_size", "64x", kBad, "found \"64x\""),
@@ -301,6 +304,72 @@ std::vector<FileCase> FileCases() {
           "tensor \"tokenizer.trie.labels\": expected U8, found I8"),
   };
   return cases;
+}
+
+// What q6 and q4 have and q8 has not.
+std::vector<FileCase> PackedCases() {
+  constexpr Code kBad = Code::kCorrupt;
+  auto erase = [](const char* name) {
+    return [name](Parts& p) {
+      p.header["other"] = p.header[name];
+      p.header.erase(name);
+    };
+  };
+  auto shape = [](const char* name, std::vector<int> value) {
+    return [name, value](Parts& p) { p.header[name]["shape"] = value; };
+  };
+  auto type = [](const char* name) { return [name](Parts& p) { p.header[name]["dtype"] = "I8"; }; };
+  // Of other shapes with as many bytes: 128 outputs of 64 inputs, 64 rows.
+  auto flat = [](const char* name) {
+    return [name](Parts& p) {
+      int size = 1;
+      for (int dimension : p.header[name]["shape"]) size *= dimension;
+      p.header[name]["shape"] = {size / 64, 64};
+    };
+  };
+  return {
+      Edit("no groups", erase("layers.0.ffn_in.groups"), kBad, "tensor \"layers.0.ffn_in.groups\" is missing"),
+      Edit("no codes", erase("layers.0.ffn_in.weight"), kBad, "tensor \"layers.0.ffn_in.weight\" is missing"),
+      Edit("no comp", erase("layers.0.ffn_in.comp"), kBad, "tensor \"layers.0.ffn_in.comp\" is missing"),
+      Edit("groups of another type", type("layers.0.ffn_in.groups"), kBad, "groups\": expected U8, found I8"),
+      Edit("codes of another type", type("layers.0.ffn_in.weight"), kBad, "weight\": expected U8, found I8"),
+      Edit("groups of another shape", flat("layers.0.ffn_in.groups"), kBad, "groups\": expected shape [8, "),
+      Edit("codes of another shape", flat("layers.0.ffn_in.weight"), kBad, "weight\": expected shape [8, "),
+      Edit("codes of as many bytes as q8", shape("layers.0.ffn_in.weight", {8, 16, 16, 4}), kBad, "weight\""),
+      MetadataCase("codes said to be q8", "layers.0.ffn_in.format", "q8", kBad, "expected I8, found U8"),
+      MetadataCase("codes said to be fp16", "layers.0.ffn_in.format", "fp16", kBad, "expected q8, q6 or q4"),
+      Edit("no words", erase("embeddings.words.weight"), kBad, "tensor \"embeddings.words.weight\" is missing"),
+      Edit("words of another type", type("embeddings.words.weight"), kBad, "words.weight\": expected U8, found I8"),
+      Edit("words of another shape", flat("embeddings.words.weight"), kBad, "words.weight\": expected shape ["),
+      Edit("no scales of words", erase("embeddings.words.scale"), kBad, "\"embeddings.words.scale\" is missing"),
+      MetadataCase("words said to be q8", "embeddings.words.format", "q8", kBad, "words.weight\": expected I8"),
+      MetadataCase("more rows", "vocabulary", "9999", kBad, "words.weight\": expected shape ["),
+  };
+}
+
+TEST(Hostile, EveryMalformedTensorOfPackedCodesIsRefusedWithItsOwnMessage) {
+  TemporaryFolder folder;
+  const std::string path = folder.File("model.safetensors");
+  for (Dtype dtype : {Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
+    SCOPED_TRACE(convert::DtypeName(dtype));
+    const Parts valid(ValidFile(dtype));
+    ASSERT_TRUE(WriteFile(path, valid.Join()).ok());
+    ASSERT_TRUE(Model::Open(path).ok()) << Model::Open(path).status().message();
+    Refusals refusals;
+    for (const FileCase& c : PackedCases()) {
+      ASSERT_TRUE(WriteFile(path, c.make(valid)).ok());
+      refusals.Expect(c.name, Model::Open(path).status(), c.code, c.part);
+    }
+    // Each of the two forms in place of the other.
+    for (const char* name : {"layers.0.ffn_in", "embeddings.words"}) {
+      Parts other = valid;
+      auto& format = other.header["__metadata__"][std::string(name) + ".format"];
+      format = format == "q6" ? "q4" : "q6";
+      ASSERT_TRUE(WriteFile(path, other.Join()).ok());
+      refusals.Expect(name, Model::Open(path).status(), Code::kCorrupt,
+                      std::string(name) + ".weight\": expected shape");
+    }
+  }
 }
 
 TEST(Hostile, EveryMalformedModelFileIsRefusedWithItsOwnMessage) {

@@ -24,7 +24,7 @@ ARM = (
     ("products of mixed signs, and of matrices", r"^(usdot|sudot|smmla|ummla|usmmla)\b", ("neoni8mm",)),
     ("SVE", r"\bz\d+\.[bhsd]|\bp\d+/[mz]", ()),
 )
-# Namespaces of kernels: the instructions of their dot products, and how many tiles of rows by strips there are.
+# Namespaces of kernels: the instructions of their dot products, and how many tiles of rows by strips of q8 there are.
 X86_TILES = {
     "sse41": (r"pmaddwd", 2),
     "avx2": (r"vpmaddwd", 3),
@@ -105,6 +105,21 @@ class X86Instructions(Instructions, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.functions = list(functions("objdump", BUILD))
+
+
+    def test_packed_tiles_unpack_and_do_not_spill_between_dot_products(self):
+        tiles = 0
+        for name, body in self.functions:
+            if "avx512vnni::TilePacked<" not in name:
+                continue
+            tiles += 1
+            dots = [i for i, text in enumerate(body) if text.startswith("vpdpbusd")]
+            self.assertTrue(dots, name)
+            loop = body[dots[0] : dots[-1] + 1]
+            self.assertEqual([text for text in loop if re.search(self.stack, text)], [], name)
+            unpacked = [text for text in loop if text.startswith("vpmullw")]
+            self.assertTrue(unpacked, f"weights are not unpacked among the dot products of {name}")
+        self.assertGreaterEqual(tiles, 8 * 3 * 2)  # Heights, epilogues, and q6 and q4.
 
 
 @unittest.skipUnless(CROSS, "THIMBLE_CROSS_BUILD names the folder of the preset aarch64")

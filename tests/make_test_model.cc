@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   }
   thimble::Status status = thimble::test::WriteTestModel(source);
   using thimble::convert::Dtype;
-  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ4}) {
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
     std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
     status = thimble::convert::Convert(source, file, {.dtype = dtype, .name = "test", .progress = {}});

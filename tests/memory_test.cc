@@ -105,8 +105,8 @@ TEST(Memory, MeasuresThisProcess) {
 class MemoryOfEveryDtype : public testing::TestWithParam<convert::Dtype> {};
 INSTANTIATE_TEST_SUITE_P(Memory, MemoryOfEveryDtype,
                          testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
-                                         convert::Dtype::kQ4),
-                         [](const auto& dtype) { return std::string(convert::DtypeName(dtype.param)); });
+                                         convert::Dtype::kQ6, convert::Dtype::kQ4, convert::Dtype::kQ4Small),
+                         [](const auto& dtype) { return test::DtypeTestName(dtype.param); });
 
 TEST_P(MemoryOfEveryDtype, StaysWithinItsPlanAndFillsIt) {
   const std::string& path = ModelPath(GetParam());

@@ -45,7 +45,7 @@ class RealModel(unittest.TestCase):
     @unittest.skipUnless(ONNX, "THIMBLE_REAL_ONNX names the folder that scripts/fetch_onnx.sh fills")
     def test_the_onnx_export_converts_to_the_same_file(self):
         with tempfile.TemporaryDirectory() as folder:
-            for dtype in ("fp32", "q8", "q4"):
+            for dtype in ("fp32", "q8", "q6", "q4", "q4-small"):
                 path = os.path.join(folder, dtype)
                 subprocess.run([CLI, "convert", ONNX, path, "--dtype", dtype, "--name", "all-MiniLM-L6-v2"], check=True)
                 with open(path, "rb") as found:
@@ -57,12 +57,12 @@ class RealModel(unittest.TestCase):
 
     def test_dtypes_stay_close_to_fp32(self):
         # A few odd texts; what a whole data set shows is printed by make bench-quality.
-        for dtype, least in {"fp16": 0.999999, "q8": 0.995, "q4": 0.93}.items():
+        for dtype, least in {"fp16": 0.999999, "q8": 0.995, "q6": 0.98, "q4": 0.93, "q4-small": 0.9}.items():
             for exact, found in zip(self.exact, embed(dtype, self.texts)):
                 self.assertGreater(cosine(exact["embedding"], found["embedding"]), least, dtype)
 
     def test_order_threads_and_instruction_set_do_not_change_a_bit(self):
-        for dtype in ("fp32", "fp16", "q8", "q4"):
+        for dtype in ("fp32", "fp16", "q8", "q6", "q4", "q4-small"):
             expected = embed(dtype, self.texts)
             self.assertEqual(embed(dtype, self.texts[::-1], "--threads", "2"), expected[::-1], dtype)
             self.assertEqual([embed(dtype, [text])[0] for text in self.texts[:5]], expected[:5], dtype)

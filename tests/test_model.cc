@@ -2,6 +2,7 @@
 
 #include "tests/test_model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -131,6 +132,12 @@ TemporaryFolder::TemporaryFolder() {
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+std::string DtypeTestName(convert::Dtype dtype) {
+  std::string name(convert::DtypeName(dtype));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 Status WriteFile(const std::string& path, const std::string& contents) {

@@ -50,6 +50,9 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& options
 Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype,
                                      const TestModelOptions& options = {});
 
+// The name of a dtype as that of a test, which may hold no dash.
+std::string DtypeTestName(convert::Dtype dtype);
+
 // Replaces the contents of a file.
 Status WriteFile(const std::string& path, const std::string& contents);
 

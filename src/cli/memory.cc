@@ -210,7 +210,7 @@ Status Memory(const Options& options) {
   const std::string folder = ModelFolder(options, program);
   Json result;
   result["texts"] = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
-  for (const char* dtype : {"mock", "q4", "q8", "fp16", "fp32"}) {
+  for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {
     result["rows"].push_back(MeasureModel(program, folder, options, dtype, texts.path()));
   }
   if (options.peers) {

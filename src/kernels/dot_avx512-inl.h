@@ -8,8 +8,8 @@ struct Quad {
   __m512i even, odd;
 };
 
-// 8 accumulators, 4 registers of weights, 2 of activations and temporaries. There would be registers for twice the rows,
-// which saves 6 % of the instructions and takes three times the code.
+// 8 accumulators, 4 registers of weights, 2 of activations and temporaries. There would be registers for twice the
+// rows, which saves 6 % of the instructions and takes three times the code.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;

@@ -66,13 +66,13 @@ __attribute__((noinline)) void UnpackStrips(const Matrix& w, std::size_t n, std:
   for (std::size_t j = 0; j < kWidth; ++j) {
     PackedStrip strip = StripOf(w, n + kStrip * j);
     for (std::size_t k = 0; k < w.inputs; k += kForm.group, strip.groups += kForm.GroupBytes()) {
-      const Levels levels = LoadLevels<kBits>(strip.groups);
+      const Levels levels = LoadLevels<kBits, false>(strip.groups);
       for (std::size_t i = 0; i < kForm.group; i += 4 * kLines, strip.codes += kBundle, panel += 64 * kLines) {
-        StoreLine(panel, UnpackLine<kBits, 0>(strip.codes, levels));
-        StoreLine(panel + 64, UnpackLine<kBits, 1>(strip.codes, levels));
+        StoreLine(panel, UnpackLine<kBits, 0, false>(strip.codes, levels));
+        StoreLine(panel + 64, UnpackLine<kBits, 1, false>(strip.codes, levels));
         if constexpr (kBits == 6) {
-          StoreLine(panel + 128, UnpackLine<kBits, 2>(strip.codes, levels));
-          StoreLine(panel + 192, UnpackLine<kBits, 3>(strip.codes, levels));
+          StoreLine(panel + 128, UnpackLine<kBits, 2, false>(strip.codes, levels));
+          StoreLine(panel + 192, UnpackLine<kBits, 3, false>(strip.codes, levels));
         }
       }
     }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <random>
 #include <sstream>
 #include <string>
@@ -313,7 +314,7 @@ TEST(ScalarKernels, GeluKeepsItsPromises) {
       double b = bias[j];
       return std::fabs(out[j] - b * 0.5 * std::erfc(-b / std::sqrt(2.0)));
     };
-    k.linear_float({.outputs = 16, .inputs = 64, .weights = weights.data(), .bias = bias.data()}, x.data(), 32, output);
+    k.linear_float({.outputs = 16, .inputs = 64, .weights = weights.data(), .bias = bias.data()}, x.data(), 64, output);
     for (int j = 0; j < 16; ++j) worst_exact = std::max(worst_exact, error(j));
     Matrix q8 = {WeightFormat::kQ8, 16, 64, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
     k.linear_int8(q8, {values.data(), 64, row_scale.data()}, output, panel.data());
@@ -480,12 +481,65 @@ TEST(ScalarKernels, LayerNormAndPoolingFollowTheirFormulas) {
 
 // The processor's features as the system's kernel lists them, independently of our own detection.
 std::string CpuFlags() {
+#if defined(__aarch64__)
+  constexpr char kLabel[] = "Features";
+#else
+  constexpr char kLabel[] = "flags";
+#endif
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
-    if (line.rfind("flags", 0) == 0 || line.rfind("Features", 0) == 0) return line + " ";
+    if (line.rfind(kLabel, 0) == 0) return line + " ";
   }
   return "";
+}
+
+// Rows filled bit by bit as docs/format.md draws them, and what they mean.
+TEST(ScalarKernels, EmbedUnpacksRowsAsTheFormatSays) {
+  constexpr std::size_t kRows = 7;
+  std::mt19937 random(7);
+  for (WeightFormat format : {WeightFormat::kQ6, WeightFormat::kQ4}) {
+    for (std::size_t width : {64, 384}) {
+      const bool six = format == WeightFormat::kQ6;
+      const std::size_t code_bytes = six ? width * 3 / 4 : width / 2;
+      const std::size_t row_bytes = code_bytes + (six ? (width / 32 + 3) / 4 : width / 32);
+      ASSERT_EQ(RowBytes(format, width), row_bytes);
+      Buffer<std::uint8_t> bytes(kRows * row_bytes);
+      Buffer<std::uint16_t> scales(kRows);
+      std::vector<float> expected;
+      for (std::size_t i = 0; i < kRows; ++i) {
+        scales[i] = FloatToHalf(0.001f * static_cast<float>(i + 1));
+        std::uint8_t* row = bytes.data() + i * row_bytes;
+        auto add = [&](std::size_t at, unsigned bits) { row[at] = static_cast<std::uint8_t>(row[at] | bits); };
+        int multiplier = 0;
+        for (std::size_t k = 0; k < width; ++k) {
+          if (k % (six ? 32 : 16) == 0) {
+            multiplier = static_cast<int>(random() % (six ? 4 : 16)) + 1;
+            const unsigned stored = static_cast<unsigned>(multiplier - 1);
+            const std::size_t group = k / (six ? 32 : 16);
+            add(code_bytes + group / (six ? 4 : 2), stored << (six ? group % 4 * 2 : group % 2 * 4));
+          }
+          const auto code = static_cast<unsigned>(random() % (six ? 64 : 16));
+          if (!six) {
+            add(k / 32 * 16 + k % 16, k % 32 < 16 ? code : code << 4);
+          } else if (k % 64 < 48) {
+            add(k / 64 * 48 + k % 64, code);
+          } else {
+            for (std::size_t b = 0; b < 3; ++b) add(k / 64 * 48 + 16 * b + k % 16, (code >> 2 * b & 3) << 6);
+          }
+          const int value = multiplier * (static_cast<int>(code) - (six ? 32 : 8));
+          expected.push_back(HalfToFloat(scales[i]) * static_cast<float>(value));
+        }
+      }
+      Buffer<float> zeros(kRows * width), found(kRows * width);
+      std::vector<std::int32_t> ids(kRows);
+      std::iota(ids.begin(), ids.end(), 0);
+      const Table words = {format, kRows, width, bytes.data(), scales.data()};
+      const Table positions = {WeightFormat::kF32, kRows, width, zeros.data(), nullptr};
+      (*FindKernels("scalar"))->embed(words, positions, zeros.data(), ids, found.data());
+      for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(found[i], expected[i]) << i;
+    }
+  }
 }
 
 TEST(Dispatch, EveryTableThatThisProcessorCanRunIsSupported) {
@@ -588,9 +642,14 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
     codes[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
   }
   for (std::size_t i = 0; i < vocabulary; ++i) scales[i] = FloatToHalf(0.01f + 0.0003f * static_cast<float>(i));
+  // Any bytes are rows of codes.
+  Buffer<std::uint8_t> packed(vocabulary * RowBytes(WeightFormat::kQ6, width));
+  for (std::size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<std::uint8_t>(random_());
   const Table tables[] = {{WeightFormat::kF32, vocabulary, width, floats.data(), nullptr},
                           {WeightFormat::kF16, vocabulary, width, halves.data(), nullptr},
-                          {WeightFormat::kQ8, vocabulary, width, codes.data(), scales.data()}};
+                          {WeightFormat::kQ8, vocabulary, width, codes.data(), scales.data()},
+                          {WeightFormat::kQ6, vocabulary, width, packed.data(), scales.data()},
+                          {WeightFormat::kQ4, vocabulary, width, packed.data(), scales.data()}};
   const std::vector<std::int32_t> ids = {49, 0, 7, 7, 21};
   for (const Table& table : tables) {
     Buffer<float> outputs[2] = {Buffer<float>(rows * width), Buffer<float>(rows * width)};

@@ -1,6 +1,9 @@
 // Matrix products with the two-level formats: the first tile of rows unpacks its weights on the way into the dot
 // products, and leaves them as a panel of int8 lines to the tiles below it.
 
+// Up to so many accumulators leave registers for the integers of a group and for constants.
+inline constexpr std::size_t kRoomyTile = 12;
+
 // The codes and group data of strips of one matrix.
 struct PackedStrip {
   const std::uint8_t* codes;
@@ -20,14 +23,14 @@ THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_b
   Line b[kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    b[j] = UnpackLine<kBits, kLine>(codes + j * strip_bytes, levels[j]);
+    b[j] = UnpackLine<kBits, kLine, (kHeight * kWidth > kRoomyTile)>(codes + j * strip_bytes, levels[j]);
     if constexpr (kKeep) StoreLine(panel + j * panel_strip + 64 * kLine, b[j]);
   }
   DotLines(a + 4 * kLine, a_stride, b, acc);
 }
 
-// TileInt8 on codes. `panel` gets the kWidth strips as lines of int8 if kKeep; it is scratch memory for `levels` behind
-// them in any case: in registers those would leave too few for the accumulators.
+// TileInt8 on codes. `panel` gets the kWidth strips as lines of int8 if kKeep. In a crowded tile the memory behind them
+// holds `levels`: in registers those would leave too few for the accumulators.
 template <int kBits, std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kKeep>
 __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const QuantizedRows& x, std::size_t row,
                                           float* out, std::size_t stride, std::int8_t* panel) {
@@ -35,7 +38,9 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
   constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
   const std::size_t panel_strip = kStrip * w.inputs, a_stride = x.stride;
-  auto* levels = reinterpret_cast<Levels*>(panel + kWidth * panel_strip);
+  constexpr bool kCrowded = kHeight * kWidth > kRoomyTile;
+  Levels roomy_levels[kWidth];
+  Levels* levels = kCrowded ? reinterpret_cast<Levels*>(panel + kWidth * panel_strip) : roomy_levels;
   PackedStrip strip = StripOf(w, n);
   const std::uint8_t* a = x.values + row * x.stride;
   I acc[kHeight][kWidth];
@@ -43,7 +48,7 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
   for (const std::uint8_t* end = a + w.inputs; a != end;) {
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) {
-      levels[j] = LoadLevels<kBits>(strip.groups + j * strip_groups);
+      levels[j] = LoadLevels<kBits, kCrowded>(strip.groups + j * strip_groups);
       Prefetch(strip.groups + (kWidth + j) * strip_groups);
     }
     strip.groups += kForm.GroupBytes();

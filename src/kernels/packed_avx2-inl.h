@@ -4,7 +4,7 @@
 struct Levels {
   I multipliers, offsets;
 };
-template <int kBits>
+template <int kBits, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   // The bits of multiplier n begin at bit n multiplier_bits: the byte, and the place within it.
   constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
@@ -48,7 +48,7 @@ THIMBLE_INLINE __m256i LoadCodeLine(const std::uint8_t* bundle) {
   }
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   __m256i low = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers.low);
   __m256i high = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 32), levels.multipliers.high);

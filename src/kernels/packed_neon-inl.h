@@ -4,7 +4,7 @@
 struct Levels {
   uint8x16_t multipliers[4], offsets[4];
 };
-template <int kBits>
+template <int kBits, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
   constexpr std::uint8_t kInByte = 8 / kMultiplierBits;
@@ -41,7 +41,7 @@ THIMBLE_INLINE uint8x16_t LoadCodeLine(const std::uint8_t* bundle) {
   }
 }
 // A code times a multiplier stays below 256, so that bytes suffice.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   Line line;
   THIMBLE_UNROLL

@@ -4,7 +4,7 @@
 struct Levels {
   I multipliers, offsets;
 };
-template <int kBits>
+template <int kBits, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
   // A product moves the bits of a multiplier to the top of its words.
@@ -40,7 +40,7 @@ THIMBLE_INLINE __m128i LoadCodeLine(const std::uint8_t* bundle) {
   }
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   return MapI([&](int i) {
     __m128i products = _mm_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 16 * i), levels.multipliers.v[i]);

@@ -168,7 +168,7 @@ THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std
 struct Levels {
   std::uint8_t multipliers[16], offsets[16];
 };
-template <int kBits>
+template <int kBits, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
   Levels levels;
@@ -180,7 +180,7 @@ THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
 }
 // Line kLine of a bundle, two lines of 4-bit codes in 64 bytes or four of 6-bit codes in 192, as multiplier * code -
 // offset.
-template <int kBits, std::size_t kLine>
+template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   Line line;
   for (std::size_t i = 0; i < 64; ++i) {

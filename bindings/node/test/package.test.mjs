@@ -78,7 +78,7 @@ test('run the kernels of the local build, each of which gives its bits', { skip 
   const names = /expected one of (.*)/.exec(unknown.stderr)[1].split(', ').filter(runs);
   assert.ok(names.includes('scalar') && names.includes(best));
   for (const name of names) {
-    for (const dtype of ['fp32', 'fp16', 'q8', 'q4']) {
+    for (const dtype of ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small']) {
       const [one, other] = [installed, local].map((program) => execFileSync(program,
         ['embed', '-m', model(dtype), 'the same bits'], { env: { ...env, THIMBLE_ISA: name }, encoding: 'utf8' }));
       assert.equal(one, other, `${name} ${dtype}`);

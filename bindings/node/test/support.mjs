@@ -24,7 +24,7 @@ export function temporaryFolder() {
 export function modelFolder() {
   const folder = temporaryFolder();
   execFileSync(join(build, 'make_test_model'), [folder]);
-  for (const dtype of ['fp32', 'fp16', 'q8', 'q4']) {
+  for (const dtype of ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small']) {
     renameSync(join(folder, `${dtype}.safetensors`), join(folder, `small-${dtype}.safetensors`));
   }
   return folder;
