@@ -16,7 +16,7 @@ REAL = os.environ.get("THIMBLE_REAL_MODEL")
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
 # An emulated instruction takes some twenty real ones, and the plain C++ of the reference is slow on a real model.
 TEXTS = 200 if SANITIZED else 2000
-EMULATED_TEXTS = 400
+EMULATED_TEXTS = 200
 SLOW_TEXTS = 30
 
 # Words, names, numbers, scripts, signs, and bytes that are no UTF-8 after all.
