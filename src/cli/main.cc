@@ -48,7 +48,8 @@ constexpr char kHelp[] =
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
     "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
-    "THIMBLE_ISA forces an instruction set (a name that is none lists them); THIMBLE_BACKEND=mock puts a mock in place\n"
+    "THIMBLE_ISA forces an instruction set (a name that is none lists them); THIMBLE_BACKEND=mock puts a mock in "
+    "place\n"
     "of every model; THIMBLE_HOME is the folder of models that have a name.\n";
 
 }  // namespace
