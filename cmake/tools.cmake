@@ -1,12 +1,12 @@
 # The command line.
 
-if(NOT THIMBLE_ZIG_INCLUDE)
+if(NOT THIMBLE_CROSS_INCLUDE)
   find_package(CLI11 2.1 REQUIRED)
 endif()
 
 # Programs whose start is measured: the C++ runtime inside, only libc shared, unused sections dropped.
 add_library(thimble_program INTERFACE)
-if(NOT THIMBLE_ZIG_INCLUDE)  # Which always does so.
+if(NOT THIMBLE_CROSS_INCLUDE)  # Which always does so.
   target_link_options(thimble_program INTERFACE -static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,--as-needed
                                                 -Wl,-O1 -Wl,-z,now -Wl,--exclude-libs,ALL)
 endif()

@@ -1,5 +1,5 @@
 # Cross compiling with zig: THIMBLE_ZIG_BIN is a folder with cc, c++, ar, ranlib and dlltool, THIMBLE_ZIG_TARGET what it is for.
-# The headers of libraries come from links in THIMBLE_ZIG_INCLUDE, because those of this system must stay out of sight.
+# The headers of libraries come from links in THIMBLE_CROSS_INCLUDE, because those of this system must stay out of sight.
 
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES THIMBLE_ZIG_BIN THIMBLE_ZIG_TARGET)
 string(REGEX MATCH "^[a-z0-9_]+" CMAKE_SYSTEM_PROCESSOR "${THIMBLE_ZIG_TARGET}")

@@ -3,7 +3,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev
-  libcurl4-openssl-dev ca-certificates libgtest-dev clang-tidy-19 clang-format-19)
+  libcurl4-openssl-dev ca-certificates libgtest-dev clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu
+  qemu-user googletest)
 
 missing=()
 for package in "${packages[@]}"; do

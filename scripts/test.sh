@@ -30,6 +30,13 @@ stage release
 scripts/build.sh release
 run_tests release build
 
+# Cross-built, and run by an emulator of the processor.
+stage aarch64
+scripts/build.sh aarch64 kernels_test embed_lines
+run_tests aarch64 build-aarch64
+export THIMBLE_CROSS_BUILD=$PWD/build-aarch64
+run_tests cross build -R '^instructions_test$'
+
 stage real model
 scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 export THIMBLE_REAL_ONNX
@@ -37,7 +44,7 @@ THIMBLE_REAL_ONNX=$PWD/$(scripts/fetch_onnx.sh)
 scripts/fetch_known.sh gte-small
 export THIMBLE_KNOWN_MODELS=$PWD/build/models/known
 THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build \
-  -R '^(readme|real_model|known_models|memory_bounds|pressure)_test$'
+  -R '^(readme|real_model|known_models|memory_bounds|pressure|isa)_test$'
 for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done

@@ -6,18 +6,49 @@ import subprocess
 import unittest
 
 BUILD = os.environ["THIMBLE_BUILD"]
-ARCHIVE = os.path.join(BUILD, "libthimble.a")
+CROSS = os.environ.get("THIMBLE_CROSS_BUILD")
+
+# Of the instructions that not every processor has: a name, what finds them in a line, and the namespaces of kernels that
+# may have them.
+AVX_SETS = ("avx2", "avxvnni", "avx512", "avx512vnni", "amx")
+X86 = (
+    ("AVX", r"%[yz]mm|^\{?v(?!err|erw|mcall|mmcall|mxon)[a-z]", AVX_SETS),
+    ("SSE4.1", r"^(pshufb|pabs[bwd]|palignr|pmaddubsw|pmov[sz]x|pblend|blendv?p|round[ps][sd]|pmulld|packusdw|pextr[bdq]"
+               r"|pinsr[bdq]|insertps|extractps|p(min|max)(sb|sd|uw|ud)|ptest|crc32|pcmp.str)", ("sse41",)),
+    ("AVX-512", r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])\b|%k[0-7]\b", ("avx512", "avx512vnni", "amx")),
+    ("VNNI", r"vpdpbusd", ("avxvnni", "avx512vnni")),
+    ("AMX", r"%tmm|^(tile|ldtilecfg|sttilecfg)", ("amx",)),
+)
+ARM = (
+    ("dot products", r"^[su]dot\b", ("neondot",)),
+    ("products of mixed signs, and of matrices", r"^(usdot|sudot|smmla|ummla|usmmla)\b", ("neoni8mm",)),
+    ("SVE", r"\bz\d+\.[bhsd]|\bp\d+/[mz]", ()),
+)
+# Namespaces of kernels: the instructions of their dot products, and how many tiles of rows by strips of q8 there are.
+X86_TILES = {
+    "sse41": (r"pmaddwd", 2),
+    "avx2": (r"vpmaddwd", 3),
+    "avxvnni": (r"(\{vex\} )?vpdpbusd", 6),
+    "avx512": (r"vpmaddwd", 4 * 2),
+    "avx512vnni": (r"vpdpbusd", 8 * 2),
+}
+ARM_TILES = {"neon": (r"sadalp", 4), "neondot": (r"sdot", 5), "neoni8mm": (r"usmmla", 6)}
+
+
+def cache(build, name):
+    with open(os.path.join(build, "CMakeCache.txt"), encoding="utf-8") as lines:
+        found = re.search(rf"^{name}:\w+=(.*)$", lines.read(), re.MULTILINE)
+    return found.group(1) if found else ""
 
 
 def build_type():
     """What CMake was given; the project takes Release where it was given nothing."""
-    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
-        return re.search(r"^CMAKE_BUILD_TYPE:\w+=(.*)$", cache.read(), re.MULTILINE).group(1) or "Release"
+    return cache(BUILD, "CMAKE_BUILD_TYPE") or "Release"
 
 
-def functions():
+def functions(objdump, build):
     """Yields (demangled name, [instruction text]) for every function of the library."""
-    command = ["objdump", "--disassemble", "--demangle", "--no-show-raw-insn", ARCHIVE]
+    command = [objdump, "--disassemble", "--demangle", "--no-show-raw-insn", os.path.join(build, "libthimble.a")]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     name, body = None, []
     for line in output.splitlines():
@@ -32,48 +63,72 @@ def functions():
         yield name, body
 
 
-@unittest.skipUnless(os.uname().machine == "x86_64", "the scan knows x86-64 only")
-@unittest.skipUnless(build_type() == "Release", "other builds have code of their own between the instructions")
-class Instructions(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.functions = list(functions())
-
-    def test_avx_stays_in_its_namespaces(self):
-        wide = re.compile(r"%[yz]mm|^v(?!err|erw|mcall|mmcall|mxon)[a-z]")
-        inside = 0
+class Instructions:
+    def test_instructions_stay_in_their_namespaces(self):
+        inside = {}
         for name, body in self.functions:
-            found = [instruction for instruction in body if wide.search(instruction)]
-            if re.search(r"kernels::(avx2|avx512vnni)::", name):
-                inside += len(found)
-            else:
-                self.assertEqual(found, [], f"AVX instructions outside a kernel namespace, in {name}")
-        self.assertGreater(inside, 10000, "the scan found hardly any AVX instruction: it reads the wrong thing")
-
-    def test_avx2_has_no_avx512(self):
-        for name, body in self.functions:
-            if "kernels::avx2::" in name:
-                found = [i for i in body if "%zmm" in i or re.search(r"%[xy]mm(1[6-9]|2\d|3[01])\b", i)]
-                self.assertEqual(found, [], name)
+            namespace = re.search(r"kernels::(\w+)::", name)
+            namespace = namespace.group(1) if namespace else ""
+            for what, pattern, namespaces in self.instructions:
+                found = [text for text in body if re.search(pattern, text)]
+                if namespace in namespaces:
+                    inside[what, namespace] = inside.get((what, namespace), 0) + len(found)
+                # What AVX has of SSE4.1 begins with a v.
+                elif found:
+                    self.fail(f"{what} in {name}: {found[:3]}")
+        for what, _, namespaces in self.instructions:
+            for namespace in namespaces:
+                self.assertGreater(inside.get((what, namespace), 0), 0, f"no {what} in {namespace}: the scan sees nothing")
 
     def test_matrix_tiles_do_not_spill_between_dot_products(self):
-        tiles = {"TileInt8": 0, "TilePacked": 0}
+        tiles = {}
         for name, body in self.functions:
-            tile = re.search(r"avx512vnni::(\w+)<", name)
-            if not tile or tile.group(1) not in tiles:
+            kernel = re.search(r"kernels::(\w+)::TileInt8<(\d+)ul, (\d+)ul,", name)
+            if not kernel or kernel.group(1) not in self.tiles:
                 continue
-            tiles[tile.group(1)] += 1
+            namespace = kernel.group(1)
+            tiles.setdefault(namespace, set()).add(kernel.groups()[1:])
+            dots = [i for i, text in enumerate(body) if re.match(self.tiles[namespace][0] + r"\b", text)]
+            self.assertTrue(dots, name)
+            loop = body[dots[0] : dots[-1] + 1]
+            spills = [text for text in loop if re.search(self.stack, text)]
+            self.assertEqual(spills, [], f"accumulators on the stack in {name}")
+        self.assertEqual({name: len(found) for name, found in tiles.items()},
+                         {name: count for name, (_, count) in self.tiles.items()})
+
+
+@unittest.skipUnless(os.uname().machine == "x86_64", "the library is for another processor")
+@unittest.skipUnless(build_type() == "Release", "other builds have code of their own between the instructions")
+class X86Instructions(Instructions, unittest.TestCase):
+    instructions, tiles, stack = X86, X86_TILES, r"mm.*\(%r[sb]p|\(%r[sb]p.*mm"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.functions = list(functions("objdump", BUILD))
+
+
+    def test_packed_tiles_unpack_and_do_not_spill_between_dot_products(self):
+        tiles = 0
+        for name, body in self.functions:
+            if "avx512vnni::TilePacked<" not in name:
+                continue
+            tiles += 1
             dots = [i for i, text in enumerate(body) if text.startswith("vpdpbusd")]
             self.assertTrue(dots, name)
             loop = body[dots[0] : dots[-1] + 1]
-            spills = [text for text in loop if "mm" in text and re.search(r"\(%r[sb]p", text)]
-            self.assertEqual(spills, [], f"accumulators on the stack in {name}")
-            if tile.group(1) == "TilePacked":
-                unpacked = [text for text in loop if text.startswith("vpmullw")]
-                self.assertTrue(unpacked, f"weights are not unpacked among the dot products of {name}")
-        # Heights and epilogues; and twice q6 and q4.
-        self.assertGreaterEqual(tiles["TileInt8"], 8 * 3)
-        self.assertGreaterEqual(tiles["TilePacked"], 8 * 3 * 2)
+            self.assertEqual([text for text in loop if re.search(self.stack, text)], [], name)
+            unpacked = [text for text in loop if text.startswith("vpmullw")]
+            self.assertTrue(unpacked, f"weights are not unpacked among the dot products of {name}")
+        self.assertGreaterEqual(tiles, 8 * 3 * 2)  # Heights, epilogues, and q6 and q4.
+
+
+@unittest.skipUnless(CROSS, "THIMBLE_CROSS_BUILD names the folder of the preset aarch64")
+class ArmInstructions(Instructions, unittest.TestCase):
+    instructions, tiles, stack = ARM, ARM_TILES, r"\bq\d+.*\[sp|\bv\d+.*\[sp"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.functions = list(functions("aarch64-linux-gnu-objdump", CROSS))
 
 
 if __name__ == "__main__":

@@ -53,9 +53,10 @@ constexpr char kHelp[] =
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
     "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
-    "THIMBLE_ISA forces an instruction set (scalar, avx2, avx512vnni); THIMBLE_BACKEND=mock puts a mock in place of "
-    "every\n"
-    "model; THIMBLE_HOME is the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if not set.\n";
+    "THIMBLE_ISA forces an instruction set (a name that is none lists them); THIMBLE_BACKEND=mock puts a mock in "
+    "place\n"
+    "of every model; THIMBLE_HOME is the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if "
+    "not set.\n";
 
 }  // namespace
 

@@ -26,6 +26,8 @@ struct Int8Head {
   std::int32_t* key_comp;     // [padded]: -128 times the sum of a token's key
   std::int8_t* value;         // [padded/4][width/16][16][4]
   float* value_scale;         // [padded], 0 behind the last token
+  // [width] 128 times the sum of a column of values, where the products are of signed bytes.
+  alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
   float* score;               // [kAttentionRows][padded]
   std::uint8_t* probability;  // [kAttentionRows][padded]
 };
@@ -100,12 +102,22 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
       if (i % 4 == 3) StoreLines(q, keys, values, begin + i - 3);
     }
   }
-  const std::uint8_t ones[4] = {1, 1, 1, 1};
-  Quad one = LoadQuad(ones);
-  for (std::size_t t = 0; t < q.padded; t += 16) {
-    I sum = Zero();
-    for (std::size_t k = 0; k < q.width; k += 4) sum = Dot4(sum, one, LoadLine(q.key + t * q.width + 16 * k));
-    StoreI(q.key_comp + t, TimesMinus128(sum));
+  if constexpr (kSigned) {
+    const std::uint8_t minus_ones[4] = {127, 127, 127, 127};
+    const Quad minus_one = LoadQuad(minus_ones);
+    for (std::size_t k = 0; k < q.width; k += 16) {
+      I sum = Zero();
+      for (std::size_t t = 0; t < q.padded; t += 4) sum = Dot4(sum, minus_one, LoadLine(q.value + t * q.width + 4 * k));
+      StoreI(q.value_comp + k, TimesMinus128(sum));
+    }
+  } else {
+    const std::uint8_t ones[4] = {1, 1, 1, 1};
+    const Quad one = LoadQuad(ones);
+    for (std::size_t t = 0; t < q.padded; t += 16) {
+      I sum = Zero();
+      for (std::size_t k = 0; k < q.width; k += 4) sum = Dot4(sum, one, LoadLine(q.key + t * q.width + 16 * k));
+      StoreI(q.key_comp + t, TimesMinus128(sum));
+    }
   }
   return q;
 }
@@ -123,21 +135,12 @@ THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t)
   I acc[kHeight][kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    I comp = LoadI(q.key_comp + t + 16 * j);
+    I comp = FirstSum(q.key_comp + t + 16 * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
-  for (std::size_t k = 0; k < q.width; k += 4) {
-    Line key[kWidth];
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) key[j] = LoadLine(q.key + (t + 16 * j) * q.width + 16 * k);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Quad query = LoadQuad(q.query + (row + i) * q.width + k);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], query, key[j]);
-    }
-  }
+  AddProducts<kHeight, kWidth, false>({q.key + t * q.width, 64, 16 * q.width}, q.query + row * q.width, q.width,
+                                      q.width, acc);
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(q.key_scale + t + 16 * j);
@@ -154,21 +157,14 @@ THIMBLE_INLINE void ValueTile(const Int8Head& q, const float* factor, std::size_
                               std::size_t out_stride) {
   I acc[kHeight][kWidth];
   THIMBLE_UNROLL
-  for (std::size_t i = 0; i < kHeight; ++i) {
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    I first = kSigned ? LoadI(q.value_comp + column + 16 * j) : Zero();
     THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Zero();
+    for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = first;
   }
-  for (std::size_t t = 0; t < q.tokens; t += 4) {
-    Line value[kWidth];
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) value[j] = LoadLine(q.value + t * q.width + 4 * column + 64 * j);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Quad probability = LoadQuad(q.probability + i * q.padded + t);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], probability, value[j]);
-    }
-  }
+  // Behind the last token probabilities are 0.
+  AddProducts<kHeight, kWidth, false>({q.value + 4 * column, 4 * q.width, 64}, q.probability, q.padded,
+                                      RoundUp(q.tokens, kProductInputs), acc);
   THIMBLE_UNROLL
   for (std::size_t i = 0; i < kHeight; ++i) {
     THIMBLE_UNROLL

@@ -17,7 +17,11 @@ THIMBLE_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16
 namespace avx512vnni {
 // clang-format off: in this order
 #include "kernels/vector_x86-inl.h"
-#include "kernels/vector_avx512vnni-inl.h"
+#include "kernels/vector_avx512-inl.h"
+#include "kernels/dot_avx512vnni-inl.h"
+#include "kernels/packed_avx512-inl.h"
+#include "kernels/lines-inl.h"
+#include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 // clang-format on
 }  // namespace avx512vnni

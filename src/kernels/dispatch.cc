@@ -12,8 +12,11 @@ namespace {
 
 constexpr std::array kAll = {
 #if defined(__x86_64__)
-    &kAvx512Vnni,
-    &kAvx2,
+    &kAmx,    &kAvx512Vnni, &kAvxVnni, &kAvx512, &kAvx2, &kSse41,
+#elif defined(__aarch64__)
+    &kNeonI8mm,
+    &kNeonDot,
+    &kNeon,
 #endif
     &kScalar,
 };

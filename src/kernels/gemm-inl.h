@@ -28,21 +28,9 @@ template <std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    I comp = LoadI(w.comp + n + kStrip * j);
+    I comp = FirstSum(w.comp + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
-  }
-}
-
-// Four inputs, those at `a` of each row.
-template <std::size_t kHeight, std::size_t kWidth>
-THIMBLE_INLINE void DotLines(const std::uint8_t* a, std::size_t a_stride, const Line (&b)[kWidth],
-                             I (&acc)[kHeight][kWidth]) {
-  THIMBLE_UNROLL
-  for (std::size_t i = 0; i < kHeight; ++i) {
-    Quad quad = LoadQuad(a + i * a_stride);
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Dot4(acc[i][j], quad, b[j]);
   }
 }
 
@@ -67,22 +55,10 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
 __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
-  const std::size_t strip_bytes = kStrip * w.inputs;
-  const std::uint8_t* a = x.values + row * x.stride;
-  const std::size_t a_stride = x.stride;
+  const Lines lines = {strips, 64, kStrip * w.inputs};
   I acc[kHeight][kWidth];
   StartTile(w, n, acc);
-  const std::int8_t* line = strips;
-  for (const std::uint8_t* end = a + w.inputs; a != end; a += 4, line += 64) {
-    if constexpr (kPrefetch) {
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) Prefetch(line + (kWidth + j) * strip_bytes);
-    }
-    Line b[kWidth];
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * strip_bytes);
-    DotLines(a, a_stride, b, acc);
-  }
+  AddProducts<kHeight, kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
   FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
 }
 

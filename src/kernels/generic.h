@@ -18,11 +18,27 @@
 
 namespace thimble::kernels {
 
+// Lines of 64 bytes, 16 outputs of 4 int8 weights, as integer products read them: that of inputs [4i, 4i + 4) of strip
+// j is at first + i * step + j * strip.
+struct Lines {
+  const std::int8_t* first;
+  std::size_t step;
+  std::size_t strip;
+};
+
 // One for each file of this folder that defines it.
 extern const Kernels kScalar;
 #if defined(__x86_64__)
+extern const Kernels kSse41;
 extern const Kernels kAvx2;
+extern const Kernels kAvxVnni;
+extern const Kernels kAvx512;
 extern const Kernels kAvx512Vnni;
+extern const Kernels kAmx;
+#elif defined(__aarch64__)
+extern const Kernels kNeon;
+extern const Kernels kNeonDot;
+extern const Kernels kNeonI8mm;
 #endif
 
 }  // namespace thimble::kernels

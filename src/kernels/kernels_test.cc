@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <random>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/checked.h"
+#include "kernels/emulated_test.h"
 #include "kernels/half.h"
 
 namespace thimble::kernels {
@@ -197,7 +199,7 @@ std::vector<LinearCase> LinearCases() {
   for (WeightFormat format :
        {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     for (Epilogue epilogue : {Epilogue::kStore, Epilogue::kAdd, Epilogue::kGelu}) {
-      for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
+      for (std::size_t rows : {1, 2, 3, 5, 8, 9, 17, 32, 39}) cases.push_back({format, 96, 64, rows, 0, 96, epilogue});
       cases.push_back({format, 128, 192, 13, 0, 128, epilogue});  // A tail of strips behind the full panels.
       cases.push_back({format, 192, 128, 7, 96, 192, epilogue});  // One head of many.
     }
@@ -299,11 +301,11 @@ TEST(ScalarKernels, LinearIsWithinItsBoundOfDoubleArithmetic) {
 TEST(ScalarKernels, GeluKeepsItsPromises) {
   const Kernels& k = **FindKernels("scalar");
   // A matrix of zeros whose bias is the argument.
-  Buffer<float> weights(16 * 32), bias(16), x(32), out(16), scale(16, 1.0f), row_scale(1, 1.0f);
-  Buffer<std::int8_t> codes(16 * 32);
+  Buffer<float> weights(16 * 64), bias(16), x(64), out(16), scale(16, 1.0f), row_scale(1, 1.0f);
+  Buffer<std::int8_t> codes(16 * 64);
   Buffer<std::int32_t> comp(16);
-  Buffer<std::uint8_t> values(32, 128);
-  Buffer<std::int8_t> panel(PanelBytes(32));
+  Buffer<std::uint8_t> values(64, 128);
+  Buffer<std::int8_t> panel(PanelBytes(64));
   double worst_exact = 0, worst_fast = 0;
   for (int i = -12000; i < 12000; i += 16) {
     for (int j = 0; j < 16; ++j) bias[j] = static_cast<float>(i + j) * 1e-3f;
@@ -312,10 +314,10 @@ TEST(ScalarKernels, GeluKeepsItsPromises) {
       double b = bias[j];
       return std::fabs(out[j] - b * 0.5 * std::erfc(-b / std::sqrt(2.0)));
     };
-    k.linear_float({.outputs = 16, .inputs = 32, .weights = weights.data(), .bias = bias.data()}, x.data(), 32, output);
+    k.linear_float({.outputs = 16, .inputs = 64, .weights = weights.data(), .bias = bias.data()}, x.data(), 64, output);
     for (int j = 0; j < 16; ++j) worst_exact = std::max(worst_exact, error(j));
-    Matrix q8 = {WeightFormat::kQ8, 16, 32, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
-    k.linear_int8(q8, {values.data(), 32, row_scale.data()}, output, panel.data());
+    Matrix q8 = {WeightFormat::kQ8, 16, 64, codes.data(), nullptr, scale.data(), comp.data(), bias.data()};
+    k.linear_int8(q8, {values.data(), 64, row_scale.data()}, output, panel.data());
     for (int j = 0; j < 16; ++j) {
       worst_fast = std::max(worst_fast, error(j) - std::max(0.0, std::fabs(bias[j]) - 3.9) * 5e-5);
     }
@@ -507,12 +509,17 @@ TEST(ScalarKernels, LayerNormAndPoolingFollowTheirFormulas) {
   EXPECT_NEAR(length, 1.0, 1e-6);
 }
 
-// The processor's features as the kernel reports them, independently of our own detection.
+// The processor's features as the system's kernel lists them, independently of our own detection.
 std::string CpuFlags() {
+#if defined(__aarch64__)
+  constexpr char kLabel[] = "Features";
+#else
+  constexpr char kLabel[] = "flags";
+#endif
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
-    if (line.rfind("flags", 0) == 0) return line + " ";
+    if (line.rfind(kLabel, 0) == 0) return line + " ";
   }
   return "";
 }
@@ -566,12 +573,25 @@ TEST(ScalarKernels, EmbedUnpacksRowsAsTheFormatSays) {
 }
 
 TEST(Dispatch, EveryTableThatThisProcessorCanRunIsSupported) {
-  std::string flags = CpuFlags();
-  auto has = [&](const char* flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
+  const std::map<std::string_view, std::vector<std::string>> needs = {
+      {"scalar", {}},
+      {"sse41", {"ssse3", "sse4_1"}},
+      {"avx2", {"avx2", "fma", "f16c"}},
+      {"avxvnni", {"avx2", "fma", "f16c", "avx_vnni"}},
+      {"avx512", {"avx512bw", "avx512dq", "avx512vl"}},
+      {"avx512vnni", {"avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}},
+      {"amx", {"avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "amx_tile", "amx_int8"}},
+      {"neon", {}},
+      {"neondot", {"asimddp"}},
+      {"neoni8mm", {"asimddp", "i8mm"}}};
+  const std::string flags = CpuFlags();
+  if (flags.empty()) GTEST_SKIP() << "this system does not list the processor's features";
   for (const Kernels* k : AllKernels()) {
+    ASSERT_TRUE(needs.contains(k->name)) << k->name;
     bool expected = true;
-    if (k->name == "avx2") expected = has("avx2") && has("fma") && has("f16c");
-    if (k->name == "avx512vnni") expected = has("avx512bw") && has("avx512dq") && has("avx512vl") && has("avx512_vnni");
+    for (const std::string& flag : needs.at(k->name)) {
+      expected &= flags.find(" " + flag + " ") != std::string::npos;
+    }
     EXPECT_EQ(k->supported(), expected) << k->name;
   }
 }
@@ -676,8 +696,10 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::ValuesIn(AllKernels().begin(), AllKernels().end() - 1),
-                         [](const auto& test) { return std::string(test.param->name); });
+std::string NameOf(const testing::TestParamInfo<const Kernels*>& test) { return std::string(test.param->name); }
+INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::ValuesIn(AllKernels().begin(), AllKernels().end() - 1), NameOf);
+INSTANTIATE_TEST_SUITE_P(Emulated, EveryIsa, testing::ValuesIn(EmulatedKernels()), NameOf);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryIsa);
 
 TEST(Half, ConversionsAreExactAndRoundToEven) {
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {

@@ -97,7 +97,7 @@ constexpr std::string_view WeightFormatName(WeightFormat format) {
 struct Matrix {
   WeightFormat format = WeightFormat::kF32;
   std::size_t outputs = 0;               // N, a multiple of 16.
-  std::size_t inputs = 0;                // K, a multiple of 32.
+  std::size_t inputs = 0;                // K, a multiple of 64.
   const void* weights = nullptr;         // Strips, 64-byte aligned.
   const std::uint8_t* groups = nullptr;  // kQ6 and kQ4 only.
   const float* scale = nullptr;          // [N], integer formats only.

@@ -14,6 +14,13 @@
 #define THIMBLE_BEGIN_TARGET(features) \
   THIMBLE_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define THIMBLE_END_TARGET THIMBLE_PRAGMA(clang attribute pop)
+#elif defined(__aarch64__)
+// gcc 12 moves loads so far ahead, before it knows its registers, that accumulators end up on the stack.
+#define THIMBLE_BEGIN_TARGET(features) \
+  THIMBLE_PRAGMA(GCC push_options)     \
+  THIMBLE_PRAGMA(GCC target(features)) \
+  THIMBLE_PRAGMA(GCC optimize("no-schedule-insns"))
+#define THIMBLE_END_TARGET THIMBLE_PRAGMA(GCC pop_options)
 #else
 #define THIMBLE_BEGIN_TARGET(features) \
   THIMBLE_PRAGMA(GCC push_options)     \

@@ -15,6 +15,8 @@ struct Quad {
   std::uint8_t v[4];
 };
 
+// Whether Dot4 takes 128 from each activation, so that it multiplies signed bytes.
+inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 1;         // Rows of a matrix product done together.
 inline constexpr std::size_t kTileStrips = 1;       // Strips of 16 outputs done together.
 inline constexpr std::size_t kAttentionRows = 1;    // Queries done together.
@@ -142,7 +144,8 @@ THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
 }
 THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) { std::memcpy(p, a.weights, sizeof a.weights); }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
-// acc[n] + sum_i a[i] w[n][i], modulo 2^32: exact for honest files, defined for others.
+// acc[n] + sum_i a[i] w[n][i] (of signed ones, (a[i] - 128) w[n][i]), modulo 2^32: exact for honest files, defined for
+// others.
 THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   for (int n = 0; n < 16; ++n) {
     std::int32_t sum = 0;

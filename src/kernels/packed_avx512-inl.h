@@ -1,74 +1,4 @@
-// The vector operations in AVX-512 (F, BW, VL, DQ) with VNNI. See vector_scalar-inl.h for what each computes.
-
-using F = __m512;
-using I = __m512i;
-using Line = __m512i;
-using Quad = __m512i;
-
-// 24 accumulators, 3 weight lines and 1 broadcast of the 32 registers; two dot products a cycle need at least 8 in
-// flight.
-inline constexpr std::size_t kTileRows = 8;
-inline constexpr std::size_t kTileStrips = 3;
-inline constexpr std::size_t kAttentionRows = 8;
-inline constexpr std::size_t kAttentionStrips = 2;
-
-THIMBLE_INLINE F Load(const float* p) { return _mm512_loadu_ps(p); }
-THIMBLE_INLINE void Store(float* p, F a) { _mm512_storeu_ps(p, a); }
-THIMBLE_INLINE F Set(float x) { return _mm512_set1_ps(x); }
-THIMBLE_INLINE F Add(F a, F b) { return _mm512_add_ps(a, b); }
-THIMBLE_INLINE F Sub(F a, F b) { return _mm512_sub_ps(a, b); }
-THIMBLE_INLINE F Mul(F a, F b) { return _mm512_mul_ps(a, b); }
-THIMBLE_INLINE F Div(F a, F b) { return _mm512_div_ps(a, b); }
-THIMBLE_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
-THIMBLE_INLINE F Max(F a, F b) { return _mm512_max_ps(a, b); }
-THIMBLE_INLINE F Min(F a, F b) { return _mm512_min_ps(a, b); }
-THIMBLE_INLINE F Abs(F a) { return _mm512_abs_ps(a); }
-THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
-  return _mm512_mask_mov_ps(other, _mm512_movepi32_mask(_mm512_castps_si512(x)), negative);
-}
-THIMBLE_INLINE F RoundEven(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-THIMBLE_INLINE F ScaleByPowerOfTwo(F x, F n) { return _mm512_scalef_ps(x, n); }
-THIMBLE_INLINE float ReduceAdd(F a) {
-  __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
-  return FoldAdd(_mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1)));
-}
-THIMBLE_INLINE float ReduceMax(F a) {
-  __m256 b = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
-  return FoldMax(_mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1)));
-}
-THIMBLE_INLINE F ButterflyOne(F a) {
-  const F signs = _mm512_setr_ps(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
-  return Fma(a, signs, _mm512_permute_ps(a, 0xB1));
-}
-THIMBLE_INLINE F ButterflyTwo(F a) {
-  const F signs = _mm512_setr_ps(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1);
-  return Fma(a, signs, _mm512_permute_ps(a, 0x4E));
-}
-THIMBLE_INLINE F LoadInt8(const std::int8_t* p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(LoadBytes(p))); }
-THIMBLE_INLINE F LoadHalf(const std::uint16_t* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
-
-THIMBLE_INLINE F ToFloat(I a) { return _mm512_cvtepi32_ps(a); }
-THIMBLE_INLINE I ToInt(F a) { return _mm512_cvtps_epi32(a); }
-THIMBLE_INLINE I LoadI(const std::int32_t* p) { return _mm512_loadu_si512(p); }
-THIMBLE_INLINE void StoreI(std::int32_t* p, I a) { _mm512_storeu_si512(p, a); }
-THIMBLE_INLINE I Zero() { return _mm512_setzero_si512(); }
-THIMBLE_INLINE I TimesMinus128(I a) { return _mm512_sub_epi32(Zero(), _mm512_slli_epi32(a, 7)); }
-THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
-THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
-  __m128i bytes = _mm_xor_si128(_mm512_cvtepi32_epi8(a), _mm_set1_epi8(static_cast<char>(0x80)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
-}
-
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return _mm512_load_si512(p); }
-THIMBLE_INLINE void StoreLine(std::int8_t* p, Line a) { _mm512_store_si512(p, a); }
-THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return _mm512_set1_epi32(LoadAs<std::int32_t>(p)); }
-// The instruction is spelled out because gcc 12 spills the accumulators of the intrinsic: 0.4 of peak instead of 0.9.
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(w));
-  return acc;
-}
+// Unpacking of 6 and 4 bits in AVX-512. See vector_scalar-inl.h for what each operation computes.
 
 // Everything below runs between dot products. Where their accumulators fill the registers (kCrowded) constants are
 // operands in memory, which gcc is kept from loading once and for all: it would put accumulators on the stack instead.
@@ -155,9 +85,9 @@ template <int kBits, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   __m512i line = LoadCodeLine<kBits, kLine, kCrowded>(bundle);
   if constexpr (!kCrowded) {
-    return _mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets);
+    return ToLine(_mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets));
   }
   asm("vpmullw %1, %0, %0" : "+v"(line) : "m"(levels.multipliers));
   asm("vpsubb %1, %0, %0" : "+v"(line) : "m"(levels.offsets));
-  return line;
+  return ToLine(line);
 }

@@ -1,0 +1,28 @@
+// NEON: every 64-bit ARM.
+
+#include "kernels/generic.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("arch=armv8-a")
+namespace neon {
+// clang-format off: in this order
+#include "kernels/vector_neon-inl.h"
+#include "kernels/dot_neon-inl.h"
+#include "kernels/packed_neon-inl.h"
+#include "kernels/lines-inl.h"
+#include "kernels/products-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace neon
+THIMBLE_END_TARGET
+
+static bool NeonSupported() { return true; }
+
+constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported);
+
+}  // namespace thimble::kernels
+#endif

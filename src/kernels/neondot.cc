@@ -1,0 +1,29 @@
+// NEON with dot products (dotprod): Cortex-A76, Neoverse N1, Apple M1 and later.
+
+#include "kernels/generic.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "kernels/cpu_arm.h"
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("arch=armv8.2-a+dotprod")
+namespace neondot {
+// clang-format off: in this order
+#include "kernels/vector_neon-inl.h"
+#include "kernels/dot_neondot-inl.h"
+#include "kernels/packed_neon-inl.h"
+#include "kernels/lines-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace neondot
+THIMBLE_END_TARGET
+
+static bool NeonDotSupported() { return DetectCpu().dotprod; }
+
+constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported);
+
+}  // namespace thimble::kernels
+#endif

@@ -1,0 +1,29 @@
+// NEON with matrix products of bytes (i8mm): Neoverse V1 and N2, Apple M2 and later.
+
+#include "kernels/generic.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "kernels/cpu_arm.h"
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("arch=armv8.2-a+dotprod+i8mm")
+namespace neoni8mm {
+// clang-format off: in this order
+#include "kernels/vector_neon-inl.h"
+#include "kernels/dot_neoni8mm-inl.h"
+#include "kernels/packed_neon-inl.h"
+#include "kernels/lines-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace neoni8mm
+THIMBLE_END_TARGET
+
+static bool NeonI8mmSupported() { return DetectCpu().i8mm; }
+
+constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", NeonI8mmSupported);
+
+}  // namespace thimble::kernels
+#endif

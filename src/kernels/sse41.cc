@@ -1,0 +1,31 @@
+// SSE4.1: processors of 2008 and later, and virtual ones that are told to hide AVX. Fused multiply-add is emulated.
+
+#include "kernels/generic.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/cpu_x86.h"
+
+namespace thimble::kernels {
+
+THIMBLE_BEGIN_TARGET("sse4.1")
+namespace sse41 {
+// clang-format off: in this order
+#include "kernels/vector_x86-inl.h"
+#include "kernels/vector_sse41-inl.h"
+#include "kernels/dot_sse41-inl.h"
+#include "kernels/packed_sse41-inl.h"
+#include "kernels/lines-inl.h"
+#include "kernels/products-inl.h"
+#include "kernels/generic-inl.h"
+// clang-format on
+}  // namespace sse41
+THIMBLE_END_TARGET
+
+static bool Sse41Supported() { return DetectCpu().sse41; }
+
+constinit const Kernels kSse41 = sse41::MakeKernels("sse41", Sse41Supported);
+
+}  // namespace thimble::kernels
+#endif

@@ -1,0 +1,54 @@
+// The vector operations in AVX-512 (F, BW, VL, DQ), but for the dot product, which dot_*-inl.h defines. See
+// vector_scalar-inl.h for what each computes.
+
+using F = __m512;
+using I = __m512i;
+
+THIMBLE_INLINE F Load(const float* p) { return _mm512_loadu_ps(p); }
+THIMBLE_INLINE void Store(float* p, F a) { _mm512_storeu_ps(p, a); }
+THIMBLE_INLINE F Set(float x) { return _mm512_set1_ps(x); }
+THIMBLE_INLINE F Add(F a, F b) { return _mm512_add_ps(a, b); }
+THIMBLE_INLINE F Sub(F a, F b) { return _mm512_sub_ps(a, b); }
+THIMBLE_INLINE F Mul(F a, F b) { return _mm512_mul_ps(a, b); }
+THIMBLE_INLINE F Div(F a, F b) { return _mm512_div_ps(a, b); }
+THIMBLE_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+THIMBLE_INLINE F Max(F a, F b) { return _mm512_max_ps(a, b); }
+THIMBLE_INLINE F Min(F a, F b) { return _mm512_min_ps(a, b); }
+THIMBLE_INLINE F Abs(F a) { return _mm512_abs_ps(a); }
+THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
+  return _mm512_mask_mov_ps(other, _mm512_movepi32_mask(_mm512_castps_si512(x)), negative);
+}
+THIMBLE_INLINE F RoundEven(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+THIMBLE_INLINE F ScaleByPowerOfTwo(F x, F n) { return _mm512_scalef_ps(x, n); }
+THIMBLE_INLINE float ReduceAdd(F a) {
+  __m256 b = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  return FoldAdd(_mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1)));
+}
+THIMBLE_INLINE float ReduceMax(F a) {
+  __m256 b = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  return FoldMax(_mm_max_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1)));
+}
+THIMBLE_INLINE F ButterflyOne(F a) {
+  const F signs = _mm512_setr_ps(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
+  return Fma(a, signs, _mm512_permute_ps(a, 0xB1));
+}
+THIMBLE_INLINE F ButterflyTwo(F a) {
+  const F signs = _mm512_setr_ps(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1);
+  return Fma(a, signs, _mm512_permute_ps(a, 0x4E));
+}
+THIMBLE_INLINE F LoadInt8(const std::int8_t* p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(LoadBytes(p))); }
+THIMBLE_INLINE F LoadHalf(const std::uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+
+THIMBLE_INLINE F ToFloat(I a) { return _mm512_cvtepi32_ps(a); }
+THIMBLE_INLINE I ToInt(F a) { return _mm512_cvtps_epi32(a); }
+THIMBLE_INLINE I LoadI(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+THIMBLE_INLINE void StoreI(std::int32_t* p, I a) { _mm512_storeu_si512(p, a); }
+THIMBLE_INLINE I Zero() { return _mm512_setzero_si512(); }
+THIMBLE_INLINE I TimesMinus128(I a) { return _mm512_sub_epi32(Zero(), _mm512_slli_epi32(a, 7)); }
+THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
+THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
+  __m128i bytes = _mm_xor_si128(_mm512_cvtepi32_epi8(a), _mm_set1_epi8(static_cast<char>(0x80)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
