@@ -92,7 +92,7 @@ Json Tokenize(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
   std::vector<std::int32_t> ids(peer.embedder.plan().max_tokens);
   return Time(request, std::nullopt, peer.threads, [&] {
-    for (std::string_view text : texts) peer.weights.tokenizer.Encode(text, ids);
+    for (std::string_view text : texts) peer.weights.tokenizer.Encode({}, text, ids);
   });
 }
 

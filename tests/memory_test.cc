@@ -183,9 +183,10 @@ TEST(Memory, OfALongTextInChunksIsThatOfAShortOne) {
   std::string text;
   while (text.size() < kMegabyte / 5) text += "the memory of a small vector ";
   std::vector<float> vector(384, 1.0f);
+  const std::string path = ModelPath(convert::Dtype::kQ8);  // Made by the first who asks.
   malloc_trim(0);
   const std::size_t before = Now().private_bytes;
-  auto model = Model::Open(ModelPath(convert::Dtype::kQ8));
+  auto model = Model::Open(path);
   ASSERT_TRUE(model.ok());
   auto embedder = Embedder::Create(*model, {.max_tokens = 64});
   ASSERT_TRUE(embedder.ok());
