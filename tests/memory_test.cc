@@ -207,9 +207,10 @@ TEST(Memory, IdleScratchOfAPoolGoesBackByItself) {
   ASSERT_TRUE(pool.ok());
   const std::vector<std::string> texts = RandomTexts(64, 4);
   std::vector<float> vectors(texts.size() * 384, 1.0f);
+  const std::string path = ModelPath(convert::Dtype::kQ8);
   const std::size_t before = Now().private_bytes;
   {
-    auto lease = pool->Acquire(ModelPath(convert::Dtype::kQ8));
+    auto lease = pool->Acquire(path);
     ASSERT_TRUE(lease.ok());
     ASSERT_TRUE(EmbedAll(*lease, texts, vectors));
     auto plan = Embedder::MakePlan(lease->model());
