@@ -27,7 +27,7 @@ target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags>
 target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
 
 # libcurl's headers alone: it is loaded when it is first needed.
-if(NOT THIMBLE_ZIG_INCLUDE)
+if(NOT THIMBLE_CROSS_INCLUDE)
   find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 endif()
 include(cmake/known_models.cmake)
@@ -47,7 +47,7 @@ if(CURL_INCLUDE_DIR)
   target_include_directories(thimble_hub SYSTEM PRIVATE ${CURL_INCLUDE_DIR})
 endif()
 
-if(NOT THIMBLE_ZIG_INCLUDE)
+if(NOT THIMBLE_CROSS_INCLUDE)
   set_target_properties(thimble_convert PROPERTIES EXPORT_NAME convert)
   install(TARGETS thimble_hub thimble_convert EXPORT thimbleTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
