@@ -82,6 +82,7 @@ for platform in "${platforms[@]}"; do
   cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
     -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
     -DTHIMBLE_CROSS_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
+    -DTHIMBLE_COMPACT=ON \
     -DTHIMBLE_TOOLS=$with_cli "${options[@]}" > "$packages/$platform.log" 2>&1 \
     && cmake --build "$build" --target "${programs[@]}" --parallel "$(nproc)" >> "$packages/$platform.log" 2>&1 \
     || { tail -n 40 "$packages/$platform.log" >&2; exit 1; }

@@ -72,9 +72,10 @@ test('run the kernels of the local build, each of which gives its bits', { skip 
   const isa = (program) => JSON.parse(run(program, 'info', model('q8'), '--json')).isa;
   const best = isa(local);
   assert.equal(isa(installed), best);
-  const unknown = spawnSync(local, ['info', model('q8')], { env: { ...env, THIMBLE_ISA: '?' }, encoding: 'utf8' });
+  // A package leaves out kernels that few machines need.
+  const unknown = spawnSync(installed, ['info', model('q8')], { env: { ...env, THIMBLE_ISA: '?' }, encoding: 'utf8' });
   const runs = (name) =>
-    spawnSync(local, ['info', model('q8')], { env: { ...env, THIMBLE_ISA: name }, encoding: 'utf8' }).status === 0;
+    spawnSync(installed, ['info', model('q8')], { env: { ...env, THIMBLE_ISA: name }, encoding: 'utf8' }).status === 0;
   const names = /expected one of (.*)/.exec(unknown.stderr)[1].split(', ').filter(runs);
   assert.ok(names.includes('scalar') && names.includes(best));
   for (const name of names) {
