@@ -155,5 +155,5 @@ test('an error does not end the process where its promise is handled, and does w
   await expectCleanRun(`await createEmbeddingFunction({ modelName: 'none', folder })('a').catch(() => {});`);
   const { code, err } = await run(`createEmbeddingFunction({ modelName: 'none', folder })('a');`);
   assert.equal(code, 1);
-  assert.match(err, /npx thimble convert/);
+  assert.match(err, /npx thimble pull none/);
 });
