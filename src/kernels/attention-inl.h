@@ -19,13 +19,13 @@ class ScratchCursor {
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
-  std::uint8_t* query;        // [tokens][width], + 128
-  float* query_scale;         // [padded]
-  std::int8_t* key;           // [padded/16][width/4][16][4]
-  float* key_scale;           // [padded], 0 behind the last token
-  std::int32_t* key_comp;     // [padded]: -128 times the sum of a token's key
-  std::int8_t* value;         // [padded/4][width/16][16][4]
-  float* value_scale;         // [padded], 0 behind the last token
+  std::uint8_t* query;     // [tokens][width], + 128
+  float* query_scale;      // [padded]
+  std::int8_t* key;        // [padded/16][width/4][16][4]
+  float* key_scale;        // [padded], 0 behind the last token
+  std::int32_t* key_comp;  // [padded]: -128 times the sum of a token's key
+  std::int8_t* value;      // [padded/4][width/16][16][4]
+  float* value_scale;      // [padded], 0 behind the last token
   // [width] 128 times the sum of a column of values, where the products are of signed bytes.
   alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
   float* score;               // [kAttentionRows][padded]
