@@ -17,8 +17,8 @@ models=(--model all-MiniLM-L6-v2="$(scripts/fetch_model.sh)")
 
 python=build/quality/venv/bin/python
 if ! cmp -s bench/quality/requirements.txt build/quality/venv/installed.txt; then
-  python3 -m venv --clear build/quality/venv
-  $python -m pip install --quiet --disable-pip-version-check -r bench/quality/requirements.txt
+  python3 -m venv --clear --without-pip build/quality/venv  # Debian has its pip in a package of its own.
+  python3 -m pip --python $python install --quiet --disable-pip-version-check -r bench/quality/requirements.txt
   cp bench/quality/requirements.txt build/quality/venv/installed.txt
 fi
 
