@@ -39,11 +39,11 @@ run_tests cross build -R '^instructions_test$'
 
 stage real model
 scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
-export THIMBLE_REAL_ONNX
-THIMBLE_REAL_ONNX=$PWD/$(scripts/fetch_onnx.sh)
+onnx=$PWD/$(scripts/fetch_onnx.sh)
 scripts/fetch_known.sh gte-small
-export THIMBLE_KNOWN_MODELS=$PWD/build/models/known
-THIMBLE_REAL_MODEL=$PWD/build/models run_tests real build \
+# For this stage alone: the sanitizers below would take many minutes for them.
+THIMBLE_REAL_MODEL=$PWD/build/models THIMBLE_REAL_ONNX=$onnx THIMBLE_KNOWN_MODELS=$PWD/build/models/known \
+  run_tests real build \
   -R '^(readme|real_model|known_models|memory_bounds|pressure|isa)_test$'
 for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
