@@ -61,8 +61,8 @@ build-noexcept/example_embed build/models/all-MiniLM-L6-v2-q8.safetensors "The c
 
 stage asan
 scripts/build.sh asan
-# Bits, which a sanitizer does not change, are compared above.
-run_tests asan build-asan -E '^isa_test$'
+# Bits, which a sanitizer does not change, are compared above; a plain forward pass in double takes too long in it.
+run_tests asan build-asan -E '^isa_test$|^WideModel'
 
 stage tsan
 scripts/build.sh tsan base_test runtime_test integration_test

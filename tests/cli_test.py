@@ -325,6 +325,7 @@ class PromptsAndLimits(unittest.TestCase):
         self.assertIn(b"texts[0]: ", result.stderr)
         self.assertTrue(embed("-i", long_line, "--long-texts", "chunk")[0]["truncated"], "64 KiB of it were read")
 
+    @unittest.skipIf(SANITIZED, "a process has hundreds of megabytes")
     def test_the_limit_is_that_of_the_profile(self):
         text = "word " * 200
         for profile, tokens in (("sentence-transformers", 64), ("transformers.js", 128), ("tokenizers", 128)):

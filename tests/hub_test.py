@@ -193,7 +193,7 @@ class Success(HubTest):
             self.pull(**environment)
             self.assertEqual(files_in(folder), ["tiny-q8.safetensors"])
             self.assertEqual(self.run_cli("embed", "-m", "tiny", "a", **environment).returncode, 0)
-            self.assertEqual(self.run_cli("plan", "tiny", **environment).returncode, 0)
+            self.assertEqual(self.run_cli("info", "tiny", **environment).returncode, 0)
             self.assertEqual(self.run_cli("rm", "tiny", **environment).returncode, 0)
         self.check_fails(1, "HOME", arguments=("list",), THIMBLE_HOME="", XDG_CACHE_HOME="", HOME="")
 
