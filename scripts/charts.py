@@ -121,3 +121,13 @@ def replaced(path, name, contents):
     if begin < 0 or end < begin:
         raise SystemExit(f"{path}: expected the lines {first.strip()} and {last.strip()}")
     return text[:begin + len(first)] + contents + text[end:]
+
+
+def update(new, check):
+    """Writes files {path: text} that differ, or with `check` only names them; the exit code: 1 when a check finds any."""
+    different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
+    for path in different:
+        print(f"{path}: {'differs' if check else 'written'}")
+        if not check:
+            path.write_text(new[path])
+    return 1 if check and different else 0

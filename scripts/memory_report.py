@@ -61,12 +61,7 @@ def main():
     new = {options.root / "docs/memory.svg": plot(result)}
     for name in ("README.md", "docs/memory.md"):
         new[options.root / name] = charts.replaced(options.root / name, "memory", table(result))
-    different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
-    for path in different:
-        print(f"{path}: {'differs' if options.check else 'written'}")
-        if not options.check:
-            path.write_text(new[path])
-    sys.exit(1 if options.check and different else 0)
+    sys.exit(charts.update(new, options.check))
 
 
 if __name__ == "__main__":

@@ -79,12 +79,7 @@ def main():
     result = json.loads(options.compare.read_text())
     new = {options.root / "docs/node.svg": plot(result),
            options.root / "docs/node.md": charts.replaced(options.root / "docs/node.md", "compare", tables(result))}
-    different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
-    for path in different:
-        print(f"{path}: {'differs' if options.check else 'written'}")
-        if not options.check:
-            path.write_text(new[path])
-    sys.exit(1 if options.check and different else 0)
+    sys.exit(charts.update(new, options.check))
 
 
 if __name__ == "__main__":

@@ -100,12 +100,7 @@ def main():
     docs = options.root / "docs"
     new = {docs / name: picture for name, picture in plots(result).items()}
     new[docs / "quality.md"] = charts.replaced(docs / "quality.md", "quality", tables(result))
-    different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
-    for path in different:
-        print(f"{path}: {'differs' if options.check else 'written'}")
-        if not options.check:
-            path.write_text(new[path])
-    sys.exit(1 if options.check and different else 0)
+    sys.exit(charts.update(new, options.check))
 
 
 if __name__ == "__main__":
