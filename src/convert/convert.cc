@@ -10,10 +10,10 @@
 #include <map>
 #include <numbers>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/processors.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "base/thread_team.h"
@@ -467,9 +467,8 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
   const Config& config = job.config;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
-  const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
-  THIMBLE_ASSIGN_OR_RETURN(
-      ThreadTeam team, ThreadTeam::Create(options.threads == 0 ? std::min(processors, kMaxThreads) : options.threads));
+  const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
+  THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(threads));
   const text::Tables tables = job.tokenizer.tables();
   THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, config.vocabulary));
 

@@ -41,7 +41,9 @@ struct Options {
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
   bool calibrate = true;
   std::string calibration_file = {};
-  std::size_t threads = 0;  // 0 means one for each processor, at most 8. The file does not depend on it.
+  // 0 means the processors that this process's affinity and control groups allow, at most 8. The file does not depend
+  // on it.
+  std::size_t threads = 0;
   // Called with the share of the work that is done, 0 to 1; may be empty.
   std::function<void(double)> progress = {};
 };
