@@ -55,7 +55,10 @@ int RunConvert(int argc, char** argv) {
   Status status;
   {
     Progress progress(true);
-    options.progress = [&progress](double share) { progress.Show(share, 0); };
+    options.progress = [&progress](double share) {
+      progress.Show(share, 0);
+      return true;
+    };
     status = convert::Convert(source, output, options);
   }
   return status.ok() ? kDone : Fail("convert", status);

@@ -82,19 +82,24 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   std::optional<Calibrator> calibrator;
   if (seen > 0) calibrator.emplace(shape, fit, seen, *kernels, team);
 
-  format::Layout layout = LayoutOf(job, name);
-  layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
-  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
-  THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, options.progress, &writer));
   ReceiptFacts facts;
-  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
   facts.calibration = set.description;
   THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, HashOf(WeightsOf(source)));
   THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(source + "/tokenizer.json"));
+
+  format::Layout layout = LayoutOf(job, name);
+  layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
+  THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
+  const Tell tell = [&](double share) {
+    if (!options.progress || options.progress(share)) return Status();
+    return Error(Code::kIo, "the conversion was ended");
+  };
+  THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
+  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
   const std::vector<float> exact =
       PooledVectors(forward, seen, config.hidden, config.pooling, config.normalize, *kernels);
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
-  if (options.progress) options.progress(1);
+  THIMBLE_RETURN_IF_ERROR(tell(1));
   return writer.Finish();
 }
 

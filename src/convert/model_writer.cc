@@ -25,9 +25,8 @@ namespace {
 class Conversion {
  public:
   // `calibrator` is null for plain rounding.
-  Conversion(Job& job, Forward& forward, Calibrator* calibrator, const std::function<void(double)>& progress,
-             format::Writer* writer)
-      : job_(job), forward_(forward), calibrator_(calibrator), progress_(progress), writer_(*writer) {}
+  Conversion(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer)
+      : job_(job), forward_(forward), calibrator_(calibrator), tell_(tell), writer_(*writer) {}
 
   Status Run() {
     const Config& c = job_.config;
@@ -44,6 +43,11 @@ class Conversion {
   }
 
  private:
+  Status GoOn() const {
+    // The words and the receipt count as a layer.
+    return tell_(static_cast<double>(written_) / static_cast<double>(kInputs * (job_.config.layers + 1)));
+  }
+
   Result<const SourceTensor*> Find(const std::string& name, std::initializer_list<std::uint64_t> shape) const {
     return job_.source.Find(name, {shape.begin(), shape.size()});
   }
@@ -103,9 +107,11 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words,
                              Find("embeddings.word_embeddings.weight", {c.vocabulary, c.hidden}));
     auto read = [&](std::size_t first, std::span<float> out) {
+      THIMBLE_RETURN_IF_ERROR(GoOn());
       return job_.source.Read(*words, first * c.hidden, out);
     };
-    return WriteTable(WordsOf(job_), read, &writer_);
+    THIMBLE_RETURN_IF_ERROR(WriteTable(WordsOf(job_), read, &writer_));
+    return GoOn();
   }
 
   Status ReadNorm(const std::string& from, NormSource* norm) {
@@ -149,6 +155,7 @@ class Conversion {
     if (calibrator_ != nullptr) calibrator_->Begin();
     THIMBLE_RETURN_IF_ERROR(forward_.Run(layer, [this](auto... input) {
       if (calibrator_ != nullptr) calibrator_->Watch(input...);
+      return GoOn();
     }));
     THIMBLE_RETURN_IF_ERROR(Write(Input::kQkv, layer.qkv));
     THIMBLE_RETURN_IF_ERROR(Write(Input::kAttentionOutput, layer.attention_output));
@@ -159,9 +166,8 @@ class Conversion {
   }
 
   Status Write(Input input, const MatrixSource& source) {
-    // The words and the receipt count as a layer.
-    const double matrices = static_cast<double>(kInputs * (job_.config.layers + 1));
-    if (progress_) progress_(static_cast<double>(++written_) / matrices);
+    THIMBLE_RETURN_IF_ERROR(GoOn());
+    ++written_;
     if (calibrator_ == nullptr) return WriteMatrix(source.spec, source.read, nullptr, source.bias, &writer_);
     THIMBLE_ASSIGN_OR_RETURN(QuantizedMatrix matrix, calibrator_->Quantize(input, source));
     return WriteMatrix(source.spec, source.read, &matrix, source.bias, &writer_);
@@ -216,16 +222,15 @@ class Conversion {
   Job& job_;
   Forward& forward_;
   Calibrator* calibrator_;
-  const std::function<void(double)>& progress_;
+  const Tell& tell_;
   format::Writer& writer_;
   std::size_t written_ = 0;  // Matrices.
 };
 
 }  // namespace
 
-Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const std::function<void(double)>& progress,
-                  format::Writer* writer) {
-  return Conversion(job, forward, calibrator, progress, writer).Run();
+Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer) {
+  return Conversion(job, forward, calibrator, tell, writer).Run();
 }
 
 }  // namespace thimble::convert

@@ -13,10 +13,12 @@
 
 namespace thimble::convert {
 
+// Told the share of the work that is done; a failure ends the work.
+using Tell = std::function<Status(double share)>;
+
 // Writes all tensors of LayoutOf but the receipt's. `forward` is through afterwards; `calibrator` is null for plain
-// rounding; `progress` is as in Options. Returns the first failure.
-Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const std::function<void(double)>& progress,
-                  format::Writer* writer);
+// rounding. Returns the first failure.
+Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer);
 
 }  // namespace thimble::convert
 
