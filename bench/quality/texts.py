@@ -9,11 +9,7 @@ LONG_WORDS = range(250, 421)
 LONG_COUNT = 40
 # What each set is cut at, in tokens. 256 is the limit of all-MiniLM-L6-v2, 512 the positions of all models here.
 LIMITS = {"sentences": 256, "long": 512, "documents": 256, "queries": 256}
-# What a model's authors want before the texts of a set; nothing where a model or a set is not named.
-PROMPTS = {
-    "e5-small-v2": {"sentences": "query: ", "queries": "query: ", "long": "passage: ", "documents": "passage: "},
-    "bge-small-en-v1.5": {"queries": "Represent this sentence for searching relevant passages: "},
-}
+KNOWN_MODELS = pathlib.Path(__file__).resolve().parents[2] / "src/hub/known_models.json"
 
 
 @dataclasses.dataclass
@@ -52,7 +48,21 @@ def read(folder):
                  "queries": [entry["text"] for entry in queries]}, pairs, list(relevance.values()))
 
 
+def prompts(model):
+    """What the model's authors want before the texts of each set; {} for an unknown model.
+
+    A model with a prompt for passages too wants one before every text, so that sentences, which are compared with each
+    other, have that of queries; else only queries have one.
+    """
+    for known in json.loads(KNOWN_MODELS.read_text(encoding="utf-8")):
+        if known["name"] == model:
+            texts = {prompt["name"]: prompt["text"] for prompt in known["prompts"]}
+            query, passage = texts.get("query", ""), texts.get("passage", "")
+            return {"sentences": query if passage else "", "queries": query, "long": passage, "documents": passage}
+    return {}
+
+
 def prompted(data, model, name):
     """The texts of a set as the model wants them."""
-    prompt = PROMPTS.get(model, {}).get(name, "")
+    prompt = prompts(model).get(name, "")
     return [prompt + text for text in data.sets[name]]

@@ -56,7 +56,7 @@ struct VectorOptions {
   // Tokens that a window shares with the one before, or up to a word fewer, at most half of a window's own. Unset means
   // an eighth of max_tokens.
   std::optional<std::size_t> chunk_overlap = {};
-  std::size_t first_index = 0;  // What messages call the first text of a call.
+  std::size_t first_index = 0;  // What messages call the first text, for a caller that passes a list in parts.
 };
 
 // The memory of a model and an embedder, in bytes, known before either takes any. Private memory is what the process

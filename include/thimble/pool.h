@@ -68,7 +68,8 @@ class PoolState;  // For thimble's own layers, as PoolEntry.
 struct PoolEntry;
 
 // The right to use a model of a pool, which stays loaded meanwhile. Thread-safe: calls from several threads run at the
-// same time, as many as the machine has cores and the budget allows; more wait their turn. Move-only.
+// same time, as far as the budget and the processors allow; more wait their turn. The processors are those that the
+// process's affinity and its control groups (cpu.max, or cpu.cfs_quota_us) allow. Move-only.
 class Lease {
  public:
   Lease(Lease&& other) noexcept;

@@ -17,11 +17,9 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file_map.h"
-#include "base/memory_limit.h"
 #include "base/proc_file.h"
 #include "base/steps.h"
 #include "base/thread_team.h"
-#include "thimble/memory.h"
 
 namespace thimble {
 namespace {
@@ -127,33 +125,6 @@ TEST_F(FileMapTest, ProcFileReadsNumbersBehindKeys) {
   EXPECT_EQ(file.Number("fourth:"), std::nullopt);
   EXPECT_EQ(ProcFile((folder_ + "/missing").c_str()).error(), ENOENT);
 }
-
-TEST_F(FileMapTest, MemoryLimitIsTheLeastOfTheGroups) {
-  auto write = [&](const std::string& name, const std::string& contents) {
-    std::filesystem::create_directories(std::filesystem::path(folder_ + name).parent_path());
-    std::ofstream(folder_ + name) << contents;
-  };
-  const std::string groups = folder_ + "/groups";
-  auto limit = [&] { return CgroupMemoryLimit(groups.c_str(), folder_ + "/cgroup"); };
-  EXPECT_EQ(limit(), kNoMemoryLimit);
-  // Version 2: a group and the one around it.
-  write("/groups", "0::/outer/inner\n");
-  EXPECT_EQ(limit(), kNoMemoryLimit);
-  write("/cgroup/outer/inner/memory.max", "max\n");
-  EXPECT_EQ(limit(), kNoMemoryLimit);
-  write("/cgroup/outer/memory.max", "50000000\n");
-  EXPECT_EQ(limit(), 50000000u);
-  write("/cgroup/outer/inner/memory.max", "30000000\n");
-  EXPECT_EQ(limit(), 30000000u);
-  // Version 1, where the largest number means none.
-  write("/groups", "5:cpu:/x\n4:memory:/job\n0::/\n");
-  write("/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-  EXPECT_EQ(limit(), kNoMemoryLimit);
-  write("/cgroup/memory/job/memory.limit_in_bytes", "20000000\n");
-  EXPECT_EQ(limit(), 20000000u);
-}
-
-TEST(MemoryLimit, IsSomethingReal) { EXPECT_GT(MemoryLimit(), std::size_t{16} << 20); }
 
 TEST(ThreadTeam, NoMemberRunsAJobTwiceOrWhenItIsOver) {
   for (std::size_t size : {1, 2, 5}) {

@@ -11,9 +11,9 @@ namespace thimble {
 
 inline constexpr std::size_t kNoMemoryLimit = std::numeric_limits<std::size_t>::max();
 
-// The least limit, in bytes, of the control groups listed in the file `groups` (as /proc/self/cgroup) and of those they
-// are in; `mount` is where the groups are mounted (/sys/fs/cgroup). kNoMemoryLimit when there is none.
-std::size_t CgroupMemoryLimit(const char* groups, const std::string& mount);
+// The least limit, in bytes, of the control groups of this process; kNoMemoryLimit when there is none. `root` as in
+// control_groups.h.
+std::size_t CgroupMemoryLimit(const std::string& root);
 
 }  // namespace thimble
 

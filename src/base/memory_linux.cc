@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/control_groups.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/memory_limit.h"
@@ -21,39 +22,15 @@ constexpr double kUnlimited = 0x1p60;
 std::size_t ReadLimit(const std::string& path) {
   ProcFile file(path.c_str());
   std::optional<double> value = file.Number("");
-  return value && *value < kUnlimited ? static_cast<std::size_t>(*value) : kNoMemoryLimit;
-}
-
-// The least of the limits of the group at `path` below `mount` and of the groups it is in.
-std::size_t GroupLimit(const std::string& mount, std::string path, const std::string& file) {
-  std::size_t limit = kNoMemoryLimit;
-  for (;;) {
-    limit = std::min(limit, ReadLimit(mount + path + "/" + file));
-    const std::size_t slash = path.rfind('/');
-    if (path.empty() || slash == std::string::npos) return limit;
-    path.resize(slash);
-  }
+  return value && *value >= 0 && *value < kUnlimited ? static_cast<std::size_t>(*value) : kNoMemoryLimit;
 }
 
 }  // namespace
 
-std::size_t CgroupMemoryLimit(const char* groups, const std::string& mount) {
-  ProcFile file(groups);
+std::size_t CgroupMemoryLimit(const std::string& root) {
   std::size_t limit = kNoMemoryLimit;
-  for (std::string_view rest = file.text(); !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    // "0::/path" is version 2, "4:memory:/path" version 1.
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (first == std::string_view::npos || second == std::string_view::npos) continue;
-    const std::string_view controllers = line.substr(first + 1, second - first - 1);
-    std::string path(line.substr(second + 1));
-    if (path == "/") path.clear();
-    if (controllers.empty()) limit = std::min(limit, GroupLimit(mount, path, "memory.max"));
-    if (controllers == "memory") {
-      limit = std::min(limit, GroupLimit(mount + "/memory", path, "memory.limit_in_bytes"));
-    }
+  for (const ControlGroup& group : ControlGroupsOf("memory", root)) {
+    limit = std::min(limit, ReadLimit(group.folder + (group.version == 2 ? "/memory.max" : "/memory.limit_in_bytes")));
   }
   return limit;
 }
@@ -62,8 +39,7 @@ std::size_t MemoryLimit() {
   std::size_t limit = kNoMemoryLimit;
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0) limit = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-  auto group =
-      Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit("/proc/self/cgroup", "/sys/fs/cgroup"); });
+  auto group = Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit(""); });
   if (group.ok()) limit = std::min(limit, *group);
   return limit == kNoMemoryLimit ? 0 : limit;
 }

@@ -5,7 +5,6 @@
 #include <psapi.h>
 // clang-format on
 
-#include "base/memory_limit.h"
 #include "base/windows_error.h"
 #include "thimble/memory.h"
 

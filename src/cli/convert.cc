@@ -21,7 +21,8 @@ constexpr char kExamples[] =
     "OUT appears only when complete. What the folder does not say of pooling, limit and prompts is known of some "
     "models\n"
     "by their names.\n"
-    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n";
+    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n"
+    "The work is shared by the processors that its control group allows, at most 8; OUT does not depend on them.\n";
 
 }  // namespace
 
@@ -54,7 +55,10 @@ int RunConvert(int argc, char** argv) {
   Status status;
   {
     Progress progress(true);
-    options.progress = [&progress](double share) { progress.Show(share, 0); };
+    options.progress = [&progress](double share) {
+      progress.Show(share, 0);
+      return true;
+    };
     status = convert::Convert(source, output, options);
   }
   return status.ok() ? kDone : Fail("convert", status);

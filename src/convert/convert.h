@@ -41,9 +41,12 @@ struct Options {
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
   bool calibrate = true;
   std::string calibration_file = {};
-  std::size_t threads = 0;  // 0 means one for each processor, at most 8. The file does not depend on it.
-  // Called with the share of the work that is done, 0 to 1; may be empty.
-  std::function<void(double)> progress = {};
+  // 0 means the processors that this process's affinity and control groups allow, at most 8. The file does not depend
+  // on it.
+  std::size_t threads = 0;
+  // Called with the share of the work that is done, 0 to 1, from the thread that called Convert; may be empty. False
+  // ends the conversion: between two calls is the work on one matrix, or on the receipt.
+  std::function<bool(double)> progress = {};
 };
 
 // The last component of a path.
@@ -54,7 +57,8 @@ std::string NameOf(const std::string& source);
 // instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
 // for the activations of all texts, but never for the whole model. kInvalidArgument for a calibration file without
 // calibration, kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
-// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor.
+// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor. kIo when
+// `progress` ended it.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -224,13 +225,39 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
   Options options;
   options.calibrate = false;
   options.name = "given";
-  options.progress = [&](double share) { shares.push_back(share); };
+  options.progress = [&](double share) {
+    shares.push_back(share);
+    return true;
+  };
   ASSERT_TRUE(Convert(folder.File("test-model/"), out, options).ok());
   EXPECT_EQ(format::Reader::Open(out)->Metadata("name"), "given");
   ASSERT_FALSE(shares.empty());
   EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
-  EXPECT_GT(shares.front(), 0.0);
+  EXPECT_EQ(shares.front(), 0.0);
   EXPECT_EQ(shares.back(), 1.0);
+}
+
+TEST(Convert, ProgressThatSaysNoEndsItAndLeavesNothing) {
+  TemporaryFolder folder, outputs;
+  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
+  const std::string out = outputs.File("out");
+  Options options;
+  std::size_t calls = 0;
+  options.progress = [&](double) { return ++calls > 0; };
+  ASSERT_TRUE(Convert(folder.path(), out, options).ok());
+  ASSERT_TRUE(test::WriteFile(out, "as it was").ok());
+  ASSERT_GT(calls, 100u);
+  for (std::size_t last : {std::size_t{1}, calls / 4, calls / 2, calls - 1, calls}) {
+    std::size_t seen = 0;
+    options.progress = [&](double) { return ++seen < last; };
+    const Status status = Convert(folder.path(), out, options);
+    EXPECT_EQ(status.code(), Code::kIo);
+    EXPECT_EQ(status.message(), "the conversion was ended");
+    EXPECT_EQ(seen, last) << "went on";
+    EXPECT_EQ(Contents(out), "as it was");
+    std::filesystem::directory_iterator files(outputs.path());
+    EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+  }
 }
 
 // Weights that all have one value, from zero through subnormals to the largest float.

@@ -106,10 +106,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
       rows_before.push_back(rows);
       rows += lengths[end];
     }
-    auto tell = [&](Input input, const float* values) {
-      if (watch) watch(input, first, values, rows);
-    };
-    tell(Input::kQkv, x);
+    THIMBLE_RETURN_IF_ERROR(watch(Input::kQkv, first, x, rows));
     Linear(qkv.view, x, rows, Epilogue::kStore, heads.data());
     ForEach(team_, (end - first) * shape_.heads, [&](std::size_t i, std::size_t member) {
       const std::size_t sequence = i / shape_.heads, head = i % shape_.heads, row = rows_before[sequence];
@@ -122,12 +119,12 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
                           .out_stride = hidden},
                          scratch.bytes().data() + member * scratch_bytes);
     });
-    tell(Input::kAttentionOutput, context.data());
+    THIMBLE_RETURN_IF_ERROR(watch(Input::kAttentionOutput, first, context.data(), rows));
     Linear(attention_output.view, context.data(), rows, Epilogue::kAdd, x);
     Normalize(layer.attention_norm, x, rows);
-    tell(Input::kFfnIn, x);
+    THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnIn, first, x, rows));
     Linear(ffn_in.view, x, rows, Epilogue::kGelu, inner.data());
-    tell(Input::kFfnOut, inner.data());
+    THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnOut, first, inner.data(), rows));
     Linear(ffn_out.view, inner.data(), rows, Epilogue::kAdd, x);
     Normalize(layer.ffn_norm, x, rows);
     x += rows * hidden;

@@ -67,8 +67,9 @@ class Forward {
  public:
   // Most tokens of a chunk, unless one sequence has more.
   static constexpr std::size_t kMaxChunk = 512;
-  // Called with the inputs of a matrix, [rows][its inputs], for the sequences from `first` on of a chunk.
-  using Watch = std::function<void(Input input, std::size_t first, const float* x, std::size_t rows)>;
+  // Called with the inputs of a matrix, [rows][its inputs], for the sequences from `first` on of a chunk. A failure
+  // ends the pass.
+  using Watch = std::function<Status(Input input, std::size_t first, const float* x, std::size_t rows)>;
   using ReadRow = std::function<Status(std::size_t row, std::span<float> out)>;
 
   // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one.
@@ -77,7 +78,7 @@ class Forward {
 
   // The embeddings: `word` and `position` read rows, `type` is part of every token.
   Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
-  // One layer; `watch` may be empty.
+  // One layer.
   Status Run(const LayerSource& layer, const Watch& watch);
 
   const Sequences& sequences() const { return sequences_; }

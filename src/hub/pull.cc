@@ -145,11 +145,10 @@ Status ConvertInto(const Task& task, const std::string& source, const std::strin
   if (!task.repository.empty()) options.metadata = {{kRepositoryKey, task.repository}, {kRevisionKey, commit}};
   options.progress = [&](double share) {
     reporter.progress().share = share;
-    reporter.GoOn();
+    return reporter.GoOn();
   };
   reporter.Enter(Stage::kConverting);
   THIMBLE_RETURN_IF_ERROR(convert::Convert(source, made, options));
-  if (!reporter.GoOn()) return Error(Code::kIo, "the pull was ended");
   std::error_code error;
   fs::rename(made, task.path, error);
   return error ? Error(Code::kIo, "cannot rename to ", task.path, ": ", error.message()) : Status();

@@ -3,12 +3,11 @@
 #include "runtime/pool_state.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/guard.h"
-#include "base/memory_limit.h"
+#include "base/processors.h"
 #include "runtime/model_name.h"
 #include "runtime/plan.h"
 #include "thimble/cache.h"
@@ -32,7 +31,9 @@ class Unlocked {
 // Under which dtype a model is kept.
 std::string_view KeyDtype(std::string_view name, std::string_view dtype) { return IsInFolder(name) ? dtype : ""; }
 
-std::size_t Turns(std::size_t cores, std::size_t threads) { return std::max<std::size_t>(1, cores / threads); }
+std::size_t Turns(std::size_t processors, std::size_t threads) {
+  return std::max<std::size_t>(1, processors / threads);
+}
 
 std::size_t Budget(std::size_t asked) {
   if (asked != 0) return asked;
@@ -46,7 +47,7 @@ PoolState::PoolState(PoolOptions options, PoolEnvironment environment)
     : options_(std::move(options)),
       environment_(std::move(environment)),
       clock_(*environment_.clock),
-      turns_(Turns(environment_.cores, options_.embedder.threads)),
+      turns_(Turns(environment_.processors, options_.embedder.threads)),
       max_memory_(Budget(options_.max_memory)),
       pressure_read_(clock_.Now()) {}
 
@@ -59,9 +60,7 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
     if (time.count() < 0) return Error(Code::kInvalidArgument, "a time is negative: ", time.count(), " ms");
   }
   if (options.folder.empty()) options.folder = CacheFolder();
-  if (environment.cores == 0) {
-    environment.cores = std::max(1u, std::thread::hardware_concurrency());
-  }
+  if (environment.processors == 0) environment.processors = UsableProcessors();
   auto state = std::make_shared<PoolState>(std::move(options), std::move(environment));
   THIMBLE_RETURN_IF_ERROR(state->thread_.Start(RunThread, state.get()));
   return state;

@@ -56,7 +56,7 @@ struct PoolEntry {
 struct PoolEnvironment {
   std::shared_ptr<Clock> clock = std::make_shared<SteadyClock>();
   std::string pressure_file = "/proc/pressure/memory";
-  std::size_t cores = 0;  // 0 means those of the machine.
+  std::size_t processors = 0;  // 0 means UsableProcessors().
 };
 
 // Thread-safe. Every function that takes a lock is called with the mutex held, and may release it meanwhile.

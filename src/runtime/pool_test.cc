@@ -42,7 +42,7 @@ class Pool : public testing::Test {
     options_.max_wait = milliseconds(0);
     environment_.clock = clock_;
     environment_.pressure_file = folder_.File("pressure");
-    environment_.cores = 4;
+    environment_.processors = 4;
   }
 
   ModelPool Make() {

@@ -246,7 +246,7 @@ export interface PullOptions {
   folder?: string;
   /** Gets the model again, whatever is there. Default: false. */
   force?: boolean;
-  /** Ends the download; a later pull goes on from there. */
+  /** Ends the download or the conversion; a later pull goes on from what was downloaded. */
   signal?: AbortSignal;
   /** Called several times a second. What it throws ends the pull and rejects its promise. */
   onProgress?: (progress: PullProgress) => void;

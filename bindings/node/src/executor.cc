@@ -2,9 +2,9 @@
 
 #include "executor.h"
 
-#include <algorithm>
-#include <thread>
 #include <utility>
+
+#include "base/processors.h"
 
 namespace thimble::node {
 
@@ -17,7 +17,7 @@ std::shared_ptr<Executor> Executor::Shared() {
   return executor;
 }
 
-Executor::Executor() : max_threads_(std::max(1u, std::thread::hardware_concurrency())) {}
+Executor::Executor() : max_threads_(UsableProcessors()) {}
 
 Executor::~Executor() {
   {

@@ -23,7 +23,7 @@ class Job {
   virtual void Run() = 0;
 };
 
-// Thread-safe. Jobs start in the order in which they came, as many at the same time as the machine has cores.
+// Thread-safe. Jobs start in the order in which they came, as many at the same time as UsableProcessors().
 class Executor {
  public:
   // The process's own, which ends with its last user: then no thread of the addon is left, and the addon may be

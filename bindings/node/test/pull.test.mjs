@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
@@ -79,6 +79,53 @@ test('an aborted pull ends, and a later one goes on', async () => {
   const ranges = hub.requests.slice(before).filter(({ headers }) => headers.range);
   assert.match(ranges.at(-1).headers.range, /^bytes=\d{4,}-$/);
   assert.equal(ranges.at(-1).status, 206);
+});
+
+// The random model with so many layers that its conversion takes a while.
+function deepModel(layers) {
+  const folder = join(mkdtempSync(join(all, 'source-')), 'deep');
+  cpSync(source, folder, { recursive: true });
+  const file = join(folder, 'config.json');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file)), num_hidden_layers: layers }));
+  const weights = readFileSync(join(source, 'model.safetensors'));
+  const data = 8 + Number(weights.readBigUInt64LE(0));
+  const tensors = JSON.parse(weights.subarray(8, data));
+  const parts = [];
+  let size = 0;
+  const header = {};
+  const add = (name, { data_offsets: [begin, end], ...tensor }) => {
+    header[name] = { ...tensor, data_offsets: [size, size += end - begin] };
+    parts.push(weights.subarray(data + begin, data + end));
+  };
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const [, before, behind] = /^(.*layer\.)0(\..*)$/.exec(name) ?? [];
+    if (before !== undefined) for (let i = 0; i < layers; ++i) add(`${before}${i}${behind}`, tensor);
+    else if (!/layer\.\d/.test(name) && name !== '__metadata__') add(name, tensor);
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  writeFileSync(join(folder, 'model.safetensors'), Buffer.concat([length, json, ...parts]));
+  return folder;
+}
+
+test('an aborted conversion ends soon, and leaves nothing', async () => {
+  const folder = use(hub);
+  const deep = deepModel(60);
+  let begin = performance.now();
+  await pull(deep, { folder });
+  const whole = performance.now() - begin;
+  assert.deepEqual(readdirSync(folder), ['deep-q8.safetensors']);
+  rmSync(join(folder, 'deep-q8.safetensors'));
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const onProgress = ({ stage }) => stage === 'converting' && controller.abort(reason);
+  begin = performance.now();
+  await assert.rejects(pull(deep, { folder, signal: controller.signal, onProgress }), reason);
+  while (existsSync(join(folder, '.pull'))) await new Promise((resolve) => setTimeout(resolve, 5));
+  const ended = performance.now() - begin;
+  assert.deepEqual(readdirSync(folder), []);
+  assert.ok(ended < whole / 2, `${ended} ms of ${whole}`);
 });
 
 test('what onProgress throws ends the pull', async () => {

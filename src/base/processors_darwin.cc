@@ -1,0 +1,12 @@
+// The processors of a process on macOS, which has neither affinity nor quotas.
+
+#include <algorithm>
+#include <thread>
+
+#include "base/processors.h"
+
+namespace thimble {
+
+std::size_t UsableProcessors() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+}  // namespace thimble
