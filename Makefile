@@ -25,7 +25,7 @@ bench-peers:
 	  $(foreach text,$(ONLY),--only $(text))
 
 bench-quality:
-	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text))
+	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))
 
 parity:
 	@scripts/parity.sh "$(VECTORS)"

@@ -15,7 +15,7 @@ shift $(($# > 0))
 scripts/setup.sh
 scripts/setup_node.sh
 scripts/build.sh release thimble_cli bench_peer
-scripts/model.sh q8 q4 fp32
+scripts/model.sh q8 q6 q4 fp32
 source=$(scripts/fetch_model.sh)
 node=$(scripts/peers.sh)
 peers=(--node "$node")

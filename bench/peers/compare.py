@@ -130,7 +130,7 @@ class Peer:
 def entries(options):
     """All that is measured, in the order of the tables."""
     result = []
-    for dtype in ("q8", "q4", "fp32"):
+    for dtype in ("q8", "q6", "q4", "fp32"):
         model = options.models / f"all-MiniLM-L6-v2-{dtype}.safetensors"
         result.append(Entry(f"thimble {dtype}", [options.thimble, model, "{threads}"]))
     no_python = "" if options.python else "its Python packages could not be installed"

@@ -62,8 +62,12 @@ class Benchmark:
             engines.run([thimble, "convert", folder, file, "--dtype", dtype, "--name", model])
         return engines.thimble(thimble, model, dtype, file, self.version, self.options.threads)
 
+    def retrieves(self, engine):
+        wanted = self.options.retrieval
+        return wanted is None or engine.model in wanted
+
     def all(self, engine, reference):
-        names = ("sentences", "long") if self.options.without_retrieval else self.data.sets
+        names = self.data.sets if self.retrieves(engine) else ("sentences", "long")
         return {name: self.vectors.get(engine, name, reference.file) for name in names}
 
     def measure(self, engine, reference):
@@ -73,7 +77,7 @@ class Benchmark:
                        for name in ("sentences", "long"))
         row = {"short": short, "long": long, "spearman": spearman(self.data, own["sentences"])}
         row["spearman_change"] = row["spearman"] - spearman(self.data, true["sentences"])
-        if not self.options.without_retrieval:
+        if self.retrieves(engine):
             row["ndcg"] = retrieval(self.data, own["queries"], own["documents"])
             row["ndcg_change"] = row["ndcg"] - retrieval(self.data, true["queries"], true["documents"])
         return row
@@ -166,7 +170,8 @@ def main():
     parser.add_argument("--peers", type=pathlib.Path, help="folder that scripts/peers.sh made")
     parser.add_argument("--llama", type=pathlib.Path, help="folder with node-llama-cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--without-retrieval", action="store_true", help="leave SciFact out, nearly all of the time")
+    parser.add_argument("--retrieval", nargs="*", metavar="NAME", help="the models for which SciFact is measured, nearly "
+                        "all of the time; all of them if not given")
     parser.add_argument("--only", action="append", metavar="TEXT", help="only rows whose name, like "
                         "'all-MiniLM-L6-v2 thimble q8', has TEXT in it; may be repeated")
     options = parser.parse_args()

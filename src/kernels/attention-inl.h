@@ -32,20 +32,22 @@ struct Int8Head {
   std::uint8_t* probability;  // [kAttentionRows][padded]
 };
 
-// Codes of four tokens, row by row.
-using Codes = std::int8_t[4][kMaxHeadWidth];
-
-// Puts the codes of tokens [t, t + 4) into the lines of keys (a quad for each token) and of values (a quad for each
-// column).
-THIMBLE_INLINE void StoreLines(const Int8Head& q, const Codes& keys, const Codes& values, std::size_t t) {
-  std::int8_t* key_lines = q.key + t / 16 * 16 * q.width + t % 16 * 4;
-  std::int8_t* value_lines = q.value + t * q.width;
-  for (std::size_t k = 0; k < q.width; k += 16) {
-    SpreadQuads(keys[0] + k, kMaxHeadWidth, key_lines + 16 * k);
-    InterleaveRows(values[0] + k, kMaxHeadWidth, value_lines + 4 * k);
+// Of 16 rows: scales, and factors from values to codes; both are 0 from row `present` on.
+THIMBLE_INLINE void ScaleRows(const float* const (&rows)[16], std::size_t width, std::size_t present, float* scale,
+                              float* factor) {
+  F largest[16];
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < 16; ++i) largest[i] = Abs(Load(rows[i]));
+  for (std::size_t k = 16; k < width; k += 16) {
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < 16; ++i) largest[i] = Max(largest[i], Abs(Load(rows[i] + k)));
   }
+  const F magnitude = ReduceMaxRows(largest);
+  Store(factor, KeepLanes(CodeFactor(magnitude), present, 0.0f));
+  Store(scale, KeepLanes(Div(magnitude, Set(127.0f)), present, 0.0f));
 }
 
+// Makes the codes of a head. Sixteen tokens go together: their scales and factors are vectors.
 inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   ScratchCursor cursor(scratch);
   Int8Head q;
@@ -63,43 +65,38 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.score = cursor.Take<float>(kAttentionRows * q.padded);
   q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
 
-  alignas(64) Codes keys, values;
   for (std::size_t begin = 0; begin < q.padded; begin += 16) {
-    // Sixteen tokens together: their scales and factors are vectors.
-    const std::size_t count = q.tokens - begin < 16 ? q.tokens - begin : 16;
-    const float* rows = head.qkv + begin * head.qkv_stride;
-    alignas(64) float factor[3][16];
-    float* scale[3] = {q.query_scale + begin, q.key_scale + begin, q.value_scale + begin};
-    for (std::size_t part = 0; part < 3; ++part) {
-      const std::size_t present = part == 0 && q.queries < q.tokens ? q.queries : q.tokens;
-      for (std::size_t i = 0; i < 16; ++i) {
-        scale[part][i] =
-            begin + i < present ? ReduceMax(LargestOfRow(rows + i * head.qkv_stride + part * q.width, q.width)) : 0.0f;
-      }
-      F magnitude = Load(scale[part]);
-      Store(factor[part], CodeFactor(magnitude));
-      Store(scale[part], Div(magnitude, Set(127.0f)));
-    }
+    // Behind the last token its row stands in, with a factor of 0.
+    const float* rows[16];
     for (std::size_t i = 0; i < 16; ++i) {
-      if (i < count) {
-        const float* row = rows + i * head.qkv_stride;
-        F f = Set(factor[0][i]);
-        for (std::size_t k = 0; k < (begin + i < q.queries ? q.width : 0); k += 16) {
-          StoreBytesOffset(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
-        }
-        row += q.width;
-        f = Set(factor[1][i]);
-        for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(keys[i % 4] + k, ToInt(Mul(Load(row + k), f)));
-        row += q.width;
-        f = Set(factor[2][i]);
-        for (std::size_t k = 0; k < q.width; k += 16) StoreBytes(values[i % 4] + k, ToInt(Mul(Load(row + k), f)));
-      } else {
-        for (std::size_t k = 0; k < q.width; k += 16) {
-          StoreBytes(keys[i % 4] + k, Zero());
-          StoreBytes(values[i % 4] + k, Zero());
-        }
+      rows[i] = head.qkv + (begin + i < q.tokens ? begin + i : q.tokens - 1) * head.qkv_stride;
+    }
+    const std::size_t present = q.tokens - begin;
+    const std::size_t queries = q.queries > begin ? q.queries - begin : 0;
+    alignas(64) float query_factor[16], key_factor[16], value_factor[16];
+    if (queries > 0) ScaleRows(rows, q.width, queries, q.query_scale + begin, query_factor);
+    for (const float*& row : rows) row += q.width;
+    ScaleRows(rows, q.width, present, q.key_scale + begin, key_factor);
+    for (const float*& row : rows) row += q.width;
+    ScaleRows(rows, q.width, present, q.value_scale + begin, value_factor);
+    for (std::size_t i = 0; i < 16 && i < queries; ++i) {
+      const float* row = rows[i] - 2 * q.width;
+      F f = Set(query_factor[i]);
+      for (std::size_t k = 0; k < q.width; k += 16) {
+        StoreBytesOffset(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
       }
-      if (i % 4 == 3) StoreLines(q, keys, values, begin + i - 3);
+    }
+    for (std::size_t i = 0; i < 16; i += 4) {
+      for (std::size_t k = 0; k < q.width; k += 16) {
+        I keys[4], values[4];
+        THIMBLE_UNROLL
+        for (std::size_t j = 0; j < 4; ++j) {
+          keys[j] = ToInt(Mul(Load(rows[i + j] - q.width + k), Set(key_factor[i + j])));
+          values[j] = ToInt(Mul(Load(rows[i + j] + k), Set(value_factor[i + j])));
+        }
+        StoreQuads(keys, q.key + begin * q.width + 16 * k + 4 * i);
+        StoreColumns(values, q.value + (begin + i) * q.width + 4 * k);
+      }
     }
   }
   if constexpr (kSigned) {
@@ -122,16 +119,12 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   return q;
 }
 
-// Sets the scores behind the last token so low that their exponentials vanish, and returns the largest of a row.
-THIMBLE_INLINE F LargestScore(float* score, std::size_t tokens, std::size_t padded) {
-  for (std::size_t t = tokens; t < padded; ++t) score[t] = -1e30f;
-  F largest = Load(score);
-  for (std::size_t t = 16; t < padded; t += 16) largest = Max(largest, Load(score + t));
-  return Set(ReduceMax(largest));
-}
+// What scores behind the last token are set to: their exponentials vanish.
+inline constexpr float kNoScore = -1e30f;
 
+// Scores of kWidth strips of keys from token t on, for queries [row, row + kHeight); `largest` is kept up.
 template <std::size_t kHeight, std::size_t kWidth>
-THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t) {
+THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t, F (&largest)[kHeight]) {
   I acc[kHeight][kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
@@ -143,11 +136,15 @@ THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t)
                                       q.width, acc);
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    F scale = Load(q.key_scale + t + 16 * j);
+    const std::size_t begin = t + 16 * j;
+    F scale = Load(q.key_scale + begin);
+    F tail = Set(0.0f);
+    if (begin + 16 > q.tokens) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
-      F score = Mul(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]));
-      Store(q.score + i * q.padded + t + 16 * j, score);
+      F score = Fma(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]), tail);
+      largest[i] = Max(largest[i], score);
+      Store(q.score + i * q.padded + begin, score);
     }
   }
 }
@@ -177,31 +174,43 @@ THIMBLE_INLINE void ValueTile(const Int8Head& q, const float* factor, std::size_
 // Queries [row, row + kHeight).
 template <std::size_t kHeight>
 void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_stride) {
+  F largest[kHeight], sum[kHeight], most[kHeight];
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    largest[i] = Set(kNoScore);
+    sum[i] = most[i] = Set(0.0f);
+  }
   std::size_t t = 0;
   for (; t + 16 * kAttentionStrips <= q.padded; t += 16 * kAttentionStrips)
-    ScoreTile<kHeight, kAttentionStrips>(q, row, t);
+    ScoreTile<kHeight, kAttentionStrips>(q, row, t, largest);
   if constexpr (kAttentionStrips > 1) {
-    for (; t < q.padded; t += 16) ScoreTile<kHeight, 1>(q, row, t);
+    for (; t < q.padded; t += 16) ScoreTile<kHeight, 1>(q, row, t, largest);
   }
-  float factor[kHeight];
-  for (std::size_t i = 0; i < kHeight; ++i) {
-    float* score = q.score + i * q.padded;
-    std::uint8_t* probability = q.probability + i * q.padded;
-    F largest = LargestScore(score, q.tokens, q.padded);
-    F sum = Set(0.0f), most = Set(0.0f);
-    for (t = 0; t < q.padded; t += 16) {
-      F e = Exp2Fast(Sub(Load(score + t), largest));
-      sum = Add(sum, e);
-      e = Mul(e, Load(q.value_scale + t));
-      most = Max(most, e);
-      Store(score + t, e);
+  alignas(64) float top[16], to_byte[16], factor[16];
+  Store(top, ReduceMaxRows(largest));
+  for (t = 0; t < q.padded; t += 16) {
+    F value_scale = Load(q.value_scale + t);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      float* score = q.score + i * q.padded + t;
+      F e = Exp2Fast(Sub(Load(score), Set(top[i])));
+      sum[i] = Add(sum[i], e);
+      e = Mul(e, value_scale);
+      most[i] = Max(most[i], e);
+      Store(score, e);
     }
-    // Probability times value scale as a byte, 255 at the largest of this query. Not of all: what most queries look at
-    // often has the smallest values, and would leave the others a few of the 255 steps.
-    const float top = ReduceMax(most);
-    const F to_byte = Set(255.0f / (top < 1e-30f ? 1e-30f : top));
-    for (t = 0; t < q.padded; t += 16) StoreBytes(probability + t, ToInt(Mul(Load(score + t), to_byte)));
-    factor[i] = top / 255.0f / ReduceAdd(sum);
+  }
+  // Probability times value scale as a byte, 255 at the largest of this query. Not of all: what most queries look at
+  // often has the smallest values, and would leave the others a few of the 255 steps.
+  const F most_of_rows = ReduceMaxRows(most);
+  Store(to_byte, Div(Set(255.0f), Max(most_of_rows, Set(1e-30f))));
+  Store(factor, Div(Div(most_of_rows, Set(255.0f)), ReduceAddRows(sum)));
+  for (t = 0; t < q.padded; t += 16) {
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      const std::size_t place = i * q.padded + t;
+      StoreBytes(q.probability + place, ToInt(Mul(Load(q.score + place), Set(to_byte[i]))));
+    }
   }
   for (std::size_t k = 0; k < q.width; k += 16 * kAttentionStrips) {
     ValueTile<kHeight, kAttentionStrips>(q, factor, k, out, out_stride);
@@ -239,7 +248,11 @@ void AttendFloat(const AttentionHead& head, const float* key, float* score, std:
   float inverse[kHeight];
   for (std::size_t i = 0; i < kHeight; ++i) {
     float* s = score + i * padded;
-    F largest = LargestScore(s, head.tokens, padded);
+    F last = KeepLanes(Load(s + padded - 16), head.tokens - (padded - 16), kNoScore);
+    Store(s + padded - 16, last);
+    F highest = last;
+    for (std::size_t t = 0; t < padded - 16; t += 16) highest = Max(highest, Load(s + t));
+    const F largest = Set(ReduceMax(highest));
     F sum = Set(0.0f);
     for (std::size_t t = 0; t < padded; t += 16) {
       F e = Exp2(Sub(Load(s + t), largest));

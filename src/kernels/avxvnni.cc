@@ -14,6 +14,8 @@ namespace avxvnni {
 // clang-format off: in this order
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx2-inl.h"
+#include "kernels/codes_x86-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/instructions_avxvnni-inl.h"
 #include "kernels/dot_avxvnni-inl.h"
 #include "kernels/packed_avx2-inl.h"

@@ -58,6 +58,8 @@ THIMBLE_INLINE __m256i VexVpdpbusd(__m256i acc, __m256i a, __m256i b) {
 // clang-format off: in this order
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx2-inl.h"
+#include "kernels/codes_x86-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/dot_avxvnni-inl.h"
 #include "kernels/packed_avx2-inl.h"
 #include "kernels/lines-inl.h"

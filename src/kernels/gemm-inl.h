@@ -65,7 +65,7 @@ __attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const st
 THIMBLE_INLINE F LoadWeight(const float* p) { return Load(p); }
 THIMBLE_INLINE F LoadWeight(const std::uint16_t* p) { return LoadHalf(p); }
 
-// One tile of float: acc = bias, then fma over k in order.
+// One tile of float: acc = bias, then fma over k in order. The strips after these are fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, typename Weight>
 __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const Weight* strips, const float* a,
                                          std::size_t a_stride, float* out, std::size_t stride) {
@@ -80,7 +80,10 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
   for (std::size_t k = 0; k < w.inputs; ++k) {
     F b[kWidth];
     THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadWeight(strips + j * strip_size + kStrip * k);
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      Prefetch(strips + (kWidth + j) * strip_size + kStrip * k);
+      b[j] = LoadWeight(strips + j * strip_size + kStrip * k);
+    }
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
       F x = Set(a[i * a_stride + k]);

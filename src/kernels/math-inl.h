@@ -2,6 +2,13 @@
 // namespace, after the operations that vector_*-inl.h defines. Coefficients and errors are printed by
 // scripts/fit_polynomials.py.
 
+// Lanes [0, count) of a, else `other`.
+THIMBLE_INLINE F KeepLanes(F a, std::size_t count, float other) {
+  static constexpr float kSigns[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+                                       1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1};
+  return SelectNegative(Load(kSigns + 16 - (count < 16 ? count : 16)), a, Set(other));
+}
+
 // 2^x for x <= 127, relative error 1.1e-4; below -126 it stays at 2^-126. The constant term is 1, so 2^0 is exact.
 THIMBLE_INLINE F Exp2Fast(F x) {
   x = Max(x, Set(-126.0f));

@@ -11,6 +11,7 @@ THIMBLE_BEGIN_TARGET("arch=armv8-a")
 namespace neon {
 // clang-format off: in this order
 #include "kernels/vector_neon-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/dot_neon-inl.h"
 #include "kernels/packed_neon-inl.h"
 #include "kernels/lines-inl.h"

@@ -13,6 +13,7 @@ THIMBLE_BEGIN_TARGET("arch=armv8.2-a+dotprod+i8mm")
 namespace neoni8mm {
 // clang-format off: in this order
 #include "kernels/vector_neon-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/dot_neoni8mm-inl.h"
 #include "kernels/packed_neon-inl.h"
 #include "kernels/lines-inl.h"

@@ -7,6 +7,7 @@ namespace scalar {
 
 // clang-format off: in this order
 #include "kernels/vector_scalar-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"

@@ -14,6 +14,8 @@ namespace sse41 {
 // clang-format off: in this order
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_sse41-inl.h"
+#include "kernels/codes_x86-inl.h"
+#include "kernels/fold_rows-inl.h"
 #include "kernels/dot_sse41-inl.h"
 #include "kernels/packed_sse41-inl.h"
 #include "kernels/lines-inl.h"

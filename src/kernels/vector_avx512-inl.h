@@ -52,3 +52,62 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
   __m128i bytes = _mm_xor_si128(_mm512_cvtepi32_epi8(a), _mm_set1_epi8(static_cast<char>(0x80)));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
+
+// The low bytes of four rows; each quarter of the vector has one quad of every row.
+THIMBLE_INLINE __m512i QuadsOfRows(const I (&rows)[4]) {
+  const __m512i mask = _mm512_set1_epi32(255);
+  const __m512i words01 = _mm512_packus_epi32(_mm512_and_si512(rows[0], mask), _mm512_and_si512(rows[1], mask));
+  const __m512i words23 = _mm512_packus_epi32(_mm512_and_si512(rows[2], mask), _mm512_and_si512(rows[3], mask));
+  return _mm512_packus_epi16(words01, words23);
+}
+THIMBLE_INLINE void StoreColumns(const I (&rows)[4], std::int8_t* p) {
+  const __m128i transpose = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_shuffle_epi8(QuadsOfRows(rows), _mm512_broadcast_i32x4(transpose)));
+}
+THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
+  const __m512i quads = QuadsOfRows(rows);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_castsi512_si128(quads));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 64), _mm512_extracti32x4_epi32(quads, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 128), _mm512_extracti32x4_epi32(quads, 2));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 192), _mm512_extracti32x4_epi32(quads, 3));
+}
+
+// ReduceMax or ReduceAdd of up to 16 vectors at once: two vectors become one with half of the lanes folded, four times,
+// in the order of the single reduction. Lane i is that of row i; the lanes behind kRows are those of other rows.
+template <bool kMax>
+THIMBLE_INLINE F Fold(F a, F b) {
+  return kMax ? _mm512_max_ps(a, b) : _mm512_add_ps(a, b);
+}
+template <bool kMax, std::size_t kRows>
+THIMBLE_INLINE F ReduceRows(const F (&rows)[kRows]) {
+  constexpr std::size_t kCount = kRows <= 8 ? 8 : 16;
+  F a[kCount / 2], b[kCount / 4], c[kCount / 8];
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kCount / 2; ++i) {
+    const F x = rows[2 * i < kRows ? 2 * i : 0], y = rows[2 * i + 1 < kRows ? 2 * i + 1 : 0];
+    a[i] = Fold<kMax>(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xEE));
+  }
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kCount / 4; ++i) {
+    const F x = a[2 * i], y = a[2 * i + 1];
+    b[i] = Fold<kMax>(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xDD));
+  }
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kCount / 8; ++i) {
+    const __m512d x = _mm512_castps_pd(b[2 * i]), y = _mm512_castps_pd(b[2 * i + 1]);
+    c[i] = Fold<kMax>(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+  }
+  const F x = c[0], y = c[kCount / 8 - 1];
+  const F folded = Fold<kMax>(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xDD));
+  // Quarter q has rows q, q + 4, and so on.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_ps(order, folded);
+}
+template <std::size_t kRows>
+THIMBLE_INLINE F ReduceMaxRows(const F (&rows)[kRows]) {
+  return ReduceRows<true>(rows);
+}
+template <std::size_t kRows>
+THIMBLE_INLINE F ReduceAddRows(const F (&rows)[kRows]) {
+  return ReduceRows<false>(rows);
+}

@@ -125,15 +125,16 @@ THIMBLE_INLINE uint8x16_t LowBytes(I a) {
 THIMBLE_INLINE void StoreBytes(void* p, I a) { vst1q_u8(static_cast<std::uint8_t*>(p), LowBytes(a)); }
 THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) { vst1q_u8(p, veorq_u8(LowBytes(a), vdupq_n_u8(0x80))); }
 
-THIMBLE_INLINE void InterleaveRows(const std::int8_t* rows, std::size_t stride, std::int8_t* line) {
-  vst4q_s8(line, {{vld1q_s8(rows), vld1q_s8(rows + stride), vld1q_s8(rows + 2 * stride), vld1q_s8(rows + 3 * stride)}});
+THIMBLE_INLINE void StoreColumns(const I (&rows)[4], std::int8_t* p) {
+  auto row = [&](int i) { return vreinterpretq_s8_u8(LowBytes(rows[i])); };
+  vst4q_s8(p, {{row(0), row(1), row(2), row(3)}});
 }
-THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std::int8_t* lines) {
-  auto row = [=](std::size_t i) { return vreinterpretq_s32_s8(vld1q_s8(rows + i * stride)); };
+THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
+  auto row = [&](int i) { return vreinterpretq_s32_u8(LowBytes(rows[i])); };
   int32x4_t r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
   int32x4_t low02 = vzip1q_s32(r0, r2), high02 = vzip2q_s32(r0, r2);
   int32x4_t low13 = vzip1q_s32(r1, r3), high13 = vzip2q_s32(r1, r3);
-  auto store = [=](std::size_t j, int32x4_t quad) { vst1q_s8(lines + 64 * j, vreinterpretq_s8_s32(quad)); };
+  auto store = [=](std::size_t j, int32x4_t quad) { vst1q_s8(p + 64 * j, vreinterpretq_s8_s32(quad)); };
   store(0, vzip1q_s32(low02, low13));
   store(1, vzip2q_s32(low02, low13));
   store(2, vzip1q_s32(high02, high13));

@@ -154,15 +154,14 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   }
   return acc;
 }
-// Four rows of 16 bytes to 16 columns of 4.
-THIMBLE_INLINE void InterleaveRows(const std::int8_t* rows, std::size_t stride, std::int8_t* line) {
-  for (std::size_t i = 0; i < 64; ++i) line[i] = rows[(i % 4) * stride + i / 4];
+// The low bytes of four rows as 16 columns of 4.
+THIMBLE_INLINE void StoreColumns(const I (&rows)[4], std::int8_t* p) {
+  for (int i = 0; i < 64; ++i) p[i] = static_cast<std::int8_t>(rows[i % 4].v[i / 4]);
 }
-// Four rows of four quads: quad j of row i goes to lines + 64 j + 4 i.
-THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std::int8_t* lines) {
-  for (std::size_t i = 0; i < 4; ++i) {
-    for (std::size_t j = 0; j < 4; ++j) std::memcpy(lines + 64 * j + 4 * i, rows + i * stride + 4 * j, 4);
-  }
+// The low bytes of four rows as quads: quad j of row i goes to p + 64 j + 4 i.
+THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
+  for (int i = 0; i < 64; ++i)
+    p[64 * (i % 16 / 4) + 4 * (i / 16) + i % 4] = static_cast<std::int8_t>(rows[i / 16].v[i % 16]);
 }
 // The integers of a group of 16 outputs.
 struct Levels {

@@ -16,27 +16,6 @@ THIMBLE_INLINE float FoldMax(__m128 a) {
   a = _mm_max_ps(a, _mm_movehl_ps(a, a));
   return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
 }
-THIMBLE_INLINE void InterleaveRows(const std::int8_t* rows, std::size_t stride, std::int8_t* line) {
-  __m128i r0 = LoadBytes(rows), r1 = LoadBytes(rows + stride);
-  __m128i r2 = LoadBytes(rows + 2 * stride), r3 = LoadBytes(rows + 3 * stride);
-  __m128i low01 = _mm_unpacklo_epi8(r0, r1), high01 = _mm_unpackhi_epi8(r0, r1);
-  __m128i low23 = _mm_unpacklo_epi8(r2, r3), high23 = _mm_unpackhi_epi8(r2, r3);
-  __m128i* out = reinterpret_cast<__m128i*>(line);
-  _mm_storeu_si128(out, _mm_unpacklo_epi16(low01, low23));
-  _mm_storeu_si128(out + 1, _mm_unpackhi_epi16(low01, low23));
-  _mm_storeu_si128(out + 2, _mm_unpacklo_epi16(high01, high23));
-  _mm_storeu_si128(out + 3, _mm_unpackhi_epi16(high01, high23));
-}
-THIMBLE_INLINE void SpreadQuads(const std::int8_t* rows, std::size_t stride, std::int8_t* lines) {
-  __m128i r0 = LoadBytes(rows), r1 = LoadBytes(rows + stride);
-  __m128i r2 = LoadBytes(rows + 2 * stride), r3 = LoadBytes(rows + 3 * stride);
-  __m128i low01 = _mm_unpacklo_epi32(r0, r1), high01 = _mm_unpackhi_epi32(r0, r1);
-  __m128i low23 = _mm_unpacklo_epi32(r2, r3), high23 = _mm_unpackhi_epi32(r2, r3);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines), _mm_unpacklo_epi64(low01, low23));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 64), _mm_unpackhi_epi64(low01, low23));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 128), _mm_unpacklo_epi64(high01, high23));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(lines + 192), _mm_unpackhi_epi64(high01, high23));
-}
 // The bytes of a group's packed multipliers, repeated.
 template <int kBits>
 THIMBLE_INLINE __m128i PackedMultipliers(const std::uint8_t* group) {
