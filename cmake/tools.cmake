@@ -11,10 +11,15 @@ if(NOT THIMBLE_CROSS_INCLUDE)  # Which always does so.
                                                 -Wl,-O1 -Wl,-z,now -Wl,--exclude-libs,ALL)
 endif()
 
+# All but main(), so that the tests of it compile nothing again.
 thimble_sources(cli_sources src/cli)
-add_executable(thimble_cli ${cli_sources})
+list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
+add_library(thimble_commands OBJECT ${cli_sources})
+target_compile_definitions(thimble_commands PUBLIC THIMBLE_VERSION="${PROJECT_VERSION}")
+target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_hub thimble_convert thimble CLI11::CLI11
+                                              nlohmann_json::nlohmann_json)
+
+add_executable(thimble_cli src/cli/main.cc)
 set_target_properties(thimble_cli PROPERTIES OUTPUT_NAME thimble)
-target_compile_definitions(thimble_cli PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(thimble_cli PRIVATE thimble_flags thimble_hub thimble_convert thimble thimble_program CLI11::CLI11
-                                          nlohmann_json::nlohmann_json)
+target_link_libraries(thimble_cli PRIVATE thimble_commands thimble_program)
 install(TARGETS thimble_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
