@@ -72,7 +72,7 @@ def models():
 
 
 def count_for(model, count):
-    """Every text for q8; a quarter of them for each other dtype, which differs from it in its matrix products alone."""
+    """Every text for q8; a quarter of them for each other dtype, to save time."""
     return count if model.name == "q8.safetensors" else count // 4
 
 
