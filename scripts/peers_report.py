@@ -155,7 +155,8 @@ def tables(result):
     about = result["corpus"]
     parts = ["![The fastest peer against thimble](peers.svg)\n",
              f"{result['processor']}, {result['cpus']} CPUs, load average {result['load']:.1f} before the run, "
-             f"{result['rounds']} rounds. Corpus: {about['texts']:,} texts, {about['name']}.\n"]
+             f"rounds: {result['rounds']}. Corpus: {about['texts']:,} texts, {about['name']}, passes: "
+             f"{max(len(figures['texts_per_s']) for figures in own(result['runs'][0])['corpus'].values())}.\n"]
     for run in result["runs"]:
         title = words(run["threads"]).capitalize()
         parts.append(f"### {title}: {OWN} against the fastest peer\n\n{summary(run)}\n{floor_lines(run).rstrip()}\n")
@@ -186,8 +187,9 @@ def readme(result):
     for run in result["runs"]:
         ratios = [row[5] for row in against(run) if row[2] == "ms"]
         ranges.append(f"{min(ratios):.2f} to {max(ratios):.2f} times as long on {words(run['threads'])}")
-    lines.append(f"From text, the fastest of {len(peers)} peers takes {' and '.join(ranges)}: `make bench-peers`,\n"
-                 "[docs/peers.md](docs/peers.md).\n")
+    separator = " and\n"
+    lines.append(f"From text, the fastest of {len(peers)} peers takes\n{separator.join(ranges)}:\n"
+                 "`make bench-peers`, [docs/peers.md](docs/peers.md).\n")
     return "\n".join(lines)
 
 
