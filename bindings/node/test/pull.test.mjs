@@ -111,7 +111,7 @@ function deepModel(layers) {
 
 test('an aborted conversion ends soon, and leaves nothing', async () => {
   const folder = use(hub);
-  const deep = deepModel(60);
+  const deep = deepModel(24);
   let begin = performance.now();
   await pull(deep, { folder });
   const whole = performance.now() - begin;
