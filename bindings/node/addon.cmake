@@ -18,7 +18,9 @@ add_library(thimble_node ${addon_kind} ${addon_sources})
 set_target_properties(thimble_node PROPERTIES OUTPUT_NAME thimble PREFIX "" SUFFIX .node CXX_VISIBILITY_PRESET hidden
                                               LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}" NAPI_VERSION=8
-                                                NAPI_DISABLE_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED)
+                                                NAPI_DISABLE_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED
+                                                # A worker that is being terminated refuses exceptions.
+                                                NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
 target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
 target_link_libraries(thimble_node PRIVATE thimble_flags thimble_hub thimble)
 if(WIN32)

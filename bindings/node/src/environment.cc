@@ -110,6 +110,17 @@ class Environment::LoneCall final : public Call, public Watch {
   Thread thread_;
 };
 
+namespace {
+
+// Whether the environment still takes results: a worker that is being terminated answers no call that could run
+// JavaScript, of which this is one.
+bool TakesResults(Napi::Env env) {
+  bool found = false;
+  return napi_has_named_property(env, env.Global(), "undefined", &found) == napi_ok;
+}
+
+}  // namespace
+
 bool Environment::Start(Napi::Env env) {
   auto* self = new Environment(Executor::Shared());
   self->env_ = env;
@@ -198,6 +209,7 @@ void Environment::Deliver(napi_env env, napi_value, void* self, void*) {
 void Environment::Settle(Napi::Env env) {
   Napi::HandleScope scope(env);
   for (const std::shared_ptr<Call>& call : mailbox_->TakeAll()) {
+    if (!TakesResults(env)) return;
     if (TellWatcher(env, *call)) continue;
     auto found = waiting_.find(call.get());
     if (found == waiting_.end()) continue;  // Cancelled.

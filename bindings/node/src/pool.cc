@@ -137,11 +137,12 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
     return {.status = {}, .value = [rows, report = *report](Napi::Env env, Napi::Value) {
               Napi::Object object = Napi::Object::New(env);
               auto vectors = Napi::Float32Array::New(env, rows->size());
+              if (vectors.IsEmpty()) return Napi::Value();  // A worker was terminated just now.
               std::memcpy(vectors.Data(), rows->data(), rows->size() * sizeof(float));
               object.Set("tokens", static_cast<double>(report.tokens));
               object.Set("truncated", report.truncated);
               object.Set("vectors", vectors);
-              return object;
+              return Napi::Value(object);
             }};
   };
   return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
