@@ -57,7 +57,7 @@ class Peers(unittest.TestCase):
         subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
         models = folder / "models"
         models.mkdir()
-        for dtype in ("q8", "q4", "fp32"):
+        for dtype in ("q8", "q6", "q4", "fp32"):
             (folder / f"{dtype}.safetensors").rename(models / f"all-MiniLM-L6-v2-{dtype}.safetensors")
         fake = folder / "fake"
         fake.write_text(FAKE)
@@ -77,7 +77,7 @@ class Peers(unittest.TestCase):
         cls.temporary.cleanup()
 
     def test_thimble_is_measured_from_text_and_from_ids_in_every_round(self):
-        for dtype in ("q8", "q4", "fp32"):
+        for dtype in ("q8", "q6", "q4", "fp32"):
             row = self.rows[f"thimble {dtype}"]
             self.assertEqual(row["error"], "")
             for kind in ("text", "ids"):
