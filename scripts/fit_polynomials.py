@@ -46,11 +46,18 @@ def exp2_fit(degree):
     return fit(basis, y - 1, 1 / y)
 
 
-def gelu_fit(degree, clamp):
-    """(Phi(x) - 1/2) / x as a polynomial in x^2 on [0, clamp]; the error is that of x Phi(x)."""
-    x = nodes(0, clamp)
-    basis = np.stack([x ** (2 * i) for i in range(degree)], 1)
-    return fit(basis, 0.5 * erf(x / math.sqrt(2)) / x, x * x)
+def gelu_fit(pieces, clamp):
+    """-a Phi(-a) in pieces of a quarter around a = i / 4, quadratic in a; from `clamp` on it is held, and should be 0."""
+    columns, errors = [], []
+    for i in range(pieces):
+        a = nodes(max(0, (i - 0.5) / 4), min((i + 0.5) / 4, clamp), 1000)
+        y = -a * 0.5 * erfc(a / math.sqrt(2))
+        if i == pieces - 1:
+            a, y = np.append(a, clamp), np.append(y, 0)
+        c, error = fit(np.stack([a**0, a, a * a], 1), y, np.ones(len(a)))
+        columns.append(c)
+        errors.append(error)
+    return np.array(columns), max(errors)
 
 
 def erfc_fit(degree):
@@ -63,6 +70,7 @@ def erfc_fit(degree):
 
 show("exp2, degree 3, relative", *exp2_fit(3))
 show("exp2, degree 7, relative", *exp2_fit(7))
-for clamp in (3.6, 3.9, 4.2):
-    show(f"gelu, 7 terms, clamped at {clamp}", *gelu_fit(7, clamp))
+coefficients, error = gelu_fit(16, 3.87)
+for power in range(3):
+    show(f"gelu, 16 quadratic pieces, power {power}", coefficients[:, power], error)
 show("erfc, degree 10, relative", *erfc_fit(10))

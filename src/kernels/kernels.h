@@ -60,7 +60,7 @@ struct Kernels {
 
   // y with int8 activations and q8, q6 or q4 weights: fma(float(sum_k w[n][k] (values - 128)) * scale[n], scale[m],
   // bias[n]), the sum exact in int32. `panel` holds PanelBytes(w.inputs) bytes, 64-byte aligned, used for q6 and q4
-  // only. The Gelu is a polynomial within 1.5e-4.
+  // only. The Gelu is within 1.2e-4.
   void (*linear_int8)(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel);
   // y with float activations and fp32 or fp16 weights: fma over k in order, from the bias. The Gelu is within 1e-6.
   void (*linear_float)(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output);

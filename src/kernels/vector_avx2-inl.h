@@ -30,6 +30,13 @@ THIMBLE_INLINE F Abs(F a) {
 THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
   return {_mm256_blendv_ps(other.low, negative.low, x.low), _mm256_blendv_ps(other.high, negative.high, x.high)};
 }
+THIMBLE_INLINE __m256 LookUp(const float* table, __m256 bits) {
+  const __m256i index = _mm256_castps_si256(bits);
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_load_ps(table), index);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), index);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
+THIMBLE_INLINE F LookUp(const float* table, F bits) { return {LookUp(table, bits.low), LookUp(table, bits.high)}; }
 THIMBLE_INLINE F RoundEven(F a) {
   constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.low, kMode), _mm256_round_ps(a.high, kMode)};

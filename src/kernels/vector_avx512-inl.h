@@ -18,6 +18,9 @@ THIMBLE_INLINE F Abs(F a) { return _mm512_abs_ps(a); }
 THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
   return _mm512_mask_mov_ps(other, _mm512_movepi32_mask(_mm512_castps_si512(x)), negative);
 }
+THIMBLE_INLINE F LookUp(const float* table, F bits) {
+  return _mm512_permutexvar_ps(_mm512_castps_si512(bits), _mm512_load_ps(table));
+}
 THIMBLE_INLINE F RoundEven(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 THIMBLE_INLINE F ScaleByPowerOfTwo(F x, F n) { return _mm512_scalef_ps(x, n); }
 THIMBLE_INLINE float ReduceAdd(F a) {

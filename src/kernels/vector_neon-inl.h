@@ -59,6 +59,16 @@ THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
     return vbslq_f32(sign, negative.v[i], other.v[i]);
   });
 }
+THIMBLE_INLINE F LookUp(const float* table, F bits) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(table);
+  const uint8x16x4_t entries = {{vld1q_u8(bytes), vld1q_u8(bytes + 16), vld1q_u8(bytes + 32), vld1q_u8(bytes + 48)}};
+  return Map([&](int i) {
+    // The four bytes of entry n are at 4n and behind.
+    const uint32x4_t index = vandq_u32(vreinterpretq_u32_f32(bits.v[i]), vdupq_n_u32(15));
+    const uint32x4_t places = vmlaq_n_u32(vdupq_n_u32(0x03020100), index, 0x04040404);
+    return vreinterpretq_f32_u8(vqtbl4q_u8(entries, vreinterpretq_u8_u32(places)));
+  });
+}
 THIMBLE_INLINE F RoundEven(F a) {
   return Map([&](int i) { return vrndnq_f32(a.v[i]); });
 }

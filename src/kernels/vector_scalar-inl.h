@@ -67,6 +67,10 @@ THIMBLE_INLINE F Abs(F a) {
 THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
   return Map([&](int i) { return std::signbit(x.v[i]) ? negative.v[i] : other.v[i]; });
 }
+// table[the low four bits of each lane]; `table` is 64-byte aligned.
+THIMBLE_INLINE F LookUp(const float* table, F bits) {
+  return Map([&](int i) { return table[std::bit_cast<std::uint32_t>(bits.v[i]) & 15]; });
+}
 // Nearest integer, halves to even; |a| < 2^22.
 THIMBLE_INLINE F RoundEven(F a) {
   return Map([&](int i) { return std::nearbyint(a.v[i]); });

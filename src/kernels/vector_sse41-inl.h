@@ -74,6 +74,13 @@ THIMBLE_INLINE F Abs(F a) {
 THIMBLE_INLINE F SelectNegative(F x, F negative, F other) {
   return Map([&](int i) { return _mm_blendv_ps(other.v[i], negative.v[i], x.v[i]); });
 }
+THIMBLE_INLINE F LookUp(const float* table, F bits) {
+  return Map([&](int i) {
+    const __m128i index = _mm_and_si128(_mm_castps_si128(bits.v[i]), _mm_set1_epi32(15));
+    return _mm_setr_ps(table[_mm_extract_epi32(index, 0)], table[_mm_extract_epi32(index, 1)],
+                       table[_mm_extract_epi32(index, 2)], table[_mm_extract_epi32(index, 3)]);
+  });
+}
 THIMBLE_INLINE F RoundEven(F a) {
   return Map([&](int i) { return _mm_round_ps(a.v[i], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); });
 }
