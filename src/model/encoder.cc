@@ -22,9 +22,12 @@ using kernels::Rotation;
 using kernels::Table;
 
 // Rows of the word table, and of the feed-forward network's inner activations, held at once: enough to reuse each
-// weight panel from the first-level cache, few enough that they stay in the second-level cache and off the memory
-// budget.
-constexpr std::size_t kBlockRows = 32;
+// weight panel from the first-level cache, few enough that they stay in the second-level cache.
+constexpr std::size_t kBlockRows = 64;
+// A quarter of a tile's rows takes no more memory than attention, which has its turn there; less is slower.
+std::size_t BlockRows(std::size_t tokens) {
+  return std::min(tokens, std::clamp<std::size_t>(tokens / 4, 32, kBlockRows));
+}
 // Rows that a matrix product needs to run at full speed.
 constexpr std::size_t kFullRows = 8;
 // Outputs that a member takes at a time: whole tiles of every instruction set.
@@ -50,7 +53,7 @@ Table RowsFrom(const Table& table, std::size_t row) {
 }  // namespace
 
 Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena)
-    : w_(weights), k_(kernels), block_(std::min(shape.tokens, kBlockRows)) {
+    : w_(weights), k_(kernels), block_(BlockRows(shape.tokens)) {
   x_ = arena.Take<float>(shape.tokens * w_.hidden);
   attention_ = arena.Take<std::byte>(kernels::AttentionBytes(shape.longest, w_.head_width));
   if (w_.int8) {
