@@ -38,6 +38,9 @@ THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue>
 THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
                                float* out, std::size_t stride) {
+  // Where F is several registers, a Gelu beside accumulators would leave too few for them.
+  constexpr bool kGeluLater = kEpilogue == Epilogue::kGelu && __is_class(F);
+  constexpr Epilogue kNow = kGeluLater ? Epilogue::kStore : kEpilogue;
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(w.scale + n + kStrip * j);
@@ -45,7 +48,15 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
       F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[i]), bias);
-      Finish<kEpilogue, false>(y, out + i * stride + kStrip * j);
+      Finish<kNow, false>(y, out + i * stride + kStrip * j);
+    }
+  }
+  if constexpr (kGeluLater) {
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        float* y = out + i * stride + kStrip * j;
+        Finish<kEpilogue, false>(Load(y), y);
+      }
     }
   }
 }
