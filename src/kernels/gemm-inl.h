@@ -34,6 +34,14 @@ THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][
   }
 }
 
+// In place.
+__attribute__((noinline)) inline void GeluOfRows(float* rows, std::size_t stride, std::size_t height,
+                                                 std::size_t width) {
+  for (float* row = rows; row != rows + height * stride; row += stride) {
+    for (std::size_t n = 0; n < width; n += kStrip) Store(row + n, GeluFast(Load(row + n)));
+  }
+}
+
 // Scales, bias and epilogue.
 template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue>
 THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
@@ -51,14 +59,7 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_
       Finish<kNow, false>(y, out + i * stride + kStrip * j);
     }
   }
-  if constexpr (kGeluLater) {
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      for (std::size_t j = 0; j < kWidth; ++j) {
-        float* y = out + i * stride + kStrip * j;
-        Finish<kEpilogue, false>(Load(y), y);
-      }
-    }
-  }
+  if constexpr (kGeluLater) GeluOfRows(out, stride, kHeight, kStrip * kWidth);
 }
 
 // One tile of int8: comp + sum_k (values of row i) w, then FinishTile. `strips` are kWidth strips of K * 16 bytes from
