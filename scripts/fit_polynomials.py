@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-erf = np.vectorize(math.erf)
 erfc = np.vectorize(math.erfc)
 
 

@@ -260,6 +260,7 @@ class Memory(unittest.TestCase):
             child.stdin.flush()
             status, unread = "", b"more"
             while any(unread) or "State:\tS" not in status:
+                self.assertIsNone(child.poll(), "ended before its input did")
                 time.sleep(0.01)
                 unread = fcntl.ioctl(child.stdin, termios.FIONREAD, bytes(4))
                 status = pathlib.Path(f"/proc/{child.pid}/status").read_text()

@@ -24,7 +24,7 @@ using kernels::Table;
 // Rows of the word table, and of the feed-forward network's inner activations, held at once: enough to reuse each
 // weight panel from the first-level cache, few enough that they stay in the second-level cache.
 constexpr std::size_t kBlockRows = 64;
-// A quarter of a tile's rows takes no more memory than attention, which has its turn there; less is slower.
+// A quarter of a tile's rows takes about the memory of attention, which has its turn there; less than 32 is slower.
 std::size_t BlockRows(std::size_t tokens) {
   return std::min(tokens, std::clamp<std::size_t>(tokens / 4, 32, kBlockRows));
 }
