@@ -21,12 +21,15 @@ namespace thimble {
 
 // How the vectors of a text's tokens become one vector.
 enum class Pooling {
-  kMean,  // The mean over all tokens, special tokens included.
-  kCls,   // The first token.
-  kLast,  // The last token.
+  kMean,          // The mean over all tokens, special tokens included.
+  kCls,           // The first token.
+  kLast,          // The last token.
+  kMax,           // The largest value of each component.
+  kMeanSqrtLen,   // The sum over all tokens, divided by the square root of their number.
+  kWeightedMean,  // The mean, in which the first token counts once, the second twice, and so on.
 };
 
-// "mean", "cls" or "last".
+// "mean", "cls", "last", "max", "mean_sqrt_len_tokens" or "weightedmean".
 std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);

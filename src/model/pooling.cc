@@ -8,23 +8,34 @@
 
 namespace thimble {
 
+namespace {
+
+struct Named {
+  Pooling pooling;
+  std::string_view name;
+};
+constexpr Named kNames[] = {{Pooling::kMean, "mean"},
+                            {Pooling::kCls, "cls"},
+                            {Pooling::kLast, "last"},
+                            {Pooling::kMax, "max"},
+                            {Pooling::kMeanSqrtLen, "mean_sqrt_len_tokens"},
+                            {Pooling::kWeightedMean, "weightedmean"}};
+
+}  // namespace
+
 std::string_view PoolingName(Pooling pooling) {
-  switch (pooling) {
-    case Pooling::kMean:
-      return "mean";
-    case Pooling::kCls:
-      return "cls";
-    case Pooling::kLast:
-      return "last";
+  for (const Named& named : kNames) {
+    if (named.pooling == pooling) return named.name;
   }
   return "";
 }
 
 Result<Pooling> ParsePooling(std::string_view name) {
-  for (Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast}) {
-    if (name == PoolingName(pooling)) return pooling;
+  for (const Named& named : kNames) {
+    if (named.name == name) return named.pooling;
   }
-  return Error(Code::kInvalidArgument, "unknown pooling \"", name, "\", expected mean, cls or last");
+  return Error(Code::kInvalidArgument, "unknown pooling \"", name,
+               "\", expected mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
 }
 
 void Pool(const kernels::Kernels& kernels, Pooling pooling, bool normalize, const float* rows, std::size_t tokens,
