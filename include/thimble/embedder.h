@@ -47,11 +47,11 @@ Result<LongTexts> ParseLongTexts(std::string_view name);
 
 // What a call makes of its texts.
 struct VectorOptions {
-  std::optional<Pooling> pooling = {};  // Unset means the model's own.
+  std::optional<Pooling> pooling = {};  // Unset means the model's own; others only where that is one.
   std::optional<bool> normalize = {};   // Unset means the model's own.
-  // Which of ModelInfo::prompts comes before every text; empty means none. Its tokens count like the text's, whose
-  // vector is that of both as one string.
-  std::string prompt_name = {};
+  // Which of ModelInfo::prompts comes before every text; unset means the model's default, empty none. Its tokens count
+  // like the text's, whose vector is that of both as one string; where the model says so, they are not pooled.
+  std::optional<std::string> prompt_name = {};
   LongTexts long_texts = LongTexts::kTruncate;
   // Tokens that a window shares with the one before, or up to a word fewer, at most half of a window's own. Unset means
   // an eighth of max_tokens.
@@ -104,7 +104,7 @@ class Embedder {
                     const VectorOptions& options = {});
 
   // The vectors of a text's tokens, neither pooled nor normalised, special tokens included: row t of `vectors` is that
-  // of token t, and plan().max_tokens * dimensions() floats are enough for any text. The rows behind the report's
+  // of token t, and plan().max_tokens * ModelInfo::token_dimensions floats are enough for any text. The rows behind the report's
   // tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
 

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +35,13 @@ enum class Pooling {
 std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);
+// Several of them with "+" between, "cls+mean".
+std::string PoolingNames(std::span<const Pooling> pooling);
 
 // Where a text is truncated, and whose way that is.
 enum class Truncation {
   kSentenceTransformers,  // The max_tokens of the model.
-  kTransformersJs,        // 512, or the positions of the model where they are fewer.
+  kTransformersJs,        // The model_max_length of the model.
   kTokenizers,            // The tokenizers_max_tokens of the model.
 };
 
@@ -55,22 +59,28 @@ struct Prompt {
 
 // What a model file says of itself.
 struct ModelInfo {
-  std::string name;            // As converted, for example "all-MiniLM-L6-v2".
-  std::string dtype;           // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
-  std::size_t dimensions = 0;  // Length of a vector.
-  std::size_t layers = 0;      // Transformer layers.
-  std::size_t heads = 0;       // Attention heads in a layer.
-  std::size_t vocabulary = 0;  // Token ids are below this.
-  std::size_t positions = 0;   // Longest sequence the weights allow, in tokens.
-  std::size_t max_tokens = 0;  // Where a text is truncated unless the caller says otherwise.
+  std::string name;                  // As converted, for example "all-MiniLM-L6-v2".
+  std::string dtype;                 // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
+  std::size_t dimensions = 0;        // Length of a vector.
+  std::size_t token_dimensions = 0;  // Length of a token's vector.
+  std::size_t layers = 0;            // Transformer layers.
+  std::size_t heads = 0;             // Attention heads in a layer.
+  std::size_t vocabulary = 0;        // Token ids are below this.
+  std::size_t positions = 0;         // Longest sequence the weights allow, in tokens.
+  std::size_t max_tokens = 0;        // Where a text is truncated unless the caller says otherwise.
   // Where the tokenizer.json of the model's source truncates, at most the positions.
   std::size_t tokenizers_max_tokens = 0;
-  Pooling pooling = Pooling::kMean;
-  bool normalize = true;        // Whether vectors have unit length unless the caller says otherwise.
-  std::vector<Prompt> prompts;  // Names are distinct.
-  std::size_t file_bytes = 0;   // Size of the mapped file.
+  // The model_max_length of its source's tokenizer_config.json, at most the positions; 512 where that is not known.
+  std::size_t model_max_length = 0;
+  std::vector<Pooling> pooling;     // One, or several whose vectors stand side by side.
+  bool include_prompt = true;       // Whether the tokens of a prompt are pooled.
+  bool normalize = true;            // Whether vectors have unit length unless the caller says otherwise.
+  std::vector<std::string> modules;  // What stands between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
+  std::vector<Prompt> prompts;      // Names are distinct.
+  std::string default_prompt_name;  // Which of them comes before a text unless the caller says otherwise; empty: none.
+  std::size_t file_bytes = 0;       // Size of the mapped file.
   // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
-  // truncation and normalisation, and on nothing else. Empty for a mock, and for a file that tells no hash of its
+  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that tells no hash of its
   // weights. Vectors made with another pooling, normalisation or limit than the model's own are of another space.
   std::string fingerprint;
 };
@@ -78,7 +88,8 @@ struct ModelInfo {
 struct TokenizeOptions {
   std::size_t max_tokens = 0;  // Where to truncate; 0 means where `truncation` says.
   Truncation truncation = Truncation::kSentenceTransformers;
-  std::string prompt_name = {};  // Which prompt of the model comes before the text; empty means none.
+  // Which prompt of the model comes before the text; unset means its default, empty none.
+  std::optional<std::string> prompt_name = {};
 };
 
 // Token ids of one text, special tokens included.

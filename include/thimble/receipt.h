@@ -24,6 +24,7 @@ struct Receipt {
   std::string tokenizer_sha256;  // Of its tokenizer.json.
   std::string recipe;            // How the weights are kept and how they were rounded.
   std::string calibration;       // What the rounding was fitted to.
+  std::vector<std::string> notes;  // What was assumed, or is not as the source has it.
   std::size_t texts = 0;         // Texts of thimble's own that the cosines are over.
   double cosine_mean = 0;        // Of their vectors to those in fp32: the mean,
   double cosine_p1 = 0;          // the first percentile

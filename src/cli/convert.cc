@@ -2,7 +2,9 @@
 
 #include "convert/convert.h"
 
+#include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -17,10 +19,11 @@ constexpr char kExamples[] =
     "  thimble convert ./all-MiniLM-L6-v2 model-q8.safetensors\n"
     "  thimble convert ./all-MiniLM-L6-v2 model-fp32.safetensors --dtype fp32 --name all-MiniLM-L6-v2\n"
     "\n"
-    "SOURCE holds config.json, tokenizer.json, and model.safetensors or onnx/model.onnx, as downloaded.\n"
+    "SOURCE is a folder as sentence-transformers, transformers or optimum save it, or as downloaded: weights in\n"
+    "model.safetensors, pytorch_model.bin, shards of these with their index, or an ONNX export.\n"
     "OUT appears only when complete. What the folder does not say of pooling, limit and prompts is known of some "
     "models\n"
-    "by their names.\n"
+    "by their names, or is said by --pooling and --normalize; what was assumed is told.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n"
     "The work is shared by the processors that its control group allows, at most 8; OUT does not depend on them.\n";
 
@@ -43,6 +46,14 @@ int RunConvert(int argc, char** argv) {
       .add_option("--calibrate", options.calibration_file,
                   "Texts, one a line, that rounding is fitted to, in place of thimble's own")
       ->type_name("FILE");
+  std::string pooling;
+  bool normalize = false;
+  arguments.app()
+      .add_option("--pooling", pooling,
+                  "For a SOURCE that does not say it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
+      ->type_name("NAME");
+  CLI::Option* normalize_option =
+      arguments.app().add_flag("--normalize,!--no-normalize", normalize, "The same: whether vectors get unit length");
   bool plain = false;
   arguments.app().add_flag("--no-calibration", plain, "Round each weight by itself: faster, and less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
@@ -51,6 +62,12 @@ int RunConvert(int argc, char** argv) {
   auto dtype = convert::ParseDtype(dtype_name);
   if (!dtype.ok()) return Fail("convert", dtype.status());
   options.dtype = *dtype;
+  if (!pooling.empty()) {
+    auto parsed = ParsePooling(pooling);
+    if (!parsed.ok()) return Fail("convert", parsed.status());
+    options.pooling = *parsed;
+  }
+  if (normalize_option->count() > 0) options.normalize = normalize;
   options.defaults = hub::KnownDefaults(options.name.empty() ? convert::NameOf(source) : options.name);
   Status status;
   {
@@ -58,6 +75,9 @@ int RunConvert(int argc, char** argv) {
     options.progress = [&progress](double share) {
       progress.Show(share, 0);
       return true;
+    };
+    options.note = [](std::string_view note) {
+      std::fprintf(stderr, "thimble convert: %.*s\n", static_cast<int>(note.size()), note.data());
     };
     status = convert::Convert(source, output, options);
   }

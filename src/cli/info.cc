@@ -22,6 +22,12 @@ constexpr char kExamples[] =
     "The fingerprint is the identity of the vector space: vectors can be compared where it is the same.\n"
     "cosine_mean, _p1 (first percentile) and _min are to the vectors in fp32, over texts of thimble's own.\n";
 
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text.empty() ? "none" : text;
+}
+
 Status Info(const ModelOption& model_option, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
@@ -37,7 +43,10 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"positions", info.positions},
       {"max_tokens", info.max_tokens},
       {"tokenizers_max_tokens", info.tokenizers_max_tokens},
-      {"pooling", std::string(PoolingName(info.pooling))},
+      {"model_max_length", info.model_max_length},
+      {"pooling", PoolingNames(info.pooling)},
+      {"include_prompt", info.include_prompt},
+      {"modules", Joined(info.modules)},
       {"normalize", info.normalize},
       {"file_bytes", info.file_bytes},
       {"scratch_bytes", plan.scratch_bytes},
@@ -45,6 +54,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"fingerprint", info.fingerprint},
   };
   for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
+  if (!info.default_prompt_name.empty()) values["default_prompt_name"] = info.default_prompt_name;
   if (receipt) {
     values["recipe"] = receipt->recipe;
     values["calibration"] = receipt->calibration;
@@ -55,6 +65,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
     values["goldens"] = receipt->goldens;
     values["source_sha256"] = receipt->source_sha256;
     values["tokenizer_sha256"] = receipt->tokenizer_sha256;
+    for (std::size_t i = 0; i < receipt->notes.size(); ++i) values["note." + std::to_string(i)] = receipt->notes[i];
   }
   return PrintValues(values, as_json);
 }

@@ -149,7 +149,7 @@ void TokenFlags::AddTruncationTo(CLI::App& app) {
 }
 
 void TokenFlags::AddPromptTo(CLI::App& app) {
-  app.add_option("--prompt-name", prompt_name_, "Which prompt of the model goes before a text; none if not given")
+  app.add_option("--prompt-name", prompt_name_, "Which prompt of the model goes before a text: its default if not given, none for ''")
       ->type_name("NAME");
 }
 
@@ -162,7 +162,7 @@ Result<TokenizeOptions> TokenFlags::Options() const {
 }
 
 void EmbedderFlags::AddVectorsTo(CLI::App& app) {
-  app.add_option("--pooling", pooling_, "mean, cls or last; the model's own if not given")->type_name("NAME");
+  app.add_option("--pooling", pooling_, "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given")->type_name("NAME");
   normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
                                    "Whether vectors get unit length; the model's own way if not given");
   tokens_.AddPromptTo(app);

@@ -80,7 +80,7 @@ class TokenFlags {
  private:
   std::size_t max_tokens_ = 0;
   std::string truncation_;
-  std::string prompt_name_;
+  std::optional<std::string> prompt_name_;
 };
 
 // --pooling --normalize --long-texts --chunk-overlap --threads --max-memory, and TokenFlags.

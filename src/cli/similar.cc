@@ -58,9 +58,11 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   VectorOptions of_lines = of_query;
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   if (prompts) {
-    of_query.prompt_name = PromptOf(model->info(), {"query"});
-    of_lines.prompt_name = PromptOf(model->info(), {"passage", "document"});
-    if (of_query.prompt_name.empty() && of_lines.prompt_name.empty()) {
+    const std::string query_prompt = PromptOf(model->info(), {"query"});
+    const std::string line_prompt = PromptOf(model->info(), {"passage", "document"});
+    of_query.prompt_name = query_prompt;
+    of_lines.prompt_name = line_prompt;
+    if (query_prompt.empty() && line_prompt.empty()) {
       return Error(Code::kInvalidArgument, "--prompts: ", model->info().name,
                    " has no prompt named query, passage or document");
     }

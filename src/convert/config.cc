@@ -3,33 +3,74 @@
 #include "convert/config.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "convert/folder_files.h"
 #include "convert/json_file.h"
+#include "convert/modules.h"
 #include "kernels/matrix.h"
 
 namespace thimble::convert {
 namespace {
 
+using kernels::Activation;
+
 constexpr std::size_t kMaxPrompts = 64;
 
-// kUnsupported unless the text field is absent or one of `expected`.
-Status RequireText(const JsonFile& file, const std::string& path, std::string_view key, std::string_view expected) {
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> found, file.Text(key));
-  if (!found || *found == expected) return Status();
-  return Error(Code::kUnsupported, path, ": \"", key, "\": expected \"", expected, "\", found \"", *found, "\"");
+// Some of them are one formula under several names.
+constexpr std::pair<std::string_view, Activation> kActivations[] = {
+    {"gelu", Activation::kGelu},
+    {"gelu_python", Activation::kGelu},
+    {"gelu_new", Activation::kGeluTanh},
+    {"gelu_pytorch_tanh", Activation::kGeluTanh},
+    {"gelu_python_tanh", Activation::kGeluTanh},
+    {"gelu_fast", Activation::kGeluTanh},
+    {"gelu_accurate", Activation::kGeluTanh},
+    {"quick_gelu", Activation::kQuickGelu},
+    {"silu", Activation::kSilu},
+    {"swish", Activation::kSilu},
+    {"relu", Activation::kRelu},
+    {"tanh", Activation::kTanh}};
+
+Status Unsupported(const JsonFile& file, std::string_view key, std::string_view expected, std::string_view found) {
+  return Error(Code::kUnsupported, file.path(), ": \"", key, "\": expected ", expected, ", found ", found);
 }
 
-Status ReadTransformer(const std::string& folder, Config* config) {
-  const std::string path = folder + "/config.json";
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::Open(path));
+// kUnsupported unless the text field is absent or `expected`.
+Status RequireText(const JsonFile& file, std::string_view key, std::string_view expected) {
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> found, file.Text(key));
+  if (!found || *found == expected) return Status();
+  return Unsupported(file, key, "\"" + std::string(expected) + "\"", "\"" + *found + "\"");
+}
+
+// kUnsupported unless the field is absent, false, or an empty object or array.
+Status RequireNothing(const JsonFile& file, std::string_view key) {
+  const nlohmann::json* value = file.Find(key);
+  if (value == nullptr || value->empty() || *value == false) return Status();
+  return Unsupported(file, key, "nothing", value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+Status ReadTransformer(const std::string& source, Config* config) {
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
   if (!type) return file.Corrupt("model_type", "\"bert\", found nothing");
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, path, "model_type", "bert"));
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, path, "hidden_act", "gelu"));
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, path, "position_embedding_type", "absolute"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "bert"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "position_embedding_type", "absolute"));
+  for (const char* key : {"is_decoder", "add_cross_attention", "quantization_config"}) {
+    THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
+  }
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> hidden_act, file.Text("hidden_act"));
+  config->hidden_act = hidden_act.value_or("gelu");
+  const std::optional<Activation> activation = HiddenActivation(config->hidden_act);
+  if (!activation) {
+    std::string known;
+    for (const auto& [name, value] : kActivations) known.append(known.empty() ? "" : ", ").append(name);
+    return Unsupported(file, "hidden_act", known, "\"" + config->hidden_act + "\"");
+  }
+  config->activation = *activation;
   THIMBLE_ASSIGN_OR_RETURN(config->hidden, file.RequiredInteger("hidden_size", 1, 1 << 14));
   THIMBLE_ASSIGN_OR_RETURN(config->layers, file.RequiredInteger("num_hidden_layers", 1, 128));
   THIMBLE_ASSIGN_OR_RETURN(config->heads, file.RequiredInteger("num_attention_heads", 1, 1 << 14));
@@ -44,119 +85,188 @@ Status ReadTransformer(const std::string& folder, Config* config) {
     return file.Corrupt("layer_norm_eps", "a number between 0 and 1");
   }
   if (config->hidden % 64 != 0 || config->intermediate % 64 != 0) {
-    return Error(Code::kUnsupported, path, ": hidden_size ", config->hidden, " and intermediate_size ",
+    return Error(Code::kUnsupported, file.path(), ": hidden_size ", config->hidden, " and intermediate_size ",
                  config->intermediate, ": expected multiples of 64");
   }
   const std::size_t width = config->hidden / config->heads;
   if (config->hidden % config->heads != 0 || width % 32 != 0 || width > kernels::kMaxHeadWidth) {
-    return Error(Code::kUnsupported, path, ": num_attention_heads ", config->heads, " of hidden_size ", config->hidden,
-                 ": expected heads of 32, 64, 96 or 128");
+    return Error(Code::kUnsupported, file.path(), ": num_attention_heads ", config->heads, " of hidden_size ",
+                 config->hidden, ": expected heads of 32, 64, 96 or 128");
   }
   return Status();
 }
 
-Status ReadPooling(const std::string& path, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::Open(path));
-  constexpr std::pair<std::string_view, Pooling> kKnown[] = {{"pooling_mode_mean_tokens", Pooling::kMean},
-                                                             {"pooling_mode_cls_token", Pooling::kCls},
-                                                             {"pooling_mode_lasttoken", Pooling::kLast}};
-  std::size_t chosen = 0;
-  for (const auto& [key, value] : file.json().items()) {
-    if (!key.starts_with("pooling_mode_")) continue;
-    THIMBLE_ASSIGN_OR_RETURN(std::optional<bool> on, file.Boolean(key));
-    if (!on.value_or(false)) continue;
-    auto known = std::find_if(std::begin(kKnown), std::end(kKnown), [&](const auto& k) { return k.first == key; });
-    if (known == std::end(kKnown)) return Error(Code::kUnsupported, path, ": \"", key, "\" is not supported");
-    config->pooling = known->second;
-    ++chosen;
+// The file that says how the transformer module takes its texts, under the first of its names that is there.
+Result<JsonFile> OpenSentenceConfig(const std::string& folder) {
+  for (const char* name : {"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
+    THIMBLE_ASSIGN_OR_RETURN(JsonFile file,
+                             JsonFile::OpenIfPresent(folder + "/sentence_" + std::string(name) + "_config.json"));
+    if (file.present() && !file.json().empty()) return file;
   }
-  if (chosen == 1) return Status();
-  return Error(Code::kUnsupported, path,
-               ": expected exactly one pooling mode of mean_tokens, cls_token and lasttoken, found ", chosen);
+  return JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json");
 }
 
-Status ReadModules(const std::string& folder, Config* config) {
-  const std::string path = folder + "/modules.json";
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(path));
-  if (!file.present()) return Status();
-  if (!file.json().is_array()) return Error(Code::kCorrupt, path, ": expected a JSON array of modules");
-  config->normalize = false;
-  for (const nlohmann::json& module : file.json()) {
-    auto text = [&](const char* key) {
-      auto found = module.is_object() ? module.find(key) : module.end();
-      return module.is_object() && found != module.end() && found->is_string() ? found->get_ref<const std::string&>()
-                                                                               : std::string();
-    };
-    const std::string type = text("type"), subfolder = text("path");
-    const std::string kind = type.substr(type.rfind('.') + 1);
-    if (kind == "Transformer" && subfolder.empty()) continue;
-    if (kind == "Normalize") {
-      config->normalize = true;
-    } else if (kind == "Pooling") {
-      if (subfolder.empty() || subfolder.find("..") != std::string::npos || subfolder[0] == '/') {
-        return Error(Code::kCorrupt, path, ": the pooling's path \"", subfolder, "\" is not a subfolder");
+// What the transformer module hands on must be the vectors of the tokens of a text.
+Status CheckModality(const JsonFile& file) {
+  const nlohmann::json* modality = file.Find("modality_config");
+  if (modality == nullptr) return Status();
+  const nlohmann::json expected = {{"method", "forward"}, {"method_output_name", "last_hidden_state"}};
+  const auto text = modality->is_object() ? modality->find("text") : modality->end();
+  if (modality->is_object() && text != modality->end() && *text == expected) return Status();
+  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"",
+                     modality->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+// A field under its name of today or that of before; what it holds changes the tokenizer or the model.
+const nlohmann::json* FindKwargs(const JsonFile& file, std::string_view name, std::string_view old_name) {
+  const nlohmann::json* value = file.Find(old_name);
+  return value != nullptr ? value : file.Find(name);
+}
+
+// Keys of model_kwargs that change how vectors are computed, and not what they are.
+Status CheckModelKwargs(const JsonFile& file) {
+  const nlohmann::json* kwargs = FindKwargs(file, "model_kwargs", "model_args");
+  if (kwargs == nullptr) return Status();
+  if (!kwargs->is_object()) return file.Corrupt("model_kwargs", "an object");
+  for (const auto& [key, value] : kwargs->items()) {
+    static constexpr std::string_view kHarmless[] = {"torch_dtype",       "dtype",     "attn_implementation",
+                                                     "low_cpu_mem_usage", "device_map", "use_safetensors",
+                                                     "trust_remote_code"};
+    if (std::find(std::begin(kHarmless), std::end(kHarmless), key) != std::end(kHarmless)) continue;
+    if (key == "add_pooling_layer") continue;  // A layer that sentence embeddings do not use.
+    return Unsupported(file, "model_kwargs", "nothing that changes vectors", "\"" + key + "\"");
+  }
+  return Status();
+}
+
+// processing_kwargs: {"text": {"max_length": N}} limits texts; nothing else of it is supported.
+Status ReadProcessing(const JsonFile& file, Config* config) {
+  const nlohmann::json* kwargs = file.Find("processing_kwargs");
+  if (kwargs == nullptr) return Status();
+  if (!kwargs->is_object()) return file.Corrupt("processing_kwargs", "an object");
+  for (const auto& [modality, settings] : kwargs->items()) {
+    if (settings.is_null() || settings.empty()) continue;
+    if (modality != "text" || !settings.is_object()) {
+      return Unsupported(file, "processing_kwargs", "\"text\"", "\"" + modality + "\"");
+    }
+    for (const auto& [key, value] : settings.items()) {
+      if (value.is_null() || key == "padding") continue;
+      if (key != "max_length" || !value.is_number_unsigned() || value == 0 || value > (1 << 20)) {
+        return Unsupported(file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
+                           "\"" + key + "\" with " +
+                               value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       }
-      THIMBLE_RETURN_IF_ERROR(ReadPooling(folder + "/" + subfolder + "/config.json", config));
-    } else {
-      return Error(Code::kUnsupported, path, ": expected the modules Transformer, Pooling and Normalize, found \"",
-                   type, "\" in \"", subfolder, "\"");
+      config->max_seq_length = value.get<std::size_t>();
     }
   }
   return Status();
 }
 
-Status ReadLimits(const std::string& folder, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile bert, JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json"));
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> limit, bert.Integer("max_seq_length", 1, 1 << 20));
-  // What is known of the model comes before what its tokenizer would take.
-  if (!limit && config->max_tokens != 0) limit = config->max_tokens;
-  if (!limit) {
-    THIMBLE_ASSIGN_OR_RETURN(JsonFile tokenizer, JsonFile::OpenIfPresent(folder + "/tokenizer_config.json"));
-    // Hugging Face writes 1e30 here for "no limit".
-    THIMBLE_ASSIGN_OR_RETURN(std::optional<double> length, tokenizer.Number("model_max_length"));
-    if (length && *length >= 3 && *length < 1e6) limit = static_cast<std::uint64_t>(*length);
+Status ReadSentenceConfig(const std::string& source, Config* config) {
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, OpenSentenceConfig(source + "/" + config->transformer));
+  if (!file.json().is_object()) return Error(Code::kCorrupt, file.path(), ": expected a JSON object");
+  static constexpr std::string_view kKnown[] = {
+      "max_seq_length",   "do_lower_case",   "model_args",         "model_kwargs",      "tokenizer_args",
+      "processor_kwargs", "config_args",     "config_kwargs",      "transformer_task",  "modality_config",
+      "unpad_inputs",     "query_expansion", "module_output_name", "processing_kwargs", "query_length",
+      "document_length"};
+  for (const auto& [key, value] : file.json().items()) {
+    if (!value.is_null() && std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) {
+      return Error(Code::kUnsupported, file.path(), ": \"", key, "\" is not known to thimble");
+    }
   }
-  config->max_tokens = std::min<std::size_t>(limit.value_or(config->positions), config->positions);
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "transformer_task", "feature-extraction"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "module_output_name", "token_embeddings"));
+  for (const char* key : {"config_args", "config_kwargs", "query_length", "document_length", "query_expansion"}) {
+    THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
+  }
+  THIMBLE_RETURN_IF_ERROR(CheckModality(file));
+  THIMBLE_RETURN_IF_ERROR(CheckModelKwargs(file));
+  THIMBLE_ASSIGN_OR_RETURN(config->max_seq_length, file.Integer("max_seq_length", 1, 1 << 20));
+  THIMBLE_RETURN_IF_ERROR(ReadProcessing(file, config));
+  THIMBLE_ASSIGN_OR_RETURN(const std::optional<bool> lower, file.Boolean("do_lower_case"));
+  config->tokenizer.do_lower_case = lower.value_or(false);
+  if (const nlohmann::json* kwargs = FindKwargs(file, "processor_kwargs", "tokenizer_args"); kwargs != nullptr) {
+    if (!kwargs->is_object()) return file.Corrupt("processor_kwargs", "an object");
+    if (!kwargs->empty()) {
+      config->tokenizer.processor_kwargs = kwargs->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
+  }
   return Status();
 }
 
-// Prompts of which none has a text say nothing: newer versions of sentence-transformers write them for every model.
-Status ReadPrompts(const std::string& folder, Config* config) {
-  const std::string path = folder + "/config_sentence_transformers.json";
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(path));
+Status ReadModulesOf(const std::string& source, Config* config) {
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(source + "/modules.json"));
+  if (!file.present()) return ReadTransformer(source, config);
+  THIMBLE_ASSIGN_OR_RETURN(Modules modules, ReadModules(source, file));
+  config->transformer = modules.transformer;
+  THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, config));
+  THIMBLE_RETURN_IF_ERROR(SizeModules(source, config->hidden, &modules));
+  config->head = std::move(modules.head);
+  config->head_folders = std::move(modules.folders);
+  return Status();
+}
+
+// Texts before texts. An empty one says nothing, but its name may be asked for.
+Status ReadPrompts(const JsonFile& file, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> name, file.Text("default_prompt_name"));
-  if (name) {
-    return Error(Code::kUnsupported, path, ": \"default_prompt_name\" is \"", *name,
-                 "\"; thimble puts a prompt before a text only when asked");
+  const nlohmann::json* prompts = file.Find("prompts");
+  if (prompts != nullptr) {
+    if (!prompts->is_object()) return file.Corrupt("prompts", "an object");
+    if (prompts->size() > kMaxPrompts) return file.Corrupt("prompts", "at most 64 prompts");
+    for (const auto& [key, text] : prompts->items()) {
+      if (!text.is_string() && !text.is_null()) return file.Corrupt("prompts." + key, "a string");
+      config->prompts.push_back({key, text.is_null() ? std::string() : text.get<std::string>()});
+    }
   }
-  auto prompts = file.json().find("prompts");
-  if (prompts == file.json().end() || prompts->is_null()) return Status();
-  if (!prompts->is_object()) return file.Corrupt("prompts", "an object");
-  if (prompts->size() > kMaxPrompts) return file.Corrupt("prompts", "at most 64 prompts");
-  std::vector<Prompt> found;
-  bool any = false;
-  for (const auto& [key, text] : prompts->items()) {
-    if (text.is_null()) continue;
-    if (!text.is_string()) return file.Corrupt("prompts." + key, "a string");
-    found.push_back({key, text.get<std::string>()});
-    any |= !found.back().text.empty();
-  }
-  if (any) config->prompts = std::move(found);
+  if (!name) return Status();
+  config->default_prompt_name = *name;
+  const bool known = std::any_of(config->prompts.begin(), config->prompts.end(),
+                                 [&](const Prompt& prompt) { return prompt.name == *name; });
+  return known ? Status() : file.Corrupt("default_prompt_name", "the name of one of the prompts, found \"" + *name + "\"");
+}
+
+Status ReadSentenceTransformers(const std::string& source, Config* config) {
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "SentenceTransformer"));
+  THIMBLE_RETURN_IF_ERROR(ReadPrompts(file, config));
+  THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
+  if (!dimensions || !config->head) return Status();
+  HeadSpec& head = *config->head;
+  const std::size_t width = head.Dimensions(config->hidden);
+  if (*dimensions >= width) return Status();
+  head.modules.push_back({.kind = HeadModule::Kind::kTruncate, .inputs = width, .outputs = *dimensions});
+  config->head_folders.emplace_back();
   return Status();
 }
 
 }  // namespace
 
-Result<Config> ReadConfig(const std::string& folder, const Defaults& defaults) {
+std::optional<Activation> HiddenActivation(std::string_view hidden_act) {
+  for (const auto& [name, activation] : kActivations) {
+    if (name == hidden_act) return activation;
+  }
+  return std::nullopt;
+}
+
+Result<Config> ReadConfig(const std::string& source) {
   Config config;
-  config.pooling = defaults.pooling.value_or(config.pooling);
-  config.normalize = defaults.normalize.value_or(config.normalize);
-  config.max_tokens = defaults.max_tokens;
-  config.prompts = defaults.prompts;
-  THIMBLE_RETURN_IF_ERROR(ReadTransformer(folder, &config));
-  THIMBLE_RETURN_IF_ERROR(ReadModules(folder, &config));
-  THIMBLE_RETURN_IF_ERROR(ReadPrompts(folder, &config));
-  THIMBLE_RETURN_IF_ERROR(ReadLimits(folder, &config));
+  THIMBLE_RETURN_IF_ERROR(ReadModulesOf(source, &config));
+  THIMBLE_RETURN_IF_ERROR(ReadSentenceConfig(source, &config));
+  THIMBLE_RETURN_IF_ERROR(ReadSentenceTransformers(source, &config));
+  THIMBLE_ASSIGN_OR_RETURN(const JsonFile adapter, JsonFile::OpenIfPresent(
+                                                       source + "/" + JoinName(config.transformer, "adapter_config.json")));
+  if (adapter.present()) {
+    return Error(Code::kUnsupported, adapter.path(), ": adapters are not supported; merge it into the model");
+  }
+  if (config.head) {
+    std::vector<HeadModule>& modules = config.head->modules;
+    while (!modules.empty() && modules.back().kind == HeadModule::Kind::kNormalize) {
+      config.normalize = true;
+      modules.pop_back();
+      config.head_folders.pop_back();
+    }
+  }
   return config;
 }
 

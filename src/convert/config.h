@@ -4,16 +4,26 @@
 #define THIMBLE_CONVERT_CONFIG_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "convert/convert.h"
+#include "kernels/kernels.h"
+#include "model/head.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
+// What sentence_bert_config.json says of the tokenizer.
+struct TokenizerOverrides {
+  bool do_lower_case = false;
+  std::string processor_kwargs;  // A JSON object as text; empty where there is none.
+};
+
 struct Config {
+  std::string transformer;  // Folder of config.json, tokenizer and weights inside the source, "" for the source itself.
   std::size_t hidden = 0;
   std::size_t layers = 0;
   std::size_t heads = 0;
@@ -22,17 +32,26 @@ struct Config {
   std::size_t vocabulary = 0;
   std::size_t token_types = 0;
   double layer_norm_epsilon = 0;
-  std::size_t max_tokens = 0;
-  Pooling pooling = Pooling::kMean;
-  bool normalize = true;
+  std::string hidden_act;  // As config.json spells it.
+  kernels::Activation activation = kernels::Activation::kGelu;
+
+  std::optional<HeadSpec> head;           // Without a Normalize at its end, which is:
+  bool normalize = false;                 // Both unset without modules.json.
+  std::vector<std::string> head_folders;  // Of the weights of each module of the head, inside the source.
+
+  std::optional<std::size_t> max_seq_length;  // Of sentence_bert_config.json.
   std::vector<Prompt> prompts;
+  std::string default_prompt_name;  // Empty: none.
+  TokenizerOverrides tokenizer;
 };
 
-// Reads config.json and, where present, modules.json with the pooling's config.json, sentence_bert_config.json,
-// config_sentence_transformers.json and tokenizer_config.json. What they do not say is as in `defaults`, and where that
-// is unset: mean pooling, normalised, no prompts. kUnsupported for what thimble does not run, kCorrupt for a field of
-// the wrong type or range; the message names the file and the field.
-Result<Config> ReadConfig(const std::string& folder, const Defaults& defaults = {});
+// Reads config.json and, where present, modules.json with the config.json of each module, sentence_bert_config.json and
+// config_sentence_transformers.json. kUnsupported for what thimble does not run, kCorrupt for a field of the wrong type
+// or range; the message names the file and the field.
+Result<Config> ReadConfig(const std::string& source);
+
+// The activation that config.json calls so; unset for one that thimble does not have.
+std::optional<kernels::Activation> HiddenActivation(std::string_view hidden_act);
 
 }  // namespace thimble::convert
 

@@ -55,13 +55,16 @@ Status Convert(const std::string& source, const std::string& output, const Optio
     return Error(Code::kInvalidArgument, options.calibration_file, ": ",
                  floats ? DtypeName(options.dtype) : "a conversion without calibration", " has no use for it");
   }
-  THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options.dtype, options.defaults));
+  THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
   const Config& config = job.config;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
   THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(threads));
-  const text::Tables tables = job.tokenizer.tables();
+  for (const std::string& note : job.notes) {
+    if (options.note) options.note(note);
+  }
+  const text::Tables tables = job.tokenizer.tokenizer.tables();
   THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, config.vocabulary));
 
   // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
@@ -73,19 +76,20 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   const std::size_t fit = set.fit.lengths.size(), seen = fit + set.unseen.lengths.size();
   Sequences sequences = std::move(set.fit);
   sequences.Add(set.unseen);
-  sequences.Add(ReceiptSequences(tokenizer, config.max_tokens));
+  sequences.Add(ReceiptSequences(tokenizer, job.max_tokens));
   const ForwardShape shape = {.hidden = config.hidden,
                               .intermediate = config.intermediate,
                               .heads = config.heads,
-                              .epsilon = static_cast<float>(config.layer_norm_epsilon)};
+                              .epsilon = static_cast<float>(config.layer_norm_epsilon),
+                              .activation = config.activation};
   Forward forward(shape, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
   if (seen > 0) calibrator.emplace(shape, fit, seen, *kernels, team);
 
   ReceiptFacts facts;
   facts.calibration = set.description;
-  THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, HashOf(WeightsOf(source)));
-  THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(source + "/tokenizer.json"));
+  THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, job.source.Hash());
+  THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(job.tokenizer.path));
 
   format::Layout layout = LayoutOf(job, name);
   layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
@@ -96,8 +100,8 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   };
   THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
   facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
-  const std::vector<float> exact =
-      PooledVectors(forward, seen, config.hidden, config.pooling, config.normalize, *kernels);
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> exact,
+                           VectorsOf(forward, seen, config.hidden, job.head, job.normalize, *kernels));
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
   return writer.Finish();

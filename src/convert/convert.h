@@ -34,8 +34,12 @@ struct Defaults {
 
 struct Options {
   Dtype dtype = Dtype::kQ8;
-  std::string name;  // Stored in the file; empty means NameOf(source).
-  Defaults defaults = {};
+  std::string name;        // Stored in the file; empty means NameOf(source).
+  Defaults defaults = {};  // Used only where neither the source nor the following say it.
+  // For a source that does not say how its tokens are pooled; kInvalidArgument where it says otherwise. `normalize`
+  // unset means as known in `defaults` if pooling is from there, else false.
+  std::optional<Pooling> pooling = {};
+  std::optional<bool> normalize = {};
   std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
   // Whether q8, q6, q4 and q4-small are rounded by GPTQ, with calibration on random ids and on the lines of
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
@@ -47,18 +51,20 @@ struct Options {
   // Called with the share of the work that is done, 0 to 1, from the thread that called Convert; may be empty. False
   // ends the conversion: between two calls is the work on one matrix, or on the receipt.
   std::function<bool(double)> progress = {};
+  // Called with a sentence for people on each thing that was assumed, or that is not as the source has it; may be empty.
+  std::function<void(std::string_view)> note = {};
 };
 
 // The last component of a path.
 std::string NameOf(const std::string& source);
 
-// Reads the folder `source`, its weights from model.safetensors or else from the plain ONNX export, and writes the
-// model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
+// Reads the folder `source`, in which the first file of WeightCandidates() (folder_files.h) has the weights, and writes
+// the model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
 // instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
 // for the activations of all texts, but never for the whole model. kInvalidArgument for a calibration file without
 // calibration, kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
 // activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor. kIo when
-// `progress` ended it.
+// `progress` ended it. Where the folder does not say how its tokens are pooled, nothing is assumed: kUnsupported.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

@@ -123,7 +123,14 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
     Linear(attention_output.view, context.data(), rows, Epilogue::kAdd, x);
     Normalize(layer.attention_norm, x, rows);
     THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnIn, first, x, rows));
-    Linear(ffn_in.view, x, rows, Epilogue::kGelu, inner.data());
+    if (shape_.activation == kernels::Activation::kGelu) {
+      Linear(ffn_in.view, x, rows, Epilogue::kGelu, inner.data());
+    } else {
+      Linear(ffn_in.view, x, rows, Epilogue::kStore, inner.data());
+      ForEach(team_, rows, [&](std::size_t row, std::size_t) {
+        k_.activate(shape_.activation, &inner[row * shape_.intermediate], shape_.intermediate);
+      });
+    }
     THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnOut, first, inner.data(), rows));
     Linear(ffn_out.view, inner.data(), rows, Epilogue::kAdd, x);
     Normalize(layer.ffn_norm, x, rows);

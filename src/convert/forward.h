@@ -55,6 +55,7 @@ struct ForwardShape {
   std::size_t intermediate = 0;
   std::size_t heads = 0;
   float epsilon = 0;  // Of LayerNorm.
+  kernels::Activation activation = kernels::Activation::kGelu;
 };
 
 // Which matrix an input is of.

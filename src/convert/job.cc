@@ -2,12 +2,13 @@
 
 #include "convert/job.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
-#include "convert/json_file.h"
+#include "convert/folder_files.h"
 
 namespace thimble::convert {
 namespace {
@@ -45,34 +46,150 @@ WeightFormat Job::WordFormat() const {
 // Two more bits than the words, which they are added to.
 WeightFormat Job::PositionFormat() const { return dtype == Dtype::kQ4Small ? WeightFormat::kQ6 : FinestFormat(dtype); }
 
-std::string WeightsOf(const std::string& folder) {
-  constexpr const char* kSafetensors = "/model.safetensors";
-  std::error_code error;
-  for (const char* name : {kSafetensors, "/onnx/model.onnx", "/model.onnx", "/onnx/model_fp16.onnx"}) {
-    if (std::filesystem::exists(folder + name, error)) return folder + name;
+WeightFormat Job::HeadFormat() const { return dtype == Dtype::kFp32 ? WeightFormat::kF32 : WeightFormat::kF16; }
+
+namespace {
+
+// The file of a folder's weights, by its name inside it.
+Result<std::string> FindWeights(const std::string& folder, const std::string& transformer) {
+  const auto has = [&](const std::string& name) {
+    std::error_code error;
+    return std::filesystem::exists(folder + "/" + name, error);
+  };
+  std::string name = ChooseWeights(has, transformer);
+  if (!name.empty()) return name;
+  std::string expected;
+  for (const std::string& candidate : WeightCandidates(transformer)) {
+    expected.append(expected.empty() ? "" : ", ").append(candidate);
   }
-  return folder + kSafetensors;  // Whose absence is then the error.
+  return Error(Code::kNotFound, folder, ": no weights; expected one of ", expected);
 }
 
-Result<Job> ReadJob(const std::string& folder, Dtype dtype, const Defaults& defaults) {
-  THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder, defaults));
-  const std::string tokenizer_path = folder + "/tokenizer.json";
-  CompiledTokenizer tokenizer;
-  {
-    THIMBLE_ASSIGN_OR_RETURN(std::string json, ReadFile(tokenizer_path, kMaxTokenizerBytes));
-    THIMBLE_ASSIGN_OR_RETURN(tokenizer, CompileTokenizer(json, tokenizer_path));
+// What a graph computes must be what config.json says.
+Status CheckGraph(const OnnxModel& graph, const Config& config, const std::string& path) {
+  auto contradiction = [&](std::string_view key, const std::string& found, const std::string& expected) {
+    return Error(Code::kCorrupt, path, ": the graph has ", key, " ", found, ", config.json ", expected);
+  };
+  if (!graph.activation.empty() && HiddenActivation(graph.activation) != config.activation) {
+    return contradiction("hidden_act", graph.activation, config.hidden_act);
   }
-  if (tokenizer.vocabulary > config.vocabulary) {
-    return Error(Code::kCorrupt, tokenizer_path, ": ids up to ", tokenizer.vocabulary - 1,
+  if (graph.heads && *graph.heads != config.heads) {
+    return contradiction("num_attention_heads", std::to_string(*graph.heads), std::to_string(config.heads));
+  }
+  if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config.layer_norm_epsilon)) {
+    return contradiction("layer_norm_eps", std::to_string(*graph.epsilon), std::to_string(config.layer_norm_epsilon));
+  }
+  return Status();
+}
+
+// How tokens become vectors: what modules.json says, or else the graph, or else the caller, or else the table of known
+// models; and nothing is assumed.
+Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
+  Config& config = job->config;
+  const OnnxModel* graph = job->source.graph();
+  if (graph != nullptr && graph->head) {
+    HeadSpec head = *graph->head;
+    bool normalize = false;
+    while (!head.modules.empty() && head.modules.back().kind == HeadModule::Kind::kNormalize) {
+      normalize = true;
+      head.modules.pop_back();
+    }
+    if (!config.head) {
+      config.head = std::move(head);
+      config.normalize = normalize;
+    } else if (config.head->pooling != head.pooling || config.head->modules != head.modules ||
+               config.normalize != normalize) {
+      return Error(Code::kCorrupt, folder, ": modules.json (", PoolingNames(config.head->pooling), ", ",
+                   config.head->modules.size(), " modules, ", config.normalize ? "" : "not ", "normalised) and the graph (",
+                   PoolingNames(head.pooling), ", ", head.modules.size(), " modules, ", normalize ? "" : "not ",
+                   "normalised) say different things of sentence_embedding");
+    }
+  }
+  if (config.head) {
+    job->normalize = config.normalize;
+    const bool other_pooling = options.pooling && config.head->pooling != std::vector<Pooling>{*options.pooling};
+    if (other_pooling || (options.normalize && *options.normalize != config.normalize)) {
+      return Error(Code::kInvalidArgument, folder, ": says itself that vectors are pooled by ",
+                   PoolingNames(config.head->pooling), " and ", config.normalize ? "" : "not ", "normalised");
+    }
+    return Status();
+  }
+  const std::optional<Pooling> pooling = options.pooling ? options.pooling : options.defaults.pooling;
+  if (!pooling) {
+    return Error(Code::kUnsupported, folder, ": no modules.json says how tokens are pooled, and no model is known by ",
+                 "this name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");
+  }
+  config.head.emplace().pooling = {*pooling};
+  const std::optional<bool> known = options.pooling ? std::nullopt : options.defaults.normalize;
+  job->normalize = options.normalize ? *options.normalize : known.value_or(false);
+  std::string note = "no modules.json: pooling " + std::string(PoolingName(*pooling)) +
+                     (options.pooling ? " as asked" : " as known of this model");
+  if (!options.normalize) {
+    note += std::string(job->normalize ? ", normalised" : ", not normalised") +
+            (known ? " as known of it" : " as sentence-transformers has it then");
+  }
+  job->notes.push_back(std::move(note));
+  return Status();
+}
+
+void ChooseLimits(const Defaults& defaults, Job* job) {
+  const Config& config = job->config;
+  if (job->tokenizer.model_max_length) {
+    job->model_max_length = std::min(*job->tokenizer.model_max_length, config.positions);
+  }
+  std::optional<std::size_t> limit = config.max_seq_length;
+  if (!limit) limit = job->model_max_length;
+  if (!limit && defaults.max_tokens != 0) {
+    limit = defaults.max_tokens;
+    job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens as known of this model");
+  }
+  job->max_tokens = std::min(limit.value_or(config.positions), config.positions);
+}
+
+void ChoosePrompts(const Defaults& defaults, Job* job) {
+  job->prompts = job->config.prompts;
+  const bool any = std::any_of(job->prompts.begin(), job->prompts.end(), [](const Prompt& p) { return !p.text.empty(); });
+  // Newer versions of sentence-transformers write empty ones for every model.
+  if (!any && !defaults.prompts.empty()) job->prompts = defaults.prompts;
+}
+
+}  // namespace
+
+Result<Job> ReadJob(const std::string& folder, const Options& options) {
+  THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
+  THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
+                           ReadTokenizer(folder + "/" + config.transformer, config.tokenizer));
+  if (tokenizer.tokenizer.vocabulary > config.vocabulary) {
+    return Error(Code::kCorrupt, tokenizer.path, ": ids up to ", tokenizer.tokenizer.vocabulary - 1,
                  ", config.json has vocab_size ", config.vocabulary);
   }
-  const std::size_t special = tokenizer.tables().prefix_count + tokenizer.tables().suffix_count;
-  if (config.max_tokens <= special) {
-    return Error(Code::kCorrupt, folder, ": a limit of ", config.max_tokens, " tokens leaves no room beside ", special,
+  THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights));
+  Job job = {.config = std::move(config),
+             .dtype = options.dtype,
+             .source = std::move(source),
+             .tokenizer = std::move(tokenizer),
+             .head = {},
+             .model_max_length = {},
+             .prompts = {},
+             .notes = {}};
+  const OnnxModel* graph = job.source.graph();
+  if (graph != nullptr) {
+    THIMBLE_RETURN_IF_ERROR(CheckGraph(*graph, job.config, folder + "/" + weights));
+    if (!graph->note.empty()) job.notes.push_back(graph->note);
+  }
+  THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));
+  ChooseLimits(options.defaults, &job);
+  ChoosePrompts(options.defaults, &job);
+  const text::Tables tables = job.tokenizer.tokenizer.tables();
+  const std::size_t special = tables.prefix_count + tables.suffix_count;
+  if (job.max_tokens <= special) {
+    return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(WeightsOf(folder)));
-  return Job{std::move(config), dtype, std::move(source), std::move(tokenizer)};
+  THIMBLE_ASSIGN_OR_RETURN(job.head,
+                           ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
+  return job;
 }
 
 }  // namespace thimble::convert

@@ -1,15 +1,18 @@
-// What is known of a conversion before the first tensor is read.
+// What is known of a conversion before the first tensor of the encoder is read.
 
 #ifndef THIMBLE_CONVERT_JOB_H_
 #define THIMBLE_CONVERT_JOB_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "convert/config.h"
 #include "convert/convert.h"
+#include "convert/head_source.h"
 #include "convert/source.h"
-#include "convert/tokenizer_compiler.h"
+#include "convert/tokenizer_folder.h"
 #include "kernels/matrix.h"
 #include "thimble/status.h"
 
@@ -19,7 +22,13 @@ struct Job {
   Config config;
   Dtype dtype = Dtype::kQ8;
   Source source;
-  CompiledTokenizer tokenizer;
+  TokenizerSource tokenizer;
+  HeadSource head;
+  bool normalize = false;
+  std::size_t max_tokens = 0;
+  std::optional<std::size_t> model_max_length;  // Of the tokenizer, at most the positions.
+  std::vector<Prompt> prompts;
+  std::vector<std::string> notes;  // What was assumed, or is not as the source has it: sentences for people.
 
   bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
   // How the parts of the model keep their weights.
@@ -27,13 +36,11 @@ struct Job {
   kernels::WeightFormat FeedForwardFormat(std::size_t layer) const;
   kernels::WeightFormat WordFormat() const;
   kernels::WeightFormat PositionFormat() const;
+  kernels::WeightFormat HeadFormat() const;
 };
 
-// The file of a folder's weights: safetensors, or else the plain ONNX export.
-std::string WeightsOf(const std::string& folder);
-
 // Reads what the folder says of the model, and opens its weights. The errors of Convert.
-Result<Job> ReadJob(const std::string& folder, Dtype dtype, const Defaults& defaults);
+Result<Job> ReadJob(const std::string& folder, const Options& options);
 
 }  // namespace thimble::convert
 

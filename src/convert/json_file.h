@@ -30,9 +30,12 @@ class JsonFile {
   // An empty object when there is no such file.
   static Result<JsonFile> OpenIfPresent(const std::string& path);
 
+  const std::string& path() const { return path_; }
   const nlohmann::json& json() const { return json_; }
   bool present() const { return present_; }
   Status Corrupt(std::string_view key, std::string_view expected) const;
+  // The value of `key`; null when it is absent or null.
+  const nlohmann::json* Find(std::string_view key) const;
 
   // The value of `key`; nullopt when it is absent or null; kCorrupt when it is of another type or out of range.
   Result<std::optional<std::uint64_t>> Integer(std::string_view key, std::uint64_t low, std::uint64_t high) const;
@@ -45,7 +48,6 @@ class JsonFile {
  private:
   JsonFile(std::string path, nlohmann::json json, bool present)
       : path_(std::move(path)), json_(std::move(json)), present_(present) {}
-  const nlohmann::json* Find(std::string_view key) const;
 
   std::string path_;
   nlohmann::json json_;

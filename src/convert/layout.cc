@@ -12,6 +12,7 @@
 
 #include "convert/receipt.h"
 #include "format/reader.h"
+#include "model/receipt_tensors.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
@@ -78,27 +79,35 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   layout.metadata = {{"name", name},
                      {"dtype", std::string(DtypeName(job.dtype))},
                      {"architecture", "bert"},
-                     {"activation", "gelu"},
+                     {"activation", std::string(ActivationName(c.activation))},
                      {"hidden_size", std::to_string(c.hidden)},
                      {"layers", std::to_string(c.layers)},
                      {"heads", std::to_string(c.heads)},
                      {"intermediate_size", std::to_string(c.intermediate)},
                      {"positions", std::to_string(c.positions)},
                      {"vocabulary", std::to_string(c.vocabulary)},
-                     {"layer_norm_eps", NumberText(c.layer_norm_epsilon)},
-                     {"pooling", std::string(PoolingName(c.pooling))},
-                     {"normalize", c.normalize ? "true" : "false"},
-                     {"max_tokens", std::to_string(c.max_tokens)}};
-  if (job.tokenizer.max_length != 0) {
-    const std::size_t limit = std::min(job.tokenizer.max_length, c.positions);
+                     {"layer_norm_eps", NumberText(c.layer_norm_epsilon)}};
+  DeclareHead(job.head, job.HeadFormat(), &layout);
+  layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
+  layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
+  const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;
+  if (tokenizer.max_length != 0) {
+    const std::size_t limit = std::min(tokenizer.max_length, c.positions);
     layout.metadata.emplace_back("tokenizers_max_tokens", std::to_string(limit));
   }
-  for (const Prompt& prompt : c.prompts) layout.metadata.emplace_back("prompt." + prompt.name, prompt.text);
+  if (job.model_max_length) {
+    layout.metadata.emplace_back("model_max_length", std::to_string(*job.model_max_length));
+  }
+  for (const Prompt& prompt : job.prompts) layout.metadata.emplace_back("prompt." + prompt.name, prompt.text);
+  if (!c.default_prompt_name.empty()) layout.metadata.emplace_back("default_prompt_name", c.default_prompt_name);
+  for (std::size_t i = 0; i < job.notes.size(); ++i) {
+    layout.metadata.emplace_back(std::string(kNotePrefix) + std::to_string(i), job.notes[i]);
+  }
   if (job.int8()) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(kernels::RotationFor(c.hidden)));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(kernels::RotationFor(c.intermediate)));
   }
-  const text::Tables tables = job.tokenizer.tables();
+  const text::Tables tables = tokenizer.tables();
   text::ForEachScalar(tables, [&](const char* key, std::uint32_t value) {
     layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
   });
@@ -120,7 +129,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     DeclareNorm(prefix + "ffn_norm", c.hidden, &layout);
   }
   Declare(WordsOf(job), &layout);
-  DeclareReceipt(c.hidden, &layout);
+  DeclareReceipt(job.head.spec.Dimensions(c.hidden), &layout);
   return layout;
 }
 

@@ -30,6 +30,7 @@ class Conversion {
 
   Status Run() {
     const Config& c = job_.config;
+    THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.HeadFormat(), &writer_));
     THIMBLE_RETURN_IF_ERROR(Tokenizer());
     THIMBLE_RETURN_IF_ERROR(Positions());
     NormSource norm;
@@ -60,7 +61,7 @@ class Conversion {
   }
 
   Status Tokenizer() {
-    const text::Tables tables = job_.tokenizer.tables();
+    const text::Tables tables = job_.tokenizer.tokenizer.tables();
     Status status;
     text::ForEachArray(tables, [&](const char* key, const auto& array) {
       if (status.ok()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));

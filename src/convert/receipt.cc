@@ -17,7 +17,7 @@
 #include "convert/parallel.h"
 #include "format/reader.h"
 #include "model/encoder.h"
-#include "model/pooling.h"
+#include "model/head.h"
 #include "model/receipt_tensors.h"
 #include "model/weights.h"
 
@@ -39,34 +39,47 @@ std::vector<std::uint8_t> GoldenTexts() {
   return bytes;
 }
 
-// Vectors of sequences by the model of a file, [sequences][hidden].
+// The first vectors of many, as kGoldenVectorsTensor holds them.
+std::vector<float> Goldens(std::span<const float> vectors, std::size_t dimensions) {
+  std::vector<float> goldens(kGoldens * GoldenWidth(dimensions));
+  for (std::size_t i = 0; i < kGoldens; ++i) {
+    std::copy_n(&vectors[i * dimensions], dimensions, &goldens[i * GoldenWidth(dimensions)]);
+  }
+  return goldens;
+}
+
+// Vectors of sequences by the model of a file, [sequences][dimensions].
 Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequences, const kernels::Kernels& kernels,
                                  ThreadTeam& team) {
   const TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
   Arena measure;
   (void)Encoder(weights, kernels, shape, measure);
+  (void)Head(weights.head, weights.head_weights, weights.hidden, kernels, measure);
   struct Worker {
     Mapping memory;
     std::optional<Arena> arena;
     std::optional<Encoder> encoder;
+    std::optional<Head> head;
   };
   std::vector<Worker> workers(team.size());
   for (Worker& worker : workers) {
     THIMBLE_ASSIGN_OR_RETURN(worker.memory, Mapping::Create(measure.used()));
     worker.arena.emplace(worker.memory.bytes());
     worker.encoder.emplace(weights, kernels, shape, *worker.arena);
+    worker.head.emplace(weights.head, weights.head_weights, weights.hidden, kernels, *worker.arena);
   }
   std::vector<std::size_t> begin(sequences.lengths.size());
   std::exclusive_scan(sequences.lengths.begin(), sequences.lengths.end(), begin.begin(), std::size_t{0});
-  std::vector<float> vectors(begin.size() * weights.hidden);
+  const std::size_t dimensions = weights.info.dimensions;
+  std::vector<float> vectors(begin.size() * dimensions);
   std::mutex mutex;
   Status failure;
   ForEach(team, begin.size(), [&](std::size_t i, std::size_t member) {
     const std::uint32_t length = sequences.lengths[i];
     auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1});
     if (rows.ok()) {
-      Pool(kernels, weights.info.pooling, weights.info.normalize, rows->data(), length, weights.hidden,
-           &vectors[i * weights.hidden]);
+      workers[member].head->Run(weights.info.pooling, rows->data(), length, 0, weights.info.normalize,
+                                &vectors[i * dimensions]);
     } else {
       std::lock_guard lock(mutex);
       failure = rows.status();
@@ -99,26 +112,35 @@ Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tok
   return sequences;
 }
 
-std::vector<float> PooledVectors(const Forward& forward, std::size_t first, std::size_t hidden, Pooling pooling,
-                                 bool normalize, const kernels::Kernels& kernels) {
+Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels) {
+  Arena measure;
+  (void)Head(head.spec, head.views, hidden, kernels, measure);
+  Mapping memory;
+  if (measure.used() > 0) {
+    THIMBLE_ASSIGN_OR_RETURN(memory, Mapping::Create(measure.used()));
+  }
+  Arena arena(memory.bytes());
+  Head run(head.spec, head.views, hidden, kernels, arena);
+  const std::size_t dimensions = run.dimensions();
   const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
   const float* rows = forward.x().data();
-  std::vector<float> vectors((lengths.size() - first) * hidden);
+  std::vector<float> vectors((lengths.size() - first) * dimensions);
   for (std::size_t i = 0; i < lengths.size(); rows += hidden * lengths[i++]) {
     if (i < first) continue;
-    Pool(kernels, pooling, normalize, rows, lengths[i], hidden, &vectors[(i - first) * hidden]);
+    run.Run(head.spec.pooling, rows, lengths[i], 0, normalize, &vectors[(i - first) * dimensions]);
   }
   return vectors;
 }
 
-void DeclareReceipt(std::size_t hidden, format::Layout* layout) {
+void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
   format::TensorInfo texts, vectors;
   texts.name = kGoldenTextsTensor;
   texts.type = format::ElementType::kU8;
   texts.shape = {GoldenTexts().size()};
   vectors.name = kGoldenVectorsTensor;
   vectors.type = format::ElementType::kF32;
-  vectors.shape = {kGoldens, hidden};
+  vectors.shape = {kGoldens, GoldenWidth(dimensions)};
   layout->tensors.push_back(texts);
   layout->tensors.push_back(vectors);
   layout->reserve += kReceiptHeaderBytes;
@@ -126,21 +148,24 @@ void DeclareReceipt(std::size_t hidden, format::Layout* layout) {
 
 Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
                     ThreadTeam& team, format::Writer* writer) {
-  const std::size_t texts = ReceiptTexts().size(), hidden = exact.size() / texts;
+  const std::size_t texts = ReceiptTexts().size(), dimensions = exact.size() / texts;
   const std::string vectors_name(kGoldenVectorsTensor);
   const std::vector<std::uint8_t> golden_texts = GoldenTexts();
   THIMBLE_RETURN_IF_ERROR(writer->Append(kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
-  THIMBLE_RETURN_IF_ERROR(writer->Append(vectors_name, std::as_bytes(exact.first(kGoldens * hidden))));
+  THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
   THIMBLE_ASSIGN_OR_RETURN(const std::string path, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(path));
   THIMBLE_ASSIGN_OR_RETURN(const Weights weights, Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
                            Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
-  THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(vectors).first(kGoldens * hidden))));
+  const std::vector<float> goldens = Goldens(vectors, dimensions);
+  THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
 
   std::vector<double> cosines;
-  for (std::size_t i = 0; i < texts; ++i) cosines.push_back(Cosine(&vectors[i * hidden], &exact[i * hidden], hidden));
+  for (std::size_t i = 0; i < texts; ++i) {
+    cosines.push_back(Cosine(&vectors[i * dimensions], &exact[i * dimensions], dimensions));
+  }
   std::sort(cosines.begin(), cosines.end());
   const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(texts);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind, reader.Vector<std::uint8_t>(kGoldenTextsTensor));

@@ -11,6 +11,7 @@
 
 #include "base/thread_team.h"
 #include "convert/forward.h"
+#include "convert/head_source.h"
 #include "format/writer.h"
 #include "kernels/kernels.h"
 #include "text/tokenizer.h"
@@ -30,12 +31,12 @@ struct ReceiptFacts {
 // The sequences of ReceiptTexts(), cut at `max_tokens`.
 Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
 
-// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][hidden].
-std::vector<float> PooledVectors(const Forward& forward, std::size_t first, std::size_t hidden, Pooling pooling,
-                                 bool normalize, const kernels::Kernels& kernels);
+// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][dimensions]. kOutOfMemory.
+Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels);
 
 // Adds the tensors of a receipt, which come last, and room in the header.
-void DeclareReceipt(std::size_t hidden, format::Layout* layout);
+void DeclareReceipt(std::size_t dimensions, format::Layout* layout);
 
 // Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` are the vectors of
 // ReceiptTexts() in fp32.

@@ -1,17 +1,19 @@
-// Finding tensors, and turning what is stored into floats.
+// Finding tensors, whatever a checkpoint puts before their names.
 
 #include "convert/source.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
-#include "base/checked.h"
 #include "base/error.h"
-#include "convert/onnx_bert.h"
-#include "kernels/half.h"
+#include "base/regular_file.h"
+#include "base/sha256.h"
+#include "convert/folder_files.h"
+#include "convert/json_file.h"
+#include "convert/safetensors_file.h"
+#include "convert/torch_file.h"
+#include "format/safetensors.h"
 
 namespace thimble::convert {
 namespace {
@@ -19,126 +21,132 @@ namespace {
 // Far beyond any weight; its square and the sum of a row of them are still floats.
 constexpr float kLargestValue = 1e15f;
 
-Result<format::ElementType> OnnxType(const OnnxTensor& tensor, const std::string& path) {
-  switch (tensor.type) {  // TensorProto.DataType.
-    case 1:
-      return format::ElementType::kF32;
-    case 10:
-      return format::ElementType::kF16;
-    case 16:
-      return format::ElementType::kBF16;
-    default:
-      return Error(Code::kUnsupported, path, ": tensor \"", tensor.name,
-                   "\": expected float, float16 or bfloat16, found ONNX type ", tensor.type);
+constexpr std::size_t kMaxIndexBytes = 16 << 20, kMaxShards = 1000, kHashedAtOnce = 1 << 20;
+
+// A name as BERT's own model has it: checkpoints of whole models put their parts' names before it, and those of
+// TensorFlow call the weights of LayerNorm gamma and beta.
+std::string PlainName(std::string_view name) {
+  static constexpr std::string_view kPrefixes[] = {"module.", "0.auto_model.", "0.model.", "auto_model.", "bert."};
+  for (std::string_view prefix : kPrefixes) {
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
+  std::string plain(name);
+  for (const auto& [old_end, new_end] : {std::pair<std::string_view, std::string_view>(".LayerNorm.gamma", "weight"),
+                                         {".LayerNorm.beta", "bias"}}) {
+    if (name.ends_with(old_end)) plain.replace(name.rfind('.') + 1, std::string::npos, new_end);
+  }
+  return plain;
 }
 
-}  // namespace
-
-Result<Source> Source::Open(const std::string& path) {
-  return path.ends_with(".onnx") ? OpenOnnx(path) : OpenSafetensors(path);
-}
-
-Result<Source> Source::OpenSafetensors(const std::string& path) {
-  Source source;
-  source.path_ = path;
+Status HashFile(const std::string& path, Sha256* hash) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  std::byte first[8] = {};
-  if (file.size() >= sizeof first) THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, first));
-  THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length, format::HeaderBytes(first, file.size(), path));
-  std::string json(length, '\0');
-  THIMBLE_RETURN_IF_ERROR(file.ReadAt(sizeof first, std::as_writable_bytes(std::span(json))));
-  THIMBLE_ASSIGN_OR_RETURN(format::Header header, format::ParseHeader(json, file.size(), path));
-  source.file_.emplace(std::move(file));
-  source.data_begin_ = header.data_begin;
-  for (format::TensorInfo& info : header.tensors) source.tensors_.push_back({std::move(info), false});
-  return source;
-}
-
-Result<Source> Source::OpenOnnx(const std::string& path) {
-  Source source;
-  source.path_ = path;
-  THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
-  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedWeight> weights, FindBertWeights(file));
-  for (NamedWeight& weight : weights) {
-    const OnnxTensor& stored = file.tensors()[weight.tensor];
-    SourceTensor tensor;
-    tensor.transposed = weight.transposed;
-    format::TensorInfo& info = tensor.info;
-    info.name = std::move(weight.name);
-    info.shape = stored.shape;
-    if (tensor.transposed) std::reverse(info.shape.begin(), info.shape.end());
-    THIMBLE_ASSIGN_OR_RETURN(info.type, OnnxType(stored, path));
-    const auto elements = CheckedProduct(info.shape);
-    const auto bytes = elements ? CheckedMul(*elements, format::ElementBytes(info.type)) : std::nullopt;
-    if (!bytes || *bytes != stored.bytes) {
-      return Error(Code::kCorrupt, path, ": tensor \"", stored.name, "\" of shape ", format::ShapeText(stored.shape),
-                   ": expected its elements in the file, found ", stored.bytes, " bytes");
-    }
-    info.begin = stored.begin;
-    info.end = stored.begin + stored.bytes;
-    source.tensors_.push_back(std::move(tensor));
-  }
-  source.map_.emplace(std::move(file).TakeMap());
-  return source;
-}
-
-Result<const SourceTensor*> Source::Find(std::string_view name, std::span<const std::uint64_t> shape) const {
-  const std::string prefixed = "bert." + std::string(name);
-  auto found = std::find_if(tensors_.begin(), tensors_.end(), [&](const SourceTensor& tensor) {
-    return tensor.info.name == name || tensor.info.name == prefixed;
-  });
-  if (found == tensors_.end()) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
-  const format::TensorInfo& info = found->info;
-  if (!std::equal(shape.begin(), shape.end(), info.shape.begin(), info.shape.end())) {
-    return Error(Code::kCorrupt, path_, ": tensor \"", info.name, "\": expected shape ", format::ShapeText(shape),
-                 ", found ", format::ShapeText(info.shape));
-  }
-  using enum format::ElementType;
-  if (info.type != kF32 && info.type != kF16 && info.type != kBF16) {
-    return Error(Code::kUnsupported, path_, ": tensor \"", info.name, "\": expected F32, F16 or BF16, found ",
-                 format::ElementName(info.type));
-  }
-  return &*found;
-}
-
-// Fills the buffer with elements as they are stored.
-Status Source::ReadBytes(const SourceTensor& tensor, std::uint64_t first, std::size_t count) {
-  const std::size_t width = format::ElementBytes(tensor.info.type);
-  buffer_.resize(count * width);
-  const std::uint64_t begin = data_begin_ + tensor.info.begin;
-  if (file_) return file_->ReadAt(begin + first * width, buffer_);
-  const std::byte* data = map_->bytes().data() + begin;
-  if (!tensor.transposed) {
-    std::memcpy(buffer_.data(), data + first * width, buffer_.size());
-    return Status();
-  }
-  const std::uint64_t rows = tensor.info.shape[0], columns = tensor.info.shape[1];
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t row = (first + i) / columns, column = (first + i) % columns;
-    std::memcpy(&buffer_[i * width], data + (column * rows + row) * width, width);
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(file.size(), kHashedAtOnce));
+  for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
+    buffer.resize(std::min<std::uint64_t>(buffer.size(), file.size() - at));
+    THIMBLE_RETURN_IF_ERROR(file.ReadAt(at, buffer));
+    hash->Update(buffer);
   }
   return Status();
 }
 
-Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out) {
-  THIMBLE_RETURN_IF_ERROR(ReadBytes(tensor, first, out.size()));
-  bool finite = true, bounded = true;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (tensor.info.type == format::ElementType::kF32) {
-      std::memcpy(&out[i], &buffer_[4 * i], 4);
-    } else {
-      std::uint16_t bits;
-      std::memcpy(&bits, &buffer_[2 * i], 2);
-      out[i] = tensor.info.type == format::ElementType::kF16 ? kernels::HalfToFloat(bits)
-                                                             : std::bit_cast<float>(std::uint32_t{bits} << 16);
+}  // namespace
+
+Result<Source> Source::Open(const std::string& folder, const std::string& name) {
+  Source source;
+  source.path_ = folder + "/" + name;
+  if (IsWeightIndex(name)) {
+    THIMBLE_RETURN_IF_ERROR(source.AddShards(folder, name));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(source.AddFile(source.path_));
+  }
+  return source;
+}
+
+Status Source::AddFile(const std::string& path) {
+  hashed_.push_back(path);
+  if (path.ends_with(".onnx")) {
+    THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, OpenOnnx(path));
+    graph_ = std::make_unique<OnnxModel>(std::move(model));
+    hashed_.insert(hashed_.end(), graph_->data_files.begin(), graph_->data_files.end());
+    AddNames(*graph_->weights);
+    return Status();
+  }
+  std::unique_ptr<WeightFile> file;
+  if (path.ends_with(".bin")) {
+    THIMBLE_ASSIGN_OR_RETURN(file, OpenTorchFile(path));
+  } else {
+    THIMBLE_ASSIGN_OR_RETURN(file, OpenSafetensorsFile(path));
+  }
+  AddNames(*file);
+  files_.push_back(std::move(file));
+  return Status();
+}
+
+Status Source::AddShards(const std::string& folder, const std::string& index) {
+  THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path_, kMaxIndexBytes));
+  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(text, path_));
+  const nlohmann::json* map = file.Find("weight_map");
+  if (map == nullptr || !map->is_object()) return file.Corrupt("weight_map", "an object from tensors to files");
+  std::vector<std::string> shards;
+  for (const auto& [tensor, shard] : map->items()) {
+    const bool inside = shard.is_string() && IsInside(shard.get_ref<const std::string&>()) &&
+                        shard.get_ref<const std::string&>().find('/') == std::string::npos;
+    if (!inside) return file.Corrupt("weight_map." + tensor, "the name of a file beside it");
+    shards.push_back(shard.get<std::string>());
+  }
+  std::sort(shards.begin(), shards.end());
+  shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+  if (shards.size() > kMaxShards) return file.Corrupt("weight_map", "at most " + std::to_string(kMaxShards) + " files");
+  const std::string beside = folder + "/" + index.substr(0, index.rfind('/') + 1);
+  for (const std::string& shard : shards) THIMBLE_RETURN_IF_ERROR(AddFile(beside + shard));
+  // What the index names must be there; a shard of another export would lack it.
+  for (const auto& [tensor, shard] : map->items()) {
+    if (!Contains(PlainName(tensor))) {
+      return Error(Code::kCorrupt, path_, ": tensor \"", tensor, "\" is not in ", shard.get_ref<const std::string&>());
     }
-    finite &= std::isfinite(out[i]);
-    bounded &= std::fabs(out[i]) <= kLargestValue;
+  }
+  return Status();
+}
+
+void Source::AddNames(WeightFile& file) {
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    const auto [entry, added] = tensors_.try_emplace(PlainName(file.tensors()[i].name), Entry{{&file, i}, false});
+    if (!added) entry->second.twice = true;
+  }
+}
+
+Result<const SourceTensor*> Source::Find(std::string_view name, std::span<const std::uint64_t> shape) const {
+  const auto found = tensors_.find(std::string(name));
+  if (found == tensors_.end()) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
+  const SourceTensor& tensor = found->second.tensor;
+  const WeightTensor& stored = tensor.file->tensors()[tensor.index];
+  if (found->second.twice) {
+    return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is there more than once, first as \"", stored.name,
+                 "\"");
+  }
+  if (!std::equal(shape.begin(), shape.end(), stored.shape.begin(), stored.shape.end())) {
+    return Error(Code::kCorrupt, tensor.file->path(), ": tensor \"", stored.name, "\": expected shape ",
+                 format::ShapeText(shape), ", found ", format::ShapeText(stored.shape));
+  }
+  return &tensor;
+}
+
+Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out) const {
+  THIMBLE_RETURN_IF_ERROR(tensor.file->Read(tensor.index, first, out));
+  bool finite = true, bounded = true;
+  for (float value : out) {
+    finite &= std::isfinite(value);
+    bounded &= std::fabs(value) <= kLargestValue;
   }
   if (finite && bounded) return Status();
-  return Error(Code::kCorrupt, path_, ": tensor \"", tensor.info.name, "\" holds a value ",
-               finite ? "beyond 1e15" : "that is not finite");
+  return Error(Code::kCorrupt, tensor.file->path(), ": tensor \"", tensor.file->tensors()[tensor.index].name,
+               "\" holds a value ", finite ? "beyond 1e15" : "that is not finite");
+}
+
+Result<std::string> Source::Hash() const {
+  Sha256 hash;
+  for (const std::string& path : hashed_) THIMBLE_RETURN_IF_ERROR(HashFile(path, &hash));
+  return hash.Hex();
 }
 
 }  // namespace thimble::convert

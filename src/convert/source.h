@@ -1,57 +1,68 @@
-// The weights of a Hugging Face folder, from model.safetensors or an ONNX file, read piece by piece so that little is
-// in memory at once.
+// The weights of a folder, from files of any format, under the names that BERT has in a model.safetensors.
 
 #ifndef THIMBLE_CONVERT_SOURCE_H_
 #define THIMBLE_CONVERT_SOURCE_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "base/file_map.h"
-#include "base/regular_file.h"
-#include "format/safetensors.h"
+#include "convert/onnx_weights.h"
+#include "convert/weight_file.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
-// A tensor of the source: `info` has the shape that it is read in.
+// A tensor of a source.
 struct SourceTensor {
-  format::TensorInfo info;
-  bool transposed = false;  // Stored with its two dimensions exchanged.
+  WeightFile* file = nullptr;
+  std::size_t index = 0;  // Among the file's tensors.
 };
 
-// An open file of weights. Move-only; Thread-compatible.
+// Open files of weights. Move-only; Thread-compatible.
 class Source {
  public:
-  // An ONNX file when the path ends in .onnx, else a safetensors file. kNotFound, kIo, kCorrupt when it is not such a
-  // file, kUnsupported when its graph is not that of an encoder.
-  static Result<Source> Open(const std::string& path);
+  // The file `name` of `folder`: safetensors, a checkpoint of PyTorch, an index of shards of either, or an ONNX file,
+  // by its name. kNotFound, kIo, kCorrupt when it is not such a file, kUnsupported when its graph is not that of an
+  // encoder.
+  static Result<Source> Open(const std::string& folder, const std::string& name);
 
-  // The tensor `name`, with or without "bert." before it, checked to be F32, F16 or BF16 of this shape. kCorrupt when
-  // it is missing or has another shape; kUnsupported for another type. Valid while the source lives.
+  // The tensor `name`, whatever stands before it in the file, checked to have this shape. kCorrupt when it is missing,
+  // there twice, or of another shape. Valid while the source lives.
   Result<const SourceTensor*> Find(std::string_view name, std::span<const std::uint64_t> shape) const;
+  bool Contains(std::string_view name) const { return tensors_.contains(std::string(name)); }
 
   // Elements [first, first + out.size()) of a tensor as floats, row by row. kCorrupt when one is not finite or absurdly
-  // large.
-  Status Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out);
+  // large; kUnsupported when they are no floating-point numbers.
+  Status Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out) const;
+
+  // What an ONNX graph says beside its weights; null for other files.
+  const OnnxModel* graph() const { return graph_.get(); }
+  // SHA-256 of all bytes of the files, one after the other, as 64 lower-case hexadecimal digits. kIo.
+  Result<std::string> Hash() const;
 
  private:
+  struct Entry {
+    SourceTensor tensor;
+    bool twice = false;
+  };
+
   Source() = default;
-  static Result<Source> OpenSafetensors(const std::string& path);
-  static Result<Source> OpenOnnx(const std::string& path);
-  Status ReadBytes(const SourceTensor& tensor, std::uint64_t first, std::size_t count);
+  Status AddFile(const std::string& path);
+  Status AddShards(const std::string& folder, const std::string& index);
+  void AddNames(WeightFile& file);
 
   std::string path_;
-  std::optional<RegularFile> file_;  // One of the two: what was read of a file does not stay in this process's memory,
-  std::optional<FileMap> map_;       // but a matrix that is stored the other way round is read all over.
-  std::uint64_t data_begin_ = 0;
-  std::vector<SourceTensor> tensors_;
-  std::vector<std::byte> buffer_;
+  std::vector<std::string> hashed_;  // Paths of what is read.
+  std::vector<std::unique_ptr<WeightFile>> files_;
+  std::unique_ptr<OnnxModel> graph_;
+  std::unordered_map<std::string, Entry> tensors_;  // By name.
 };
 
 }  // namespace thimble::convert

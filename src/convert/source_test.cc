@@ -37,7 +37,7 @@ class SourceTest : public testing::Test {
   Result<std::vector<float>> Read(const std::string& bytes, std::size_t size, std::uint64_t first = 0) {
     const std::string path = folder_.File("model.safetensors");
     EXPECT_TRUE(test::WriteFile(path, bytes).ok());
-    auto source = Source::Open(path);
+    auto source = Source::Open(folder_.path(), "model.safetensors");
     if (!source.ok()) return source.status();
     const std::uint64_t shape[] = {first + size};
     auto tensor = source->Find("t", shape);
@@ -106,12 +106,59 @@ TEST_F(SourceTest, FindsNamesWithAndWithoutBertAndSaysWhatItExpected) {
   const std::vector<std::uint32_t> bits = {0x3f800000};
   EXPECT_TRUE(Read(OneTensor("F32", bits, "bert.t"), 1).ok());
   auto refusal = [&](const std::string& bytes, std::size_t size) { return Read(bytes, size).status(); };
+  for (const char* name : {"module.t", "0.auto_model.t", "0.model.t", "auto_model.t", "module.bert.t"}) {
+    EXPECT_TRUE(Read(OneTensor("F32", bits, name), 1).ok()) << name;
+  }
   const std::string path = folder_.File("model.safetensors") + ": ";
   EXPECT_EQ(refusal(OneTensor("F32", bits, "roberta.t"), 1).message(), path + "tensor \"t\" is missing");
   EXPECT_EQ(refusal(OneTensor("F32", bits), 2).message(), path + "tensor \"t\": expected shape [2], found [1]");
   const Status type = refusal(OneTensor("I32", bits), 1);
   EXPECT_EQ(type.code(), Code::kUnsupported);
   EXPECT_EQ(type.message(), path + "tensor \"t\": expected F32, F16 or BF16, found I32");
+}
+
+TEST_F(SourceTest, OldNamesOfLayerNormAreItsWeightAndBias) {
+  const std::vector<std::uint32_t> bits = {0x3f800000};
+  const std::uint64_t shape[] = {1};
+  for (auto [stored, name] :
+       {std::pair("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
+        {"encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias"}}) {
+    ASSERT_TRUE(test::WriteFile(folder_.File("model.safetensors"), OneTensor("F32", bits, stored)).ok());
+    auto source = Source::Open(folder_.path(), "model.safetensors");
+    ASSERT_TRUE(source.ok());
+    EXPECT_TRUE(source->Find(name, shape).ok()) << stored;
+  }
+}
+
+TEST_F(SourceTest, ShardsAreReadByTheirIndex) {
+  const std::vector<std::uint32_t> bits = {0x3f800000};
+  const std::uint64_t shape[] = {1};
+  auto write = [&](const std::string& name, const std::string& bytes) {
+    ASSERT_TRUE(test::WriteFile(folder_.File(name), bytes).ok());
+  };
+  auto open = [&](const std::string& map) {
+    EXPECT_TRUE(test::WriteFile(folder_.File("model.safetensors.index.json"), "{\"weight_map\":" + map + "}").ok());
+    return Source::Open(folder_.path(), "model.safetensors.index.json");
+  };
+  write("a.safetensors", OneTensor("F32", bits, "a"));
+  write("b.safetensors", OneTensor("F32", bits, "bert.b"));
+  auto source = open(R"({"a": "a.safetensors", "bert.b": "b.safetensors"})");
+  ASSERT_TRUE(source.ok()) << source.status().message();
+  EXPECT_TRUE(source->Find("a", shape).ok());
+  EXPECT_TRUE(source->Find("b", shape).ok());
+
+  EXPECT_EQ(open(R"({"a": "a.safetensors", "c": "b.safetensors"})").status().code(), Code::kCorrupt) << "no such tensor";
+  EXPECT_EQ(open(R"({"a": "c.safetensors"})").status().code(), Code::kNotFound);
+  for (const char* map : {R"({"a": "../a.safetensors"})", R"({"a": "/a"})", R"({"a": "x/a.safetensors"})",
+                          R"({"a": 1})", "[]", R"({"a": ""})"}) {
+    EXPECT_EQ(open(map).status().code(), Code::kCorrupt) << map;
+  }
+  write("b.safetensors", OneTensor("F32", bits, "bert.a"));
+  source = open(R"({"a": "a.safetensors", "bert.a": "b.safetensors"})");
+  ASSERT_TRUE(source.ok());
+  const Status twice = source->Find("a", shape).status();
+  EXPECT_EQ(twice.code(), Code::kCorrupt);
+  EXPECT_NE(twice.message().find("more than once"), std::string::npos) << twice.message();
 }
 
 }  // namespace

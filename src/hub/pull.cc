@@ -166,7 +166,7 @@ Status Fetch(const Task& task, const Listing& listing, const std::string& folder
     THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
     if (&file == &listing.files.back()) {
       // Before the weights, which are large: a model that thimble does not run is known by its configuration.
-      THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder, task.defaults).status());
+      THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder).status());
     }
     auto on_bytes = [&](std::uint64_t bytes) {
       progress.bytes = done + bytes;

@@ -124,6 +124,9 @@ constexpr Kernels MakeAmxKernels(std::string_view name, bool (*supported)()) {
           .quantize = [](auto... a) { kAvx512Vnni.quantize(a...); },
           .attention_int8 = [](auto... a) { kAvx512Vnni.attention_int8(a...); },
           .attention_float = [](auto... a) { kAvx512Vnni.attention_float(a...); },
-          .mean = [](auto... a) { kAvx512Vnni.mean(a...); },
+          .activate = [](auto... a) { kAvx512Vnni.activate(a...); },
+          .sum = [](auto... a) { kAvx512Vnni.sum(a...); },
+          .weighted_mean = [](auto... a) { kAvx512Vnni.weighted_mean(a...); },
+          .largest = [](auto... a) { kAvx512Vnni.largest(a...); },
           .normalize = [](auto... a) { kAvx512Vnni.normalize(a...); }};
 }

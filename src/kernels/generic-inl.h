@@ -19,6 +19,9 @@ constexpr Kernels MakeKernels(std::string_view name, bool (*supported)()) {
           .quantize = Quantize,
           .attention_int8 = AttentionInt8,
           .attention_float = AttentionFloat,
-          .mean = Mean,
+          .activate = Activate,
+          .sum = Sum,
+          .weighted_mean = WeightedMean,
+          .largest = Largest,
           .normalize = Normalize};
 }

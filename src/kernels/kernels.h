@@ -24,6 +24,16 @@ enum class Epilogue {
   kGelu,   // out = y Phi(y), Phi the normal distribution function
 };
 
+// What Activate does with x; s(x) = 1 / (1 + exp(-x)).
+enum class Activation {
+  kGelu,       // x Phi(x)
+  kGeluTanh,   // x s(2 sqrt(2 / pi) (x + 0.044715 x^3)), which is the GELU of tanh.
+  kQuickGelu,  // x s(1.702 x)
+  kSilu,       // x s(x)
+  kRelu,       // max(x, 0)
+  kTanh,
+};
+
 // Rows of int8 activations: x[m][k] = scale[m] * (values[m * stride + k] - 128).
 struct QuantizedRows {
   std::uint8_t* values = nullptr;
@@ -82,8 +92,15 @@ struct Kernels {
   // The same in float, within 1e-6 of the exact softmax.
   void (*attention_float)(const AttentionHead& head, std::byte* scratch);
 
-  // out = mean over the rows of x, [rows][width].
-  void (*mean)(const float* x, std::size_t rows, std::size_t width, float* out);
+  // x = activation(x), `count` a multiple of 16: within 1e-6 max(1, |x|).
+  void (*activate)(Activation activation, float* x, std::size_t count);
+
+  // out = factor times the sum over the rows of x, [rows][width].
+  void (*sum)(const float* x, std::size_t rows, std::size_t width, float factor, float* out);
+  // out = the mean over the rows of x in which row m counts first + m times.
+  void (*weighted_mean)(const float* x, std::size_t rows, std::size_t width, std::size_t first, float* out);
+  // out = the largest value of each column over the rows of x, of which there is one.
+  void (*largest)(const float* x, std::size_t rows, std::size_t width, float* out);
   // x = x / max(|x|, 1e-12).
   void (*normalize)(float* x, std::size_t width);
 };

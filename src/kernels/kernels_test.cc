@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <numbers>
 #include <random>
 #include <sstream>
 #include <string>
@@ -497,14 +498,62 @@ TEST(ScalarKernels, LayerNormAndPoolingFollowTheirFormulas) {
       ASSERT_NEAR(x[m * width + i], y, 2e-6 * (std::fabs(y) + 4));
     }
   }
-  k.mean(x.data(), rows, width, mean.data());
+  Buffer<float> largest(width), weighted(width);
+  k.sum(x.data(), rows, width, 1.0f / 3, mean.data());
+  k.largest(x.data(), rows, width, largest.data());
+  k.weighted_mean(x.data(), rows, width, 4, weighted.data());
   for (std::size_t i = 0; i < width; ++i) {
-    ASSERT_NEAR(mean[i], (double{x[i]} + x[width + i] + x[2 * width + i]) / 3, 1e-6);
+    const double a = x[i], b = x[width + i], c = x[2 * width + i];
+    ASSERT_NEAR(mean[i], (a + b + c) / 3, 1e-6);
+    ASSERT_EQ(largest[i], std::max({a, b, c}));
+    ASSERT_NEAR(weighted[i], (4 * a + 5 * b + 6 * c) / 15, 1e-6);
   }
   k.normalize(mean.data(), width);
   double length = 0;
   for (std::size_t i = 0; i < width; ++i) length += double{mean[i]} * mean[i];
   EXPECT_NEAR(length, 1.0, 1e-6);
+}
+
+double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+// By the formulas that transformers and torch give.
+double Exact(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kGelu:
+      return x * 0.5 * std::erfc(-x / std::sqrt(2.0));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::kQuickGelu:
+      return x * Sigmoid(1.702 * x);
+    case Activation::kSilu:
+      return x * Sigmoid(x);
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kTanh:
+      return std::tanh(x);
+  }
+  return 0;
+}
+
+constexpr Activation kActivations[] = {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu,
+                                       Activation::kSilu, Activation::kRelu,     Activation::kTanh};
+
+TEST(ScalarKernels, ActivationsAreWithinAMillionthOfTheirFormulas) {
+  const Kernels& k = **FindKernels("scalar");
+  Buffer<float> x(40000), y(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = (static_cast<float>(i) - 20000.0f) / 1000.0f;
+  x[0] = -1e30f;
+  x[1] = 1e30f;
+  x[2] = -1e4f;
+  for (Activation activation : kActivations) {
+    std::copy(x.data(), x.data() + x.size(), y.data());
+    k.activate(activation, y.data(), y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double bound = 1e-6 * std::max(1.0, std::fabs(double{x[i]}));
+      ASSERT_NEAR(y[i], Exact(activation, x[i]), i < 3 ? 1e-6 * std::fabs(x[i]) : bound)
+          << static_cast<int>(activation) << " of " << x[i];
+    }
+  }
 }
 
 // The processor's features as the system's kernel lists them, independently of our own detection.
@@ -682,15 +731,36 @@ TEST_P(EveryIsa, RowFunctionsGiveTheBitsOfTheReference) {
   for (const Table& table : tables) {
     Buffer<float> outputs[2] = {Buffer<float>(rows * width), Buffer<float>(rows * width)};
     Buffer<float> means[2] = {Buffer<float>(width), Buffer<float>(width)};
+    Buffer<float> weighted[2] = {Buffer<float>(width), Buffer<float>(width)};
+    Buffer<float> largest[2] = {Buffer<float>(width), Buffer<float>(width)};
     for (int side = 0; side < 2; ++side) {
       const Kernels& k = side == 0 ? reference() : fast();
       k.embed(table, table, gamma.data(), ids, outputs[side].data());
       k.layer_norm(outputs[side].data(), gamma.data(), beta.data(), 1e-12f, rows, width);
-      k.mean(outputs[side].data(), rows, width, means[side].data());
+      k.sum(outputs[side].data(), rows, width, 0.2f, means[side].data());
       k.normalize(means[side].data(), width);
+      k.weighted_mean(outputs[side].data(), rows, width, 3, weighted[side].data());
+      k.largest(outputs[side].data(), rows, width, largest[side].data());
     }
     ExpectSameBits(outputs[0], outputs[1], "embed and layer_norm");
-    ExpectSameBits(means[0], means[1], "mean and normalize");
+    ExpectSameBits(means[0], means[1], "sum and normalize");
+    ExpectSameBits(weighted[0], weighted[1], "weighted_mean");
+    ExpectSameBits(largest[0], largest[1], "largest");
+  }
+}
+
+TEST_P(EveryIsa, ActivationsGiveTheBitsOfTheReference) {
+  Buffer<float> x(1600);
+  FillNormal(random_, 4.0f, x.data(), x.size());
+  x[0] = -200.0f;
+  x[1] = 200.0f;
+  for (Activation activation : kActivations) {
+    Buffer<float> outputs[2] = {Buffer<float>(x.size()), Buffer<float>(x.size())};
+    for (int side = 0; side < 2; ++side) {
+      std::copy(x.data(), x.data() + x.size(), outputs[side].data());
+      (side == 0 ? reference() : fast()).activate(activation, outputs[side].data(), x.size());
+    }
+    ExpectSameBits(outputs[0], outputs[1], "activation " + std::to_string(static_cast<int>(activation)));
   }
 }
 

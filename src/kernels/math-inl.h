@@ -78,3 +78,9 @@ THIMBLE_INLINE F Gelu(F x) {
   F half_erfc = Mul(Mul(t, Set(0.5f)), Exp2(Mul(exponent, Set(kLog2E))));
   return Mul(x, SelectNegative(x, half_erfc, Sub(Set(1.0f), half_erfc)));
 }
+
+// exp(x), at most 2^126, relative error 2e-7 and that of rounding x log2(e).
+THIMBLE_INLINE F Exp(F x) { return Exp2(Min(Mul(x, Set(1.44269504f)), Set(126.0f))); }
+
+// x / (1 + exp(-u)).
+THIMBLE_INLINE F TimesSigmoid(F x, F u) { return Div(x, Add(Set(1.0f), Exp(Sub(Set(0.0f), u)))); }

@@ -200,12 +200,66 @@ inline void Quantize(const float* x, std::size_t rows, std::size_t width, const 
   }
 }
 
-inline void Mean(const float* x, std::size_t rows, std::size_t width, float* out) {
-  F inverse = Set(1.0f / static_cast<float>(rows));
+template <Activation kActivation>
+THIMBLE_INLINE F Activated(F x) {
+  if constexpr (kActivation == Activation::kGelu) return Gelu(x);
+  if constexpr (kActivation == Activation::kGeluTanh) {  // 2 sqrt(2 / pi), and 0.044715 times that.
+    return TimesSigmoid(x, Mul(x, Fma(Mul(x, x), Set(0.0713548163f), Set(1.59576912f))));
+  }
+  if constexpr (kActivation == Activation::kQuickGelu) return TimesSigmoid(x, Mul(x, Set(1.702f)));
+  if constexpr (kActivation == Activation::kSilu) return TimesSigmoid(x, x);
+  if constexpr (kActivation == Activation::kRelu) return Max(x, Set(0.0f));
+  // tanh(x) = 1 - 2 s(-2 x)
+  return Sub(Set(1.0f), TimesSigmoid(Set(2.0f), Mul(x, Set(-2.0f))));
+}
+
+template <Activation kActivation>
+inline void ActivateAll(float* x, std::size_t count) {
+  for (std::size_t k = 0; k < count; k += 16) Store(x + k, Activated<kActivation>(Load(x + k)));
+}
+
+inline void Activate(Activation activation, float* x, std::size_t count) {
+  switch (activation) {
+    case Activation::kGelu:
+      return ActivateAll<Activation::kGelu>(x, count);
+    case Activation::kGeluTanh:
+      return ActivateAll<Activation::kGeluTanh>(x, count);
+    case Activation::kQuickGelu:
+      return ActivateAll<Activation::kQuickGelu>(x, count);
+    case Activation::kSilu:
+      return ActivateAll<Activation::kSilu>(x, count);
+    case Activation::kRelu:
+      return ActivateAll<Activation::kRelu>(x, count);
+    case Activation::kTanh:
+      return ActivateAll<Activation::kTanh>(x, count);
+  }
+}
+
+inline void Sum(const float* x, std::size_t rows, std::size_t width, float factor, float* out) {
   for (std::size_t k = 0; k < width; k += 16) {
     F sum = Set(0.0f);
     for (std::size_t m = 0; m < rows; ++m) sum = Add(sum, Load(x + m * width + k));
-    Store(out + k, Mul(sum, inverse));
+    Store(out + k, Mul(sum, Set(factor)));
+  }
+}
+
+inline void WeightedMean(const float* x, std::size_t rows, std::size_t width, std::size_t first, float* out) {
+  // The sum of rows numbers from `first` on.
+  const float weights = static_cast<float>(rows * (2 * first + rows - 1) / 2);
+  for (std::size_t k = 0; k < width; k += 16) {
+    F sum = Set(0.0f);
+    for (std::size_t m = 0; m < rows; ++m) {
+      sum = Fma(Load(x + m * width + k), Set(static_cast<float>(first + m)), sum);
+    }
+    Store(out + k, Div(sum, Set(weights)));
+  }
+}
+
+inline void Largest(const float* x, std::size_t rows, std::size_t width, float* out) {
+  for (std::size_t k = 0; k < width; k += 16) {
+    F largest = Load(x + k);
+    for (std::size_t m = 1; m < rows; ++m) largest = Max(largest, Load(x + m * width + k));
+    Store(out + k, largest);
   }
 }
 

@@ -200,8 +200,7 @@ void Encoder::Do(Encoder& tile, const Schedule& schedule, std::size_t step, std:
       return Normalize(tile, layer.attention_norm, rows);
     case Step::kInnerOutputs: {
       const Range inner = Share(w_.intermediate, kOutputStep, part, parts);
-      return Linear(layer.ffn_in, {tile.codes_, tile.x_}, all, inner, Epilogue::kGelu, tile.inner_ + inner.begin,
-                    w_.intermediate);
+      return Activated(layer.ffn_in, {tile.codes_, tile.x_}, all, inner, tile.inner_ + inner.begin);
     }
     case Step::kQuantizeInner:
       return Quantize(tile.inner_, w_.intermediate, &w_.intermediate_rotation, tile.inner_codes_, rows);
@@ -282,8 +281,7 @@ void Encoder::FeedForward(const Encoder& tile, const LayerWeights& layer, Range 
   for (std::size_t row = rows.begin; row < rows.end; row += block_) {
     const Range block = {0, std::min(block_, rows.end - row)};
     float* x = tile.x_ + row * w_.hidden;
-    Linear(layer.ffn_in, {From(tile.codes_, row), x}, block, {0, w_.intermediate}, Epilogue::kGelu, inner_,
-           w_.intermediate);
+    Activated(layer.ffn_in, {From(tile.codes_, row), x}, block, {0, w_.intermediate}, inner_);
     Quantize(inner_, w_.intermediate, &w_.intermediate_rotation, inner_codes_, block);
     Linear(layer.ffn_out, {inner_codes_, inner_}, block, {0, w_.hidden}, Epilogue::kAdd, x, w_.hidden);
   }
@@ -302,6 +300,15 @@ void Encoder::Linear(const kernels::Matrix& matrix, const Input& in, Range rows,
     k_.linear_int8(matrix, From(in.codes, rows.begin), output, panel_);
   } else {
     k_.linear_float(matrix, in.values + rows.begin * matrix.inputs, matrix.inputs, output);
+  }
+}
+
+void Encoder::Activated(const kernels::Matrix& matrix, const Input& in, Range rows, Range outputs, float* out) {
+  const bool gelu = w_.activation == kernels::Activation::kGelu;
+  Linear(matrix, in, rows, outputs, gelu ? Epilogue::kGelu : Epilogue::kStore, out, w_.intermediate);
+  if (gelu) return;
+  for (std::size_t row = rows.begin; row < rows.end; ++row) {
+    k_.activate(w_.activation, out + row * w_.intermediate, outputs.size());
   }
 }
 

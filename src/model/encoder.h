@@ -93,6 +93,8 @@ class Encoder {
   // out = W x + b for some rows and outputs; out[0] is row 0 of the first of them.
   void Linear(const kernels::Matrix& matrix, const Input& in, Range rows, Range outputs, kernels::Epilogue epilogue,
               float* out, std::size_t stride);
+  // The same through the activation of the feed-forward network; rows of `out` are [intermediate] apart.
+  void Activated(const kernels::Matrix& matrix, const Input& in, Range rows, Range outputs, float* out);
   // x = LayerNorm(x), and, for int8, its rotated codes as the next matrix's input.
   void Normalize(const Encoder& tile, const NormWeights& norm, Range rows);
   void Quantize(const float* x, std::size_t width, const kernels::Rotation* rotation, const kernels::QuantizedRows& out,

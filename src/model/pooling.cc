@@ -1,10 +1,9 @@
-// Pooling, and its names.
+// The names of poolings.
 
-#include "model/pooling.h"
-
-#include <cstring>
+#include <string_view>
 
 #include "base/error.h"
+#include "thimble/model.h"
 
 namespace thimble {
 
@@ -30,28 +29,18 @@ std::string_view PoolingName(Pooling pooling) {
   return "";
 }
 
+std::string PoolingNames(std::span<const Pooling> pooling) {
+  std::string names;
+  for (Pooling way : pooling) names.append(names.empty() ? "" : "+").append(PoolingName(way));
+  return names;
+}
+
 Result<Pooling> ParsePooling(std::string_view name) {
   for (const Named& named : kNames) {
     if (named.name == name) return named.pooling;
   }
   return Error(Code::kInvalidArgument, "unknown pooling \"", name,
                "\", expected mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
-}
-
-void Pool(const kernels::Kernels& kernels, Pooling pooling, bool normalize, const float* rows, std::size_t tokens,
-          std::size_t width, float* out) {
-  switch (pooling) {
-    case Pooling::kMean:
-      kernels.mean(rows, tokens, width, out);
-      break;
-    case Pooling::kCls:
-      std::memcpy(out, rows, width * sizeof(float));
-      break;
-    case Pooling::kLast:
-      std::memcpy(out, rows + (tokens - 1) * width, width * sizeof(float));
-      break;
-  }
-  if (normalize) kernels.normalize(out, width);
 }
 
 }  // namespace thimble

@@ -17,11 +17,15 @@ inline constexpr std::string_view kTextsKey = "receipt.texts";
 inline constexpr std::string_view kCosineMeanKey = "receipt.cosine_mean";
 inline constexpr std::string_view kCosineP1Key = "receipt.cosine_p1";
 inline constexpr std::string_view kCosineMinKey = "receipt.cosine_min";
+inline constexpr std::string_view kNotePrefix = "receipt.note.";  // And a number.
 inline constexpr std::string_view kGoldensKey = "receipt.goldens";
 
 // Tensors, the last of a file.
 inline constexpr std::string_view kGoldenTextsTensor = "receipt.golden_texts";      // U8, each text and a zero byte.
-inline constexpr std::string_view kGoldenVectorsTensor = "receipt.golden_vectors";  // F32 [goldens, hidden]
+inline constexpr std::string_view kGoldenVectorsTensor = "receipt.golden_vectors";  // F32 [goldens, GoldenWidth]
+
+// Floats of a golden vector, the last of which are zeros where that makes the tensor whole cache lines.
+constexpr std::size_t GoldenWidth(std::size_t dimensions) { return (dimensions + 3) / 4 * 4; }
 
 }  // namespace thimble
 

@@ -26,9 +26,12 @@ constexpr std::uint64_t kMaxIntermediate = 1 << 16;
 constexpr std::uint64_t kMaxLayers = 128;
 constexpr std::uint64_t kMaxPositions = 1 << 16;
 constexpr std::uint64_t kMaxVocabulary = 1 << 24;
+// The model_max_length of BERT models, for files that do not tell it.
+constexpr std::size_t kModelMaxLength = 512;
 
 constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 constexpr std::string_view kPromptPrefix = "prompt.";
+constexpr std::string_view kHeadPrefix = "head.";
 
 Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
   return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
@@ -141,6 +144,74 @@ Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows
   return Status();
 }
 
+Status LoadDense(const Reader& reader, const std::string& name, const HeadModule& module, Matrix* matrix) {
+  return LoadMatrix(reader, name, RoundUp(module.outputs, kernels::kStrip), RoundUp(module.inputs, kHeadStep), false,
+                    matrix);
+}
+
+// Pooling and the modules behind it. The metadata is described in docs/format.md.
+Status LoadHead(const Reader& reader, Weights* w) {
+  HeadSpec& head = w->head;
+  THIMBLE_ASSIGN_OR_RETURN(std::string_view rest, reader.Text("pooling"));
+  while (true) {
+    const std::size_t end = rest.find('+');
+    const Result<Pooling> pooling = ParsePooling(rest.substr(0, end));
+    if (!pooling.ok() || head.pooling.size() == kMaxPoolings) {
+      return Error(Code::kCorrupt, reader.path(), ": metadata \"pooling\": ",
+                   pooling.ok() ? "more than " + std::to_string(kMaxPoolings) : pooling.status().message());
+    }
+    head.pooling.push_back(*pooling);
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  if (reader.Metadata("include_prompt")) {
+    THIMBLE_ASSIGN_OR_RETURN(head.include_prompt, reader.Boolean("include_prompt"));
+  }
+  std::uint64_t modules = 0;
+  if (reader.Metadata("head.modules")) {
+    THIMBLE_ASSIGN_OR_RETURN(modules, reader.Integer("head.modules", 1, kMaxHeadModules));
+  }
+  std::size_t width = head.pooling.size() * w->hidden;
+  for (std::size_t i = 0; i < modules; ++i) {
+    const std::string name = std::string(kHeadPrefix) + std::to_string(i);
+    HeadModule module = {.inputs = width, .outputs = width};
+    HeadWeights weights;
+    THIMBLE_ASSIGN_OR_RETURN(const std::string_view kind, reader.Text(name));
+    if (!ParseHeadKind(kind, &module.kind)) {
+      return Error(Code::kUnsupported, reader.path(), ": metadata \"", name, "\": this build does not know the module \"",
+                   kind, "\"");
+    }
+    if (module.kind == HeadModule::Kind::kTruncate) {
+      THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, width));
+    } else if (module.kind == HeadModule::Kind::kDense) {
+      THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, kMaxHidden));
+      THIMBLE_ASSIGN_OR_RETURN(const std::string_view activation, reader.Text(name + ".activation"));
+      if (!ParseActivation(activation, &module.activation)) {
+        return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
+                     ".activation\": this build does not know \"", activation, "\"");
+      }
+      THIMBLE_ASSIGN_OR_RETURN(module.residual, reader.Boolean(name + ".residual"));
+      module.bias = true;
+      THIMBLE_RETURN_IF_ERROR(LoadDense(reader, name, module, &weights.dense));
+      if (HeadSpec::HasResidualMatrix(module)) {
+        THIMBLE_RETURN_IF_ERROR(LoadDense(reader, name + ".residual", module, &weights.residual));
+      }
+    } else if (module.kind == HeadModule::Kind::kLayerNorm) {
+      const std::size_t filled = RoundUp(width, kernels::kStrip);
+      THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".weight", filled, &weights.gamma));
+      THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".bias", filled, &weights.beta));
+    }
+    width = module.outputs;
+    w->info.modules.emplace_back(HeadKindName(module.kind));
+    head.modules.push_back(module);
+    w->head_weights.push_back(weights);
+  }
+  w->info.dimensions = width;
+  w->info.pooling = head.pooling;
+  w->info.include_prompt = head.include_prompt;
+  return Status();
+}
+
 Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width, NormWeights* norm) {
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".weight", width, &norm->gamma));
   return LoadVector(reader, name + ".bias", width, &norm->beta);
@@ -155,19 +226,22 @@ Status CheckRotation(const Reader& reader, std::string_view key, std::size_t wid
 
 // Whether a change of this entry changes vectors.
 bool ShapesVectors(std::string_view key) {
-  static constexpr std::string_view kKeys[] = {"activation",  "architecture",      "dtype",          "heads",
-                                               "hidden_size", "intermediate_size", "layer_norm_eps", "layers",
-                                               "max_tokens",  "normalize",         "pooling",        kWeightsHashKey};
+  static constexpr std::string_view kKeys[] = {"activation",  "architecture",      "default_prompt_name", "dtype",   "heads",
+                                               "hidden_size", "include_prompt",    "intermediate_size",   "layers",
+                                               "max_tokens",  "layer_norm_eps",    "normalize",           "pooling",
+                                               kWeightsHashKey};
   return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
-         key.starts_with("tokenizer.") || key.ends_with(".format");
+         key.starts_with("tokenizer.") || key.starts_with(kHeadPrefix) || key.ends_with(".format");
 }
 
 // Hash of the metadata that shapes vectors, sorted; empty without a hash of the weights.
 std::string Fingerprint(const Reader& reader) {
   if (!reader.Metadata(kWeightsHashKey)) return "";
   std::vector<std::pair<std::string_view, std::string_view>> entries;
+  const std::optional<std::string_view> name = reader.Metadata("default_prompt_name");
+  const std::string default_prompt = name ? std::string(kPromptPrefix).append(*name) : "";
   for (const auto& [key, value] : reader.header().metadata) {
-    if (ShapesVectors(key)) entries.emplace_back(key, value);
+    if (ShapesVectors(key) || (name && key == default_prompt)) entries.emplace_back(key, value);
   }
   std::sort(entries.begin(), entries.end());
   Sha256 hash;
@@ -183,9 +257,11 @@ Status LoadConfig(const Reader& reader, Weights* w) {
     return Error(Code::kUnsupported, reader.path(), ": architecture: expected \"bert\", found \"", architecture, "\"");
   }
   THIMBLE_ASSIGN_OR_RETURN(std::string_view activation, reader.Text("activation"));
-  if (activation != "gelu") {
-    return Error(Code::kUnsupported, reader.path(), ": activation: expected \"gelu\", found \"", activation, "\"");
+  std::optional<kernels::Activation> parsed_activation;
+  if (!ParseActivation(activation, &parsed_activation) || !parsed_activation) {
+    return Error(Code::kUnsupported, reader.path(), ": activation: this build does not know \"", activation, "\"");
   }
+  w->activation = *parsed_activation;
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
@@ -206,22 +282,27 @@ Status LoadConfig(const Reader& reader, Weights* w) {
     return Error(Code::kCorrupt, reader.path(), ": ", info.heads, " heads of hidden_size ", w->hidden,
                  ": expected a width of 32, 64, 96 or 128 each");
   }
-  info.dimensions = w->hidden;
+  info.token_dimensions = w->hidden;
   THIMBLE_ASSIGN_OR_RETURN(info.vocabulary, reader.Integer("vocabulary", 1, kMaxVocabulary));
   THIMBLE_ASSIGN_OR_RETURN(info.positions, reader.Integer("positions", 1, kMaxPositions));
   THIMBLE_ASSIGN_OR_RETURN(info.max_tokens, reader.Integer("max_tokens", 1, info.positions));
-  THIMBLE_ASSIGN_OR_RETURN(std::string_view pooling, reader.Text("pooling"));
-  Result<Pooling> parsed = ParsePooling(pooling);
-  if (!parsed.ok()) return Mismatch(reader, "pooling", "mean, cls or last", pooling);
-  info.pooling = *parsed;
   THIMBLE_ASSIGN_OR_RETURN(info.normalize, reader.Boolean("normalize"));
   info.tokenizers_max_tokens = info.positions;
   if (reader.Metadata("tokenizers_max_tokens")) {
     THIMBLE_ASSIGN_OR_RETURN(info.tokenizers_max_tokens, reader.Integer("tokenizers_max_tokens", 1, info.positions));
   }
+  info.model_max_length = std::min(kModelMaxLength, info.positions);
+  if (reader.Metadata("model_max_length")) {
+    THIMBLE_ASSIGN_OR_RETURN(info.model_max_length, reader.Integer("model_max_length", 1, info.positions));
+  }
   for (const auto& [key, text] : reader.header().metadata) {
     if (key.starts_with(kPromptPrefix)) info.prompts.push_back({key.substr(kPromptPrefix.size()), text});
   }
+  info.default_prompt_name = reader.Metadata("default_prompt_name").value_or("");
+  const bool known = info.default_prompt_name.empty() ||
+                     std::any_of(info.prompts.begin(), info.prompts.end(),
+                                 [&](const Prompt& prompt) { return prompt.name == info.default_prompt_name; });
+  if (!known) return Mismatch(reader, "default_prompt_name", "the name of a prompt", info.default_prompt_name);
   THIMBLE_ASSIGN_OR_RETURN(double epsilon, reader.Number("layer_norm_eps"));
   if (!(epsilon > 0 && epsilon < 1)) {
     return Error(Code::kCorrupt, reader.path(), ": layer_norm_eps: expected a number between 0 and 1");
@@ -241,6 +322,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, LoadTokenizer(reader, vocabulary));
   Weights w(tokenizer);
   THIMBLE_RETURN_IF_ERROR(LoadConfig(reader, &w));
+  THIMBLE_RETURN_IF_ERROR(LoadHead(reader, &w));
   const std::size_t h = w.hidden;
   if (w.info.max_tokens <= tokenizer.num_special()) {
     return Error(Code::kCorrupt, reader.path(), ": max_tokens ", w.info.max_tokens, " leaves no room beside ",

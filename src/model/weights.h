@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "format/reader.h"
+#include "kernels/kernels.h"
 #include "kernels/matrix.h"
+#include "model/head.h"
 #include "text/tokenizer.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
@@ -51,6 +53,7 @@ struct Weights {
   std::size_t intermediate = 0;
   std::size_t head_width = 0;
   float layer_norm_epsilon = 0;
+  kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
   bool int8 = false;                        // Whether activations are int8 (q8, q6, q4) or float (fp32, fp16).
   kernels::Rotation hidden_rotation;        // Of the inputs of qkv and ffn_in; int8 only.
   kernels::Rotation intermediate_rotation;  // Of the inputs of ffn_out; int8 only.
@@ -62,6 +65,8 @@ struct Weights {
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   NormWeights embedding_norm;
   std::vector<LayerWeights> layers;
+  HeadSpec head;
+  std::vector<HeadWeights> head_weights;  // One for each module.
 
   // kCorrupt when a value or a tensor is missing, out of range or of the wrong shape; kUnsupported for an architecture
   // or a format that this build does not know.

@@ -79,10 +79,16 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   const Result<std::string_view> prompt =
       Guarded([&]() -> Result<std::string_view> { return FindPrompt(info, options.prompt_name); });
   if (!prompt.ok()) return prompt.status();
+  if (options.pooling && info.pooling.size() != 1) {
+    return Guarded([&] {
+      return Error(Code::kInvalidArgument, "pooling ", PoolingName(*options.pooling), ": ", info.name, " pools in ",
+                   info.pooling.size(), " ways, which no single one can stand for");
+    });
+  }
   const Batch batch = {.texts = texts,
                        .vectors = vectors.data(),
                        .reports = reports,
-                       .pooling = options.pooling.value_or(info.pooling),
+                       .pooling = options.pooling ? std::span<const Pooling>(&*options.pooling, 1) : info.pooling,
                        .normalize = options.normalize.value_or(info.normalize),
                        .prompt = *prompt,
                        .long_texts = options.long_texts,
@@ -122,9 +128,9 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
 
 Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
   return Guarded([&]() -> Result<Report> {
-    const std::size_t needed = plan().max_tokens * dimensions();
-    if (vectors.size() < needed) {
-      return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", dimensions(),
+    const std::size_t width = impl_->model->info().token_dimensions;
+    if (vectors.size() < plan().max_tokens * width) {
+      return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
                    " floats, found ", vectors.size());
     }
     return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());

@@ -23,7 +23,7 @@ struct Batch {
   std::span<const std::string_view> texts;
   float* vectors = nullptr;  // [texts][dimensions]
   std::span<Report> reports;
-  Pooling pooling = Pooling::kMean;
+  std::span<const Pooling> pooling;  // As many as the model has.
   bool normalize = true;
   std::string_view prompt = {};
   LongTexts long_texts = LongTexts::kTruncate;
@@ -54,7 +54,7 @@ class Worker {
   // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
   // with fewer texts than keep all of them busy.
   virtual Status EmbedTogether(const Batch& batch, const WorkerTeam& team) = 0;
-  // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][dimensions]. The errors of
+  // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][token_dimensions]. The errors of
   // Embed, and kUnsupported.
   virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
@@ -88,8 +88,9 @@ struct Model::Impl {
 // the special tokens.
 Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation);
 
-// The text of a prompt, empty for no name. kInvalidArgument, saying which there are, for one that the model lacks.
-Result<std::string_view> FindPrompt(const ModelInfo& info, std::string_view name);
+// The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying which
+// there are, for one that the model lacks.
+Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<std::string>& name);
 
 // Tokens that windows share, in windows with room for `room` of a text. kInvalidArgument when there is no room, or when
 // more than half of it is asked for.

@@ -60,7 +60,7 @@ class MockWorker final : public Worker {
  private:
   HashedMockTokens Hash(const Batch& batch, std::string_view prompt, std::string_view text, std::span<float> vector,
                         std::size_t mark_at = 0) const {
-    return HashedMockVector(prompt, text, options_.max_tokens, batch.pooling, vector, mark_at);
+    return HashedMockVector(prompt, text, options_.max_tokens, batch.pooling.front(), vector, mark_at);
   }
 
   // As the native engine does it.
@@ -96,10 +96,12 @@ class MockModel final : public Model::Impl {
   explicit MockModel(bool hashed) : hashed_(hashed) {
     info_.name = hashed ? kMockHashed : kMock;
     info_.dtype = "fp32";
-    info_.dimensions = kMockDimensions;
+    info_.dimensions = info_.token_dimensions = kMockDimensions;
     info_.positions = kPositions;
     info_.max_tokens = hashed ? kMaxTokens : kPositions;
     info_.tokenizers_max_tokens = kPositions;
+    info_.model_max_length = kPositions;
+    info_.pooling = {Pooling::kMean};
     info_.normalize = hashed;
     info_.prompts = {{"query", "query: "}, {"passage", "passage: "}, {"document", "document: "}};
   }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "format/reader.h"
 #include "model/encoder.h"
-#include "model/pooling.h"
+#include "model/head.h"
 #include "model/weights.h"
 #include "runtime/plan.h"
 #include "text/windows.h"
@@ -38,8 +38,9 @@ class NativeWorker final : public Worker {
         ids_(arena_.Take<std::int32_t>(options.tile_tokens + options.max_tokens)),
         lengths_(arena_.Take<std::uint32_t>(options.tile_tokens)),
         goes_on_(arena_.Take<std::uint8_t>(options.tile_tokens)),
-        window_sum_(arena_.Take<double>(weights.hidden)),
-        windows_(weights.tokenizer, options.max_tokens, arena_) {}
+        window_sum_(arena_.Take<double>(weights.info.dimensions)),
+        windows_(weights.tokenizer, options.max_tokens, arena_),
+        head_(weights.head, weights.head_weights, weights.hidden, kernels, arena_) {}
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
@@ -59,6 +60,9 @@ class NativeWorker final : public Worker {
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
   // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
   Status Add(const Batch& batch, std::size_t tokens, bool goes_on);
+  // Rows of a sequence that are a prompt's and not pooled. As sentence-transformers counts them: all of the prompt
+  // alone but its last special token.
+  std::size_t UnpooledTokens(std::string_view prompt) const;
   // Encodes the tile and writes its vectors; it is then empty, even if that failed.
   Status Flush(const Batch& batch);
   // Takes the vector of a window with so many tokens of its text into the mean, which then is in its place.
@@ -71,7 +75,8 @@ class NativeWorker final : public Worker {
   Arena arena_;
   Encoder encoder_;
 
-  Crew crew_;  // Of the call in hand.
+  Crew crew_;                 // Of the call in hand.
+  std::size_t unpooled_ = 0;  // The same.
   // The tile: sequences laid end to end, each a text or a window of one.
   std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
   std::uint32_t* lengths_;      // [tile_tokens]
@@ -81,9 +86,10 @@ class NativeWorker final : public Worker {
   std::size_t num_ids_ = 0;
 
   // The text whose windows are in hand: the sum of their vectors, weighted, and of the weights.
-  double* window_sum_;  // [hidden]
+  double* window_sum_;  // [dimensions]
   double window_weight_ = 0;
   text::WindowShape windows_;
+  Head head_;
 };
 
 NativeWorker::TeamCrew::TeamCrew(const WorkerTeam& team)
@@ -103,6 +109,7 @@ Status NativeWorker::EmbedTogether(const Batch& batch, const WorkerTeam& team) {
 
 Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew) {
   crew_ = crew;
+  unpooled_ = weights_.head.include_prompt ? 0 : UnpooledTokens(batch.prompt);
   first_text_ = begin;
   num_sequences_ = num_ids_ = 0;  // A call that failed may have left some.
   window_weight_ = 0;
@@ -123,6 +130,12 @@ Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size
     THIMBLE_RETURN_IF_ERROR(Add(batch, encoded.tokens, false));
   }
   return Flush(batch);
+}
+
+std::size_t NativeWorker::UnpooledTokens(std::string_view prompt) const {
+  if (prompt.empty()) return 0;
+  const std::size_t tokens = std::min(weights_.tokenizer.Count({}, prompt), options_.max_tokens);
+  return tokens - (weights_.tokenizer.num_special() > weights_.tokenizer.num_prefix() ? 1 : 0);
 }
 
 Status NativeWorker::EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap) {
@@ -151,20 +164,27 @@ Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on) {
 Status NativeWorker::Flush(const Batch& batch) {
   if (num_sequences_ == 0) return Status();
   const std::size_t width = weights_.hidden;
+  const std::size_t dimensions = weights_.info.dimensions;
   const std::size_t sequences = std::exchange(num_sequences_, 0), ids = std::exchange(num_ids_, 0);
-  const WantedRows wanted = batch.pooling == Pooling::kCls ? WantedRows::kFirst : WantedRows::kAll;
+  const bool only_first = unpooled_ == 0 && std::all_of(batch.pooling.begin(), batch.pooling.end(),
+                                                        [](Pooling pooling) { return pooling == Pooling::kCls; });
+  const WantedRows wanted = only_first ? WantedRows::kFirst : WantedRows::kAll;
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
                            encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
-    float* out = batch.vectors + first_text_ * width;
+    float* out = batch.vectors + first_text_ * dimensions;
     const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
-    Pool(kernels_, batch.pooling, whole && batch.normalize, rows, count, width, out);
+    if (count <= unpooled_ && std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
+      return Error(Code::kInvalidArgument, "texts[", batch.first_index + first_text_, "]: the prompt's ", unpooled_,
+                   " tokens, which ", weights_.info.name, " does not pool, are all that there are: no largest value");
+    }
+    head_.Run(batch.pooling, rows, count, unpooled_, whole && batch.normalize, out);
     if (!whole) {
       const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
-      if (goes_on_[i] == 0 && batch.normalize) kernels_.normalize(out, width);
+      if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
     }
     if (goes_on_[i] == 0) ++first_text_;
     rows += count * width;
@@ -173,12 +193,12 @@ Status NativeWorker::Flush(const Batch& batch) {
 }
 
 void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
-  const std::size_t width = weights_.hidden;
-  if (window_weight_ == 0) std::fill_n(window_sum_, width, 0.0);
+  const std::size_t dimensions = weights_.info.dimensions;
+  if (window_weight_ == 0) std::fill_n(window_sum_, dimensions, 0.0);
   window_weight_ += tokens;
-  for (std::size_t k = 0; k < width; ++k) window_sum_[k] += tokens * vector[k];
+  for (std::size_t k = 0; k < dimensions; ++k) window_sum_[k] += tokens * vector[k];
   if (goes_on) return;
-  for (std::size_t k = 0; k < width; ++k) vector[k] = static_cast<float>(window_sum_[k] / window_weight_);
+  for (std::size_t k = 0; k < dimensions; ++k) vector[k] = static_cast<float>(window_sum_[k] / window_weight_);
   window_weight_ = 0;
 }
 

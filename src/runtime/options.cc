@@ -9,8 +9,6 @@
 namespace thimble {
 namespace {
 
-// Where transformers.js truncates: the model_max_length of BERT models.
-constexpr std::size_t kTransformersJsTokens = 512;
 // Windows share an eighth: enough that what one cuts off is whole in the next.
 constexpr std::size_t kOverlapShare = 8;
 
@@ -65,7 +63,7 @@ Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t reque
         limit = info.max_tokens;
         break;
       case Truncation::kTransformersJs:
-        limit = std::min(kTransformersJsTokens, info.positions);
+        limit = info.model_max_length;
         break;
       case Truncation::kTokenizers:
         limit = info.tokenizers_max_tokens;
@@ -82,7 +80,8 @@ Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t reque
   return limit;
 }
 
-Result<std::string_view> FindPrompt(const ModelInfo& info, std::string_view name) {
+Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<std::string>& wanted) {
+  const std::string_view name = wanted ? std::string_view(*wanted) : info.default_prompt_name;
   if (name.empty()) return std::string_view();
   for (const Prompt& prompt : info.prompts) {
     if (prompt.name == name) return std::string_view(prompt.text);

@@ -37,6 +37,11 @@ Result<Receipt> Read(const format::Reader& reader) {
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_mean, reader.Number(kCosineMeanKey));
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_p1, reader.Number(kCosineP1Key));
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_min, reader.Number(kCosineMinKey));
+  for (std::size_t i = 0;; ++i) {
+    const auto note = reader.Metadata(std::string(kNotePrefix) + std::to_string(i));
+    if (!note) break;
+    receipt.notes.emplace_back(*note);
+  }
   THIMBLE_ASSIGN_OR_RETURN(receipt.goldens, reader.Integer(kGoldensKey, 1, kMaxGoldens));
   return receipt;
 }
@@ -89,12 +94,12 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
     THIMBLE_ASSIGN_OR_RETURN(found.weights_match, WeightsMatch(reader));
     THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string_view> texts, GoldenTexts(reader, receipt->goldens));
     THIMBLE_ASSIGN_OR_RETURN(std::span<const float> expected,
-                             reader.Tensor<float>(kGoldenVectorsTensor, {receipt->goldens, width}));
+                             reader.Tensor<float>(kGoldenVectorsTensor, {receipt->goldens, GoldenWidth(width)}));
     THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
     std::vector<float> vector(width);
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      THIMBLE_RETURN_IF_ERROR(embedder.Embed(texts[i], vector).status());
-      const float* golden = expected.data() + i * width;
+      THIMBLE_RETURN_IF_ERROR(embedder.Embed(texts[i], vector, {.prompt_name = ""}).status());
+      const float* golden = expected.data() + i * GoldenWidth(width);
       if (std::memcmp(golden, vector.data(), width * sizeof(float)) == 0) continue;
       double largest = 0;
       for (std::size_t k = 0; k < width; ++k) {

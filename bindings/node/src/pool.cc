@@ -129,7 +129,7 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
                text = ToString(info[3])]() -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
-    const std::size_t dimensions = lease->model().dimensions();
+    const std::size_t dimensions = lease->model().info().token_dimensions;
     auto rows = std::make_shared<std::vector<float>>(lease->max_tokens() * dimensions);
     Result<Report> report = lease->EmbedTokens(text, *rows);
     if (!report.ok()) return {.status = report.status(), .value = {}};

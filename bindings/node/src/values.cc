@@ -84,11 +84,16 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   object.Set("positions", Number(env, info.positions));
   object.Set("maxTokens", Number(env, max_tokens));
   object.Set("tokenizersMaxTokens", Number(env, info.tokenizers_max_tokens));
-  object.Set("pooling", std::string(PoolingName(info.pooling)));
+  object.Set("tokenDimensions", Number(env, info.token_dimensions));
+  object.Set("pooling", PoolingNames(info.pooling));
+  Napi::Array modules = Napi::Array::New(env);
+  for (const std::string& module : info.modules) modules.Set(modules.Length(), module);
+  object.Set("modules", modules);
   object.Set("normalize", info.normalize);
   Napi::Object prompts = Napi::Object::New(env);
   for (const Prompt& prompt : info.prompts) prompts.Set(prompt.name, prompt.text);
   object.Set("prompts", prompts);
+  if (!info.default_prompt_name.empty()) object.Set("defaultPromptName", info.default_prompt_name);
   object.Set("fileBytes", Number(env, info.file_bytes));
   return object;
 }
