@@ -295,11 +295,13 @@ class LegacyFile {
         return Error(Code::kCorrupt, file_.path(), ": storage \"", Printable(key), "\" of no tensor");
       }
       std::array<std::byte, 8> count;
-      if (file_.size() - offset < count.size()) return CutShort(key, count.size(), offset);
+      if (file_.size() - offset < count.size()) return CutShort(key, "8 bytes", offset);
       THIMBLE_RETURN_IF_ERROR(file_.ReadAt(offset, count));
       offset += count.size();
       const auto bytes = CheckedMul(LittleEndian(count), type->second->bytes);
-      if (!bytes || *bytes > file_.size() - offset) return CutShort(key, LittleEndian(count), offset);
+      if (!bytes || *bytes > file_.size() - offset) {
+        return CutShort(key, std::to_string(LittleEndian(count)) + " elements", offset);
+      }
       if (!places.emplace(key, Place{offset, *bytes}).second) {
         return Error(Code::kCorrupt, file_.path(), ": storage \"", Printable(key), "\" appears twice");
       }
@@ -308,9 +310,9 @@ class LegacyFile {
     return places;
   }
 
-  Status CutShort(std::string_view key, std::uint64_t count, std::uint64_t offset) const {
-    return Error(Code::kCorrupt, file_.path(), ": storage \"", Printable(key), "\" needs ", count, " elements at byte ",
-                 offset, ", the file has ", file_.size(), " bytes");
+  Status CutShort(std::string_view key, std::string_view what, std::uint64_t offset) const {
+    return Error(Code::kCorrupt, file_.path(), ": storage \"", Printable(key), "\" needs ", what, " at byte ", offset,
+                 ", the file has ", file_.size(), " bytes");
   }
 
   RegularFile file_;
