@@ -7,6 +7,7 @@ all:
 
 install-deps:
 	@scripts/setup.sh
+	@scripts/setup_node.sh
 
 demo:
 	@scripts/demo.sh

@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
 scripts/build.sh release thimble_cli bench_forward bench_threads bench_cold_start
 scripts/model.sh q8 q6 q4
 models=build/models/all-MiniLM-L6-v2

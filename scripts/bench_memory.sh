@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
 scripts/build.sh release
 scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
 models=$PWD/build/models

@@ -12,8 +12,7 @@ data=()
 if [ -n "${1:-}" ]; then data=(--data "$1"); fi
 shift $(($# > 0))
 
-scripts/setup.sh
-scripts/setup_node.sh
+scripts/setup_node.sh --check
 scripts/build.sh release thimble_cli bench_peer
 scripts/model.sh q8 q6 q4 fp32
 source=$(scripts/fetch_model.sh)

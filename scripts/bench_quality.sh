@@ -12,7 +12,6 @@ if [ -z "${1:-}" ]; then
   echo "usage: make bench-quality DATA=FOLDER" >&2
   exit 2
 fi
-scripts/setup.sh
 scripts/build.sh release thimble_cli
 models=(--model all-MiniLM-L6-v2="$(scripts/fetch_model.sh)")
 

@@ -5,7 +5,13 @@ cd "$(dirname "$0")/.."
 
 preset=$1
 shift
+scripts/need.sh cmake c++
 if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
-cmake --preset "$preset" > "/tmp/thimble-cmake-$$.log" || { cat "/tmp/thimble-cmake-$$.log"; exit 1; }
-rm -f "/tmp/thimble-cmake-$$.log"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! cmake --preset "$preset" > "$log"; then
+  cat "$log"
+  echo "build: \"make install-deps\" installs what building and testing need" >&2
+  exit 1
+fi
 cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+scripts/setup.sh build
 scripts/build.sh release thimble_cli bench_cold_start
 scripts/model.sh q8 q4
 

@@ -11,6 +11,7 @@ be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  tokenizer.json
 verified() { [ -d "$folder" ] && (cd "$folder" && sha256sum --check --status <<< "$sums"); }
 
 if ! verified; then
+  scripts/need.sh python3
   download=build/models/download
   rm -rf build/models/source "$download"
   mkdir -p "$download"

@@ -3,7 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-git ls-files -z '*.h' '*.cc' | xargs -0 clang-format-19 --dry-run -Werror
-git ls-files -z '*.cc' ':!examples' ':!tests/consumer' ':!*_darwin.cc' ':!*_windows.cc' \
+scripts/need.sh clang-format-19 clang-tidy-19
+if [ ! -f build/compile_commands.json ]; then
+  echo "lint: build/compile_commands.json: not found; run \"make\" first" >&2
+  exit 1
+fi
+folders=(include src tests bench examples bindings)
+find "${folders[@]}" -name node_modules -prune -o -name '*.h' -print0 -o -name '*.cc' -print0 \
+  | xargs -0 clang-format-19 --dry-run -Werror
+find src tests bench bindings -name node_modules -prune -o -path tests/consumer -prune -o -name '*_darwin.cc' -o \
+  -name '*_windows.cc' -o -name '*.cc' -print0 \
   | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build --warnings-as-errors='*' 2> /dev/null
 echo "lint: clean"

@@ -3,6 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
 scripts/node_modules.sh
 scripts/build.sh node thimble_node thimble_cli make_test_model

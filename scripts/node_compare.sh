@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
-scripts/setup_node.sh
+scripts/setup_node.sh --check
 scripts/build.sh release thimble_cli
 scripts/model.sh fp32 fp16 q8 q4
 platform=linux-$(node -p process.arch)-gnu

@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
 # Runs the Linux packages that this machine does not take, as far as it can: arm64 under qemu with a Node.js of its own;
 # of musl the command line alone, because the Node.js for musl that pip has ends with a segmentation fault here.
-# Needs root or sudo once, for qemu and a C library; scripts/node_packages.sh and scripts/node_test.sh come first.
+# scripts/node_packages.sh and scripts/node_test.sh come first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 node_version=24.19.0
 folder=$PWD/build/platforms
-root=()
-if [ "$(id -u)" -ne 0 ]; then root=(sudo); fi
-if ! command -v qemu-aarch64 > /dev/null || [ ! -d /usr/aarch64-linux-gnu ]; then
-  "${root[@]}" apt-get update > /dev/null
-  "${root[@]}" apt-get install -y --no-install-recommends qemu-user libc6-arm64-cross libstdc++6-arm64-cross > /dev/null
-fi
+scripts/need.sh qemu-aarch64 aarch64-linux-gnu-g++
 
 unpack() {
   rm -rf "$folder/$1/package"

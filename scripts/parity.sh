@@ -7,7 +7,6 @@ if [ -z "${1:-}" ]; then
   echo "usage: make parity VECTORS=FOLDER" >&2
   exit 2
 fi
-scripts/setup.sh
 scripts/build.sh release thimble_cli
 scripts/model.sh fp32
 python3 scripts/tokenizer_parity.py build/thimble build/models/all-MiniLM-L6-v2-fp32.safetensors \

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs what building and testing need on Debian 12, as root or with sudo. Does nothing when all is there.
+# Installs what building and testing need on Debian 12 and 13, as root or with sudo: scripts/setup.sh [build]. With
+# "build", only what building needs. Does nothing when all is there.
 set -euo pipefail
 
 packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev
-  libcurl4-openssl-dev ca-certificates libgtest-dev clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu
-  qemu-user googletest)
+  libcurl4-openssl-dev ca-certificates libgtest-dev)
+if [ "${1:-}" != build ]; then
+  packages+=(googletest python3-venv clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu qemu-user)
+fi
 
 missing=()
 for package in "${packages[@]}"; do
@@ -21,7 +24,6 @@ if [ "$(id -u)" -ne 0 ]; then root=(sudo); fi
 echo "setup: installing ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-export DEBIAN_FRONTEND=noninteractive
 {
   "${root[@]}" apt-get update
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"

@@ -1,17 +1,41 @@
 // Temporary file, flush, rename, on POSIX systems.
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 
 namespace thimble {
+
+namespace {
+
+// Opens a new file whose name is that of `target` and a random end. Its mode is what the umask leaves of 0666: only the
+// kernel applies the umask without changing it, for a moment, for every thread of the process. -1 with errno on
+// failure.
+int CreateBeside(const std::string& target, std::string& name) {
+  constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyz";
+  constexpr int kTries = 100;
+  int file = -1;
+  for (int i = 0; i < kTries; ++i) {
+    std::uint8_t random[8];
+    if (getentropy(random, sizeof random) != 0) return -1;
+    name = target + ".";
+    for (std::uint8_t byte : random) name += kLetters[byte % kLetters.size()];
+    file = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0 || errno != EEXIST) break;
+  }
+  return file;
+}
+
+}  // namespace
 
 Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& path) {
   while (!bytes.empty()) {
@@ -27,13 +51,9 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   char* real = realpath(path.c_str(), nullptr);
   std::string target = real == nullptr ? path : real;
   std::free(real);
-  std::string temporary = target + ".XXXXXX";
-  int file = mkostemp(temporary.data(), O_CLOEXEC);
+  std::string temporary;
+  const int file = CreateBeside(target, temporary);
   if (file < 0) return SystemError(errno, "cannot create a file beside", path);
-  // mkostemp allows the owner alone; what takes the name is for everybody whom the umask lets in.
-  mode_t mask = umask(0);
-  umask(mask);
-  fchmod(file, 0666 & ~mask);
   return AtomicFile(path, std::move(target), std::move(temporary), file);
 }
 

@@ -1,5 +1,6 @@
 // Unit tests of src/base.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,16 +10,19 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/atomic_file.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file_map.h"
 #include "base/proc_file.h"
 #include "base/steps.h"
+#include "base/thread.h"
 #include "base/thread_team.h"
 
 namespace thimble {
@@ -75,6 +79,52 @@ TEST_F(FileMapTest, RefusesWhatIsNotAFileWithContents) {
   EXPECT_EQ(FileMap::Open(folder_ + "/empty").status().code(), Code::kCorrupt);
   EXPECT_EQ(FileMap::Open(folder_).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(FileMap::Open(folder_ + "/fifo").status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(FileMapTest, AtomicFileHasTheModeThatTheUmaskLeaves) {
+  for (mode_t mask : {022u, 077u, 002u}) {
+    const mode_t before = umask(mask);
+    const std::string path = folder_ + "/model" + std::to_string(mask);
+    auto file = AtomicFile::Create(path);
+    ASSERT_TRUE(file.ok()) << file.status().message();
+    ASSERT_TRUE(file->Commit().ok());
+    umask(before);
+    struct stat found = {};
+    ASSERT_EQ(stat(path.c_str(), &found), 0);
+    EXPECT_EQ(found.st_mode & 0777, 0666 & ~mask);
+  }
+}
+
+TEST_F(FileMapTest, AtomicFileLeavesTheUmaskOfOtherThreadsAlone) {
+  struct Maker {
+    std::string path;
+    std::atomic<bool> stop = false;
+    int made = 0, open_to_others = 0;
+    static void* Run(void* self) {
+      auto& maker = *static_cast<Maker*>(self);
+      while (!maker.stop) {
+        const int file = open(maker.path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+        struct stat found = {};
+        maker.made += fstat(file, &found) == 0;
+        maker.open_to_others += (found.st_mode & 077) != 0;
+        close(file);
+        unlink(maker.path.c_str());
+      }
+      return nullptr;
+    }
+  };
+  Maker maker;
+  maker.path = folder_ + "/secret";
+  const mode_t before = umask(077);
+  Thread thread;
+  ASSERT_TRUE(thread.Start(Maker::Run, &maker).ok());
+  for (int i = 0; i < 5000; ++i) ASSERT_TRUE(AtomicFile::Create(folder_ + "/model").ok());
+  maker.stop = true;
+  thread.Join();
+  umask(before);
+  EXPECT_GT(maker.made, 0);
+  EXPECT_EQ(maker.open_to_others, 0);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 0);  // Nothing is left behind.
 }
 
 TEST(Arena, CountsWhatItHandsOut) {

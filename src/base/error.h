@@ -8,6 +8,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "thimble/status.h"
 
@@ -46,7 +47,8 @@ Status Error(Code code, const Parts&... parts) {
   return Status(code, std::move(message));
 }
 
-// `base` with the text of errno value `error_number` behind it; kNotFound for ENOENT, else kIo.
+// "`what` `path`: " and the text of errno value `error_number`; kNotFound for ENOENT, kOutOfMemory for ENOMEM, else
+// kIo.
 Status SystemError(int error_number, std::string_view what, std::string_view path);
 
 }  // namespace thimble

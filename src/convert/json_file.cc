@@ -38,7 +38,7 @@ Result<JsonFile> JsonFile::Parse(std::string_view text, const std::string& path)
   };
   nlohmann::json json = nlohmann::json::parse(text, watch_depth, false);
   if (too_deep) return Error(Code::kCorrupt, path, ": nested deeper than ", kMaxDepth, " levels");
-  if (json.is_discarded()) return Error(Code::kCorrupt, path, ": not JSON");
+  if (json.is_discarded()) return Error(Code::kCorrupt, path, ": is not JSON");
   if (!json.is_object() && !json.is_array()) return Error(Code::kCorrupt, path, ": expected a JSON object");
   return JsonFile(path, std::move(json), true);
 }

@@ -20,14 +20,14 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit);
 inline constexpr std::size_t kMaxConfigBytes = 1 << 20;
 inline constexpr std::size_t kMaxTokenizerBytes = 64 << 20;
 
-// One JSON object and the path it is from, for messages. Thread-compatible.
+// One JSON object or array and the path it is from, for messages. Thread-compatible.
 class JsonFile {
  public:
-  // kCorrupt when the file is not a JSON object (for Array: an array) or is nested deeper than 64 levels.
+  // kCorrupt when the file is neither a JSON object nor an array, or is nested deeper than 64 levels; kNotFound, kIo.
   static Result<JsonFile> Open(const std::string& path);
   // The same of a text; `path` is for messages.
   static Result<JsonFile> Parse(std::string_view text, const std::string& path);
-  // An empty object when there is no such file.
+  // An empty object, and not present(), when there is no such file.
   static Result<JsonFile> OpenIfPresent(const std::string& path);
 
   const std::string& path() const { return path_; }

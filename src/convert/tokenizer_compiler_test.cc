@@ -284,7 +284,9 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
   }
   ExpectRefused("", corrupt, "is not JSON");
   ExpectRefused("{\"model\":", corrupt, "is not JSON");
-  ExpectRefused(std::string(100000, '['), corrupt, "is not JSON");
+  ExpectRefused(std::string(100000, '['), corrupt, "nested deeper than 64 levels");
+  const std::string deep = std::string(65, '[') + std::string(65, ']');
+  ExpectRefused("{\"unknown\":" + deep + "}", corrupt, "nested deeper than 64 levels");
   ExpectRefused("{\"model\":{\"type\":\"\xFF\"}}", corrupt, "is not JSON");
 }
 

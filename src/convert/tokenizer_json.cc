@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "convert/json_file.h"
 #include "text/tables.h"
 
 namespace thimble::convert {
@@ -335,10 +336,9 @@ Result<TokenizerConfig> ParseTokenizer(std::string_view json, const std::string&
   if (json.size() > kMaxJsonBytes) {
     return Error(Code::kUnsupported, path, ": has ", json.size(), " bytes, at most ", kMaxJsonBytes, " are read");
   }
-  const Json root = Json::parse(json, nullptr, false);
-  if (root.is_discarded()) return Error(Code::kCorrupt, path, ": is not JSON");
-  if (!root.is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
-  return Parser(root, path).Parse();
+  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(json, path));
+  if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
+  return Parser(file.json(), path).Parse();
 }
 
 }  // namespace thimble::convert

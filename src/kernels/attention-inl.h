@@ -16,6 +16,8 @@ class ScratchCursor {
   std::byte* next_;
 };
 
+static_assert(kAttentionRows <= kMaxAttentionRows);
+
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;

@@ -39,10 +39,10 @@ Result<const Kernels*> Choose() {
 }  // namespace
 
 std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
-  constexpr std::size_t kRows = 8;  // The largest kAttentionRows.
   std::size_t padded = RoundUp(tokens, 16);
-  std::size_t int8_bytes = 3 * padded * width + 4 * padded * sizeof(float) + kRows * padded * (sizeof(float) + 1);
-  std::size_t float_bytes = padded * width * sizeof(float) + kRows * padded * sizeof(float);
+  std::size_t int8_bytes =
+      3 * padded * width + 4 * padded * sizeof(float) + kMaxAttentionRows * padded * (sizeof(float) + 1);
+  std::size_t float_bytes = padded * width * sizeof(float) + kMaxAttentionRows * padded * sizeof(float);
   constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
   return RoundUp((int8_bytes > float_bytes ? int8_bytes : float_bytes) + kLines, 64);
 }

@@ -105,8 +105,13 @@ struct Kernels {
   void (*normalize)(float* x, std::size_t width);
 };
 
-// Three unpacked strips and the integers of a group of each.
-constexpr std::size_t PanelBytes(std::size_t inputs) { return 3 * (kStrip * inputs + 2 * 64); }
+// The most of all instruction sets, which scratch is sized by; each set asserts that it takes no more.
+inline constexpr std::size_t kMaxTileStrips = 3;     // Strips of a matrix product done together.
+inline constexpr std::size_t kMaxLevelsBytes = 128;  // The integers of one group of a strip, unpacked.
+inline constexpr std::size_t kMaxAttentionRows = 8;  // Queries of attention done together.
+
+// The strips of a tile unpacked, and the integers of a group of each.
+constexpr std::size_t PanelBytes(std::size_t inputs) { return kMaxTileStrips * (kStrip * inputs + kMaxLevelsBytes); }
 // Upper bound over all instruction sets and both kinds of attention.
 std::size_t AttentionBytes(std::size_t tokens, std::size_t width);
 

@@ -4,6 +4,8 @@
 // Up to so many accumulators leave registers for the integers of a group and for constants.
 inline constexpr std::size_t kRoomyTile = 12;
 
+static_assert(kTileStrips <= kMaxTileStrips && sizeof(Levels) <= kMaxLevelsBytes);
+
 // The codes and group data of strips of one matrix.
 struct PackedStrip {
   const std::uint8_t* codes;

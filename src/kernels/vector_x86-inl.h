@@ -1,4 +1,4 @@
-// What the vector operations of AVX2 and AVX-512 have in common: 128-bit steps and the prefetch.
+// What the vector operations of SSE4.1, AVX2 and AVX-512 have in common: 128-bit steps and the prefetch.
 
 template <typename T>
 THIMBLE_INLINE T LoadAs(const void* p) {

@@ -30,8 +30,8 @@ std::size_t BlockRows(std::size_t tokens) {
 }
 // Rows that a matrix product needs to run at full speed.
 constexpr std::size_t kFullRows = 8;
-// Outputs that a member takes at a time: whole tiles of every instruction set.
-constexpr std::size_t kOutputStep = 48;
+// Outputs that a member takes at a time: a whole tile of the widest instruction set.
+constexpr std::size_t kOutputStep = kernels::kMaxTileStrips * kStrip;
 
 QuantizedRows TakeRows(Arena& arena, std::size_t rows, std::size_t width) {
   return {.values = arena.Take<std::uint8_t>(rows * width), .stride = width, .scale = arena.Take<float>(rows)};

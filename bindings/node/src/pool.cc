@@ -80,8 +80,9 @@ Napi::Function Pool::Define(Napi::Env env) {
 }
 
 Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
-  Status status;
-  pool_ = FindOrMake(ToString(info[1]), ToPoolOptions(info[0].As<Napi::Object>()), status);
+  const Result<PoolOptions> options = ToPoolOptions(info[0].As<Napi::Object>());
+  Status status = options.status();
+  if (status.ok()) pool_ = FindOrMake(ToString(info[1]), *options, status);
   if (pool_ == nullptr) MakeError(info.Env(), status).ThrowAsJavaScriptException();
 }
 
@@ -115,8 +116,9 @@ Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
   // Threads write into memory of their own: the caller may detach or shrink its buffer meanwhile.
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), texts = ToStrings(info[3]),
                options = ToVectorOptions(info[4].As<Napi::Object>()), offset = ToSize(info[6])]() -> Outcome {
+    if (!options.ok()) return {.status = options.status(), .value = {}};
     auto result = std::make_shared<Vectors>();
-    Status status = EmbedTexts(*pool, name, dtype, texts, options, *result);
+    Status status = EmbedTexts(*pool, name, dtype, texts, *options, *result);
     return {.status = status, .value = [result, offset](Napi::Env env, Napi::Value target) {
               return Copy(env, *result, target.As<Napi::Float32Array>(), offset);
             }};
@@ -157,9 +159,12 @@ Napi::Value Pool::Unload(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::EmbedSync(const Napi::CallbackInfo& info) {
+  const Result<VectorOptions> options = ToVectorOptions(info[3].As<Napi::Object>());
   Vectors result;
-  Status status = EmbedTexts(*pool_, ToString(info[0]), ToString(info[1]), ToStrings(info[2]),
-                             ToVectorOptions(info[3].As<Napi::Object>()), result);
+  Status status = options.status();
+  if (status.ok()) {
+    status = EmbedTexts(*pool_, ToString(info[0]), ToString(info[1]), ToStrings(info[2]), *options, result);
+  }
   if (!status.ok()) {
     MakeError(info.Env(), status).ThrowAsJavaScriptException();
     return info.Env().Undefined();

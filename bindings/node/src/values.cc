@@ -3,6 +3,9 @@
 #include "values.h"
 
 #include <chrono>
+#include <utility>
+
+#include "base/error.h"
 
 namespace thimble::node {
 namespace {
@@ -33,27 +36,25 @@ std::size_t ToSize(Napi::Value value) {
   return value.IsUndefined() ? 0 : static_cast<std::size_t>(value.As<Napi::Number>().DoubleValue());
 }
 
-VectorOptions ToVectorOptions(Napi::Object options) {
+Result<VectorOptions> ToVectorOptions(Napi::Object options) {
   VectorOptions result;
-  const Napi::Value pooling = options.Get("pooling"), normalize = options.Get("normalize");
-  if (!pooling.IsUndefined()) {
-    const Result<Pooling> parsed = ParsePooling(ToString(pooling));
-    if (parsed.ok()) result.pooling = *parsed;
+  if (const Napi::Value pooling = options.Get("pooling"); !pooling.IsUndefined()) {
+    THIMBLE_ASSIGN_OR_RETURN(result.pooling, ParsePooling(ToString(pooling)));
   }
+  const Napi::Value normalize = options.Get("normalize");
   if (!normalize.IsUndefined()) result.normalize = normalize.As<Napi::Boolean>().Value();
   const Napi::Value prompt = options.Get("promptName"), long_texts = options.Get("longTexts");
   const Napi::Value overlap = options.Get("chunkOverlap");
   if (!prompt.IsUndefined()) result.prompt_name = ToString(prompt);
   if (!long_texts.IsUndefined()) {
-    const Result<LongTexts> parsed = ParseLongTexts(ToString(long_texts));
-    if (parsed.ok()) result.long_texts = *parsed;
+    THIMBLE_ASSIGN_OR_RETURN(result.long_texts, ParseLongTexts(ToString(long_texts)));
   }
   if (!overlap.IsUndefined()) result.chunk_overlap = ToSize(overlap);
   result.first_index = ToSize(options.Get("firstIndex"));
   return result;
 }
 
-PoolOptions ToPoolOptions(Napi::Object options) {
+Result<PoolOptions> ToPoolOptions(Napi::Object options) {
   PoolOptions result;
   const Napi::Value folder = options.Get("folder"), unload = options.Get("unloadAfterMs");
   if (!folder.IsUndefined()) result.folder = ToString(folder);
@@ -67,8 +68,7 @@ PoolOptions ToPoolOptions(Napi::Object options) {
   if (const std::size_t threads = ToSize(options.Get("threads")); threads != 0) result.embedder.threads = threads;
   result.embedder.max_tokens = ToSize(options.Get("maxTokens"));
   if (const Napi::Value truncation = options.Get("truncation"); !truncation.IsUndefined()) {
-    const Result<Truncation> parsed = ParseTruncation(ToString(truncation));
-    if (parsed.ok()) result.embedder.truncation = *parsed;
+    THIMBLE_ASSIGN_OR_RETURN(result.embedder.truncation, ParseTruncation(ToString(truncation)));
   }
   return result;
 }

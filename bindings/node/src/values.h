@@ -12,6 +12,7 @@
 
 #include "thimble/embedder.h"
 #include "thimble/pool.h"
+#include "thimble/status.h"
 
 namespace thimble::node {
 
@@ -21,11 +22,12 @@ std::vector<std::string> ToStrings(Napi::Value array);
 // Numbers are bytes, milliseconds or counts, at least 0; undefined is 0.
 std::size_t ToSize(Napi::Value value);
 
-// {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}
-VectorOptions ToVectorOptions(Napi::Object options);
+// {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}; kInvalidArgument for an unknown pooling
+// or longTexts.
+Result<VectorOptions> ToVectorOptions(Napi::Object options);
 // {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, threads?, maxTokens?, truncation?}, unloadAfterMs
-// below 0 meaning never.
-PoolOptions ToPoolOptions(Napi::Object options);
+// below 0 meaning never; kInvalidArgument for an unknown truncation.
+Result<PoolOptions> ToPoolOptions(Napi::Object options);
 
 Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens);
 Napi::Object FromPlan(Napi::Env env, const Plan& plan);

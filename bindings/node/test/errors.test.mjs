@@ -1,6 +1,7 @@
 // Wrong use: clear errors that say where, what was expected and what was found.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,19 @@ test('texts of the wrong type', async () => {
   await assert.rejects(embedder.embedStream(7).next(), invalid(/iterable/));
   await assert.rejects(embedder.embedStream('abc').next(), invalid(/iterable/));
   await assert.rejects(embedder.embedStream(['a', 7]).next(), invalid(/^texts\[1\]/));
+});
+
+// lib/ lets no such word through; the addon must not take one for the default either.
+test('words that the addon does not know', async () => {
+  const { Pool } = createRequire(import.meta.url)('../lib/addon.js').addon();
+  const invalid = (message) => (error) => error.code === 'invalid_argument' && message.test(error.message);
+  assert.throws(() => new Pool({ folder, truncation: 'x' }, ''), invalid(/truncation.*"x"/));
+  const pool = new Pool({ folder }, '');
+  for (const [options, message] of [[{ pooling: 'x' }, /pooling.*"x"/], [{ longTexts: 'x' }, /long_texts.*"x"/]]) {
+    const vectors = new Float32Array(DIMENSIONS);
+    await assert.rejects(pool.embed(0, 'small', '', ['a'], options, vectors, 0), invalid(message));
+    assert.throws(() => pool.embedSync('small', '', ['a'], options, vectors, 0), invalid(message));
+  }
 });
 
 test('lone surrogates', async () => {
