@@ -251,7 +251,7 @@ std::vector<FileCase> FileCases() {
           "metadata missing", [](Parts& p) { p.header["__metadata__"].erase("pooling"); }, kBad,
           "metadata \"pooling\" is missing"),
       MetadataCase("architecture", "architecture", "t5", Code::kUnsupported, "found \"t5\""),
-      MetadataCase("activation", "activation", "relu", Code::kUnsupported, "found \"relu\""),
+      MetadataCase("activation", "activation", "mish", Code::kUnsupported, "does not know \"mish\""),
       MetadataCase("dtype", "dtype", "q3", Code::kUnsupported, "the dtype \"q3\""),
       MetadataCase("dtype against the matrices", "dtype", "fp32", kBad, "expected fp32 or fp16, found \"q8\""),
       MetadataCase("weight format", "layers.0.qkv.format", "q9", Code::kUnsupported, "the weight format \"q9\""),
@@ -275,7 +275,39 @@ std::vector<FileCase> FileCases() {
       MetadataCase("max_tokens without room", "max_tokens", "2", kBad, "leaves no room beside 2 special tokens"),
       MetadataCase("epsilon", "layer_norm_eps", "nan", kBad, "found \"nan\""),
       MetadataCase("epsilon 0", "layer_norm_eps", "0", kBad, "a number between 0 and 1"),
-      MetadataCase("pooling", "pooling", "max", kBad, "expected mean, cls or last, found \"max\""),
+      MetadataCase("pooling", "pooling", "median", kBad, "unknown pooling \"median\""),
+      MetadataCase("pooling with nothing behind +", "pooling", "mean+", kBad, "unknown pooling \"\""),
+      MetadataCase("too many poolings", "pooling", "cls+cls+cls+cls+cls+cls+cls+cls+cls", kBad, "more than 8"),
+      MetadataCase("include_prompt", "include_prompt", "no", kBad, "expected true or false, found \"no\""),
+      MetadataCase("modules", "head.modules", "17", kBad, "an integer from 1 to 16"),
+      MetadataCase("modules that are not there", "head.modules", "1", kBad, "metadata \"head.0\" is missing"),
+      MetadataCase("default prompt", "default_prompt_name", "nobody", kBad, "the name of a prompt, found \"nobody\""),
+      MetadataCase("model_max_length", "model_max_length", "65", kBad, "an integer from 1 to 64, found \"65\""),
+      Edit(
+          "module of a later thimble",
+          [](Parts& p) {
+            p.header["__metadata__"]["head.modules"] = "1";
+            p.header["__metadata__"]["head.0"] = "lstm";
+          },
+          Code::kUnsupported, "does not know the module \"lstm\""),
+      Edit(
+          "module without weights",
+          [](Parts& p) {
+            p.header["__metadata__"]["head.modules"] = "1";
+            p.header["__metadata__"]["head.0"] = "dense";
+            p.header["__metadata__"]["head.0.outputs"] = "16";
+            p.header["__metadata__"]["head.0.activation"] = "tanh";
+            p.header["__metadata__"]["head.0.residual"] = "false";
+          },
+          kBad, "metadata \"head.0.format\" is missing"),
+      Edit(
+          "truncation to more than there is",
+          [](Parts& p) {
+            p.header["__metadata__"]["head.modules"] = "1";
+            p.header["__metadata__"]["head.0"] = "truncate";
+            p.header["__metadata__"]["head.0.outputs"] = "65";
+          },
+          kBad, "an integer from 1 to 64, found \"65\""),
       MetadataCase("normalize", "normalize", "yes", kBad, "expected true or false, found \"yes\""),
       MetadataCase("rotation", "rotation.hidden", "h2,h4", kBad, "found \"h2,h4\""),
       MetadataCase("tokenizer number", "tokenizer.nodes", "1e3", kBad, "found \"1e3\""),
@@ -453,7 +485,7 @@ std::vector<FolderCase> FolderCases() {
        kBad, "1048577 bytes, at most 1048576 are allowed"},
       {"another model", config("model_type", "roberta"), kNo, "\"model_type\": expected \"bert\", found \"roberta\""},
       {"model type a number", config("model_type", 5), kBad, "\"model_type\": expected a string"},
-      {"activation", config("hidden_act", "relu"), kNo, "found \"relu\""},
+      {"activation", config("hidden_act", "mish"), kNo, "found \"mish\""},
       {"positions", config("position_embedding_type", "relative_key"), kNo, "found \"relative_key\""},
       {"hidden size missing", EditJson("config.json", [](ordered_json& j) { j.erase("hidden_size"); }), kBad,
        "\"hidden_size\": expected an integer, found nothing"},
@@ -466,16 +498,14 @@ std::vector<FolderCase> FolderCases() {
       {"vocabulary too small", config("vocab_size", 20), kBad, "config.json has vocab_size 20"},
       {"modules an object", Replace("modules.json", "{}"), kBad, "modules.json: expected a JSON array"},
       {"unknown module",
-       EditJson("modules.json", [](ordered_json& j) { j[1]["type"] = "sentence_transformers.models.Dense"; }), kNo,
-       "models.Dense"},
+       EditJson("modules.json", [](ordered_json& j) { j[1]["type"] = "sentence_transformers.models.LSTM"; }), kNo,
+       "models.LSTM"},
       {"pooling elsewhere", EditJson("modules.json", [](ordered_json& j) { j[1]["path"] = "../../etc"; }), kBad,
-       "\"../../etc\" is not a subfolder"},
+       "\"../../etc\" is no path inside the folder"},
       {"pooling file missing", Remove("1_Pooling/config.json"), Code::kNotFound, "1_Pooling/config.json"},
       {"unknown pooling",
-       EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_max_tokens"] = true; }), kNo,
-       "pooling_mode_max_tokens"},
-      {"no pooling", EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_mean_tokens"] = false; }),
-       kNo, "found 0"},
+       EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_median_tokens"] = true; }), kNo,
+       "pooling_mode_median_tokens"},
       {"limit text", Replace("sentence_bert_config.json", "{\"max_seq_length\": \"x\"}"), kBad, "max_seq_length"},
       {"limit too small", Replace("sentence_bert_config.json", "{\"max_seq_length\": 2}"), kBad, "leaves no room"},
       {"tokenizer not JSON", Replace("tokenizer.json", "[[["), kBad, "tokenizer.json"},

@@ -53,8 +53,8 @@ namespace {
 // The file of a folder's weights, by its name inside it.
 Result<std::string> FindWeights(const std::string& folder, const std::string& transformer) {
   const auto has = [&](const std::string& name) {
-    std::error_code error;
-    return std::filesystem::exists(folder + "/" + name, error);
+    std::error_code error;  // A link that leads nowhere is there, and its error is the better one.
+    return std::filesystem::exists(std::filesystem::symlink_status(folder + "/" + name, error));
   };
   std::string name = ChooseWeights(has, transformer);
   if (!name.empty()) return name;
