@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 preset=$1
 shift
-scripts/need.sh cmake c++
+scripts/need.sh cmake
 if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

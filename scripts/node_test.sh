@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+scripts/setup_node.sh --check
 scripts/node_build.sh > /dev/null
 if [ -f build/models/all-MiniLM-L6-v2-q8.safetensors ]; then export THIMBLE_REAL_MODEL=$PWD/build/models; fi
 if [ -d build/packages ]; then export THIMBLE_NODE_PACKAGES=$PWD/build/packages; fi
