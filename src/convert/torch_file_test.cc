@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -148,8 +149,11 @@ std::string Legacy(const std::string& program, const Storages& storages, std::si
 class TorchFileTest : public testing::Test {
  protected:
   Result<std::unique_ptr<WeightFile>> Open(const std::string& bytes) {
+    // In place, because to create or empty a file thousands of times is slow.
     const std::string path = folder_.File("model.bin");
-    std::ofstream(path, std::ios::binary) << bytes;
+    std::ofstream(path, std::ios::binary | std::ios::app).close();
+    std::fstream(path, std::ios::binary | std::ios::in | std::ios::out) << bytes;
+    std::filesystem::resize_file(path, bytes.size());
     return OpenTorchFile(path);
   }
 
@@ -241,12 +245,12 @@ TEST_F(TorchFileTest, ListsIntegersAndRefusesToReadThemByName) {
 
 TEST_F(TorchFileTest, ReadsTransposedMatricesOfManyBlocksInPiecesOfAnySize) {
   // More blocks of the cache than it has, so that some are replaced while others are kept.
-  constexpr std::size_t kRows = 700, kColumns = 2500;
+  constexpr std::size_t kRows = 450, kColumns = 2500;
   const Floats values = Counting(kRows * kColumns);
   const std::string view = View(Storage("FloatStorage", "0", kRows * kColumns), 0, {kColumns, kRows}, {1, kColumns});
   const auto file = Open(TorchArchive(Dict({{"a", view}}), {{"0", Bytes(values)}}));
   ASSERT_TRUE(file.ok()) << file.status().message();
-  for (std::size_t piece : {kRows, std::size_t{12345}, kRows * kColumns}) {
+  for (std::size_t piece : {std::size_t{12345}, kRows * kColumns}) {
     const Floats read = ReadAll(**file, 0, piece);
     for (std::size_t i = 0; i < read.size(); ++i) {
       ASSERT_EQ(read[i], values[i % kRows * kColumns + i / kRows]) << piece << " " << i;
@@ -437,7 +441,8 @@ TEST_F(TorchFileTest, RefusesTensorsThatLeaveTheirStorage) {
           "its storage \"0\" has 48 bytes, expected 52");
   refused(View(Storage("FloatStorage", "1", 12), 0, {1}, {1}), Code::kCorrupt, "its storage \"1\" is missing");
   refused(View(Storage("FloatStorage", "0", -1), 0, {1}, {1}), Code::kCorrupt, "a storage, expected its class");
-  refused(View(Storage("FloatStorage", "0", kHuge), 0, {1}, {1}), Code::kCorrupt, "whose bytes overflow");
+  refused(View(Storage("FloatStorage", "0", kHuge), 0, {1}, {1}), Code::kCorrupt,
+          "storage \"0\" has 9223372036854775807 elements, whose bytes overflow");
   refused(View(storage, 0, {2}, {1}, Dict({{"neg", "\x88"}})), Code::kUnsupported, "its metadata change its values");
 }
 
