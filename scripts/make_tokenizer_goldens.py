@@ -177,12 +177,14 @@ def main():
         oracle = Tokenizer.from_str(json.dumps(config))
         rows = [[text.encode().hex(), oracle.encode(text).ids] for text in texts]
         rows += [[data.hex(), oracle.encode(data.decode(errors="replace")).ids] for data in INVALID]
-        cuts = []
+        cuts, left_cuts = [], []
         for length in range(3, len(oracle.encode(LONG).ids) + 3):
-            oracle.enable_truncation(max_length=length)
-            cuts.append([length, oracle.encode(LONG).ids])
+            for direction, list_of in (("right", cuts), ("left", left_cuts)):
+                oracle.enable_truncation(max_length=length, direction=direction)
+                list_of.append([length, oracle.encode(LONG).ids])
+                oracle.no_truncation()
         # Each row: the bytes of a text in hexadecimal, its ids. Each cut: the most ids allowed, those of the long text.
-        goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts}
+        goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts, "left_cuts": left_cuts}
     with open(os.path.join(folder, "goldens.json"), "w", encoding="ascii") as file:
         file.write(json.dumps(goldens, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
 

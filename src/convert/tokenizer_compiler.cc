@@ -115,11 +115,11 @@ text::Tables CompiledTokenizer::tables() const {
 
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(tokenizer_json, path));
-  return CompileTokenizer(file.json(), path);
+  return CompileParsedTokenizer(file.json(), path);
 }
 
-Result<CompiledTokenizer> CompileTokenizer(const nlohmann::json& tokenizer_json, const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(tokenizer_json, path));
+Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path) {
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(root, path));
   CompiledTokenizer compiled;
   text::OwnedTables& tables = compiled.owned;
   const NormalizerCompiler normalizer(config.rules);

@@ -28,7 +28,7 @@ struct CompiledTokenizer {
 // run. Padding of the file is ignored.
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
 // The same of parsed JSON.
-Result<CompiledTokenizer> CompileTokenizer(const nlohmann::json& tokenizer_json, const std::string& path);
+Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path);
 
 }  // namespace thimble::convert
 

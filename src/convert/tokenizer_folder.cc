@@ -58,7 +58,7 @@ struct Token {
   std::string content;
   bool special = false;
   bool single_word = false, lstrip = false, rstrip = false;
-  std::optional<bool> normalized;
+  std::optional<bool> normalized = std::nullopt;
 };
 
 class FolderReader {
@@ -78,7 +78,7 @@ class FolderReader {
     THIMBLE_RETURN_IF_ERROR(SetTruncation());
     TokenizerSource source;
     THIMBLE_RETURN_IF_ERROR(ReadLimit(source.model_max_length));
-    THIMBLE_ASSIGN_OR_RETURN(source.tokenizer, CompileTokenizer(root_, path_));
+    THIMBLE_ASSIGN_OR_RETURN(source.tokenizer, CompileParsedTokenizer(root_, path_));
     source.path = path_;
     return source;
   }
