@@ -2,6 +2,7 @@
 """Writes tests/fixtures/tokenizer: small tokenizers and the ids that the Rust `tokenizers` library gives with them.
 
 Needs the Python package `tokenizers`, which is that library. Usage: make_tokenizer_goldens.py FOLDER
+The ids of whole folders (folders.json) are in make_folder_goldens.py.
 """
 
 import json
@@ -70,7 +71,35 @@ def variants():
     tokens = [added("<x>", n, lstrip=True, rstrip=True), added("<x>y", n + 1),
               added("abcd", small["abcd"], normalized=True),
               added("Caf\u00c9", n + 2, normalized=True), added("ab cat", n + 3, normalized=True)]
+    words = [added("<x>", n, single_word=True), added("caf\u00e9", n + 1, single_word=True),
+             added("ab cat", n + 2, single_word=True, normalized=True, lstrip=True),
+             added("ab", small["ab"], normalized=True), added("Hello", n + 3, single_word=True, normalized=True)]
+
+    def sequence(*parts, **changes):
+        return {**tokenizer({}, large), "normalizer": {"type": "Sequence", "normalizers": list(parts)}, **changes}
+
+    def part(kind, **options):
+        return {"type": kind, **options}
+
+    def replace(character, content):
+        return part("Replace", pattern={"String": character}, content=content)
+
+    bert, cased = part("BertNormalizer", **uncased), part("BertNormalizer", **{**uncased, "lowercase": False})
+    splits = part("Sequence", pretokenizers=[part("WhitespaceSplit"), part("Punctuation", behavior="Isolated")])
     return {
+        "single_word": tokenizer(uncased, small, words),
+        "lower_first": sequence(part("Lowercase"), cased),
+        "lower_last": sequence(cased, part("Lowercase"), pre_tokenizer=splits),
+        "lower_twice": sequence(part("Lowercase"), bert),
+        "nfd": sequence(part("NFD"), part("Lowercase"), part("Strip", strip_left=True, strip_right=True)),
+        "nfd_stripped": sequence(part("NFD"), part("Lowercase"), part("StripAccents")),
+        "nfkd": sequence(part("NFKD"), pre_tokenizer=part("WhitespaceSplit")),
+        "nfkd_cleaned": sequence(part("NFKD"), part("StripAccents"), cased),
+        "nfkc_bert": sequence(part("NFKC"), bert),
+        "nfc_bert": sequence(part("NFC"), part("Lowercase"), part("Sequence", normalizers=[bert])),
+        "stripped_only": sequence(part("StripAccents")),
+        "replaced": sequence(replace("-", " "), replace("\u00e9", "e\u0301"), part("NFD"), replace("\u0301", ""),
+                             replace("\u0308", "\u0323"), part("Lowercase")),
         "uncased": tokenizer(uncased, small),
         "cased": tokenizer({**uncased, "lowercase": False}, large, bert_processing=True),
         "stripped": tokenizer(stripped, large),
@@ -148,12 +177,14 @@ def main():
         oracle = Tokenizer.from_str(json.dumps(config))
         rows = [[text.encode().hex(), oracle.encode(text).ids] for text in texts]
         rows += [[data.hex(), oracle.encode(data.decode(errors="replace")).ids] for data in INVALID]
-        cuts = []
+        cuts, left_cuts = [], []
         for length in range(3, len(oracle.encode(LONG).ids) + 3):
-            oracle.enable_truncation(max_length=length)
-            cuts.append([length, oracle.encode(LONG).ids])
+            for direction, list_of in (("right", cuts), ("left", left_cuts)):
+                oracle.enable_truncation(max_length=length, direction=direction)
+                list_of.append([length, oracle.encode(LONG).ids])
+                oracle.no_truncation()
         # Each row: the bytes of a text in hexadecimal, its ids. Each cut: the most ids allowed, those of the long text.
-        goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts}
+        goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts, "left_cuts": left_cuts}
     with open(os.path.join(folder, "goldens.json"), "w", encoding="ascii") as file:
         file.write(json.dumps(goldens, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
 

@@ -8,7 +8,9 @@ import sys
 import unicodedata
 
 import tokenizers
-from tokenizers.normalizers import NFD, BertNormalizer
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
@@ -46,8 +48,15 @@ def lower_additions(lower):
     return rows
 
 
+def word_character():
+    """Whether a single_word token is not seen beside a character."""
+    seen = Tokenizer(WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    seen.add_tokens([AddedToken("-", single_word=True, normalized=False)])
+    return lambda text: "-" not in seen.encode(text + "-").tokens
+
+
 def main():
-    nfd = NFD().normalize_str
+    nfd, nfkd, strip_marks = NFD().normalize_str, NFKD().normalize_str, StripAccents().normalize_str
     clean, strip, chinese, lower = (
         normalizer(**{name: True}) for name in ("clean_text", "strip_accents", "handle_chinese_chars", "lowercase")
     )
@@ -69,6 +78,10 @@ def main():
             "Survive strip_accents and have a combining class other than 0.",
             select(lambda text: not decomposes(text) and not nonspacing(text) and mark(text)),
         ),
+        ("kCombining", "Have a combining class other than 0.", select(lambda text: not decomposes(text) and mark(text))),
+        ("kCompatible", "Have a compatibility decomposition.", select(lambda text: nfkd(text) != nfd(text))),
+        ("kMarks", "Removed by StripAccents.", select(lambda text: strip_marks(text) == "")),
+        ("kWordChars", "No single_word token is seen beside one.", select(word_character())),
     ]
     lines = [
         f"// Classes of code points in tokenizers {tokenizers.__version__}; written by scripts/make_unicode_ranges.py.",

@@ -115,6 +115,14 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
     DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
   });
+  text::ForEachOptionalScalar(tables, [&](const char* key, std::uint32_t value) {
+    if (value != 0) layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
+  });
+  text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
+    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
+    if (array.empty()) return;
+    DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
+  });
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", c.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", c.hidden, &layout);

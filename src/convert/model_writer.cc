@@ -66,6 +66,9 @@ class Conversion {
     text::ForEachArray(tables, [&](const char* key, const auto& array) {
       if (status.ok()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
     });
+    text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
+      if (status.ok() && !array.empty()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
+    });
     return status;
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <tuple>
 #include <type_traits>
@@ -12,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "convert/json_file.h"
 #include "convert/tokenizer_json.h"
 #include "convert/tokenizer_normalizer.h"
 #include "convert/tokenizer_trie.h"
@@ -28,17 +30,17 @@ void Pad(std::vector<T>& array) {
   array.resize(bytes / sizeof(T));
 }
 
-// Padding of replacements of one character, because the last one must have an end.
-void PadPool(std::vector<std::uint32_t>& pool) {
-  const std::size_t used = pool.size();
-  Pad(pool);
-  std::fill(pool.begin() + static_cast<std::ptrdiff_t>(used), pool.end(), text::kLastElement);
+void PadWith(std::uint32_t value, std::vector<std::uint32_t>& array) {
+  const std::size_t used = array.size();
+  Pad(array);
+  std::fill(array.begin() + static_cast<std::ptrdiff_t>(used), array.end(), value);
 }
 
 Status AddTokens(const TokenizerConfig& config, const NormalizerCompiler& normalizer, const std::string& path,
                  text::OwnedTables& tables) {
   // Raw ones first, each kind by its bytes.
   std::vector<std::tuple<bool, std::string, std::uint32_t>> tokens;
+  bool single_words = false;
   for (const AddedToken& token : config.added) {
     std::string content = token.content;
     if (token.normalized) {
@@ -53,11 +55,12 @@ Status AddTokens(const TokenizerConfig& config, const NormalizerCompiler& normal
       }
     }
     // Without this, taking spaces beside a token has no effect on the ids, because spaces only part words.
-    if (config.added_strips && normalizer.HasSpaceAtEdge(content)) {
+    if ((config.added_strips || config.rules.trims) && normalizer.HasSpaceAtEdge(content)) {
       return Error(Code::kUnsupported, path, ": added token \"", token.content,
-                   "\" has a space at its edge, and another one has lstrip or rstrip");
+                   "\" has a space at its edge, and another one has lstrip or rstrip, or the normalizer has Strip");
     }
-    tokens.emplace_back(token.normalized, std::move(content), token.id);
+    single_words |= token.single_word;
+    tokens.emplace_back(token.normalized, std::move(content), token.id | (token.single_word ? text::kSingleWord : 0));
   }
   std::sort(tokens.begin(), tokens.end());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -76,6 +79,10 @@ Status AddTokens(const TokenizerConfig& config, const NormalizerCompiler& normal
                  text::kMaxAddedBytes);
   }
   tables.added_begin.push_back(static_cast<std::uint32_t>(tables.added_text.size()));
+  if (single_words) {
+    tables.added_word_chars = WordCharBounds();
+    PadWith(text::kNoCodePoint, tables.added_word_chars);
+  }
   return Status();
 }
 
@@ -83,26 +90,39 @@ Status AddTokens(const TokenizerConfig& config, const NormalizerCompiler& normal
 
 text::Tables CompiledTokenizer::tables() const {
   text::Tables views;
-  text::ForEachArray(views, [this](std::string_view name, auto& view) {
-    text::ForEachArray(owned, [&](std::string_view owned_name, const auto& array) {
+  const auto copy_array = [this](std::string_view name, auto& view) {
+    const auto copy = [&](std::string_view owned_name, const auto& array) {
       if constexpr (std::is_convertible_v<decltype(array), std::remove_reference_t<decltype(view)>>) {
         if (name == owned_name) view = array;
       }
-    });
-  });
-  text::ForEachScalar(views, [this](std::string_view name, std::uint32_t& view) {
-    text::ForEachScalar(owned, [&](std::string_view owned_name, std::uint32_t value) {
+    };
+    text::ForEachArray(owned, copy);
+    text::ForEachOptionalArray(owned, copy);
+  };
+  text::ForEachArray(views, copy_array);
+  text::ForEachOptionalArray(views, copy_array);
+  const auto copy_scalar = [this](std::string_view name, std::uint32_t& view) {
+    const auto copy = [&](std::string_view owned_name, std::uint32_t value) {
       if (name == owned_name) view = value;
-    });
-  });
+    };
+    text::ForEachScalar(owned, copy);
+    text::ForEachOptionalScalar(owned, copy);
+  };
+  text::ForEachScalar(views, copy_scalar);
+  text::ForEachOptionalScalar(views, copy_scalar);
   return views;
 }
 
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(tokenizer_json, path));
+  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(tokenizer_json, path));
+  return CompileParsedTokenizer(file.json(), path);
+}
+
+Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path) {
+  THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(root, path));
   CompiledTokenizer compiled;
   text::OwnedTables& tables = compiled.owned;
-  const NormalizerCompiler normalizer(config.normalizer);
+  const NormalizerCompiler normalizer(config.rules);
 
   BuildTrie(config.pieces, tables);
   THIMBLE_RETURN_IF_ERROR(normalizer.Compile(tables));
@@ -115,10 +135,11 @@ Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, cons
   tables.suffix_count = static_cast<std::uint32_t>(config.suffix.size());
   tables.unknown_id = config.unknown_id;
   tables.max_word_chars = config.max_word_chars;
+  tables.truncate_left = config.truncates_left ? 1 : 0;
   compiled.vocabulary = config.vocabulary;
   compiled.max_length = config.max_length;
 
-  PadPool(tables.normalizer_pool);
+  PadWith(text::kLastElement, tables.normalizer_pool);
   text::ForEachArray(tables, [](const char*, auto& array) { Pad(array); });
   return compiled;
 }

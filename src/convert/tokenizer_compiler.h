@@ -4,6 +4,7 @@
 #define THIMBLE_CONVERT_TOKENIZER_COMPILER_H_
 
 #include <cstddef>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -22,10 +23,12 @@ struct CompiledTokenizer {
   text::Tables tables() const;
 };
 
-// Compiles WordPiece with BERT's normaliser and pre-tokenizer. `path` names the source in messages. kCorrupt when the
-// JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does not run.
-// Padding of the file is ignored; truncation on the left is kUnsupported.
+// Compiles WordPiece with a normaliser and pre-tokenizer of BERT's kind. `path` names the source in messages. kCorrupt
+// when the JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does not
+// run. Padding of the file is ignored.
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
+// The same of parsed JSON.
+Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path);
 
 }  // namespace thimble::convert
 

@@ -120,6 +120,24 @@ TEST(TokenizerCompiler, TakesStripAccentsFromLowercaseUnlessGiven) {
   EXPECT_EQ(Encode(json, "A"), (Ids{2, 4, 3}));
 }
 
+TEST(TokenizerCompiler, OnlyASingleWordAndTruncationOnTheLeftAddToTheTables) {
+  const auto optional = [](const Json& json) {
+    Result<CompiledTokenizer> compiled = CompileTokenizer(json.dump(), "t.json");
+    EXPECT_TRUE(compiled.ok()) << compiled.status().message();
+    std::pair<bool, std::uint32_t> found;
+    if (compiled.ok()) found = {!compiled->tables().added_word_chars.empty(), compiled->tables().truncate_left};
+    return found;
+  };
+  Json json = Valid();
+  json["truncation"] = {{"direction", "Right"}, {"max_length", 9}};
+  EXPECT_EQ(optional(json), (std::pair<bool, std::uint32_t>(false, 0)));
+  json["truncation"]["direction"] = "Left";
+  EXPECT_EQ(optional(json), (std::pair<bool, std::uint32_t>(false, 1)));
+  json["added_tokens"][1]["single_word"] = true;
+  EXPECT_EQ(optional(json), (std::pair<bool, std::uint32_t>(true, 1)));
+  EXPECT_EQ(Encode(json, "[MASK] a[MASK] [MASK]-[MASK]_"), (Ids{2, 10, 4, 1, 1, 1, 10, 1, 1, 1, 1, 1, 3}));
+}
+
 TEST(TokenizerCompiler, AcceptsAModelWithoutTypeAsEarlyFilesHaveIt) {
   Json json = Valid();
   json["model"].erase("type");
@@ -224,7 +242,7 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
       {[](Json& j) { j["added_tokens"][1]["id"] = 12; }, corrupt, "\"[MASK]\" has id 12, the vocabulary gives it 10"},
       {[](Json& j) { j["added_tokens"][0]["id"] = 2; }, corrupt, "\"[UNK]\" has id 2, the vocabulary gives it 1"},
       {[](Json& j) { j["added_tokens"][1]["content"] = ""; }, corrupt, "added_tokens[1].content is empty"},
-      {[](Json& j) { j["added_tokens"][1]["single_word"] = true; }, unsupported, "\"[MASK]\" has single_word"},
+      {[](Json& j) { j["added_tokens"][1]["single_word"] = 1; }, corrupt, "added_tokens[1].single_word is not true"},
       {[](Json& j) { j["added_tokens"][1]["lstrip"] = 1; }, corrupt, "added_tokens[1].lstrip is not true or false"},
       {[](Json& j) { j["added_tokens"][1]["content"] = "a\xEF\xBF\xBD"; }, unsupported, "contains U+FFFD"},
       {[](Json& j) { j["added_tokens"][1] = Added("[UNK]", 1); }, corrupt, "\"[UNK]\" is listed twice"},
@@ -240,13 +258,38 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
        },
        unsupported, "two added tokens normalise to \"zz\""},
       {[](Json& j) { j["normalizer"] = "x"; }, corrupt, "normalizer.type is not a string"},
-      {[](Json& j) { j["normalizer"] = {{"type", "NFKC"}}; }, unsupported, "normalizer.type is \"NFKC\""},
+      {[](Json& j) { j["normalizer"] = {{"type", "Nmt"}}; }, unsupported, "normalizer.type is \"Nmt\""},
+      {[](Json& j) { j["normalizer"] = {{"type", "NFKC"}}; }, unsupported, "normalizer leaves the text composed"},
+      {[](Json& j) {
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}}, {{"type", "StripAccents"}}}}};
+       },
+       unsupported, "StripAccents behind NFC"},
+      {[](Json& j) { j["normalizer"] = {{"type", "Replace"}}; }, corrupt, "Replace is malformed"},
+      {[](Json& j) { j["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", ""}}; },
+       unsupported, "replaces a regular expression"},
+      {[](Json& j) { j["normalizer"] = {{"type", "Replace"}, {"pattern", {{"String", "ab"}}}, {"content", ""}}; },
+       unsupported, "replaces \"ab\", only one character"},
+      {[](Json& j) {
+         const Json replace = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", ""}};
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {replace, {{"type", "Strip"}}}}};
+       },
+       unsupported, "both Strip and Replace"},
+      {[](Json& j) {
+         const Json replace = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", ""}};
+         j["normalizer"] = {{"type", "Sequence"},
+                            {"normalizers", {{{"type", "NFD"}}, replace, {{"type", "NFD"}}}}};
+       },
+       unsupported, "Replace between two decompositions"},
       {[](Json& j) { j["normalizer"] = {{"type", "Sequence"}}; }, corrupt, "normalizer.normalizers is not an array"},
-      {[](Json& j) { j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {1, 2}}}; }, unsupported,
-       "normalizer is a Sequence of 2"},
+      {[](Json& j) { j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {1, 2}}}; }, corrupt,
+       "normalizer.type is not a string"},
       {[](Json& j) { j["normalizer"]["lowercase"] = "yes"; }, corrupt, "normalizer.lowercase is not true or false"},
       {[](Json& j) { j["normalizer"]["strip_accents"] = 0; }, corrupt, "normalizer.strip_accents is not"},
-      {[](Json& j) { j["pre_tokenizer"] = nullptr; }, unsupported, "pre_tokenizer.type is \"\""},
+      {[](Json& j) { j["pre_tokenizer"] = nullptr; }, unsupported, "pre_tokenizer does not split at spaces"},
+      {[](Json& j) { j["pre_tokenizer"]["type"] = "Punctuation"; }, unsupported, "does not split at spaces"},
+      {[](Json& j) { j["pre_tokenizer"] = {{"type", "Punctuation"}, {"behavior", "Removed"}}; }, unsupported,
+       "behavior of Punctuation is not"},
+      {[](Json& j) { j["pre_tokenizer"] = {{"type", "Sequence"}}; }, corrupt, "pretokenizers is not an array"},
       {[](Json& j) { j["pre_tokenizer"]["type"] = "Metaspace"; }, unsupported, "pre_tokenizer.type is \"Metaspace\""},
       {[](Json& j) { j["post_processor"]["type"] = "ByteLevel"; }, unsupported, "post_processor.type is \"ByteLevel\""},
       {[](Json& j) { j["post_processor"]["cls"] = 2; }, corrupt, "post_processor.cls is not a pair"},
@@ -273,7 +316,7 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
                                 {"special_tokens", {{"[X]", {{"ids", std::vector<int>(17, 2)}}}}}};
        },
        unsupported, "more than 16 tokens"},
-      {[](Json& j) { j["truncation"] = {{"direction", "Left"}}; }, unsupported, "truncation.direction is not"},
+      {[](Json& j) { j["truncation"] = {{"direction", "Up"}}; }, corrupt, "truncation.direction is not"},
       {[](Json& j) { j["truncation"] = {{"max_length", 0}}; }, corrupt, "truncation.max_length is not"},
       {[](Json& j) { j["truncation"] = {{"max_length", "128"}}; }, corrupt, "truncation.max_length is not"},
   };
@@ -282,12 +325,12 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
     refusal.change(json);
     ExpectRefused(json.dump(), refusal.code, refusal.message);
   }
-  ExpectRefused("", corrupt, "is not JSON");
-  ExpectRefused("{\"model\":", corrupt, "is not JSON");
+  ExpectRefused("", corrupt, "not JSON");
+  ExpectRefused("{\"model\":", corrupt, "not JSON");
   ExpectRefused(std::string(100000, '['), corrupt, "nested deeper than 64 levels");
   const std::string deep = std::string(65, '[') + std::string(65, ']');
   ExpectRefused("{\"unknown\":" + deep + "}", corrupt, "nested deeper than 64 levels");
-  ExpectRefused("{\"model\":{\"type\":\"\xFF\"}}", corrupt, "is not JSON");
+  ExpectRefused("{\"model\":{\"type\":\"\xFF\"}}", corrupt, "not JSON");
 }
 
 // Every value of `json` replaced by one of another type, one at a time.

@@ -72,12 +72,11 @@ TEST_P(Golden, IdsEqualTheLibrarys) {
   }
 }
 
-TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
-  Variant variant(GetParam());
+void ExpectCuts(Variant& variant, const char* key) {
   auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   const std::string text = FromHex(variant.golden()["long"]);
-  const auto& cuts = variant.golden()["cuts"];
+  const auto& cuts = variant.golden()[key];
   ASSERT_GT(cuts.size(), 20u);
   const Ids whole = cuts.back()[1];
   for (const auto& cut : cuts) {
@@ -90,6 +89,17 @@ TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
     EXPECT_EQ(ids, cut[1].get<Ids>()) << limit;
     EXPECT_EQ(encoded.truncated, limit < whole.size()) << limit;
   }
+}
+
+TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
+  Variant variant(GetParam());
+  ExpectCuts(variant, "cuts");
+}
+
+TEST_P(Golden, TruncationOnTheLeftEqualsTheLibrarysAtEveryLength) {
+  Variant variant(GetParam());
+  variant.compiled().owned.truncate_left = 1;
+  ExpectCuts(variant, "left_cuts");
 }
 
 TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
@@ -174,11 +184,11 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
   int refused = 0, accepted = 0;
   for (int round = 0; round < 3000; ++round) {
     CompiledTokenizer damaged = variant.compiled();
-    const std::size_t arrays_and_numbers = 19 + 9;
+    const std::size_t arrays_and_numbers = 20 + 10;
     const std::size_t target = random() % arrays_and_numbers;
     std::size_t number = 0;
-    text::ForEachArray(damaged.owned, [&](const char*, auto& array) {
-      if (number++ != target) return;
+    const auto damage_array = [&](const char*, auto& array) {
+      if (number++ != target || array.empty()) return;
       auto* bytes = reinterpret_cast<std::uint8_t*>(array.data());
       std::size_t size = array.size() * sizeof(array[0]);
       // Most arrays are padding for the most part.
@@ -186,10 +196,15 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
       for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
         bytes[random() % size] ^= static_cast<std::uint8_t>(1u << random() % 8);
       }
-    });
-    text::ForEachScalar(damaged.owned, [&](const char*, std::uint32_t& value) {
+    };
+    const auto damage_number = [&](const char*, std::uint32_t& value) {
       if (number++ == target) value ^= 1u << random() % 32;
-    });
+    };
+    text::ForEachArray(damaged.owned, damage_array);
+    text::ForEachOptionalArray(damaged.owned, damage_array);
+    text::ForEachScalar(damaged.owned, damage_number);
+    text::ForEachOptionalScalar(damaged.owned, damage_number);
+    if (round % 4 == 0) damaged.owned.truncate_left ^= 1;
     ASSERT_EQ(number, arrays_and_numbers);
     auto tokenizer = text::Tokenizer::Create(damaged.tables(), vocabulary);
     if (!tokenizer.ok()) {
@@ -213,7 +228,10 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
   EXPECT_GT(accepted, 300);
 }
 
-INSTANTIATE_TEST_SUITE_P(Variants, Golden, testing::Values("uncased", "cased", "stripped", "lowered", "added"),
+INSTANTIATE_TEST_SUITE_P(Variants, Golden,
+                         testing::Values("uncased", "cased", "stripped", "lowered", "added", "single_word",
+                                         "lower_first", "lower_last", "lower_twice", "nfd", "nfd_stripped", "nfkd",
+                                         "nfkd_cleaned", "nfkc_bert", "nfc_bert", "stripped_only", "replaced"),
                          [](const auto& variant) { return std::string(variant.param); });
 
 }  // namespace

@@ -16,7 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxJsonBytes = 64 << 20;
 constexpr std::uint32_t kMaxId = (1u << 24) - 1;  // The tables keep 24 bits of an id.
 constexpr std::size_t kMaxGap = 4096;             // Ids without a token that a vocabulary may have beside its own size.
 
@@ -27,8 +26,7 @@ class Parser {
   Result<TokenizerConfig> Parse() {
     THIMBLE_RETURN_IF_ERROR(ReadModel());
     THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
-    THIMBLE_RETURN_IF_ERROR(ReadNormalizer());
-    THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer());
+    THIMBLE_ASSIGN_OR_RETURN(config_.rules, ReadRules(root_, path_));
     THIMBLE_RETURN_IF_ERROR(ReadPostProcessor());
     THIMBLE_RETURN_IF_ERROR(ReadTruncation());
     return std::move(config_);
@@ -79,21 +77,6 @@ class Parser {
   Status ReadId(const Json& value, std::string_view where, std::uint32_t& id) const {
     if (!GetNumber(value, kMaxId, id)) return Corrupt(where, " is not a whole number from 0 to ", kMaxId);
     return Status();
-  }
-
-  // The type of a part: "" when it is absent or null. A Sequence of one stands for that one.
-  Status OpenPart(const char* name, const char* list, const Json*& part, std::string& type) const {
-    part = Find(root_, name);
-    type.clear();
-    if (part == nullptr) return Status();
-    THIMBLE_RETURN_IF_ERROR(ReadString(*part, name, "type", type));
-    if (type != "Sequence") return Status();
-    const Json* members = Find(*part, list);
-    if (members == nullptr || !members->is_array()) return Corrupt(name, ".", list, " is not an array");
-    if (members->size() != 1)
-      return Unsupported(name, " is a Sequence of ", members->size(), ", only one is supported");
-    part = &(*members)[0];
-    return ReadString(*part, name, "type", type);
   }
 
   Status ReadModel() {
@@ -185,8 +168,8 @@ class Parser {
       const Json* id = Find(entry, "id");
       if (id == nullptr) return Corrupt(where, ".id is missing");
       THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
-      bool single_word, left, right;
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, single_word));
+      bool left, right;
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, token.single_word));
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, left));
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, right));
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "normalized", false, token.normalized));
@@ -194,7 +177,6 @@ class Parser {
       if (token.content.size() > text::kMaxPieceBytes) {
         return Unsupported(where, ".content is longer than ", text::kMaxPieceBytes, " bytes");
       }
-      if (single_word) return Unsupported("added token \"", token.content, "\" has single_word");
       if (token.content.find("\xEF\xBF\xBD") != std::string::npos) {
         return Unsupported("added token \"", token.content, "\" contains U+FFFD");
       }
@@ -213,39 +195,20 @@ class Parser {
     return Status();
   }
 
-  Status ReadNormalizer() {
-    const Json* part;
-    std::string type;
-    THIMBLE_RETURN_IF_ERROR(OpenPart("normalizer", "normalizers", part, type));
-    NormalizerOptions& options = config_.normalizer;
-    if (type.empty()) return Status();
-    if (type == "Lowercase") {
-      options.lowercase = true;
-      return Status();
-    }
-    if (type != "BertNormalizer") {
-      return Unsupported("normalizer.type is \"", type, "\", expected \"BertNormalizer\" or \"Lowercase\"");
-    }
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(*part, "normalizer", "clean_text", true, options.clean_text));
-    THIMBLE_RETURN_IF_ERROR(
-        ReadBoolean(*part, "normalizer", "handle_chinese_chars", true, options.handle_chinese_chars));
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(*part, "normalizer", "lowercase", true, options.lowercase));
-    return ReadBoolean(*part, "normalizer", "strip_accents", options.lowercase, options.strip_accents);
-  }
-
-  Status ReadPreTokenizer() const {
-    const Json* part;
-    std::string type;
-    THIMBLE_RETURN_IF_ERROR(OpenPart("pre_tokenizer", "pretokenizers", part, type));
-    if (type == "BertPreTokenizer") return Status();
-    return Unsupported("pre_tokenizer.type is \"", type, "\", expected \"BertPreTokenizer\"");
-  }
-
   Status ReadPostProcessor() {
-    const Json* part;
+    const Json* part = Find(root_, "post_processor");
+    if (part == nullptr) return Status();
     std::string type;
-    THIMBLE_RETURN_IF_ERROR(OpenPart("post_processor", "processors", part, type));
-    if (type.empty()) return Status();
+    THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
+    if (type == "Sequence") {
+      const Json* members = Find(*part, "processors");
+      if (members == nullptr || !members->is_array()) return Corrupt("post_processor.processors is not an array");
+      if (members->size() != 1) {
+        return Unsupported("post_processor is a Sequence of ", members->size(), ", only one is supported");
+      }
+      part = &(*members)[0];
+      THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
+    }
     // For one text, Roberta's differs from BERT's in offsets only.
     if (type == "BertProcessing" || type == "RobertaProcessing") {
       THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", config_.prefix));
@@ -312,7 +275,10 @@ class Parser {
     const Json* truncation = Find(root_, "truncation");
     if (truncation == nullptr) return Status();
     const Json* direction = Find(*truncation, "direction");
-    if (direction != nullptr && *direction != "Right") return Unsupported("truncation.direction is not \"Right\"");
+    if (direction != nullptr && *direction != "Right" && *direction != "Left") {
+      return Corrupt("truncation.direction is not \"Right\" or \"Left\"");
+    }
+    config_.truncates_left = direction != nullptr && *direction == "Left";
     const Json* length = Find(*truncation, "max_length");
     if (length == nullptr) return Status();
     if (!length->is_number_unsigned() || *length == 0) {
@@ -332,13 +298,9 @@ class Parser {
 
 }  // namespace
 
-Result<TokenizerConfig> ParseTokenizer(std::string_view json, const std::string& path) {
-  if (json.size() > kMaxJsonBytes) {
-    return Error(Code::kUnsupported, path, ": has ", json.size(), " bytes, at most ", kMaxJsonBytes, " are read");
-  }
-  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(json, path));
-  if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
-  return Parser(file.json(), path).Parse();
+Result<TokenizerConfig> ParseTokenizer(const Json& root, const std::string& path) {
+  if (!root.is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
+  return Parser(root, path).Parse();
 }
 
 }  // namespace thimble::convert

@@ -5,12 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "convert/tokenizer_normalizer.h"
+#include "convert/tokenizer_rules.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -19,14 +19,15 @@ struct AddedToken {
   std::string content;
   std::uint32_t id = 0;
   bool normalized = false;
+  bool single_word = false;
 };
 
-// A WordPiece tokenizer with BERT's normaliser and pre-tokenizer.
+// A WordPiece tokenizer.
 struct TokenizerConfig {
   std::vector<std::pair<std::string, std::uint32_t>> pieces;  // Distinct, not empty, sorted by bytes.
   std::vector<AddedToken> added;                              // Contents distinct and not empty.
   bool added_strips = false;                                  // Whether any takes the spaces beside it.
-  NormalizerOptions normalizer;
+  TokenizerRules rules;
   std::string continuation;
   std::uint32_t unknown_id = 0;
   std::uint32_t max_word_chars = 0;
@@ -34,11 +35,12 @@ struct TokenizerConfig {
   std::vector<std::uint32_t> suffix;
   std::size_t vocabulary = 0;  // Every id is below this.
   std::size_t max_length = 0;  // Where the file truncates, special tokens included; 0 for nowhere.
+  bool truncates_left = false;
 };
 
-// kCorrupt when the JSON is malformed or contradicts itself, kUnsupported for what thimble does not run. `path` names
-// the source in messages.
-Result<TokenizerConfig> ParseTokenizer(std::string_view json, const std::string& path);
+// Reads a tokenizer.json. kCorrupt when it is malformed or contradicts itself, kUnsupported for what thimble does not
+// run. `path` names the source in messages.
+Result<TokenizerConfig> ParseTokenizer(const nlohmann::json& root, const std::string& path);
 
 }  // namespace thimble::convert
 

@@ -5,8 +5,10 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <span>
+#include <utility>
 
 #include "base/error.h"
 #include "text/utf8.h"
@@ -16,6 +18,7 @@ namespace {
 
 using text::CharClass;
 using text::PoolElement;
+using Kind = NormalizerStep::Kind;
 
 struct CodePointRange {
   std::uint32_t first;
@@ -34,19 +37,21 @@ constexpr std::uint32_t kHangulLast = 0xD7A3;
 constexpr std::uint32_t kCapitalIWithDot = 0x130;
 constexpr std::uint32_t kDotAbove = 0x307;
 
-enum Flag : std::uint8_t {
+enum Flag : std::uint16_t {
   kIsDropped = 1,
   kIsSpace = 2,
   kIsPunctuation = 4,
   kIsChinese = 8,
   kIsNonspacing = 16,
   kHasDecomposition = 32,
-  kMoves = 64,
+  kIsCombining = 64,
+  kIsCompatible = 128,
+  kIsMark = 256,
 };
 
-void Mark(std::vector<std::uint8_t>& flags, std::span<const CodePointRange> ranges, Flag flag) {
+void Mark(std::vector<std::uint16_t>& flags, std::span<const CodePointRange> ranges, Flag flag) {
   for (const CodePointRange& range : ranges) {
-    for (std::uint32_t c = range.first; c <= range.last; ++c) flags[c] = static_cast<std::uint8_t>(flags[c] | flag);
+    for (std::uint32_t c = range.first; c <= range.last; ++c) flags[c] = static_cast<std::uint16_t>(flags[c] | flag);
   }
 }
 
@@ -54,13 +59,14 @@ std::uint8_t CombiningClass(std::uint32_t code_point) {
   return static_cast<std::uint8_t>(utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point))->combining_class);
 }
 
-// The full canonical decomposition.
-std::vector<std::uint32_t> Decompose(std::uint32_t code_point) {
-  utf8proc_int32_t parts[8] = {};
+// The full canonical decomposition, or with UTF8PROC_COMPAT the compatibility decomposition.
+std::vector<std::uint32_t> Decompose(std::uint32_t code_point, int options) {
+  constexpr int kLongest = 32;  // 18 is the longest there is.
+  utf8proc_int32_t parts[kLongest] = {};
   utf8proc_ssize_t count =
-      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), parts, 8, UTF8PROC_DECOMPOSE, nullptr);
-  // Four is the longest there is.
-  if (count < 1 || count > 8) return {code_point};
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), parts, kLongest,
+                              static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | options), nullptr);
+  if (count < 1 || count > kLongest) return {code_point};
   return {parts, parts + count};
 }
 
@@ -82,17 +88,39 @@ void ShareBlocks(std::span<const T> values, std::vector<T>& blocks, std::vector<
 
 }  // namespace
 
-NormalizerCompiler::NormalizerCompiler(const NormalizerOptions& options) : options_(options), flags_(kCodePoints) {
+bool IsWhiteSpace(std::uint32_t code_point) {
+  return std::any_of(std::begin(kSpace), std::end(kSpace), [code_point](const CodePointRange& range) {
+    return code_point >= range.first && code_point <= range.last;
+  });
+}
+
+std::vector<std::uint32_t> WordCharBounds() {
+  std::vector<std::uint32_t> bounds;
+  for (const CodePointRange& range : kWordChars) {
+    bounds.push_back(range.first);
+    bounds.push_back(range.last + 1);
+  }
+  return bounds;
+}
+
+NormalizerCompiler::NormalizerCompiler(const TokenizerRules& rules) : rules_(rules), flags_(kCodePoints) {
   Mark(flags_, kDropped, kIsDropped);
   Mark(flags_, kSpace, kIsSpace);
   Mark(flags_, kPunctuation, kIsPunctuation);
   Mark(flags_, kChinese, kIsChinese);
   Mark(flags_, kNonspacing, kIsNonspacing);
   Mark(flags_, kDecomposes, kHasDecomposition);
-  Mark(flags_, kMovingMarks, kMoves);
-  // Only the order of combining classes matters, so they are numbered to fit seven bits.
+  Mark(flags_, kCombining, kIsCombining);
+  Mark(flags_, kCompatible, kIsCompatible);
+  Mark(flags_, kMarks, kIsMark);
+  // Only the order of combining classes matters, so those that survive are numbered to fit seven bits.
   std::array<bool, 256> used{};
-  for (const CodePointRange& range : kMovingMarks) {
+  bool strips = false;  // Behind the last ordering.
+  for (const NormalizerStep& step : rules_.steps) {
+    if (step.kind == Kind::kDropNonspacing) strips = true;
+    if (step.kind == Kind::kDecompose || step.kind == Kind::kDecomposeCompatibly) strips = false;
+  }
+  for (const CodePointRange& range : strips ? std::span<const CodePointRange>(kMovingMarks) : kCombining) {
     for (std::uint32_t c = range.first; c <= range.last; ++c) used[CombiningClass(c)] = true;
   }
   std::uint8_t rank = 0;
@@ -101,9 +129,16 @@ NormalizerCompiler::NormalizerCompiler(const NormalizerOptions& options) : optio
   }
 }
 
+bool NormalizerCompiler::Has(Kind kind) const {
+  return std::any_of(rules_.steps.begin(), rules_.steps.end(),
+                     [kind](const NormalizerStep& step) { return step.kind == kind; });
+}
+
+bool NormalizerCompiler::Decomposes() const { return Has(Kind::kDecompose) || Has(Kind::kDecomposeCompatibly); }
+
 CharClass NormalizerCompiler::ClassOf(std::uint32_t code_point) const {
   if (flags_[code_point] & kIsSpace) return CharClass::kSpace;
-  if (flags_[code_point] & kIsPunctuation) return CharClass::kPunctuation;
+  if (rules_.isolates_punctuation && (flags_[code_point] & kIsPunctuation)) return CharClass::kPunctuation;
   return CharClass::kWord;
 }
 
@@ -115,30 +150,93 @@ std::uint32_t NormalizerCompiler::Lower(std::uint32_t code_point) const {
   return static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point)));
 }
 
-NormalizerCompiler::Elements NormalizerCompiler::Expand(std::uint32_t code_point) const {
-  const std::uint8_t flags = flags_[code_point];
-  std::vector<std::uint32_t> characters = {code_point};
-  if (options_.clean_text) {
-    if (flags & kIsDropped) return {};
-    if (flags & kIsSpace) characters = {' '};
+bool NormalizerCompiler::Changes(std::uint32_t code_point) const {
+  if (flags_[code_point] != 0) return true;
+  return std::any_of(rules_.steps.begin(), rules_.steps.end(), [&](const NormalizerStep& step) {
+    if (step.kind == Kind::kLowercase) return Lower(code_point) != code_point;
+    return step.kind == Kind::kReplace && step.from == code_point;
+  });
+}
+
+// Appends to `parts` what `step` makes of `part`; `ordered` says whether marks were ordered before.
+void NormalizerCompiler::Apply(const NormalizerStep& step, bool ordered, const Part& part,
+                               std::vector<Part>& parts) const {
+  const std::uint32_t c = part.value;
+  const std::uint16_t flags = flags_[c];
+  bool drops = false;
+  switch (step.kind) {
+    case Kind::kCleanText:
+      drops = (flags & kIsDropped) != 0;
+      if (!drops) parts.push_back((flags & kIsSpace) != 0 ? Part{' '} : part);
+      break;
+    case Kind::kSpaceChinese:
+      if ((flags & kIsChinese) != 0) {
+        parts.insert(parts.end(), {Part{' '}, part, Part{' '}});
+      } else {
+        parts.push_back(part);
+      }
+      break;
+    case Kind::kDecompose:
+    case Kind::kDecomposeCompatibly: {
+      const bool compatibly = step.kind == Kind::kDecomposeCompatibly && (flags & kIsCompatible) != 0;
+      std::vector<std::uint32_t> characters = {c};
+      if (compatibly || (flags & kHasDecomposition) != 0) characters = Decompose(c, compatibly ? UTF8PROC_COMPAT : 0);
+      for (std::uint32_t character : characters) {
+        const bool combining = (flags_[character] & kIsCombining) != 0;
+        parts.push_back({character, combining ? CombiningClass(character) : std::uint8_t{0}});
+      }
+      break;
+    }
+    case Kind::kDropNonspacing:
+    case Kind::kDropMarks:
+      drops = (flags & (step.kind == Kind::kDropMarks ? kIsMark : kIsNonspacing)) != 0;
+      if (!drops) parts.push_back(part);
+      break;
+    case Kind::kLowercase:
+      if (c == kCapitalIWithDot) {
+        parts.insert(parts.end(), {Part{'i'}, Part{kDotAbove}});
+      } else {
+        parts.push_back({Lower(c), part.combining_class});
+      }
+      break;
+    case Kind::kReplace:
+      drops = c == step.from && step.to.empty();
+      if (c != step.from) parts.push_back(part);
+      if (c == step.from) {
+        for (std::uint32_t character : step.to) parts.push_back({character, part.combining_class});
+      }
+      break;
   }
-  if (options_.strip_accents && (flags & kHasDecomposition)) characters = Decompose(characters[0]);
+  // What is removed still keeps the marks on its two sides apart when it was not itself reordered.
+  if (drops && ordered && part.combining_class == 0) parts.push_back({0, 0, true});
+}
+
+NormalizerCompiler::Elements NormalizerCompiler::Expand(std::uint32_t code_point) const {
+  std::vector<Part> parts = {{code_point}};
+  bool ordered = false, spaced = false;
+  for (const NormalizerStep& step : rules_.steps) {
+    const bool orders = step.kind == Kind::kDecompose || step.kind == Kind::kDecomposeCompatibly;
+    spaced |= step.kind == Kind::kSpaceChinese && parts.size() == 1 && (flags_[parts[0].value] & kIsChinese) != 0;
+    std::vector<Part> next;
+    for (const Part& part : parts) {
+      if (!part.is_break) {
+        Apply(step, ordered, part, next);
+      } else if (!orders) {
+        next.push_back(part);
+      }
+    }
+    ordered |= orders;
+    parts = std::move(next);
+  }
+  if (spaced && parts.size() == 3 && parts[0].value == ' ' && parts[2].value == ' ' && parts[1].combining_class == 0 &&
+      ClassOf(parts[1].value) == CharClass::kWord) {
+    return {PoolElement(parts[1].value, CharClass::kSpaced, 0)};
+  }
 
   Elements elements;
-  for (std::uint32_t c : characters) {
-    if (options_.strip_accents && (flags_[c] & kIsNonspacing)) {
-      // A mark that is removed still keeps those on its two sides apart when it is not itself reordered.
-      if (CombiningClass(c) == 0) elements.push_back(PoolElement(0, CharClass::kBreak, 0));
-      continue;
-    }
-    const std::uint32_t rank = options_.strip_accents && (flags_[c] & kMoves) ? rank_[CombiningClass(c)] : 0;
-    if (options_.lowercase && c == kCapitalIWithDot) {
-      elements.push_back(PoolElement('i', CharClass::kWord, 0));
-      elements.push_back(PoolElement(kDotAbove, CharClass::kWord, 0));
-      continue;
-    }
-    const std::uint32_t lower = options_.lowercase ? Lower(c) : c;
-    elements.push_back(PoolElement(lower, ClassOf(lower), rank));
+  for (const Part& part : parts) {
+    elements.push_back(part.is_break ? PoolElement(0, CharClass::kBreak, 0)
+                                     : PoolElement(part.value, ClassOf(part.value), rank_[part.combining_class]));
   }
   // A character that is not reordered keeps marks apart by itself.
   for (std::size_t i = 0; i < elements.size();) {
@@ -150,27 +248,20 @@ NormalizerCompiler::Elements NormalizerCompiler::Expand(std::uint32_t code_point
       ++i;
     }
   }
-
-  if (options_.handle_chinese_chars && (flags & kIsChinese)) {
-    if (elements.size() == 1 && elements[0] >> 21 == 0) {
-      elements[0] = PoolElement(elements[0], CharClass::kSpaced, 0);
-    } else {
-      elements.insert(elements.begin(), PoolElement(' ', CharClass::kSpace, 0));
-      elements.push_back(PoolElement(' ', CharClass::kSpace, 0));
-    }
-  }
   return elements;
 }
 
 Status NormalizerCompiler::Compile(text::OwnedTables& tables) const {
+  const bool decomposes = Decomposes();
+  const bool replaces = Has(Kind::kReplace);  // It may have a syllable in mind, or a Jamo.
   std::vector<std::uint16_t> entries(kCodePoints);
   std::map<Elements, std::size_t> replacements;
   for (std::uint32_t c = 0; c < kCodePoints; ++c) {
-    if (options_.strip_accents && c >= kHangulFirst && c <= kHangulLast) {
+    if (decomposes && !replaces && c >= kHangulFirst && c <= kHangulLast) {
       entries[c] = text::kEntryHangul;
       continue;
     }
-    if (flags_[c] == 0 && (!options_.lowercase || Lower(c) == c)) continue;  // Entry 0: a character of a word.
+    if (!Changes(c)) continue;  // Entry 0: a character of a word.
     Elements elements = Expand(c);
     if (elements.empty()) {
       entries[c] = text::kEntryDrop;

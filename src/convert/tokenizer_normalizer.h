@@ -1,4 +1,4 @@
-// Compiles BERT's normaliser, and the classes that its pre-tokenizer uses, into tables.
+// Compiles the steps of a normaliser, and the classes that the pre-tokenizer uses, into tables.
 
 #ifndef THIMBLE_CONVERT_TOKENIZER_NORMALIZER_H_
 #define THIMBLE_CONVERT_TOKENIZER_NORMALIZER_H_
@@ -9,24 +9,23 @@
 #include <string_view>
 #include <vector>
 
+#include "convert/tokenizer_rules.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
-// The options of BertNormalizer; all false is the same as no normaliser.
-struct NormalizerOptions {
-  bool clean_text = false;
-  bool handle_chinese_chars = false;
-  bool strip_accents = false;
-  bool lowercase = false;
-};
+// Whether the library takes `code_point` for white space.
+bool IsWhiteSpace(std::uint32_t code_point);
+
+// Where runs of word characters, beside which no single_word token is seen, begin and end, in turn.
+std::vector<std::uint32_t> WordCharBounds();
 
 // Maps code points to characters of normalised text. The classes and what has a decomposition are those of the Rust
 // library (unicode_ranges.inc); decompositions and lower case come from utf8proc.
 class NormalizerCompiler {
  public:
-  explicit NormalizerCompiler(const NormalizerOptions& options);
+  explicit NormalizerCompiler(const TokenizerRules& rules);
 
   // Fills the four arrays normalizer_*.
   Status Compile(text::OwnedTables& tables) const;
@@ -40,12 +39,22 @@ class NormalizerCompiler {
 
  private:
   using Elements = std::vector<std::uint32_t>;  // text::PoolElement, none marked as the last.
+  // A character while the steps act on it.
+  struct Part {
+    std::uint32_t value = 0;
+    std::uint8_t combining_class = 0;  // At the last ordering; 0 when there was none.
+    bool is_break = false;             // No character: one of class 0 that was removed behind the ordering.
+  };
+  bool Has(NormalizerStep::Kind kind) const;
+  bool Decomposes() const;
+  bool Changes(std::uint32_t code_point) const;
+  void Apply(const NormalizerStep& step, bool ordered, const Part& part, std::vector<Part>& parts) const;
   Elements Expand(std::uint32_t code_point) const;
   text::CharClass ClassOf(std::uint32_t code_point) const;
   std::uint32_t Lower(std::uint32_t code_point) const;
 
-  NormalizerOptions options_;
-  std::vector<std::uint8_t> flags_;       // [code points]
+  TokenizerRules rules_;
+  std::vector<std::uint16_t> flags_;      // [code points]
   std::array<std::uint8_t, 256> rank_{};  // By combining class.
 };
 

@@ -32,6 +32,21 @@ inline Result<text::Tokenizer> LoadTokenizer(const format::Reader& reader, std::
     status = value.status();
     if (value.ok()) number = static_cast<std::uint32_t>(*value);
   });
+  text::ForEachOptionalArray(tables, [&](const char* name, auto& array) {
+    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
+    const std::string tensor = std::string("tokenizer.") + name;
+    if (!status.ok() || !reader.Contains(tensor)) return;
+    auto values = reader.Vector<Element>(tensor);
+    status = values.status();
+    if (values.ok()) array = *values;
+  });
+  text::ForEachOptionalScalar(tables, [&](const char* name, std::uint32_t& number) {
+    const std::string key = std::string("tokenizer.") + name;
+    if (!status.ok() || !reader.Metadata(key)) return;
+    auto value = reader.Integer(key, 0, std::numeric_limits<std::uint32_t>::max());
+    status = value.status();
+    if (value.ok()) number = static_cast<std::uint32_t>(*value);
+  });
   if (!status.ok()) return status;
   Result<text::Tokenizer> tokenizer = text::Tokenizer::Create(tables, vocabulary);
   if (tokenizer.ok()) return tokenizer;

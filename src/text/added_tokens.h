@@ -3,6 +3,7 @@
 #ifndef THIMBLE_TEXT_ADDED_TOKENS_H_
 #define THIMBLE_TEXT_ADDED_TOKENS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +11,12 @@
 #include "text/tables.h"
 
 namespace thimble::text {
+
+// Whether `code_point` is one of those that no single_word token may stand beside.
+inline bool IsWordChar(const Tables& tables, std::uint32_t code_point) {
+  const TableSpan<std::uint32_t> bounds = tables.added_word_chars;
+  return (std::upper_bound(bounds.begin(), bounds.end(), code_point) - bounds.begin()) % 2 != 0;
+}
 
 // Narrows the sorted added tokens [begin, end) to those that start with the bytes given so far.
 class AddedSearch {

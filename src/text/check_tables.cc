@@ -145,7 +145,17 @@ Status CheckAdded(const Tables& tables, std::size_t vocabulary) {
     if (tables.added_begin[i] >= tables.added_begin[i + 1]) return Corrupt("added.begin", "does not grow");
   }
   THIMBLE_RETURN_IF_ERROR(CheckLength("added.text", tables.added_text.size(), tables.added_begin[tables.added]));
-  return CheckIds("added.ids", tables.added_ids.first(tables.added), vocabulary);
+  std::uint32_t highest = 0;
+  bool single_words = false;
+  for (std::uint32_t id : tables.added_ids.first(tables.added)) {
+    highest = std::max(highest, id & ~kSingleWord);
+    single_words |= (id & kSingleWord) != 0;
+  }
+  if (single_words && tables.added_word_chars.empty()) return Corrupt("added.word_chars", "is missing");
+  if (!std::is_sorted(tables.added_word_chars.begin(), tables.added_word_chars.end())) {
+    return Corrupt("added.word_chars", "is not sorted");
+  }
+  return CheckIds("added.ids", std::span<const std::uint32_t>(&highest, tables.added == 0 ? 0 : 1), vocabulary);
 }
 
 Status CheckTemplate(const Tables& tables, std::size_t vocabulary) {
@@ -164,6 +174,7 @@ Status CheckTables(const Tables& tables, std::size_t vocabulary) {
   THIMBLE_RETURN_IF_ERROR(CheckNormalizer(tables));
   THIMBLE_RETURN_IF_ERROR(CheckAdded(tables, vocabulary));
   THIMBLE_RETURN_IF_ERROR(CheckTemplate(tables, vocabulary));
+  THIMBLE_RETURN_IF_ERROR(CheckAtMost("truncate_left", tables.truncate_left, 1));
   THIMBLE_RETURN_IF_ERROR(CheckAtMost("continuation_bytes", tables.continuation_bytes, kMaxPieceBytes));
   THIMBLE_RETURN_IF_ERROR(CheckLength("continuation", tables.continuation.size(), tables.continuation_bytes));
   THIMBLE_RETURN_IF_ERROR(CheckAtMost("max_word_chars", tables.max_word_chars, kMaxWordChars));

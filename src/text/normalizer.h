@@ -36,9 +36,12 @@ using FirstBytes = std::bitset<256>;
 // Bytes that may lie in two places, one behind the other.
 struct TwoParts {
   TwoParts(std::string_view first, std::string_view second)
-      : next(reinterpret_cast<const std::uint8_t*>(first.data())),
-        end(next + first.size()),
-        rest(reinterpret_cast<const std::uint8_t*>(second.data())),
+      : first_begin(reinterpret_cast<const std::uint8_t*>(first.data())),
+        first_end(first_begin + first.size()),
+        next(first_begin),
+        end(first_end),
+        rest_begin(reinterpret_cast<const std::uint8_t*>(second.data())),
+        rest(rest_begin),
         rest_end(rest + second.size()) {}
 
   // Whether nothing is left; else `next` is before `end`.
@@ -50,8 +53,29 @@ struct TwoParts {
     return next == end;
   }
 
+  std::size_t left() const { return static_cast<std::size_t>((end - next) + (rest_end - rest)); }
+
+  // The character before `next`; kNoCodePoint at the start. What is not UTF-8 reads as U+FFFD.
+  std::uint32_t Previous() const {
+    const bool in_first = end == first_end;
+    const std::uint8_t* begin = in_first ? first_begin : rest_begin;
+    const std::uint8_t* behind = next;
+    if (!in_first && next == rest_begin) {
+      begin = first_begin;
+      behind = first_end;
+    }
+    if (behind == begin) return kNoCodePoint;
+    const std::uint8_t* start = behind - 1;
+    while (start != begin && behind - start < 4 && (*start & 0xC0) == 0x80) --start;
+    const std::uint32_t code_point = DecodeUtf8(start, behind);
+    return start == behind ? code_point : kReplacementCharacter;
+  }
+
+  const std::uint8_t* first_begin;
+  const std::uint8_t* first_end;
   const std::uint8_t* next;
   const std::uint8_t* end;
+  const std::uint8_t* rest_begin;
   const std::uint8_t* rest;
   const std::uint8_t* rest_end;
 };
@@ -118,16 +142,30 @@ class NormalizedReader {
 
   // Moves behind the longest added token that starts here, if there is one.
   Item MatchAdded() {
+    if (bytes_.left() > matches_from_) return {};
     AddedSearch search(*tables_, 0, tables_->added_raw);
     Item item;
-    TwoParts ahead = bytes_;
+    TwoParts ahead = bytes_, behind = bytes_;
     while (!ahead.empty() && search.Step(*ahead.next)) {
       ++ahead.next;
       if (!search.whole()) continue;
       item = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
-      bytes_ = ahead;
+      behind = ahead;
     }
+    if (item.kind != Item::Kind::kAdded) return item;
+    if ((tables_->added_ids[item.value] & kSingleWord) != 0 && TouchesWord(behind)) {
+      // As in the library, no other token starts in what this one covers.
+      matches_from_ = behind.left();
+      return {};
+    }
+    bytes_ = behind;
     return item;
+  }
+
+  // Whether a word character stands before the next byte, or at the first of `behind`.
+  bool TouchesWord(TwoParts behind) const {
+    if (IsWordChar(*tables_, bytes_.Previous())) return true;
+    return !behind.empty() && IsWordChar(*tables_, DecodeUtf8(behind.next, behind.end));
   }
 
   const Tables* tables_;
@@ -136,6 +174,7 @@ class NormalizedReader {
   const std::uint32_t* replacement_ = nullptr;  // Next element of the replacement being read.
   std::uint32_t waiting_[2] = {};               // Elements that come first, the last one before the others.
   std::uint32_t num_waiting_ = 0;
+  std::size_t matches_from_ = SIZE_MAX;  // An added token starts where at most so many bytes are left.
 };
 
 }  // namespace thimble::text

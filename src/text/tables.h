@@ -49,6 +49,11 @@ inline constexpr std::uint32_t kMaxAddedTokens = 65536;
 inline constexpr std::uint32_t kMaxAddedBytes = 1u << 24;
 inline constexpr std::uint32_t kMaxSpecial = 16;  // Ids put before, and behind, a text.
 
+// In added_ids: the token counts only where no word character stands beside it.
+inline constexpr std::uint32_t kSingleWord = std::uint32_t{1} << 31;
+// Behind the last boundary of added_word_chars.
+inline constexpr std::uint32_t kNoCodePoint = 0x110000;
+
 template <typename T>
 using TableSpan = std::span<const T>;
 template <typename T>
@@ -58,7 +63,8 @@ using TableVector = std::vector<T>;
 // sorted by label; group 0 holds those below the root, group 1 + r those below the node with r nodes that have children
 // before it. A node ends a token when it has no child or its bit in `trie_terminal`, which has one bit for every node
 // with children, is set; tokens are numbered in the order of their nodes. Every array is padded to a positive multiple
-// of 64 bytes, with zeros, but normalizer_pool with kLastElement. Bit i of a bit vector is bit i % 64 of word i / 64.
+// of 64 bytes, with zeros, but normalizer_pool with kLastElement and added_word_chars with kNoCodePoint. Bit i of a bit
+// vector is bit i % 64 of word i / 64.
 template <template <typename> typename Array>
 struct BasicTables {
   Array<std::uint8_t> trie_labels;          // [nodes]
@@ -76,7 +82,8 @@ struct BasicTables {
   Array<std::uint32_t> normalizer_pool;     // Replacements.
   Array<std::uint8_t> added_text;           // Added tokens one after the other, each of the two kinds sorted by bytes.
   Array<std::uint32_t> added_begin;         // [added + 1] where each starts in added_text.
-  Array<std::uint32_t> added_ids;           // [added]
+  Array<std::uint32_t> added_ids;           // [added] the id, and kSingleWord.
+  Array<std::uint32_t> added_word_chars;    // Where runs of word characters begin and end; empty without kSingleWord.
   Array<std::uint8_t> continuation;         // [continuation_bytes] prefix of a piece that does not start a word.
   Array<std::uint32_t> prefix;              // [prefix_count] ids before every text.
   Array<std::uint32_t> suffix;              // [suffix_count] ids behind every text.
@@ -90,6 +97,7 @@ struct BasicTables {
   std::uint32_t added_raw = 0;  // The first of them: matched before normalisation, the others behind it.
   std::uint32_t prefix_count = 0;
   std::uint32_t suffix_count = 0;
+  std::uint32_t truncate_left = 0;  // 1 when a text that is too long loses its first tokens, not its last.
 };
 
 // Views into a mapped file, or into an OwnedTables.
@@ -120,6 +128,12 @@ void ForEachArray(T& tables, F f) {
   f("suffix", tables.suffix);
 }
 
+// The same for arrays that a file without their feature does not have.
+template <typename T, typename F>
+void ForEachOptionalArray(T& tables, F f) {
+  f("added.word_chars", tables.added_word_chars);
+}
+
 // Calls f(name, std::uint32_t) for every number, which the model file's metadata holds in decimal under "tokenizer."
 // and this name.
 template <typename T, typename F>
@@ -133,6 +147,12 @@ void ForEachScalar(T& tables, F f) {
   f("added_raw", tables.added_raw);
   f("prefix_count", tables.prefix_count);
   f("suffix_count", tables.suffix_count);
+}
+
+// The same for numbers that are absent from a file where they are 0.
+template <typename T, typename F>
+void ForEachOptionalScalar(T& tables, F f) {
+  f("truncate_left", tables.truncate_left);
 }
 
 }  // namespace thimble::text

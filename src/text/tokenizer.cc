@@ -30,8 +30,19 @@ std::size_t Tokenizer::num_special() const { return std::size_t{tables_.prefix_c
 
 Encoded Tokenizer::Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const {
   TokenReader reader(*this, prompt, text);
-  const std::size_t count = reader.Read(ids.subspan(num_prefix(), ids.size() - num_special()));
+  const std::span<std::int32_t> own = ids.subspan(num_prefix(), ids.size() - num_special());
+  if (tables_.truncate_left != 0) return EncodeEnd(reader, own, ids);
+  const std::size_t count = reader.Read(own);
   return {AddSpecial(ids.data(), count), !reader.AtEnd()};
+}
+
+Encoded Tokenizer::EncodeEnd(TokenReader& reader, std::span<std::int32_t> own, std::span<std::int32_t> ids) const {
+  std::size_t count = reader.Read(own);
+  if (count < own.size() || reader.AtEnd()) return {AddSpecial(ids.data(), count), false};
+  // `own` is a ring from here on, whose oldest id lies at `count`.
+  for (count = 0; !reader.AtEnd(); count %= own.size()) count += reader.Read(own.subspan(count));
+  std::rotate(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(count), own.end());
+  return {AddSpecial(ids.data(), own.size()), true};
 }
 
 std::size_t Tokenizer::Count(std::string_view prompt, std::string_view text) const {
@@ -70,11 +81,15 @@ bool TokenReader::AtEnd() {
   if (held_) return false;
   // What is no space proves that there is more: every word has a token.
   const NormalizedReader here = reader_;
+  const std::uint32_t previous = previous_;
+  const std::size_t covered = covered_;
   Item item;
   do {
     item = NextItem();
   } while (item.kind == Item::Kind::kBreak || IsSpace(item));
   reader_ = here;
+  previous_ = previous;
+  covered_ = covered;
   return item.kind == Item::Kind::kEnd;
 }
 
@@ -99,7 +114,7 @@ bool TokenReader::NextWord() {
     }
     if (item.kind == Item::Kind::kEnd) return false;
     if (item.kind == Item::Kind::kAdded) {
-      pieces_[num_pieces_++] = tokenizer_.tables_.added_ids[item.value];
+      pieces_[num_pieces_++] = tokenizer_.tables_.added_ids[item.value] & ~kSingleWord;
       return true;
     }
     if (!IsSpace(item)) {
@@ -114,23 +129,54 @@ Item TokenReader::NextItem() {
   const Tables& tables = tokenizer_.tables_;
   if (tables.added == tables.added_raw) return reader_.Next();
   NormalizedReader ahead = reader_;
-  Item match = reader_.Next();
-  if (match.kind != Item::Kind::kCharacter) return match;
+  const Item next = reader_.Next();
+  if (next.kind == Item::Kind::kAdded) previous_ = kNoCodePoint;
+  if (next.kind != Item::Kind::kCharacter) return next;
+  if (covered_ > 0) {
+    --covered_;
+    previous_ = next.value;
+    return next;
+  }
   AddedSearch search(tables, tables.added_raw, tables.added);
-  while (true) {
+  NormalizedReader behind = reader_;
+  std::uint32_t last = 0;
+  std::size_t match = tables.added, characters = 0, length = 0;
+  for (bool matching = true; matching;) {
     const Item item = ahead.Next();
     if (item.kind == Item::Kind::kBreak) continue;
-    if (item.kind != Item::Kind::kCharacter) return match;
+    if (item.kind != Item::Kind::kCharacter) break;
+    ++characters;
     std::uint8_t utf8[4];
     const std::size_t bytes = EncodeUtf8(item.value, utf8);
-    for (std::size_t i = 0; i < bytes; ++i) {
-      if (!search.Step(utf8[i])) return match;
-    }
-    if (search.whole()) {
-      match = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
-      reader_ = ahead;
-    }
+    for (std::size_t i = 0; i < bytes && matching; ++i) matching = search.Step(utf8[i]);
+    if (!matching || !search.whole()) continue;
+    match = search.index();
+    last = item.value;
+    length = characters;
+    behind = ahead;
   }
+  if (match == tables.added) {
+    previous_ = next.value;
+    return next;
+  }
+  if ((tables.added_ids[match] & kSingleWord) != 0 && TouchesWord(behind)) {
+    // As in the library, no other token starts in what this one covers.
+    covered_ = length - 1;
+    previous_ = next.value;
+    return next;
+  }
+  reader_ = behind;
+  previous_ = last;
+  return {Item::Kind::kAdded, CharClass::kWord, 0, static_cast<std::uint32_t>(match)};
+}
+
+bool TokenReader::TouchesWord(NormalizedReader behind) const {
+  if (IsWordChar(tokenizer_.tables_, previous_)) return true;
+  Item item;
+  do {
+    item = behind.Next();
+  } while (item.kind == Item::Kind::kBreak);
+  return item.kind == Item::Kind::kCharacter && IsWordChar(tokenizer_.tables_, item.value);
 }
 
 // The longest pieces from left to right; a word that has none of somewhere is unknown.

@@ -38,7 +38,8 @@ class Tokenizer {
   std::size_t num_special() const;
 
   // Writes the ids of prompt and text into `ids`, at most ids.size() of them, special tokens included; requires
-  // ids.size() > num_special(). Reads no further than the first token that does not fit.
+  // ids.size() > num_special(). Reads no further than the first token that does not fit, but to the end where the
+  // tokenizer keeps the last tokens of a text that is too long.
   Encoded Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const;
 
   // How many ids there are in all, special tokens included.
@@ -52,6 +53,8 @@ class Tokenizer {
  private:
   friend class TokenReader;
   explicit Tokenizer(const Tables& tables);
+  // Encode where the last tokens are kept; `own` is where the text's own go.
+  Encoded EncodeEnd(TokenReader& reader, std::span<std::int32_t> own, std::span<std::int32_t> ids) const;
   Tables tables_;
   std::uint32_t continuation_group_;  // Where the trie is entered for a piece that does not start a word.
   FirstBytes added_first_;            // Of the added tokens that are looked for before normalisation.
@@ -77,6 +80,8 @@ class TokenReader {
   bool NextWord();
   // The next item, where a token that is looked for in normalised text is one.
   Item NextItem();
+  // Whether a word character stands before the next item, or is the next of `behind`.
+  bool TouchesWord(NormalizedReader behind) const;
   void SplitWord();
 
   const Tokenizer& tokenizer_;
@@ -84,6 +89,10 @@ class TokenReader {
   NormalizedReader reader_;
   Word word_;
   std::optional<Item> held_;  // Ended the last word and belongs to the next.
+  // Used where tokens are looked for in normalised text: the character before the next item in it, and how many
+  // characters a token that did not count still covers.
+  std::uint32_t previous_ = kNoCodePoint;
+  std::size_t covered_ = 0;
   // Ids of the word in hand. A piece is a character or more, but for damaged tables.
   std::array<std::uint32_t, kMaxWordChars> pieces_;
   std::size_t num_pieces_ = 0;

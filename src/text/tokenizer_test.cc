@@ -33,7 +33,7 @@ struct HandMade {
   std::vector<std::uint32_t> pool = {PoolElement('a', CharClass::kWord, 0),
                                      PoolElement('b', CharClass::kWord, 0) | kLastElement};
   std::vector<std::uint8_t> added_text = {'[', 'M', ']'};
-  std::vector<std::uint32_t> added_begin = {0, 3}, added_ids = {7};
+  std::vector<std::uint32_t> added_begin = {0, 3}, added_ids = {7}, word_chars;
   std::vector<std::uint8_t> continuation = {'#'};
   std::vector<std::uint32_t> prefix = {8}, suffix = {9};
   Tables numbers;
@@ -73,6 +73,7 @@ struct HandMade {
     t.added_text = added_text;
     t.added_begin = added_begin;
     t.added_ids = added_ids;
+    t.added_word_chars = word_chars;
     t.continuation = continuation;
     t.prefix = prefix;
     t.suffix = suffix;
@@ -148,6 +149,73 @@ TEST(Tokenizer, TruncatesAtEveryLengthAndSaysSoExactly) {
     bool truncated = false;
     EXPECT_EQ(Encode(made, text, limit, &truncated), expected) << limit;
     EXPECT_EQ(truncated, limit < whole.size()) << limit;
+  }
+}
+
+TEST(Tokenizer, KeepsTheLastTokensAtEveryLengthAndSaysSoExactly) {
+  HandMade made;
+  made.numbers.truncate_left = 1;
+  const std::string_view text = "abb a [M] bb abbb y ";
+  const Ids whole = {8, 2, 3, 1, 7, 0, 2, 3, 3, 9};
+  for (std::size_t limit = 3; limit <= whole.size() + 2; ++limit) {
+    Ids expected = whole;
+    if (limit < whole.size()) expected.erase(expected.begin() + 1, expected.end() - (limit - 1));
+    bool truncated = false;
+    EXPECT_EQ(Encode(made, text, limit, &truncated), expected) << limit;
+    EXPECT_EQ(truncated, limit < whole.size()) << limit;
+  }
+}
+
+TEST(Tokenizer, KeepsTheLastTokensOfATextOfAnyLengthAndCutsThePromptFirst) {
+  HandMade made;
+  made.numbers.truncate_left = 1;
+  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  std::string text;
+  for (int i = 0; i < 100000; ++i) text += "a ab ";
+  Ids ids(7);
+  Encoded encoded = tokenizer->Encode("[M]", text + "abb", ids);
+  EXPECT_EQ(ids, (Ids{8, 2, 1, 2, 2, 3, 9}));
+  EXPECT_TRUE(encoded.truncated);
+  encoded = tokenizer->Encode("[M]", "a a a a", ids);
+  EXPECT_EQ(ids, (Ids{8, 7, 1, 1, 1, 1, 9}));
+  EXPECT_FALSE(encoded.truncated);
+  encoded = tokenizer->Encode("[M] ", "a a a a a", ids);
+  EXPECT_EQ(ids, (Ids{8, 1, 1, 1, 1, 1, 9}));
+  EXPECT_TRUE(encoded.truncated);
+}
+
+// "[M]" counts only where no "a" to "z" stands beside it.
+HandMade WithSingleWord() {
+  HandMade made;
+  made.added_ids = {7 | kSingleWord};
+  made.word_chars = {'a', 'z' + 1, kNoCodePoint, kNoCodePoint};
+  return made;
+}
+
+TEST(Tokenizer, SeesASingleWordOnlyWhereNoWordCharacterIsBesideIt) {
+  const HandMade made = WithSingleWord();
+  EXPECT_EQ(Encode(made, "[M]"), (Ids{8, 7, 9}));
+  EXPECT_EQ(Encode(made, " [M]#[M]"), (Ids{8, 7, 0, 7, 9}));
+  EXPECT_EQ(Encode(made, "a[M]"), (Ids{8, 0, 9}));
+  EXPECT_EQ(Encode(made, "[M]a"), (Ids{8, 0, 9}));
+  EXPECT_EQ(Encode(made, "\xC3\xA9[M]"), (Ids{8, 0, 7, 9}));
+  EXPECT_EQ(Encode(made, "\x80[M]\x80"), (Ids{8, 0, 7, 0, 9}));
+}
+
+TEST(Tokenizer, SeesASingleWordAcrossTheEndOfThePrompt) {
+  const HandMade made = WithSingleWord();
+  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  const std::string_view text = "a[M] [M]a [M]";
+  const Ids whole = Encode(made, text);
+  EXPECT_EQ(whole, (Ids{8, 0, 0, 7, 9}));
+  for (std::size_t split = 0; split <= text.size(); ++split) {
+    Ids ids(10);
+    // Copies, so that nothing is read beyond its part.
+    const std::string prompt(text.substr(0, split)), rest(text.substr(split));
+    ids.resize(tokenizer->Encode(prompt, rest, ids).tokens);
+    EXPECT_EQ(ids, whole) << split;
   }
 }
 
@@ -240,6 +308,10 @@ TEST(CheckTables, RefusesEachContradiction) {
       {[](HandMade& m) { m.added_begin = {0, 4}; }, "added.text: needs 4"},
       {[](HandMade& m) { m.added_ids = {10}; }, "added.ids: id 10"},
       {[](HandMade& m) { m.added_ids.clear(); }, "added.ids: needs 1"},
+      {[](HandMade& m) { m.added_ids = {10 | kSingleWord}, m.word_chars = {1, 2}; }, "added.ids: id 10"},
+      {[](HandMade& m) { m.added_ids = {7 | kSingleWord}; }, "added.word_chars: is missing"},
+      {[](HandMade& m) { m.word_chars = {2, 1}; }, "added.word_chars: is not sorted"},
+      {[](HandMade& m) { m.numbers.truncate_left = 2; }, "truncate_left: at most 1"},
       {[](HandMade& m) { m.numbers.prefix_count = 17; }, "prefix_count: at most 16"},
       {[](HandMade& m) { m.numbers.suffix_count = 2; }, "suffix: needs 2"},
       {[](HandMade& m) { m.prefix = {10}; }, "prefix: id 10"},

@@ -1,0 +1,538 @@
+// Makes of a folder's files the tokenizer.json that transformers would save, and compiles that.
+
+#include "convert/tokenizer_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "convert/json_file.h"
+#include "convert/tokenizer_normalizer.h"
+#include "text/utf8.h"
+
+namespace thimble::convert {
+namespace {
+
+using Json = nlohmann::json;
+
+// In the order in which the library adds them.
+constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                                            "pad_token", "cls_token", "mask_token"};
+
+// Classes that build a tokenizer anew, without "Fast".
+constexpr std::array<std::string_view, 7> kBertClasses = {
+    "BertTokenizer",   "DistilBertTokenizer", "ElectraTokenizer",     "MobileBertTokenizer",
+    "LxmertTokenizer", "LayoutLMTokenizer",   "SqueezeBertTokenizer",
+};
+// Classes that are tokenizer.json as it is, and those that the library has no longer, which read so.
+constexpr std::array<std::string_view, 8> kFileClasses = {
+    "TokenizersBackend", "PreTrainedTokenizer", "PythonBackend",  "RetriBertTokenizer",
+    "RealmTokenizer",    "NezhaTokenizer",      "ErnieTokenizer", "QDQBertTokenizer",
+};
+
+// Arguments that say where and how files are fetched, or that the library ignores.
+constexpr std::array<std::string_view, 9> kFetchArguments = {
+    "use_fast", "trust_remote_code", "revision",      "code_revision", "token",
+    "cache_dir", "local_files_only", "force_download", "proxies",
+};
+// Arguments that choose another tokenizer.
+constexpr std::array<std::string_view, 6> kChoosingArguments = {"tokenizer_type",  "tokenizer_class", "config",
+                                                                "mistral_format", "gguf_file",       "subfolder"};
+
+constexpr std::size_t kMaxLines = std::size_t{1} << 24;  // The tables keep 24 bits of an id.
+
+template <std::size_t N>
+bool IsOneOf(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A token as the library has it; what `normalized` is not said to be depends on `special`.
+struct Token {
+  std::string content;
+  bool special = false;
+  bool single_word = false, lstrip = false, rstrip = false;
+  std::optional<bool> normalized = std::nullopt;
+};
+
+class FolderReader {
+ public:
+  FolderReader(const std::string& folder, const TokenizerSettings& settings)
+      : settings_(settings), folder_(folder), config_path_(folder + "/tokenizer_config.json") {}
+
+  Result<TokenizerSource> Read() {
+    THIMBLE_RETURN_IF_ERROR(ReadSettings());
+    THIMBLE_RETURN_IF_ERROR(ChooseClass());
+    THIMBLE_RETURN_IF_ERROR(ReadVocabulary());
+    THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
+    THIMBLE_RETURN_IF_ERROR(ReadSpecialTokens());
+    if (builds_) THIMBLE_RETURN_IF_ERROR(Build());
+    THIMBLE_RETURN_IF_ERROR(AddTokens());
+    if (settings_.do_lower_case) PrependLowercase();
+    THIMBLE_RETURN_IF_ERROR(SetTruncation());
+    TokenizerSource source;
+    THIMBLE_RETURN_IF_ERROR(ReadLimit(source.model_max_length));
+    THIMBLE_ASSIGN_OR_RETURN(source.tokenizer, CompileParsedTokenizer(root_, path_));
+    source.path = path_;
+    return source;
+  }
+
+ private:
+  template <typename... Parts>
+  Status Corrupt(std::string_view key, const Parts&... parts) const {
+    return Error(Code::kCorrupt, config_path_, ": \"", key, "\": ", parts...);
+  }
+  template <typename... Parts>
+  Status Unsupported(std::string_view key, const Parts&... parts) const {
+    return Error(Code::kUnsupported, config_path_, ": \"", key, "\": ", parts...);
+  }
+
+  // The value of a setting, or null when there is none.
+  const Json* Setting(std::string_view key) const {
+    auto it = config_.find(key);
+    return it == config_.end() ? nullptr : &*it;
+  }
+
+  Status ReadBoolean(const char* key, bool& value) const {
+    const Json* setting = Setting(key);
+    if (setting == nullptr) return Status();
+    if (!setting->is_boolean()) return Corrupt(key, "expected true or false");
+    value = setting->get<bool>();
+    return Status();
+  }
+
+  Status ReadSettings() {
+    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(config_path_));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, config_path_, ": expected a JSON object");
+    config_ = file.json();
+    if (!settings_.arguments.is_object()) {
+      return Error(Code::kCorrupt, folder_, "/sentence_bert_config.json: \"processor_kwargs\": expected an object");
+    }
+    for (const auto& [key, value] : settings_.arguments.items()) {
+      if (IsOneOf(kFetchArguments, key)) continue;
+      const bool nothing = value.is_null() || value == "" || value == false;
+      if (IsOneOf(kChoosingArguments, key) && !nothing) {
+        return Error(Code::kUnsupported, folder_, "/sentence_bert_config.json: processor_kwargs has \"", key, "\"");
+      }
+      if (!IsOneOf(kChoosingArguments, key)) config_[key] = value;
+    }
+    if (const Json* files = Setting("fast_tokenizer_files")) {
+      if (*files != Json::array({"tokenizer.json"})) {
+        return Unsupported("fast_tokenizer_files", "only \"tokenizer.json\" is read");
+      }
+    }
+    bool splits = false;
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean("split_special_tokens", splits));
+    if (splits) return Unsupported("split_special_tokens", "true is not supported");
+    return Status();
+  }
+
+  Status ChooseClass() {
+    std::string path = config_path_;
+    const Json* chosen = Setting("tokenizer_class");
+    THIMBLE_ASSIGN_OR_RETURN(const JsonFile model, JsonFile::OpenIfPresent(folder_ + "/config.json"));
+    if ((chosen == nullptr || chosen->is_null()) && model.json().is_object()) {
+      path = folder_ + "/config.json";
+      auto it = model.json().find("tokenizer_class");
+      chosen = it == model.json().end() ? nullptr : &*it;
+    }
+    if (chosen == nullptr || chosen->is_null()) return Status();
+    if (!chosen->is_string()) return Error(Code::kCorrupt, path, ": \"tokenizer_class\": expected a string");
+    std::string_view name = chosen->get_ref<const std::string&>();
+    if (name.ends_with("Fast")) name.remove_suffix(4);
+    builds_ = IsOneOf(kBertClasses, name);
+    if (builds_ || IsOneOf(kFileClasses, name)) return Status();
+    return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"",
+                 chosen->get_ref<const std::string&>(), "\"");
+  }
+
+  // Leaves in root_ what the vocabulary's file says, and its path in path_.
+  Status ReadVocabulary() {
+    path_ = folder_ + "/tokenizer.json";
+    Result<std::string> json = ReadFile(path_, kMaxTokenizerBytes);
+    if (json.ok()) {
+      THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(*json, path_));
+      if (!file.json().is_object()) return Error(Code::kCorrupt, path_, ": is not a JSON object");
+      root_ = file.json();
+      return CheckListed();
+    }
+    if (json.status().code() != Code::kNotFound) return json.status();
+    Result<std::string> lines = ReadFile(folder_ + "/vocab.txt", kMaxTokenizerBytes);
+    if (!lines.ok() && lines.status().code() == Code::kNotFound) {
+      return Error(Code::kNotFound, folder_, ": has neither tokenizer.json nor vocab.txt");
+    }
+    if (!lines.ok()) return lines.status();
+    if (!builds_) {
+      return Error(Code::kUnsupported, config_path_, ": \"tokenizer_class\": expected BertTokenizer, because the folder ",
+                   "has a vocab.txt and no tokenizer.json");
+    }
+    path_ = folder_ + "/vocab.txt";
+    return ReadLines(*lines);
+  }
+
+  // One piece a line, without white space behind it; of equal ones the last counts.
+  Status ReadLines(std::string_view text) {
+    Json pieces = Json::object();
+    for (std::size_t line = 0; !text.empty(); ++line) {
+      if (line == kMaxLines) return Error(Code::kUnsupported, path_, ": more than ", kMaxLines, " lines");
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      std::size_t length = 0;
+      const std::uint8_t* begin = reinterpret_cast<const std::uint8_t*>(text.data());
+      for (const std::uint8_t* next = begin; next != begin + end;) {
+        const std::uint8_t* character = next;
+        const std::uint32_t code_point = text::DecodeUtf8(next, begin + end);
+        if (code_point == text::kReplacementCharacter && (next - character != 3 || *character != 0xEF)) {
+          return Error(Code::kCorrupt, path_, ": line ", line + 1, " is not UTF-8");
+        }
+        if (!IsWhiteSpace(code_point)) length = static_cast<std::size_t>(next - begin);
+      }
+      pieces[std::string(text.substr(0, length))] = line;
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    root_ = {{"model", {{"type", "WordPiece"}}}, {"added_tokens", Json::array()}};
+    root_["model"]["vocab"] = std::move(pieces);
+    return Status();
+  }
+
+  // Leaves root_["added_tokens"] an array of objects that have content and id.
+  Status CheckListed() {
+    Json& tokens = root_["added_tokens"];
+    if (tokens.is_null()) tokens = Json::array();
+    if (!tokens.is_array()) return Error(Code::kCorrupt, path_, ": added_tokens is not an array");
+    for (const Json& token : tokens) {
+      auto is = [&token](const char* key, auto good) { return token.contains(key) && good(token[key]); };
+      if (!is("content", [](const Json& content) { return content.is_string(); }) ||
+          !is("id", [](const Json& id) { return id.is_number_unsigned() && id <= UINT32_MAX; })) {
+        return Error(Code::kCorrupt, path_, ": added_tokens has an entry that is not a token with an id");
+      }
+    }
+    return Status();
+  }
+
+  // {"content": ..., "lstrip": ...}.
+  Status ReadToken(const Json& json, std::string_view where, Token& token) const {
+    if (!json.is_object()) return Corrupt(where, "expected an object");
+    for (const auto& [key, value] : json.items()) {
+      if (key == "content") {
+        if (!value.is_string()) return Corrupt(where, "expected a content that is a string");
+        token.content = value.get<std::string>();
+        continue;
+      }
+      if (key == "id" || key == "__type") continue;
+      if (!value.is_boolean()) return Corrupt(where, "expected true or false for \"", key, "\"");
+      if (key == "special") token.special = value.get<bool>();
+      if (key == "single_word") token.single_word = value.get<bool>();
+      if (key == "lstrip") token.lstrip = value.get<bool>();
+      if (key == "rstrip") token.rstrip = value.get<bool>();
+      if (key == "normalized") token.normalized = value.get<bool>();
+    }
+    if (token.content.empty()) return Corrupt(where, "expected a content that is not empty");
+    return Status();
+  }
+
+  // A string, or a token in the form of tokenizer_config.json.
+  Status ReadSpecial(const Json& json, std::string_view where, Token& token) const {
+    if (json.is_object() && json.contains("__type")) {
+      if (json["__type"] != "AddedToken") return Corrupt(where, "expected \"__type\" to be \"AddedToken\"");
+      THIMBLE_RETURN_IF_ERROR(ReadToken(json, where, token));
+      token.special = true;
+      return Status();
+    }
+    if (!json.is_string() || json == "") return Corrupt(where, "expected a token");
+    token = Token{json.get<std::string>(), true};
+    return Status();
+  }
+
+  static Result<std::uint32_t> ReadIndex(std::string_view text) {
+    std::uint32_t index = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+    if (error != std::errc() || end != text.data() + text.size()) return Error(Code::kCorrupt, "not a number");
+    return index;
+  }
+
+  // The tokens that files list with an id; the library keeps their order and gives ids of its own.
+  Status ReadAddedTokens() {
+    std::map<std::uint32_t, Token> listed;
+    if (const Json* decoder = Setting("added_tokens_decoder")) {
+      if (!decoder->is_object()) return Corrupt("added_tokens_decoder", "expected an object");
+      for (const auto& [key, value] : decoder->items()) {
+        Result<std::uint32_t> index = ReadIndex(key);
+        if (!index.ok()) return Corrupt("added_tokens_decoder", "expected an id, found \"", key, "\"");
+        THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens_decoder." + key, listed[*index]));
+      }
+    } else {
+      THIMBLE_RETURN_IF_ERROR(ReadSpecialTokensMap());
+      THIMBLE_RETURN_IF_ERROR(ReadAddedTokensFile(listed));
+      for (const Json& value : root_["added_tokens"]) {
+        Token token;
+        THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens", token));
+        listed.insert_or_assign(value["id"].get<std::uint32_t>(), token);
+      }
+    }
+    for (auto& [index, token] : listed) tokens_.push_back(std::move(token));
+    return Status();
+  }
+
+  // What old folders say of special tokens; it wins over tokenizer_config.json.
+  Status ReadSpecialTokensMap() {
+    const std::string path = folder_ + "/special_tokens_map.json";
+    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+    for (const auto& [key, value] : file.json().items()) {
+      auto argument = settings_.arguments.find(key);
+      if (argument != settings_.arguments.end() && !argument->is_null() && *argument != "") continue;
+      config_[key] = value;
+      if (value.is_object() && value.contains("content")) config_[key]["__type"] = "AddedToken";
+    }
+    return Status();
+  }
+
+  Status ReadAddedTokensFile(std::map<std::uint32_t, Token>& listed) const {
+    const std::string path = folder_ + "/added_tokens.json";
+    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+    std::set<std::string> special;
+    for (std::string_view key : kSpecialTokens) {
+      Token token;
+      const Json* setting = Setting(key);
+      if (setting != nullptr && ReadSpecial(*setting, key, token).ok()) special.insert(token.content);
+    }
+    for (const auto& [content, index] : file.json().items()) {
+      if (content.empty() || !index.is_number_unsigned() || index > UINT32_MAX) {
+        return Error(Code::kCorrupt, path, ": expected tokens with ids, found \"", content, "\"");
+      }
+      const bool is_special = special.contains(content);
+      listed.insert_or_assign(index.get<std::uint32_t>(), Token{content, is_special, false, false, false, !is_special});
+    }
+    return Status();
+  }
+
+  Status ReadSpecialTokens() {
+    if (builds_) {
+      special_ = {{"unk_token", Token{"[UNK]", true}}, {"sep_token", Token{"[SEP]", true}},
+                  {"pad_token", Token{"[PAD]", true}}, {"cls_token", Token{"[CLS]", true}},
+                  {"mask_token", Token{"[MASK]", true}}};
+    }
+    for (std::string_view key : kSpecialTokens) {
+      const Json* setting = Setting(key);
+      if (setting == nullptr) continue;
+      if (setting->is_null()) {
+        if (builds_ && (key == "unk_token" || key == "sep_token" || key == "cls_token")) {
+          return Unsupported(key, "null is not supported");
+        }
+        special_.erase(std::string(key));
+        continue;
+      }
+      THIMBLE_RETURN_IF_ERROR(ReadSpecial(*setting, key, special_[std::string(key)]));
+    }
+    for (const char* key : {"model_specific_special_tokens", "extra_special_tokens", "additional_special_tokens"}) {
+      const Json* extra = Setting(key);
+      if (extra == nullptr || extra->is_null()) continue;
+      if (key == std::string_view("additional_special_tokens") && !extra_.empty()) continue;
+      if (!extra->is_array() && !extra->is_object()) return Corrupt(key, "expected an array or an object");
+      for (const Json& value : *extra) {
+        Token token;
+        THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
+        if (extra->is_object()) THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
+        extra_.push_back(std::move(token));
+      }
+    }
+    // Tokens of a model's own, which the library knows by the ends of their names.
+    for (const auto& [key, value] : config_.items()) {
+      if (!key.ends_with("_token") || IsOneOf(kSpecialTokens, key)) continue;
+      if (!value.is_string() && !(value.is_object() && value.contains("__type"))) continue;
+      Token token;
+      THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
+      THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
+      extra_.push_back(std::move(token));
+    }
+    return Status();
+  }
+
+  const Json* Pieces() const {
+    auto model = root_.find("model");
+    if (model == root_.end() || !model->is_object()) return nullptr;
+    auto pieces = model->find("vocab");
+    return pieces == model->end() || !pieces->is_object() ? nullptr : &*pieces;
+  }
+
+  bool InVocabulary(const std::string& content) const {
+    const Json* pieces = Pieces();
+    return pieces != nullptr && pieces->contains(content);
+  }
+
+  // The id of a token that is new would depend on the order of keys in a file.
+  Status RequireKnown(std::string_view key, const Token& token) const {
+    if (InVocabulary(token.content)) return Status();
+    return Unsupported(key, "\"", token.content, "\" is not in the vocabulary");
+  }
+
+  // The parts that a BertTokenizer does not take from tokenizer.json.
+  Status Build() {
+    bool lowercase = true, chinese = true;
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean("do_lower_case", lowercase));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean("tokenize_chinese_chars", chinese));
+    Json normalizer = {{"type", "BertNormalizer"},
+                       {"clean_text", true},
+                       {"handle_chinese_chars", chinese},
+                       {"strip_accents", nullptr},
+                       {"lowercase", lowercase}};
+    const Json* strip = Setting("strip_accents");
+    if (strip != nullptr && !strip->is_null()) {
+      bool strips = false;
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean("strip_accents", strips));
+      normalizer["strip_accents"] = strips;
+    }
+    root_["normalizer"] = std::move(normalizer);
+    root_["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+    root_["added_tokens"] = Json::array();
+    if (root_.contains("model") && root_["model"].is_object()) {
+      root_["model"]["unk_token"] = special_["unk_token"].content;
+      root_["model"]["continuing_subword_prefix"] = "##";
+      root_["model"]["max_input_chars_per_word"] = 100;
+    }
+    for (const char* key : {"cls_token", "sep_token"}) {
+      // The library writes them into a template that it parses.
+      const std::string& content = special_[key].content;
+      if (content.find_first_of(" :$") != std::string::npos) {
+        return Unsupported(key, "\"", content, "\" has a space, a colon or a dollar sign");
+      }
+    }
+    return Status();
+  }
+
+  // A token that is listed once more has the options it is listed with last.
+  Status Relist(const Token& token, bool normalized, Json& list) const {
+    for (Json& entry : list) {
+      if (entry["content"] != token.content) continue;
+      if (entry.value("normalized", Json(false)) != normalized) {
+        return Error(Code::kUnsupported, config_path_, ": added token \"", token.content,
+                     "\" differs in \"normalized\" from ", path_);
+      }
+      entry["single_word"] = token.single_word;
+      entry["lstrip"] = token.lstrip;
+      entry["rstrip"] = token.rstrip;
+    }
+    return Status();
+  }
+
+  // Gives the tokens their ids and lists them, then puts those of class and separator around a text.
+  Status AddTokens() {
+    Json& list = root_["added_tokens"];
+    const Json* pieces = Pieces();
+    if (pieces == nullptr) return Status();  // Which the compiler refuses.
+    std::uint64_t next_id = pieces->size();
+    for (const Json& entry : list) {
+      // The compiler checks it.
+      const std::uint64_t id = entry["id"].get<std::uint64_t>();
+      next_id = std::max(next_id, id + 1);
+      ids_.emplace(entry["content"].get<std::string>(), id);
+    }
+    const std::size_t num_listed = tokens_.size();
+    for (std::string_view key : kSpecialTokens) {
+      auto it = special_.find(std::string(key));
+      if (it != special_.end()) tokens_.push_back(it->second);
+    }
+    tokens_.insert(tokens_.end(), extra_.begin(), extra_.end());
+    std::set<std::string> named;
+    for (const auto& [key, token] : special_) named.insert(token.content);
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      const Token& token = tokens_[i];
+      const bool special = token.special || named.contains(token.content);
+      const bool normalized = token.normalized.value_or(!special);
+      if (ids_.contains(token.content)) {
+        if (i < num_listed) THIMBLE_RETURN_IF_ERROR(Relist(token, normalized, list));
+        continue;
+      }
+      auto piece = pieces->find(token.content);
+      std::uint64_t id = next_id;
+      if (piece != pieces->end() && piece->is_number_unsigned()) id = piece->get<std::uint64_t>();
+      const bool needed = token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
+      if (i >= num_listed && id >= settings_.embeddings && !needed) continue;
+      next_id = std::max(next_id, id + 1);
+      ids_.emplace(token.content, id);
+      list.push_back({{"id", id},
+                      {"content", token.content},
+                      {"single_word", token.single_word},
+                      {"lstrip", token.lstrip},
+                      {"rstrip", token.rstrip},
+                      {"normalized", normalized}});
+    }
+    if (!builds_) return Status();
+    Json special_tokens = Json::object();
+    for (const char* key : {"cls_token", "sep_token"}) {
+      const std::string& content = special_[key].content;
+      special_tokens[content] = {{"id", content}, {"ids", Json::array({ids_[content]})}};
+    }
+    root_["post_processor"] = {
+        {"type", "TemplateProcessing"},
+        {"single", Json::array({{{"SpecialToken", {{"id", special_["cls_token"].content}}}},
+                                {{"Sequence", {{"id", "A"}}}},
+                                {{"SpecialToken", {{"id", special_["sep_token"].content}}}}})},
+        {"special_tokens", std::move(special_tokens)}};
+    return Status();
+  }
+
+  void PrependLowercase() {
+    const Json lowercase = {{"type", "Lowercase"}};
+    auto is_lowercase = [](const Json& part) { return part.is_object() && part.value("type", Json()) == "Lowercase"; };
+    Json& normalizer = root_["normalizer"];
+    if (is_lowercase(normalizer)) return;
+    Json members = Json::array();
+    if (normalizer.is_object() && normalizer.value("type", Json()) == "Sequence" &&
+        normalizer.contains("normalizers") && normalizer["normalizers"].is_array()) {
+      members = normalizer["normalizers"];
+    } else if (!normalizer.is_null()) {
+      members.push_back(normalizer);
+    }
+    if (std::any_of(members.begin(), members.end(), is_lowercase)) return;
+    members.insert(members.begin(), lowercase);
+    normalizer = {{"type", "Sequence"}, {"normalizers", std::move(members)}};
+  }
+
+  Status SetTruncation() {
+    const Json* side = Setting("truncation_side");
+    if (side == nullptr) return Status();
+    if (*side != "left" && *side != "right") return Corrupt("truncation_side", "expected \"left\" or \"right\"");
+    if (!root_.contains("truncation") || !root_["truncation"].is_object()) root_["truncation"] = Json::object();
+    root_["truncation"]["direction"] = *side == "left" ? "Left" : "Right";
+    return Status();
+  }
+
+  Status ReadLimit(std::optional<std::size_t>& limit) const {
+    constexpr double kNoLimit = 1e20;  // Above it the library does not truncate.
+    const char* key = Setting("model_max_length") != nullptr ? "model_max_length" : "max_len";
+    const Json* setting = Setting(key);
+    if (setting == nullptr || setting->is_null()) return Status();
+    if (setting->is_number() && setting->get<double>() > kNoLimit) return Status();
+    if (!setting->is_number_unsigned() || *setting == 0) return Corrupt(key, "expected an integer above 0");
+    limit = setting->get<std::size_t>();
+    return Status();
+  }
+
+  const TokenizerSettings& settings_;
+  const std::string& folder_;
+  const std::string config_path_;
+  Json config_;                           // tokenizer_config.json and what wins over it.
+  bool builds_ = true;                    // Whether the class builds a tokenizer anew.
+  std::string path_;                      // Of the vocabulary.
+  Json root_;                             // A tokenizer.json.
+  std::vector<Token> tokens_;             // That files list with ids, then the others.
+  std::map<std::string, Token> special_;  // By the names of settings.
+  std::vector<Token> extra_;
+  std::map<std::string, std::uint64_t> ids_;  // Of added tokens.
+};
+
+}  // namespace
+
+Result<TokenizerSource> ReadTokenizer(const std::string& folder, const TokenizerSettings& settings) {
+  return FolderReader(folder, settings).Read();
+}
+
+}  // namespace thimble::convert

@@ -1,0 +1,42 @@
+// The tokenizer of a Hugging Face folder, as sentence-transformers makes it of all the files that have a say.
+
+#ifndef THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
+#define THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "convert/tokenizer_compiler.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+// What is known from elsewhere.
+struct TokenizerSettings {
+  bool do_lower_case = false;  // Of sentence_bert_config.json: puts a Lowercase before the normaliser.
+  // processor_kwargs, or tokenizer_args, of sentence_bert_config.json: they win over tokenizer_config.json.
+  nlohmann::json arguments = nlohmann::json::object();
+  std::size_t embeddings = 0;  // Rows of the word embeddings.
+};
+
+struct TokenizerSource {
+  CompiledTokenizer tokenizer;
+  std::string path;                             // The file that has the vocabulary: tokenizer.json or vocab.txt.
+  std::optional<std::size_t> model_max_length;  // None where nothing says it, or it says that there is no limit.
+};
+
+// Reads tokenizer.json, or vocab.txt where there is none, with tokenizer_config.json, special_tokens_map.json,
+// added_tokens.json and the `tokenizer_class` of config.json, as transformers 5 does:
+// a BertTokenizer is built anew from vocabulary and settings, and other parts of tokenizer.json do not count; a
+// TokenizersBackend is tokenizer.json as it is. kNotFound when there is neither file; kCorrupt for a value the library
+// would fail on; kUnsupported, naming the file and the setting, for what thimble does not run.
+//
+// A special token that only a default or tokenizer_config.json names, and that has no row among `embeddings`, is left
+// out: there, a text that has it is an error.
+Result<TokenizerSource> ReadTokenizer(const std::string& folder, const TokenizerSettings& settings);
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_TOKENIZER_FOLDER_H_

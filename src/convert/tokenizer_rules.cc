@@ -1,0 +1,187 @@
+// Reads normalisers and pre-tokenizers, members of a Sequence in their order.
+
+#include "convert/tokenizer_rules.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "text/utf8.h"
+
+namespace thimble::convert {
+namespace {
+
+using Json = nlohmann::json;
+using Kind = NormalizerStep::Kind;
+
+class RulesReader {
+ public:
+  explicit RulesReader(const std::string& path) : path_(path) {}
+
+  Result<TokenizerRules> Read(const Json& root) {
+    if (const Json* normalizer = Find(root, "normalizer")) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(*normalizer));
+    if (composed_) {
+      return Unsupported("normalizer leaves the text composed (NFC or NFKC), which is supported only before NFD, NFKD ",
+                         "or a BertNormalizer that strips accents");
+    }
+    if (rules_.trims && replaces_) return Unsupported("normalizer has both Strip and Replace");
+    const Json* pre_tokenizer = Find(root, "pre_tokenizer");
+    if (pre_tokenizer != nullptr) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(*pre_tokenizer));
+    if (!splits_at_spaces_) return Unsupported("pre_tokenizer does not split at spaces, expected \"BertPreTokenizer\"");
+    return std::move(rules_);
+  }
+
+ private:
+  template <typename... Parts>
+  Status Corrupt(const Parts&... parts) const {
+    return Error(Code::kCorrupt, path_, ": ", parts...);
+  }
+  template <typename... Parts>
+  Status Unsupported(const Parts&... parts) const {
+    return Error(Code::kUnsupported, path_, ": ", parts...);
+  }
+
+  // The member `key`, or null.
+  static const Json* Find(const Json& object, const char* key) {
+    if (!object.is_object()) return nullptr;
+    auto it = object.find(key);
+    return it == object.end() || it->is_null() ? nullptr : &*it;
+  }
+
+  Result<std::string> ReadType(const Json& part, std::string_view where) const {
+    const Json* type = Find(part, "type");
+    if (type == nullptr || !type->is_string()) return Corrupt(where, ".type is not a string");
+    return type->get<std::string>();
+  }
+
+  Result<const Json*> ReadMembers(const Json& part, std::string_view where, const char* key) const {
+    const Json* members = Find(part, key);
+    if (members == nullptr || !members->is_array()) return Corrupt(where, ".", key, " is not an array");
+    return members;
+  }
+
+  Status ReadBoolean(const Json& part, const char* key, bool fallback, bool& value) const {
+    const Json* member = Find(part, key);
+    value = fallback;
+    if (member == nullptr) return Status();
+    if (!member->is_boolean()) return Corrupt("normalizer.", key, " is not true or false");
+    value = member->get<bool>();
+    return Status();
+  }
+
+  Status ReadNormalizer(const Json& part) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "normalizer"));
+    if (type == "Sequence") {
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "normalizer", "normalizers"));
+      for (const Json& member : *members) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(member));
+      return Status();
+    }
+    if (type == "BertNormalizer") return ReadBert(part);
+    if (type == "Replace") return ReadReplace(part);
+    if (type == "NFD" || type == "NFC") return Decompose(Kind::kDecompose, type == "NFC");
+    if (type == "NFKD" || type == "NFKC") return Decompose(Kind::kDecomposeCompatibly, type == "NFKC");
+    if (type == "Lowercase") {
+      Add(Kind::kLowercase);
+    } else if (type == "StripAccents") {
+      if (composed_) return Unsupported("normalizer has StripAccents behind NFC or NFKC");
+      Add(Kind::kDropMarks);
+    } else if (type == "Strip") {
+      // Spaces only part words, so those at the ends are nothing whether they are removed or not.
+      rules_.trims = true;
+    } else {
+      return Unsupported("normalizer.type is \"", type,
+                         "\", expected BertNormalizer, Lowercase, StripAccents, NFC, NFD, NFKC, NFKD, Replace, Strip ",
+                         "or a Sequence of them");
+    }
+    return Status();
+  }
+
+  Status ReadBert(const Json& part) {
+    bool clean, chinese, lowercase, strip;
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "clean_text", true, clean));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "handle_chinese_chars", true, chinese));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "lowercase", true, lowercase));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "strip_accents", lowercase, strip));
+    if (clean) Add(Kind::kCleanText);
+    if (chinese) Add(Kind::kSpaceChinese);
+    if (strip) {
+      THIMBLE_RETURN_IF_ERROR(Decompose(Kind::kDecompose, false));
+      Add(Kind::kDropNonspacing);
+    }
+    if (lowercase) Add(Kind::kLowercase);
+    return Status();
+  }
+
+  // Composition is exact where a decomposition follows, which undoes it: what may stand between commutes with it.
+  Status Decompose(Kind kind, bool composed) {
+    if (replaced_in_order_) return Unsupported("normalizer has Replace between two decompositions");
+    composed_ = composed;
+    ordered_ = true;
+    Add(kind);
+    return Status();
+  }
+
+  Status ReadReplace(const Json& part) {
+    const Json* pattern = Find(part, "pattern");
+    const Json* from = pattern == nullptr ? nullptr : Find(*pattern, "String");
+    const Json* to = Find(part, "content");
+    if (pattern == nullptr || to == nullptr || !to->is_string()) return Corrupt("normalizer: Replace is malformed");
+    if (from == nullptr || !from->is_string()) return Unsupported("normalizer replaces a regular expression");
+    if (composed_) return Unsupported("normalizer has Replace behind NFC or NFKC");
+    const std::vector<std::uint32_t> characters = Characters(from->get_ref<const std::string&>());
+    if (characters.size() != 1) {
+      return Unsupported("normalizer replaces \"", from->get_ref<const std::string&>(),
+                         "\", only one character is supported");
+    }
+    rules_.steps.push_back({Kind::kReplace, characters[0], Characters(to->get_ref<const std::string&>())});
+    replaces_ = true;
+    replaced_in_order_ = ordered_;
+    return Status();
+  }
+
+  static std::vector<std::uint32_t> Characters(std::string_view text) {
+    std::vector<std::uint32_t> characters;
+    const std::uint8_t* next = reinterpret_cast<const std::uint8_t*>(text.data());
+    const std::uint8_t* end = next + text.size();
+    while (next != end) characters.push_back(text::DecodeUtf8(next, end));
+    return characters;
+  }
+
+  void Add(Kind kind) { rules_.steps.push_back({kind, 0, {}}); }
+
+  Status ReadPreTokenizer(const Json& part) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "pre_tokenizer"));
+    if (type == "Sequence") {
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "pre_tokenizer", "pretokenizers"));
+      for (const Json& member : *members) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(member));
+      return Status();
+    }
+    const bool spaces = type == "WhitespaceSplit", punctuation = type == "Punctuation";
+    if (!spaces && !punctuation && type != "BertPreTokenizer") {
+      return Unsupported("pre_tokenizer.type is \"", type,
+                         "\", expected BertPreTokenizer, WhitespaceSplit, Punctuation or a Sequence of them");
+    }
+    const Json* behavior = Find(part, "behavior");
+    if (punctuation && behavior != nullptr && *behavior != "Isolated") {
+      return Unsupported("pre_tokenizer.behavior of Punctuation is not \"Isolated\"");
+    }
+    splits_at_spaces_ |= !punctuation;
+    rules_.isolates_punctuation |= !spaces;
+    return Status();
+  }
+
+  const std::string& path_;
+  TokenizerRules rules_;
+  bool composed_ = false;           // By NFC or NFKC, and nothing has decomposed it since.
+  bool ordered_ = false;            // Marks have been put in canonical order.
+  bool replaces_ = false;           // There is a Replace,
+  bool replaced_in_order_ = false;  // and one behind an ordering.
+  bool splits_at_spaces_ = false;
+};
+
+}  // namespace
+
+Result<TokenizerRules> ReadRules(const Json& root, const std::string& path) { return RulesReader(path).Read(root); }
+
+}  // namespace thimble::convert
