@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/thread_team.h"
 #include "model/encoder.h"
-#include "model/pooling.h"
+#include "model/head.h"
 #include "model/weights.h"
 
 namespace thimble::bench {
@@ -90,7 +90,7 @@ class Forward {
         kernels_(kernels),
         shape_(shape),
         ids_(std::move(ids)),
-        vectors_(shape.sequences * weights.hidden),
+        vectors_(shape.sequences * weights.info.dimensions),
         together_(shape.sequences < 2 * threads),
         team_(*ThreadTeam::Create(threads)) {
     const std::size_t most = together_ || threads == 1 ? shape.sequences : shape.sequences / (2 * threads);
@@ -99,34 +99,36 @@ class Forward {
     const TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
     Arena measure;
     Encoder(weights, kernels, tile, measure);
+    Head(weights.head, weights.head_weights, weights.hidden, kernels, measure);
     for (std::size_t i = 0; i < threads; ++i) {
       memory_.push_back(*Mapping::Create(measure.used()));
       Arena arena(memory_.back().bytes());
       owned_.push_back(std::make_unique<Encoder>(weights, kernels, tile, arena));
+      heads_.push_back(std::make_unique<Head>(weights.head, weights.head_weights, weights.hidden, kernels, arena));
       encoders_.push_back(owned_.back().get());
     }
   }
 
   void Run() {
     if (together_) {
-      for (std::size_t i = 0; i < shape_.sequences; i += per_tile_) Tile(i, *encoders_[0], {&team_, encoders_});
+      for (std::size_t i = 0; i < shape_.sequences; i += per_tile_) Tile(i, 0, {&team_, encoders_});
       return;
     }
     std::atomic<std::size_t> next = 0;
     team_.Run([&](std::size_t member) {
-      for (std::size_t i; (i = next.fetch_add(per_tile_)) < shape_.sequences;) Tile(i, *encoders_[member], {});
+      for (std::size_t i; (i = next.fetch_add(per_tile_)) < shape_.sequences;) Tile(i, member, {});
     });
   }
 
  private:
-  // The tile that begins with sequence `first`.
-  void Tile(std::size_t first, Encoder& encoder, const Crew& crew) {
+  // The tile that begins with sequence `first`, by a member and its crew.
+  void Tile(std::size_t first, std::size_t member, const Crew& crew) {
     const std::size_t count = std::min(per_tile_, shape_.sequences - first), width = weights_.hidden;
     const std::span<const std::int32_t> ids(ids_.data() + first * shape_.tokens, count * shape_.tokens);
-    const float* rows = (*encoder.Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
+    const float* rows = (*encoders_[member]->Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
     for (std::size_t i = 0; i < count; ++i) {
-      Pool(kernels_, weights_.info.pooling, true, rows + i * shape_.tokens * width, shape_.tokens, width,
-           vectors_.data() + (first + i) * width);
+      heads_[member]->Run(weights_.info.pooling, rows + i * shape_.tokens * width, shape_.tokens, 0, true,
+                          vectors_.data() + (first + i) * weights_.info.dimensions);
     }
   }
 
@@ -135,12 +137,13 @@ class Forward {
   Shape shape_;
   std::vector<std::int32_t> ids_;
   std::vector<std::uint32_t> lengths_;  // Of a tile.
-  std::vector<float> vectors_;          // [sequences][hidden]
+  std::vector<float> vectors_;          // [sequences][dimensions]
   bool together_;
   std::size_t per_tile_ = 1;
   std::vector<Mapping> memory_;
   std::vector<std::unique_ptr<Encoder>> owned_;
   std::vector<Encoder*> encoders_;
+  std::vector<std::unique_ptr<Head>> heads_;  // One for each.
   ThreadTeam team_;
 };
 

@@ -246,7 +246,7 @@ std::vector<FileCase> FileCases() {
       Edit(
           "another format", [](Parts& p) { p.header["__metadata__"] = {{"format", "pt"}}; }, kBad,
           "not a thimble model file"),
-      MetadataCase("another version", "thimble.version", "2", Code::kUnsupported, "format version 2"),
+      MetadataCase("another version", "thimble.version", "3", Code::kUnsupported, "format version 3"),
       Edit(
           "metadata missing", [](Parts& p) { p.header["__metadata__"].erase("pooling"); }, kBad,
           "metadata \"pooling\" is missing"),

@@ -77,6 +77,7 @@ Status ReadTransformer(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(config->intermediate, file.RequiredInteger("intermediate_size", 1, 1 << 16));
   THIMBLE_ASSIGN_OR_RETURN(config->positions, file.RequiredInteger("max_position_embeddings", 3, 1 << 16));
   THIMBLE_ASSIGN_OR_RETURN(config->vocabulary, file.RequiredInteger("vocab_size", 1, 1 << 24));
+  config->tokenizer.embeddings = config->vocabulary;
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer("type_vocab_size", 1, 1 << 10));
   config->token_types = token_types.value_or(2);
   THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number("layer_norm_eps"));
@@ -188,9 +189,7 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
   config->tokenizer.do_lower_case = lower.value_or(false);
   if (const nlohmann::json* kwargs = FindKwargs(file, "processor_kwargs", "tokenizer_args"); kwargs != nullptr) {
     if (!kwargs->is_object()) return file.Corrupt("processor_kwargs", "an object");
-    if (!kwargs->empty()) {
-      config->tokenizer.processor_kwargs = kwargs->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    }
+    config->tokenizer.arguments = *kwargs;
   }
   return Status();
 }

@@ -9,18 +9,13 @@
 #include <vector>
 
 #include "convert/convert.h"
+#include "convert/tokenizer_folder.h"
 #include "kernels/kernels.h"
 #include "model/head.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
-
-// What sentence_bert_config.json says of the tokenizer.
-struct TokenizerOverrides {
-  bool do_lower_case = false;
-  std::string processor_kwargs;  // A JSON object as text; empty where there is none.
-};
 
 struct Config {
   std::string transformer;  // Folder of config.json, tokenizer and weights inside the source, "" for the source itself.
@@ -42,7 +37,7 @@ struct Config {
   std::optional<std::size_t> max_seq_length;  // Of sentence_bert_config.json.
   std::vector<Prompt> prompts;
   std::string default_prompt_name;  // Empty: none.
-  TokenizerOverrides tokenizer;
+  TokenizerSettings tokenizer;
 };
 
 // Reads config.json and, where present, modules.json with the config.json of each module, sentence_bert_config.json and

@@ -137,7 +137,9 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
   if (job->tokenizer.model_max_length) {
     job->model_max_length = std::min(*job->tokenizer.model_max_length, config.positions);
   }
-  std::optional<std::size_t> limit = config.max_seq_length;
+  // What is given to the tokenizer when it is made comes before what is told of the module.
+  const bool given = config.tokenizer.arguments.contains("model_max_length");
+  std::optional<std::size_t> limit = given ? job->model_max_length : config.max_seq_length;
   if (!limit) limit = job->model_max_length;
   if (!limit && defaults.max_tokens != 0) {
     limit = defaults.max_tokens;

@@ -48,6 +48,13 @@ std::string FormatText(WeightFormat format) {
   return text;
 }
 
+// Whether a reader of version 1 would give other vectors.
+bool NeedsVersion2(const Job& job) {
+  const text::Tables tables = job.tokenizer.tokenizer.tables();
+  return !job.head.spec.modules.empty() || !job.head.spec.include_prompt || !job.config.default_prompt_name.empty() ||
+         tables.truncate_left != 0 || !tables.added_word_chars.empty();
+}
+
 }  // namespace
 
 LayerSpecs SpecsOf(const Job& job, std::size_t layer) {
@@ -76,6 +83,7 @@ TableSpec PositionsOf(const Job& job) {
 format::Layout LayoutOf(const Job& job, const std::string& name) {
   const Config& c = job.config;
   format::Layout layout;
+  if (NeedsVersion2(job)) layout.version = format::kVersion2;
   layout.metadata = {{"name", name},
                      {"dtype", std::string(DtypeName(job.dtype))},
                      {"architecture", "bert"},

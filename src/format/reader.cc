@@ -24,8 +24,9 @@ Result<Reader> Reader::Open(const std::string& path) {
     return Error(Code::kCorrupt, path, ": not a thimble model file (metadata \"", kVersionKey,
                  "\" is missing); thimble convert makes one");
   }
-  if (*version != kVersion) {
-    return Error(Code::kUnsupported, path, ": format version ", *version, ", this build reads version ", kVersion);
+  if (*version != kVersion && *version != kVersion2) {
+    return Error(Code::kUnsupported, path, ": format version ", *version, ", this build reads versions ", kVersion,
+                 " and ", kVersion2);
   }
   if (reader.header_.data_begin % kAlignment != 0) {
     return Error(Code::kCorrupt, path, ": the data begins at byte ", reader.header_.data_begin,

@@ -21,6 +21,8 @@ namespace thimble::format {
 
 inline constexpr std::string_view kVersionKey = "thimble.version";
 inline constexpr std::string_view kVersion = "1";
+// Of files with what a reader of version 1 would ignore, to wrong vectors: docs/format.md lists it.
+inline constexpr std::string_view kVersion2 = "2";
 // Data starts at, and every tensor is as long as, a multiple of one cache line.
 inline constexpr std::uint64_t kAlignment = 64;
 

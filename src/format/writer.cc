@@ -16,7 +16,7 @@ namespace {
 std::string HeaderJson(const Layout& layout) {
   nlohmann::ordered_json json;
   nlohmann::ordered_json& metadata = json["__metadata__"];
-  metadata[std::string(kVersionKey)] = kVersion;
+  metadata[std::string(kVersionKey)] = layout.version;
   for (const auto& [key, value] : layout.metadata) metadata[key] = value;
   for (const TensorInfo& tensor : layout.tensors) {
     json[tensor.name] = {

@@ -19,6 +19,7 @@ namespace thimble::format {
 
 // What the file will hold, known before the first byte of data.
 struct Layout {
+  std::string_view version = "1";                             // kVersion or kVersion2.
   std::vector<std::pair<std::string, std::string>> metadata;  // kVersionKey is added by the writer.
   std::vector<TensorInfo> tensors;                            // begin and end are ignored; the order is kept.
   std::size_t reserve = 0;                                    // Bytes of the header kept free for SetMetadata.
