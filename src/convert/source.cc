@@ -10,7 +10,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/onnx_bert.h"
+#include "convert/onnx_weights.h"
 #include "kernels/half.h"
 
 namespace thimble::convert {
@@ -18,20 +18,6 @@ namespace {
 
 // Far beyond any weight; its square and the sum of a row of them are still floats.
 constexpr float kLargestValue = 1e15f;
-
-Result<format::ElementType> OnnxType(const OnnxTensor& tensor, const std::string& path) {
-  switch (tensor.type) {  // TensorProto.DataType.
-    case 1:
-      return format::ElementType::kF32;
-    case 10:
-      return format::ElementType::kF16;
-    case 16:
-      return format::ElementType::kBF16;
-    default:
-      return Error(Code::kUnsupported, path, ": tensor \"", tensor.name,
-                   "\": expected float, float16 or bfloat16, found ONNX type ", tensor.type);
-  }
-}
 
 }  // namespace
 
@@ -51,35 +37,18 @@ Result<Source> Source::OpenSafetensors(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(format::Header header, format::ParseHeader(json, file.size(), path));
   source.file_.emplace(std::move(file));
   source.data_begin_ = header.data_begin;
-  for (format::TensorInfo& info : header.tensors) source.tensors_.push_back({std::move(info), false});
+  for (format::TensorInfo& info : header.tensors) source.tensors_.push_back({std::move(info), 0});
   return source;
 }
 
 Result<Source> Source::OpenOnnx(const std::string& path) {
   Source source;
   source.path_ = path;
-  THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
-  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedWeight> weights, FindBertWeights(file));
-  for (NamedWeight& weight : weights) {
-    const OnnxTensor& stored = file.tensors()[weight.tensor];
-    SourceTensor tensor;
-    tensor.transposed = weight.transposed;
-    format::TensorInfo& info = tensor.info;
-    info.name = std::move(weight.name);
-    info.shape = stored.shape;
-    if (tensor.transposed) std::reverse(info.shape.begin(), info.shape.end());
-    THIMBLE_ASSIGN_OR_RETURN(info.type, OnnxType(stored, path));
-    const auto elements = CheckedProduct(info.shape);
-    const auto bytes = elements ? CheckedMul(*elements, format::ElementBytes(info.type)) : std::nullopt;
-    if (!bytes || *bytes != stored.bytes) {
-      return Error(Code::kCorrupt, path, ": tensor \"", stored.name, "\" of shape ", format::ShapeText(stored.shape),
-                   ": expected its elements in the file, found ", stored.bytes, " bytes");
-    }
-    info.begin = stored.begin;
-    info.end = stored.begin + stored.bytes;
-    source.tensors_.push_back(std::move(tensor));
+  THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, convert::OpenOnnx(path));
+  for (const WeightTensor& weight : model.weights->tensors()) {
+    source.tensors_.push_back({{weight.name, format::ElementType::kF32, weight.shape, 0, 0}, source.tensors_.size()});
   }
-  source.map_.emplace(std::move(file).TakeMap());
+  source.onnx_ = std::move(model.weights);
   return source;
 }
 
@@ -106,28 +75,16 @@ Result<const SourceTensor*> Source::Find(std::string_view name, std::span<const 
 Status Source::ReadBytes(const SourceTensor& tensor, std::uint64_t first, std::size_t count) {
   const std::size_t width = format::ElementBytes(tensor.info.type);
   buffer_.resize(count * width);
-  const std::uint64_t begin = data_begin_ + tensor.info.begin;
-  if (file_) return file_->ReadAt(begin + first * width, buffer_);
-  const std::byte* data = map_->bytes().data() + begin;
-  if (!tensor.transposed) {
-    std::memcpy(buffer_.data(), data + first * width, buffer_.size());
-    return Status();
-  }
-  const std::uint64_t rows = tensor.info.shape[0], columns = tensor.info.shape[1];
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint64_t row = (first + i) / columns, column = (first + i) % columns;
-    std::memcpy(&buffer_[i * width], data + (column * rows + row) * width, width);
-  }
-  return Status();
+  return file_->ReadAt(data_begin_ + tensor.info.begin + first * width, buffer_);
 }
 
 Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<float> out) {
-  THIMBLE_RETURN_IF_ERROR(ReadBytes(tensor, first, out.size()));
+  THIMBLE_RETURN_IF_ERROR(onnx_ ? onnx_->Read(tensor.index, first, out) : ReadBytes(tensor, first, out.size()));
   bool finite = true, bounded = true;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (tensor.info.type == format::ElementType::kF32) {
+    if (tensor.info.type == format::ElementType::kF32 && !onnx_) {
       std::memcpy(&out[i], &buffer_[4 * i], 4);
-    } else {
+    } else if (!onnx_) {
       std::uint16_t bits;
       std::memcpy(&bits, &buffer_[2 * i], 2);
       out[i] = tensor.info.type == format::ElementType::kF16 ? kernels::HalfToFloat(bits)

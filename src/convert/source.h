@@ -6,14 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/file_map.h"
 #include "base/regular_file.h"
+#include "convert/weight_file.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 
@@ -22,7 +23,7 @@ namespace thimble::convert {
 // A tensor of the source: `info` has the shape that it is read in.
 struct SourceTensor {
   format::TensorInfo info;
-  bool transposed = false;  // Stored with its two dimensions exchanged.
+  std::size_t index = 0;  // Among the weights of an ONNX file.
 };
 
 // An open file of weights. Move-only; Thread-compatible.
@@ -47,8 +48,8 @@ class Source {
   Status ReadBytes(const SourceTensor& tensor, std::uint64_t first, std::size_t count);
 
   std::string path_;
-  std::optional<RegularFile> file_;  // One of the two: what was read of a file does not stay in this process's memory,
-  std::optional<FileMap> map_;       // but a matrix that is stored the other way round is read all over.
+  std::optional<RegularFile> file_;  // One of the two.
+  std::unique_ptr<WeightFile> onnx_;
   std::uint64_t data_begin_ = 0;
   std::vector<SourceTensor> tensors_;
   std::vector<std::byte> buffer_;
