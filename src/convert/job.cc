@@ -73,8 +73,8 @@ Status CheckGraph(const OnnxModel& graph, const Config& config, const std::strin
   if (!graph.activation.empty() && HiddenActivation(graph.activation) != config.activation) {
     return contradiction("hidden_act", graph.activation, config.hidden_act);
   }
-  if (graph.heads && *graph.heads != config.heads) {
-    return contradiction("num_attention_heads", std::to_string(*graph.heads), std::to_string(config.heads));
+  if (graph.heads != 0 && graph.heads != config.heads) {
+    return contradiction("num_attention_heads", std::to_string(graph.heads), std::to_string(config.heads));
   }
   if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config.layer_norm_epsilon)) {
     return contradiction("layer_norm_eps", std::to_string(*graph.epsilon), std::to_string(config.layer_norm_epsilon));

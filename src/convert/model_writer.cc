@@ -53,6 +53,15 @@ class Conversion {
     return job_.source.Find(name, {shape.begin(), shape.size()});
   }
 
+  // The token types, of which an exported graph may hold the first alone.
+  Result<const SourceTensor*> FindTypes() const {
+    constexpr const char* kName = "embeddings.token_type_embeddings.weight";
+    const Config& c = job_.config;
+    Result<const SourceTensor*> first = Status(Code::kNotFound, "");
+    if (job_.source.graph() != nullptr) first = Find(kName, {1, c.hidden});
+    return first.ok() ? first : Find(kName, {c.token_types, c.hidden});
+  }
+
   // The whole of a small tensor.
   Status ReadAll(const std::string& name, std::size_t size, std::vector<float>* out) {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(name, {size}));
@@ -76,8 +85,7 @@ class Conversion {
     const Config& c = job_.config;
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions,
                              Find("embeddings.position_embeddings.weight", {c.positions, c.hidden}));
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types,
-                             Find("embeddings.token_type_embeddings.weight", {c.token_types, c.hidden}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
     // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
     std::vector<float> offset(c.hidden), mean(c.hidden);
@@ -134,8 +142,7 @@ class Conversion {
                              Find("embeddings.word_embeddings.weight", {c.vocabulary, c.hidden}));
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions,
                              Find("embeddings.position_embeddings.weight", {c.positions, c.hidden}));
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types,
-                             Find("embeddings.token_type_embeddings.weight", {c.token_types, c.hidden}));
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
     std::vector<float> type(c.hidden);
     THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, type));
     auto rows_of = [&](const SourceTensor* tensor) {

@@ -1,338 +1,437 @@
-// The walk through the graph: embeddings, then layer by layer along the hidden state.
+// The walk from the last hidden state back to the embeddings, layer by layer, and what is checked of each.
 
 #include "convert/onnx_bert.h"
 
 #include <algorithm>
-#include <optional>
-#include <span>
-#include <unordered_map>
-#include <unordered_set>
+#include <cmath>
+#include <memory>
 #include <utility>
 
 #include "base/error.h"
+#include "convert/onnx_probe.h"
 
 namespace thimble::convert {
 namespace {
 
-using Name = std::string_view;
+constexpr std::size_t kMaxLayers = 256;
+constexpr std::uint64_t kMaxHidden = 1 << 14;
+constexpr double kTolerance = 5e-4;  // Above what rounding a constant to 16 bits changes.
 
-// A constant tensor as a node takes it.
-struct Constant {
-  std::size_t tensor = 0;
-  bool transposed = false;
+constexpr std::int64_t kTexts = OnnxProbe::kTexts, kTokens = OnnxProbe::kTokens;
+
+// One layer as the walk finds it.
+struct Layer {
+  std::vector<NamedOnnxWeight> weights;  // Without those of queries, keys and values.
+  OnnxValue input = kNoValue, context = kNoValue;
+  std::vector<OnnxValue> projections;  // Of queries, keys and values, in any order.
+  std::vector<OnnxValue> states;       // Of [texts][tokens][hidden], whose shapes masks may be made from.
 };
-
-// output = input * weight + bias.
-struct Linear {
-  Name input, output;
-  Constant weight, bias;
-  std::uint64_t outputs = 0;
-};
-
-// output = normalised input * scale + bias.
-struct Norm {
-  Name input, output;
-  Constant scale, bias;
-};
-
-constexpr std::size_t kMaxLayers = 256;  // A graph may run in circles.
-constexpr Name kMoves[] = {"Reshape", "Transpose", "Cast", "Identity", "Mul", "Div", "Unsqueeze", "Squeeze", "Dropout"};
-constexpr Name kActivation[] = {"Div", "Mul", "Add", "Erf", "Gelu", "Tanh", "Pow", "Cast", "Identity"};
-constexpr Name kResidual[] = {"Add", "Cast", "Identity", "Dropout"};
 
 class Walk {
  public:
-  explicit Walk(const OnnxFile& file) : file_(file) {}
+  explicit Walk(OnnxLayers* layers) : layers_(*layers), graph_(layers->graph()), probe_(graph_) {}
 
-  Result<std::vector<NamedWeight>> Run() {
-    THIMBLE_RETURN_IF_ERROR(Index());
-    THIMBLE_RETURN_IF_ERROR(Embeddings());
-    if (norms_.empty()) return Unsupported("no layer norm behind the embeddings");
-    const Norm* norm = &norms_.front();
-    AddNorm("embeddings.LayerNorm", *norm);
-    for (std::size_t layer = 0; layer <= kMaxLayers; ++layer) {
-      std::vector<const Linear*> found;
-      for (const Linear& linear : linears_) {
-        if (linear.input == norm->output) found.push_back(&linear);
+  Result<OnnxEncoder> Run(OnnxValue tokens) {
+    std::vector<Layer> found;
+    OnnxValue value = graph_.Core(tokens);
+    while (true) {
+      const OnnxNorm* norm = layers_.Norm(value);
+      if (norm == nullptr) {
+        THIMBLE_ASSIGN_OR_RETURN(const bool embeddings, FusedEmbeddings(value));
+        if (embeddings) break;
+        return graph_.Unsupported(value, "expected a layer norm");
       }
-      if (found.empty() && layer > 0) return std::move(weights_);
-      const std::string prefix = "encoder.layer." + std::to_string(layer) + ".";
-      if (found.size() != 3) {
-        return Unsupported(prefix, ": expected three matrices for queries, keys and values, found ", found.size());
+      OnnxSum sum = layers_.Sum(norm->terms);
+      if (norm->term_bias) sum.vectors.push_back(*norm->term_bias);
+      if (sum.products.empty()) {
+        THIMBLE_RETURN_IF_ERROR(Embeddings(value, sum));
+        THIMBLE_RETURN_IF_ERROR(AddNorm("embeddings.LayerNorm", value, *norm, &encoder_.weights));
+        states_.push_back(value);
+        states_.insert(states_.end(), norm->terms.begin(), norm->terms.end());
+        break;
       }
-      THIMBLE_ASSIGN_OR_RETURN(Name context, Attention(prefix, found));
-      THIMBLE_ASSIGN_OR_RETURN(norm, Dense(prefix + "attention.output.", context, kMoves));
-      const Linear* inner = nullptr;
-      for (const Linear& linear : linears_) {
-        if (linear.input == norm->output) inner = &linear;
-      }
-      if (inner == nullptr) return Unsupported(prefix, ": no feed-forward matrix");
-      AddLinear(prefix + "intermediate.dense", *inner);
-      THIMBLE_ASSIGN_OR_RETURN(norm, Dense(prefix + "output.", inner->output, kActivation));
+      if (found.size() == kMaxLayers) return graph_.Unsupported(value, "more than ", std::to_string(kMaxLayers), " layers");
+      Layer layer;
+      THIMBLE_RETURN_IF_ERROR(FeedForward(value, *norm, sum, &layer));
+      states_.insert(states_.end(), layer.states.begin(), layer.states.end());
+      value = layer.input;
+      found.push_back(std::move(layer));
     }
-    return Unsupported("more than ", kMaxLayers, " layers");
+    if (found.empty()) return graph_.Unsupported(tokens, "no layers");
+    std::reverse(found.begin(), found.end());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const std::string prefix = "encoder.layer." + std::to_string(i) + ".";
+      THIMBLE_RETURN_IF_ERROR(Attention(prefix, found[i]));
+      for (NamedOnnxWeight& one : found[i].weights) {
+        encoder_.weights.push_back({prefix + one.name, std::move(one.weight)});
+      }
+    }
+    return std::move(encoder_);
   }
 
  private:
-  template <typename... Parts>
-  Status Unsupported(const Parts&... parts) const {
-    return Error(Code::kUnsupported, file_.path(), ": ", parts...);
+  Status AddNorm(const std::string& name, OnnxValue value, const OnnxNorm& norm, std::vector<NamedOnnxWeight>* weights) {
+    if (norm.epsilon && encoder_.epsilon && std::fabs(*norm.epsilon - *encoder_.epsilon) > 1e-3 * *encoder_.epsilon) {
+      return graph_.Unsupported(value, "layer norms with different epsilons");
+    }
+    if (norm.epsilon) encoder_.epsilon = norm.epsilon;
+    weights->push_back({name + ".weight", norm.scale});
+    weights->push_back({name + ".bias", norm.bias});
+    return Status();
   }
 
-  const OnnxTensor& TensorOf(const Constant& constant) const { return file_.tensors()[constant.tensor]; }
+  // The one product of a sum, with its bias, where the rest is the one value `residual`.
+  Result<OnnxLinear> Residual(OnnxValue value, const OnnxSum& sum, OnnxValue* residual) {
+    if (sum.products.size() != 1 || sum.others.size() != 1) {
+      return graph_.Unsupported(value, "expected the norm of a matrix product and a residual, found ",
+                                std::to_string(sum.products.size()), " products and ",
+                                std::to_string(sum.others.size()), " others");
+    }
+    OnnxLinear linear = sum.products[0];
+    if (sum.vectors.size() + (linear.bias ? 1 : 0) != 1) {
+      return graph_.Unsupported(value, "expected one bias, found ", std::to_string(sum.vectors.size() + (linear.bias ? 1 : 0)));
+    }
+    if (!linear.bias) linear.bias = sum.vectors[0];
+    *residual = sum.others[0];
+    return linear;
+  }
 
-  // Who makes and takes each tensor; then the matrices and norms.
-  Status Index() {
-    const auto& tensors = file_.tensors();
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      if (!tensors[i].name.empty()) constants_[tensors[i].name] = {i, false};
+  static void AddLinear(const std::string& name, const OnnxLinear& linear, std::vector<NamedOnnxWeight>* weights) {
+    weights->push_back({name + ".weight", linear.weight});
+    weights->push_back({name + ".bias", *linear.bias});
+  }
+
+  // From the output of a layer to its input.
+  Status FeedForward(OnnxValue value, const OnnxNorm& output_norm, const OnnxSum& output_sum, Layer* layer) {
+    OnnxValue middle = kNoValue;
+    THIMBLE_ASSIGN_OR_RETURN(OnnxLinear output, Residual(value, output_sum, &middle));
+    THIMBLE_ASSIGN_OR_RETURN(OnnxActivated inner, layers_.Activated(output.input));
+    if (!inner.linear.bias) return graph_.Unsupported(output.input, "the feed-forward matrix has no bias");
+    if (graph_.Core(inner.linear.input) != middle) {
+      return graph_.Unsupported(value, "the residual is not what the feed-forward matrix takes");
     }
-    for (const OnnxNode& node : file_.nodes()) {
-      for (Name fused :
-           {"Attention", "MultiHeadAttention", "SkipLayerNormalization", "EmbedLayerNormalization", "MatMulInteger",
-            "DynamicQuantizeLinear", "DequantizeLinear", "QLinearMatMul", "MatMulNBits"}) {
-        if (node.op == fused) {
-          return Unsupported("operator ", fused,
-                             ": the file is quantised or fused; take the plain export, onnx/model.onnx");
-        }
-      }
-      for (Name output : node.outputs) producers_[output] = &node;
-      for (Name input : node.inputs) consumers_[input].push_back(&node);
-      if (node.outputs.empty()) continue;
-      if (node.constant >= 0) constants_[node.outputs[0]] = {static_cast<std::size_t>(node.constant), false};
-      if (node.inputs.empty()) continue;
-      auto constant = constants_.find(node.inputs[0]);
-      if (constant == constants_.end()) continue;
-      if (node.op == "Identity" || node.op == "Cast") constants_[node.outputs[0]] = constant->second;
-      if (node.op == "Transpose" && TensorOf(constant->second).shape.size() == 2) {
-        constants_[node.outputs[0]] = {constant->second.tensor, !constant->second.transposed};
-      }
+    if (!encoder_.activation.empty() && encoder_.activation != inner.activation) {
+      return graph_.Unsupported(value, "layers with different activations");
     }
-    for (const OnnxNode& node : file_.nodes()) {
-      AddIfLinear(node);
-      AddIfNorm(node);
+    encoder_.activation = inner.activation;
+    AddLinear("intermediate.dense", inner.linear, &layer->weights);
+    AddLinear("output.dense", output, &layer->weights);
+    THIMBLE_RETURN_IF_ERROR(AddNorm("output.LayerNorm", value, output_norm, &layer->weights));
+
+    const OnnxNorm* norm = layers_.Norm(middle);
+    if (norm == nullptr) return graph_.Unsupported(middle, "expected the layer norm of an attention");
+    OnnxSum sum = layers_.Sum(norm->terms);
+    if (norm->term_bias) sum.vectors.push_back(*norm->term_bias);
+    THIMBLE_ASSIGN_OR_RETURN(const OnnxLinear dense, Residual(middle, sum, &layer->input));
+    AddLinear("attention.output.dense", dense, &layer->weights);
+    THIMBLE_RETURN_IF_ERROR(AddNorm("attention.output.LayerNorm", middle, *norm, &layer->weights));
+    layer->context = graph_.Core(dense.input);
+    layer->states = {value, middle, layer->input};
+    for (const OnnxNorm* one : {&output_norm, norm}) {
+      layer->states.insert(layer->states.end(), one->terms.begin(), one->terms.end());
     }
     return Status();
   }
 
-  std::optional<Constant> ConstantOf(Name name, std::size_t rank) const {
-    auto found = constants_.find(name);
-    if (found == constants_.end() || TensorOf(found->second).shape.size() != rank) return std::nullopt;
-    return found->second;
+  // Words, positions and token types.
+
+  Status Embeddings(OnnxValue value, const OnnxSum& sum) {
+    std::optional<OnnxWeight> words, positions, types;
+    for (OnnxValue term : sum.others) {
+      auto rows = GatheredRows(graph_, term);
+      if (!rows) return graph_.Unsupported(term, "expected rows picked from a table of embeddings");
+      THIMBLE_ASSIGN_OR_RETURN(std::optional<OnnxWeight>* table,
+                               TableOf(term, rows->second, {&words, &positions, &types}));
+      if (*table) return graph_.Unsupported(term, "a second table of that kind");
+      *table = std::move(rows->first);
+      states_.push_back(term);
+    }
+    // The row of token type 0, where it was added as a constant.
+    if (!types && sum.vectors.size() == 1) {
+      types = sum.vectors[0];
+      types->shape.insert(types->shape.begin(), 1);
+      types->strides.insert(types->strides.begin(), 0);
+    } else if (!sum.vectors.empty()) {
+      return graph_.Unsupported(value, "a constant is added to the embeddings");
+    }
+    return AddTables(value, words, positions, types);
   }
 
-  // The other one of two inputs, where one is a constant vector.
-  struct WithVector {
-    Constant vector;
-    Name other;
+  struct Tables {
+    std::optional<OnnxWeight>*words, *positions, *types;
   };
-  std::optional<WithVector> SplitVector(const OnnxNode& node) const {
-    if (node.inputs.size() != 2) return std::nullopt;
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (auto vector = ConstantOf(node.inputs[i], 1)) return WithVector{*vector, node.inputs[1 - i]};
+  // Which table these indices pick rows of.
+  Result<std::optional<OnnxWeight>*> TableOf(OnnxValue term, OnnxValue indices, const Tables& tables) {
+    if (IsIntegerCopyOf(indices, "input_ids")) return tables.words;
+    if (IsIntegerCopyOf(indices, "token_type_ids")) return tables.types;
+    OnnxEvaluator evaluator = layers_.Evaluator();
+    probe_.SetInputs(&evaluator);
+    const OnnxArray* picked = evaluator.Evaluate(indices);
+    if (picked == nullptr) {
+      return graph_.Unsupported(evaluator.failed(), "as a part of embedding indices: ", evaluator.failure());
     }
-    return std::nullopt;
+    bool zeros = !picked->data.empty(), counting = !picked->data.empty() && picked->size() % kTokens == 0;
+    for (std::size_t i = 0; i < picked->data.size(); ++i) {
+      zeros &= picked->data[i] == 0;
+      counting &= picked->data[i] == static_cast<double>(i % kTokens);
+    }
+    if (zeros) return tables.types;
+    if (counting) return tables.positions;
+    return graph_.Unsupported(term, "picks rows that are neither those of input_ids, nor positions from 0 on, nor those of one token type");
   }
 
-  void AddIfLinear(const OnnxNode& node) {
-    if (node.inputs.size() < 2 || node.outputs.empty()) return;
-    if (node.op != "MatMul" && node.op != "Gemm") return;
-    std::optional<Constant> weight = ConstantOf(node.inputs[1], 2);
-    if (!weight) return;
-    const bool gemm = node.op == "Gemm";
-    // A product has the weight as [inputs, outputs].
-    if (!gemm || node.trans_b == 0) weight->transposed = !weight->transposed;
-    const auto& shape = TensorOf(*weight).shape;
-    Linear linear{node.inputs[0], node.outputs[0], *weight, {}, shape[weight->transposed ? 1 : 0]};
-    if (gemm) {
-      if (node.inputs.size() < 3 || node.alpha != 1 || node.beta != 1 || node.trans_a != 0) return;
-      const auto bias = ConstantOf(node.inputs[2], 1);
-      if (!bias) return;
-      linear.bias = *bias;
-      linears_.push_back(linear);
-      return;
+  // Whether the values are those of this input, with nothing but a change of type in between.
+  bool IsIntegerCopyOf(OnnxValue value, std::string_view name) const {
+    for (int i = 0; i < 8; ++i) {
+      if (graph_.IsInput(value)) return graph_.name(value) == name;
+      const GraphNode* node = graph_.Producer(value);
+      if (node == nullptr || node->input(0) == kNoValue || (!node->Is("Cast") && !node->Is("Identity"))) return false;
+      value = node->inputs[0];
     }
-    for (const OnnxNode* next : Consumers(node.outputs[0])) {
-      if (next->op != "Add" || next->outputs.empty()) continue;
-      const auto split = SplitVector(*next);
-      if (!split) continue;
-      linear.bias = split->vector;
-      linear.output = next->outputs[0];
-      linears_.push_back(linear);
-      return;
-    }
+    return false;
   }
 
-  // The operator, or what it was before there was one: (x - mean) / sqrt(variance + epsilon) * scale + bias.
-  void AddIfNorm(const OnnxNode& node) {
-    if (node.outputs.empty()) return;
-    if (node.op == "LayerNormalization" && node.inputs.size() == 3) {
-      const auto scale = ConstantOf(node.inputs[1], 1), bias = ConstantOf(node.inputs[2], 1);
-      if (scale && bias) norms_.push_back({node.inputs[0], node.outputs[0], *scale, *bias});
-      return;
+  Status AddTables(OnnxValue value, const std::optional<OnnxWeight>& words, const std::optional<OnnxWeight>& positions,
+                   const std::optional<OnnxWeight>& types) {
+    if (!words || !positions || !types) {
+      return graph_.Unsupported(value, "expected the sum of embeddings of words, positions and token types, found ",
+                                words ? "" : "no ", "words, ", positions ? "" : "no ", "positions, ",
+                                types ? "" : "no ", "token types");
     }
-    if (node.op != "Add") return;
-    const auto bias = SplitVector(node);
-    if (!bias) return;
-    const OnnxNode* product = Producer(bias->other, "Mul");
-    const auto scale = product == nullptr ? std::nullopt : SplitVector(*product);
-    if (!scale) return;
-    const OnnxNode* quotient = Producer(scale->other, "Div");
-    const OnnxNode* difference = quotient == nullptr ? nullptr : Producer(quotient->inputs[0], "Sub");
-    if (difference != nullptr) norms_.push_back({difference->inputs[0], node.outputs[0], scale->vector, bias->vector});
-  }
-
-  const std::vector<const OnnxNode*>& Consumers(Name tensor) const {
-    static const std::vector<const OnnxNode*> none;
-    auto found = consumers_.find(tensor);
-    return found == consumers_.end() ? none : found->second;
-  }
-
-  // The node that makes `tensor` if it has this operator and something to take.
-  const OnnxNode* Producer(Name tensor, Name op) const {
-    auto found = producers_.find(tensor);
-    if (found == producers_.end() || found->second->op != op || found->second->inputs.empty()) return nullptr;
-    return found->second;
-  }
-
-  // The tensors that `from` becomes through these operators, `from` included. What is only a shape is not followed.
-  std::vector<Name> Follow(Name from, std::span<const Name> operators) const {
-    std::vector<Name> names = {from};
-    std::unordered_set<Name> seen = {from};
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      for (const OnnxNode* node : Consumers(names[i])) {
-        if (std::find(operators.begin(), operators.end(), node->op) == operators.end()) continue;
-        if (node->op == "Reshape" && node->inputs[0] != names[i]) continue;
-        for (Name output : node->outputs) {
-          if (seen.insert(output).second) names.push_back(output);
-        }
-      }
+    encoder_.hidden = words->shape[1];
+    if (encoder_.hidden == 0 || encoder_.hidden > kMaxHidden || positions->shape[1] != encoder_.hidden ||
+        types->shape[1] != encoder_.hidden) {
+      return graph_.Unsupported(value, "embeddings of different or impossible widths");
     }
-    return names;
-  }
-
-  // Word, position and token type tables: rows picked by input_ids, by token_type_ids, and by neither.
-  Status Embeddings() {
-    std::optional<Constant> words, types, positions;
-    std::vector<Constant> others;
-    for (const OnnxNode& node : file_.nodes()) {
-      if (node.op != "Gather" || node.inputs.size() < 2) continue;
-      const auto table = ConstantOf(node.inputs[0], 2);
-      if (!table) continue;
-      const Name origin = Origin(node.inputs[1]);
-      if (origin == "input_ids") {
-        words = table;
-      } else if (origin == "token_type_ids") {
-        types = table;
-      } else {
-        others.push_back(*table);
-      }
-    }
-    // Of two others one is the table of a constant token type: the shorter one.
-    std::sort(others.begin(), others.end(),
-              [&](const Constant& a, const Constant& b) { return TensorOf(a).shape[0] < TensorOf(b).shape[0]; });
-    if (!others.empty()) positions = others.back();
-    if (!types && others.size() == 2) types = others.front();
-    if (!words || !types || !positions) {
-      return Unsupported("expected tables that input_ids, token_type_ids and positions pick rows of, found ",
-                         words ? "" : "no ", "words, ", types ? "" : "no ", "token types, ", positions ? "" : "no ",
-                         "positions");
-    }
-    weights_.push_back({"embeddings.word_embeddings.weight", words->tensor, words->transposed});
-    weights_.push_back({"embeddings.position_embeddings.weight", positions->tensor, positions->transposed});
-    weights_.push_back({"embeddings.token_type_embeddings.weight", types->tensor, types->transposed});
+    encoder_.weights.push_back({"embeddings.word_embeddings.weight", *words});
+    encoder_.weights.push_back({"embeddings.position_embeddings.weight", *positions});
+    encoder_.weights.push_back({"embeddings.token_type_embeddings.weight", *types});
     return Status();
   }
 
-  // The input of the graph whose values these are, where it is one.
-  Name Origin(Name tensor) const {
-    for (int i = 0; i < 100; ++i) {
-      auto producer = producers_.find(tensor);
-      if (producer == producers_.end()) return tensor;
-      const OnnxNode& node = *producer->second;
-      if (node.inputs.empty() || (node.op != "Cast" && node.op != "Identity" && node.op != "Reshape")) return "";
-      tensor = node.inputs[0];
+  // com.microsoft.EmbedLayerNormalization, the sum and its norm in one.
+  Result<bool> FusedEmbeddings(OnnxValue value) {
+    const GraphNode* node = graph_.Producer(value);
+    if (node == nullptr || !node->Is("EmbedLayerNormalization") || node->outputs[0] != value) return false;
+    auto table = [&](std::size_t i) -> std::optional<OnnxWeight> {
+      if (node->input(i) == kNoValue) return std::nullopt;
+      const auto& weight = graph_.Constant(node->inputs[i]);
+      return weight && weight->shape.size() == 2 ? weight : std::nullopt;
+    };
+    std::optional<OnnxWeight> words, positions, types;
+    const Tables tables = {&words, &positions, &types};
+    if (node->input(0) == kNoValue) return graph_.Unsupported(value, "no input_ids");
+    THIMBLE_ASSIGN_OR_RETURN(const auto* of_ids, TableOf(value, node->inputs[0], tables));
+    if (node->input(1) != kNoValue) {
+      THIMBLE_ASSIGN_OR_RETURN(const auto* of_types, TableOf(value, node->inputs[1], tables));
+      if (of_types != &types) return graph_.Unsupported(value, "its segments are no token types");
     }
-    return "";
+    if (node->input(8) != kNoValue) {
+      THIMBLE_ASSIGN_OR_RETURN(const auto* of_positions, TableOf(value, node->inputs[8], tables));
+      if (of_positions != &positions) return graph_.Unsupported(value, "its positions are none");
+    }
+    if (of_ids != &words) return graph_.Unsupported(value, "its first input is not input_ids");
+    words = table(2), positions = table(3), types = table(4);
+    const auto scale = graph_.Vector(node->input(5)), bias = graph_.Vector(node->input(6));
+    if (!scale || !bias) return graph_.Unsupported(value, "its norm is not constant");
+    THIMBLE_RETURN_IF_ERROR(AddTables(value, words, positions, types));
+    const OnnxNorm norm{{}, {}, *scale, *bias, node->Real("epsilon", 1e-12f)};
+    THIMBLE_RETURN_IF_ERROR(AddNorm("embeddings.LayerNorm", value, norm, &encoder_.weights));
+    states_.push_back(value);
+    return true;
   }
 
-  // Tells queries, keys and values apart by the products they go into: queries by keys, and scores by values. Returns
-  // what comes out.
-  Result<Name> Attention(const std::string& prefix, const std::vector<const Linear*>& found) {
-    struct Place {
-      const OnnxNode* product = nullptr;
-      std::size_t side = 0;
+  // Attention.
+
+  Status Attention(const std::string& prefix, const Layer& layer) {
+    const OnnxValue context = layer.context;
+    const GraphNode* node = graph_.Producer(context);
+    if (node != nullptr && node->Is("Attention") && node->proto->domain == "com.microsoft") {
+      return FusedAttention(prefix, layer, *node);
+    }
+    if (node != nullptr && node->Is("MultiHeadAttention")) return MultiHeadAttention(prefix, layer, *node);
+    const auto found = layers_.ProductsBehind(context, {layer.input});
+    std::vector<OnnxLinear> linears;
+    for (OnnxValue one : found.value_or(std::vector<OnnxValue>())) linears.push_back(*graph_.Linear(one));
+    if (linears.size() != 3) {
+      return graph_.Unsupported(context, "in ", prefix, " expected an attention of three matrix products, found ",
+                                std::to_string(linears.size()));
+    }
+    for (const OnnxLinear& linear : linears) {
+      THIMBLE_RETURN_IF_ERROR(CheckProjection(context, layer, linear));
+    }
+    OnnxEvaluator evaluator = layers_.Evaluator();
+    probe_.SetInputs(&evaluator);
+    const auto hidden = static_cast<std::int64_t>(encoder_.hidden);
+    const std::vector<std::int64_t> shape = {kTexts, kTokens, hidden};
+    const auto any = std::make_shared<const OnnxArray>(OnnxLayers::Noise(shape, 1));
+    for (OnnxValue state : states_) evaluator.Set(state, any);
+    std::vector<OnnxArray> arrays;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      arrays.push_back(OnnxLayers::Noise(shape, 21 + i));
+      evaluator.Set((*found)[i], arrays[i]);
+    }
+    const OnnxArray* result = evaluator.Evaluate(context);
+    if (result == nullptr) {
+      return graph_.Unsupported(evaluator.failed(), "in ", prefix, " as a part of attention: ", evaluator.failure());
+    }
+    if (result->shape != shape) return graph_.Unsupported(context, "in ", prefix, " an attention of another shape");
+    for (std::uint64_t heads = encoder_.heads != 0 ? encoder_.heads : 1; heads <= encoder_.hidden; ++heads) {
+      if (encoder_.hidden % heads != 0) continue;
+      int order[] = {0, 1, 2};
+      do {
+        if (!SameAsAttention(arrays[order[0]], arrays[order[1]], arrays[order[2]], heads, *result)) continue;
+        encoder_.heads = heads;
+        AddLinear(prefix + "attention.self.query", linears[order[0]], &encoder_.weights);
+        AddLinear(prefix + "attention.self.key", linears[order[1]], &encoder_.weights);
+        AddLinear(prefix + "attention.self.value", linears[order[2]], &encoder_.weights);
+        return Status();
+      } while (std::next_permutation(order, order + 3));
+      if (encoder_.heads != 0) break;
+    }
+    return graph_.Unsupported(context, "in ", prefix,
+                              " computes another attention than softmax(Q K^T / sqrt(head size) + mask) V");
+  }
+
+  Status CheckProjection(OnnxValue context, const Layer& layer, const OnnxLinear& linear) const {
+    if (graph_.Core(linear.input) != layer.input || !linear.bias || linear.weight.shape[0] != encoder_.hidden) {
+      return graph_.Unsupported(context, "expected queries, keys and values made from the layer's input, with biases");
+    }
+    return Status();
+  }
+
+  bool SameAsAttention(const OnnxArray& q, const OnnxArray& k, const OnnxArray& v, std::uint64_t heads,
+                       const OnnxArray& result) const {
+    const auto hidden = static_cast<std::size_t>(encoder_.hidden), size = hidden / static_cast<std::size_t>(heads);
+    auto at = [&](std::int64_t text, std::int64_t token, std::size_t i) {
+      return static_cast<std::size_t>(text * kTokens + token) * hidden + i;
     };
-    std::vector<Place> places;
-    for (const Linear* linear : found) {
-      Place place;
-      for (Name name : Follow(linear->output, kMoves)) {
-        for (const OnnxNode* node : Consumers(name)) {
-          if (node->op != "MatMul" || node->inputs.size() != 2 || place.product != nullptr) continue;
-          place = {node, node->inputs[1] == name ? 1u : 0u};
+    for (std::int64_t text = 0; text < kTexts; ++text) {
+      const std::int64_t length = probe_.length(text);
+      for (std::int64_t row = 0; row < length; ++row) {
+        for (std::size_t head = 0; head < hidden; head += size) {
+          double scores[kTokens] = {}, sum = 0;
+          for (std::int64_t j = 0; j < length; ++j) {
+            for (std::size_t i = head; i < head + size; ++i) scores[j] += q.data[at(text, row, i)] * k.data[at(text, j, i)];
+            scores[j] = std::exp(scores[j] / std::sqrt(static_cast<double>(size)));
+            sum += scores[j];
+          }
+          for (std::size_t i = head; i < head + size; ++i) {
+            double expected = 0;
+            for (std::int64_t j = 0; j < length; ++j) expected += scores[j] / sum * v.data[at(text, j, i)];
+            if (!(std::fabs(result.data[at(text, row, i)] - expected) <= kTolerance)) return false;
+          }
         }
       }
-      places.push_back(place);
     }
-    const Linear *query = nullptr, *key = nullptr, *value = nullptr;
-    Name context;
+    return true;
+  }
+
+  Status SetHeads(OnnxValue context, const GraphNode& node) {
+    const std::int64_t heads = node.Integer("num_heads", 0);
+    if (heads <= 0 || encoder_.hidden % static_cast<std::uint64_t>(heads) != 0 ||
+        (encoder_.heads != 0 && encoder_.heads != static_cast<std::uint64_t>(heads))) {
+      return graph_.Unsupported(context, "an impossible number of heads: ", std::to_string(heads));
+    }
+    encoder_.heads = static_cast<std::uint64_t>(heads);
+    const double usual = 1 / std::sqrt(static_cast<double>(encoder_.hidden) / static_cast<double>(heads));
+    const double scale = node.Real("scale", 0);
+    if (scale != 0 && !(std::fabs(scale - usual) <= kTolerance * usual)) {
+      return graph_.Unsupported(context, "a scale other than 1 / sqrt(head size)");
+    }
+    if (node.Integer("unidirectional", 0) != 0 || node.Integer("do_rotary", 0) != 0) {
+      return graph_.Unsupported(context, "unidirectional or rotary attention");
+    }
+    return Status();
+  }
+
+  // That `mask` tells which tokens count: one number for each, or their number for each text.
+  Status CheckMask(OnnxValue context, OnnxValue mask) {
+    if (mask == kNoValue && !probe_.masked()) return Status();
+    const GraphNode* node = graph_.Producer(mask);
+    if (node != nullptr && node->Is("EmbedLayerNormalization") && node->outputs.size() > 1 && node->outputs[1] == mask &&
+        IsIntegerCopyOf(node->input(7), "attention_mask")) {
+      return Status();
+    }
+    OnnxEvaluator evaluator = layers_.Evaluator();
+    probe_.SetInputs(&evaluator);
+    const OnnxArray* array = mask == kNoValue ? nullptr : evaluator.Evaluate(mask);
+    if (array != nullptr && (array->size() == kTexts || array->shape == std::vector{kTexts, kTokens})) {
+      const std::int64_t each = array->size() / kTexts;
+      bool same = true;
+      for (std::int64_t i = 0; i < array->size(); ++i) {
+        const std::int64_t length = probe_.length(i / each);
+        const std::int64_t expected = each == 1 ? length : i % kTokens < length ? 1 : 0;
+        same &= array->data[static_cast<std::size_t>(i)] == static_cast<double>(expected);
+      }
+      if (same) return Status();
+    }
+    return graph_.Unsupported(context, "its mask is not attention_mask");
+  }
+
+  // com.microsoft.Attention: queries, keys and values side by side in one matrix.
+  Status FusedAttention(const std::string& prefix, const Layer& layer, const GraphNode& node) {
+    THIMBLE_RETURN_IF_ERROR(SetHeads(layer.context, node));
+    THIMBLE_RETURN_IF_ERROR(CheckMask(layer.context, node.input(3)));
+    const auto& packed = node.input(1) == kNoValue ? std::optional<OnnxWeight>() : graph_.Constant(node.inputs[1]);
+    const auto bias = graph_.Vector(node.input(2));
+    for (std::size_t i = 4; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != kNoValue) return graph_.Unsupported(layer.context, "a bias of positions, or a past");
+    }
+    const std::uint64_t hidden = encoder_.hidden;
+    if (node.input(0) == kNoValue || graph_.Core(node.inputs[0]) != layer.input || !packed || !bias ||
+        packed->quantization || packed->shape != std::vector{hidden, 3 * hidden} ||
+        bias->shape[0] != 3 * hidden || node.Find("qkv_hidden_sizes") != nullptr) {
+      return graph_.Unsupported(layer.context, "expected one matrix for queries, keys and values of the layer's input");
+    }
+    const char* parts[] = {"query", "key", "value"};
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      OnnxWeight weight = Transposed(*packed);
+      weight.shape[0] = hidden;
+      weight.offset += i * hidden * weight.strides[0];
+      AddLinear(prefix + "attention.self." + parts[i], {layer.input, weight, PartOf(*bias, i)}, &encoder_.weights);
+    }
+    return Status();
+  }
+
+  // One third of a vector of 3 * hidden.
+  OnnxWeight PartOf(OnnxWeight vector, std::uint64_t part) const {
+    vector.shape[0] = encoder_.hidden;
+    vector.offset += part * encoder_.hidden * vector.strides[0];
+    return vector;
+  }
+
+  // com.microsoft.MultiHeadAttention: queries, keys and values are given, their biases apart.
+  Status MultiHeadAttention(const std::string& prefix, const Layer& layer, const GraphNode& node) {
+    THIMBLE_RETURN_IF_ERROR(SetHeads(layer.context, node));
+    THIMBLE_RETURN_IF_ERROR(CheckMask(layer.context, node.input(4)));
+    for (std::size_t i = 5; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != kNoValue) return graph_.Unsupported(layer.context, "a bias of positions, or a past");
+    }
+    const auto bias = graph_.Vector(node.input(3));
+    if (bias && (bias->shape[0] != 3 * encoder_.hidden || bias->quantization)) {
+      return graph_.Unsupported(layer.context, "a bias of another length");
+    }
+    const char* parts[] = {"query", "key", "value"};
     for (std::size_t i = 0; i < 3; ++i) {
-      if (places[i].product == nullptr) continue;
-      bool shared = false;
-      for (std::size_t j = 0; j < 3; ++j) shared |= j != i && places[j].product == places[i].product;
-      if (!shared) {
-        value = found[i];
-        context = places[i].product->outputs.empty() ? Name() : places[i].product->outputs[0];
-      } else {
-        (places[i].side == 0 ? query : key) = found[i];
-      }
+      auto linear = graph_.Linear(node.input(i));
+      if (!linear || (linear->bias && bias)) return graph_.Unsupported(layer.context, "expected matrix products");
+      if (bias) linear->bias = PartOf(*bias, i);
+      THIMBLE_RETURN_IF_ERROR(CheckProjection(layer.context, layer, *linear));
+      AddLinear(prefix + "attention.self." + parts[i], *linear, &encoder_.weights);
     }
-    if (query == nullptr || key == nullptr || value == nullptr || context.empty()) {
-      return Unsupported(prefix, ": the products of queries, keys and values are not those of attention");
-    }
-    AddLinear(prefix + "attention.self.query", *query);
-    AddLinear(prefix + "attention.self.key", *key);
-    AddLinear(prefix + "attention.self.value", *value);
-    return context;
+    return Status();
   }
 
-  // The matrix that `from` goes into by way of these operators, and the norm behind it.
-  Result<const Norm*> Dense(const std::string& prefix, Name from, std::span<const Name> operators) {
-    const std::vector<Name> names = Follow(from, operators);
-    for (const Linear& linear : linears_) {
-      if (std::find(names.begin(), names.end(), linear.input) == names.end()) continue;
-      AddLinear(prefix + "dense", linear);
-      const std::vector<Name> sums = Follow(linear.output, kResidual);
-      for (const Norm& norm : norms_) {
-        if (std::find(sums.begin(), sums.end(), norm.input) == sums.end()) continue;
-        AddNorm(prefix + "LayerNorm", norm);
-        return &norm;
-      }
-      return Unsupported(prefix, "dense: no layer norm behind it");
-    }
-    return Unsupported(prefix, "dense: no such matrix");
-  }
-
-  void AddLinear(const std::string& name, const Linear& linear) {
-    weights_.push_back({name + ".weight", linear.weight.tensor, linear.weight.transposed});
-    weights_.push_back({name + ".bias", linear.bias.tensor, false});
-  }
-  void AddNorm(const std::string& name, const Norm& norm) {
-    weights_.push_back({name + ".weight", norm.scale.tensor, false});
-    weights_.push_back({name + ".bias", norm.bias.tensor, false});
-  }
-
-  const OnnxFile& file_;
-  std::unordered_map<Name, Constant> constants_;
-  std::unordered_map<Name, const OnnxNode*> producers_;
-  std::unordered_map<Name, std::vector<const OnnxNode*>> consumers_;
-  std::vector<Linear> linears_;
-  std::vector<Norm> norms_;
-  std::vector<NamedWeight> weights_;
+  OnnxLayers& layers_;
+  const OnnxGraph& graph_;
+  const OnnxProbe probe_;
+  OnnxEncoder encoder_;
+  std::vector<OnnxValue> states_;
 };
 
 }  // namespace
 
-Result<std::vector<NamedWeight>> FindBertWeights(const OnnxFile& file) { return Walk(file).Run(); }
+Result<OnnxEncoder> FindBertEncoder(OnnxLayers* layers, OnnxValue tokens) { return Walk(layers).Run(tokens); }
 
 }  // namespace thimble::convert

@@ -3,23 +3,29 @@
 #ifndef THIMBLE_CONVERT_ONNX_BERT_H_
 #define THIMBLE_CONVERT_ONNX_BERT_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "convert/onnx_file.h"
+#include "convert/onnx_layers.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
-struct NamedWeight {
-  std::string name;         // As in a model.safetensors: "encoder.layer.0.output.dense.weight".
-  std::size_t tensor = 0;   // Index in the file.
-  bool transposed = false;  // Stored as [inputs, outputs].
+// What a graph computes from input_ids to the last hidden state.
+struct OnnxEncoder {
+  std::vector<NamedOnnxWeight> weights;  // As in a model.safetensors: "encoder.layer.0.output.dense.weight".
+  std::uint64_t hidden = 0;
+  std::uint64_t heads = 0;
+  std::string activation;         // By its name in config.json.
+  std::optional<double> epsilon;  // Of the layer norms, unless it is kept in 16 bits.
 };
 
-// The weights of the graph of feature extraction, from input_ids to the last hidden state. kUnsupported, with the place
-// and what was found there, for a graph that is no such encoder, is quantised, or has fused operators.
-Result<std::vector<NamedWeight>> FindBertWeights(const OnnxFile& file);
+// The encoder whose last hidden state is `tokens`. Every node on the way is accounted for: attention, activation, mask
+// and positions are computed and compared with what BERT computes. kUnsupported, with the node and what was expected
+// there, for a graph that is no such encoder.
+Result<OnnxEncoder> FindBertEncoder(OnnxLayers* layers, OnnxValue tokens);
 
 }  // namespace thimble::convert
 

@@ -62,7 +62,7 @@ struct Style {
 class Exporter {
  public:
   Exporter(const std::string& folder, const TestModelOptions& options, const Style& style)
-      : options_(options), style_(style), source_(*Source::Open(folder + "/model.safetensors")) {}
+      : options_(options), style_(style), source_(*Source::Open(folder, "model.safetensors")) {}
 
   std::string Run(std::uint64_t vocabulary) {
     const std::uint64_t h = options_.hidden, f = options_.intermediate;
@@ -176,7 +176,7 @@ class OnnxTest : public testing::Test {
     EXPECT_TRUE(test::WriteTestModel(source_, options_).ok());
     constexpr std::uint64_t kMostPieces = 1000;
     for (std::uint64_t vocabulary = 1; vocabulary < kMostPieces; ++vocabulary) {
-      auto source = Source::Open(source_ + "/model.safetensors");
+      auto source = Source::Open(source_, "model.safetensors");
       const std::uint64_t shape[] = {vocabulary, options_.hidden};
       if (source->Find("embeddings.word_embeddings.weight", shape).ok()) {
         return Exporter(source_, options_, style).Run(vocabulary);

@@ -1,13 +1,40 @@
+// The weights of a BERT encoder in an ONNX file, and what else its graph tells of the model.
+
 #ifndef THIMBLE_CONVERT_ONNX_WEIGHTS_H_
 #define THIMBLE_CONVERT_ONNX_WEIGHTS_H_
+
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include "base/error.h"
+#include <vector>
+
 #include "convert/weight_file.h"
 #include "model/head.h"
+#include "thimble/status.h"
+
 namespace thimble::convert {
-struct OnnxModel { std::unique_ptr<WeightFile> weights; std::optional<HeadSpec> head; std::string note; std::string activation; std::optional<double> epsilon; std::optional<std::size_t> heads; std::vector<std::string> data_files; };
-inline Result<OnnxModel> OpenOnnx(const std::string& path) { return Error(Code::kUnsupported, path, ": stub"); }
-}
-#endif
+
+struct OnnxModel {
+  // Under the names of a model.safetensors of BERT without a prefix, those of the head as "head.I.linear.weight",
+  // "head.I.linear.bias", "head.I.residual.weight", "head.I.norm.weight" and "head.I.norm.bias", I the index of the
+  // module. Quantised weights are read as the numbers that they stand for. The table of token types has one row where
+  // the graph has but that of type 0.
+  std::unique_ptr<WeightFile> weights;
+  std::optional<HeadSpec> head;  // Of the output sentence_embedding, where the graph has one.
+  std::vector<std::string> data_files;  // Paths of external data.
+  std::string note;              // A sentence for the user about quantised weights, or empty.
+  // What config.json has to agree with.
+  std::string activation;  // "gelu", "gelu_new", "relu", "silu" or "quick_gelu".
+  std::uint64_t heads = 0;
+  std::optional<double> epsilon;  // Of the layer norms; nullopt where 16 bits are too few for it.
+};
+
+// kNotFound, kIo; kCorrupt for what is no ONNX file, or one whose data are not there; kInvalidArgument for data outside
+// the folder of the file; kUnsupported, with the node and what was expected there, for a graph that computes anything
+// but BERT and a head that HeadSpec has.
+Result<OnnxModel> OpenOnnx(const std::string& path);
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_ONNX_WEIGHTS_H_
