@@ -151,8 +151,10 @@ class TorchFileTest : public testing::Test {
   Result<std::unique_ptr<WeightFile>> Open(const std::string& bytes) {
     // In place, because to create or empty a file thousands of times is slow.
     const std::string path = folder_.File("model.bin");
-    std::ofstream(path, std::ios::binary | std::ios::app).close();
-    std::fstream(path, std::ios::binary | std::ios::in | std::ios::out) << bytes;
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    if (!file) file.open(path, std::ios::binary | std::ios::out);
+    file << bytes;
+    file.close();
     std::filesystem::resize_file(path, bytes.size());
     return OpenTorchFile(path);
   }
@@ -612,43 +614,51 @@ std::string Mutated(std::string bytes, std::mt19937& random) {
   return bytes;
 }
 
-TEST_F(TorchFileTest, SurvivesMutations) {
+class TorchFileMutations : public TorchFileTest {
+ protected:
+  // Of the fixtures `names`, in turn.
+  void Run(const std::vector<std::string>& names) {
 #if defined(__SANITIZE_ADDRESS__)
-  constexpr int kMutations = 10000;
+    constexpr int kMutations = 10000;
 #else
-  constexpr int kMutations = 1000;
+    constexpr int kMutations = 1000;
 #endif
-  for (const std::vector<const char*>& container :
-       {std::vector{"zip_2", "zip_5"}, std::vector{"legacy_2", "legacy_4"}}) {
     std::vector<std::string> seeds;
-    for (const char* name : container) seeds.push_back(Contents(Fixture(name)));
+    for (const std::string& name : names) seeds.push_back(Contents(Fixture(name)));
     std::mt19937 random(1);
-    int opened = 0, refused = 0;
+    int opened = 0;
     for (int i = 0; i < kMutations; ++i) {
       const auto file = Open(Mutated(seeds[static_cast<std::size_t>(i) % seeds.size()], random));
-      if (!file.ok()) {
-        ++refused;
+      if (file.ok()) {
+        ++opened;
+        Read(**file);
+      } else {
         EXPECT_NE(file.status().message().find("model.bin"), std::string::npos);
         EXPECT_TRUE(file.status().code() == Code::kCorrupt || file.status().code() == Code::kUnsupported)
             << file.status().message();
-        continue;
-      }
-      ++opened;
-      for (std::size_t index = 0; index < (*file)->tensors().size(); ++index) {
-        std::uint64_t count = 1;
-        for (std::uint64_t length : (*file)->tensors()[index].shape) count *= length;
-        Floats values(std::min<std::uint64_t>(count, 1000));
-        const Status first = (*file)->Read(index, 0, values);
-        const Status last = (*file)->Read(index, count - values.size(), values);
-        EXPECT_TRUE(first.ok() || first.code() == Code::kUnsupported) << first.message();
-        EXPECT_EQ(first.code(), last.code());
       }
     }
     // Neither everything nor nothing comes through, or the mutations would test little.
     EXPECT_GT(opened, kMutations / 50);
-    EXPECT_GT(refused, kMutations / 4);
+    EXPECT_LT(opened, kMutations / 4 * 3);
   }
-}
+
+  static void Read(WeightFile& file) {
+    for (std::size_t index = 0; index < file.tensors().size(); ++index) {
+      std::uint64_t count = 1;
+      for (std::uint64_t length : file.tensors()[index].shape) count *= length;
+      Floats values(std::min<std::uint64_t>(count, 1000));
+      const Status first = file.Read(index, 0, values);
+      const Status last = file.Read(index, count - values.size(), values);
+      EXPECT_TRUE(first.ok() || first.code() == Code::kUnsupported) << first.message();
+      EXPECT_EQ(first.code(), last.code());
+    }
+  }
+};
+
+TEST_F(TorchFileMutations, OfZipsAreReadOrRefused) { Run({"zip_2", "zip_4", "zip_5"}); }
+
+TEST_F(TorchFileMutations, OfLegacyFilesAreReadOrRefused) { Run({"legacy_2", "legacy_4"}); }
 
 }  // namespace
 }  // namespace thimble::convert
