@@ -198,9 +198,8 @@ class OnnxTest : public testing::Test {
 
   // The failure of finding weights in a file of these bytes.
   Status Failure(const std::string& bytes) {
-    const std::string path = folder_.File("model.onnx");
-    EXPECT_TRUE(test::WriteFile(path, bytes).ok());
-    auto source = Source::Open(path);
+    EXPECT_TRUE(test::WriteFile(folder_.File("model.onnx"), bytes).ok());
+    auto source = Source::Open(folder_.path(), "model.onnx");
     return source.ok() ? Status() : source.status();
   }
 
