@@ -68,7 +68,7 @@ def sequence(*parts):
 
 def folders():
     cased = {"normalizer": {"lowercase": False}}
-    foo = {"added_tokens": SPECIAL + [added("foo", VOCABULARY["foo"], single_word=True)]}
+    foo = {"added_tokens": SPECIAL + [added("foo", VOCABULARY["foo"])]}
     lower = {"settings": {"do_lower_case": True}}
     for kind, config in (("bert", {}), ("file", FAST)):
         yield f"{kind}", json_folder(config=config or None)
@@ -90,9 +90,9 @@ def folders():
         yield f"{kind} left in file, right in config", json_folder(left, {**config, "truncation_side": "right"})
         yield f"{kind} listed token", json_folder(foo, config)
         yield f"{kind} listed token, empty decoder", json_folder(foo, {**config, "added_tokens_decoder": {}})
-        decoder = {str(VOCABULARY["foo"]): listed("foo", single_word=True, normalized=True)}
+        decoder = {str(VOCABULARY["foo"]): listed("foo", normalized=True)}
         yield f"{kind} token in config", json_folder({}, {**config, "added_tokens_decoder": decoder})
-        decoder = {"97": listed("zz", lstrip=True), "93": listed("yy", normalized=True)}
+        decoder = {"97": listed("zz", lstrip=True), "93": listed("yy", normalized=True, single_word=True)}
         yield f"{kind} new tokens", json_folder({}, {**config, "added_tokens_decoder": decoder}, embeddings=100)
         yield f"{kind} extra", json_folder({}, {**config, "additional_special_tokens": ["zz", "<s>"]}, embeddings=100)
         names = {"cls_token": "<c>", "sep_token": "<s>", "unk_token": "<u>", "mask_token": "<m>"}
