@@ -399,7 +399,7 @@ class FolderReader {
     if (root_.contains("model") && root_["model"].is_object()) {
       root_["model"]["unk_token"] = special_["unk_token"].content;
       root_["model"]["continuing_subword_prefix"] = "##";
-      root_["model"]["max_input_chars_per_word"] = 100;
+      root_["model"]["max_input_chars_per_word"] = 100u;
     }
     for (const char* key : {"cls_token", "sep_token"}) {
       // The library writes them into a template that it parses.
