@@ -187,7 +187,7 @@ TEST(TokenizerFolder, MutatedFilesAreRefusedOrHarmless) {
   const Json goldens = ReadGoldens();
   std::mt19937 random(11);
   int refused = 0, accepted = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 300; ++round) {
     const Json& chosen = goldens["folders"][random() % goldens["folders"].size()];
     Files files = FilesOf(goldens, chosen);
     auto file = files.begin();
@@ -218,8 +218,8 @@ TEST(TokenizerFolder, MutatedFilesAreRefusedOrHarmless) {
       EXPECT_LT(id.get<std::size_t>(), source->tokenizer.vocabulary);
     }
   }
-  EXPECT_GT(refused, 200);
-  EXPECT_GT(accepted, 200);
+  EXPECT_GT(refused, 50);
+  EXPECT_GT(accepted, 50);
 }
 
 }  // namespace
