@@ -17,13 +17,16 @@ from sentence_transformers.models import Transformer
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 PIECES = (
-    "[PAD] [UNK] [CLS] [SEP] [MASK] hello Hello caf\u00e9 cafe Caf\u00e9 a b c d A B ##a ##b ##A x ##x foo Foo FOO bar <c>"
-    " <s> <u> <m> \u4e2d \u6587 ##\u6587 e \u00e9 \u0301 - [ ] mask ##k ss \u00df i \u0130 i\u0307 pad"
+    "[PAD] [UNK] [CLS] [SEP] [MASK] hello Hello caf\u00e9 cafe Caf\u00e9 a b c d A B ##a ##b ##A x ##x foo Foo FOO"
+    " bar <c> <s> <u> <m> \u4e2d \u6587 ##\u6587 e \u00e9 \u0301 - [ ] mask"
+    " ##k ss \u00df i \u0130 i\u0307 pad"
 ).split()
 VOCABULARY = {piece: i for i, piece in enumerate(PIECES)}
 TEXTS = [
-    "Hello hello HELLO", "caf\u00e9 cafe\u0301 CAF\u00c9 Cafe", "\u4e2d\u6587 a\u6587b", "foo Foo FOO foox xfoo foo-bar",
-    "[CLS] a [MASK] b [SEP] [PAD] [UNK]", "<c> <s><u> a<m>b", "zz yy zzyy ZZ", "\u0130 i \u00df", "a\x00b\u00a0c\u200d",
+    "Hello hello HELLO", "caf\u00e9 cafe\u0301 CAF\u00c9 Cafe", "\u4e2d\u6587 a\u6587b",
+    "foo Foo FOO foox xfoo foo-bar",
+    "[CLS] a [MASK] b [SEP] [PAD] [UNK]", "<c> <s><u> a<m>b", "zz yy zzyy ZZ", "\u0130 i \u00df",
+    "a\x00b\u00a0c\u200d",
     "abA aBa", "", "x" * 99 + " " + "x" * 100 + " " + "x" * 101, "[mask]", "a  foo  b", "Foo\u0301 \u00e9foo",
 ]
 LONG = "a b c hello caf\u00e9 foo \u4e2d\u6587 x b a"
@@ -68,7 +71,7 @@ def sequence(*parts):
 
 def folders():
     cased = {"normalizer": {"lowercase": False}}
-    foo = {"added_tokens": SPECIAL + [added("foo", VOCABULARY["foo"], single_word=True)]}
+    foo = {"added_tokens": SPECIAL + [added("foo", VOCABULARY["foo"])]}
     lower = {"settings": {"do_lower_case": True}}
     for kind, config in (("bert", {}), ("file", FAST)):
         yield f"{kind}", json_folder(config=config or None)
@@ -81,18 +84,18 @@ def folders():
         yield f"{kind} Chinese kept", json_folder({}, {**config, "tokenize_chinese_chars": False})
         yield f"{kind} lower before", json_folder(cased, {**config, "do_lower_case": False}, **lower)
         yield f"{kind} sequence", json_folder(sequence("NFD", "StripAccents"), {**config, "do_lower_case": False})
-        yield f"{kind} sequence, lower before", json_folder(sequence("NFD"), {**config, "do_lower_case": False}, **lower)
-        yield f"{kind} sequence has lower", json_folder(sequence("NFD", "Lowercase"), {**config, "do_lower_case": False},
-                                                        **lower)
+        off = {**config, "do_lower_case": False}
+        yield f"{kind} sequence, lower before", json_folder(sequence("NFD"), off, **lower)
+        yield f"{kind} sequence has lower", json_folder(sequence("NFD", "Lowercase"), off, **lower)
         yield f"{kind} left in config", json_folder({}, {**config, "truncation_side": "left"})
         left = {"truncation": {"direction": "Left", "max_length": 6, "strategy": "LongestFirst", "stride": 0}}
         yield f"{kind} left in file", json_folder(left, config)
         yield f"{kind} left in file, right in config", json_folder(left, {**config, "truncation_side": "right"})
         yield f"{kind} listed token", json_folder(foo, config)
         yield f"{kind} listed token, empty decoder", json_folder(foo, {**config, "added_tokens_decoder": {}})
-        decoder = {str(VOCABULARY["foo"]): listed("foo", single_word=True, normalized=True)}
+        decoder = {str(VOCABULARY["foo"]): listed("foo", normalized=True)}
         yield f"{kind} token in config", json_folder({}, {**config, "added_tokens_decoder": decoder})
-        decoder = {"97": listed("zz", lstrip=True), "93": listed("yy", normalized=True)}
+        decoder = {"97": listed("zz", lstrip=True), "93": listed("yy", normalized=True, single_word=True)}
         yield f"{kind} new tokens", json_folder({}, {**config, "added_tokens_decoder": decoder}, embeddings=100)
         yield f"{kind} extra", json_folder({}, {**config, "additional_special_tokens": ["zz", "<s>"]}, embeddings=100)
         names = {"cls_token": "<c>", "sep_token": "<s>", "unk_token": "<u>", "mask_token": "<m>"}
@@ -122,7 +125,8 @@ def folders():
     yield "text lower before", text_folder(config={"do_lower_case": False}, **lower)
     yield "text arguments", text_folder(
         config={"do_lower_case": False, "model_max_length": 5},
-        settings={"arguments": {"do_lower_case": True, "strip_accents": False, "model_max_length": 7, "use_fast": False}})
+        settings={"arguments": {"do_lower_case": True, "strip_accents": False, "model_max_length": 7,
+                                "use_fast": False}})
     yield "text white space", text_folder(VOCAB_TXT.replace("hello\n", "hello \t\n").replace("foo\n", "foo\u3000\r\n"))
     yield "text repeated and empty", text_folder(VOCAB_TXT + "\nhello\n\nfoo\n\n", embeddings=60)
     yield "text no end of line", text_folder(VOCAB_TXT + "zz")

@@ -78,7 +78,11 @@ def main():
             "Survive strip_accents and have a combining class other than 0.",
             select(lambda text: not decomposes(text) and not nonspacing(text) and mark(text)),
         ),
-        ("kCombining", "Have a combining class other than 0.", select(lambda text: not decomposes(text) and mark(text))),
+        (
+            "kCombining",
+            "Have a combining class other than 0.",
+            select(lambda text: not decomposes(text) and mark(text)),
+        ),
         ("kCompatible", "Have a compatibility decomposition.", select(lambda text: nfkd(text) != nfd(text))),
         ("kMarks", "Removed by StripAccents.", select(lambda text: strip_marks(text) == "")),
         ("kWordChars", "No single_word token is seen beside one.", select(word_character())),

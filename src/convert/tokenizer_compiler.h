@@ -24,8 +24,8 @@ struct CompiledTokenizer {
 };
 
 // Compiles WordPiece with a normaliser and pre-tokenizer of BERT's kind. `path` names the source in messages. kCorrupt
-// when the JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does not
-// run. Padding of the file is ignored.
+// when the JSON is malformed or contradicts itself; kUnsupported, naming the part, for a tokenizer that thimble does
+// not run. Padding of the file is ignored.
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
 // The same of parsed JSON.
 Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path);

@@ -276,8 +276,7 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
        unsupported, "both Strip and Replace"},
       {[](Json& j) {
          const Json replace = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", ""}};
-         j["normalizer"] = {{"type", "Sequence"},
-                            {"normalizers", {{{"type", "NFD"}}, replace, {{"type", "NFD"}}}}};
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFD"}}, replace, {{"type", "NFD"}}}}};
        },
        unsupported, "Replace between two decompositions"},
       {[](Json& j) { j["normalizer"] = {{"type", "Sequence"}}; }, corrupt, "normalizer.normalizers is not an array"},

@@ -39,11 +39,11 @@ constexpr std::array<std::string_view, 8> kFileClasses = {
 
 // Arguments that say where and how files are fetched, or that the library ignores.
 constexpr std::array<std::string_view, 9> kFetchArguments = {
-    "use_fast", "trust_remote_code", "revision",      "code_revision", "token",
-    "cache_dir", "local_files_only", "force_download", "proxies",
+    "use_fast",  "trust_remote_code", "revision",       "code_revision", "token",
+    "cache_dir", "local_files_only",  "force_download", "proxies",
 };
 // Arguments that choose another tokenizer.
-constexpr std::array<std::string_view, 6> kChoosingArguments = {"tokenizer_type",  "tokenizer_class", "config",
+constexpr std::array<std::string_view, 6> kChoosingArguments = {"tokenizer_type", "tokenizer_class", "config",
                                                                 "mistral_format", "gguf_file",       "subfolder"};
 
 constexpr std::size_t kMaxLines = std::size_t{1} << 24;  // The tables keep 24 bits of an id.
@@ -148,7 +148,8 @@ class FolderReader {
     if (name.ends_with("Fast")) name.remove_suffix(4);
     builds_ = IsOneOf(kBertClasses, name);
     if (builds_ || IsOneOf(kFileClasses, name)) return Status();
-    return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"",
+    return Error(Code::kUnsupported, path,
+                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"",
                  chosen->get_ref<const std::string&>(), "\"");
   }
 
@@ -169,7 +170,8 @@ class FolderReader {
     }
     if (!lines.ok()) return lines.status();
     if (!builds_) {
-      return Error(Code::kUnsupported, config_path_, ": \"tokenizer_class\": expected BertTokenizer, because the folder ",
+      return Error(Code::kUnsupported, config_path_,
+                   ": \"tokenizer_class\": expected BertTokenizer, because the folder ",
                    "has a vocab.txt and no tokenizer.json");
     }
     path_ = folder_ + "/vocab.txt";
@@ -315,8 +317,10 @@ class FolderReader {
 
   Status ReadSpecialTokens() {
     if (builds_) {
-      special_ = {{"unk_token", Token{"[UNK]", true}}, {"sep_token", Token{"[SEP]", true}},
-                  {"pad_token", Token{"[PAD]", true}}, {"cls_token", Token{"[CLS]", true}},
+      special_ = {{"unk_token", Token{"[UNK]", true}},
+                  {"sep_token", Token{"[SEP]", true}},
+                  {"pad_token", Token{"[PAD]", true}},
+                  {"cls_token", Token{"[CLS]", true}},
                   {"mask_token", Token{"[MASK]", true}}};
     }
     for (std::string_view key : kSpecialTokens) {
@@ -453,7 +457,8 @@ class FolderReader {
       auto piece = pieces->find(token.content);
       std::uint64_t id = next_id;
       if (piece != pieces->end() && piece->is_number_unsigned()) id = piece->get<std::uint64_t>();
-      const bool needed = token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
+      const bool needed =
+          token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
       if (i >= num_listed && id >= settings_.embeddings && !needed) continue;
       next_id = std::max(next_id, id + 1);
       ids_.emplace(token.content, id);
@@ -470,12 +475,11 @@ class FolderReader {
       const std::string& content = special_[key].content;
       special_tokens[content] = {{"id", content}, {"ids", Json::array({ids_[content]})}};
     }
-    root_["post_processor"] = {
-        {"type", "TemplateProcessing"},
-        {"single", Json::array({{{"SpecialToken", {{"id", special_["cls_token"].content}}}},
-                                {{"Sequence", {{"id", "A"}}}},
-                                {{"SpecialToken", {{"id", special_["sep_token"].content}}}}})},
-        {"special_tokens", std::move(special_tokens)}};
+    root_["post_processor"] = {{"type", "TemplateProcessing"},
+                               {"single", Json::array({{{"SpecialToken", {{"id", special_["cls_token"].content}}}},
+                                                       {{"Sequence", {{"id", "A"}}}},
+                                                       {{"SpecialToken", {{"id", special_["sep_token"].content}}}}})},
+                               {"special_tokens", std::move(special_tokens)}};
     return Status();
   }
 

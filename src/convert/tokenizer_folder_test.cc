@@ -95,8 +95,7 @@ TEST(TokenizerFolder, IdsEqualThoseOfSentenceTransformers) {
     for (std::size_t i = 0; i < limits.size(); ++i) {
       EXPECT_EQ(Encode(source->tokenizer, goldens["long"], limits[i]), expected["cuts"][i].get<Ids>()) << limits[i];
     }
-    EXPECT_EQ(source->model_max_length.has_value(), !expected["limit"].is_null());
-    if (source->model_max_length) EXPECT_EQ(*source->model_max_length, expected["limit"].get<std::size_t>());
+    EXPECT_EQ(Json(source->model_max_length.value_or(0)), expected["limit"].is_null() ? Json(0) : expected["limit"]);
     EXPECT_EQ(source->path, folder.path() + (expected.contains("patch") ? "/tokenizer.json" : "/vocab.txt"));
   }
 }
@@ -143,7 +142,8 @@ TEST(TokenizerFolder, RefusesByNameWhatItDoesNotFollow) {
       {beside("added_tokens.json", "{\"a\":-1}"), none, corrupt, "expected tokens with ids, found \"a\""},
       {beside("added_tokens.json", "[]"), none, corrupt, "added_tokens.json: expected a JSON object"},
       {beside("special_tokens_map.json", "[]"), none, corrupt, "special_tokens_map.json: expected a JSON object"},
-      {beside("config.json", "{\"tokenizer_class\":\"XLNetTokenizer\"}"), none, unsupported, "found \"XLNetTokenizer\""},
+      {beside("config.json", "{\"tokenizer_class\":\"XLNetTokenizer\"}"), none, unsupported,
+       "found \"XLNetTokenizer\""},
       {{{"vocab.txt", "a\nb\xFF\n"}}, none, corrupt, "vocab.txt: line 2 is not UTF-8"},
       {{{"vocab.txt", ""}}, none, corrupt, "model.vocab is empty"},
       {{{"vocab.txt", "hello\n"}}, none, corrupt, "unk_token \"[UNK]\" is not in the vocabulary"},
@@ -170,7 +170,7 @@ TEST(TokenizerFolder, RefusesByNameWhatItDoesNotFollow) {
 }
 
 TEST(TokenizerFolder, LeavesOutADefaultTokenThatHasNoEmbedding) {
-  const Folder folder({{"vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[\n]\nmask\n"}});
+  const Folder folder(Files{{"vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[\n]\nmask\n"}});
   TokenizerSettings settings;
   settings.embeddings = 6;
   Result<TokenizerSource> source = ReadTokenizer(folder.path(), settings);
@@ -187,7 +187,7 @@ TEST(TokenizerFolder, MutatedFilesAreRefusedOrHarmless) {
   const Json goldens = ReadGoldens();
   std::mt19937 random(11);
   int refused = 0, accepted = 0;
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 300; ++round) {
     const Json& chosen = goldens["folders"][random() % goldens["folders"].size()];
     Files files = FilesOf(goldens, chosen);
     auto file = files.begin();
@@ -218,8 +218,8 @@ TEST(TokenizerFolder, MutatedFilesAreRefusedOrHarmless) {
       EXPECT_LT(id.get<std::size_t>(), source->tokenizer.vocabulary);
     }
   }
-  EXPECT_GT(refused, 200);
-  EXPECT_GT(accepted, 200);
+  EXPECT_GT(refused, 50);
+  EXPECT_GT(accepted, 50);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What a tokenizer.json says of normalising a text and splitting it into words, as steps that act on one character each.
+// What a tokenizer.json says of normalising a text and splitting it into words, as steps that act on one character
+// each.
 
 #ifndef THIMBLE_CONVERT_TOKENIZER_RULES_H_
 #define THIMBLE_CONVERT_TOKENIZER_RULES_H_
@@ -14,12 +15,12 @@ namespace thimble::convert {
 
 struct NormalizerStep {
   enum class Kind : std::uint8_t {
-    kCleanText,             // BertNormalizer's clean_text.
-    kSpaceChinese,          // Its handle_chinese_chars.
-    kDecompose,             // NFD.
-    kDecomposeCompatibly,   // NFKD.
-    kDropNonspacing,        // What strip_accents removes.
-    kDropMarks,             // What StripAccents removes.
+    kCleanText,            // BertNormalizer's clean_text.
+    kSpaceChinese,         // Its handle_chinese_chars.
+    kDecompose,            // NFD.
+    kDecomposeCompatibly,  // NFKD.
+    kDropNonspacing,       // What strip_accents removes.
+    kDropMarks,            // What StripAccents removes.
     kLowercase,
     kReplace,
   };
