@@ -2,6 +2,7 @@
 """Saves tiny models with the installed sentence-transformers, one folder for each setting, with its vectors beside.
 
     PYTHONPATH=... python3 tests/folders/make_folders.py OUT [--only PART]...
+    python3 tests/folders/make_folders.py OUT --read-again
 
 Writes OUT/NAME/model and OUT/NAME/expected.json:
 
@@ -12,6 +13,9 @@ Writes OUT/NAME/model and OUT/NAME/expected.json:
     refused           what the message must contain where a folder must not be converted; vectors are then null
     or_refused        the same for a folder that may be refused instead of followed
     vectors_of        the kind whose vectors are expected, where the library leaves weights random (and says so)
+
+--read-again puts in the vectors of the installed version, for folders that an older one saved: where they differ by more
+than rounding, saver_differs says by how much, since one folder can have one meaning only.
 
 Weights are random, the same for all kinds of a shape, and every parameter matters. Half-precision folders are computed
 in fp32 from the stored weights. Needs torch, transformers and sentence-transformers.
@@ -266,7 +270,7 @@ def dense_kinds():
     def of_tokens(folder):
         save(folder, before=[dense(64, 64, torch.nn.Tanh, module_input_name="token_embeddings")])
 
-    if VERSION >= (5, 3):
+    if VERSION >= (5, 4):
         yield Kind("dense-of-tokens", of_tokens, "pooling-mean", or_refused="token_embeddings")
 
 
@@ -581,9 +585,7 @@ def make(kind, out, vectors):
     os.makedirs(folder)
     model = os.path.join(folder, "model")
     kind.build(model)
-    expected = {"reference": f"sentence-transformers {sentence_transformers.__version__}, transformers "
-                             f"{transformers.__version__}, torch {torch.__version__.split('+')[0]}",
-                "prompt_name": None, **kind.expected, "texts": kind.texts, "vectors": None}
+    expected = {"reference": reference(), "prompt_name": None, **kind.expected, "texts": kind.texts, "vectors": None}
     if "refused" not in kind.expected:
         other = kind.expected.get("vectors_of")
         found = vectors[other] if other else embed(model, kind.texts, expected["prompt_name"])
@@ -595,18 +597,55 @@ def make(kind, out, vectors):
             expected.update(flipped=kind.flipped, flip_changes=changes)
             if not changes:
                 print(f"{kind.name}: the same vectors as {kind.flipped}")
-        expected["vectors"] = [[float(f"{value:.9g}") for value in vector] for vector in found]
+        expected["vectors"] = digits(found)
     tiny.write_json(os.path.join(folder, "expected.json"), expected)
+
+
+def read_again(out):
+    """Vectors of this version for folders of another one."""
+    for name in sorted(os.listdir(out)):
+        path = os.path.join(out, name, "expected.json")
+        expected = tiny.read_json(path)
+        if expected["vectors"] is None or "vectors_of" in expected:
+            continue
+        try:
+            found = embed(os.path.join(out, name, "model"), expected["texts"], expected["prompt_name"])
+        except Exception as error:
+            print(f"{name}: not loaded: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
+            continue
+        before = [numpy.array(vector, numpy.float32) for vector in expected["vectors"]]
+        worst = difference(found, before) if found[0].shape == before[0].shape else float("inf")
+        if worst > 1e-6:
+            print(f"{name}: {worst:.2g} from its saver's vectors", flush=True)
+            expected["saver_differs"] = f"{worst:.2g}"
+            # What the setting changes was seen with the other version.
+            expected.pop("flipped", None)
+        expected["reference"] = f"{reference()}; saved with {expected['reference']}"
+        expected["vectors"] = digits(found)
+        tiny.write_json(path, expected)
+
+
+def reference():
+    return (f"sentence-transformers {sentence_transformers.__version__}, transformers {transformers.__version__}, "
+            f"torch {torch.__version__.split('+')[0]}")
+
+
+def digits(vectors):
+    return [[float(f"{value:.9g}") for value in vector] for vector in vectors]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
     parser.add_argument("--only", action="append", default=[], choices=sorted(PARTS), help="a part of the kinds")
+    parser.add_argument("--read-again", action="store_true")
     options = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
+    if options.read_again:
+        read_again(options.out)
+        return
     failed, vectors = 0, {}
     for part in options.only or PARTS:
         for kind in PARTS[part]():

@@ -76,6 +76,8 @@ def check(thimble, folder, case, temporary):
         found, message = embed(thimble, model, case["texts"], dimension, case.get("prompt_name"), temporary)
     if found is None:
         refusal = case.get("refused") or case.get("or_refused")
+        # A folder's own name may hold the word.
+        message = message.replace(os.path.join(folder, "model"), "MODEL")
         last = message.splitlines()[-1] if message else "no message"
         if refusal and refusal in message:
             return None, f"refused: {last}"
@@ -85,7 +87,8 @@ def check(thimble, folder, case, temporary):
     worst = difference(found, case["vectors"])
     if not worst <= LIMIT:
         raise Failed(f"largest difference {worst:.2g}, limit {LIMIT:g}")
-    return found, f"{worst:.2g}"
+    note = f" (the version that saved it: {case['saver_differs']} away)" if "saver_differs" in case else ""
+    return found, f"{worst:.2g}{note}"
 
 
 def check_flip(name, case, vectors):
