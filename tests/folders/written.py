@@ -350,7 +350,7 @@ def kinds():
         out[name] = Kind("mean", config={"hidden_act": name})
     out["gelu_python"] = Kind(config={"hidden_act": "gelu_python"}, vectors_of="mean")
     out["layer_norm_eps"] = Kind("mean", config={"layer_norm_eps": 1e-3})
-    out["one token type"] = Kind("mean", config={"type_vocab_size": 1})
+    out["one token type"] = Kind(config={"type_vocab_size": 1}, vectors_of="mean")
     out["two layers"] = Kind("mean", config={"num_hidden_layers": 2})
 
     out["f16"] = Kind("mean", form="f16")
