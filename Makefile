@@ -1,6 +1,6 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality parity lint clean
+.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality parity parity-folders lint clean
 
 all:
 	@scripts/build.sh release
@@ -30,6 +30,9 @@ bench-quality:
 
 parity:
 	@scripts/parity.sh "$(VECTORS)"
+
+parity-folders:
+	@scripts/folder_parity.sh
 
 lint:
 	@scripts/lint.sh

@@ -2,7 +2,7 @@
 """Writes tests/fixtures/tokenizer: small tokenizers and the ids that the Rust `tokenizers` library gives with them.
 
 Needs the Python package `tokenizers`, which is that library. Usage: make_tokenizer_goldens.py FOLDER
-The ids of whole folders (folders.json) are in make_folder_goldens.py.
+The ids of whole folders (folders.json) are in make_tokenizer_folder_goldens.py.
 """
 
 import json

@@ -1,4 +1,4 @@
-// Compares tokenizers of folders with the ids that sentence-transformers gave (scripts/make_folder_goldens.py), and
+// Compares tokenizers of folders with the ids that sentence-transformers gave (scripts/make_tokenizer_folder_goldens.py), and
 // tests what is refused.
 
 #include "convert/tokenizer_folder.h"
