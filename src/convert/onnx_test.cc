@@ -55,9 +55,6 @@ std::string IntegerAttribute(std::string_view name, std::int64_t value) {
 std::string FloatAttribute(std::string_view name, float value) {
   return TextField(5, TextField(1, name) + FloatField(2, value));
 }
-std::string TextAttribute(std::string_view name, std::string_view value) {
-  return TextField(5, TextField(1, name) + TextField(4, value));
-}
 std::string ListAttribute(std::string_view name, const std::vector<std::int64_t>& values) {
   std::string list;
   for (std::int64_t value : values) list += Varint(static_cast<std::uint64_t>(value));
@@ -576,8 +573,9 @@ TEST_F(OnnxTest, KeepsExternalDataInTheFolder) {
     return Failure(changed, data);
   };
   ASSERT_TRUE(test::WriteFile(folder_.File("sub"), "").ok());
-  for (std::string_view place : {"../model.onnx.d", "/model.onnx.dat", "sub/model.onnx.", "sub\\model.onnx.",
-                                 "C:odel.onnx.dat", std::string_view("model.onnx.dat\0", 15)}) {
+  const std::string_view places[] = {"../model.onnx.d", "/model.onnx.dat", "sub/model.onnx.", "sub\\model.onnx.",
+                                 "C:odel.onnx.dat", std::string_view("model.onnx.dat\0", 15)};
+  for (std::string_view place : places) {
     EXPECT_EQ(failure_at(place).code(), Code::kInvalidArgument) << place;
   }
   EXPECT_EQ(failure_at("other.onnx.data").code(), Code::kNotFound);
