@@ -471,7 +471,7 @@ std::vector<FolderCase> FolderCases() {
       {"no config", Remove("config.json"), Code::kNotFound, "config.json"},
       {"no tokenizer", Remove("tokenizer.json"), Code::kNotFound, "tokenizer.json"},
       {"no weights", Remove("model.safetensors"), Code::kNotFound, "model.safetensors"},
-      {"config not JSON", Replace("config.json", "{"), kBad, "config.json: not JSON"},
+      {"config not JSON", Replace("config.json", "{"), kBad, "config.json: is not JSON"},
       {"config a string", Replace("config.json", "\"bert\""), kBad, "config.json: expected a JSON object"},
       {"config nested",
        [](const std::string& folder) {

@@ -50,7 +50,8 @@ class Walk {
         states_.insert(states_.end(), norm->terms.begin(), norm->terms.end());
         break;
       }
-      if (found.size() == kMaxLayers) return graph_.Unsupported(value, "more than ", std::to_string(kMaxLayers), " layers");
+      if (found.size() == kMaxLayers)
+        return graph_.Unsupported(value, "more than ", std::to_string(kMaxLayers), " layers");
       Layer layer;
       THIMBLE_RETURN_IF_ERROR(FeedForward(value, *norm, sum, &layer));
       states_.insert(states_.end(), layer.states.begin(), layer.states.end());
@@ -70,7 +71,8 @@ class Walk {
   }
 
  private:
-  Status AddNorm(const std::string& name, OnnxValue value, const OnnxNorm& norm, std::vector<NamedOnnxWeight>* weights) {
+  Status AddNorm(const std::string& name, OnnxValue value, const OnnxNorm& norm,
+                 std::vector<NamedOnnxWeight>* weights) {
     if (norm.epsilon && encoder_.epsilon && std::fabs(*norm.epsilon - *encoder_.epsilon) > 1e-3 * *encoder_.epsilon) {
       return graph_.Unsupported(value, "layer norms with different epsilons");
     }
@@ -83,13 +85,15 @@ class Walk {
   // The one product of a sum, with its bias, where the rest is the one value `residual`.
   Result<OnnxLinear> Residual(OnnxValue value, const OnnxSum& sum, OnnxValue* residual) {
     if (sum.products.size() != 1 || sum.others.size() != 1) {
+      std::string others;
+      for (OnnxValue one : sum.others) others += (others.empty() ? "" : ", ") + graph_.Describe(one);
       return graph_.Unsupported(value, "expected the norm of a matrix product and a residual, found ",
-                                std::to_string(sum.products.size()), " products and ",
-                                std::to_string(sum.others.size()), " others");
+                                std::to_string(sum.products.size()), " products, and ", others);
     }
     OnnxLinear linear = sum.products[0];
     if (sum.vectors.size() + (linear.bias ? 1 : 0) != 1) {
-      return graph_.Unsupported(value, "expected one bias, found ", std::to_string(sum.vectors.size() + (linear.bias ? 1 : 0)));
+      return graph_.Unsupported(value, "expected one bias, found ",
+                                std::to_string(sum.vectors.size() + (linear.bias ? 1 : 0)));
     }
     if (!linear.bias) linear.bias = sum.vectors[0];
     *residual = sum.others[0];
@@ -140,7 +144,7 @@ class Walk {
     for (OnnxValue term : sum.others) {
       auto rows = GatheredRows(graph_, term);
       if (!rows) return graph_.Unsupported(term, "expected rows picked from a table of embeddings");
-      THIMBLE_ASSIGN_OR_RETURN(std::optional<OnnxWeight>* table,
+      THIMBLE_ASSIGN_OR_RETURN(std::optional<OnnxWeight> * table,
                                TableOf(term, rows->second, {&words, &positions, &types}));
       if (*table) return graph_.Unsupported(term, "a second table of that kind");
       *table = std::move(rows->first);
@@ -177,7 +181,8 @@ class Walk {
     }
     if (zeros) return tables.types;
     if (counting) return tables.positions;
-    return graph_.Unsupported(term, "picks rows that are neither those of input_ids, nor positions from 0 on, nor those of one token type");
+    return graph_.Unsupported(
+        term, "picks rows that are neither those of input_ids, nor positions from 0 on, nor those of one token type");
   }
 
   // Whether the values are those of this input, with nothing but a change of type in between.
@@ -312,7 +317,8 @@ class Walk {
         for (std::size_t head = 0; head < hidden; head += size) {
           double scores[kTokens] = {}, sum = 0;
           for (std::int64_t j = 0; j < length; ++j) {
-            for (std::size_t i = head; i < head + size; ++i) scores[j] += q.data[at(text, row, i)] * k.data[at(text, j, i)];
+            for (std::size_t i = head; i < head + size; ++i)
+              scores[j] += q.data[at(text, row, i)] * k.data[at(text, j, i)];
             scores[j] = std::exp(scores[j] / std::sqrt(static_cast<double>(size)));
             sum += scores[j];
           }
@@ -349,8 +355,8 @@ class Walk {
   Status CheckMask(OnnxValue context, OnnxValue mask) {
     if (mask == kNoValue && !probe_.masked()) return Status();
     const GraphNode* node = graph_.Producer(mask);
-    if (node != nullptr && node->Is("EmbedLayerNormalization") && node->outputs.size() > 1 && node->outputs[1] == mask &&
-        IsIntegerCopyOf(node->input(7), "attention_mask")) {
+    if (node != nullptr && node->Is("EmbedLayerNormalization") && node->outputs.size() > 1 &&
+        node->outputs[1] == mask && IsIntegerCopyOf(node->input(7), "attention_mask")) {
       return Status();
     }
     OnnxEvaluator evaluator = layers_.Evaluator();
@@ -380,8 +386,8 @@ class Walk {
     }
     const std::uint64_t hidden = encoder_.hidden;
     if (node.input(0) == kNoValue || graph_.Core(node.inputs[0]) != layer.input || !packed || !bias ||
-        packed->quantization || packed->shape != std::vector{hidden, 3 * hidden} ||
-        bias->shape[0] != 3 * hidden || node.Find("qkv_hidden_sizes") != nullptr) {
+        packed->quantization || packed->shape != std::vector{hidden, 3 * hidden} || bias->shape[0] != 3 * hidden ||
+        node.Find("qkv_hidden_sizes") != nullptr) {
       return graph_.Unsupported(layer.context, "expected one matrix for queries, keys and values of the layer's input");
     }
     const char* parts[] = {"query", "key", "value"};

@@ -18,6 +18,7 @@ namespace thimble::convert {
 namespace {
 
 constexpr std::size_t kMaxExternalFiles = 256;
+constexpr std::uint64_t kMaxListed = 1 << 26;  // Integers in a list, which take 8 bytes each in memory.
 
 std::uint64_t ElementBits(OnnxType type) {
   using enum OnnxType;
@@ -125,6 +126,7 @@ Status OnnxData::Load(std::size_t index) {
     if (bits == 4 || tensor.type == OnnxType::kFloat || tensor.type == OnnxType::kDouble) {
       return Error(Code::kUnsupported, what, ": ", OnnxTypeName(tensor.type), " in a list of integers");
     }
+    if (*elements > kMaxListed) return Error(Code::kUnsupported, what, ": a list of ", *elements, " integers");
     ProtobufMessage list(tensor.data);
     for (std::uint64_t value; !list.empty() && loaded.integers.size() <= *elements;) {
       if (!list.Varint(&value)) return Error(Code::kCorrupt, what, ": its list of integers is cut short");

@@ -25,8 +25,8 @@ struct OnnxQuantization {
   std::size_t scale = 0;            // Index of a tensor, like `zero`.
   std::optional<std::size_t> zero;  // Else `default_zero`.
   double default_zero = 0;
-  // The stored tensor seen as [outer][axis][inner], with one scale for each [outer][axis / block][inner]. A `block` of 0
-  // stands for one scale of all, or one for each [axis] where `per_axis`.
+  // The stored tensor seen as [outer][axis][inner], with one scale for each [outer][axis / block][inner]. A `block` of
+  // 0 stands for one scale of all, or one for each [axis] where `per_axis`.
   std::uint64_t axis = 1, inner = 1, block = 0;
   bool per_axis = false;
   // Of integers packed into bytes, lowest bits first: rows of `axis` integers and of their zeros each begin a byte.
@@ -50,7 +50,8 @@ class OnnxData {
   const OnnxFile& file() const { return file_; }
 
   // Finds the data of a tensor. kCorrupt when they are not as many as its shape says or not to be found, kUnsupported
-  // for a type that holds no numbers, kInvalidArgument for a place outside the model's folder. Once it is ok, At() may be called.
+  // for a type that holds no numbers, kInvalidArgument for a place outside the model's folder. Once it is ok, At() may
+  // be called.
   Status Load(std::size_t tensor);
   // Load() of all that the weight needs, and a check that its scales are as many as it has.
   Status Load(const OnnxWeight& weight);

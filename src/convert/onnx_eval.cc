@@ -9,6 +9,11 @@
 #include "convert/onnx_ops.h"
 
 namespace thimble::convert {
+namespace {
+
+constexpr std::int64_t kMaxHeld = 1 << 23;  // Thirty masks of 512 by 512 tokens, 64 MB.
+
+}  // namespace
 
 bool OnnxEvaluator::Constant(OnnxValue value) {
   const std::optional<OnnxWeight>& weight = graph_.Constant(value);
@@ -48,9 +53,14 @@ const OnnxArray* OnnxEvaluator::Evaluate(OnnxValue value) {
     failure_ = why;
     return nullptr;
   };
+  std::int64_t held = 0;
+  auto hold = [&](OnnxValue one) {
+    const auto found = known_.find(one);
+    return found == known_.end() || (held += found->second->size()) <= kMaxHeld;
+  };
   auto need = [&](OnnxValue one) {
     if (one == kNoValue || known_.contains(one)) return true;
-    if (graph_.Constant(one)) return Constant(one);
+    if (graph_.Constant(one)) return Constant(one) && hold(one);
     const int node = graph_.ProducerIndex(one);
     if (node < 0) return false;
     needed.insert(node);
@@ -68,7 +78,9 @@ const OnnxArray* OnnxEvaluator::Evaluate(OnnxValue value) {
   }
   for (std::size_t i = order.size(); i-- > 0;) {
     const GraphNode& node = graph_.nodes()[static_cast<std::size_t>(order[i])];
-    if (!Run(node)) return fail(node.outputs.empty() ? value : node.outputs[0], "not understood in this place");
+    if (!Run(node) || !std::all_of(node.outputs.begin(), node.outputs.end(), hold)) {
+      return fail(node.outputs.empty() ? value : node.outputs[0], "not understood in this place");
+    }
   }
   const auto found = known_.find(value);
   return found == known_.end() ? fail(value, "not understood in this place") : found->second.get();

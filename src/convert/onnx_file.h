@@ -55,8 +55,8 @@ struct OnnxAttribute {
   float real = 0;
   std::vector<std::int64_t> integers;
   std::vector<float> reals;
-  int tensor = -1;                  // Index in OnnxFile::tensors().
-  std::string_view outer;           // Of a function's node: the attribute of the call that this one is.
+  int tensor = -1;         // Index in OnnxFile::tensors().
+  std::string_view outer;  // Of a function's node: the attribute of the call that this one is.
 };
 
 struct OnnxNode {

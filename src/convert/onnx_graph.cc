@@ -127,8 +127,8 @@ void OnnxGraph::AddConstant(const GraphNode& node) {
     }
   } else if (node.Is("DequantizeLinear") && !from.quantization) {
     OnnxWeight weight = from;
-    weight.quantization = Scales(from, node.input(1), node.input(2), node.Integer("axis", 1),
-                                 node.Integer("block_size", 0));
+    weight.quantization =
+        Scales(from, node.input(1), node.input(2), node.Integer("axis", 1), node.Integer("block_size", 0));
     if (weight.quantization) result = std::move(weight);
   }
 }
@@ -247,7 +247,8 @@ std::optional<OnnxLinear> OnnxGraph::PlainProduct(const GraphNode& node) const {
 // Of what onnxruntime quantises as it runs: Cast(MatMulInteger(q, weight)) * (scale of q * scale of weight), or the one
 // operator that it fuses them to.
 std::optional<OnnxLinear> OnnxGraph::IntegerProduct(const GraphNode& scaled) const {
-  auto linear_of = [&](OnnxValue input, OnnxValue weight, OnnxValue scale, OnnxValue zero) -> std::optional<OnnxLinear> {
+  auto linear_of = [&](OnnxValue input, OnnxValue weight, OnnxValue scale,
+                       OnnxValue zero) -> std::optional<OnnxLinear> {
     if (input == kNoValue || weight == kNoValue) return std::nullopt;
     const std::optional<OnnxWeight>& stored = constants_[weight];
     if (!stored || stored->shape.size() != 2 || stored->quantization) return std::nullopt;
@@ -299,9 +300,8 @@ std::optional<OnnxLinear> OnnxGraph::BlockProduct(const GraphNode& node) const {
       (bits != 2 && bits != 4 && bits != 8) || data_->file().tensors()[*weight].type != OnnxType::kUint8) {
     return std::nullopt;
   }
-  OnnxLinear linear{node.inputs[0],
-                    Dense(*weight, {static_cast<std::uint64_t>(outputs), static_cast<std::uint64_t>(inputs)}),
-                    {}};
+  OnnxLinear linear{
+      node.inputs[0], Dense(*weight, {static_cast<std::uint64_t>(outputs), static_cast<std::uint64_t>(inputs)}), {}};
   OnnxQuantization how;
   how.scale = *scale;
   how.zero = zero;

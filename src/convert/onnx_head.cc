@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxModules = 16;
 constexpr std::uint64_t kMaxWidth = 1 << 16;
-constexpr double kEpsilon = 1e-5;      // The only one that a module has.
-constexpr double kTolerance = 1e-3;    // Between numbers of about 1; of the same size where a graph has 16 bits.
+constexpr double kEpsilon = 1e-5;    // The only one that a module has.
+constexpr double kTolerance = 1e-3;  // Between numbers of about 1; of the same size where a graph has 16 bits.
 
 class HeadWalk {
  public:
@@ -26,7 +26,7 @@ class HeadWalk {
 
   Result<OnnxHead> Run(OnnxValue sentence) {
     OnnxValue value = graph_.Core(sentence);
-    while (true) {
+    while (value != tokens_) {
       if (modules_.size() == kMaxModules) return graph_.Unsupported(value, "a head of too many modules");
       Module module;
       THIMBLE_ASSIGN_OR_RETURN(const OnnxValue input, Match(value, &module));
@@ -47,7 +47,8 @@ class HeadWalk {
       }
       width = module.outputs;
       const std::string prefix = "head." + std::to_string(head.spec.modules.size()) + ".";
-      for (NamedOnnxWeight& weight : one.weights) head.weights.push_back({prefix + weight.name, std::move(weight.weight)});
+      for (NamedOnnxWeight& weight : one.weights)
+        head.weights.push_back({prefix + weight.name, std::move(weight.weight)});
       head.spec.modules.push_back(module);
     }
     return head;
@@ -117,7 +118,8 @@ class HeadWalk {
     if (const OnnxNorm* norm = layers_.Norm(value)) return norm->scale.shape[0];
     const GraphNode* node = graph_.Producer(value);
     if (node == nullptr) return hidden_;
-    for (const char* op : {"Div", "Mul", "Add", "Tanh", "Relu", "Sigmoid", "Gelu", "LpNormalization", "BiasGelu", "FastGelu"}) {
+    for (const char* op :
+         {"Div", "Mul", "Add", "Tanh", "Relu", "Sigmoid", "Gelu", "LpNormalization", "BiasGelu", "FastGelu"}) {
       if (node->Is(op)) return Width(node->input(0), depth + 1);
     }
     if (!node->Is("Concat")) return hidden_;
@@ -195,8 +197,9 @@ class HeadWalk {
         if (pooling.size() == before && IsPooled(probe, one, tokens, *result, first)) pooling.push_back(one);
       }
       if (pooling.size() == before) {
-        return graph_.Unsupported(value, "the pooling is none of mean, cls, last, max, mean_sqrt_len_tokens and "
-                                         "weightedmean over attention_mask");
+        return graph_.Unsupported(value,
+                                  "the pooling is none of mean, cls, last, max, mean_sqrt_len_tokens and "
+                                  "weightedmean over attention_mask");
       }
     }
     return pooling;

@@ -13,7 +13,7 @@ namespace thimble::convert {
 namespace {
 
 constexpr std::size_t kMaxTerms = 16, kMaxCone = 400;
-constexpr std::int64_t kPoints = 512;  // At which activations are compared.
+constexpr std::int64_t kPoints = 512;         // At which activations are compared.
 constexpr std::uint64_t kMaxWidth = 1 << 16;  // Of a hidden state that is probed.
 
 struct NamedFunction {
@@ -42,7 +42,8 @@ OnnxArray OnnxLayers::Noise(std::vector<std::int64_t> shape, std::uint32_t seed)
   array.shape = std::move(shape);
   std::minstd_rand random(seed);
   for (std::size_t i = 0; i < elements; ++i) {
-    array.data.push_back(static_cast<double>(random() - 1) / static_cast<double>(std::minstd_rand::modulus - 2) * 2 - 1);
+    array.data.push_back(static_cast<double>(random() - 1) / static_cast<double>(std::minstd_rand::modulus - 2) * 2 -
+                         1);
   }
   return array;
 }
@@ -80,7 +81,8 @@ std::optional<OnnxNorm> OnnxLayers::NormOfParts(OnnxValue value) {
     const GraphNode* node = graph_.Producer(of, op);
     if (node == nullptr || node->inputs.size() != 2) return std::nullopt;
     for (std::size_t side = 0; side < 2; ++side) {
-      if (auto vector = graph_.Vector(node->inputs[side])) return std::pair(*vector, graph_.Core(node->inputs[1 - side]));
+      if (auto vector = graph_.Vector(node->inputs[side]))
+        return std::pair(*vector, graph_.Core(node->inputs[1 - side]));
     }
     return std::nullopt;
   };
@@ -164,8 +166,7 @@ OnnxSum OnnxLayers::Sum(const std::vector<OnnxValue>& values) {
   return sum;
 }
 
-std::optional<std::vector<OnnxValue>> OnnxLayers::ProductsBehind(OnnxValue value,
-                                                                 const std::vector<OnnxValue>& ends) {
+std::optional<std::vector<OnnxValue>> OnnxLayers::ProductsBehind(OnnxValue value, const std::vector<OnnxValue>& ends) {
   std::vector<OnnxValue> open = {graph_.Core(value)}, found;
   std::set<OnnxValue> seen(open.begin(), open.end());
   for (std::size_t i = 0; i < open.size(); ++i) {

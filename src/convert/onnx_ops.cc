@@ -295,8 +295,11 @@ class Operation {
     const bool square = Is("ReduceL2") || Is("ReduceSumSquare"), mean = Is("ReduceMean");
     if (!max && !min && !square && !mean && !Is("ReduceSum")) return std::nullopt;
     if (arg && node_.Integer("select_last_index", 0) != 0) return std::nullopt;
-    const double start = max ? -std::numeric_limits<double>::infinity() : min ? std::numeric_limits<double>::infinity() : 0;
-    Array result{result_shape, std::vector<double>(static_cast<std::size_t>(*Elements(kept)), start), x.integers || arg};
+    const double start = max   ? -std::numeric_limits<double>::infinity()
+                         : min ? std::numeric_limits<double>::infinity()
+                               : 0;
+    Array result{result_shape, std::vector<double>(static_cast<std::size_t>(*Elements(kept)), start),
+                 x.integers || arg};
     std::vector<double> place(result.data.size(), 0);
     const auto to = Sources(kept, x.shape);
     const std::int64_t inner = arg ? SplitAt(x.shape, *Axis(axes[0], x.shape.size())).inner : 1;
@@ -478,7 +481,8 @@ class Operation {
       std::vector<std::size_t> sources;
       for (std::int64_t i = 0; i < x->size(); ++i) {
         std::int64_t rest = i, source = 0;
-        for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) source += rest % shape[axis] * steps[axis];
+        for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
+          source += rest % shape[axis] * steps[axis];
         sources.push_back(static_cast<std::size_t>(source));
       }
       return Picked(*x, shape, sources);
@@ -761,7 +765,9 @@ class Operation {
     for (std::int64_t row = 0; row < split.outer * split.inner; ++row) {
       const std::int64_t first = row / std::max<std::int64_t>(split.inner, 1) * split.along * split.inner +
                                  row % std::max<std::int64_t>(split.inner, 1);
-      auto at = [&](std::int64_t i) -> double& { return result.data[static_cast<std::size_t>(first + i * split.inner)]; };
+      auto at = [&](std::int64_t i) -> double& {
+        return result.data[static_cast<std::size_t>(first + i * split.inner)];
+      };
       double largest = -std::numeric_limits<double>::infinity(), sum = 0;
       for (std::int64_t i = 0; i < split.along; ++i) largest = std::max(largest, at(i));
       for (std::int64_t i = 0; i < split.along; ++i) {
