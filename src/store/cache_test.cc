@@ -56,23 +56,59 @@ TEST_F(EnvironmentTest, TheFolderIsTheFirstThatIsSet) {
   EXPECT_EQ(ModelPath("tiny").status().code(), Code::kNotFound);
 }
 
-TEST(ModelName, IsOneWordOrTwo) {
-  for (const char* name : {"all-MiniLM-L6-v2", "a/b", "_x.1/-y", "safetensors"}) EXPECT_TRUE(IsModelName(name)) << name;
-  for (const char* name : {"", "/", "a/", "/a", "a/b/c", "..", "a/..", "../a", ".a", "a/.b", "a b", "a\\b", "a:b",
-                           "a\n", "\xC3\xA9", "mock", "mock-hashed", "a.safetensors", "a/b.safetensors"}) {
+TEST(ModelName, HasAnOrganisationAndARevision) {
+  for (const char* name : {"all-MiniLM-L6-v2", "a/b", "_x.1/-y", "safetensors", "a@v2", "a/b@refs/pr/1", "a@main"}) {
+    EXPECT_TRUE(IsModelName(name)) << name;
+  }
+  for (const char* name : {"",
+                           "/",
+                           "a/",
+                           "/a",
+                           "a/b/c",
+                           "..",
+                           "a/..",
+                           "../a",
+                           ".a",
+                           "a/.b",
+                           "a b",
+                           "a\\b",
+                           "a:b",
+                           "a\n",
+                           "@v",
+                           "a@",
+                           "a@/v",
+                           "a@v/",
+                           "a@b..c",
+                           "a@v 2",
+                           "a@-v",
+                           "a@v@w",
+                           "a@b//c",
+                           "a/@v",
+                           "a@\n",
+                           "a@b\\c",
+                           "\xC3\xA9",
+                           "mock",
+                           "mock-hashed",
+                           "a.safetensors",
+                           "a/b.safetensors"}) {
     EXPECT_FALSE(IsModelName(name)) << name;
   }
 }
 
-TEST(ModelPath, JoinsFolderNameAndDtype) {
-  EXPECT_EQ(*ModelPath("tiny", "q4", "/models"), "/models/tiny-q4.safetensors");
-  EXPECT_EQ(*ModelPath("test/tiny", "q4-small", "/models"), "/models/tiny-q4-small.safetensors");
-  EXPECT_EQ(*ModelPath("x/../y.safetensors", "", "/models"), "x/../y.safetensors");
-  EXPECT_EQ(*ModelPath("mock", "", "/models"), "mock");
-  for (const char* dtype : {"", "q/8", "../q8", ".."}) {
-    EXPECT_EQ(ModelPath("tiny", dtype, "/models").status().code(), Code::kInvalidArgument) << dtype;
+TEST(ModelPath, JoinsFolderOrganisationNameRevisionAndDtype) {
+  EXPECT_EQ(*ModelPath("tiny", "q4", "/nowhere"), "/nowhere/tiny-q4.safetensors");
+  EXPECT_EQ(*ModelPath("test/tiny", "q4-small", "/nowhere"), "/nowhere/test/tiny-q4-small.safetensors");
+  EXPECT_EQ(*ModelPath("test/tiny@main", "q8", "/nowhere"), "/nowhere/test/tiny-q8.safetensors");
+  EXPECT_EQ(*ModelPath("test/tiny@v2", "q8", "/nowhere"), "/nowhere/test/tiny@v2-q8.safetensors");
+  EXPECT_EQ(*ModelPath("test/tiny@refs/pr/1", "q8", "/nowhere"), "/nowhere/test/tiny@refs%2Fpr%2F1-q8.safetensors");
+  EXPECT_NE(*ModelPath("tiny@V2", "q8", "/nowhere"), *ModelPath("tiny@v2", "q8", "/nowhere"));
+  EXPECT_EQ(*ModelPath("x/../y.safetensors", "", "/nowhere"), "x/../y.safetensors");
+  EXPECT_EQ(*ModelPath("mock", "", "/nowhere"), "mock");
+  for (const char* dtype : {"", "q/8", "../q8", "..", "q5"}) {
+    EXPECT_EQ(ModelPath("tiny", dtype, "/nowhere").status().code(), Code::kInvalidArgument) << dtype;
   }
-  EXPECT_EQ(ModelPath("../tiny", "q8", "/models").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(ModelPath("a b", "q8", "/nowhere").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(ModelPath("../nowhere/tiny", "q8", "/nowhere").status().code(), Code::kNotFound);
 }
 
 TEST_F(EnvironmentTest, AMissingModelIsNamedWithTheCommandThatGetsIt) {
@@ -87,6 +123,7 @@ TEST_F(EnvironmentTest, AMissingModelIsNamedWithTheCommandThatGetsIt) {
   EXPECT_EQ(advice("tiny", "/nowhere"), "thimble pull tiny --dtype q4");
   EXPECT_EQ(advice("tiny", "/elsewhere"), "THIMBLE_HOME=/elsewhere thimble pull tiny --dtype q4");
   EXPECT_EQ(advice("tiny", "/it's $HOME"), "THIMBLE_HOME='/it'\\''s $HOME' thimble pull tiny --dtype q4");
+  EXPECT_EQ(advice("test/tiny@v2", ""), "thimble pull test/tiny@v2 --dtype q4");
   EXPECT_EQ(advice("/nowhere/x.safetensors", ""), "");
 }
 

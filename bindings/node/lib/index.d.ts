@@ -131,7 +131,10 @@ export interface ModelInfo {
  * the same options, those of its worker threads included, share one copy.
  */
 export class Embedder {
-  /** Loads the model once, so that what is wrong with it is known here. */
+  /**
+   * Loads the model once, so that what is wrong with it is known here. `model` is [ORGANISATION/]NAME[@REVISION], a folder
+   * that begins with "/", "./" or "../", or the path of a .safetensors file.
+   */
   static create(model: string, options?: ModelOptions & PoolOptions): Promise<Embedder>;
   private constructor();
 
