@@ -60,7 +60,7 @@ Status WriteRecord(const store::SourceRecord& record, const std::string& folder)
 // The model, unless it has to be made.
 std::optional<std::string> FindMade(const std::string& path, const Product& product) {
   const Result<std::string> made = store::FindInFolder(path, product.dtype_name, product.folder);
-  return made.ok() && store::Describe(*made) && !product.force ? std::optional(*made) : std::nullopt;
+  return made.ok() && store::Describe(*made, product.folder) && !product.force ? std::optional(*made) : std::nullopt;
 }
 
 Result<std::string> Make(const std::string& path, const Product& product, Reporter& reporter) {
@@ -159,12 +159,11 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
     THIMBLE_ASSIGN_OR_RETURN(made, Make(canonical, product, reporter));
   }
   if (named) THIMBLE_RETURN_IF_ERROR(Link(made, place));
-  std::optional<NamedModel> model = store::Describe(named ? place : made);
+  std::optional<NamedModel> model = store::Describe(named ? place : made, product.folder);
   if (!model) return Error(Code::kIo, made, ": was removed meanwhile");
-  if (named) {
-    model->organisation = product.name.organisation;
-  } else {
+  if (!named) {
     model->name = canonical;
+    model->organisation.clear();
   }
   return *std::move(model);
 }

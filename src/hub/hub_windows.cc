@@ -18,7 +18,8 @@ Result<PulledModel> PullModel(const std::string& model, const PullOptions& optio
       name = parsed.Text();
     }
     const Result<std::string> path = store::Lookup(name, options.dtype, options.folder);
-    std::optional<NamedModel> there = path.ok() ? store::Describe(*path) : std::nullopt;
+    const Result<std::string> folder = store::FolderOrDefault(options.folder);
+    std::optional<NamedModel> there = path.ok() && folder.ok() ? store::Describe(*path, *folder) : std::nullopt;
     if (there && !options.force) return PulledModel{*std::move(there), false};
     if (options.local_files_only && !path.ok()) return path.status();
     return Error(Code::kUnsupported, "models cannot be pulled on Windows yet; a file made elsewhere works");

@@ -91,9 +91,8 @@ std::string PlaceOf(const Task& task) {
 }
 
 Result<NamedModel> DescribeAt(const std::string& path, const Task& task) {
-  std::optional<NamedModel> model = store::Describe(path);
+  std::optional<NamedModel> model = store::Describe(path, task.product.folder);
   if (!model) return Error(Code::kIo, path, ": was removed during the pull");
-  model->organisation = task.product.name.organisation;
   return *std::move(model);
 }
 
@@ -101,14 +100,14 @@ Result<NamedModel> DescribeAt(const std::string& path, const Task& task) {
 Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
   if (task.product.force) return std::optional<NamedModel>();
   if (renamed) {
-    std::optional<NamedModel> model = store::Describe(PlaceOf(task));
+    std::optional<NamedModel> model = store::Describe(PlaceOf(task), task.product.folder);
     if (!model || store::SameWithoutCase(model->repository, task.repository)) return model;
     return Error(Code::kInvalidArgument, model->path, " is ",
                  model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
                  task.repository, "; --force replaces it");
   }
   const Result<std::string> path = store::FindFile(task.asked, task.product.dtype_name, task.product.folder);
-  if (path.ok()) return store::Describe(*path);
+  if (path.ok()) return store::Describe(*path, task.product.folder);
   if (path.status().code() == Code::kNotFound) return std::optional<NamedModel>();
   return path.status();
 }
@@ -118,7 +117,7 @@ Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
   store::ModelName name = task.product.name;
   name.revision = commit;
   const Result<std::string> path = store::FindFile(name, task.product.dtype_name, task.product.folder);
-  const std::optional<NamedModel> model = path.ok() ? store::Describe(*path) : std::nullopt;
+  const std::optional<NamedModel> model = path.ok() ? store::Describe(*path, task.product.folder) : std::nullopt;
   if (!model || !store::SameWithoutCase(model->repository, task.repository)) return false;
   THIMBLE_RETURN_IF_ERROR(Link(*path, PlaceOf(task)));
   return true;
@@ -129,7 +128,8 @@ void RemoveOlderPlace(const Task& task) {
   store::ModelName flat = task.product.name;
   flat.organisation.clear();
   const std::string path = store::PathOf(flat, task.product.dtype_name, task.product.folder);
-  const std::optional<NamedModel> model = flat.revision.empty() ? store::Describe(path) : std::nullopt;
+  const std::optional<NamedModel> model =
+      flat.revision.empty() ? store::Describe(path, task.product.folder) : std::nullopt;
   std::error_code ignored;
   if (model && path != PlaceOf(task) && store::SameWithoutCase(model->repository, task.repository)) {
     fs::remove(path, ignored);

@@ -38,6 +38,8 @@ std::string_view OrganisationOf(std::string_view repository) {
   return slash == std::string_view::npos ? std::string_view() : repository.substr(0, slash);
 }
 
+std::string_view NameIn(std::string_view repository) { return repository.substr(repository.find('/') + 1); }
+
 std::string_view Metadata(const Result<format::Reader>& reader, const char* key) {
   return reader.ok() ? reader->Metadata(key).value_or("") : std::string_view();
 }
@@ -46,7 +48,7 @@ std::string_view Metadata(const Result<format::Reader>& reader, const char* key)
 void ReadOrganisation(StoredFile& file) {
   const Result<format::Reader> reader = format::Reader::Open(file.path);
   const std::string repository(Metadata(reader, kRepositoryKey));
-  if (SameWithoutCase(repository.substr(repository.find('/') + 1), file.name.name)) {
+  if (SameWithoutCase(NameIn(repository), file.name.name)) {
     file.name.organisation = OrganisationOf(repository);
   }
 }
@@ -154,10 +156,7 @@ Result<std::vector<NamedModel>> List(const std::string& folder) {
   THIMBLE_ASSIGN_OR_RETURN(std::vector<StoredFile> files, FilesIn(folder));
   std::vector<NamedModel> models;
   for (const StoredFile& file : files) {
-    std::optional<NamedModel> model = Describe(file.path);
-    if (!model) continue;
-    model->organisation = file.name.organisation;
-    models.push_back(*std::move(model));
+    if (std::optional<NamedModel> model = Describe(file.path, folder)) models.push_back(*std::move(model));
   }
   ListConverted(folder, models);
   return models;
@@ -217,9 +216,8 @@ Result<std::vector<NamedModel>> Remove(std::string_view model, std::string_view 
     others = TextOf(files);
     THIMBLE_ASSIGN_OR_RETURN(std::vector<StoredFile> chosen, Choose(name, dtype, folder, files));
     for (const StoredFile& file : chosen) {
-      std::optional<NamedModel> described = Describe(file.path);
+      std::optional<NamedModel> described = Describe(file.path, folder);
       if (!described) continue;  // Not a model, and not ours to remove.
-      described->organisation = file.name.organisation;
       THIMBLE_RETURN_IF_ERROR(RemoveFile(file.path));
       std::error_code ignored;
       if (!file.flat) fs::remove(ToPath(file.path).parent_path(), ignored);  // Where it is empty.
@@ -278,7 +276,7 @@ Result<std::string> FindFile(const ModelName& name, std::string_view dtype, cons
                ": not found", there, "; get it with: ", PullCommand(name.Text(), dtype, folder));
 }
 
-std::optional<NamedModel> Describe(const std::string& path) {
+std::optional<NamedModel> Describe(const std::string& path, const std::string& folder) {
   const auto used = LastUseOf(path);  // Before it is read here.
   const auto parts = SplitFileName(FromPath(ToPath(path).filename()));
   const Result<format::Reader> reader = format::Reader::Open(path);
@@ -294,6 +292,12 @@ std::optional<NamedModel> Describe(const std::string& path) {
   model.repository = Metadata(reader, kRepositoryKey);
   model.revision = Metadata(reader, kRevisionKey);
   model.used = used;
+  const fs::path parent = ToPath(path).parent_path();
+  if (parent != ToPath(folder)) {
+    model.organisation = FromPath(parent.filename());
+  } else if (SameWithoutCase(NameIn(model.repository), model.name.substr(0, model.name.find('@')))) {
+    model.organisation = OrganisationOf(model.repository);
+  }
   return model;
 }
 

@@ -43,8 +43,8 @@ std::string PathOf(const ModelName& name, std::string_view dtype, const std::str
 // model; kInvalidArgument where several organisations have it.
 Result<std::string> FindFile(const ModelName& name, std::string_view dtype, const std::string& folder);
 
-// What a model file is; nullopt when it is no model file of this version.
-std::optional<NamedModel> Describe(const std::string& path);
+// What a model file in `folder` is; nullopt when it is no model file of this version.
+std::optional<NamedModel> Describe(const std::string& path, const std::string& folder);
 
 std::string PullFolder(const std::string& folder);
 std::string LockPath(const std::string& folder, const ModelName& name);

@@ -33,7 +33,8 @@ class Folder : public testing::Test {
     for (const auto& [name, repository] : {std::pair<std::string, std::string>{"plain", ""},
                                            {"acme", "acme/tiny"},
                                            {"known", "acme/all-MiniLM-L6-v2"}}) {
-      convert::Options made = {.calibrate = false};
+      convert::Options made;
+      made.calibrate = false;
       if (!repository.empty()) made.metadata = {{kRepositoryKey, repository}, {kRevisionKey, kCommit}};
       ASSERT_TRUE(convert::Convert(source_->path(), source_->File(name), made).ok());
     }

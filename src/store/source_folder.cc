@@ -283,7 +283,7 @@ void ListConverted(const std::string& folder, std::vector<NamedModel>& models) {
     for (fs::directory_iterator made(entry->path(), inner); !inner && made != end; made.increment(inner)) {
       const std::string content = FromPath(made->path());
       for (const auto& [name, dtype] : ModelsIn(content)) {
-        std::optional<NamedModel> model = Describe(content + "/" + name + "-" + dtype + ".safetensors");
+        std::optional<NamedModel> model = Describe(content + "/" + name + "-" + dtype + ".safetensors", content);
         if (!model) continue;
         model->name = path;
         found.push_back(*std::move(model));

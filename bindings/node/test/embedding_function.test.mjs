@@ -46,7 +46,7 @@ test('takes the options of embedders', async () => {
   await assert.rejects(embed(text), /all of them/);
 });
 
-test('names with their organisation are the same model', async () => {
+test('names compare without case', async () => {
   assert.deepEqual(await make({ modelName: 'SMALL' })('a'), await make()('a'));
 });
 
