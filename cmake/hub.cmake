@@ -30,13 +30,10 @@ target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR
 if(NOT THIMBLE_CROSS_INCLUDE)
   find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 endif()
-include(cmake/known_models.cmake)
-thimble_known_models(${PROJECT_BINARY_DIR}/generated/hub/known_models.inc)
 thimble_sources(hub_sources src/hub)
 add_library(thimble_hub STATIC ${hub_sources})
 add_library(thimble::hub ALIAS thimble_hub)
 set_target_properties(thimble_hub PROPERTIES EXPORT_NAME hub)
-target_include_directories(thimble_hub PRIVATE ${PROJECT_BINARY_DIR}/generated)
 target_compile_definitions(thimble_hub PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
 target_compile_options(thimble_hub PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags>

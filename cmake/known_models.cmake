@@ -1,7 +1,7 @@
-# Makes arrays of src/hub/known_models.json: thimble_known_models(FILE) writes the C++ that src/hub/known_models.cc includes.
+# Makes arrays of src/store/known_models.json: thimble_known_models(FILE) writes the C++ that src/store/known_models.cc includes.
 
 function(thimble_known_models file)
-  set(source ${PROJECT_SOURCE_DIR}/src/hub/known_models.json)
+  set(source ${PROJECT_SOURCE_DIR}/src/store/known_models.json)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
   file(READ ${source} json)
   string(JSON count LENGTH "${json}")
@@ -49,5 +49,5 @@ function(thimble_known_models file)
                        "${max_tokens}, ${prompts}},\n")
   endforeach()
   file(CONFIGURE OUTPUT ${file} @ONLY
-       CONTENT "// Made of src/hub/known_models.json.\n${lists}constexpr KnownModel kKnownModels[] = {\n${rows}};\n")
+       CONTENT "// Made of src/store/known_models.json.\n${lists}constexpr KnownModel kKnownModels[] = {\n${rows}};\n")
 endfunction()

@@ -20,7 +20,7 @@ import typing
 import urllib.parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LARGE = (".safetensors", ".onnx")
+LARGE = (".safetensors", ".onnx", ".bin", "_data")
 
 
 @dataclasses.dataclass
@@ -31,6 +31,7 @@ class Request:
     query: str
     headers: dict
     number: int
+    method: str = "GET"
     status: int = 0
     sent: int = 0
 
@@ -65,13 +66,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
+    def do_HEAD(self):
+        self.do_GET()
+
     def do_GET(self):
         hub = self.server.hub
         path, _, query = self.path.partition("?")
         with hub.lock:
             number = 1 + sum(other.path == path for other in hub.requests)
             request = Request(self.server.server_address[0], path, query,
-                              {key.lower(): value for key, value in self.headers.items()}, number)
+                              {key.lower(): value for key, value in self.headers.items()}, number, self.command)
             hub.requests.append(request)
         answer = hub.fault(request) or hub.answer(request)
         request.status = answer.status
@@ -81,6 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
         self.end_headers()
+        if self.command == "HEAD":
+            body = b""
         step = len(body) if answer.rate is None else max(1, answer.rate // 50)
         for begin in range(0, len(body), max(1, step)):
             piece = body[begin:begin + step]
@@ -96,10 +102,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class FakeHub:
-    """`repositories` maps ORGANISATION/NAME to {file: bytes}. `fault` may answer a request in the hub's place."""
+    """`repositories` maps ORGANISATION/NAME to {file: bytes}, which is what main holds. `branches` maps it to more of
+    {revision: (commit, {file: bytes})}, main among them when it has moved. Names compare without case, as on the real hub.
+    `fault` may answer a request in the hub's place."""
 
     def __init__(self, repositories, cdn_host="127.0.0.2"):
         self.repositories = repositories
+        self.branches = {}
         self.fault = lambda request: None
         self.served = lambda request: None
         self.rate = None
@@ -119,32 +128,62 @@ class FakeHub:
         """The requests whose path ends so."""
         return [request for request in self.requests if request.path.endswith(suffix)]
 
-    def listing(self, repository):
+    def find(self, repository):
+        """The name as the hub writes it, or None."""
+        return next((name for name in self.repositories if name.lower() == repository.lower()), None)
+
+    def revisions(self, repository):
+        files = self.repositories[repository]
+        return {"main": (COMMIT, files), "refs/pr/1": (COMMIT, files), **self.branches.get(repository, {})}
+
+    def at(self, repository, revision):
+        """(commit, files) of a branch, a tag or a commit, or None."""
+        revisions = self.revisions(repository)
+        commits = {COMMIT: self.repositories[repository], **{commit: files for commit, files in revisions.values()}}
+        return revisions.get(revision) or ((revision, commits[revision]) if revision in commits else None)
+
+    def listing(self, repository, revision="main"):
+        commit, files = self.at(repository, revision)
         siblings = []
-        for name, data in self.repositories[repository].items():
+        for name, data in files.items():
             entry = {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(data).hexdigest()}
             if name.endswith(LARGE):
                 entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
             siblings.append(entry)
-        return {"id": repository, "sha": COMMIT, "siblings": siblings, "tags": ["test"], "private": False}
+        return {"id": repository, "sha": commit, "siblings": siblings, "tags": ["test"], "private": False}
+
+    def tree(self, repository, revision):
+        """What huggingface_hub asks for in place of a listing."""
+        files = []
+        for entry in self.listing(repository, revision)["siblings"]:
+            files.append({"type": "file", "oid": entry["blobId"], "size": entry["size"], "path": entry["rfilename"]})
+            if "lfs" in entry:
+                files[-1]["lfs"] = {"oid": entry["lfs"]["sha256"], "size": entry["size"], "pointerSize": 134}
+        return files
 
     def answer(self, request):
-        api = re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/([^/]+)", request.path)
+        api = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(?:revision|tree)/([^/]+)", request.path)
         if api:
-            repository, revision = api[1], urllib.parse.unquote(api[2])
-            if repository not in self.repositories:
+            repository, revision = self.find(api[1]), urllib.parse.unquote(api[2])
+            if repository is None:
                 return Answer(401, {"X-Error-Code": "RepoNotFound"}, b'{"error": "Repository not found"}')
-            if revision not in ("main", "refs/pr/1", COMMIT):
+            if self.at(repository, revision) is None:
                 return Answer(404, {"X-Error-Code": "RevisionNotFound"}, b'{"error": "Invalid rev id"}')
-            return Answer(200, {"Content-Type": "application/json"}, json.dumps(self.listing(repository)).encode())
+            what = self.tree if "/tree/" in request.path else self.listing
+            return Answer(200, {"Content-Type": "application/json"}, json.dumps(what(repository, revision)).encode())
         file = re.fullmatch(r"/(cdn/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", request.path)
-        if not file or file[3] != COMMIT or file[4] not in self.repositories.get(file[2], {}):
-            return Answer(404)
-        data = self.repositories[file[2]][file[4]]
-        if file[4].endswith(LARGE) and not file[1]:
+        repository = file and self.find(file[2])
+        found = repository and self.at(repository, urllib.parse.unquote(file[3]))
+        name = file and urllib.parse.unquote(file[4])
+        if not found or name not in found[1]:
+            return Answer(404, {"X-Error-Code": "EntryNotFound"})
+        data = found[1][name]
+        if name.endswith(LARGE) and not file[1]:
             return Answer(302, {"Location": self.cdn.url + "/cdn" + request.path, "X-Linked-Size": str(len(data)),
-                                "X-Linked-ETag": f'"{hashlib.sha256(data).hexdigest()}"'})
-        return self.ranged(data, request)
+                                "X-Linked-ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": found[0]})
+        answer = self.ranged(data, request)
+        answer.headers["X-Repo-Commit"] = found[0]
+        return answer
 
     def ranged(self, data, request):
         etag = f'"{hashlib.md5(data).hexdigest()}"'

@@ -1,6 +1,7 @@
 """Pulls, lists and removes models with a hub on loopback, its faults included. Needs no network."""
 
 import fcntl
+import importlib.util
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -49,12 +51,14 @@ class HubTest(unittest.TestCase):
 
     def environment(self, changes):
         kept = {key: value for key, value in os.environ.items()
-                if not key.startswith(("HF_", "THIMBLE_")) and not key.lower().endswith("_proxy")}
-        return {**kept, "THIMBLE_HOME": str(self.home), "HF_ENDPOINT": self.hub.url, **changes}
+                if not key.startswith(("HF_", "THIMBLE_", "HUGGING", "TRANSFORMERS_", "XDG_"))
+                and not key.lower().endswith("_proxy")}
+        return {**kept, "HOME": str(self.home.parent), "THIMBLE_HOME": str(self.home), "HF_ENDPOINT": self.hub.url,
+                **changes}
 
     def run_cli(self, *arguments, cwd=None, **environment):
-        return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd,
-                              env=self.environment(environment))
+        return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=120,
+                              cwd=cwd or self.home.parent, env=self.environment(environment))
 
     def start(self, *arguments, **environment):
         process = subprocess.Popen([CLI, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -96,10 +100,10 @@ class HubTest(unittest.TestCase):
 class Success(HubTest):
     def test_gets_converts_and_keeps_a_model(self):
         found = self.pull()
-        path = self.home / "tiny-q8.safetensors"
+        path = self.home / "test/tiny-q8.safetensors"
         self.assertEqual(found, {"name": "tiny", "dtype": "q8", "path": str(path), "bytes": path.stat().st_size,
-                                 "repository": REPOSITORY, "revision": COMMIT, "downloaded": True})
-        self.check_home("tiny-q8.safetensors")
+                                 "organisation": "test", "repository": REPOSITORY, "revision": COMMIT, "downloaded": True})
+        self.check_home("test/tiny-q8.safetensors")
         self.check_model()
         self.assertEqual(self.run_cli("embed", "-m", REPOSITORY, "a").returncode, 0)
         for request in self.hub.requests:
@@ -125,11 +129,16 @@ class Success(HubTest):
         self.pull("--revision", "refs/pr/1")
         self.assertEqual(self.hub.requests[0].path, "/api/models/test/tiny/revision/refs%2Fpr%2F1")
         self.assertTrue(all(COMMIT in request.path for request in self.hub.requests[1:]))
+        self.check_home("test/tiny@refs%2Fpr%2F1-q8.safetensors")
         asked = len(self.hub.requests)
-        self.assertFalse(self.pull("--revision", COMMIT)["downloaded"])
-        self.assertEqual(len(self.hub.requests), asked)
+        for revision in ("refs/pr/1", COMMIT):
+            self.assertFalse(self.pull("--revision", revision)["downloaded"])
+            self.assertEqual(len(self.hub.requests), asked)
+        # The same commit is not got twice.
         self.assertFalse(self.pull("--revision", "main")["downloaded"])
         self.assertEqual(len(self.hub.requests), asked + 1)
+        self.check_home("test/tiny@refs%2Fpr%2F1-q8.safetensors", "test/tiny-q8.safetensors")
+        self.check_model()
 
     def test_a_known_name_leads_to_its_repository(self):
         self.hub.repositories = {"sentence-transformers/all-MiniLM-L6-v2": self.files}
@@ -139,6 +148,11 @@ class Success(HubTest):
             self.assertEqual(json.loads(result.stdout)["repository"], "sentence-transformers/all-MiniLM-L6-v2")
         self.assertEqual(len(self.hub.of(WEIGHTS)), 2)
         self.check_model(name="all-MiniLM-L6-v2")
+        self.check_home("sentence-transformers/all-MiniLM-L6-v2-q8.safetensors")
+        for name in ("Xenova/all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
+            self.check_model(name=name)
+        self.check_fails(1, "there is sentence-transformers/all-MiniLM-L6-v2",
+                         arguments=("info", "acme/all-MiniLM-L6-v2"))
         self.check_fails(2, "not among the known ones", arguments=("pull", "some-model"))
 
     def test_what_is_known_of_a_model_counts_where_its_files_are_silent(self):
@@ -151,37 +165,27 @@ class Success(HubTest):
             info = json.loads(self.run_cli("info", name, "--json").stdout)
             self.assertEqual((info["pooling"], "prompt.query" in info), (pooling, prompts))
 
-    def test_a_folder_is_converted_into_the_cache(self):
-        shutil.copytree(source, self.home.parent / "mine")
-        for _ in range(2):
-            result = self.run_cli("pull", "./mine", "--dtype", "q4", cwd=self.home.parent)
-            self.assertEqual((result.returncode, result.stdout, result.stderr),
-                             (0, f"{self.home}/mine-q4.safetensors\n", ""))
-        self.check_model("q4", name="mine")
-        self.check_home("mine-q4.safetensors")
-        self.assertEqual(self.hub.requests, [])
-        self.check_fails(1, "absent", arguments=("pull", "./absent"))
-        self.check_fails(2, "no revision", arguments=("pull", str(source), "--revision", "main"))
-
     def test_list_and_rm(self):
         self.assertEqual(json.loads(self.run_cli("list", "--json").stdout), {"folder": str(self.home), "models": []})
         self.pull()
         self.pull("--dtype", "q4")
-        shutil.copy(self.home / "tiny-q4.safetensors", self.home / "other-tiny-fp16-q4.safetensors")
+        shutil.copy(self.home / "test/tiny-q4.safetensors", self.home / "other-tiny-fp16-q4.safetensors")
         (self.home / "noise-q8.safetensors").write_bytes(b"noise")
         listed = json.loads(self.run_cli("list", "--json").stdout)["models"]
         self.assertEqual([(model["name"], model["dtype"]) for model in listed],
                          [("other-tiny-fp16", "q4"), ("tiny", "q4"), ("tiny", "q8")])
-        self.assertEqual(listed[2]["bytes"], (self.home / "tiny-q8.safetensors").stat().st_size)
+        self.assertEqual(listed[2]["bytes"], (self.home / "test/tiny-q8.safetensors").stat().st_size)
         self.assertEqual((listed[2]["repository"], listed[2]["revision"]), (REPOSITORY, COMMIT))
         self.assertRegex(listed[2]["used"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertRegex(self.run_cli("list").stdout, r"(?m)^tiny +q8 +0\.2 MB  \d{4}-\d\d-\d\d  test/tiny$")
         result = self.run_cli("rm", REPOSITORY, "--dtype", "q4")
-        self.assertEqual((result.returncode, result.stdout), (0, f"{self.home}/tiny-q4.safetensors\n"))
+        self.assertEqual((result.returncode, result.stdout), (0, f"{self.home}/test/tiny-q4.safetensors\n"))
+        self.check_fails(1, "which has test/tiny with dtype q8", arguments=("rm", "other/tiny"))
         self.assertEqual(self.run_cli("rm", "tiny").returncode, 0)
         self.check_home("noise-q8.safetensors", "other-tiny-fp16-q4.safetensors")
         self.check_fails(1, "there is none", arguments=("rm", "tiny"))
-        self.check_fails(2, "../tiny", arguments=("rm", "../tiny"))
+        self.check_fails(1, "there is none", arguments=("rm", "../tiny"))
+        self.check_fails(2, "a b", arguments=("rm", "a b"))
         self.check_fails(2, "q5", arguments=("rm", "tiny", "--dtype", "q5"))
 
     def test_the_folder_is_the_same_for_every_command(self):
@@ -191,7 +195,7 @@ class Success(HubTest):
                                     ({"HOME": f"{home}/2", "XDG_CACHE_HOME": ""}, home / "2/.cache/thimble")):
             environment["THIMBLE_HOME"] = ""
             self.pull(**environment)
-            self.assertEqual(files_in(folder), ["tiny-q8.safetensors"])
+            self.assertEqual(files_in(folder), ["test/tiny-q8.safetensors"])
             self.assertEqual(self.run_cli("embed", "-m", "tiny", "a", **environment).returncode, 0)
             self.assertEqual(self.run_cli("info", "tiny", **environment).returncode, 0)
             self.assertEqual(self.run_cli("rm", "tiny", **environment).returncode, 0)
@@ -206,26 +210,339 @@ class Success(HubTest):
         self.check_fails(2, "q5", arguments=("embed", "-m", REPOSITORY, "--dtype", "q5", "a"))
 
 
+OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
+
+
 class Identity(HubTest):
+    def add_branch(self, revision="v2", commit=OTHER_COMMIT):
+        """Another revision of the repository, with vectors of its own."""
+        files = dict(self.files)
+        files["1_Pooling/config.json"] = files["1_Pooling/config.json"].replace(
+            b'"pooling_mode_mean_tokens":true', b'"pooling_mode_mean_tokens":false').replace(
+            b'"pooling_mode_cls_token":false', b'"pooling_mode_cls_token":true')
+        self.assertNotEqual(files["1_Pooling/config.json"], self.files["1_Pooling/config.json"])
+        self.hub.branches.setdefault(REPOSITORY, {})[revision] = (commit, files)
+
+    def pooling(self, model, *arguments, **environment):
+        result = self.run_cli("info", model, "--json", *arguments, **environment)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result)
+        return json.loads(result.stdout)["pooling"]
+
     def test_another_repositorys_model_is_not_taken_for_it(self):
         self.hub.repositories["other/tiny"] = self.files
         self.pull()
-        self.check_fails(2, "is test/tiny, not other/tiny", arguments=("pull", "other/tiny"))
-        self.assertEqual(self.run_cli("pull", "other/tiny", "--force").returncode, 0)
-        self.check_fails(2, "is other/tiny, not test/tiny")
+        says = self.check_fails(1, "other/tiny", "there is test/tiny with dtype q8",
+                                arguments=("embed", "-m", "other/tiny", "a"))
+        self.assertTrue(says.endswith("thimble pull other/tiny --dtype q8\n"), says)
+        self.assertEqual(self.run_cli("embed", "-m", "tiny", "a").returncode, 0)
+        self.assertEqual(self.run_cli("pull", "other/tiny").returncode, 0)
+        self.check_home("test/tiny-q8.safetensors", "other/tiny-q8.safetensors")
+        for name in ("other/tiny", "test/tiny"):
+            self.check_model(name=name)
+        self.check_fails(2, "other/tiny and test/tiny", arguments=("embed", "-m", "tiny", "a"))
+        self.check_fails(2, "other/tiny and test/tiny", arguments=("rm", "tiny"))
+        self.assertEqual(self.run_cli("rm", "other/tiny").returncode, 0)
+        self.check_home("test/tiny-q8.safetensors")
 
-    def test_a_file_made_by_hand_is_kept(self):
+    def test_names_compare_without_case(self):
+        self.assertEqual(self.run_cli("pull", "Test/TINY", "--json").returncode, 0)
+        self.check_home("test/tiny-q8.safetensors")
+        asked = len(self.hub.requests)
+        self.assertFalse(self.pull()["downloaded"])
+        self.check_model(name="TEST/Tiny")
+        self.assertEqual(self.run_cli("rm", "Tiny").returncode, 0)
+        self.assertEqual(len(self.hub.requests), asked)
+
+    def test_revisions_lie_side_by_side(self):
+        self.add_branch()
+        self.assertEqual(self.pull("--revision", "v2")["revision"], OTHER_COMMIT)
+        self.check_home("test/tiny@v2-q8.safetensors")
+        self.check_fails(1, "there is test/tiny@v2 with dtype q8", arguments=("embed", "-m", REPOSITORY, "a"))
+        self.check_fails(1, "there is test/tiny@v2 with dtype q8", arguments=("embed", "-m", "tiny", "a"))
+        self.assertEqual(self.pull()["revision"], COMMIT)
+        self.check_home("test/tiny@v2-q8.safetensors", "test/tiny-q8.safetensors")
+        for model, arguments, pooling in ((REPOSITORY, (), "mean"), ("tiny@v2", (), "cls"), (f"tiny@{COMMIT}", (), "mean"),
+                                          (f"{REPOSITORY}@{OTHER_COMMIT}", (), "cls"), ("tiny", ("--revision", "v2"), "cls"),
+                                          ("tiny@main", (), "mean")):
+            self.assertEqual(self.pooling(model, *arguments), pooling, model)
+        asked = len(self.hub.requests)
+        for model in (REPOSITORY, f"{REPOSITORY}@v2", f"{REPOSITORY}@{OTHER_COMMIT}", "Test/tiny@main"):
+            result = self.run_cli("pull", model, "--json", HF_HUB_OFFLINE="1")
+            self.assertEqual((result.returncode, json.loads(result.stdout)["downloaded"]), (0, False))
+        self.assertEqual(len(self.hub.requests), asked)
+        self.check_fails(2, "v3", arguments=("embed", "-m", "tiny@v2", "--revision", "v3", "a"))
+        self.check_fails(2, "v3", arguments=("pull", "test/tiny@v2", "--revision", "v3"))
+        self.assertEqual(self.run_cli("rm", "tiny@v2").returncode, 0)
+        self.check_home("test/tiny-q8.safetensors")
+
+    def test_a_branch_that_moved_is_got_again_when_asked_to(self):
+        self.pull()
+        self.add_branch("main")
+        asked = len(self.hub.requests)
+        self.assertEqual(self.pull()["revision"], COMMIT)
+        self.assertEqual(len(self.hub.requests), asked)
+        self.assertEqual(self.pull("--force")["revision"], OTHER_COMMIT)
+        self.assertEqual(self.pooling("tiny"), "cls")
+        self.check_home("test/tiny-q8.safetensors")
+
+    def test_a_model_gets_the_name_that_is_asked_for(self):
+        self.assertEqual(self.pull("--name", "acme/mine")["name"], "mine")
+        self.check_home("acme/mine-q8.safetensors")
+        asked = len(self.hub.requests)
+        self.assertFalse(self.pull("--name", "acme/mine")["downloaded"])
+        self.assertEqual(len(self.hub.requests), asked)
+        self.hub.repositories["other/tiny"] = self.files
+        self.check_fails(2, "is test/tiny, not other/tiny", arguments=("pull", "other/tiny", "--name", "acme/mine"))
+        self.check_fails(2, "no revision", arguments=("pull", REPOSITORY, "--name", "acme/mine@v2"))
+
+    def test_what_an_older_version_kept_is_found(self):
+        self.pull()
+        (self.home / "test/tiny-q8.safetensors").rename(self.home / "tiny-q8.safetensors")
+        (self.home / "test").rmdir()
+        asked = len(self.hub.requests)
+        self.assertFalse(self.pull()["downloaded"])
+        self.assertEqual(len(self.hub.requests), asked)
+        for name in ("tiny", REPOSITORY):
+            self.check_model(name=name)
+        self.check_fails(1, "there is test/tiny", arguments=("embed", "-m", "other/tiny", "a"))
+        self.assertTrue(self.pull("--force")["downloaded"])
+        self.check_home("test/tiny-q8.safetensors")
+
+    def test_a_file_made_by_hand_counts_for_its_bare_name(self):
         self.home.mkdir()
         subprocess.run([CLI, "convert", source, self.home / "tiny-q8.safetensors"], check=True,
                        env=self.environment({}))
-        self.assertEqual((self.pull()["downloaded"], self.hub.requests), (False, []))
-        self.check_fails(2, "not from the hub", arguments=("pull", REPOSITORY, "--revision", "main"))
+        self.check_model()
+        self.check_fails(1, "no organisation is recorded", arguments=("embed", "-m", REPOSITORY, "a"))
+        self.assertTrue(self.pull()["downloaded"])
+        self.check_home("tiny-q8.safetensors", "test/tiny-q8.safetensors")
 
     def test_a_file_that_is_no_model_is_replaced(self):
-        self.home.mkdir()
-        (self.home / "tiny-q8.safetensors").write_bytes(b"half of something")
+        (self.home / "test").mkdir(parents=True)
+        (self.home / "test/tiny-q8.safetensors").write_bytes(b"half of something")
         self.assertTrue(self.pull()["downloaded"])
         self.check_model()
+
+
+class Folders(HubTest):
+    """A folder given by its path works wherever a name does."""
+
+    def setUp(self):
+        super().setUp()
+        self.mine = self.home.parent / "a/mine"
+        shutil.copytree(source, self.mine)
+
+    def made(self):
+        return [name for name in files_in(self.home) if name.startswith(".folders") and name.endswith("safetensors")]
+
+    def test_is_converted_once_and_kept_for_its_path(self):
+        for model, cwd in (("./a/mine", None), (str(self.mine), None), ("../a/mine/", self.mine.parent), (".", self.mine)):
+            result = self.run_cli("info", model, "--json", cwd=cwd)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), result)
+            self.assertEqual(len(self.made()), 1)
+        time_made = (self.home / self.made()[0]).stat().st_mtime_ns
+        self.check_model(name="./a/mine")
+        self.assertEqual((self.home / self.made()[0]).stat().st_mtime_ns, time_made)
+        self.assertEqual([name for name in files_in(self.home) if "/" not in name], [])
+        listed = json.loads(self.run_cli("list", "--json").stdout)["models"]
+        self.assertEqual([model["name"] for model in listed], [str(self.mine)])
+        self.assertEqual(self.hub.requests, [])
+        self.assertEqual(self.run_cli("rm", "./a/mine").returncode, 0)
+        self.check_home()
+
+    def test_another_folder_of_the_same_name_is_another_model(self):
+        other = self.home.parent / "b/mine"
+        shutil.copytree(source, other)
+        config = json.loads((other / "1_Pooling/config.json").read_text())
+        config.update(pooling_mode_mean_tokens=False, pooling_mode_cls_token=True)
+        (other / "1_Pooling/config.json").write_text(json.dumps(config))
+        for folder, pooling in (("a", "mean"), ("b", "cls"), ("a", "mean")):
+            self.assertEqual(json.loads(self.run_cli("info", f"./{folder}/mine", "--json").stdout)["pooling"], pooling)
+        self.assertEqual(len(self.made()), 2)
+        self.assertEqual(self.run_cli("pull", "./a/mine").returncode, 0)
+        self.check_fails(2, "was not made of", "--name", arguments=("pull", "./b/mine"))
+        self.assertEqual(json.loads(self.run_cli("info", "mine", "--json").stdout)["pooling"], "mean")
+        self.assertEqual(self.run_cli("pull", "./b/mine", "--name", "acme/yours").returncode, 0)
+        self.assertEqual(json.loads(self.run_cli("info", "acme/yours", "--json").stdout)["pooling"], "cls")
+        self.assertEqual(self.run_cli("pull", "./b/mine", "--force").returncode, 0)
+        self.assertEqual(json.loads(self.run_cli("info", "mine", "--json").stdout)["pooling"], "cls")
+
+    def test_one_that_has_changed_is_converted_again(self):
+        pooling = self.mine / "1_Pooling/config.json"
+        text, status = pooling.read_text(), pooling.stat()
+
+        def found():
+            return json.loads(self.run_cli("info", "./a/mine", "--json").stdout)["pooling"]
+        self.assertEqual(found(), "mean")
+        before = self.made()
+        os.utime(pooling)  # Touched, and the same.
+        self.assertEqual((found(), self.made()), ("mean", before))
+        pooling.write_text(text.replace('cls_token":false', 'cls_token":true ').replace('mean_tokens":true', 'mean_tokens":false'))
+        os.utime(pooling, ns=(status.st_atime_ns, status.st_mtime_ns))  # As a copy program would set it.
+        self.assertEqual(found(), "cls")
+        self.assertEqual(len(self.made()), 1)
+
+    def test_pull_gives_it_a_name(self):
+        for _ in range(2):
+            result = self.run_cli("pull", "./mine", "--dtype", "q4", cwd=self.mine.parent)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, f"{self.home}/mine-q4.safetensors\n", ""))
+        self.check_model("q4", name="mine")
+        self.assertEqual(len(self.made()), 1)
+        self.check_fails(1, "./absent: not found", "looked for", arguments=("pull", "./absent"))
+        self.check_fails(2, "no revision", arguments=("pull", str(source), "--revision", "main"))
+
+    def test_an_error_says_what_was_found(self):
+        (self.mine / "model.safetensors").unlink()
+        self.check_fails(1, "no weights", "model.safetensors", "found 1_Pooling/, config.json",
+                         arguments=("embed", "-m", "./a/mine", "a"))
+        (self.mine / "tokenizer.json").unlink()
+        self.check_fails(1, "neither tokenizer.json nor vocab.txt", arguments=("embed", "-m", "./a/mine", "a"))
+        self.check_fails(1, "expected a Hugging Face folder", "found mine/", arguments=("embed", "-m", "./a", "a"))
+        self.check_fails(1, "./absent: not found", arguments=("embed", "-m", "./absent", "a"))
+        self.check_home()
+
+    def test_one_that_holds_a_model_file_opens_it(self):
+        made = self.home.parent / "made"
+        made.mkdir()
+        subprocess.run([CLI, "convert", source, made / "x-q8.safetensors"], check=True, env=self.environment({}))
+        self.check_model(name="./made")
+        self.check_fails(1, "no model with dtype q4, found x-q8.safetensors", arguments=("info", "./made", "--dtype", "q4"))
+
+
+class Caches(HubTest):
+    """What other programs have on this machine comes before the network, and without it."""
+
+    def setUp(self):
+        super().setUp()
+        self.hub.close()  # Nobody answers.
+
+    def snapshot(self, cache, files=None, refs=(("main", COMMIT),), folder="models--test--tiny", commit=COMMIT):
+        """As huggingface_hub keeps a repository: files behind links."""
+        root = pathlib.Path(cache) / folder
+        for name, data in (self.files if files is None else files).items():
+            blob = root / "blobs" / str(abs(hash((name, commit))))
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            blob.write_bytes(data)
+            link = root / "snapshots" / commit / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(blob)
+        for name, value in refs:
+            ref = root / "refs" / name
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            ref.write_text(value)
+
+    def test_of_huggingface_hub(self):
+        home = self.home.parent
+        for environment, cache in (({}, home / ".cache/huggingface/hub"),
+                                   ({"XDG_CACHE_HOME": f"{home}/xdg"}, home / "xdg/huggingface/hub"),
+                                   ({"HF_HOME": "~/$PART/hf", "PART": "x"}, home / "x/hf/hub"),
+                                   ({"HF_HOME": "/nowhere", "HUGGINGFACE_HUB_CACHE": f"{home}/old"}, home / "old"),
+                                   ({"HF_HOME": "/nowhere", "HF_HUB_CACHE": "${HOME}/cache"}, home / "cache")):
+            with self.subTest(environment):
+                self.snapshot(cache)
+                result = self.run_cli("embed", "-m", REPOSITORY, "a small text", **environment)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.check_home("test/tiny-q8.safetensors")
+                self.check_model()
+                result = self.run_cli("pull", REPOSITORY, "--dtype", "q4", "--json", **environment)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual([json.loads(result.stdout)[key] for key in ("repository", "revision", "downloaded")],
+                                 [REPOSITORY, COMMIT, False])
+                shutil.rmtree(cache)
+                shutil.rmtree(self.home)
+
+    def test_a_revision_is_the_one_that_was_resolved(self):
+        cache = self.home.parent / ".cache/huggingface/hub"
+        other = dict(self.files)
+        other["modules.json"] = json.dumps(json.loads(other["modules.json"])[:2]).encode()  # Not normalised.
+        self.snapshot(cache)
+        self.snapshot(cache, other, (("v2", OTHER_COMMIT), ("refs/pr/1", COMMIT)), commit=OTHER_COMMIT)
+        for name, normalize in (("test/tiny", True), ("test/tiny@v2", False), (f"test/tiny@{OTHER_COMMIT}", False),
+                                ("test/tiny@refs/pr/1", True), ("Test/Tiny@main", True), ("tiny", True)):
+            result = self.run_cli("info", name, "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["normalize"], normalize, name)
+        self.check_fails(1, "tiny@v3", arguments=("info", "test/tiny@v3"))
+
+    def test_a_bare_name_opens_the_one_there_is(self):
+        cache = self.home.parent / ".cache/huggingface/hub"
+        self.snapshot(cache)
+        self.check_model()
+        self.check_home("test/tiny-q8.safetensors")
+        shutil.rmtree(self.home)
+        self.snapshot(cache, folder="models--other--tiny")
+        self.check_fails(2, "other/tiny", "test/tiny", arguments=("info", "tiny"))
+        self.check_fails(1, "third/tiny", arguments=("info", "third/tiny"))
+        self.check_model(name="other/tiny")
+
+    def test_half_a_snapshot_is_said_and_passed_over(self):
+        files = {name: data for name, data in self.files.items() if name != "model.safetensors"}
+        self.snapshot(self.home.parent / ".cache/huggingface/hub", files)
+        self.check_fails(1, "snapshots", "no weights", arguments=("embed", "-m", REPOSITORY, "a"))
+        hub = FakeHub({REPOSITORY: self.files})
+        self.addCleanup(hub.close)
+        self.assertTrue(self.pull(HF_ENDPOINT=hub.url)["downloaded"])
+
+    def test_of_transformers_js_and_its_local_models(self):
+        home = self.home.parent
+        onnx = {name: data for name, data in self.files.items() if name != "model.safetensors"}
+        onnx["onnx/model.onnx"] = onnx_of(self.files["model.safetensors"])
+        (home / "app/src").mkdir(parents=True)
+        for library in ("app/node_modules/@huggingface/transformers/.cache", "node_modules/@xenova/transformers/.cache",
+                        "app/src/models"):
+            with self.subTest(library):
+                for name, data in onnx.items():
+                    path = home / library / REPOSITORY / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+                for environment in ({}, {"HF_HUB_OFFLINE": "1"}):
+                    result = self.run_cli("info", REPOSITORY, "--json", cwd=home / "app/src", **environment)
+                    self.assertEqual((result.returncode, result.stderr), (0, ""))
+                # Kept for that folder, and not for the name.
+                self.check_fails(1, "test/tiny", arguments=("info", REPOSITORY))
+                shutil.rmtree(home / library)
+                shutil.rmtree(self.home)
+
+    def test_offline_says_where_it_looked(self):
+        for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            self.check_fails(1, "OFFLINE is set", str(self.home), ".cache/huggingface/hub", **{variable: "YES"})
+        self.check_fails(1, "connect", HF_HUB_OFFLINE="0", TRANSFORMERS_OFFLINE="1")
+
+    @unittest.skipUnless(importlib.util.find_spec("venv"), "needs venv")
+    def test_what_its_own_client_downloaded_is_opened_by_name(self):
+        client = huggingface_client()
+        if client is None:
+            self.skipTest("pip has no huggingface_hub here")
+        hub = FakeHub({REPOSITORY: self.files})
+        self.addCleanup(hub.close)
+        cache = self.home.parent / "hf"
+        environment = self.environment({"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1"})
+        subprocess.run([client, "-c", f"from huggingface_hub import snapshot_download; snapshot_download('{REPOSITORY}')"],
+                       check=True, env=environment, capture_output=True)
+        hub.close()
+        self.check_offline = {"HF_HOME": str(cache), "HF_ENDPOINT": hub.url}
+        for changes in ({"HF_HUB_OFFLINE": "1"}, {}):
+            result = self.run_cli("embed", "-m", REPOSITORY, "a small text", **self.check_offline, **changes)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.check_model()
+            shutil.rmtree(self.home)
+
+
+def huggingface_client():
+    """A Python that has huggingface_hub, or None."""
+    if importlib.util.find_spec("huggingface_hub"):
+        return sys.executable
+    folder = pathlib.Path(os.environ.get("THIMBLE_BUILD", temporary.name)) / "huggingface_hub"
+    python = folder / "bin/python"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "huggingface_hub"]
+        for step in ([sys.executable, "-m", "venv", folder], command):
+            if subprocess.run(step, capture_output=True).returncode != 0:
+                return None
+        ready.touch()
+    return python
 
 
 class Faults(HubTest):
@@ -299,7 +616,7 @@ class Faults(HubTest):
         hold = threading.Event()
         self.fault(WEIGHTS, None, self.cut(0.5, hold=hold))
         process = self.start("pull", REPOSITORY)
-        part = self.home / f".pull/tiny.files/{COMMIT}/model.safetensors.part"
+        part = self.home / f".pull/test%2Ftiny.files/{COMMIT}/model.safetensors.part"
         half = len(self.files["model.safetensors"]) // 2
         deadline = time.monotonic() + 60
         while not part.exists() or part.stat().st_size < half:
@@ -309,16 +626,16 @@ class Faults(HubTest):
         process.send_signal(signal.SIGKILL)
         process.wait()
         hold.set()
-        self.assertFalse((self.home / "tiny-q8.safetensors").exists())
+        self.assertFalse((self.home / "test/tiny-q8.safetensors").exists())
         self.pull()
         self.assertEqual(self.hub.requests[-1].headers["range"], f"bytes={half}-")
         self.check_model()
-        self.check_home("tiny-q8.safetensors")
+        self.check_home("test/tiny-q8.safetensors")
 
     def test_what_was_kept_and_has_spoiled_is_got_again(self):
         self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 4)
         self.check_fails(1, "500")
-        part = self.home / f".pull/tiny.files/{COMMIT}/model.safetensors.part"
+        part = self.home / f".pull/test%2Ftiny.files/{COMMIT}/model.safetensors.part"
         size = part.stat().st_size
         self.assertEqual(size, len(self.files["model.safetensors"]) // 2)
         part.write_bytes(bytes(size))
@@ -374,8 +691,8 @@ class Faults(HubTest):
     def test_a_file_that_is_not_there_is_named(self):
         self.fault("/tokenizer.json", Answer(404))
         self.check_fails(1, "tokenizer.json", "404")
-        for name, says in (("tokenizer.json", "no tokenizer.json"), ("config.json", "no config.json"),
-                           ("model.safetensors", "neither model.safetensors nor onnx/model.onnx")):
+        for name, says in (("tokenizer.json", "neither tokenizer.json nor vocab.txt"), ("config.json", "no config.json"),
+                           ("model.safetensors", "no weights: looked for model.safetensors")):
             self.hub.repositories[REPOSITORY] = {key: data for key, data in self.files.items() if key != name}
             self.check_fails(1, says)
 
@@ -445,17 +762,17 @@ class Faults(HubTest):
         self.assertEqual(sorted(results), [False, False, True])
         self.assertEqual(len(self.hub.of(WEIGHTS)), 2)
         self.check_model()
-        self.check_home("tiny-q8.safetensors")
+        self.check_home("test/tiny-q8.safetensors")
 
     def test_a_lock_whose_holder_died_is_free(self):
         (self.home / ".pull").mkdir(parents=True)
-        (self.home / ".pull/tiny.lock").touch()
+        (self.home / ".pull/test%2Ftiny.lock").touch()
         self.pull()
-        self.check_home("tiny-q8.safetensors")
+        self.check_home("test/tiny-q8.safetensors")
 
     def test_waiting_for_another_process_can_be_interrupted(self):
         (self.home / ".pull").mkdir(parents=True)
-        with open(self.home / ".pull/tiny.lock", "w") as lock:
+        with open(self.home / ".pull/test%2Ftiny.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             process = self.start("pull", REPOSITORY)
             with self.assertRaises(subprocess.TimeoutExpired):
@@ -466,6 +783,7 @@ class Faults(HubTest):
 
     def test_offline_asks_nobody(self):
         self.check_fails(1, "HF_HUB_OFFLINE", "test/tiny", HF_HUB_OFFLINE="1")
+        self.check_fails(1, "TRANSFORMERS_OFFLINE", "test/tiny", TRANSFORMERS_OFFLINE="1")
         self.assertEqual(self.hub.requests, [])
         self.pull()
         asked = len(self.hub.requests)
@@ -498,7 +816,7 @@ class Faults(HubTest):
             accepted += result.returncode == 0
             self.assertIn(result.returncode, (0, 1), result)
         self.assertEqual(accepted, 1)  # Of two entries for one file the first counts.
-        self.check_home("tiny-q8.safetensors")
+        self.check_home("test/tiny-q8.safetensors")
 
     def test_names_of_a_server_lead_nowhere(self):
         hostile = ["../../evil", "/tmp/evil", "..", "a/../../../evil", "model.safetensors/../../evil", "\u0000",
@@ -507,7 +825,7 @@ class Faults(HubTest):
         listing["siblings"] = [{"rfilename": name, "size": 1} for name in hostile] + listing["siblings"]
         self.fault("/main", Answer(200, {}, json.dumps(listing).encode()))
         self.pull()
-        self.assertEqual(files_in(self.home.parent), ["models/tiny-q8.safetensors"])
+        self.assertEqual(files_in(self.home.parent), ["models/test/tiny-q8.safetensors"])
         self.assertFalse([request for request in self.hub.requests if "evil" in request.path])
         for name in ("a/b/c", "a/../b", ".hidden/x", "a b/c", "a/b?c", "a/b#c", "test/", "-/"):
             self.check_fails(2, arguments=("pull", "--", name))

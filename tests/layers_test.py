@@ -14,13 +14,14 @@ LAYERS = {
     "text": {"base"},
     "kernels": {"base"},
     "model": {"base", "format", "text", "kernels"},
-    "runtime": {"base", "format", "text", "kernels", "model"},
+    "store": {"base", "format"},
+    "runtime": {"base", "format", "text", "kernels", "model", "store"},
     "convert": {"base", "format", "text", "kernels", "model"},
-    "hub": {"base", "format", "runtime", "convert"},
+    "hub": {"base", "store", "convert"},
     "cli": {"base", "convert", "hub"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside format.
-CORE = ("base", "format", "text", "kernels", "model", "runtime")
+CORE = ("base", "format", "text", "kernels", "model", "store", "runtime")
 THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "hub": ("nlohmann/", "curl/curl.h"),
                "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)

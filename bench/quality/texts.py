@@ -9,7 +9,7 @@ LONG_WORDS = range(250, 421)
 LONG_COUNT = 40
 # What each set is cut at, in tokens. 256 is the limit of all-MiniLM-L6-v2, 512 the positions of all models here.
 LIMITS = {"sentences": 256, "long": 512, "documents": 256, "queries": 256}
-KNOWN_MODELS = pathlib.Path(__file__).resolve().parents[2] / "src/hub/known_models.json"
+KNOWN_MODELS = pathlib.Path(__file__).resolve().parents[2] / "src/store/known_models.json"
 
 
 @dataclasses.dataclass

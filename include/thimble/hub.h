@@ -1,25 +1,26 @@
-// Gets models from the Hugging Face hub into the folder of models that have a name, and tells what is there.
+// Gets models: from the Hugging Face hub, from the caches of other programs on this machine, and from folders.
 //
 //   auto model = thimble::PullModel("sentence-transformers/all-MiniLM-L6-v2", {.dtype = "q8"});
 //   if (!model.ok()) return model.status();
-//   auto opened = thimble::Model::Open(model->path);  // Or thimble::OpenModel("all-MiniLM-L6-v2").
+//   auto opened = thimble::Model::Open(model->model.path);  // Or OpenModel of cache.h, by the same name.
 //
 // Link thimble::hub. Nothing else of thimble uses the network.
 //
-// The environment: HF_ENDPOINT is the hub's address, https://huggingface.co if not set; HF_TOKEN is sent to it, and to
-// no other host; HF_HUB_OFFLINE=1 forbids the network; HF_HUB_DOWNLOAD_TIMEOUT is after how many seconds without data a
-// connection is given up, 30 if not set.
+// The environment is that of huggingface_hub: HF_ENDPOINT is the hub's address, https://huggingface.co if not set.
+// HF_TOKEN, or the file HF_TOKEN_PATH (token in HF_HOME), is sent to it, and to no other host.
+// HF_HUB_OFFLINE=1 or TRANSFORMERS_OFFLINE=1 forbids the network. HF_HUB_CACHE (hub in HF_HOME) is where other programs
+// keep models of the hub; HF_HOME is huggingface in XDG_CACHE_HOME or ~/.cache if not set. HF_HUB_DOWNLOAD_TIMEOUT is
+// after how many seconds without data a connection is given up, 30 if not set.
 
 #ifndef THIMBLE_HUB_H_
 #define THIMBLE_HUB_H_
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "thimble/cache.h"
 #include "thimble/status.h"
 
 namespace thimble {
@@ -38,26 +39,22 @@ struct PullProgress {
 
 struct PullOptions {
   std::string dtype = "q8";
-  // A branch, a tag or a commit. Empty means main, and any revision that is in the folder already.
+  // A branch, a tag or a commit, the same as behind the @ of a name. Empty means main where the name has none.
   std::string revision = {};
   // Where models are; empty means CacheFolder() of cache.h.
   std::string folder = {};
-  // Gets the model again, whatever is in the folder.
+  // What the model is to be called, [ORGANISATION/]NAME; empty means as it is called on the hub, or the last component
+  // of a folder's path.
+  std::string name = {};
+  // Makes the model again, whatever is in the folder; of one on the hub, gets it again.
   bool force = false;
+  // Takes only what is on this machine.
+  bool local_files_only = false;
+  // More folders in which models of the hub lie as FOLDER/ORGANISATION/NAME, as transformers.js keeps them.
+  std::vector<std::string> local_folders = {};
   // Called several times a second, from the thread that called PullModel; may be empty. False ends the pull, which a
   // later one continues.
   std::function<bool(const PullProgress&)> progress = {};
-};
-
-// A model in the folder.
-struct NamedModel {
-  std::string name;  // Without its organisation.
-  std::string dtype;
-  std::string path;
-  std::uint64_t bytes = 0;
-  std::string repository;                      // Of the hub, with its organisation; empty when it is not from there.
-  std::string revision;                        // The commit; empty with `repository`.
-  std::chrono::system_clock::time_point used;  // When the file was last read, as far as its file system says.
 };
 
 struct PulledModel {
@@ -65,26 +62,25 @@ struct PulledModel {
   bool downloaded = false;  // Not when it was there already, nor when it came from a folder.
 };
 
-// Gets the model `name`, ORGANISATION/NAME on the hub or the bare name of a known model, converts it and keeps it as
-// FOLDER/NAME-DTYPE.safetensors, unless it is there. A `name` that begins with "/", "./" or "../" is a Hugging Face
-// folder on this machine, which is converted. Takes disk for the weights meanwhile. Thread-safe; processes that pull
-// the same model at once download it once.
+// Makes the model `model` unless it is there. The first of these that there is is converted:
 //
-// kInvalidArgument for an impossible name, dtype, revision or environment, and when another repository's model of that
-// name is in the folder; kNotFound when the hub has no such model, revision or file, or when the model is not there and
-// HF_HUB_OFFLINE is set; kOverloaded when the hub is busy; kIo when the network, the hub or the disk fails, when a
-// token is missing, or when `progress` ended it; kCorrupt when what came is not what the hub says; kUnsupported without
-// libcurl, on Windows, and for a model that thimble does not run; else the errors of opening and writing files.
-Result<PulledModel> PullModel(const std::string& name, const PullOptions& options = {});
-
-// The models in `folder`, CacheFolder() if empty, by name and dtype; none where there is no such folder. kIo when it
-// cannot be read.
-Result<std::vector<NamedModel>> ListModels(const std::string& folder = {});
-
-// Removes a model from `folder`, or, with an empty dtype, all of that name, and what an interrupted pull of it left.
-// Returns what was removed. kNotFound when nothing was; kInvalidArgument for an impossible name; kIo.
-Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_view dtype = {},
-                                            const std::string& folder = {});
+// - The folder, where `model` is a path. It gets its name in FOLDER unless the call is for local files only, which
+//   keeps the result for whoever opens the same path.
+// - The snapshot of that revision in the cache of huggingface_hub. The model is then kept by its name.
+// - A folder ORGANISATION/NAME in `local_folders`, in the cache of transformers.js (.cache of @huggingface/transformers
+//   or @xenova/transformers in a node_modules of the working directory or above it) or in ./models. The result is kept
+//   for that folder. Weights rounded to 8 or 4 bits are passed over where the network may be asked.
+// - The repository on the hub. Takes disk for the weights meanwhile.
+//
+// Thread-safe; processes that pull the same model at once do it once.
+//
+// kInvalidArgument for an impossible name, dtype, revision or environment, for a bare name that is not known or that
+// several organisations have, and when a folder's model would replace one of the same name that was not made of it;
+// kNotFound when there is no such model, revision, folder or file, or when it is not on this machine and the network is
+// not allowed; kOverloaded when the hub is busy; kIo when the network, the hub or the disk fails, when a token is
+// missing, or when `progress` ended it; kCorrupt when what came is not what the hub says; kUnsupported without libcurl,
+// on Windows, and for a model that thimble does not run; else the errors of opening and writing files.
+Result<PulledModel> PullModel(const std::string& model, const PullOptions& options = {});
 
 }  // namespace thimble
 

@@ -27,7 +27,7 @@
 namespace thimble {
 
 struct PoolOptions {
-  // Where models are: folder/NAME-DTYPE.safetensors. Empty means CacheFolder() of cache.h.
+  // Where models are, as cache.h describes it. Empty means CacheFolder().
   std::string folder = {};
   // The budget: most private bytes of all models, embedders and reservations together. 0 means half of MemoryLimit().
   std::size_t max_memory = 0;
@@ -44,7 +44,7 @@ struct PoolOptions {
 };
 
 struct ModelStats {
-  std::string name;
+  std::string name;               // As it was first asked for.
   std::string dtype;              // Empty for a path and for a mock.
   std::size_t mapped_bytes = 0;   // The file, shared with other processes.
   std::size_t private_bytes = 0;  // Of the budget, scratch included.
@@ -113,9 +113,10 @@ class Reservation {
 
 // Thread-safe. Leases and reservations may outlive the pool: what they hold goes when they do.
 //
-// A model is a name and a dtype, looked for in the pool's folder; an organisation before it, as in
-// "sentence-transformers/all-MiniLM-L6-v2", does not count. Or it is the path of a model file, which ends in
-// .safetensors; or mock or mock-hashed (see Model::Open). `dtype` counts for the first alone.
+// A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, and a dtype, as OpenModel takes them. Or it
+// is the path of a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open), without a dtype.
+// However a model is named, the pool has one copy of it. A name keeps to the model that it was loaded with until that is
+// unloaded; what a folder opens is looked up each time.
 //
 // When memory is short, of the budget or of the machine (pressure stall information of Linux), idle scratch memory goes
 // first, then the idle model that was not used for longest.

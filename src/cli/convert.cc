@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "hub/known_models.h"
+#include "hub/known_defaults.h"
 
 namespace thimble::cli {
 namespace {

@@ -11,7 +11,6 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "thimble/cache.h"
-#include "thimble/hub.h"
 
 namespace thimble::cli {
 namespace {
@@ -21,14 +20,17 @@ constexpr char kListExamples[] =
     "  thimble list --json\n"
     "\n"
     "Each line is a model: name, dtype, size, when its file was last read as far as the file system says, and the\n"
-    "repository that it is from. The folder is THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache.\n";
+    "repository that it is from. A model made of a folder that was opened by its path has that path as its name.\n"
+    "The folder is THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache.\n";
 
 constexpr char kRmExamples[] =
     "  thimble rm all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble rm all-MiniLM-L6-v2\n"
+    "  thimble rm acme/tiny@v2\n"
+    "  thimble rm ./my-model\n"
     "\n"
-    "Without --dtype every dtype goes, and what an interrupted pull left. Prints the files that it removed. A process\n"
-    "that uses the model goes on using it.\n";
+    "Without --dtype every dtype goes, and what an interrupted pull left. Of a folder goes what was made of it, not the\n"
+    "folder itself. Prints the files that it removed. A process that uses the model goes on using it.\n";
 
 std::string TimeText(std::chrono::system_clock::time_point time, const char* format) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -54,7 +56,11 @@ Status PrintTable(const std::vector<NamedModel>& models, Output& output) {
     std::snprintf(size, sizeof size, "%8.1f MB  ", static_cast<double>(model.bytes) * 1e-6);
     std::string line =
         Padded(model.name, name_width) + Padded(model.dtype, dtype_width) + size + TimeText(model.used, "%Y-%m-%d");
-    if (!model.repository.empty()) line += "  " + model.repository;
+    if (!model.repository.empty()) {
+      line += "  " + model.repository;
+    } else if (!model.organisation.empty()) {
+      line += "  " + model.organisation + "/" + model.name;
+    }
     THIMBLE_RETURN_IF_ERROR(output.Write(line + "\n"));
   }
   return Status();
@@ -71,6 +77,7 @@ Status List(bool as_json) {
           {"dtype", model.dtype},
           {"bytes", model.bytes},
           {"path", model.path},
+          {"organisation", model.organisation},
           {"repository", model.repository},
           {"revision", model.revision},
           {"used", TimeText(model.used, "%Y-%m-%dT%H:%M:%SZ")},
@@ -106,7 +113,7 @@ int RunList(int argc, char** argv) {
 int RunRm(int argc, char** argv) {
   std::string name, dtype;
   Arguments arguments("rm", "Removes a model from the cache.", kRmExamples);
-  arguments.app().add_option("name", name, "Name, with or without its organisation")->type_name("NAME")->required();
+  arguments.app().add_option("name", name, "Name, or a folder that was opened by its path")->type_name("NAME")->required();
   arguments.app().add_option("--dtype", dtype, "The one to remove; all if not given")->type_name("NAME");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Remove(name, dtype);

@@ -10,8 +10,9 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/convert.h"
+#include "cli/progress.h"
 #include "thimble/cache.h"
+#include "thimble/hub.h"
 
 namespace thimble::cli {
 
@@ -89,36 +90,54 @@ Result<std::size_t> ParseSize(std::string_view text) {
   return static_cast<std::size_t>(*bytes);
 }
 
+namespace {
+
+constexpr char kModelHelp[] = "Model: [ORGANISATION/]NAME[@REVISION] (thimble list), ./FOLDER, or a model file";
+
+}  // namespace
+
 void ModelOption::AddTo(CLI::App& app) {
-  app.add_option("-m,--model", model_, "Model file, or a name in the cache (thimble list)")
-      ->required()
-      ->type_name("MODEL");
-  AddDtype(app);
+  app.add_option("-m,--model", model_, kModelHelp)->required()->type_name("MODEL");
+  AddMore(app);
 }
 
 void ModelOption::AddAsArgument(CLI::App& app) {
-  app.add_option("model", model_, "Model file, or a name in the cache (thimble list)")->type_name("MODEL")->required();
-  AddDtype(app);
+  app.add_option("model", model_, kModelHelp)->type_name("MODEL")->required();
+  AddMore(app);
 }
 
-void ModelOption::AddDtype(CLI::App& app) {
-  app.add_option("--dtype", dtype_, "Of a model that is given by its name")->type_name("NAME")->capture_default_str();
+void ModelOption::AddMore(CLI::App& app) {
+  app.add_option("--dtype", dtype_, "Of a model that is given by its name or folder")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--revision", revision_, "Branch, tag or commit, as behind the @ of a name; main if not given")
+      ->type_name("NAME");
 }
 
 Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   std::error_code error;
-  if (IsModelName(model_) && !std::filesystem::is_regular_file(model_, error)) {
-    THIMBLE_RETURN_IF_ERROR(convert::ParseDtype(dtype_).status());
-    return OpenModel(model_, dtype_);
+  const bool named = IsModelName(model_);
+  std::string name = model_;
+  if (!revision_.empty()) {
+    const std::size_t at = model_.find('@');
+    if (!named) return Error(Code::kInvalidArgument, "model ", model_, ": a revision is of a name, not of a path");
+    if (at == std::string::npos) name += "@" + revision_;
+    if (at != std::string::npos && model_.substr(at + 1) != revision_) {
+      return Error(Code::kInvalidArgument, "model ", model_, ": --revision says ", revision_);
+    }
   }
-  auto model = Model::Open(model_);
-  if (!model.ok() && model.status().code() == Code::kNotFound) {
-    return Error(
-        Code::kNotFound, model.status().message(),
-        "\nMODEL is the path of a model file, as made by thimble convert FOLDER MODEL --dtype q8, or a name as "
-        "known to thimble pull");
-  }
-  return model;
+  if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) return Model::Open(model_);
+  auto opened = OpenModel(name, dtype_);
+  if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;
+  // What is on this machine is converted when it is first asked for.
+  Progress progress(true);
+  PullOptions options = {.dtype = dtype_, .local_files_only = true};
+  options.progress = [&](const PullProgress& state) {
+    if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
+    return true;
+  };
+  THIMBLE_ASSIGN_OR_RETURN(const PulledModel made, PullModel(name, options));
+  return Model::Open(made.model.path);
 }
 
 void SourceOptions::AddTo(Arguments& arguments) {

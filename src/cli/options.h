@@ -53,21 +53,23 @@ int Fail(std::string_view command, const Status& status);
 // not matter. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
 
-// MODEL, which is a file or a name in the cache, and --dtype.
+// MODEL, which is a name, a folder or a file, with --dtype and --revision.
 class ModelOption {
  public:
   // As -m MODEL.
   void AddTo(CLI::App& app);
   // As an argument.
   void AddAsArgument(CLI::App& app);
-  // The errors of Model::Open and OpenModel, with advice in the message when there is no such file.
+  // What is on this machine as a folder or in another program's cache is converted when it is not yet. The errors of
+  // OpenModel, and of PullModel for local files only.
   Result<std::shared_ptr<const Model>> Open() const;
 
  private:
-  void AddDtype(CLI::App& app);
+  void AddMore(CLI::App& app);
 
   std::string model_;
   std::string dtype_ = "q8";
+  std::string revision_;
 };
 
 // --max-tokens --truncation --prompt-name.

@@ -16,14 +16,16 @@ namespace {
 constexpr char kExamples[] =
     "  thimble pull all-MiniLM-L6-v2\n"
     "  thimble pull Xenova/all-MiniLM-L6-v2 --dtype q4\n"
-    "  thimble pull BAAI/bge-small-en-v1.5 --revision main --json\n"
-    "  thimble pull ./all-MiniLM-L6-v2\n"
+    "  thimble pull BAAI/bge-small-en-v1.5 --revision refs/pr/1 --json\n"
+    "  thimble pull ./my-model --name acme/my-model\n"
     "\n"
-    "Gets the model from the Hugging Face hub, converts it and prints the path of its file; at once when it is there.\n"
-    "It is then a MODEL by its name, with or without the organisation. The last example converts a folder. A download\n"
-    "that was cut goes on where it ended.\n"
-    "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN is sent to the hub; HF_ENDPOINT is another hub;\n"
-    "HF_HUB_OFFLINE=1 forbids the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too many.\n";
+    "Gets a model, converts it and prints the path of its file; at once when it is there. It comes from the cache of\n"
+    "huggingface_hub or of transformers.js if one has it, else from the Hugging Face hub; a folder is converted where\n"
+    "it is. It is then a MODEL by its name: acme/tiny, acme/tiny@v2 for a revision, or tiny if no other is called so.\n"
+    "A download that was cut goes on where it ended.\n"
+    "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN or hf auth login is sent to the hub; HF_ENDPOINT is\n"
+    "another hub; HF_HUB_CACHE and HF_HOME are where its other clients keep models; HF_HUB_OFFLINE=1 and\n"
+    "TRANSFORMERS_OFFLINE=1 forbid the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too many.\n";
 
 Status Print(const PulledModel& pulled, bool as_json) {
   const NamedModel& model = pulled.model;
@@ -34,6 +36,7 @@ Status Print(const PulledModel& pulled, bool as_json) {
             {"dtype", model.dtype},
             {"path", model.path},
             {"bytes", model.bytes},
+            {"organisation", model.organisation},
             {"repository", model.repository},
             {"revision", model.revision},
             {"downloaded", pulled.downloaded},
@@ -60,19 +63,20 @@ void Show(const PullProgress& state, Progress& progress) {
 }  // namespace
 
 int RunPull(int argc, char** argv) {
-  std::string name;
+  std::string model;
   PullOptions options;
   bool as_json = false;
   Arguments arguments("pull", "Gets a model by its name, once.", kExamples);
   CLI::App& app = arguments.app();
-  app.add_option("name", name, "ORGANISATION/NAME on the hub, a known NAME, or a folder such as ./all-MiniLM-L6-v2")
-      ->type_name("NAME")
+  app.add_option("model", model, "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
+      ->type_name("MODEL")
       ->required();
   app.add_option("--dtype", options.dtype, "How its weights are kept, as in thimble convert")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
-  app.add_flag("--force", options.force, "Get it again, whatever is there");
+  app.add_option("--name", options.name, "What to call the model, [ORGANISATION/]NAME")->type_name("NAME");
+  app.add_flag("--force", options.force, "Get and convert it again, whatever is there");
   app.add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Result<PulledModel> pulled = [&] {
@@ -81,7 +85,7 @@ int RunPull(int argc, char** argv) {
       Show(state, progress);
       return true;
     };
-    return PullModel(name, options);
+    return PullModel(model, options);
   }();
   Status status = pulled.ok() ? Print(*pulled, as_json) : pulled.status();
   return status.ok() ? kDone : Fail("pull", status);

@@ -3,7 +3,16 @@
 #include "convert/folder_files.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
 #include <utility>
+
+#include "base/error.h"
+#include "base/path.h"
+#include "convert/json_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -17,6 +26,52 @@ constexpr std::string_view kWeightNames[] = {
     "onnx/model_q4.onnx",        "model_q4.onnx",
 };
 constexpr std::string_view kHeadWeightNames[] = {"model.safetensors", "pytorch_model.bin"};
+
+// Beside the config.json of a module. sentence-transformers 5 and older has one for each architecture.
+constexpr std::string_view kModuleNames[] = {
+    "config.json",
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+};
+constexpr std::string_view kTokenizerNames[] = {
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+};
+constexpr std::size_t kMaxModules = 32;
+constexpr std::size_t kMaxShards = 1000;
+constexpr std::size_t kMaxFiles = 10000;
+
+namespace fs = std::filesystem;
+
+// Of a class, "sentence_transformers.models.Transformer" or what replaced it.
+bool IsTransformer(std::string_view type) {
+  const std::size_t dot = type.rfind('.');
+  return type.substr(dot == std::string_view::npos ? 0 : dot + 1) == "Transformer";
+}
+
+Status AddShards(const FolderView& view, const std::string& index, std::vector<std::string>& files) {
+  THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(index));
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile json, JsonFile::Parse(text, index));
+  const auto map = json.json().find("weight_map");
+  if (map == json.json().end() || !map->is_object()) return json.Corrupt("weight_map", "an object of file names");
+  const std::string folder = index.substr(0, index.rfind('/') + 1);  // With its slash, or empty.
+  std::set<std::string> shards;
+  for (const nlohmann::json& value : *map) {
+    const std::string* name = value.get_ptr<const std::string*>();
+    if (name == nullptr || !IsInside(*name)) return json.Corrupt("weight_map", "names of files inside the folder");
+    if (!view.has(folder + *name)) {
+      return Error(Code::kCorrupt, index, ": \"weight_map\" names ", *name, ", which is not there");
+    }
+    shards.insert(folder + *name);
+    if (shards.size() > kMaxShards) return Error(Code::kCorrupt, index, ": more than ", kMaxShards, " shards");
+  }
+  files.insert(files.end(), shards.begin(), shards.end());
+  return Status();
+}
 
 }  // namespace
 
@@ -56,6 +111,10 @@ std::string ChooseWeights(const HasFile& has, std::string_view module_folder) {
   return "";
 }
 
+bool IsQuantized(std::string_view weights) {
+  return weights.ends_with("model_quantized.onnx") || weights.ends_with("model_q4.onnx");
+}
+
 std::string ChooseHeadWeights(const HasFile& has, std::string_view module_folder) {
   for (std::string_view name : kHeadWeightNames) {
     if (std::string joined = JoinName(module_folder, name); has(joined)) return joined;
@@ -67,6 +126,107 @@ bool IsWeightIndex(std::string_view name) { return name.ends_with(".index.json")
 
 bool IsExternalDataOf(std::string_view onnx, std::string_view name) {
   return name.size() > onnx.size() && name.starts_with(onnx) && name.find('/', onnx.size()) == std::string_view::npos;
+}
+
+Result<FolderView> ViewOf(const std::string& folder) {
+  auto names = std::make_shared<std::set<std::string>>();
+  const fs::path root = ToPath(folder);
+  std::error_code error;
+  fs::recursive_directory_iterator entry(root, fs::directory_options::follow_directory_symlink, error), end;
+  for (; !error && entry != end && names->size() < kMaxFiles; entry.increment(error)) {
+    std::error_code ignored;
+    const bool hidden = FromPath(entry->path().filename()).starts_with('.');
+    if (hidden || entry.depth() + 1 >= static_cast<int>(kMaxNameDepth)) entry.disable_recursion_pending();
+    if (!entry->is_regular_file(ignored)) continue;
+    std::string name;
+    for (const fs::path& part : entry->path().lexically_relative(root)) name = JoinName(name, FromPath(part));
+    names->insert(std::move(name));
+  }
+  if (error) return Error(Code::kIo, "cannot read ", folder, ": ", error.message());
+  FolderView view;
+  view.names.assign(names->begin(), names->end());
+  view.has = [names](const std::string& name) { return names->contains(name); };
+  view.read = [folder](const std::string& name) { return ReadFile(folder + "/" + name, kMaxConfigBytes); };
+  return view;
+}
+
+Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
+  constexpr const char* kModules = "modules.json";
+  ModuleFolders modules;
+  if (!view.has(kModules)) return modules;
+  THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(kModules));
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile json, JsonFile::Parse(text, kModules));
+  if (!json.json().is_array() || json.json().size() > kMaxModules) {
+    return Error(Code::kCorrupt, kModules, ": expected an array of at most ", kMaxModules, " modules");
+  }
+  bool found = false;
+  for (const nlohmann::json& module : json.json()) {
+    const auto text_of = [&](const char* key) -> const std::string* {
+      if (!module.is_object() || !module.contains(key)) return nullptr;
+      return module[key].get_ptr<const std::string*>();
+    };
+    const std::string *path = text_of("path"), *type = text_of("type");
+    if (path == nullptr || type == nullptr) return json.Corrupt("path", "a text beside \"type\" in every module");
+    const std::string folder = JoinName(*path, "");
+    if (!folder.empty() && !IsInside(folder)) {
+      return Error(Code::kCorrupt, kModules, ": \"path\": expected a folder inside this one, found \"", *path, "\"");
+    }
+    if (!found && IsTransformer(*type)) {
+      found = true;
+      modules.transformer = folder;
+    } else if (!folder.empty()) {
+      modules.others.push_back(folder);
+    }
+  }
+  return modules;
+}
+
+Result<std::vector<std::string>> ConfigurationFiles(const FolderView& view, const ModuleFolders& modules) {
+  std::vector<std::string> files;
+  const auto add = [&](std::string_view folder, std::string_view name) {
+    std::string joined = JoinName(folder, name);
+    if (std::find(files.begin(), files.end(), joined) == files.end() && view.has(joined)) {
+      files.push_back(std::move(joined));
+    }
+  };
+  add("", "config_sentence_transformers.json");
+  add("", "modules.json");
+  std::vector<std::string_view> folders = {""};
+  if (!modules.transformer.empty()) folders.push_back(modules.transformer);
+  for (std::string_view folder : folders) {
+    for (std::string_view name : kModuleNames) add(folder, name);
+    for (std::string_view name : kTokenizerNames) add(folder, name);
+  }
+  for (const std::string& folder : modules.others) {
+    for (std::string_view name : kModuleNames) add(folder, name);
+  }
+  const std::string config = JoinName(modules.transformer, "config.json");
+  if (!view.has(config)) return Error(Code::kNotFound, "it has no ", config);
+  for (std::string_view folder : folders) {
+    if (view.has(JoinName(folder, "tokenizer.json")) || view.has(JoinName(folder, "vocab.txt"))) return files;
+  }
+  return Error(Code::kNotFound, "it has neither tokenizer.json nor vocab.txt");
+}
+
+Result<std::vector<std::string>> WeightFiles(const FolderView& view, const ModuleFolders& modules) {
+  std::vector<std::string> files;
+  for (const std::string& folder : modules.others) {
+    if (std::string weights = ChooseHeadWeights(view.has, folder); !weights.empty()) files.push_back(weights);
+  }
+  const std::string weights = ChooseWeights(view.has, modules.transformer);
+  if (weights.empty()) {
+    return Error(Code::kNotFound, "it has no weights: looked for ", JoinName(modules.transformer, "model.safetensors"),
+                 ", pytorch_model.bin, their shards, onnx/model.onnx and other exports");
+  }
+  files.push_back(weights);
+  if (IsWeightIndex(weights)) THIMBLE_RETURN_IF_ERROR(AddShards(view, weights, files));
+  if (weights.ends_with(".onnx")) {
+    for (const std::string& name : view.names) {
+      if (IsExternalDataOf(weights, name) && IsInside(name)) files.push_back(name);
+    }
+    if (files.size() > kMaxShards) return Error(Code::kCorrupt, weights, ": more than ", kMaxShards, " files of data");
+  }
+  return files;
 }
 
 }  // namespace thimble::convert

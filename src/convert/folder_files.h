@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "thimble/status.h"
+
 namespace thimble::convert {
 
 // Whether the folder has a file of that relative name.
@@ -27,6 +29,8 @@ bool IsInside(std::string_view name);
 std::vector<std::string> WeightCandidates(std::string_view module_folder);
 // The first that is there; empty when none is.
 std::string ChooseWeights(const HasFile& has, std::string_view module_folder);
+// Whether those weights were rounded to 8 or 4 bits.
+bool IsQuantized(std::string_view weights);
 
 // The weights of a Dense or LayerNorm module; empty when there are none.
 std::string ChooseHeadWeights(const HasFile& has, std::string_view module_folder);
@@ -35,6 +39,33 @@ std::string ChooseHeadWeights(const HasFile& has, std::string_view module_folder
 bool IsWeightIndex(std::string_view name);
 // Whether `name` is a file of external data of the ONNX file `onnx`: beside it, with its name at the beginning.
 bool IsExternalDataOf(std::string_view onnx, std::string_view name);
+
+// A folder here or on the hub.
+struct FolderView {
+  std::vector<std::string> names;                               // Of its files.
+  HasFile has;                                                  // Whether there is one.
+  std::function<Result<std::string>(const std::string&)> read;  // The text of one.
+};
+// Reads no file of more than kMaxConfigBytes. kIo when the folder cannot be read; it is not searched deeper than
+// kMaxNameDepth, nor for more than 10,000 files.
+Result<FolderView> ViewOf(const std::string& folder);
+
+struct ModuleFolders {
+  std::string transformer;          // Of the Transformer module.
+  std::vector<std::string> others;  // Of the modules behind it, in their order.
+};
+
+// What modules.json says; the folder itself alone without one. kCorrupt when it is malformed, names more than 32
+// modules or a folder that is not inside.
+Result<ModuleFolders> ReadModuleFolders(const FolderView& view);
+
+// The files but the weights, those that are there. kNotFound when there is no config.json or no tokenizer.
+Result<std::vector<std::string>> ConfigurationFiles(const FolderView& view, const ModuleFolders& modules);
+
+// The weights of all modules: files of tensors, shards behind their index, graphs with their external data. kNotFound
+// when the Transformer module has none, kCorrupt for an index that is malformed, names more than 1000 shards, or one
+// that is not inside or not there.
+Result<std::vector<std::string>> WeightFiles(const FolderView& view, const ModuleFolders& modules);
 
 }  // namespace thimble::convert
 

@@ -39,6 +39,16 @@ std::string Escaped(const std::string& text) {
   return escaped;
 }
 
+std::string EscapedPath(const std::string& path) {
+  std::string escaped;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    escaped += (begin == 0 ? "" : "/") + Escaped(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return escaped;
+}
+
 // A short answer in memory.
 class TextSink final : public HttpSink {
  public:
@@ -83,10 +93,11 @@ Status Client::AnswerError(const HttpAnswer& answer, const std::string& what) co
   switch (answer.status) {
     case 401:
     case 403:
-      return Error(Code::kIo, from, ": it does not exist, or ",
-                   settings_.token.empty() ? "needs a token in HF_TOKEN" : "the token in HF_TOKEN has no access to it");
+      return Error(
+          Code::kIo, from, ": it does not exist, or ",
+          settings_.token.empty() ? "needs a token in HF_TOKEN or of hf auth login" : "the token has no access to it");
     case 404:
-      return Error(Code::kNotFound, from, ": there is no such thing");
+      return Error(Code::kNotFound, from, ": not found");
     case 429:
     case 503:
       if (answer.retry_after > 0) {
@@ -134,8 +145,8 @@ Result<Listing> Client::List(const std::string& repository, const std::string& r
 
 Status Client::Download(const std::string& repository, const std::string& commit, const HubFile& file,
                         const std::string& path, const std::function<void(std::uint64_t)>& on_bytes, bool* resumable) {
-  const std::string what = "\"" + std::string(file.name) + "\" of model \"" + repository + "\"";
-  const std::string url = settings_.endpoint + "/" + repository + "/resolve/" + commit + "/" + std::string(file.name);
+  const std::string what = "\"" + file.name + "\" of model \"" + repository + "\"";
+  const std::string url = settings_.endpoint + "/" + repository + "/resolve/" + commit + "/" + EscapedPath(file.name);
   *resumable = false;
   THIMBLE_ASSIGN_OR_RETURN(PartialFile part, PartialFile::Open(path, file, on_bytes));
   for (;;) {

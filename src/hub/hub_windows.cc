@@ -1,21 +1,29 @@
-// The hub on Windows, where it is not supported.
+// The hub on Windows, where models are not converted: what is there is found.
+
+#include <optional>
 
 #include "base/error.h"
+#include "base/guard.h"
+#include "store/folder.h"
+#include "store/lookup.h"
 #include "thimble/hub.h"
 
 namespace thimble {
-namespace {
 
-Status Unsupported() {
-  return Error(Code::kUnsupported, "models cannot be pulled on Windows yet; a file made elsewhere works");
-}
-
-}  // namespace
-
-Result<PulledModel> PullModel(const std::string&, const PullOptions&) { return Unsupported(); }
-Result<std::vector<NamedModel>> ListModels(const std::string&) { return Unsupported(); }
-Result<std::vector<NamedModel>> RemoveModel(std::string_view, std::string_view, const std::string&) {
-  return Unsupported();
+Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
+  return Guarded([&]() -> Result<PulledModel> {
+    std::string name = model;
+    if (!options.revision.empty()) {
+      THIMBLE_ASSIGN_OR_RETURN(const store::ModelName parsed, store::ParseName(model, options.revision));
+      name = parsed.Text();
+    }
+    const Result<std::string> path = store::Lookup(name, options.dtype, options.folder);
+    const Result<std::string> folder = store::FolderOrDefault(options.folder);
+    std::optional<NamedModel> there = path.ok() && folder.ok() ? store::Describe(*path, *folder) : std::nullopt;
+    if (there && !options.force) return PulledModel{*std::move(there), false};
+    if (options.local_files_only && !path.ok()) return path.status();
+    return Error(Code::kUnsupported, "models cannot be pulled on Windows yet; a file made elsewhere works");
+  });
 }
 
 }  // namespace thimble

@@ -1,6 +1,6 @@
 // The table of known models: every name leads to its model, and the facts are those that were published.
 
-#include "hub/known_models.h"
+#include "store/known_models.h"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,14 @@
 #include <set>
 #include <string>
 
+#include "hub/known_defaults.h"
+
 namespace thimble::hub {
 namespace {
+
+using store::FindKnownModel;
+using store::KnownModel;
+using store::KnownModels;
 
 TEST(KnownModels, EveryNameLeadsToItsModelInAnyCase) {
   std::set<std::string> names;

@@ -15,6 +15,7 @@
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "convert/json_file.h"
+#include "store/name.h"
 
 namespace thimble::hub {
 namespace {
@@ -108,7 +109,7 @@ Result<std::string> PartialFile::Difference(std::string_view linked_etag) const 
   std::string expected = file_.sha256;
   if (expected.empty() && linked_etag.size() > 2 && linked_etag.front() == '"' && linked_etag.back() == '"') {
     const std::string_view tag = linked_etag.substr(1, linked_etag.size() - 2);
-    if (IsHex(tag, Sha256::kHexDigits)) expected = tag;  // Else it is a hash of git's.
+    if (store::IsHex(tag, Sha256::kHexDigits)) expected = tag;  // Else it is a hash of git's.
   }
   if (expected.empty()) return std::string();
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path_ + ".part"));

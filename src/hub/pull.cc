@@ -1,23 +1,29 @@
-// The way of a model from the hub, or from a folder, into the folder of models.
+// The way of a model into the folder of models: from a folder, from another program's cache, or from the hub.
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/guard.h"
 #include "convert/config.h"
 #include "convert/convert.h"
+#include "convert/folder_files.h"
+#include "convert/json_file.h"
 #include "hub/client.h"
-#include "hub/file_lock.h"
-#include "hub/folder.h"
-#include "hub/known_models.h"
+#include "hub/convert_source.h"
+#include "hub/known_defaults.h"
 #include "hub/listing.h"
+#include "hub/local_sources.h"
+#include "hub/reporter.h"
 #include "hub/settings.h"
-#include "runtime/model_name.h"
-#include "thimble/cache.h"
+#include "store/folder.h"
+#include "store/known_models.h"
+#include "store/lookup.h"
 #include "thimble/hub.h"
 
 namespace thimble {
@@ -27,223 +33,348 @@ namespace {
 namespace fs = std::filesystem;
 using Stage = PullProgress::Stage;
 
-// Tells the caller how far the pull is, a few times a second, and remembers its wish to end it.
-class Reporter {
- public:
-  explicit Reporter(const std::function<bool(const PullProgress&)>& report) : report_(report) {}
-
-  PullProgress& progress() { return progress_; }
-  // Changes the stage.
-  void Enter(Stage stage) {
-    progress_.stage = stage;
-    last_ = {};
-    GoOn();
-  }
-  // Reports if it is time to; whether to go on.
-  bool GoOn() {
-    constexpr std::chrono::milliseconds kInterval{50};
-    const auto now = std::chrono::steady_clock::now();
-    if (report_ && go_on_ && now - last_ >= kInterval) {
-      last_ = now;
-      go_on_ = report_(progress_);
-    }
-    return go_on_;
-  }
-  bool ended() const { return !go_on_; }
-
- private:
-  const std::function<bool(const PullProgress&)>& report_;
-  PullProgress progress_;
-  std::chrono::steady_clock::time_point last_;
-  bool go_on_ = true;
-};
-
-// What is to be pulled.
+// A model of the hub that is to be made.
 struct Task {
-  convert::Dtype dtype;
-  std::string dtype_name;
-  std::string name;        // As its file will be called by.
-  std::string source;      // A folder on this machine; empty for the hub.
-  std::string repository;  // ORGANISATION/NAME; empty for a folder.
-  std::string revision;
-  std::string folder;
-  std::string path;            // Of the model file.
-  convert::Defaults defaults;  // What is known of it.
-  bool force = false;
+  store::ModelName asked;
+  Product product;
+  std::string repository;  // ORGANISATION/NAME; empty for a bare name that is not known.
 };
 
-bool IsFolder(const std::string& name) {
-  return name == "." || name == ".." || name.starts_with('/') || name.starts_with("./") || name.starts_with("../");
+Result<Product> ProductOf(const PullOptions& options) {
+  Product product;
+  THIMBLE_ASSIGN_OR_RETURN(product.dtype, convert::ParseDtype(options.dtype));
+  product.dtype_name = options.dtype;
+  product.force = options.force;
+  THIMBLE_ASSIGN_OR_RETURN(product.folder, store::FolderOrDefault(options.folder));
+  return product;
 }
 
-Result<Task> TaskOf(const std::string& name, const PullOptions& options) {
-  Task task;
-  THIMBLE_ASSIGN_OR_RETURN(task.dtype, convert::ParseDtype(options.dtype));
-  task.dtype_name = options.dtype;
-  task.revision = options.revision;
-  task.force = options.force;
-  THIMBLE_ASSIGN_OR_RETURN(task.folder, FolderOrDefault(options.folder));
-  if (IsFolder(name)) {
-    std::error_code error;
-    const fs::path source = fs::canonical(name, error);
-    if (error) return Error(Code::kNotFound, name, ": ", error.message());
-    if (!task.revision.empty()) return Error(Code::kInvalidArgument, "a folder has no revision");
-    task.source = source.string();
-    task.name = source.filename().string();
-    if (!IsModelName(task.name) || task.name.find('/') != std::string::npos) {
-      return Error(Code::kInvalidArgument, task.source, ": a model cannot have the name \"", task.name, "\"");
-    }
-  } else {
-    if (!IsModelName(name)) {
-      return Error(Code::kInvalidArgument, "model \"", name,
-                   "\": expected ORGANISATION/NAME, or a folder such as ./all-MiniLM-L6-v2");
-    }
-    const KnownModel* known = FindKnownModel(name);
-    task.name = FileName(name);
-    task.repository = known == nullptr ? name : known->repository;
-    if (task.repository.find('/') == std::string::npos) {
-      return Error(Code::kInvalidArgument, "model \"", name,
-                   "\" is not among the known ones: expected its organisation ", "before it, ORGANISATION/", name);
-    }
+// The name in the option `name`, which has no revision.
+Result<store::ModelName> OptionName(const std::string& text) {
+  THIMBLE_ASSIGN_OR_RETURN(store::ModelName name, store::ParseName(text));
+  if (text.find('@') == std::string::npos) return name;
+  return Error(Code::kInvalidArgument, "name \"", text, "\": a name to give has no revision");
+}
+
+// Names the product after a repository, in the folder that its organisation has already.
+void NameAfter(const std::string& repository, Task& task) {
+  task.repository = repository;
+  store::ModelName& name = task.product.name;
+  name.organisation = repository.substr(0, repository.find('/'));
+  name.name = repository.substr(repository.find('/') + 1);
+  std::error_code error;
+  for (fs::directory_iterator entry(task.product.folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string found = entry->path().filename().string();
+    if (store::SameWithoutCase(found, name.organisation)) name.organisation = found;
   }
-  task.defaults = KnownDefaults(task.repository.empty() ? task.name : task.repository);
-  THIMBLE_ASSIGN_OR_RETURN(task.path, ModelPath(task.name, task.dtype_name, task.folder));
+}
+
+Result<Task> TaskOf(const std::string& model, const PullOptions& options) {
+  Task task;
+  THIMBLE_ASSIGN_OR_RETURN(task.product, ProductOf(options));
+  THIMBLE_ASSIGN_OR_RETURN(task.asked, store::ParseName(model, options.revision));
+  task.product.name = task.asked;
+  if (const std::vector<std::string> repositories = RepositoriesOf(task.asked); !repositories.empty()) {
+    NameAfter(repositories[0], task);
+  }
+  if (!options.name.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(task.product.name, OptionName(options.name));
+    task.product.name.revision = task.asked.revision;
+  }
+  const std::string known = task.repository.empty() ? task.asked.name : task.repository;
+  task.product.defaults = KnownDefaults(options.name.empty() ? known : options.name);
   return task;
 }
 
-// The model if what is in the folder is what the task is after, as far as can be told without the hub; kInvalidArgument
-// when another one has its name.
-Result<std::optional<NamedModel>> FindThere(const Task& task) {
-  std::optional<NamedModel> model = FindModel(task.folder, task.name, task.dtype_name);
-  if (!model || task.force) return std::optional<NamedModel>();
-  if (model->repository != task.repository && !model->repository.empty()) {
-    return Error(Code::kInvalidArgument, model->path, " is ", model->repository, ", not ",
-                 task.repository.empty() ? task.source : task.repository, "; force replaces it");
-  }
-  if (!task.source.empty()) return std::optional<NamedModel>();  // A folder may have changed.
-  if (model->repository.empty() && !task.revision.empty()) {
-    return Error(Code::kInvalidArgument, model->path, " is not from the hub; force replaces it");
-  }
-  if (task.revision.empty() || task.revision == model->revision) return model;
-  return std::optional<NamedModel>();
+std::string PlaceOf(const Task& task) {
+  return store::PathOf(task.product.name, task.product.dtype_name, task.product.folder);
 }
 
-Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? Error(Code::kIo, "cannot make ", path, ": ", error.message()) : Status();
+Result<NamedModel> DescribeAt(const std::string& path, const Task& task) {
+  std::optional<NamedModel> model = store::Describe(path, task.product.folder);
+  if (!model) return Error(Code::kIo, path, ": was removed during the pull");
+  return *std::move(model);
 }
 
-// Converts a Hugging Face folder into FILES, and moves the result to its place.
-Status ConvertInto(const Task& task, const std::string& source, const std::string& files, const std::string& commit,
-                   Reporter& reporter) {
-  const std::string made = files + "/" + fs::path(task.path).filename().string();
-  convert::Options options;
-  options.dtype = task.dtype;
-  options.name = task.name;
-  options.defaults = task.defaults;
-  if (!task.repository.empty()) options.metadata = {{kRepositoryKey, task.repository}, {kRevisionKey, commit}};
-  options.progress = [&](double share) {
-    reporter.progress().share = share;
-    return reporter.GoOn();
-  };
-  reporter.Enter(Stage::kConverting);
-  THIMBLE_RETURN_IF_ERROR(convert::Convert(source, made, options));
-  std::error_code error;
-  fs::rename(made, task.path, error);
-  return error ? Error(Code::kIo, "cannot rename to ", task.path, ": ", error.message()) : Status();
-}
-
-// Gets the files of a listing into `folder`. `*resumable` says whether a failure leaves something to go on from.
-Status Fetch(const Task& task, const Listing& listing, const std::string& folder, Client& client, Reporter& reporter,
-             bool* resumable) {
-  PullProgress& progress = reporter.progress();
-  for (const HubFile& file : listing.files) progress.total_bytes += file.size.value_or(0);
-  std::uint64_t done = 0;
-  for (const HubFile& file : listing.files) {
-    const fs::path path = folder + "/" + std::string(file.name);
-    *resumable = false;
-    THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
-    if (&file == &listing.files.back()) {
-      // Before the weights, which are large: a model that thimble does not run is known by its configuration.
-      THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder).status());
-    }
-    auto on_bytes = [&](std::uint64_t bytes) {
-      progress.bytes = done + bytes;
-      reporter.GoOn();
-    };
-    THIMBLE_RETURN_IF_ERROR(client.Download(task.repository, listing.commit, file, path.string(), on_bytes, resumable));
-    done += file.size.value_or(progress.bytes - done);
-    progress.bytes = done;
+// The model if it is in the folder. With a name of its own the place counts, and what is there must be the same model.
+Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
+  if (task.product.force) return std::optional<NamedModel>();
+  if (renamed) {
+    std::optional<NamedModel> model = store::Describe(PlaceOf(task), task.product.folder);
+    if (!model || store::SameWithoutCase(model->repository, task.repository)) return model;
+    return Error(Code::kInvalidArgument, model->path, " is ",
+                 model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
+                 task.repository, "; --force replaces it");
   }
+  const Result<std::string> path = store::FindFile(task.asked, task.product.dtype_name, task.product.folder);
+  if (path.ok()) return store::Describe(*path, task.product.folder);
+  if (path.status().code() == Code::kNotFound) return std::optional<NamedModel>();
+  return path.status();
+}
+
+// Another name in the folder for the same commit; whether there is one.
+Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
+  store::ModelName name = task.product.name;
+  name.revision = commit;
+  const Result<std::string> path = store::FindFile(name, task.product.dtype_name, task.product.folder);
+  const std::optional<NamedModel> model = path.ok() ? store::Describe(*path, task.product.folder) : std::nullopt;
+  if (!model || !store::SameWithoutCase(model->repository, task.repository)) return false;
+  THIMBLE_RETURN_IF_ERROR(Link(*path, PlaceOf(task)));
+  return true;
+}
+
+// Removes what an older version kept of the same model, without its organisation's folder.
+void RemoveOlderPlace(const Task& task) {
+  store::ModelName flat = task.product.name;
+  flat.organisation.clear();
+  const std::string path = store::PathOf(flat, task.product.dtype_name, task.product.folder);
+  const std::optional<NamedModel> model =
+      flat.revision.empty() ? store::Describe(path, task.product.folder) : std::nullopt;
+  std::error_code ignored;
+  if (model && path != PlaceOf(task) && store::SameWithoutCase(model->repository, task.repository)) {
+    fs::remove(path, ignored);
+  }
+}
+
+Status ConvertNamed(const Task& task, const std::string& source, const std::string& scratch, const std::string& commit,
+                    Reporter& reporter) {
+  THIMBLE_RETURN_IF_ERROR(ConvertTo(PlaceOf(task), source, scratch, task.product,
+                                    {{store::kRepositoryKey, task.repository}, {store::kRevisionKey, commit}},
+                                    reporter));
+  RemoveOlderPlace(task);
   return Status();
 }
 
-Result<PulledModel> PullLocked(const Task& task, Reporter& reporter) {
-  const std::string files = FilesPath(task.folder, task.name);
-  std::error_code error;
-  std::string commit;
-  if (!task.source.empty()) {
-    fs::remove_all(files, error);
-    THIMBLE_RETURN_IF_ERROR(MakeFolder(files));
-    Status status = ConvertInto(task, task.source, files, commit, reporter);
-    fs::remove_all(files, error);
-    THIMBLE_RETURN_IF_ERROR(status);
-  } else {
-    THIMBLE_ASSIGN_OR_RETURN(Settings settings, ReadSettings());
-    if (settings.offline) {
-      return Error(Code::kNotFound, "model \"", task.repository, "\" with dtype ", task.dtype_name, " is not in ",
-                   task.folder, ", and HF_HUB_OFFLINE is set");
-    }
-    reporter.Enter(Stage::kDownloading);
-    THIMBLE_ASSIGN_OR_RETURN(Client client, Client::Create(std::move(settings), [&] { return reporter.GoOn(); }));
-    THIMBLE_ASSIGN_OR_RETURN(Listing listing,
-                             client.List(task.repository, task.revision.empty() ? "main" : task.revision));
-    commit = listing.commit;
-    if (!task.force) {
-      std::optional<NamedModel> there = FindModel(task.folder, task.name, task.dtype_name);
-      if (there && there->revision == commit) return PulledModel{*std::move(there), false};
-    }
-    const std::string source = files + "/" + commit;
-    for (fs::directory_iterator entry(files, error), end; !error && entry != end; entry.increment(error)) {
-      std::error_code ignored;
-      if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another revision, or half a model.
-    }
-    bool resumable = false;
-    Status status = Fetch(task, listing, source, client, reporter, &resumable);
-    const bool fetched = status.ok();
-    if (fetched) status = ConvertInto(task, source, files, commit, reporter);
-    const bool keep = fetched ? reporter.ended() : resumable;
-    if (!keep) fs::remove_all(files, error);
-    THIMBLE_RETURN_IF_ERROR(status);
+// Gets the files of a repository at one commit, those that a conversion reads.
+class Fetcher {
+ public:
+  Fetcher(const Task& task, const Listing& listing, const std::string& folder, Client& client, Reporter& reporter)
+      : task_(task), listing_(listing), folder_(folder), client_(client), reporter_(reporter) {}
+
+  Status Fetch() {
+    const auto has = [&](const std::string& name) { return listing_.files.contains(name); };
+    const auto read = [&](const std::string& name) -> Result<std::string> {
+      THIMBLE_RETURN_IF_ERROR(Get(name));
+      return convert::ReadFile(folder_ + "/" + name, convert::kMaxConfigBytes);
+    };
+    convert::FolderView view = {.names = {}, .has = has, .read = read};
+    for (const auto& [name, file] : listing_.files) view.names.push_back(name);
+    THIMBLE_ASSIGN_OR_RETURN(const convert::ModuleFolders modules, Said(convert::ReadModuleFolders(view)));
+    THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> settings, Said(convert::ConfigurationFiles(view, modules)));
+    const Result<std::vector<std::string>> weights = Said(convert::WeightFiles(view, modules));
+    THIMBLE_RETURN_IF_ERROR(Count(settings));
+    if (weights.ok()) THIMBLE_RETURN_IF_ERROR(Count(*weights));
+    for (const std::string& name : settings) THIMBLE_RETURN_IF_ERROR(Get(name));
+    // Before the weights, which are large: a model that thimble does not run is known by its configuration.
+    resumable_ = false;
+    THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder_, task_.product.defaults).status());
+    THIMBLE_RETURN_IF_ERROR(weights.status());
+    for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));
+    return Status();
   }
-  std::optional<NamedModel> model = FindModel(task.folder, task.name, task.dtype_name);
-  if (!model) return Error(Code::kIo, task.path, ": is gone again");
-  return PulledModel{*std::move(model), !task.repository.empty()};
+
+  // Whether a failure left something to go on from.
+  bool resumable() const { return resumable_; }
+
+ private:
+  // Which repository an error is of.
+  template <typename T>
+  Result<T> Said(Result<T> result) const {
+    if (result.ok() || !said_) return result;
+    return Error(result.status().code(), What(), ": ", result.status().message());
+  }
+  std::string What() const { return "model \"" + task_.repository + "\", commit " + listing_.commit; }
+
+  Status Count(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      THIMBLE_ASSIGN_OR_RETURN(const HubFile file, FileToGet(listing_, name, What()));
+      reporter_.progress().total_bytes += file.size.value_or(0);
+    }
+    return Status();
+  }
+
+  // Once in this call.
+  Status Get(const std::string& name) {
+    if (!done_.insert(name).second) return Status();
+    resumable_ = false;
+    said_ = false;
+    THIMBLE_ASSIGN_OR_RETURN(const HubFile file, FileToGet(listing_, name, What()));
+    if (name.ends_with(".part") || name.ends_with(".etag")) {  // What partial files are called here.
+      return Error(Code::kUnsupported, What(), ": a file with the name ", name);
+    }
+    const fs::path path = folder_ + "/" + name;
+    THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
+    PullProgress& progress = reporter_.progress();
+    auto on_bytes = [&](std::uint64_t bytes) {
+      progress.bytes = bytes_ + bytes;
+      reporter_.GoOn();
+    };
+    THIMBLE_RETURN_IF_ERROR(
+        client_.Download(task_.repository, listing_.commit, file, path.string(), on_bytes, &resumable_));
+    said_ = true;
+    bytes_ = progress.bytes;
+    return Status();
+  }
+
+  const Task& task_;
+  const Listing& listing_;
+  const std::string& folder_;
+  Client& client_;
+  Reporter& reporter_;
+  std::set<std::string> done_;
+  std::uint64_t bytes_ = 0;
+  bool resumable_ = false;
+  bool said_ = true;  // Errors do not name the repository yet.
+};
+
+Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& reporter) {
+  THIMBLE_ASSIGN_OR_RETURN(Settings settings, ReadSettings());
+  reporter.Enter(Stage::kDownloading);
+  THIMBLE_ASSIGN_OR_RETURN(Client client, Client::Create(std::move(settings), [&] { return reporter.GoOn(); }));
+  const std::string revision = task.asked.revision.empty() ? "main" : task.asked.revision;
+  THIMBLE_ASSIGN_OR_RETURN(const Listing listing, client.List(task.repository, revision));
+  if (store::SameWithoutCase(listing.repository, task.repository)) {
+    const store::ModelName name = task.product.name;
+    const bool renamed = !store::SameWithoutCase(name.Repository(), task.repository);
+    NameAfter(listing.repository, task);
+    if (renamed) task.product.name = name;
+  }
+  if (!task.product.force) {
+    THIMBLE_ASSIGN_OR_RETURN(const bool linked, LinkSameCommit(task, listing.commit));
+    if (linked) {
+      THIMBLE_ASSIGN_OR_RETURN(NamedModel model, DescribeAt(PlaceOf(task), task));
+      return PulledModel{std::move(model), false};
+    }
+  }
+  const std::string source = files + "/" + listing.commit;
+  std::error_code error;
+  for (fs::directory_iterator entry(files, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another commit, or half a model.
+  }
+  Fetcher fetcher(task, listing, source, client, reporter);
+  Status status = fetcher.Fetch();
+  const bool fetched = status.ok();
+  if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
+  const bool keep = fetched ? reporter.ended() : fetcher.resumable();
+  if (!keep) fs::remove_all(files, error);
+  THIMBLE_RETURN_IF_ERROR(status);
+  THIMBLE_ASSIGN_OR_RETURN(NamedModel model, DescribeAt(PlaceOf(task), task));
+  return PulledModel{std::move(model), true};
 }
 
-Result<PulledModel> Pull(const std::string& name, const PullOptions& options) {
-  THIMBLE_ASSIGN_OR_RETURN(const Task task, TaskOf(name, options));
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<NamedModel> there, FindThere(task));
+// The model made of the first source that can be converted; nullopt when there is none, with the first one's error.
+Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<LocalSource>& sources, bool network,
+                                             const std::string& files, Reporter& reporter, Status& error) {
+  for (const LocalSource& source : sources) {
+    if (network && HasOnlyQuantizedWeights(source.path)) continue;
+    Result<NamedModel> model = [&]() -> Result<NamedModel> {
+      if (source.commit.empty()) return ModelOfFolder(source.path, task.product, false, reporter);
+      if (task.repository.empty()) NameAfter(source.repository, task);
+      Product product = task.product;
+      // A snapshot may have come in part.
+      THIMBLE_ASSIGN_OR_RETURN(const convert::FolderView view, convert::ViewOf(source.path));
+      THIMBLE_ASSIGN_OR_RETURN(const convert::ModuleFolders modules, convert::ReadModuleFolders(view));
+      THIMBLE_RETURN_IF_ERROR(convert::ConfigurationFiles(view, modules).status());
+      THIMBLE_RETURN_IF_ERROR(convert::WeightFiles(view, modules).status());
+      THIMBLE_RETURN_IF_ERROR(ConvertNamed(task, source.path, files, source.commit, reporter));
+      return DescribeAt(PlaceOf(task), task);
+    }();
+    if (model.ok()) return std::optional(*std::move(model));
+    if (reporter.ended()) return model.status();
+    if (error.ok()) error = Error(model.status().code(), source.path, ": ", model.status().message());
+  }
+  return std::optional<NamedModel>();
+}
+
+// Without the network.
+Status NotHere(const Task& task, const std::vector<std::string>& looked, bool local_files_only) {
+  std::string places;
+  for (const std::string& place : looked) places += (places.empty() ? ", nor in " : ", ") + place;
+  const Status missing = store::FindFile(task.asked, task.product.dtype_name, task.product.folder).status();
+  if (local_files_only) return missing.ok() ? Error(Code::kNotFound, PlaceOf(task), ": not found") : missing;
+  return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.dtype_name, " is not in ",
+               task.product.folder, places, ", and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set");
+}
+
+Result<PulledModel> PullLocked(Task& task, const std::vector<LocalSource>& sources,
+                               const std::vector<std::string>& looked, const PullOptions& options, Reporter& reporter) {
+  const std::string files = store::FilesPath(task.product.folder, task.product.name);
+  const bool network = !options.local_files_only && !IsOffline() && !task.repository.empty();
+  Status error;
+  if (!task.product.force || !network) {
+    THIMBLE_ASSIGN_OR_RETURN(std::optional<NamedModel> made,
+                             TrySources(task, sources, network, files, reporter, error));
+    if (made) return PulledModel{*std::move(made), false};
+  }
+  if (network) return PullFromHub(task, files, reporter);
+  if (!error.ok()) return error;
+  if (task.repository.empty() && !options.local_files_only) {
+    return Error(Code::kInvalidArgument, "model \"", task.asked.Text(),
+                 "\" is not among the known ones: expected its organisation before it, ORGANISATION/",
+                 task.asked.Text());
+  }
+  return NotHere(task, looked, options.local_files_only);
+}
+
+Result<PulledModel> PullNamed(const std::string& model, const PullOptions& options, Reporter& reporter) {
+  THIMBLE_ASSIGN_OR_RETURN(Task task, TaskOf(model, options));
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<NamedModel> there, FindThere(task, !options.name.empty()));
   if (there) return PulledModel{*std::move(there), false};
-  Reporter reporter(options.progress);
+  std::vector<std::string> looked;
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<LocalSource> sources,
+                           FindLocalSources(task.asked, options.local_folders, looked));
+  if (sources.empty() && options.local_files_only) return NotHere(task, looked, true);
+  const std::string folder = task.product.folder;
   Result<PulledModel> result = [&]() -> Result<PulledModel> {
-    THIMBLE_ASSIGN_OR_RETURN(FileLock lock,
-                             FileLock::Acquire(LockPath(task.folder, task.name), [&] { return reporter.GoOn(); }));
-    THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task));  // Another process may just have made it.
+    THIMBLE_ASSIGN_OR_RETURN(
+        FileLock lock, FileLock::Acquire(store::LockPath(folder, task.product.name), [&] { return reporter.GoOn(); }));
+    THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task, !options.name.empty()));  // Another process may just have made it.
     if (there) return PulledModel{*std::move(there), false};
-    return PullLocked(task, reporter);
+    return PullLocked(task, sources, looked, options, reporter);
   }();
+  return result;
+}
+
+Result<PulledModel> PullFolder(const std::string& path, const PullOptions& options, Reporter& reporter) {
+  THIMBLE_ASSIGN_OR_RETURN(Product product, ProductOf(options));
+  if (!options.revision.empty()) return Error(Code::kInvalidArgument, "a folder has no revision");
   std::error_code error;
-  fs::remove(PullFolder(task.folder), error);  // Where it is empty.
+  const std::string last = fs::weakly_canonical(path, error).filename().string();
+  const Result<store::ModelName> name = options.name.empty() ? store::ParseName(last) : OptionName(options.name);
+  if (name.ok()) {
+    product.name = *name;
+  } else if (options.local_files_only && options.name.empty()) {
+    product.name.name = "model";
+  } else {
+    return Error(Code::kInvalidArgument, path, ": a model cannot have the name \"",
+                 options.name.empty() ? last : options.name, "\"; --name gives it another");
+  }
+  product.defaults = KnownDefaults(product.name.Repository());
+  THIMBLE_ASSIGN_OR_RETURN(NamedModel model, ModelOfFolder(path, product, !options.local_files_only, reporter));
+  return PulledModel{std::move(model), false};
+}
+
+Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
+  Reporter reporter(options.progress);
+  if (store::IsFileOrMock(model)) {
+    return Error(Code::kInvalidArgument, "model \"", model, "\": expected a name or a folder, found ",
+                 store::IsMockName(model) ? "a mock" : "the path of a model file");
+  }
+  Result<PulledModel> result =
+      store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
+  if (const Result<std::string> folder = store::FolderOrDefault(options.folder); folder.ok()) {
+    std::error_code ignored;
+    fs::remove(store::PullFolder(*folder), ignored);  // Where it is empty.
+  }
   return result;
 }
 
 }  // namespace
 }  // namespace hub
 
-Result<PulledModel> PullModel(const std::string& name, const PullOptions& options) {
-  return Guarded([&] { return hub::Pull(name, options); });
+Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
+  return Guarded([&] { return hub::Pull(model, options); });
 }
 
 }  // namespace thimble

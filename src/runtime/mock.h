@@ -10,8 +10,8 @@
 
 namespace thimble {
 
-// Whether `name` is "mock" or "mock-hashed".
-bool IsMock(std::string_view name);
+// Whether the environment's THIMBLE_BACKEND puts a mock in place of every model.
+bool MockForced();
 // The mock of that name.
 std::unique_ptr<const Model::Impl> OpenMock(std::string_view name);
 

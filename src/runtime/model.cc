@@ -12,19 +12,20 @@
 #include "runtime/engine.h"
 #include "runtime/mock.h"
 #include "runtime/native.h"
+#include "store/name.h"
 
 namespace thimble {
 namespace {
 
 Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
-  const char* backend = std::getenv("THIMBLE_BACKEND");
-  if (backend != nullptr && *backend != '\0') {
-    if (!IsMock(backend)) {
+  if (MockForced()) {
+    const char* backend = std::getenv("THIMBLE_BACKEND");
+    if (!store::IsMockName(backend)) {
       return Error(Code::kInvalidArgument, "THIMBLE_BACKEND: expected mock or mock-hashed, found \"", backend, "\"");
     }
     path = backend;
   }
-  if (IsMock(path)) return OpenMock(path);
+  if (store::IsMockName(path)) return OpenMock(path);
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   return OpenNative(std::string(path), *kernels);
 }

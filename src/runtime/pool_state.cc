@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/processors.h"
-#include "runtime/model_name.h"
+#include "runtime/mock.h"
 #include "runtime/plan.h"
+#include "store/lookup.h"
+#include "store/name.h"
 #include "thimble/cache.h"
 #include "thimble/memory.h"
 
@@ -29,7 +31,16 @@ class Unlocked {
 };
 
 // Under which dtype a model is kept.
-std::string_view KeyDtype(std::string_view name, std::string_view dtype) { return IsInFolder(name) ? dtype : ""; }
+std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
+  return store::IsFileOrMock(name) ? "" : dtype;
+}
+
+// The model file, or what stands for it where a mock is put in place of every model.
+Result<std::string> FindFile(std::string_view name, std::string_view dtype, const std::string& folder) {
+  Result<std::string> found = store::Lookup(name, dtype, folder);
+  const bool mocked = !found.ok() && found.status().code() == Code::kNotFound && MockForced();
+  return mocked ? std::string(name) : found;
+}
 
 std::size_t Turns(std::size_t processors, std::size_t threads) {
   return std::max<std::size_t>(1, processors / threads);
@@ -85,17 +96,47 @@ void PoolState::Close() {
 
 std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_view dtype) const {
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->name == FileName(name) && entry->dtype == KeyDtype(name, dtype)) return entry;
+    if (entry->dtype != KeyDtype(name, dtype)) continue;
+    if (std::find(entry->names.begin(), entry->names.end(), name) != entry->names.end()) return entry;
   }
   return nullptr;
 }
 
+std::shared_ptr<PoolEntry> PoolState::FindPath(std::string_view path) const {
+  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+    if (entry->path == path) return entry;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<PoolEntry> PoolState::FindLoaded(Lock& lock, std::string_view name, std::string_view dtype) const {
+  if (std::shared_ptr<PoolEntry> entry = Find(name, dtype)) return entry;
+  Unlocked unlocked(lock);
+  const Result<std::string> path = Guarded([&] { return FindFile(name, dtype, options_.folder); });
+  return path.ok() ? FindPath(*path) : nullptr;
+}
+
+void PoolState::AddName(PoolEntry& entry, std::string_view name) {
+  if (std::find(entry.names.begin(), entry.names.end(), name) != entry.names.end()) return;
+  entry.names.emplace_back(name);
+  for (const std::shared_ptr<PoolEntry>& other : entries_) {
+    if (other.get() != &entry && other->dtype == entry.dtype) std::erase(other->names, name);
+  }
+}
+
 Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dtype, bool pin) {
-  THIMBLE_RETURN_IF_ERROR(ModelPath(name, dtype, options_.folder).status());
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
   Lock lock(mutex_);
-  for (std::shared_ptr<PoolEntry> entry; (entry = Find(name, dtype)) != nullptr;) {
+  std::string path;
+  if (const std::shared_ptr<PoolEntry> entry = Find(name, dtype)) path = entry->path;
+  // What a folder opens may have changed since it was loaded.
+  if (path.empty() || store::IsFolder(name)) {
+    Unlocked unlocked(lock);
+    THIMBLE_ASSIGN_OR_RETURN(path, FindFile(name, dtype, options_.folder));
+  }
+  for (std::shared_ptr<PoolEntry> entry; (entry = FindPath(path)) != nullptr;) {
     if (entry->state == State::kReady) {
+      AddName(*entry, name);
       ++entry->leases;
       ++entry->uses;
       entry->pinned |= pin;
@@ -106,10 +147,12 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     if (!entry->status.ok()) return entry->status;
   }
   auto entry = std::make_shared<PoolEntry>();
-  entry->name = FileName(name);
+  entry->name = name;
   entry->dtype = KeyDtype(name, dtype);
+  entry->path = std::move(path);
   entries_.push_back(entry);
-  Status status = Guarded([&] { return Load(lock, *entry, name, deadline); });
+  AddName(*entry, name);
+  Status status = Guarded([&] { return Load(lock, *entry, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
     entry->leases = entry->uses = 1;
@@ -123,9 +166,8 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   return status;
 }
 
-Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(std::string_view name, std::string_view dtype,
-                                                            Plan& plan) const {
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModel(name, dtype, options_.folder));
+Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, Plan& plan) const {
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path));
   std::size_t allowed = max_memory_;
   if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
   THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->impl(), options_.embedder, allowed));
@@ -134,11 +176,12 @@ Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(std::string_view nam
 
 Result<Plan> PoolState::MakePlan(std::string_view name, std::string_view dtype) const {
   Plan plan;
-  THIMBLE_RETURN_IF_ERROR(OpenPlanned(name, dtype, plan).status());
+  THIMBLE_ASSIGN_OR_RETURN(const std::string path, FindFile(name, dtype, options_.folder));
+  THIMBLE_RETURN_IF_ERROR(OpenPlanned(path, plan).status());
   return plan;
 }
 
-Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view name, Clock::Time deadline) {
+Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
   while (options_.max_models != 0 && places_ >= options_.max_models) {
     PoolEntry* oldest = nullptr;
     for (const std::shared_ptr<PoolEntry>& other : entries_) {
@@ -156,7 +199,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view name, Cloc
   {
     Unlocked unlocked(lock);
     Plan plan;
-    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(name, entry.dtype, plan));
+    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, plan));
     entry.max_tokens = plan.max_tokens;
   }
   const std::size_t bytes = model->impl().FixedBytes();
@@ -208,14 +251,14 @@ void PoolState::Forget(PoolEntry& entry) {
 
 void PoolState::Unpin(std::string_view name, std::string_view dtype) {
   Lock lock(mutex_);
-  std::shared_ptr<PoolEntry> entry = Find(name, dtype);
+  std::shared_ptr<PoolEntry> entry = FindLoaded(lock, name, dtype);
   if (entry == nullptr || !std::exchange(entry->pinned, false)) return;
   WakeFor(UnloadTime(*entry));
 }
 
 void PoolState::Unload(std::string_view name, std::string_view dtype) {
   Lock lock(mutex_);
-  std::shared_ptr<PoolEntry> entry = Find(name, dtype);
+  std::shared_ptr<PoolEntry> entry = FindLoaded(lock, name, dtype);
   if (entry == nullptr) return;
   changed_.wait(lock,
                 [&] { return entry->state == State::kGone || (entry->state == State::kReady && entry->leases == 0); });

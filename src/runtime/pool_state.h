@@ -34,8 +34,10 @@ struct PoolSlot {
 struct PoolEntry {
   enum class State { kLoading, kReady, kUnloading, kGone };
 
-  std::string name;
-  std::string dtype;
+  std::string name;                // As it was first asked for.
+  std::string dtype;               // Empty for the path of a model file and for a mock.
+  std::string path;                // Of the model file.
+  std::vector<std::string> names;  // That it was found by.
   State state = State::kLoading;
   Status status;           // Why it could not be loaded.
   bool has_place = false;  // Counts among max_models.
@@ -96,9 +98,14 @@ class PoolState {
   Result<PoolSlot*> BeginUse(PoolEntry& entry);
   void EndUse(PoolSlot& slot);
   // The model, for which PlanTile found room in the budget.
-  Result<std::shared_ptr<const Model>> OpenPlanned(std::string_view name, std::string_view dtype, Plan& plan) const;
+  Result<std::shared_ptr<const Model>> OpenPlanned(const std::string& path, Plan& plan) const;
   std::shared_ptr<PoolEntry> Find(std::string_view name, std::string_view dtype) const;
-  Status Load(Lock& lock, PoolEntry& entry, std::string_view name, Clock::Time deadline);
+  std::shared_ptr<PoolEntry> FindPath(std::string_view path) const;
+  // By a name that may not have been used for it yet.
+  std::shared_ptr<PoolEntry> FindLoaded(Lock& lock, std::string_view name, std::string_view dtype) const;
+  // Makes `name` one that finds the entry, and no other.
+  void AddName(PoolEntry& entry, std::string_view name);
+  Status Load(Lock& lock, PoolEntry& entry, Clock::Time deadline);
   void UnloadNow(Lock& lock, PoolEntry& entry);
   void Forget(PoolEntry& entry);
 

@@ -123,27 +123,54 @@ TEST_F(Pool, GivesTheVectorsOfTokens) {
 
 TEST_F(Pool, PlansWithoutLoading) {
   ModelPool pool = Make();
-  auto plan = pool.MakePlan("org/a");
+  auto plan = pool.MakePlan("a");
   ASSERT_TRUE(plan.ok()) << plan.status().message();
   EXPECT_EQ(plan->peak_bytes, WholeModel());
   EXPECT_EQ(Loaded(pool), Names{});
   EXPECT_EQ(pool.MakePlan("absent").status().code(), Code::kNotFound);
 }
 
-TEST_F(Pool, TakesNamesWithTheirOrganisationAndNoOtherPaths) {
+TEST_F(Pool, TakesANameWithItsOrganisationAndKeepsOneCopy) {
+  std::filesystem::create_directory(folder_.File("acme"));
+  std::filesystem::copy_file(folder_.File("a-q8.safetensors"), folder_.File("acme/d-q8.safetensors"));
   ModelPool pool = Make();
-  auto first = pool.Acquire("a"), second = pool.Acquire("sentence-transformers/a");
-  ASSERT_TRUE(first.ok() && second.ok());
+  auto first = pool.Acquire("d"), second = pool.Acquire("Acme/d"), third = pool.Acquire("a");
+  ASSERT_TRUE(first.ok() && second.ok() && third.ok());
   EXPECT_EQ(&first->model(), &second->model());
-  for (std::string_view name : {"", "/", "a/", "/a", "x/y/a", "../a", "a b", "a\\b", "./a", "a\n"}) {
+  EXPECT_NE(&first->model(), &third->model());
+  EXPECT_EQ(pool.Acquire("other/d").status().code(), Code::kNotFound);
+  EXPECT_EQ(pool.Acquire("other/a").status().code(), Code::kNotFound);
+  for (std::string_view name : {"", "x/y/a", "a b", "a\\b", "a\n", "a@", "a/"}) {
     Status status = pool.Acquire(name).status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << name;
   }
   EXPECT_EQ(pool.Acquire("a", "../q8").status().code(), Code::kInvalidArgument);
   Status absent = pool.Acquire("org/absent", "q4").status();
   EXPECT_EQ(absent.code(), Code::kNotFound);
-  EXPECT_NE(absent.message().find("/absent-q4.safetensors: "), std::string::npos) << absent.message();
+  EXPECT_NE(absent.message().find("/org/absent-q4.safetensors: "), std::string::npos) << absent.message();
   EXPECT_TRUE(absent.message().ends_with(" thimble pull org/absent --dtype q4")) << absent.message();
+}
+
+TEST_F(Pool, UnloadsByAnyNameOfAModel) {
+  std::filesystem::create_directory(folder_.File("acme"));
+  std::filesystem::rename(folder_.File("a-q8.safetensors"), folder_.File("acme/a-q8.safetensors"));
+  ModelPool pool = Make();
+  ASSERT_TRUE(pool.Pin("a").ok());
+  pool.Unpin("acme/a");
+  EXPECT_FALSE(Stats(pool).models[0].pinned);
+  pool.Unload("ACME/A");
+  EXPECT_EQ(Loaded(pool), Names{});
+}
+
+TEST_F(Pool, TakesAFolderWithAModelInItAndNamesTheCommandForASource) {
+  ModelPool pool = Make();
+  TemporaryFolder models;
+  std::filesystem::copy_file(folder_.File("a-q8.safetensors"), models.File("x-q8.safetensors"));
+  EXPECT_TRUE(pool.Acquire(models.path()).ok());
+  ASSERT_TRUE(test::WriteTestModel(models.path()).ok());
+  const Status status = pool.Acquire(models.path()).status();
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_TRUE(status.message().ends_with("thimble pull " + models.path() + " --dtype q8")) << status.message();
 }
 
 // The pool in circulation sets a timer at each use and unloads where more time than the limit has gone by: exactly at

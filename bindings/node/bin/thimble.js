@@ -4,7 +4,31 @@
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const { parseArgs } = require('node:util');
 const { candidates } = require('../lib/addon.js');
+
+// list and rm need no more than the addon: whether it was one of them, and is done.
+function runHere([command, ...args]) {
+  if (command !== 'list' && command !== 'rm') return false;
+  try {
+    const options = { json: { type: 'boolean' }, dtype: { type: 'string' } };
+    const { values: { json, dtype }, positionals } = parseArgs({ args, allowPositionals: true, options });
+    const { list, remove } = require('../lib/index.js');
+    if (command === 'rm') {
+      for (const { path } of remove(positionals[0], { dtype })) console.log(path);
+    } else if (json) {
+      console.log(JSON.stringify({ models: list() }));
+    } else {
+      for (const { name, dtype: kept, bytes, repository } of list()) {
+        console.log(`${name}  ${kept}  ${(bytes * 1e-6).toFixed(1)} MB  ${repository}`.trimEnd());
+      }
+    }
+  } catch (error) {
+    console.error(`thimble ${command}: ${error.message}`);
+    process.exit(1);
+  }
+  return true;
+}
 
 function findProgram() {
   const tried = [];
@@ -17,6 +41,7 @@ function findProgram() {
       tried.push(`  ${what}: ${error.message.split('\n')[0]}`);
     }
   }
+  if (runHere(process.argv.slice(2))) process.exit(0);
   console.error(`thimble: no command line for ${process.platform}-${process.arch}. Tried:\n${tried.join('\n')}\n` +
     'Build it from source with make, or set THIMBLE_CLI to its path.');
   process.exit(1);

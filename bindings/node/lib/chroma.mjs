@@ -4,7 +4,7 @@ import { createEmbeddingFunction } from './index.mjs';
 
 // Names of a configuration, and of the options that they stand for.
 const CONFIG = {
-  model_name: 'modelName', dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens',
+  model_name: 'modelName', revision: 'revision', dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens',
   truncation: 'truncation', prompt_name: 'promptName', long_texts: 'longTexts', chunk_overlap: 'chunkOverlap',
 };
 

@@ -5,7 +5,7 @@ const { call, callSync, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
-  checkWellFormed, downloadOf, poolOptions, vectorOptions,
+  checkWellFormed, downloadOf, poolOptions, vectorOptions, withRevision,
 } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
@@ -14,7 +14,7 @@ const { openOrPull } = require('./pull.js');
 const CALL_TEXTS = 64;
 const CALL_CHARACTERS = 16384;
 
-const EMBEDDER_OPTIONS = ['dtype', 'backend', ...VECTOR_OPTIONS, 'signal'];
+const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal'];
 const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
 // Numbers that a report has in a native call: tokens, truncated, chunks.
 const REPORT = 3;
@@ -39,9 +39,7 @@ class Embedder {
 
   static async create(model, options = {}) {
     checkNames(options, 'options', [...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
-    checkModel(model, options.dtype);
-    const pool = poolOptions(options);
-    return openEmbedder(() => sharedPool(pool), model, { ...options, ...pool });
+    return openShared(model, options);
   }
 
   get info() {
@@ -184,13 +182,23 @@ class Embedder {
   }
 }
 
+// Of a pool that is shared. `options.pull` has what pulling takes more.
+async function openShared(model, options) {
+  checkModel(model, options.dtype);
+  const pool = poolOptions(options);
+  return openEmbedder(() => sharedPool(pool), model, { ...options, ...pool });
+}
+
 // `pool` is a function that gives the native pool, or throws when it is disposed of.
 async function openEmbedder(pool, model, options) {
   const backend = backendOf(options.backend);
-  const name = backend === 'native' ? model : backend;
   const dtype = options.dtype ?? 'q8';
-  const open = () => call(pool(), 'open', checkSignal(options.signal), name, dtype, false);
-  const info = await openOrPull(open, downloadOf(options), name, { dtype, folder: options.folder, signal: options.signal });
+  const wanted = withRevision(model, options.revision);
+  let name = backend;
+  const open = (found) => call(pool(), 'open', checkSignal(options.signal), name = found, dtype, false);
+  const info = backend === 'native'
+    ? await openOrPull(open, downloadOf(options), wanted, { ...options.pull, dtype, folder: options.folder, signal: options.signal })
+    : await open(name);
   if (backend === 'native' && info.name.startsWith('mock') && info.fileBytes === 0) {
     throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');
@@ -233,4 +241,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder };
+module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder, openShared };

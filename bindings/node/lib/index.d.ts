@@ -47,7 +47,8 @@ export class ThimbleError extends Error {
 export interface PoolOptions {
   /** Where models are. Default: the environment's THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache. */
   folder?: string;
-  /** Whether a model that is not there is pulled when it is first asked for. Default: false, which makes it an error. */
+  /** Whether a model that is not on this machine is downloaded when it is first asked for. Default: false, which makes it an
+   * error. What is here as a folder or in another program's cache is converted in any case. */
   download?: boolean;
   /** Most private bytes of all models and of the memory they work in. Default: THIMBLE_MAX_MEMORY, or half of what the
    * machine or its control group has. */
@@ -82,6 +83,8 @@ export interface VectorOptions {
 export interface ModelOptions extends VectorOptions {
   /** Default: q8. */
   dtype?: Dtype;
+  /** A branch, a tag or a commit, the same as behind the @ of a name: 'acme/tiny@v2'. Default: main. */
+  revision?: string;
   /** Default: THIMBLE_BACKEND, or native. */
   backend?: Backend;
   /** Aborts the loading of the model. */
@@ -128,7 +131,10 @@ export interface ModelInfo {
  * the same options, those of its worker threads included, share one copy.
  */
 export class Embedder {
-  /** Loads the model once, so that what is wrong with it is known here. */
+  /**
+   * Loads the model once, so that what is wrong with it is known here. `model` is [ORGANISATION/]NAME[@REVISION], a folder
+   * that begins with "/", "./" or "../", or the path of a .safetensors file.
+   */
   static create(model: string, options?: ModelOptions & PoolOptions): Promise<Embedder>;
   private constructor();
 
@@ -204,6 +210,8 @@ export interface PoolStats {
 export interface NamedModel {
   /** Default: q8. */
   dtype?: Dtype;
+  /** As in ModelOptions. */
+  revision?: string;
   signal?: AbortSignal;
 }
 
@@ -217,9 +225,9 @@ export class ModelPool {
   preload(model: string, options?: NamedModel): Promise<void>;
   /** Loads the model and keeps it until unpin() or unload(). */
   pin(model: string, options?: NamedModel): Promise<void>;
-  unpin(model: string, options?: { dtype?: Dtype }): void;
+  unpin(model: string, options?: { dtype?: Dtype; revision?: string }): void;
   /** Resolves when the calls at work are done and the model's memory is gone. */
-  unload(model: string, options?: { dtype?: Dtype }): Promise<void>;
+  unload(model: string, options?: { dtype?: Dtype; revision?: string }): Promise<void>;
   stats(): PoolStats;
   /** Unloads everything. Later calls fail. */
   dispose(): Promise<void>;
@@ -240,11 +248,13 @@ export interface PullProgress {
 export interface PullOptions {
   /** Default: q8. */
   dtype?: Dtype;
-  /** A branch, a tag or a commit. Default: main, and any revision that is in the folder already. */
+  /** A branch, a tag or a commit, the same as behind the @ of a name. Default: main. */
   revision?: string;
   /** Where models are, as in PoolOptions. */
   folder?: string;
-  /** Gets the model again, whatever is there. Default: false. */
+  /** What to call the model, [ORGANISATION/]NAME. Default: its name on the hub, or the last component of a folder. */
+  name?: string;
+  /** Makes the model again, whatever is there. Default: false. */
   force?: boolean;
   /** Ends the download or the conversion; a later pull goes on from what was downloaded. */
   signal?: AbortSignal;
@@ -252,26 +262,43 @@ export interface PullOptions {
   onProgress?: (progress: PullProgress) => void;
 }
 
-export interface PulledModel {
-  /** Without its organisation. */
+export interface StoredModel {
+  /** NAME[@REVISION], or the path of the folder that it was made of. */
   name: string;
   dtype: Dtype;
   path: string;
   bytes: number;
+  /** Empty when none is recorded. */
+  organisation: string;
   /** On the hub; empty for a model that is not from there. */
   repository: string;
   /** The commit. */
   revision: string;
-  /** Not when it was there already. */
+}
+
+export interface PulledModel extends StoredModel {
+  /** Not when it was on this machine already. */
   downloaded: boolean;
 }
 
 /**
- * Gets a model from the Hugging Face hub (or HF_ENDPOINT, with HF_TOKEN) unless it is in the folder, converts it and
- * keeps it there. `name` is ORGANISATION/NAME, a known name, or a folder that begins with "/", "./" or "../". Of several
- * processes that pull one model, one downloads it. Needs libcurl; `unsupported` without it, and on Windows.
+ * Makes a model unless it is in the folder, and keeps it there: from the cache of huggingface_hub or of transformers.js, or
+ * else from the Hugging Face hub (or HF_ENDPOINT, with HF_TOKEN). `model` is ORGANISATION/NAME[@REVISION], a known name, or
+ * a folder that begins with "/", "./" or "../". Of several processes that pull one model, one does it. Needs libcurl for
+ * the hub; `unsupported` without it, and on Windows.
  */
-export function pull(name: string, options?: PullOptions): Promise<PulledModel>;
+export function pull(model: string, options?: PullOptions): Promise<PulledModel>;
+
+/** The models in the folder. `used` is when the file was last read, as far as its file system says. */
+export function list(options?: { folder?: string }): (StoredModel & { used: Date })[];
+
+/**
+ * Removes a model, or one dtype of it, and what an interrupted pull left; of a folder what was made of it. Returns what was
+ * removed.
+ */
+export function remove(
+  model: string, options?: { dtype?: Dtype; folder?: string },
+): (StoredModel & { used: Date })[];
 
 /** What an embedder with these options takes at most; nothing stays loaded for it. */
 export function plan(model: string, options?: NamedModel & PoolOptions): Promise<Plan>;

@@ -8,6 +8,7 @@ const { ThimbleError, fromNative } = require('./errors.js');
 const { mockEmbeddingFunction } = require('./mock.js');
 const { ModelPool, plan } = require('./pool.js');
 const { pull } = require('./pull.js');
+const { list, remove } = require('./store.js');
 
 function memory() {
   try {
@@ -18,5 +19,5 @@ function memory() {
 }
 
 module.exports = {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,
 };

@@ -2,5 +2,5 @@
 import thimble from './index.js';
 
 export const {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,
 } = thimble;

@@ -54,12 +54,31 @@ function checkNames(options, where, names) {
 const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
 const BACKENDS = ['native', 'mock', 'mock-hashed'];
 
+const checkDtype = (dtype) => checkOneOf(dtype, 'dtype', DTYPES);
+
 function checkModel(name, dtype) {
   if (typeof name !== 'string' || name === '') {
-    throw invalid(`model: expected its name or the path of a .safetensors file, found ${describe(name)}`);
+    throw invalid(`model: expected its name, a folder or the path of a .safetensors file, found ${describe(name)}`);
   }
-  checkOneOf(dtype, 'dtype', DTYPES);
+  checkDtype(dtype);
 }
+
+// Whether a model is written as the path of a folder.
+const isPath = (model) => /^\.{0,2}(\/|$)/.test(model) && !model.endsWith('.safetensors') ||
+  process.platform === 'win32' && /^(\.{0,2}\\|[a-z]:)/i.test(model) && !model.endsWith('.safetensors');
+
+// NAME@REVISION, the one name of a model at a revision.
+function withRevision(model, revision) {
+  checkType(revision, 'revision', 'string');
+  if (revision === undefined || typeof model !== 'string') return model;
+  if (isPath(model) || model.endsWith('.safetensors')) throw invalid(`revision: of a name, not of the path ${describe(model)}`);
+  const [name, given = revision] = model.split('@', 2);
+  if (given !== revision) throw invalid(`model: ${describe(model)} has a revision, and the option says ${describe(revision)}`);
+  return `${name}@${revision}`;
+}
+
+// Where models are: an option, or THIMBLE_HOME, or thimble's own folder.
+const folderOf = (options) => checkType(options.folder, 'folder', 'string') ?? (process.env.THIMBLE_HOME || undefined);
 
 // What embeds: an option, or THIMBLE_BACKEND, or the native engine.
 function backendOf(backend) {
@@ -79,7 +98,7 @@ function poolOptions(options) {
   const threads = options.threads ?? (process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined);
   const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
   return {
-    folder: checkType(options.folder, 'folder', 'string') ?? (process.env.THIMBLE_HOME || undefined),
+    folder: folderOf(options),
     maxMemory: parseSize(options.maxMemory ?? (process.env.THIMBLE_MAX_MEMORY || undefined), 'maxMemory'),
     maxModels: checkInteger(options.maxModels, 'maxModels', 1),
     unloadAfterMs: unload,
@@ -135,6 +154,6 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
-  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
-  checkType, checkWellFormed, downloadOf, poolOptions, vectorOptions,
+  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
+  checkType, checkWellFormed, downloadOf, folderOf, isPath, poolOptions, vectorOptions, withRevision,
 };

@@ -4,7 +4,7 @@
 const { call, callSync, makePool, sharedPool } = require('./engine.js');
 const { EMBEDDER_OPTIONS, openEmbedder } = require('./embedder.js');
 const { ThimbleError } = require('./errors.js');
-const { POOL_OPTIONS, checkModel, checkNames, checkSignal, downloadOf, poolOptions } = require('./options.js');
+const { POOL_OPTIONS, checkModel, checkNames, checkSignal, downloadOf, poolOptions, withRevision } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
 class ModelPool {
@@ -24,29 +24,29 @@ class ModelPool {
     return openEmbedder(() => this.#open(), model, { ...options, ...this.#options });
   }
 
-  async plan(model, { dtype = 'q8', signal } = {}) {
+  async plan(model, { dtype = 'q8', revision, signal } = {}) {
     checkModel(model, dtype);
-    return this.#call('plan', model, dtype, signal);
+    return this.#call('plan', withRevision(model, revision), dtype, signal);
   }
 
-  async preload(model, { dtype = 'q8', signal } = {}) {
+  async preload(model, { dtype = 'q8', revision, signal } = {}) {
     checkModel(model, dtype);
-    await this.#call('open', model, dtype, signal, false);
+    await this.#call('open', withRevision(model, revision), dtype, signal, false);
   }
 
-  async pin(model, { dtype = 'q8', signal } = {}) {
+  async pin(model, { dtype = 'q8', revision, signal } = {}) {
     checkModel(model, dtype);
-    await this.#call('open', model, dtype, signal, true);
+    await this.#call('open', withRevision(model, revision), dtype, signal, true);
   }
 
-  unpin(model, { dtype = 'q8' } = {}) {
+  unpin(model, { dtype = 'q8', revision } = {}) {
     checkModel(model, dtype);
-    callSync(this.#open(), 'unpin', model, dtype);
+    callSync(this.#open(), 'unpin', withRevision(model, revision), dtype);
   }
 
-  async unload(model, { dtype = 'q8' } = {}) {
+  async unload(model, { dtype = 'q8', revision } = {}) {
     checkModel(model, dtype);
-    await call(this.#open(), 'unload', undefined, model, dtype);
+    await call(this.#open(), 'unload', undefined, withRevision(model, revision), dtype);
   }
 
   stats() {
@@ -66,7 +66,7 @@ class ModelPool {
 
   // Of the native pool, with a download where one is wanted.
   #call(method, model, dtype, signal, ...values) {
-    const open = () => call(this.#open(), method, checkSignal(signal), model, dtype, ...values);
+    const open = (name) => call(this.#open(), method, checkSignal(signal), name, dtype, ...values);
     return openOrPull(open, this.#options.download, model, { dtype, folder: this.#options.folder, signal });
   }
 
@@ -79,12 +79,12 @@ class ModelPool {
 if (Symbol.asyncDispose) ModelPool.prototype[Symbol.asyncDispose] = ModelPool.prototype.dispose;
 
 async function plan(model, options = {}) {
-  const { dtype = 'q8', signal, ...rest } = options;
+  const { dtype = 'q8', revision, signal, ...rest } = options;
   checkNames(rest, 'options', POOL_OPTIONS);
   checkModel(model, dtype);
   const pool = poolOptions(rest);
-  const open = () => call(sharedPool(pool), 'plan', checkSignal(signal), model, dtype);
-  return openOrPull(open, downloadOf(rest), model, { dtype, folder: pool.folder, signal });
+  const open = (name) => call(sharedPool(pool), 'plan', checkSignal(signal), name, dtype);
+  return openOrPull(open, downloadOf(rest), withRevision(model, revision), { dtype, folder: pool.folder, signal });
 }
 
 module.exports = { ModelPool, plan };

@@ -1,35 +1,64 @@
-// pull(): models from the hub, and getting one that turns out not to be there.
+// pull(): models from the hub, and making one that is not there yet.
 'use strict';
+
+const path = require('node:path');
 
 const { addon } = require('./addon.js');
 const { call } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
-const { checkModel, checkNames, checkSignal, checkType } = require('./options.js');
+const { checkModel, checkNames, checkSignal, checkType, folderOf, isPath } = require('./options.js');
 
-const PULL_OPTIONS = ['dtype', 'revision', 'folder', 'force', 'signal', 'onProgress'];
+const PULL_OPTIONS = ['dtype', 'revision', 'folder', 'name', 'force', 'signal', 'onProgress'];
 
-async function pull(name, options = {}) {
+async function pull(model, options = {}) {
   checkNames(options, 'options', PULL_OPTIONS);
-  const { dtype = 'q8', revision, force = false, signal, onProgress } = options;
-  const folder = checkType(options.folder, 'folder', 'string') ?? (process.env.THIMBLE_HOME || undefined);
-  checkModel(name, dtype);
+  return pullWith(model, options);
+}
+
+// The same for thimble's own layers: localFilesOnly takes what is on this machine, in localFolders among others.
+async function pullWith(model, options) {
+  const { dtype = 'q8', revision, name, force = false, signal, onProgress, localFilesOnly = false } = options;
+  checkModel(model, dtype);
   checkType(revision, 'revision', 'string');
+  checkType(name, 'name', 'string');
   checkType(force, 'force', 'boolean');
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalid(`onProgress: expected a function, found ${describe(onProgress)}`);
   }
-  return call(addon(), 'pull', checkSignal(signal), name, { dtype, revision, folder, force }, onProgress);
+  const localFolders = [...(options.localFolders ?? []), ...librariesFolders()];
+  const native = { dtype, revision, folder: folderOf(options), name, force, localFilesOnly, localFolders };
+  return call(addon(), 'pull', checkSignal(signal), model, native, onProgress);
 }
 
-// What open() gives; if that fails because the model is not there, and `download` is true, once more after pulling it.
-async function openOrPull(open, download, name, options) {
-  try {
-    return await open();
-  } catch (error) {
-    if (!download || error.code !== 'not_found' || name.endsWith('.safetensors')) throw error;
+// Where transformers.js keeps models by default, as the application and this package would find it; the addon looks from
+// the working directory.
+function librariesFolders() {
+  const folders = new Set();
+  for (const start of [process.argv[1] && path.dirname(process.argv[1]), __dirname]) {
+    for (let folder = start; folder; folder = path.dirname(folder) === folder ? undefined : path.dirname(folder)) {
+      for (const library of ['@huggingface', '@xenova']) {
+        for (const place of ['models', '.cache']) {
+          folders.add(path.join(folder, 'node_modules', library, 'transformers', place));
+        }
+      }
+    }
   }
-  await pull(name, options);
-  return open();
+  return [...folders];
 }
 
-module.exports = { openOrPull, pull };
+// What open(model) gives. A model that is not there is made first of what is on this machine, or, with `download`, pulled;
+// it is then opened by its name, or as a file where it is a folder's.
+async function openOrPull(open, download, model, options) {
+  const folder = isPath(model);
+  if (!folder) {
+    try {
+      return await open(model);
+    } catch (error) {
+      if (error.code !== 'not_found' || model.endsWith('.safetensors')) throw error;
+    }
+  }
+  const pulled = await pullWith(model, { ...options, localFilesOnly: folder || !download });
+  return open(pulled.repository === '' || folder ? pulled.path : model);
+}
+
+module.exports = { openOrPull, pull, pullWith };

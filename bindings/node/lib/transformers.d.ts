@@ -56,8 +56,10 @@ export interface PipelineOptions {
   progress_callback?: ((progress: any) => void) | null;
   /** Whether a model that is not there is pulled. Default: false, whatever env says. */
   download?: boolean;
-  /** Of what is pulled. */
+  /** A branch, a tag or a commit. Default: main. */
   revision?: string;
+  /** Forbids the download. */
+  local_files_only?: boolean;
   /** Taken and not looked at: device, session_options and what else transformers.js has. */
   [option: string]: unknown;
 }

@@ -1,10 +1,9 @@
 // What transformers.js has for feature extraction, on thimble: the same calls, defaults and results.
 'use strict';
 
-const { Embedder } = require('./embedder.js');
+const { openShared } = require('./embedder.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const { checkOneOf, checkTexts, downloadOf } = require('./options.js');
-const { openOrPull } = require('./pull.js');
 const { Tensor, quantizeEmbeddings } = require('./tensor.js');
 
 const TASKS = ['feature-extraction', 'embeddings'];
@@ -13,14 +12,17 @@ const DTYPES = { auto: 'fp32', int8: 'q8', uint8: 'q8', q4f16: 'q4', bnb4: 'q4' 
 const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
+// The default of transformers.js, which the library's own folder is meant by.
+const LOCAL_MODEL_PATH = '/models/';
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 
-// Settings that mean something here are cacheDir, the folder of models, and version; the others are there so that code
-// which sets them goes on working: thimble downloads only where the option `download` is true.
+// Settings that mean something here are cacheDir, the folder of models, localModelPath, where it is set a folder in which
+// models lie as ORGANISATION/NAME, and version; the others are there so that code which sets them goes on working: thimble
+// downloads only where the option `download` is true.
 const env = {
   version: require('../package.json').version,
   cacheDir: null,
-  localModelPath: '/models/',
+  localModelPath: LOCAL_MODEL_PATH,
   allowLocalModels: true,
   allowRemoteModels: false,
   remoteHost: '',
@@ -89,8 +91,11 @@ async function pipeline(task, model, options) {
   const onProgress = ({ stage, bytes: loaded, totalBytes: total }) => {
     if (stage === 'downloading' && total > 0) progress?.({ status: 'progress', name, loaded, total, progress: 100 * loaded / total });
   };
-  const embedder = await openOrPull(() => Embedder.create(name, { ...settings, truncation: 'transformers.js' }),
-    downloadOf(options ?? {}), name, { ...settings, revision, onProgress });
+  const download = downloadOf(options ?? {}) && options.local_files_only !== true;
+  const localFolders = [folder, env.localModelPath].filter((place) => place && place !== LOCAL_MODEL_PATH);
+  const embedder = await openShared(name, {
+    ...settings, revision, download, truncation: 'transformers.js', pull: { onProgress, localFolders },
+  });
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }

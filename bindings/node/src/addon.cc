@@ -36,6 +36,8 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("memory", Napi::Function::New<Memory>(env, "memory"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
   exports.Set("pull", Napi::Function::New<Pull>(env, "pull"));
+  exports.Set("list", Napi::Function::New<List>(env, "list"));
+  exports.Set("remove", Napi::Function::New<Remove>(env, "remove"));
   exports.Set("version", THIMBLE_VERSION);
   return exports;
 }

@@ -2,8 +2,10 @@
 
 #include "hub.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "environment.h"
 #include "thimble/hub.h"
@@ -33,16 +35,39 @@ Napi::Value FromProgress(Napi::Env env, const PullProgress& progress) {
   return object;
 }
 
-Napi::Value FromPulled(Napi::Env env, const PulledModel& pulled) {
+Napi::Object FromModel(Napi::Env env, const NamedModel& model) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("name", pulled.model.name);
-  object.Set("dtype", pulled.model.dtype);
-  object.Set("path", pulled.model.path);
-  object.Set("bytes", static_cast<double>(pulled.model.bytes));
-  object.Set("repository", pulled.model.repository);
-  object.Set("revision", pulled.model.revision);
+  object.Set("name", model.name);
+  object.Set("dtype", model.dtype);
+  object.Set("path", model.path);
+  object.Set("bytes", static_cast<double>(model.bytes));
+  object.Set("organisation", model.organisation);
+  object.Set("repository", model.repository);
+  object.Set("revision", model.revision);
+  return object;
+}
+
+Napi::Value FromPulled(Napi::Env env, const PulledModel& pulled) {
+  Napi::Object object = FromModel(env, pulled.model);
   object.Set("downloaded", pulled.downloaded);
   return object;
+}
+
+// The models as an array, each with the time of its last use.
+Napi::Value FromModels(Napi::Env env, const Result<std::vector<NamedModel>>& models) {
+  if (!models.ok()) {
+    MakeError(env, models.status()).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Napi::Array array = Napi::Array::New(env, models->size());
+  for (std::size_t i = 0; i < models->size(); ++i) {
+    Napi::Object model = FromModel(env, (*models)[i]);
+    const auto since_epoch = (*models)[i].used.time_since_epoch();
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch);
+    model.Set("used", Napi::Date::New(env, static_cast<double>(milliseconds.count())));
+    array.Set(static_cast<std::uint32_t>(i), model);
+  }
+  return array;
 }
 
 }  // namespace
@@ -57,7 +82,12 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
   options.dtype = text("dtype");
   options.revision = text("revision");
   options.folder = text("folder");
+  options.name = text("name");
   options.force = given.Get("force").ToBoolean().Value();
+  options.local_files_only = given.Get("localFilesOnly").ToBoolean().Value();
+  if (const Napi::Value folders = given.Get("localFolders"); folders.IsArray()) {
+    options.local_folders = ToStrings(folders);
+  }
   auto work = [name = ToString(info[1]),
                options = std::move(options)](Environment::Watch& watch) mutable -> Environment::Outcome {
     options.progress = [&watch](const PullProgress& progress) {
@@ -72,6 +102,15 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
   };
   const std::uint32_t id = info[0].As<Napi::Number>().Uint32Value();
   return Environment::Of(info.Env()).RunAlone(info.Env(), id, std::move(work), info[3]);
+}
+
+Napi::Value List(const Napi::CallbackInfo& info) {
+  return FromModels(info.Env(), ListModels(info[0].IsUndefined() ? std::string() : ToString(info[0])));
+}
+
+Napi::Value Remove(const Napi::CallbackInfo& info) {
+  const auto text = [&](std::size_t i) { return info[i].IsUndefined() ? std::string() : ToString(info[i]); };
+  return FromModels(info.Env(), RemoveModel(text(0), text(1), text(2)));
 }
 
 }  // namespace thimble::node

@@ -7,9 +7,14 @@
 
 namespace thimble::node {
 
-// pull(id, name, {dtype, revision?, folder?, force}, onProgress?) -> a promise of {name, dtype, path, bytes,
-// repository, revision, downloaded}. onProgress is called with {stage, bytes, totalBytes, share}.
+// pull(id, model, {dtype, revision?, folder?, name?, force, localFilesOnly, localFolders}, onProgress?) -> a promise of
+// {name, dtype, path, bytes, organisation, repository, revision, downloaded}. onProgress is called with {stage, bytes,
+// totalBytes, share}.
 Napi::Value Pull(const Napi::CallbackInfo& info);
+
+// list(folder?) and remove(name, dtype?, folder?) -> an array of the same without `downloaded`, with `used`, a Date.
+Napi::Value List(const Napi::CallbackInfo& info);
+Napi::Value Remove(const Napi::CallbackInfo& info);
 
 }  // namespace thimble::node
 

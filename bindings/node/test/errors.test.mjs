@@ -106,7 +106,7 @@ test('models that are not there, not models, or nowhere', async () => {
   });
   writeFileSync(join(folder, 'noise-q8.safetensors'), 'not a model');
   await assert.rejects(Embedder.create('noise', { folder }), { name: 'ThimbleError', code: 'corrupt' });
-  await assert.rejects(Embedder.create('../small', { folder }), invalid(/expected a name such as/));
+  await assert.rejects(Embedder.create('a small', { folder }), invalid(/expected a name such as/));
   await assert.rejects(Embedder.create('/nowhere/x.safetensors'), { code: 'not_found' });
   await assert.rejects(plan('small', { folder, maxMemory: 1000 }), { code: 'out_of_memory', message: /needs \d+ bytes, allowed are 1000/ });
 });

@@ -1,14 +1,14 @@
 // pull() and download: true, with a hub on loopback.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, plan, pull } from '../lib/index.mjs';
-import { pipeline } from '../lib/transformers.mjs';
+import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, plan, pull, remove } from '../lib/index.mjs';
+import { env, pipeline } from '../lib/transformers.mjs';
 import { DIMENSIONS, lib, modelFolder, root, runModule, temporaryFolder } from './support.mjs';
 
 const all = temporaryFolder();
@@ -30,6 +30,8 @@ async function startHub(rate) {
 
 const hub = await startHub();
 const slow = await startHub(200_000);
+// The caches of whoever runs the tests stay out of them.
+Object.assign(process.env, { HF_HOME: join(all, 'huggingface'), HF_HUB_CACHE: '', HUGGINGFACE_HUB_CACHE: '' });
 function use({ url }) {
   process.env.HF_ENDPOINT = url;
   process.env.no_proxy = '*';
@@ -40,11 +42,11 @@ test('gets a model once, and tells how far it is', async () => {
   const folder = use(hub);
   const events = [];
   const found = await pull(REPOSITORY, { folder, dtype: 'q4', onProgress: (event) => events.push(event) });
-  const path = join(folder, 'tiny-q4.safetensors');
+  const path = join(folder, 'test', 'tiny-q4.safetensors');
   const { bytes, revision, ...rest } = found;
-  assert.deepEqual(rest, { name: 'tiny', dtype: 'q4', path, repository: REPOSITORY, downloaded: true });
+  assert.deepEqual(rest, { name: 'tiny', dtype: 'q4', path, organisation: 'test', repository: REPOSITORY, downloaded: true });
   assert.ok(bytes > 10000 && /^[0-9a-f]{40}$/.test(revision));
-  assert.deepEqual(readdirSync(folder), ['tiny-q4.safetensors']);
+  assert.deepEqual(readdirSync(folder), ['test']);
   assert.ok(events.length > 0);
   for (const event of events) {
     assert.deepEqual(Object.keys(event), ['stage', 'bytes', 'totalBytes', 'share']);
@@ -72,7 +74,7 @@ test('an aborted pull ends, and a later one goes on', async () => {
   const onProgress = ({ bytes }) => bytes > 100_000 && controller.abort(reason);
   await assert.rejects(pull(REPOSITORY, { folder, signal: controller.signal, onProgress }), reason);
   await assert.rejects(pull(REPOSITORY, { folder, signal: AbortSignal.abort(reason) }), reason);
-  assert.ok(!existsSync(join(folder, 'tiny-q8.safetensors')));
+  assert.ok(!existsSync(join(folder, 'test')));
   process.env.HF_ENDPOINT = hub.url;
   const before = hub.requests.length;
   assert.equal((await pull(REPOSITORY, { folder })).downloaded, true);
@@ -115,7 +117,8 @@ test('an aborted conversion ends soon, and leaves nothing', async () => {
   let begin = performance.now();
   await pull(deep, { folder });
   const whole = performance.now() - begin;
-  assert.deepEqual(readdirSync(folder), ['deep-q8.safetensors']);
+  assert.deepEqual(readdirSync(folder), ['.folders', 'deep-q8.safetensors']);
+  assert.equal(remove(deep, { folder }).length, 1);
   rmSync(join(folder, 'deep-q8.safetensors'));
   const controller = new AbortController();
   const reason = new Error('enough');
@@ -131,7 +134,7 @@ test('an aborted conversion ends soon, and leaves nothing', async () => {
 test('what onProgress throws ends the pull', async () => {
   const folder = use(slow);
   await assert.rejects(pull(REPOSITORY, { folder, onProgress() { throw new RangeError('no'); } }), RangeError);
-  assert.ok(!existsSync(join(folder, 'tiny-q8.safetensors')));
+  assert.ok(!existsSync(join(folder, 'test')));
 });
 
 test('pulls at the same time download once', async () => {
@@ -166,9 +169,80 @@ for (const [name, way] of Object.entries(ways)) {
     });
     assert.deepEqual([hub.requests.length, readdirSync(folder)], [before, []]);
     await way({ folder, download: true });
-    assert.deepEqual(readdirSync(folder), ['tiny-q8.safetensors']);
+    assert.deepEqual(readdirSync(join(folder, 'test')), ['tiny-q8.safetensors']);
   });
 }
+
+test('another revision and another organisation are other models', async () => {
+  const folder = use(hub);
+  const first = await pull(REPOSITORY, { folder, revision: 'refs/pr/1' });
+  assert.equal(first.name, 'tiny@refs/pr/1');
+  await assert.rejects(Embedder.create(REPOSITORY, { folder }), { code: 'not_found', message: /test\/tiny@refs\/pr\/1/ });
+  await assert.rejects(Embedder.create('other/tiny', { folder }), { code: 'not_found', message: /test\/tiny@refs/ });
+  const byOption = await Embedder.create(REPOSITORY, { folder, revision: 'refs/pr/1' });
+  const byName = await Embedder.create(`${REPOSITORY}@refs/pr/1`, { folder });
+  assert.deepEqual(await byOption.embed('a'), await byName.embed('a'));
+  const pool = new ModelPool({ folder });
+  await pool.preload('TINY', { revision: first.revision });
+  await pool.preload('tiny', { revision: 'refs/pr/1' });
+  assert.equal(pool.stats().models.length, 1);
+  await pool.unload(REPOSITORY, { revision: 'refs/pr/1' });
+  assert.equal(pool.stats().models.length, 0);
+  await pool.dispose();
+  assert.equal((await pull(REPOSITORY, { folder })).downloaded, false);  // The same commit.
+  assert.deepEqual(list({ folder }).map(({ name }) => name), ['tiny', 'tiny@refs/pr/1']);
+  assert.equal(remove('tiny', { folder })[0].path, join(folder, 'test', 'tiny-q8.safetensors'));
+  assert.throws(() => remove('tiny', { folder }), { code: 'not_found', message: /test\/tiny@refs/ });
+  await assert.rejects(Embedder.create('tiny@a', { folder, revision: 'b' }), { code: 'invalid_argument' });
+  await assert.rejects(Embedder.create('./tiny', { folder, revision: 'b' }), { code: 'invalid_argument' });
+});
+
+test('a folder works wherever a name does, and is converted once', async () => {
+  const folder = use(hub);
+  const before = hub.requests.length;
+  const mine = join(mkdtempSync(join(all, 'source-')), 'mine');
+  cpSync(source, mine, { recursive: true });
+  const first = await (await Embedder.create(mine, { folder })).embed('a');
+  const made = list({ folder });
+  assert.deepEqual(made.map(({ name }) => name), [mine]);
+  assert.deepEqual(await createEmbeddingFunction({ modelName: mine, folder })('a'), Array.from(first));
+  const pool = new ModelPool({ folder });
+  await pool.pin(mine);
+  assert.ok((await pool.plan(mine)).peakBytes > 0);
+  assert.equal(pool.stats().models.length, 1);
+  pool.unpin(mine);
+  await pool.dispose();
+  assert.deepEqual(list({ folder }).map(({ path }) => path), [made[0].path]);
+  const pipe = await pipeline('feature-extraction', mine, { dtype: 'q8', cache_dir: folder });
+  assert.equal((await pipe('a', { pooling: 'mean' })).dims[1], DIMENSIONS);
+  // Another content is another model.
+  const modules = join(mine, 'modules.json');
+  writeFileSync(modules, JSON.stringify(JSON.parse(readFileSync(modules)).slice(0, 2)));
+  const changed = await Embedder.create(mine, { folder });
+  assert.equal(changed.info.normalize, false);
+  assert.equal((await pull(mine, { folder, name: 'acme/mine' })).path, join(folder, 'acme', 'mine-q8.safetensors'));
+  assert.equal((await Embedder.create('mine', { folder })).info.normalize, false);
+  await assert.rejects(Embedder.create(join(mine, 'absent'), { folder }), { code: 'not_found', message: /absent/ });
+  assert.equal(hub.requests.length, before);
+});
+
+test("transformers.js's layout and cache are used without a download", async () => {
+  const folder = use(hub);
+  const before = hub.requests.length;
+  const models = mkdtempSync(join(all, 'local-'));
+  cpSync(source, join(models, 'acme', 'tiny'), { recursive: true });
+  env.localModelPath = models;
+  const pipe = await pipeline('feature-extraction', 'acme/tiny', { dtype: 'q8', cache_dir: folder });
+  assert.equal((await pipe('a', { pooling: 'mean' })).dims[1], DIMENSIONS);
+  env.localModelPath = '/models/';
+  await assert.rejects(pipeline('feature-extraction', 'acme/tiny', { dtype: 'q8', cache_dir: folder }), { code: 'not_found' });
+  const app = mkdtempSync(join(all, 'app-'));
+  cpSync(source, join(app, 'node_modules/@huggingface/transformers/.cache/acme/tiny'), { recursive: true });
+  writeFileSync(join(app, 'main.mjs'), `import { Embedder } from ${lib('index.mjs')};
+    console.log((await Embedder.create('acme/tiny', { folder: ${JSON.stringify(folder)} })).dimensions);`);
+  assert.equal(execFileSync(process.execPath, [join(app, 'main.mjs')], { cwd: all, encoding: 'utf8' }), `${DIMENSIONS}\n`);
+  assert.equal(hub.requests.length, before);
+});
 
 test('the pipeline reports a download as transformers.js does', async () => {
   const events = [];

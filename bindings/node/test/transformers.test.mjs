@@ -1,11 +1,19 @@
 // thimble/transformers: what transformers.js's own tests of feature extraction check, and its examples.
 
 import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { FeatureExtractionPipeline, Tensor, cos_sim, dot, env, magnitude, pipeline } from '../lib/transformers.mjs';
 import { DIMENSIONS, modelFolder, realModels, words } from './support.mjs';
 
 env.cacheDir = modelFolder();
+// The same models of an organisation, and another model at a revision.
+mkdirSync(join(env.cacheDir, 'Xenova'));
+for (const dtype of ['fp32', 'q8']) {
+  copyFileSync(join(env.cacheDir, `small-${dtype}.safetensors`), join(env.cacheDir, `Xenova/small-${dtype}.safetensors`));
+}
+copyFileSync(join(env.cacheDir, 'small-q8.safetensors'), join(env.cacheDir, 'Xenova/small@v2-fp32.safetensors'));
 const TEXTS = ['This is a simple test.', 'Hello world'];
 
 test('is a callable instance with a task, and knows no other task', async () => {
@@ -58,6 +66,16 @@ test('dtypes by the names of transformers.js, fp32 if none is given', async () =
   assert.deepEqual(await vector({ quantized: true }), q8);
   assert.deepEqual(await vector({ dtype: 'q4f16' }), await vector({ dtype: 'q4' }));
   await assert.rejects(pipeline('feature-extraction', 'small', { dtype: 'int3' }), { code: 'invalid_argument' });
+});
+
+test('a revision is another model', async () => {
+  const vector = async (options) =>
+    (await (await pipeline('feature-extraction', 'Xenova/small', options))('a', { pooling: 'mean' })).tolist();
+  const main = await vector();
+  assert.deepEqual(await vector({ revision: 'main' }), main);
+  assert.notDeepEqual(await vector({ revision: 'v2' }), main);
+  await assert.rejects(vector({ revision: 'v3' }), { code: 'not_found', message: /Xenova\/small@v2 with dtype fp32/ });
+  await assert.rejects(pipeline('feature-extraction', 'other/small'), { code: 'not_found', message: /Xenova\/small/ });
 });
 
 test('packs bits', async () => {

@@ -1,7 +1,5 @@
 // flock, asked again and again so that waiting can be ended.
 
-#include "hub/file_lock.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,8 +13,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 
-namespace thimble::hub {
+namespace thimble {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
@@ -44,17 +43,17 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<
     while (flock(file, LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK && errno != EINTR) {
         Status status = SystemError(errno, "cannot lock", path);
-        close(std::exchange(lock.file_, -1));
+        close(static_cast<int>(std::exchange(lock.file_, -1)));
         return status;
       }
       if (!go_on()) {
-        close(std::exchange(lock.file_, -1));  // The file is its holder's.
+        close(static_cast<int>(std::exchange(lock.file_, -1)));  // The file is its holder's.
         return Error(Code::kIo, "waiting for another process was ended");
       }
       std::this_thread::sleep_for(kPause);
     }
     if (Names(path, file)) return lock;
-    close(std::exchange(lock.file_, -1));
+    close(static_cast<int>(std::exchange(lock.file_, -1)));
   }
 }
 
@@ -63,7 +62,7 @@ FileLock::FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), f
 FileLock::~FileLock() {
   if (file_ < 0) return;
   unlink(path_.c_str());
-  close(file_);
+  close(static_cast<int>(file_));
 }
 
-}  // namespace thimble::hub
+}  // namespace thimble

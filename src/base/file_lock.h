@@ -1,14 +1,15 @@
 // A lock between processes, which ends with its holder however that ends.
 
-#ifndef THIMBLE_HUB_FILE_LOCK_H_
-#define THIMBLE_HUB_FILE_LOCK_H_
+#ifndef THIMBLE_BASE_FILE_LOCK_H_
+#define THIMBLE_BASE_FILE_LOCK_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
 #include "thimble/status.h"
 
-namespace thimble::hub {
+namespace thimble {
 
 // Move-only. Holds the lock until destroyed, and then removes its file.
 class FileLock {
@@ -21,11 +22,11 @@ class FileLock {
   ~FileLock();
 
  private:
-  FileLock(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  FileLock(std::string path, std::intptr_t file) : path_(std::move(path)), file_(file) {}
   std::string path_;
-  int file_;
+  std::intptr_t file_;  // A descriptor, or a HANDLE of Windows; -1 once it is moved from.
 };
 
-}  // namespace thimble::hub
+}  // namespace thimble
 
-#endif  // THIMBLE_HUB_FILE_LOCK_H_
+#endif  // THIMBLE_BASE_FILE_LOCK_H_

@@ -1,17 +1,16 @@
 // Models that thimble knows by name: where they are on the hub, and what their sources may not say of themselves. The
 // table is known_models.json, of which the build makes arrays.
 
-#ifndef THIMBLE_HUB_KNOWN_MODELS_H_
-#define THIMBLE_HUB_KNOWN_MODELS_H_
+#ifndef THIMBLE_STORE_KNOWN_MODELS_H_
+#define THIMBLE_STORE_KNOWN_MODELS_H_
 
 #include <cstddef>
 #include <span>
 #include <string_view>
 
-#include "convert/convert.h"
 #include "thimble/model.h"
 
-namespace thimble::hub {
+namespace thimble::store {
 
 struct KnownPrompt {
   std::string_view name;
@@ -35,9 +34,6 @@ std::span<const KnownModel> KnownModels();
 // not listed is somebody else's model.
 const KnownModel* FindKnownModel(std::string_view alias);
 
-// What is known of the model `alias`, for a source that does not say it; all unset for a model that is not known.
-convert::Defaults KnownDefaults(std::string_view alias);
+}  // namespace thimble::store
 
-}  // namespace thimble::hub
-
-#endif  // THIMBLE_HUB_KNOWN_MODELS_H_
+#endif  // THIMBLE_STORE_KNOWN_MODELS_H_

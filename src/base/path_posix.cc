@@ -1,0 +1,10 @@
+// Paths of POSIX systems, which are bytes.
+
+#include "base/path.h"
+
+namespace thimble {
+
+std::filesystem::path ToPath(const std::string& text) { return text; }
+std::string FromPath(const std::filesystem::path& path) { return path.native(); }
+
+}  // namespace thimble
