@@ -127,7 +127,7 @@ class Forward {
     const std::span<const std::int32_t> ids(ids_.data() + first * shape_.tokens, count * shape_.tokens);
     const float* rows = (*encoders_[member]->Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
     for (std::size_t i = 0; i < count; ++i) {
-      heads_[member]->Run(weights_.info.pooling, rows + i * shape_.tokens * width, shape_.tokens, 0, true,
+      heads_[member]->Run(weights_.head.pooling, rows + i * shape_.tokens * width, shape_.tokens, 0, true,
                           vectors_.data() + (first + i) * weights_.info.dimensions);
     }
   }

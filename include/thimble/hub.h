@@ -17,10 +17,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "thimble/cache.h"
+#include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble {
@@ -46,6 +49,14 @@ struct PullOptions {
   // What the model is to be called, [ORGANISATION/]NAME; empty means as it is called on the hub, or the last component
   // of a folder's path.
   std::string name = {};
+  // For a source that does not state how its tokens are pooled, or whether vectors are normalised. A source that states
+  // something else is an error, and so is a source that states nothing while `pooling` is unset.
+  std::optional<Pooling> pooling = {};
+  std::optional<bool> normalize = {};
+  // Converts a source that states no pooling all the same: every call must then name the pooling.
+  bool unstated_pooling = false;
+  // Called with a sentence for people on each thing that was assumed during a conversion; may be empty.
+  std::function<void(std::string_view)> note = {};
   // Makes the model again, whatever is in the folder; of one on the hub, gets it again.
   bool force = false;
   // Takes only what is on this machine.

@@ -72,7 +72,8 @@ struct ModelInfo {
   std::size_t tokenizers_max_tokens = 0;
   // The model_max_length of its source's tokenizer_config.json, at most the positions; 512 where that is not known.
   std::size_t model_max_length = 0;
-  std::vector<Pooling> pooling;     // One, or several whose vectors stand side by side.
+  // One, or several whose vectors are concatenated. Empty if the model's source states none: calls then name it.
+  std::vector<Pooling> pooling;
   bool include_prompt = true;       // Whether the tokens of a prompt are pooled.
   bool normalize = true;            // Whether vectors have unit length unless the caller says otherwise.
   std::vector<std::string> modules;  // What stands between pooling and vector: "dense", "layer_norm", "normalize", "truncate".

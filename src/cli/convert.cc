@@ -2,7 +2,6 @@
 
 #include "convert/convert.h"
 
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -76,9 +75,7 @@ int RunConvert(int argc, char** argv) {
       progress.Show(share, 0);
       return true;
     };
-    options.note = [](std::string_view note) {
-      std::fprintf(stderr, "thimble convert: %.*s\n", static_cast<int>(note.size()), note.data());
-    };
+    options.note = [](std::string_view note) { Note("convert", note); };
     status = convert::Convert(source, output, options);
   }
   return status.ok() ? kDone : Fail("convert", status);

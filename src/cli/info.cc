@@ -44,7 +44,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"max_tokens", info.max_tokens},
       {"tokenizers_max_tokens", info.tokenizers_max_tokens},
       {"model_max_length", info.model_max_length},
-      {"pooling", PoolingNames(info.pooling)},
+      {"pooling", info.pooling.empty() ? "not stated" : PoolingNames(info.pooling)},
       {"include_prompt", info.include_prompt},
       {"modules", Joined(info.modules)},
       {"normalize", info.normalize},

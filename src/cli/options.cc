@@ -66,6 +66,11 @@ int Fail(std::string_view command, const Status& status) {
   return status.code() == Code::kInvalidArgument ? kWrongUse : kFailed;
 }
 
+void Note(std::string_view command, std::string_view note) {
+  std::fprintf(stderr, "thimble %.*s: %.*s\n", static_cast<int>(command.size()), command.data(),
+               static_cast<int>(note.size()), note.data());
+}
+
 Result<std::size_t> ParseSize(std::string_view text) {
   std::uint64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -131,7 +136,7 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;
   // What is on this machine is converted when it is first asked for.
   Progress progress(true);
-  PullOptions options = {.dtype = dtype_, .local_files_only = true};
+  PullOptions options = {.dtype = dtype_, .unstated_pooling = true, .local_files_only = true};
   options.progress = [&](const PullProgress& state) {
     if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
     return true;

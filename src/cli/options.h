@@ -48,6 +48,8 @@ class Arguments {
 
 // Says on standard error why the command failed; returns its exit code.
 int Fail(std::string_view command, const Status& status);
+// Says something on standard error that is no failure.
+void Note(std::string_view command, std::string_view note);
 
 // Bytes from "4096", "512kB", "8MB", "1GiB": k, M, G count in thousands, Ki, Mi, Gi in 1024; case and a B at the end do
 // not matter. kInvalidArgument otherwise.

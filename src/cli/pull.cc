@@ -76,9 +76,23 @@ int RunPull(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
   app.add_option("--name", options.name, "What to call the model, [ORGANISATION/]NAME")->type_name("NAME");
+  std::string pooling;
+  bool normalize = false;
+  app.add_option("--pooling", pooling,
+                 "For a model that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
+      ->type_name("NAME");
+  CLI::Option* normalize_option =
+      app.add_flag("--normalize,!--no-normalize", normalize, "The same: whether vectors get unit length");
   app.add_flag("--force", options.force, "Get and convert it again, whatever is there");
   app.add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  if (!pooling.empty()) {
+    auto parsed = ParsePooling(pooling);
+    if (!parsed.ok()) return Fail("pull", parsed.status());
+    options.pooling = *parsed;
+  }
+  if (normalize_option->count() > 0) options.normalize = normalize;
+  options.note = [](std::string_view note) { Note("pull", note); };
   Result<PulledModel> pulled = [&] {
     Progress progress(true);
     options.progress = [&](const PullProgress& state) {

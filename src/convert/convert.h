@@ -40,6 +40,8 @@ struct Options {
   // unset means as known in `defaults` if pooling is from there, else false.
   std::optional<Pooling> pooling = {};
   std::optional<bool> normalize = {};
+  // Whether a source that states no pooling is converted: every call must then name the pooling.
+  bool unstated_pooling = false;
   std::vector<std::pair<std::string, std::string>> metadata = {};  // More to store in the file.
   // Whether q8, q6, q4 and q4-small are rounded by GPTQ, with calibration on random ids and on the lines of
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.

@@ -130,8 +130,8 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
   return head;
 }
 
-void DeclareHead(const HeadSource& head, kernels::WeightFormat format, format::Layout* layout) {
-  layout->metadata.emplace_back("pooling", PoolingNames(head.spec.pooling));
+void DeclareHead(const HeadSource& head, bool pooling_stated, kernels::WeightFormat format, format::Layout* layout) {
+  layout->metadata.emplace_back("pooling", pooling_stated ? PoolingNames(head.spec.pooling) : kUnstatedPooling);
   if (!head.spec.include_prompt) layout->metadata.emplace_back("include_prompt", "false");
   if (head.modules.empty()) return;
   layout->metadata.emplace_back("head.modules", std::to_string(head.modules.size()));

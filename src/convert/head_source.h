@@ -48,7 +48,8 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
                             const Source& encoder);
 
 // Adds the metadata and tensors of a head to a layout, the matrices in `format`, which is fp32 or fp16.
-void DeclareHead(const HeadSource& head, kernels::WeightFormat format, format::Layout* layout);
+// Without `pooling_stated`, the pooling is left for calls to name.
+void DeclareHead(const HeadSource& head, bool pooling_stated, kernels::WeightFormat format, format::Layout* layout);
 // Writes them.
 Status WriteHead(const HeadSource& head, kernels::WeightFormat format, format::Writer* writer);
 

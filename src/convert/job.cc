@@ -115,6 +115,13 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
     return Status();
   }
   const std::optional<Pooling> pooling = options.pooling ? options.pooling : options.defaults.pooling;
+  if (!pooling && options.unstated_pooling) {
+    config.head.emplace().pooling = {Pooling::kMean};  // Of the receipt.
+    job->pooling_stated = false;
+    job->normalize = options.normalize.value_or(false);
+    job->notes.push_back("no modules.json: every call has to name the pooling");
+    return Status();
+  }
   if (!pooling) {
     return Error(Code::kUnsupported, folder, ": no modules.json says how tokens are pooled, and no model is known by ",
                  "this name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");

@@ -24,6 +24,7 @@ struct Job {
   Source source;
   TokenizerSource tokenizer;
   HeadSource head;
+  bool pooling_stated = true;
   bool normalize = false;
   std::size_t max_tokens = 0;
   std::optional<std::size_t> model_max_length;  // Of the tokenizer, at most the positions.

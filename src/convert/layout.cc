@@ -95,7 +95,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
                      {"positions", std::to_string(c.positions)},
                      {"vocabulary", std::to_string(c.vocabulary)},
                      {"layer_norm_eps", NumberText(c.layer_norm_epsilon)}};
-  DeclareHead(job.head, job.HeadFormat(), &layout);
+  DeclareHead(job.head, job.pooling_stated, job.HeadFormat(), &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
   const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;

@@ -78,7 +78,7 @@ Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequen
     const std::uint32_t length = sequences.lengths[i];
     auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1});
     if (rows.ok()) {
-      workers[member].head->Run(weights.info.pooling, rows->data(), length, 0, weights.info.normalize,
+      workers[member].head->Run(weights.head.pooling, rows->data(), length, 0, weights.info.normalize,
                                 &vectors[i * dimensions]);
     } else {
       std::lock_guard lock(mutex);

@@ -57,10 +57,24 @@ Status WriteRecord(const store::SourceRecord& record, const std::string& folder)
   return file.Commit();
 }
 
+// Whether a model is pooled as the product is to be. Where that is left open, so is it here.
+bool HasPooling(const std::string& path, const Product& product) {
+  const Result<format::Reader> reader = format::Reader::Open(path);
+  if (!reader.ok()) return false;
+  const std::string_view pooling = reader->Metadata("pooling").value_or("");
+  if (product.pooling ? pooling != PoolingName(*product.pooling) : pooling == "unstated" && !product.unstated_pooling) {
+    return false;
+  }
+  return !product.normalize || reader->Metadata("normalize") == (*product.normalize ? "true" : "false");
+}
+
 // The model, unless it has to be made.
 std::optional<std::string> FindMade(const std::string& path, const Product& product) {
   const Result<std::string> made = store::FindInFolder(path, product.dtype_name, product.folder);
-  return made.ok() && store::Describe(*made, product.folder) && !product.force ? std::optional(*made) : std::nullopt;
+  if (!made.ok() || product.force || !store::Describe(*made, product.folder) || !HasPooling(*made, product)) {
+    return std::nullopt;
+  }
+  return *made;
 }
 
 Result<std::string> Make(const std::string& path, const Product& product, Reporter& reporter) {
@@ -111,6 +125,10 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
   options.dtype = product.dtype;
   options.name = product.name.name;
   options.defaults = product.defaults;
+  options.pooling = product.pooling;
+  options.normalize = product.normalize;
+  options.unstated_pooling = product.unstated_pooling;
+  options.note = product.note;
   options.metadata = metadata;
   options.progress = [&](double share) {
     reporter.progress().share = share;

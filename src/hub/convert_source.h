@@ -3,7 +3,10 @@
 #ifndef THIMBLE_HUB_CONVERT_SOURCE_H_
 #define THIMBLE_HUB_CONVERT_SOURCE_H_
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +28,10 @@ struct Product {
   std::string folder;          // Of models.
   store::ModelName name;       // That the model is to have.
   convert::Defaults defaults;  // What is known of it.
+  std::optional<Pooling> pooling = {};  // As in PullOptions, like the following.
+  std::optional<bool> normalize = {};
+  bool unstated_pooling = false;
+  std::function<void(std::string_view)> note = {};
   bool force = false;
 };
 

@@ -45,6 +45,10 @@ Result<Product> ProductOf(const PullOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(product.dtype, convert::ParseDtype(options.dtype));
   product.dtype_name = options.dtype;
   product.force = options.force;
+  product.pooling = options.pooling;
+  product.normalize = options.normalize;
+  product.unstated_pooling = options.unstated_pooling;
+  product.note = options.note;
   THIMBLE_ASSIGN_OR_RETURN(product.folder, store::FolderOrDefault(options.folder));
   return product;
 }
@@ -167,7 +171,7 @@ class Fetcher {
     for (const std::string& name : settings) THIMBLE_RETURN_IF_ERROR(Get(name));
     // Before the weights, which are large: a model that thimble does not run is known by its configuration.
     resumable_ = false;
-    THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder_, task_.product.defaults).status());
+    THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder_).status());
     THIMBLE_RETURN_IF_ERROR(weights.status());
     for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));
     return Status();

@@ -51,6 +51,8 @@ struct HeadSpec {
 // Vectors between modules are filled up with zeros to this many floats, and so are the matrices' inputs.
 inline constexpr std::size_t kHeadStep = 64;
 inline constexpr std::size_t kMaxPoolings = 8;
+// Stands for the pooling of a model file whose source states none.
+inline constexpr const char* kUnstatedPooling = "unstated";
 inline constexpr std::size_t kMaxHeadModules = 16;
 
 // The names of kinds and activations in a model file: "dense", "layer_norm", "normalize", "truncate"; "gelu", "gelu_tanh",

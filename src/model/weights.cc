@@ -153,6 +153,8 @@ Status LoadDense(const Reader& reader, const std::string& name, const HeadModule
 Status LoadHead(const Reader& reader, Weights* w) {
   HeadSpec& head = w->head;
   THIMBLE_ASSIGN_OR_RETURN(std::string_view rest, reader.Text("pooling"));
+  const bool stated = rest != kUnstatedPooling;
+  if (!stated) rest = PoolingName(Pooling::kMean);
   while (true) {
     const std::size_t end = rest.find('+');
     const Result<Pooling> pooling = ParsePooling(rest.substr(0, end));
@@ -207,7 +209,7 @@ Status LoadHead(const Reader& reader, Weights* w) {
     w->head_weights.push_back(weights);
   }
   w->info.dimensions = width;
-  w->info.pooling = head.pooling;
+  if (stated) w->info.pooling = head.pooling;
   w->info.include_prompt = head.include_prompt;
   return Status();
 }

@@ -79,7 +79,13 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   const Result<std::string_view> prompt =
       Guarded([&]() -> Result<std::string_view> { return FindPrompt(info, options.prompt_name); });
   if (!prompt.ok()) return prompt.status();
-  if (options.pooling && info.pooling.size() != 1) {
+  if (!options.pooling && info.pooling.empty()) {
+    return Guarded([&] {
+      return Error(Code::kInvalidArgument, "pooling: ", info.name, " does not state how its tokens are pooled; name mean, ",
+                   "cls, last, max, mean_sqrt_len_tokens or weightedmean");
+    });
+  }
+  if (options.pooling && info.pooling.size() > 1) {
     return Guarded([&] {
       return Error(Code::kInvalidArgument, "pooling ", PoolingName(*options.pooling), ": ", info.name, " pools in ",
                    info.pooling.size(), " ways, which no single one can stand for");

@@ -96,9 +96,11 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
     THIMBLE_ASSIGN_OR_RETURN(std::span<const float> expected,
                              reader.Tensor<float>(kGoldenVectorsTensor, {receipt->goldens, GoldenWidth(width)}));
     THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
+    VectorOptions options = {.prompt_name = ""};
+    if (model->info().pooling.empty()) options.pooling = Pooling::kMean;  // As the converter did.
     std::vector<float> vector(width);
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      THIMBLE_RETURN_IF_ERROR(embedder.Embed(texts[i], vector, {.prompt_name = ""}).status());
+      THIMBLE_RETURN_IF_ERROR(embedder.Embed(texts[i], vector, options).status());
       const float* golden = expected.data() + i * GoldenWidth(width);
       if (std::memcmp(golden, vector.data(), width * sizeof(float)) == 0) continue;
       double largest = 0;

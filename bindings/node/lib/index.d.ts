@@ -9,7 +9,7 @@
 export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q6' | 'q4' | 'q4-small';
 
 /** How the vectors of a text's tokens become one: their mean, that of the first token, or that of the last one. */
-export type Pooling = 'mean' | 'cls' | 'last';
+export type Pooling = 'mean' | 'cls' | 'last' | 'max' | 'mean_sqrt_len_tokens' | 'weightedmean';
 
 /**
  * What embeds: the native engine; `mock`, with `v[i] = Math.sin(h + i) * 0.1` of 384 values, h the sum of the text's
@@ -68,11 +68,11 @@ export interface PoolOptions {
 }
 
 export interface VectorOptions {
-  /** Default: the model's own. */
+  /** Default: the model's own. An error for a model that pools in several ways. */
   pooling?: Pooling;
   /** Whether vectors get unit length. Default: the model's own. */
   normalize?: boolean;
-  /** Which of the model's prompts (info.prompts) goes before every text. Default: none. */
+  /** Which of the model's prompts (info.prompts) goes before every text; '' is none. Default: the model's own default. */
   promptName?: string;
   /** Default: truncate. */
   longTexts?: LongTexts;
@@ -121,7 +121,14 @@ export interface ModelInfo {
   readonly tokenizersMaxTokens: number;
   /** What goes before a text when its name is asked for: { query: 'query: ' }. */
   readonly prompts: Readonly<Record<string, string>>;
-  readonly pooling: Pooling;
+  /** Which of them goes before a text when none is asked for; undefined: none. */
+  readonly defaultPromptName?: string;
+  /** Length of a token's vector. */
+  readonly tokenDimensions: number;
+  /** One or several, with '+' between; '' if the model does not state it, and every call has to name it. */
+  readonly pooling: string;
+  /** What stands between pooling and vector: 'dense', 'layer_norm', 'normalize', 'truncate'. */
+  readonly modules: readonly string[];
   readonly normalize: boolean;
   readonly fileBytes: number;
 }
@@ -164,7 +171,7 @@ export class Embedder {
     options?: CallOptions & { batchSize?: number },
   ): AsyncGenerator<{ text: string; vector: Float32Array } & Report, void, void>;
 
-  /** The vectors of a text's tokens, [tokens][dimensions], neither pooled nor normalised. */
+  /** The vectors of a text's tokens, [tokens][info.tokenDimensions], neither pooled nor normalised. */
   embedTokens(text: string, options?: { signal?: AbortSignal }): Promise<Report & { vectors: Float32Array }>;
 
   /** Unloads the model when the calls at work are done, and resolves when its memory is gone. The next call loads it. */
@@ -254,6 +261,10 @@ export interface PullOptions {
   folder?: string;
   /** What to call the model, [ORGANISATION/]NAME. Default: its name on the hub, or the last component of a folder. */
   name?: string;
+  /** For a model that does not state it; an error for one that states something else. */
+  pooling?: Pooling;
+  /** The same: whether vectors get unit length. Default: as known of the model, else false. */
+  normalize?: boolean;
   /** Makes the model again, whatever is there. Default: false. */
   force?: boolean;
   /** Ends the download or the conversion; a later pull goes on from what was downloaded. */

@@ -109,6 +109,7 @@ function poolOptions(options) {
   };
 }
 
+const POOLINGS = ['mean', 'cls', 'last', 'max', 'mean_sqrt_len_tokens', 'weightedmean'];
 const VECTOR_OPTIONS = ['pooling', 'normalize', 'promptName', 'longTexts', 'chunkOverlap'];
 
 // Those of them that are there, for the native pool.
@@ -117,7 +118,7 @@ function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap
     promptName: checkType(promptName, 'promptName', 'string'),
     longTexts: checkOneOf(longTexts, 'longTexts', ['truncate', 'error', 'chunk']),
     chunkOverlap: checkInteger(chunkOverlap, 'chunkOverlap', 0),
-    pooling: checkOneOf(pooling, 'pooling', ['mean', 'cls', 'last']),
+    pooling: checkOneOf(pooling, 'pooling', POOLINGS),
     normalize: checkType(normalize, 'normalize', 'boolean'),
   };
 }
@@ -154,6 +155,7 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
+  POOLINGS,
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
   checkType, checkWellFormed, downloadOf, folderOf, isPath, poolOptions, vectorOptions, withRevision,
 };

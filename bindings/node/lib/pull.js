@@ -6,27 +6,37 @@ const path = require('node:path');
 const { addon } = require('./addon.js');
 const { call } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
-const { checkModel, checkNames, checkSignal, checkType, folderOf, isPath } = require('./options.js');
+const {
+  POOLINGS, checkModel, checkNames, checkOneOf, checkSignal, checkType, folderOf, isPath,
+} = require('./options.js');
 
-const PULL_OPTIONS = ['dtype', 'revision', 'folder', 'name', 'force', 'signal', 'onProgress'];
+const PULL_OPTIONS = [
+  'dtype', 'revision', 'folder', 'name', 'pooling', 'normalize', 'force', 'signal', 'onProgress',
+];
 
 async function pull(model, options = {}) {
   checkNames(options, 'options', PULL_OPTIONS);
   return pullWith(model, options);
 }
 
-// The same for thimble's own layers: localFilesOnly takes what is on this machine, in localFolders among others.
+// The same for thimble's own layers: localFilesOnly takes what is on this machine, in localFolders among others, and
+// unstatedPooling also a model that does not state its pooling, which each call then names.
 async function pullWith(model, options) {
   const { dtype = 'q8', revision, name, force = false, signal, onProgress, localFilesOnly = false } = options;
   checkModel(model, dtype);
   checkType(revision, 'revision', 'string');
   checkType(name, 'name', 'string');
   checkType(force, 'force', 'boolean');
+  const pooling = checkOneOf(options.pooling, 'pooling', POOLINGS);
+  const normalize = checkType(options.normalize, 'normalize', 'boolean');
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalid(`onProgress: expected a function, found ${describe(onProgress)}`);
   }
   const localFolders = [...(options.localFolders ?? []), ...librariesFolders()];
-  const native = { dtype, revision, folder: folderOf(options), name, force, localFilesOnly, localFolders };
+  const native = {
+    dtype, revision, folder: folderOf(options), name, pooling, normalize, unstatedPooling: options.unstatedPooling === true,
+    force, localFilesOnly, localFolders,
+  };
   return call(addon(), 'pull', checkSignal(signal), model, native, onProgress);
 }
 
@@ -57,7 +67,7 @@ async function openOrPull(open, download, model, options) {
       if (error.code !== 'not_found' || model.endsWith('.safetensors')) throw error;
     }
   }
-  const pulled = await pullWith(model, { ...options, localFilesOnly: folder || !download });
+  const pulled = await pullWith(model, { ...options, unstatedPooling: true, localFilesOnly: folder || !download });
   return open(pulled.repository === '' || folder ? pulled.path : model);
 }
 

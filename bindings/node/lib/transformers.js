@@ -54,7 +54,8 @@ class FeatureExtractionPipeline {
       if (normalize) result = result.normalize(2, -1);
     } else {
       const vectors = new Float32Array(list.length * this.embedder.dimensions);
-      await this.embedder.embedInto(list, vectors, { pooling: POOLINGS[pooling], normalize: Boolean(normalize) });
+      const wanted = { pooling: POOLINGS[pooling], normalize: Boolean(normalize), promptName: '' };
+      await this.embedder.embedInto(list, vectors, wanted);
       result = new Tensor('float32', vectors, [list.length, this.embedder.dimensions]);
     }
     return quantize ? quantizeEmbeddings(result, precision) : result;
@@ -72,10 +73,11 @@ async function embedTokens(embedder, texts) {
   const found = [];
   for (const text of texts) found.push(await embedder.embedTokens(text));
   const longest = Math.max(0, ...found.map(({ tokens }) => tokens));
-  const step = longest * embedder.dimensions;
+  const width = embedder.info.tokenDimensions;
+  const step = longest * width;
   const data = new Float32Array(texts.length * step);
   found.forEach(({ vectors }, i) => data.set(vectors, i * step));
-  return new Tensor('float32', data, [texts.length, longest, embedder.dimensions]);
+  return new Tensor('float32', data, [texts.length, longest, width]);
 }
 
 async function pipeline(task, model, options) {
@@ -96,6 +98,10 @@ async function pipeline(task, model, options) {
   const embedder = await openShared(name, {
     ...settings, revision, download, truncation: 'transformers.js', pull: { onProgress, localFolders },
   });
+  if (embedder.info.modules.length > 0) {
+    throw new ThimbleError('unsupported', `${name}: has modules behind its pooling (${embedder.info.modules.join(', ')}), ` +
+      'which transformers.js does not run; use createEmbeddingFunction of thimble');
+  }
   progress?.({ status: 'ready', task, model });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }

@@ -84,6 +84,18 @@ Napi::Value Pull(const Napi::CallbackInfo& info) {
   options.folder = text("folder");
   options.name = text("name");
   options.force = given.Get("force").ToBoolean().Value();
+  options.unstated_pooling = given.Get("unstatedPooling").ToBoolean().Value();
+  if (const Napi::Value pooling = given.Get("pooling"); !pooling.IsUndefined()) {
+    const Result<Pooling> parsed = ParsePooling(ToString(pooling));
+    if (!parsed.ok()) {
+      MakeError(info.Env(), parsed.status()).ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    options.pooling = *parsed;
+  }
+  if (const Napi::Value normalize = given.Get("normalize"); !normalize.IsUndefined()) {
+    options.normalize = normalize.ToBoolean().Value();
+  }
   options.local_files_only = given.Get("localFilesOnly").ToBoolean().Value();
   if (const Napi::Value folders = given.Get("localFolders"); folders.IsArray()) {
     options.local_folders = ToStrings(folders);
