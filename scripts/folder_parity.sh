@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+scripts/need.sh cmake g++ python3
 scripts/build.sh release thimble_cli
 
 place=build/folders

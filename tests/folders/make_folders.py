@@ -271,7 +271,7 @@ def dense_kinds():
         save(folder, before=[dense(64, 64, torch.nn.Tanh, module_input_name="token_embeddings")])
 
     if VERSION >= (5, 4):
-        yield Kind("dense-of-tokens", of_tokens, "pooling-mean", or_refused="token_embeddings")
+        yield Kind("dense-of-tokens", of_tokens, "pooling-mean", or_refused="Dense")
 
 
 def limit_kinds():
@@ -568,15 +568,20 @@ PARTS = {"pooling": pooling_kinds, "prompts": prompt_kinds, "dense": dense_kinds
 
 
 def embed(folder, texts, prompt_name):
+    """Vectors in fp32, and how far they are from those that the library computes in fp64."""
     model = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32})
     prompt = {"prompt": ""} if prompt_name == "" else {"prompt_name": prompt_name}
     # One at a time: padding changes the last digits.
-    return [model.encode([text], show_progress_bar=False, convert_to_numpy=True, **prompt)[0].astype(numpy.float32)
-            for text in texts]
+    def vectors():
+        return [model.encode([text], show_progress_bar=False, convert_to_numpy=True, **prompt)[0] for text in texts]
+
+    found = vectors()
+    model.double()
+    return [vector.astype(numpy.float32) for vector in found], difference(found, vectors())
 
 
 def difference(found, expected):
-    return max(float(numpy.abs(a - b).max() / numpy.linalg.norm(b)) for a, b in zip(found, expected))
+    return max(float(numpy.abs(a - b).max() / (numpy.linalg.norm(b) or 1)) for a, b in zip(found, expected))
 
 
 def make(kind, out, vectors):
@@ -588,10 +593,11 @@ def make(kind, out, vectors):
     expected = {"reference": reference(), "prompt_name": None, **kind.expected, "texts": kind.texts, "vectors": None}
     if "refused" not in kind.expected:
         other = kind.expected.get("vectors_of")
-        found = vectors[other] if other else embed(model, kind.texts, expected["prompt_name"])
-        vectors[kind.name] = found
+        found, error = vectors[other] if other else embed(model, kind.texts, expected["prompt_name"])
+        vectors[kind.name] = found, error
+        expected["library_error"] = error
         if kind.flipped:
-            before = vectors[kind.flipped]
+            before = vectors[kind.flipped][0]
             same = all(a.shape == b.shape for a, b in zip(found, before))
             changes = not same or difference(found, before) > 3e-6
             expected.update(flipped=kind.flipped, flip_changes=changes)
@@ -609,7 +615,7 @@ def read_again(out):
         if expected["vectors"] is None or "vectors_of" in expected:
             continue
         try:
-            found = embed(os.path.join(out, name, "model"), expected["texts"], expected["prompt_name"])
+            found, error = embed(os.path.join(out, name, "model"), expected["texts"], expected["prompt_name"])
         except Exception as error:
             print(f"{name}: not loaded: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
             continue
@@ -620,6 +626,7 @@ def read_again(out):
             expected["saver_differs"] = f"{worst:.2g}"
             # What the setting changes was seen with the other version.
             expected.pop("flipped", None)
+        expected["library_error"] = error
         expected["reference"] = f"{reference()}; saved with {expected['reference']}"
         expected["vectors"] = digits(found)
         tiny.write_json(path, expected)

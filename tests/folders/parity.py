@@ -85,8 +85,10 @@ def check(thimble, folder, case, temporary):
     if case.get("refused"):
         raise Failed(f"expected a refusal that names {case['refused']!r}")
     worst = difference(found, case["vectors"])
-    if not worst <= LIMIT:
-        raise Failed(f"largest difference {worst:.2g}, limit {LIMIT:g}")
+    # What the library itself is away from its own arithmetic in fp64 is not thimble's error.
+    limit = LIMIT + case.get("library_error", 0)
+    if not worst <= limit:
+        raise Failed(f"largest difference {worst:.2g}, limit {limit:.2g}")
     note = f" (the version that saved it: {case['saver_differs']} away)" if "saver_differs" in case else ""
     return found, f"{worst:.2g}{note}"
 
