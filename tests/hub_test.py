@@ -217,10 +217,9 @@ class Identity(HubTest):
     def add_branch(self, revision="v2", commit=OTHER_COMMIT):
         """Another revision of the repository, with vectors of its own."""
         files = dict(self.files)
-        files["1_Pooling/config.json"] = files["1_Pooling/config.json"].replace(
-            b'"pooling_mode_mean_tokens":true', b'"pooling_mode_mean_tokens":false').replace(
-            b'"pooling_mode_cls_token":false', b'"pooling_mode_cls_token":true')
-        self.assertNotEqual(files["1_Pooling/config.json"], self.files["1_Pooling/config.json"])
+        pooling = {**json.loads(files["1_Pooling/config.json"]), "pooling_mode_mean_tokens": False,
+                   "pooling_mode_cls_token": True}
+        files["1_Pooling/config.json"] = json.dumps(pooling).encode()
         self.hub.branches.setdefault(REPOSITORY, {})[revision] = (commit, files)
 
     def pooling(self, model, *arguments, **environment):
@@ -377,7 +376,9 @@ class Folders(HubTest):
         before = self.made()
         os.utime(pooling)  # Touched, and the same.
         self.assertEqual((found(), self.made()), ("mean", before))
-        pooling.write_text(text.replace('cls_token":false', 'cls_token":true ').replace('mean_tokens":true', 'mean_tokens":false'))
+        changed = text.replace('cls_token": false', 'cls_token": true').replace('mean_tokens": true', 'mean_tokens": false')
+        self.assertEqual(len(changed), len(text))
+        pooling.write_text(changed)
         os.utime(pooling, ns=(status.st_atime_ns, status.st_mtime_ns))  # As a copy program would set it.
         self.assertEqual(found(), "cls")
         self.assertEqual(len(self.made()), 1)

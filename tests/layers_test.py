@@ -17,7 +17,7 @@ LAYERS = {
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
     "convert": {"base", "format", "text", "kernels", "model"},
-    "hub": {"base", "store", "convert"},
+    "hub": {"base", "format", "store", "convert"},
     "cli": {"base", "convert", "hub"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside format.

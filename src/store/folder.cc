@@ -252,7 +252,7 @@ std::optional<std::pair<std::string, std::string>> SplitFileName(std::string_vie
     if (!CheckDtype(dtype).ok()) continue;
     const std::size_t at = stem.find('@');
     const bool named = ParseName(stem.substr(0, at)).ok();
-    const bool revised = at == std::string_view::npos || Unescaped(stem.substr(at + 1)).has_value();
+    const bool revised = at == std::string_view::npos || !Unescaped(stem.substr(at + 1)).value_or("").empty();
     if (named && revised && stem.find('/') == std::string_view::npos) {
       return std::pair(std::string(stem), std::string(dtype));
     }
