@@ -92,7 +92,7 @@ class Usage(unittest.TestCase):
     def test_failures_exit_1_and_say_why(self):
         for arguments, says in (
             (("info", str(folder / "absent")), b"thimble convert"),
-            (("embed", "-m", str(folder / "absent"), "text"), b"No such file"),
+            (("embed", "-m", str(folder / "absent"), "text"), b"not found"),
             (("embed", "-m", model, "-i", str(folder / "absent")), b"absent"),
             (("embed", "-m", model, "text", "--max-memory", "1kB"), b"1000"),
             (("embed", "-m", model, "text", "-o", str(folder / "no" / "folder")), b"No such file"),

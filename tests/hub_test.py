@@ -160,10 +160,42 @@ class Success(HubTest):
         for name in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
             del files[name]
         self.hub.repositories = {"BAAI/bge-small-en-v1.5": files, REPOSITORY: files}
-        for name, pooling, prompts in (("bge-small-en-v1.5", "cls", True), (REPOSITORY, "mean", False)):
-            self.assertEqual(self.run_cli("pull", name).returncode, 0)
-            info = json.loads(self.run_cli("info", name, "--json").stdout)
-            self.assertEqual((info["pooling"], "prompt.query" in info), (pooling, prompts))
+        result = self.run_cli("pull", "bge-small-en-v1.5")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("as known of this model", result.stderr)
+        info = json.loads(self.run_cli("info", "bge-small-en-v1.5", "--json").stdout)
+        self.assertEqual((info["pooling"], info["normalize"], "prompt.query" in info), ("cls", True, True))
+
+    def test_a_model_that_states_no_pooling_needs_it_named(self):
+        files = dict(self.files)
+        del files["modules.json"]
+        self.hub.repositories = {REPOSITORY: files}
+        self.check_fails(1, "--pooling", arguments=("pull", REPOSITORY))
+        self.assertFalse(self.hub.of("/model.safetensors"), "known before the weights come")
+
+        def info(*arguments):
+            self.assertEqual(self.run_cli("pull", REPOSITORY, *arguments).returncode, 0)
+            info = json.loads(self.run_cli("info", REPOSITORY, "--json").stdout)
+            return info["pooling"], info["normalize"]
+        self.assertEqual(info("--pooling", "mean"), ("mean", False))
+        self.assertEqual(info(), ("mean", False))
+        self.assertEqual(info("--pooling", "max", "--normalize"), ("max", True))
+
+    def test_a_folder_that_states_no_pooling_opens_and_calls_name_it(self):
+        folder = self.home.parent / "bare"
+        for name, data in self.files.items():
+            if name != "modules.json":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+        self.check_fails(2, "does not state how its tokens are pooled", arguments=("embed", "-m", str(folder), "a"))
+        named = self.run_cli("embed", "-m", str(folder), "--pooling", "mean", "--normalize", "a small text")
+        self.assertEqual(named.returncode, 0, named.stderr)
+        expected = self.run_cli("embed", "-m", str(source), "a small text")
+        self.assertEqual(named.stdout, expected.stdout)
+        self.assertEqual(self.run_cli("verify", str(folder)).returncode, 0)
+        self.check_fails(1, "--pooling", arguments=("pull", str(folder)))
+        self.assertEqual(self.run_cli("pull", str(folder), "--pooling", "cls").returncode, 0)
+        self.assertEqual(json.loads(self.run_cli("info", str(folder), "--json").stdout)["pooling"], "cls")
 
     def test_list_and_rm(self):
         self.assertEqual(json.loads(self.run_cli("list", "--json").stdout), {"folder": str(self.home), "models": []})
@@ -941,10 +973,28 @@ def onnx_of(weights):
         value = value.encode() if isinstance(value, str) else value
         return varint(field << 3 | 2) + varint(len(value)) + value
 
-    def node(op, *inputs):
+    def node(op, *inputs, attributes=b""):
         output = f"t{len(nodes)}"
-        nodes.append(text(1, b"".join(text(1, name) for name in inputs) + text(2, output) + text(4, op)))
+        nodes.append(text(1, b"".join(text(1, name) for name in inputs) + text(2, output) + text(4, op) + attributes))
         return output
+
+    def real_attribute(name, value):
+        return text(5, text(1, name) + varint(2 << 3 | 5) + struct.pack("<f", value) + number(20, 1))
+
+    def list_attribute(name, values):
+        return text(5, text(1, name) + b"".join(number(8, value) for value in values) + number(20, 7))
+
+    def constant(data, shape, data_type):
+        result = f"w{len(tensors)}"
+        tensors.append(text(5, b"".join(number(1, size) for size in shape) + number(2, data_type) + text(9, data) +
+                            text(8, result)))
+        return result
+
+    def integers(*values):
+        return constant(struct.pack(f"<{len(values)}q", *values), [len(values)], 7)
+
+    def real(value):
+        return constant(struct.pack("<f", value), [], 1)
 
     def weight(name, transposed=False):
         tensor = header[name]
@@ -955,33 +1005,42 @@ def onnx_of(weights):
             data = b"".join(data[4 * (i * columns + j):4 * (i * columns + j + 1)]
                             for j in range(columns) for i in range(rows))
             shape = [columns, rows]
-        result = f"w{len(tensors)}"
-        tensors.append(text(5, b"".join(number(1, size) for size in shape) + number(2, 1) + text(9, data) +
-                            text(8, result)))
-        return result
+        return constant(data, shape, 1)
 
     def linear(x, name):
         return node("Add", node("MatMul", x, weight(name + ".weight", True)), weight(name + ".bias"))
 
     def norm(x, name):
-        return node("LayerNormalization", x, weight(name + ".weight"), weight(name + ".bias"))
+        return node("LayerNormalization", x, weight(name + ".weight"), weight(name + ".bias"),
+                    attributes=real_attribute("epsilon", 1e-12))
 
+    def heads(x, *order):
+        return node("Transpose", node("Reshape", x, integers(0, 0, 2, 32)), attributes=list_attribute("perm", order))
+
+    tokens = node("Gather", node("Shape", "input_ids"), integers(1))
+    places = node("Slice", integers(*range(128)), integers(0), tokens)
+    absent = node("Sub", real(1), node("Cast", "attention_mask", attributes=text(5, text(1, "to") + number(3, 1) +
+                                                                                    number(20, 2))))
+    mask = node("Mul", node("Unsqueeze", absent, integers(1, 2)), real(-10000))
     x = node("Gather", weight("embeddings.word_embeddings.weight"), "input_ids")
-    x = node("Add", x, node("Gather", weight("embeddings.token_type_embeddings.weight"), node("Cast", "types")))
-    x = node("Add", x, node("Gather", weight("embeddings.position_embeddings.weight"),
-                            node("Slice", "ids", node("Shape", "input_ids"))))
-    x = norm(x, "embeddings.LayerNorm")
+    x = node("Add", x, node("Gather", weight("embeddings.token_type_embeddings.weight"), "token_type_ids"))
+    x = norm(node("Add", x, node("Gather", weight("embeddings.position_embeddings.weight"), places)),
+             "embeddings.LayerNorm")
     for layer in range(2):
         name = f"encoder.layer.{layer}."
-        q, k, v = (node("Transpose", node("Reshape", linear(x, name + "attention.self." + part), "shape"))
-                   for part in ("query", "key", "value"))
-        y = node("MatMul", node("Softmax", node("Add", node("Div", node("MatMul", q, k), "root"), "mask")), v)
-        y = linear(node("Reshape", node("Transpose", y), "shape"), name + "attention.output.dense")
+        q, v = (heads(linear(x, name + "attention.self." + part), 0, 2, 1, 3) for part in ("query", "value"))
+        k = heads(linear(x, name + "attention.self.key"), 0, 2, 3, 1)
+        y = node("MatMul", node("Softmax", node("Add", node("Div", node("MatMul", q, k), real(32 ** .5)), mask)), v)
+        y = node("Transpose", y, attributes=list_attribute("perm", (0, 2, 1, 3)))
+        y = linear(node("Reshape", y, integers(0, 0, 64)), name + "attention.output.dense")
         x = norm(node("Add", y, x), name + "attention.output.LayerNorm")
         y = linear(x, name + "intermediate.dense")
-        y = node("Mul", node("Mul", y, node("Add", node("Erf", node("Div", y, "root2")), "one")), "half")
+        y = node("Mul", node("Mul", y, node("Add", node("Erf", node("Div", y, real(2 ** .5))), real(1))), real(.5))
         x = norm(node("Add", linear(y, name + "output.dense"), x), name + "output.LayerNorm")
-    return number(1, 8) + text(7, b"".join(nodes + tensors))
+    inputs = [text(11, text(1, name)) for name in ("input_ids", "attention_mask", "token_type_ids")]
+    nodes.append(text(1, text(1, x) + text(2, "last_hidden_state") + text(4, "Identity")))
+    opset = text(8, number(2, 17))
+    return number(1, 8) + text(7, b"".join(nodes + tensors + inputs) + text(12, text(1, "last_hidden_state"))) + opset
 
 
 if __name__ == "__main__":

@@ -104,8 +104,8 @@ class Embedder {
                     const VectorOptions& options = {});
 
   // The vectors of a text's tokens, neither pooled nor normalised, special tokens included: row t of `vectors` is that
-  // of token t, and plan().max_tokens * ModelInfo::token_dimensions floats are enough for any text. The rows behind the report's
-  // tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
+  // of token t, and plan().max_tokens * ModelInfo::token_dimensions floats are enough for any text. The rows behind the
+  // report's tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
 
   // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.

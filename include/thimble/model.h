@@ -74,15 +74,17 @@ struct ModelInfo {
   std::size_t model_max_length = 0;
   // One, or several whose vectors are concatenated. Empty if the model's source states none: calls then name it.
   std::vector<Pooling> pooling;
-  bool include_prompt = true;       // Whether the tokens of a prompt are pooled.
-  bool normalize = true;            // Whether vectors have unit length unless the caller says otherwise.
-  std::vector<std::string> modules;  // What stands between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
+  bool include_prompt = true;  // Whether the tokens of a prompt are pooled.
+  bool normalize = true;       // Whether vectors have unit length unless the caller says otherwise.
+  std::vector<std::string>
+      modules;  // What stands between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
   std::vector<Prompt> prompts;      // Names are distinct.
   std::string default_prompt_name;  // Which of them comes before a text unless the caller says otherwise; empty: none.
   std::size_t file_bytes = 0;       // Size of the mapped file.
   // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
-  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that tells no hash of its
-  // weights. Vectors made with another pooling, normalisation or limit than the model's own are of another space.
+  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that tells
+  // no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are of
+  // another space.
   std::string fingerprint;
 };
 

@@ -113,10 +113,10 @@ class Reservation {
 
 // Thread-safe. Leases and reservations may outlive the pool: what they hold goes when they do.
 //
-// A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, and a dtype, as OpenModel takes them. Or it
-// is the path of a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open), without a dtype.
-// However a model is named, the pool has one copy of it. A name keeps to the model that it was loaded with until that is
-// unloaded; what a folder opens is looked up each time.
+// A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, and a dtype, as OpenModel takes them. Or
+// it is the path of a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open), without a
+// dtype. However a model is named, the pool has one copy of it. A name keeps to the model that it was loaded with until
+// that is unloaded; what a folder opens is looked up each time.
 //
 // When memory is short, of the budget or of the machine (pressure stall information of Linux), idle scratch memory goes
 // first, then the idle model that was not used for longest.

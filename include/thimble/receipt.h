@@ -20,16 +20,16 @@ namespace thimble {
 
 // Written by the converter.
 struct Receipt {
-  std::string source_sha256;     // Of the file of weights that the model was made from, in hexadecimal digits.
-  std::string tokenizer_sha256;  // Of its tokenizer.json.
-  std::string recipe;            // How the weights are kept and how they were rounded.
-  std::string calibration;       // What the rounding was fitted to.
+  std::string source_sha256;       // Of the file of weights that the model was made from, in hexadecimal digits.
+  std::string tokenizer_sha256;    // Of its tokenizer.json.
+  std::string recipe;              // How the weights are kept and how they were rounded.
+  std::string calibration;         // What the rounding was fitted to.
   std::vector<std::string> notes;  // What was assumed, or is not as the source has it.
-  std::size_t texts = 0;         // Texts of thimble's own that the cosines are over.
-  double cosine_mean = 0;        // Of their vectors to those in fp32: the mean,
-  double cosine_p1 = 0;          // the first percentile
-  double cosine_min = 0;         // and the least.
-  std::size_t goldens = 0;       // Texts whose vectors the file holds.
+  std::size_t texts = 0;           // Texts of thimble's own that the cosines are over.
+  double cosine_mean = 0;          // Of their vectors to those in fp32: the mean,
+  double cosine_p1 = 0;            // the first percentile
+  double cosine_min = 0;           // and the least.
+  std::size_t goldens = 0;         // Texts whose vectors the file holds.
 };
 
 // Unset when the file has none: it is a mock, or was made by an older converter. kCorrupt when it is malformed.

@@ -29,7 +29,8 @@ constexpr char kRmExamples[] =
     "  thimble rm acme/tiny@v2\n"
     "  thimble rm ./my-model\n"
     "\n"
-    "Without --dtype every dtype goes, and what an interrupted pull left. Of a folder goes what was made of it, not the\n"
+    "Without --dtype every dtype goes, and what an interrupted pull left. Of a folder goes what was made of it, not "
+    "the\n"
     "folder itself. Prints the files that it removed. A process that uses the model goes on using it.\n";
 
 std::string TimeText(std::chrono::system_clock::time_point time, const char* format) {
@@ -113,7 +114,10 @@ int RunList(int argc, char** argv) {
 int RunRm(int argc, char** argv) {
   std::string name, dtype;
   Arguments arguments("rm", "Removes a model from the cache.", kRmExamples);
-  arguments.app().add_option("name", name, "Name, or a folder that was opened by its path")->type_name("NAME")->required();
+  arguments.app()
+      .add_option("name", name, "Name, or a folder that was opened by its path")
+      ->type_name("NAME")
+      ->required();
   arguments.app().add_option("--dtype", dtype, "The one to remove; all if not given")->type_name("NAME");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Remove(name, dtype);

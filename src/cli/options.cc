@@ -141,8 +141,13 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
     if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
     return true;
   };
-  THIMBLE_ASSIGN_OR_RETURN(const PulledModel made, PullModel(name, options));
-  return Model::Open(made.model.path);
+  const Result<PulledModel> made = PullModel(name, options);
+  if (made.ok()) return Model::Open(made->model.path);
+  if (named || made.status().code() != Code::kNotFound) return made.status();
+  return Error(
+      Code::kNotFound, made.status().message(),
+      "\nMODEL is a model file as made by thimble convert, a folder as saved by sentence-transformers, or a name "
+      "as known to thimble pull");
 }
 
 void SourceOptions::AddTo(Arguments& arguments) {
@@ -173,7 +178,8 @@ void TokenFlags::AddTruncationTo(CLI::App& app) {
 }
 
 void TokenFlags::AddPromptTo(CLI::App& app) {
-  app.add_option("--prompt-name", prompt_name_, "Which prompt of the model goes before a text: its default if not given, none for ''")
+  app.add_option("--prompt-name", prompt_name_,
+                 "Which prompt of the model goes before a text: its default if not given, none for ''")
       ->type_name("NAME");
 }
 
@@ -186,7 +192,9 @@ Result<TokenizeOptions> TokenFlags::Options() const {
 }
 
 void EmbedderFlags::AddVectorsTo(CLI::App& app) {
-  app.add_option("--pooling", pooling_, "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given")->type_name("NAME");
+  app.add_option("--pooling", pooling_,
+                 "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given")
+      ->type_name("NAME");
   normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
                                    "Whether vectors get unit length; the model's own way if not given");
   tokens_.AddPromptTo(app);

@@ -25,7 +25,8 @@ constexpr char kExamples[] =
     "A download that was cut goes on where it ended.\n"
     "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN or hf auth login is sent to the hub; HF_ENDPOINT is\n"
     "another hub; HF_HUB_CACHE and HF_HOME are where its other clients keep models; HF_HUB_OFFLINE=1 and\n"
-    "TRANSFORMERS_OFFLINE=1 forbid the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too many.\n";
+    "TRANSFORMERS_OFFLINE=1 forbid the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too "
+    "many.\n";
 
 Status Print(const PulledModel& pulled, bool as_json) {
   const NamedModel& model = pulled.model;
@@ -68,7 +69,8 @@ int RunPull(int argc, char** argv) {
   bool as_json = false;
   Arguments arguments("pull", "Gets a model by its name, once.", kExamples);
   CLI::App& app = arguments.app();
-  app.add_option("model", model, "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
+  app.add_option("model", model,
+                 "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
       ->type_name("MODEL")
       ->required();
   app.add_option("--dtype", options.dtype, "How its weights are kept, as in thimble convert")

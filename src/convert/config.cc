@@ -21,19 +21,18 @@ using kernels::Activation;
 constexpr std::size_t kMaxPrompts = 64;
 
 // Some of them are one formula under several names.
-constexpr std::pair<std::string_view, Activation> kActivations[] = {
-    {"gelu", Activation::kGelu},
-    {"gelu_python", Activation::kGelu},
-    {"gelu_new", Activation::kGeluTanh},
-    {"gelu_pytorch_tanh", Activation::kGeluTanh},
-    {"gelu_python_tanh", Activation::kGeluTanh},
-    {"gelu_fast", Activation::kGeluTanh},
-    {"gelu_accurate", Activation::kGeluTanh},
-    {"quick_gelu", Activation::kQuickGelu},
-    {"silu", Activation::kSilu},
-    {"swish", Activation::kSilu},
-    {"relu", Activation::kRelu},
-    {"tanh", Activation::kTanh}};
+constexpr std::pair<std::string_view, Activation> kActivations[] = {{"gelu", Activation::kGelu},
+                                                                    {"gelu_python", Activation::kGelu},
+                                                                    {"gelu_new", Activation::kGeluTanh},
+                                                                    {"gelu_pytorch_tanh", Activation::kGeluTanh},
+                                                                    {"gelu_python_tanh", Activation::kGeluTanh},
+                                                                    {"gelu_fast", Activation::kGeluTanh},
+                                                                    {"gelu_accurate", Activation::kGeluTanh},
+                                                                    {"quick_gelu", Activation::kQuickGelu},
+                                                                    {"silu", Activation::kSilu},
+                                                                    {"swish", Activation::kSilu},
+                                                                    {"relu", Activation::kRelu},
+                                                                    {"tanh", Activation::kTanh}};
 
 Status Unsupported(const JsonFile& file, std::string_view key, std::string_view expected, std::string_view found) {
   return Error(Code::kUnsupported, file.path(), ": \"", key, "\": expected ", expected, ", found ", found);
@@ -130,7 +129,7 @@ Status CheckModelKwargs(const JsonFile& file) {
   if (kwargs == nullptr) return Status();
   if (!kwargs->is_object()) return file.Corrupt("model_kwargs", "an object");
   for (const auto& [key, value] : kwargs->items()) {
-    static constexpr std::string_view kHarmless[] = {"torch_dtype",       "dtype",     "attn_implementation",
+    static constexpr std::string_view kHarmless[] = {"torch_dtype",       "dtype",      "attn_implementation",
                                                      "low_cpu_mem_usage", "device_map", "use_safetensors",
                                                      "trust_remote_code"};
     if (std::find(std::begin(kHarmless), std::end(kHarmless), key) != std::end(kHarmless)) continue;
@@ -153,9 +152,9 @@ Status ReadProcessing(const JsonFile& file, Config* config) {
     for (const auto& [key, value] : settings.items()) {
       if (value.is_null() || key == "padding") continue;
       if (key != "max_length" || !value.is_number_unsigned() || value == 0 || value > (1 << 20)) {
-        return Unsupported(file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
-                           "\"" + key + "\" with " +
-                               value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        return Unsupported(
+            file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
+            "\"" + key + "\" with " + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       }
       config->max_seq_length = value.get<std::size_t>();
     }
@@ -167,10 +166,10 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(JsonFile file, OpenSentenceConfig(source + "/" + config->transformer));
   if (!file.json().is_object()) return Error(Code::kCorrupt, file.path(), ": expected a JSON object");
   static constexpr std::string_view kKnown[] = {
-      "max_seq_length",   "do_lower_case",   "model_args",         "model_kwargs",      "tokenizer_args",
-      "processor_kwargs", "config_args",     "config_kwargs",      "transformer_task",  "modality_config",
-      "unpad_inputs",     "query_expansion", "module_output_name", "processing_kwargs", "query_length",
-      "document_length"};
+      "max_seq_length",     "do_lower_case",     "model_args",   "model_kwargs",
+      "tokenizer_args",     "processor_kwargs",  "config_args",  "config_kwargs",
+      "transformer_task",   "modality_config",   "unpad_inputs", "query_expansion",
+      "module_output_name", "processing_kwargs", "query_length", "document_length"};
   for (const auto& [key, value] : file.json().items()) {
     if (!value.is_null() && std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) {
       return Error(Code::kUnsupported, file.path(), ": \"", key, "\" is not known to thimble");
@@ -222,7 +221,8 @@ Status ReadPrompts(const JsonFile& file, Config* config) {
   config->default_prompt_name = *name;
   const bool known = std::any_of(config->prompts.begin(), config->prompts.end(),
                                  [&](const Prompt& prompt) { return prompt.name == *name; });
-  return known ? Status() : file.Corrupt("default_prompt_name", "the name of one of the prompts, found \"" + *name + "\"");
+  return known ? Status()
+               : file.Corrupt("default_prompt_name", "the name of one of the prompts, found \"" + *name + "\"");
 }
 
 Status ReadSentenceTransformers(const std::string& source, Config* config) {
@@ -253,8 +253,8 @@ Result<Config> ReadConfig(const std::string& source) {
   THIMBLE_RETURN_IF_ERROR(ReadModulesOf(source, &config));
   THIMBLE_RETURN_IF_ERROR(ReadSentenceConfig(source, &config));
   THIMBLE_RETURN_IF_ERROR(ReadSentenceTransformers(source, &config));
-  THIMBLE_ASSIGN_OR_RETURN(const JsonFile adapter, JsonFile::OpenIfPresent(
-                                                       source + "/" + JoinName(config.transformer, "adapter_config.json")));
+  THIMBLE_ASSIGN_OR_RETURN(const JsonFile adapter,
+                           JsonFile::OpenIfPresent(source + "/" + JoinName(config.transformer, "adapter_config.json")));
   if (adapter.present()) {
     return Error(Code::kUnsupported, adapter.path(), ": adapters are not supported; merge it into the model");
   }

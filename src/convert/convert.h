@@ -53,7 +53,8 @@ struct Options {
   // Called with the share of the work that is done, 0 to 1, from the thread that called Convert; may be empty. False
   // ends the conversion: between two calls is the work on one matrix, or on the receipt.
   std::function<bool(double)> progress = {};
-  // Called with a sentence for people on each thing that was assumed, or that is not as the source has it; may be empty.
+  // Called with a sentence for people on each thing that was assumed, or that is not as the source has it; may be
+  // empty.
   std::function<void(std::string_view)> note = {};
 };
 

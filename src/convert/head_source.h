@@ -42,8 +42,8 @@ struct HeadSource {
   HeadSource& operator=(HeadSource&&) = default;
 };
 
-// Reads what the modules of `spec` need from their `folders` inside `source` or, where that is empty, from the encoder's
-// own file, which is then an ONNX graph. kNotFound for a module without weights, and the errors of Source.
+// Reads what the modules of `spec` need from their `folders` inside `source` or, where that is empty, from the
+// encoder's own file, which is then an ONNX graph. kNotFound for a module without weights, and the errors of Source.
 Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std::span<const std::string> folders,
                             const Source& encoder);
 

@@ -100,9 +100,9 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
     } else if (config.head->pooling != head.pooling || config.head->modules != head.modules ||
                config.normalize != normalize) {
       return Error(Code::kCorrupt, folder, ": modules.json (", PoolingNames(config.head->pooling), ", ",
-                   config.head->modules.size(), " modules, ", config.normalize ? "" : "not ", "normalised) and the graph (",
-                   PoolingNames(head.pooling), ", ", head.modules.size(), " modules, ", normalize ? "" : "not ",
-                   "normalised) say different things of sentence_embedding");
+                   config.head->modules.size(), " modules, ", config.normalize ? "" : "not ",
+                   "normalised) and the graph (", PoolingNames(head.pooling), ", ", head.modules.size(), " modules, ",
+                   normalize ? "" : "not ", "normalised) say different things of sentence_embedding");
     }
   }
   if (config.head) {
@@ -122,10 +122,7 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
     job->notes.push_back("no modules.json: every call has to name the pooling");
     return Status();
   }
-  if (!pooling) {
-    return Error(Code::kUnsupported, folder, ": no modules.json says how tokens are pooled, and no model is known by ",
-                 "this name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");
-  }
+  if (!pooling) return UnstatedPooling(folder);
   config.head.emplace().pooling = {*pooling};
   const std::optional<bool> known = options.pooling ? std::nullopt : options.defaults.normalize;
   job->normalize = options.normalize ? *options.normalize : known.value_or(false);
@@ -157,12 +154,19 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
 
 void ChoosePrompts(const Defaults& defaults, Job* job) {
   job->prompts = job->config.prompts;
-  const bool any = std::any_of(job->prompts.begin(), job->prompts.end(), [](const Prompt& p) { return !p.text.empty(); });
+  const bool any =
+      std::any_of(job->prompts.begin(), job->prompts.end(), [](const Prompt& p) { return !p.text.empty(); });
   // Newer versions of sentence-transformers write empty ones for every model.
   if (!any && !defaults.prompts.empty()) job->prompts = defaults.prompts;
 }
 
 }  // namespace
+
+Status UnstatedPooling(const std::string& source) {
+  return Error(Code::kUnsupported, source,
+               ": no modules.json says how tokens are pooled, and no model is known by this ",
+               "name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");
+}
 
 Result<Job> ReadJob(const std::string& folder, const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
@@ -196,8 +200,7 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
-  THIMBLE_ASSIGN_OR_RETURN(job.head,
-                           ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
+  THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
   return job;
 }
 

@@ -40,6 +40,9 @@ struct Job {
   kernels::WeightFormat HeadFormat() const;
 };
 
+// The error of a source that does not state how its tokens are pooled.
+Status UnstatedPooling(const std::string& source);
+
 // Reads what the folder says of the model, and opens its weights. The errors of Convert.
 Result<Job> ReadJob(const std::string& folder, const Options& options);
 

@@ -91,13 +91,18 @@ TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
 TEST_F(JobTest, EveryNameOfAnActivationIsKnownAndOthersAreRefused) {
   auto write = [&](const std::string& name) {
     Write("config.json", R"({"model_type":"bert","hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,
-        "intermediate_size":64,"max_position_embeddings":32,"vocab_size":1000,"hidden_act":")" + name + "\"}");
+        "intermediate_size":64,"max_position_embeddings":32,"vocab_size":1000,"hidden_act":")" +
+                             name + "\"}");
   };
   using kernels::Activation;
-  for (auto [name, expected] :
-       {std::pair("gelu", Activation::kGelu), {"gelu_python", Activation::kGelu}, {"gelu_new", Activation::kGeluTanh},
-        {"gelu_pytorch_tanh", Activation::kGeluTanh}, {"gelu_fast", Activation::kGeluTanh},
-        {"quick_gelu", Activation::kQuickGelu}, {"silu", Activation::kSilu}, {"relu", Activation::kRelu}}) {
+  for (auto [name, expected] : {std::pair("gelu", Activation::kGelu),
+                                {"gelu_python", Activation::kGelu},
+                                {"gelu_new", Activation::kGeluTanh},
+                                {"gelu_pytorch_tanh", Activation::kGeluTanh},
+                                {"gelu_fast", Activation::kGeluTanh},
+                                {"quick_gelu", Activation::kQuickGelu},
+                                {"silu", Activation::kSilu},
+                                {"relu", Activation::kRelu}}) {
     write(name);
     EXPECT_EQ(Read().config.activation, expected) << name;
   }
@@ -136,8 +141,9 @@ TEST_F(JobTest, PoolingIsReadInItsOldForm) {
   EXPECT_EQ(pooling(R"({"pooling_mode_max_tokens":true})"), "max");
   EXPECT_EQ(pooling(R"({"pooling_mode_mean_sqrt_len_tokens":true})"), "mean_sqrt_len_tokens");
   EXPECT_EQ(pooling(R"({"pooling_mode_weightedmean_tokens":true})"), "weightedmean");
-  EXPECT_EQ(pooling(R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true,"pooling_mode_max_tokens":true})"),
-            "cls+max+mean")
+  EXPECT_EQ(
+      pooling(R"({"pooling_mode_mean_tokens":true,"pooling_mode_cls_token":true,"pooling_mode_max_tokens":true})"),
+      "cls+max+mean")
       << "in an order of the library's own";
   EXPECT_EQ(pooling(R"({"pooling_mode_mean_tokens":false})"), "mean") << "what 6.2 makes of none";
 }
@@ -152,8 +158,8 @@ TEST_F(JobTest, PoolingIsReadInItsNewForm) {
   EXPECT_EQ(pooling(R"({"pooling_mode":["mean","cls"],"include_prompt":false})"), "mean+cls without prompt");
   EXPECT_EQ(pooling(R"({"pooling_mode":"max+weightedmean"})"), "max+weightedmean");
   EXPECT_EQ(pooling(R"({"pooling_mode":"cls","pooling_mode_mean_tokens":true})"), "cls") << "the new form counts";
-  for (const char* json : {R"({"pooling_mode":"MEAN"})", R"({"pooling_mode":"last"})", R"({"pooling_mode":["mean","x"]})",
-                           R"({"pooling_mode_median":true})"}) {
+  for (const char* json : {R"({"pooling_mode":"MEAN"})", R"({"pooling_mode":"last"})",
+                           R"({"pooling_mode":["mean","x"]})", R"({"pooling_mode_median":true})"}) {
     Write("1_Pooling/config.json", json);
     ExpectRefusal(Code::kUnsupported, "pooling_mode");
   }
@@ -191,15 +197,16 @@ TEST_F(JobTest, ModulesLieWhereModulesJsonSays) {
   EXPECT_EQ(facts.max_tokens, 64u);
   EXPECT_EQ(facts.config.transformer, "deep/0_Transformer");
   for (const char* path : {"../elsewhere", "/tmp", "a/../../b", "a\\\\b"}) {
-    WriteModules({kTransformer, std::string(R"({"path":")") + path + R"(","type":"sentence_transformers.models.Pooling"})"});
+    WriteModules(
+        {kTransformer, std::string(R"({"path":")") + path + R"(","type":"sentence_transformers.models.Pooling"})"});
     ExpectRefusal(Code::kCorrupt, "inside the folder");
   }
 }
 
 TEST_F(JobTest, ModulesThatThimbleDoesNotRunAreRefusedByName) {
   for (const char* type : {"sentence_transformers.models.CNN", "sentence_transformers.models.LSTM",
-                           "sentence_transformers.models.WeightedLayerPooling", "sentence_transformers.base.modules.Router",
-                           "custom_st.Dense"}) {
+                           "sentence_transformers.models.WeightedLayerPooling",
+                           "sentence_transformers.base.modules.Router", "custom_st.Dense"}) {
     WriteModules({kTransformer, kPooling, std::string(R"({"path":"2","type":")") + type + "\"}"});
     ExpectRefusal(Code::kUnsupported, type);
   }
@@ -210,13 +217,15 @@ TEST_F(JobTest, ModulesThatThimbleDoesNotRunAreRefusedByName) {
 }
 
 TEST_F(JobTest, ADenseModuleSaysItsActivationBiasAndSizes) {
-  WriteModules({kTransformer, kPooling, R"({"path":"2_Dense","type":"sentence_transformers.models.Dense"})", kNormalize});
+  WriteModules(
+      {kTransformer, kPooling, R"({"path":"2_Dense","type":"sentence_transformers.models.Dense"})", kNormalize});
   Write("2_Dense/config.json", R"({"in_features":32,"out_features":8})");
   ExpectRefusal(Code::kCorrupt, "takes 32 inputs, and what comes before it has 64");
   Write("2_Dense/config.json", R"({"in_features":64,"out_features":8,"activation_function":"torch.nn.Mish"})");
   ExpectRefusal(Code::kUnsupported, "\"activation_function\"");
-  Write("2_Dense/config.json",
-        R"({"in_features":64,"out_features":8,"activation_function":"torch.nn.GELU","module_input_name":"token_embeddings"})");
+  Write(
+      "2_Dense/config.json",
+      R"({"in_features":64,"out_features":8,"activation_function":"torch.nn.GELU","module_input_name":"token_embeddings"})");
   ExpectRefusal(Code::kUnsupported, "\"module_input_name\"");
   Write("2_Dense/config.json", R"({"in_features":64,"out_features":8})");
   ExpectRefusal(Code::kNotFound, "2_Dense");
@@ -315,7 +324,8 @@ TEST_F(JobTest, ADimensionThatIsTruncatedIsAModule) {
 TEST_F(JobTest, SettingsThatChangeVectorsAreRefusedByName) {
   auto config = [&](const std::string& more) {
     Write("config.json", R"({"model_type":"bert","hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,
-        "intermediate_size":64,"max_position_embeddings":32,"vocab_size":1000,)" + more + "}");
+        "intermediate_size":64,"max_position_embeddings":32,"vocab_size":1000,)" +
+                             more + "}");
   };
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
     config(std::string("\"") + key + "\":true");
@@ -328,15 +338,16 @@ TEST_F(JobTest, SettingsThatChangeVectorsAreRefusedByName) {
   config(R"("quantization_config":{"bits":4})");
   ExpectRefusal(Code::kUnsupported, "quantization_config");
   config("\"x\":1");
-  for (const auto& [key, json] : {std::pair("transformer_task", "\"fill-mask\""),
-                                  {"module_output_name", "\"sentence_embedding\""},
-                                  {"modality_config", R"({"text":{"method":"forward","method_output_name":"pooler_output"}})"},
-                                  {"processing_kwargs", R"({"text":{"truncation":false}})"},
-                                  {"config_kwargs", R"({"hidden_act":"relu"})"},
-                                  {"model_kwargs", R"({"subfolder":"x"})"},
-                                  {"query_length", "32"},
-                                  {"query_expansion", R"({"length":32})"},
-                                  {"a_new_setting", "1"}}) {
+  for (const auto& [key, json] :
+       {std::pair("transformer_task", "\"fill-mask\""),
+        {"module_output_name", "\"sentence_embedding\""},
+        {"modality_config", R"({"text":{"method":"forward","method_output_name":"pooler_output"}})"},
+        {"processing_kwargs", R"({"text":{"truncation":false}})"},
+        {"config_kwargs", R"({"hidden_act":"relu"})"},
+        {"model_kwargs", R"({"subfolder":"x"})"},
+        {"query_length", "32"},
+        {"query_expansion", R"({"length":32})"},
+        {"a_new_setting", "1"}}) {
     Write("sentence_bert_config.json", std::string("{\"") + key + "\":" + json + "}");
     ExpectRefusal(Code::kUnsupported, key);
   }

@@ -124,8 +124,9 @@ Result<HeadModule> ReadDense(const JsonFile& file) {
     module.activation = known;
     return module;
   }
-  return Error(Code::kUnsupported, file.path(), ": \"activation_function\": expected Identity, Tanh, GELU, ReLU or SiLU ",
-               "of torch.nn, found \"", *activation, "\"");
+  return Error(Code::kUnsupported, file.path(),
+               ": \"activation_function\": expected Identity, Tanh, GELU, ReLU or SiLU ", "of torch.nn, found \"",
+               *activation, "\"");
 }
 
 // A module of the head, nothing for one that changes no vector.

@@ -573,8 +573,8 @@ TEST_F(OnnxTest, KeepsExternalDataInTheFolder) {
     return Failure(changed, data);
   };
   ASSERT_TRUE(test::WriteFile(folder_.File("sub"), "").ok());
-  const std::string_view places[] = {"../model.onnx.d", "/model.onnx.dat", "sub/model.onnx.", "sub\\model.onnx.",
-                                 "C:odel.onnx.dat", std::string_view("model.onnx.dat\0", 15)};
+  const std::string_view places[] = {"../model.onnx.d",  "/model.onnx.dat", "sub/model.onnx.",
+                                     "sub\\model.onnx.", "C:odel.onnx.dat", std::string_view("model.onnx.dat\0", 15)};
   for (std::string_view place : places) {
     EXPECT_EQ(failure_at(place).code(), Code::kInvalidArgument) << place;
   }

@@ -31,7 +31,8 @@ struct ReceiptFacts {
 // The sequences of ReceiptTexts(), cut at `max_tokens`.
 Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
 
-// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][dimensions]. kOutOfMemory.
+// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][dimensions].
+// kOutOfMemory.
 Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
                                      const HeadSource& head, bool normalize, const kernels::Kernels& kernels);
 

@@ -40,8 +40,8 @@ class SafetensorsFile final : public WeightFile {
     for (std::size_t i = 0; i < out.size(); ++i) {
       std::uint16_t bits;
       std::memcpy(&bits, &buffer_[2 * i], 2);
-      out[i] = info.type == ElementType::kF16 ? kernels::HalfToFloat(bits)
-                                              : std::bit_cast<float>(std::uint32_t{bits} << 16);
+      out[i] =
+          info.type == ElementType::kF16 ? kernels::HalfToFloat(bits) : std::bit_cast<float>(std::uint32_t{bits} << 16);
     }
     return Status();
   }
@@ -62,8 +62,7 @@ Result<std::unique_ptr<WeightFile>> OpenSafetensorsFile(const std::string& path)
   std::string json(length, '\0');
   THIMBLE_RETURN_IF_ERROR(file.ReadAt(sizeof first, std::as_writable_bytes(std::span(json))));
   THIMBLE_ASSIGN_OR_RETURN(format::Header header, format::ParseHeader(json, file.size(), path));
-  return std::unique_ptr<WeightFile>(
-      std::make_unique<SafetensorsFile>(path, std::move(file), std::move(header)));
+  return std::unique_ptr<WeightFile>(std::make_unique<SafetensorsFile>(path, std::move(file), std::move(header)));
 }
 
 }  // namespace thimble::convert

@@ -31,8 +31,8 @@ std::string PlainName(std::string_view name) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
   std::string plain(name);
-  for (const auto& [old_end, new_end] : {std::pair<std::string_view, std::string_view>(".LayerNorm.gamma", "weight"),
-                                         {".LayerNorm.beta", "bias"}}) {
+  for (const auto& [old_end, new_end] :
+       {std::pair<std::string_view, std::string_view>(".LayerNorm.gamma", "weight"), {".LayerNorm.beta", "bias"}}) {
     if (name.ends_with(old_end)) plain.replace(name.rfind('.') + 1, std::string::npos, new_end);
   }
   return plain;

@@ -120,9 +120,8 @@ TEST_F(SourceTest, FindsNamesWithAndWithoutBertAndSaysWhatItExpected) {
 TEST_F(SourceTest, OldNamesOfLayerNormAreItsWeightAndBias) {
   const std::vector<std::uint32_t> bits = {0x3f800000};
   const std::uint64_t shape[] = {1};
-  for (auto [stored, name] :
-       {std::pair("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
-        {"encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias"}}) {
+  for (auto [stored, name] : {std::pair("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
+                              {"encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias"}}) {
     ASSERT_TRUE(test::WriteFile(folder_.File("model.safetensors"), OneTensor("F32", bits, stored)).ok());
     auto source = Source::Open(folder_.path(), "model.safetensors");
     ASSERT_TRUE(source.ok());
@@ -147,7 +146,8 @@ TEST_F(SourceTest, ShardsAreReadByTheirIndex) {
   EXPECT_TRUE(source->Find("a", shape).ok());
   EXPECT_TRUE(source->Find("b", shape).ok());
 
-  EXPECT_EQ(open(R"({"a": "a.safetensors", "c": "b.safetensors"})").status().code(), Code::kCorrupt) << "no such tensor";
+  EXPECT_EQ(open(R"({"a": "a.safetensors", "c": "b.safetensors"})").status().code(), Code::kCorrupt)
+      << "no such tensor";
   EXPECT_EQ(open(R"({"a": "c.safetensors"})").status().code(), Code::kNotFound);
   for (const char* map : {R"({"a": "../a.safetensors"})", R"({"a": "/a"})", R"({"a": "x/a.safetensors"})",
                           R"({"a": 1})", "[]", R"({"a": ""})"}) {

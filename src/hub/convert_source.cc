@@ -57,17 +57,6 @@ Status WriteRecord(const store::SourceRecord& record, const std::string& folder)
   return file.Commit();
 }
 
-// Whether a model is pooled as the product is to be. Where that is left open, so is it here.
-bool HasPooling(const std::string& path, const Product& product) {
-  const Result<format::Reader> reader = format::Reader::Open(path);
-  if (!reader.ok()) return false;
-  const std::string_view pooling = reader->Metadata("pooling").value_or("");
-  if (product.pooling ? pooling != PoolingName(*product.pooling) : pooling == "unstated" && !product.unstated_pooling) {
-    return false;
-  }
-  return !product.normalize || reader->Metadata("normalize") == (*product.normalize ? "true" : "false");
-}
-
 // The model, unless it has to be made.
 std::optional<std::string> FindMade(const std::string& path, const Product& product) {
   const Result<std::string> made = store::FindInFolder(path, product.dtype_name, product.folder);
@@ -184,6 +173,16 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
     model->organisation.clear();
   }
   return *std::move(model);
+}
+
+bool HasPooling(const std::string& path, const Product& product) {
+  const Result<format::Reader> reader = format::Reader::Open(path);
+  if (!reader.ok()) return false;
+  const std::string_view pooling = reader->Metadata("pooling").value_or("");
+  if (product.pooling ? pooling != PoolingName(*product.pooling) : pooling == "unstated" && !product.unstated_pooling) {
+    return false;
+  }
+  return !product.normalize || reader->Metadata("normalize") == (*product.normalize ? "true" : "false");
 }
 
 bool HasOnlyQuantizedWeights(const std::string& path) {

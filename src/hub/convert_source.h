@@ -25,9 +25,9 @@ inline constexpr const char* kFolderKey = "source.folder";
 struct Product {
   convert::Dtype dtype;
   std::string dtype_name;
-  std::string folder;          // Of models.
-  store::ModelName name;       // That the model is to have.
-  convert::Defaults defaults;  // What is known of it.
+  std::string folder;                   // Of models.
+  store::ModelName name;                // That the model is to have.
+  convert::Defaults defaults;           // What is known of it.
   std::optional<Pooling> pooling = {};  // As in PullOptions, like the following.
   std::optional<bool> normalize = {};
   bool unstated_pooling = false;
@@ -48,6 +48,9 @@ Status Link(const std::string& from, const std::string& to);
 // changed. Not for a folder in which model files lie, whose errors are those of store::FindInFolder. With `named` it
 // gets the product's name as well; kInvalidArgument when another model has that, unless the product is forced.
 Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product, bool named, Reporter& reporter);
+
+// Whether the model at `path` is pooled and normalised as the product is to be, as far as it states that.
+bool HasPooling(const std::string& path, const Product& product);
 
 // Whether the folder has nothing but weights rounded to 8 or 4 bits.
 bool HasOnlyQuantizedWeights(const std::string& path);

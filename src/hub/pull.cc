@@ -13,6 +13,7 @@
 #include "convert/config.h"
 #include "convert/convert.h"
 #include "convert/folder_files.h"
+#include "convert/job.h"
 #include "convert/json_file.h"
 #include "hub/client.h"
 #include "hub/convert_source.h"
@@ -105,12 +106,14 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
   if (task.product.force) return std::optional<NamedModel>();
   if (renamed) {
     std::optional<NamedModel> model = store::Describe(PlaceOf(task), task.product.folder);
+    if (model && !HasPooling(model->path, task.product)) model.reset();
     if (!model || store::SameWithoutCase(model->repository, task.repository)) return model;
     return Error(Code::kInvalidArgument, model->path, " is ",
                  model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
                  task.repository, "; --force replaces it");
   }
   const Result<std::string> path = store::FindFile(task.asked, task.product.dtype_name, task.product.folder);
+  if (path.ok() && !HasPooling(*path, task.product)) return std::optional<NamedModel>();
   if (path.ok()) return store::Describe(*path, task.product.folder);
   if (path.status().code() == Code::kNotFound) return std::optional<NamedModel>();
   return path.status();
@@ -123,6 +126,7 @@ Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
   const Result<std::string> path = store::FindFile(name, task.product.dtype_name, task.product.folder);
   const std::optional<NamedModel> model = path.ok() ? store::Describe(*path, task.product.folder) : std::nullopt;
   if (!model || !store::SameWithoutCase(model->repository, task.repository)) return false;
+  if (!HasPooling(*path, task.product)) return false;
   THIMBLE_RETURN_IF_ERROR(Link(*path, PlaceOf(task)));
   return true;
 }
@@ -171,8 +175,14 @@ class Fetcher {
     for (const std::string& name : settings) THIMBLE_RETURN_IF_ERROR(Get(name));
     // Before the weights, which are large: a model that thimble does not run is known by its configuration.
     resumable_ = false;
-    THIMBLE_RETURN_IF_ERROR(convert::ReadConfig(folder_).status());
+    THIMBLE_ASSIGN_OR_RETURN(const convert::Config config, convert::ReadConfig(folder_));
     THIMBLE_RETURN_IF_ERROR(weights.status());
+    const Product& product = task_.product;
+    const bool graph =
+        std::any_of(weights->begin(), weights->end(), [](const auto& n) { return n.ends_with(".onnx"); });
+    if (!config.head && !graph && !product.pooling && !product.defaults.pooling && !product.unstated_pooling) {
+      return convert::UnstatedPooling(What());
+    }
     for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));
     return Status();
   }
@@ -284,7 +294,10 @@ Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<Local
       THIMBLE_RETURN_IF_ERROR(ConvertNamed(task, source.path, files, source.commit, reporter));
       return DescribeAt(PlaceOf(task), task);
     }();
+    std::error_code ignored;
+    if (model.ok()) fs::remove_all(files, ignored);
     if (model.ok()) return std::optional(*std::move(model));
+    fs::remove(files, ignored);  // Where it is empty: a download may have left something to go on from.
     if (reporter.ended()) return model.status();
     if (error.ok()) error = Error(model.status().code(), source.path, ": ", model.status().message());
   }

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <numeric>
 #include <numbers>
+#include <numeric>
 #include <random>
 #include <sstream>
 #include <string>

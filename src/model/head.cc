@@ -21,8 +21,9 @@ constexpr std::pair<HeadModule::Kind, std::string_view> kKinds[] = {{HeadModule:
                                                                     {HeadModule::Kind::kNormalize, "normalize"},
                                                                     {HeadModule::Kind::kTruncate, "truncate"}};
 constexpr std::pair<std::optional<Activation>, std::string_view> kActivations[] = {
-    {std::nullopt, "identity"},          {Activation::kGelu, "gelu"}, {Activation::kGeluTanh, "gelu_tanh"},
-    {Activation::kQuickGelu, "quick_gelu"}, {Activation::kSilu, "silu"}, {Activation::kRelu, "relu"},
+    {std::nullopt, "identity"},           {Activation::kGelu, "gelu"},
+    {Activation::kGeluTanh, "gelu_tanh"}, {Activation::kQuickGelu, "quick_gelu"},
+    {Activation::kSilu, "silu"},          {Activation::kRelu, "relu"},
     {Activation::kTanh, "tanh"}};
 
 template <typename Table, typename Value>

@@ -26,10 +26,10 @@ struct HeadModule {
   };
   Kind kind = Kind::kNormalize;
   std::size_t inputs = 0;
-  std::size_t outputs = 0;                              // The same as `inputs` but for kDense and kTruncate.
+  std::size_t outputs = 0;                             // The same as `inputs` but for kDense and kTruncate.
   std::optional<kernels::Activation> activation = {};  // Unset for the identity.
-  bool bias = false;                                    // Whether there is a b.
-  bool residual = false;                                // By R where `inputs` and `outputs` differ.
+  bool bias = false;                                   // Whether there is a b.
+  bool residual = false;                               // By R where `inputs` and `outputs` differ.
   bool operator==(const HeadModule&) const = default;
 };
 
@@ -55,8 +55,8 @@ inline constexpr std::size_t kMaxPoolings = 8;
 inline constexpr const char* kUnstatedPooling = "unstated";
 inline constexpr std::size_t kMaxHeadModules = 16;
 
-// The names of kinds and activations in a model file: "dense", "layer_norm", "normalize", "truncate"; "gelu", "gelu_tanh",
-// "quick_gelu", "silu", "relu", "tanh" and, for the identity, "identity".
+// The names of kinds and activations in a model file: "dense", "layer_norm", "normalize", "truncate"; "gelu",
+// "gelu_tanh", "quick_gelu", "silu", "relu", "tanh" and, for the identity, "identity".
 std::string_view HeadKindName(HeadModule::Kind kind);
 std::string_view ActivationName(std::optional<kernels::Activation> activation);
 // False for another name.
@@ -65,8 +65,8 @@ bool ParseActivation(std::string_view name, std::optional<kernels::Activation>* 
 
 // Weights of one module, as far as its kind has any.
 struct HeadWeights {
-  kernels::Matrix dense;      // fp32 or fp16; outputs and inputs filled up with zeros.
-  kernels::Matrix residual;   // The same.
+  kernels::Matrix dense;         // fp32 or fp16; outputs and inputs filled up with zeros.
+  kernels::Matrix residual;      // The same.
   const float* gamma = nullptr;  // [inputs]
   const float* beta = nullptr;
 };
@@ -99,7 +99,7 @@ class Head {
   const std::size_t width_;
   const std::size_t dimensions_;
   const kernels::Kernels& k_;
-  std::size_t capacity_ = 0;             // Floats in each of the buffers;
+  std::size_t capacity_ = 0;                // Floats in each of the buffers;
   float* buffers_[2] = {nullptr, nullptr};  // modules go from one to the other.
 };
 

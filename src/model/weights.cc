@@ -180,8 +180,8 @@ Status LoadHead(const Reader& reader, Weights* w) {
     HeadWeights weights;
     THIMBLE_ASSIGN_OR_RETURN(const std::string_view kind, reader.Text(name));
     if (!ParseHeadKind(kind, &module.kind)) {
-      return Error(Code::kUnsupported, reader.path(), ": metadata \"", name, "\": this build does not know the module \"",
-                   kind, "\"");
+      return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
+                   "\": this build does not know the module \"", kind, "\"");
     }
     if (module.kind == HeadModule::Kind::kTruncate) {
       THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, width));
@@ -228,10 +228,10 @@ Status CheckRotation(const Reader& reader, std::string_view key, std::size_t wid
 
 // Whether a change of this entry changes vectors.
 bool ShapesVectors(std::string_view key) {
-  static constexpr std::string_view kKeys[] = {"activation",  "architecture",      "default_prompt_name", "dtype",   "heads",
-                                               "hidden_size", "include_prompt",    "intermediate_size",   "layers",
-                                               "max_tokens",  "layer_norm_eps",    "normalize",           "pooling",
-                                               kWeightsHashKey};
+  static constexpr std::string_view kKeys[] = {"activation", "architecture", "default_prompt_name", "dtype",
+                                               "heads",      "hidden_size",  "include_prompt",      "intermediate_size",
+                                               "layers",     "max_tokens",   "layer_norm_eps",      "normalize",
+                                               "pooling",    kWeightsHashKey};
   return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
          key.starts_with("tokenizer.") || key.starts_with(kHeadPrefix) || key.ends_with(".format");
 }

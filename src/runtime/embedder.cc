@@ -81,7 +81,8 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   if (!prompt.ok()) return prompt.status();
   if (!options.pooling && info.pooling.empty()) {
     return Guarded([&] {
-      return Error(Code::kInvalidArgument, "pooling: ", info.name, " does not state how its tokens are pooled; name mean, ",
+      return Error(Code::kInvalidArgument, "pooling: ", info.name,
+                   " does not state how its tokens are pooled; name mean, ",
                    "cls, last, max, mean_sqrt_len_tokens or weightedmean");
     });
   }

@@ -88,8 +88,8 @@ struct Model::Impl {
 // the special tokens.
 Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation);
 
-// The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying which
-// there are, for one that the model lacks.
+// The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying
+// which there are, for one that the model lacks.
 Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<std::string>& name);
 
 // Tokens that windows share, in windows with room for `room` of a text. kInvalidArgument when there is no room, or when

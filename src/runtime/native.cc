@@ -176,7 +176,8 @@ Status NativeWorker::Flush(const Batch& batch) {
     float* out = batch.vectors + first_text_ * dimensions;
     const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
-    if (count <= unpooled_ && std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
+    if (count <= unpooled_ &&
+        std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
       return Error(Code::kInvalidArgument, "texts[", batch.first_index + first_text_, "]: the prompt's ", unpooled_,
                    " tokens, which ", weights_.info.name, " does not pool, are all that there are: no largest value");
     }
