@@ -532,7 +532,9 @@ class Caches(HubTest):
                     result = self.run_cli("info", REPOSITORY, "--json", cwd=home / "app/src", **environment)
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
                 # Kept for that folder, and not for the name.
-                self.check_fails(1, "test/tiny", arguments=("info", REPOSITORY))
+                elsewhere = self.run_cli("info", REPOSITORY, cwd="/")
+                self.assertEqual(elsewhere.returncode, 1, elsewhere.stdout)
+                self.assertIn("test/tiny", elsewhere.stderr)
                 shutil.rmtree(home / library)
                 shutil.rmtree(self.home)
 
