@@ -5,12 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <map>
-#include <numeric>
 #include <numbers>
+#include <numeric>
 #include <random>
 #include <sstream>
 #include <string>
