@@ -116,7 +116,10 @@ class X86Instructions(Instructions, unittest.TestCase):
             dots = [i for i, text in enumerate(body) if text.startswith("vpdpbusd")]
             self.assertTrue(dots, name)
             loop = body[dots[0] : dots[-1] + 1]
-            self.assertEqual([text for text in loop if re.search(self.stack, text)], [], name)
+            # An accumulator would be stored too. Of q6 in tiles of twelve GCC 14 loads two constants.
+            spills = [text for text in loop if re.search(self.stack, text)]
+            self.assertEqual([text for text in spills if re.search(r"mm.*\(%r[sb]p", text)], [], name)
+            self.assertLessEqual(len(spills), 2, f"{spills} in {name}")
             unpacked = [text for text in loop if text.startswith("vpmullw")]
             self.assertTrue(unpacked, f"weights are not unpacked among the dot products of {name}")
         self.assertGreaterEqual(tiles, 8 * 3 * 2)  # Heights, epilogues, and q6 and q4.
