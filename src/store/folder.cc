@@ -270,6 +270,13 @@ Result<std::string> FindFile(const ModelName& name, std::string_view dtype, cons
   THIMBLE_ASSIGN_OR_RETURN(std::vector<StoredFile> files, FilesIn(folder, name.name));
   THIMBLE_ASSIGN_OR_RETURN(std::vector<StoredFile> chosen, Choose(name, dtype, folder, files));
   if (!chosen.empty()) return chosen[0].path;
+  // What is most alike first.
+  std::stable_sort(files.begin(), files.end(), [&](const StoredFile& a, const StoredFile& b) {
+    const auto unlike = [&](const StoredFile& file) {
+      return std::pair(!SameWithoutCase(file.name.organisation, name.organisation), file.dtype != dtype);
+    };
+    return unlike(a) < unlike(b);
+  });
   std::string there;
   if (!files.empty()) there = "; there is " + TextOf(files);
   return Error(Code::kNotFound, "model \"", name.Text(), "\" with dtype ", dtype, ": ", PathOf(name, dtype, folder),

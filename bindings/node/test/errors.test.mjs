@@ -78,7 +78,7 @@ test('options with wrong names and values', async () => {
     [{ maxMemory: 'lots' }, /^maxMemory: expected bytes above 0 or a size such as '32MB', found "lots"$/],
     [{ maxMemory: -1 }, /^maxMemory/], [{ threads: 0 }, /^threads: expected an integer from 1 to 64, found 0$/],
     [{ threads: 1.5 }, /^threads/], [{ maxTokens: 0 }, /^maxTokens/], [{ unloadAfterMs: -5 }, /^unloadAfterMs/],
-    [{ pooling: 'max' }, /^pooling: expected mean, cls, last, found "max"$/], [{ normalize: 1 }, /^normalize/],
+    [{ pooling: 'median' }, /^pooling: expected mean, cls, last, max, mean_sqrt_len_tokens, weightedmean, found "median"$/], [{ normalize: 1 }, /^normalize/],
     [{ longTexts: 'split' }, /^longTexts: expected truncate, error, chunk, found "split"$/],
     [{ truncation: 'none' }, /^truncation: expected sentence-transformers, /], [{ promptName: 1 }, /^promptName/],
     [{ chunkOverlap: -1 }, /^chunkOverlap/], [{ backend: 'gpu' }, /^backend: expected native, mock, mock-hashed/],
