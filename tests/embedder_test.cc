@@ -163,7 +163,11 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
     auto worker = (*model)->CreateWorker({.max_tokens = (*model)->info().max_tokens, .tile_tokens = 100});
     ASSERT_TRUE(worker.ok());
     std::vector<float> vectors(texts.size() * (*model)->info().dimensions);
-    ASSERT_TRUE((*worker)->Embed({.texts = views, .vectors = vectors.data(), .reports = {}}, 0, texts.size()).ok());
+    ASSERT_TRUE(
+        (*worker)
+            ->Embed({.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = (*model)->info().pooling}, 0,
+                    texts.size())
+            .ok());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
   }
