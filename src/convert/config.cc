@@ -163,7 +163,7 @@ Status ReadProcessing(const JsonFile& file, Config* config) {
 }
 
 Status ReadSentenceConfig(const std::string& source, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, OpenSentenceConfig(source + "/" + config->transformer));
+  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, OpenSentenceConfig(TransformerFolder(source, config->transformer)));
   if (!file.json().is_object()) return Error(Code::kCorrupt, file.path(), ": expected a JSON object");
   static constexpr std::string_view kKnown[] = {
       "max_seq_length",     "do_lower_case",     "model_args",   "model_kwargs",
@@ -240,6 +240,10 @@ Status ReadSentenceTransformers(const std::string& source, Config* config) {
 }
 
 }  // namespace
+
+std::string TransformerFolder(const std::string& source, const std::string& transformer) {
+  return transformer.empty() ? source : source + "/" + transformer;
+}
 
 std::optional<Activation> HiddenActivation(std::string_view hidden_act) {
   for (const auto& [name, activation] : kActivations) {

@@ -45,6 +45,9 @@ struct Config {
 // or range; the message names the file and the field.
 Result<Config> ReadConfig(const std::string& source);
 
+// The folder of the transformer module, `transformer` inside `source`.
+std::string TransformerFolder(const std::string& source, const std::string& transformer);
+
 // The activation that config.json calls so; unset for one that thimble does not have.
 std::optional<kernels::Activation> HiddenActivation(std::string_view hidden_act);
 

@@ -171,7 +171,7 @@ Status UnstatedPooling(const std::string& source) {
 Result<Job> ReadJob(const std::string& folder, const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
-                           ReadTokenizer(folder + "/" + config.transformer, config.tokenizer));
+                           ReadTokenizer(TransformerFolder(folder, config.transformer), config.tokenizer));
   if (tokenizer.tokenizer.vocabulary > config.vocabulary) {
     return Error(Code::kCorrupt, tokenizer.path, ": ids up to ", tokenizer.tokenizer.vocabulary - 1,
                  ", config.json has vocab_size ", config.vocabulary);
