@@ -335,7 +335,8 @@ class Exporter {
                          ListAttribute("perm", part == 1 ? std::vector<std::int64_t>{0, 2, 3, 1}
                                                          : std::vector<std::int64_t>{0, 2, 1, 3}));
     }
-    const float usual = std::sqrt(static_cast<float>(kHidden / kHeads));
+    constexpr std::uint64_t kWidth = kHidden / kHeads;
+    const float usual = std::sqrt(static_cast<float>(kWidth));
     const float scale = style_.scale == 0 ? usual : 1 / style_.scale;
     std::string scores = Node("Div", {Node("MatMul", {parts[0], parts[1]}), Scalar(scale)});
     if (style_.mask) scores = Node("Add", {scores, mask_});

@@ -222,8 +222,9 @@ class Archive {
                    "\"");
     }
     // What torch reads is 1 to 10.
-    THIMBLE_ASSIGN_OR_RETURN(std::string version, Note(Find("version") != nullptr ? "version" : ".data/version"));
-    if (version.ends_with('\n')) version.pop_back();
+    THIMBLE_ASSIGN_OR_RETURN(const std::string note, Note(Find("version") != nullptr ? "version" : ".data/version"));
+    std::string_view version = note;
+    if (version.ends_with('\n')) version.remove_suffix(1);
     const bool known = version == "10" || (version.size() == 1 && version[0] >= '1' && version[0] <= '9');
     if (known || version.empty()) return Status();
     return Error(Code::kUnsupported, file_.path(), ": expected a torch archive of version 1 to 10, found \"",
