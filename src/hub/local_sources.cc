@@ -55,7 +55,7 @@ Status AddFromHubCache(const store::ModelName& name, const std::vector<std::stri
   const std::string cache = HubCache();
   if (cache.empty()) return Status();
   looked.push_back(cache);
-  for (std::string repository : repositories) {
+  for (const std::string& repository : repositories) {
     const std::size_t slash = repository.find('/');
     const std::string folder = Child(cache, std::string(kPrefix) + repository.substr(0, slash) +
                                                 std::string(kSeparator) + repository.substr(slash + 1));
