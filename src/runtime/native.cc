@@ -30,7 +30,6 @@ class NativeWorker final : public Worker {
   // Takes its buffers from `scratch`; with an empty one it only counts and must not be used.
   NativeWorker(const Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options, Mapping scratch)
       : weights_(weights),
-        kernels_(kernels),
         options_(options),
         scratch_(std::move(scratch)),
         arena_(scratch_.bytes()),
@@ -69,7 +68,6 @@ class NativeWorker final : public Worker {
   void AddWindow(double tokens, bool goes_on, float* vector);
 
   const Weights& weights_;
-  const kernels::Kernels& kernels_;
   const WorkerOptions options_;
   Mapping scratch_;
   Arena arena_;

@@ -26,28 +26,28 @@ const std::string kCommit(40, 'a');
 class Folder : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    source_ = new TemporaryFolder();
+    source = new TemporaryFolder();
     test::TestModelOptions options;
     options.layers = 1;
-    ASSERT_TRUE(test::WriteTestModel(source_->path(), options).ok());
+    ASSERT_TRUE(test::WriteTestModel(source->path(), options).ok());
     for (const auto& [name, repository] : {std::pair<std::string, std::string>{"plain", ""},
                                            {"acme", "acme/tiny"},
                                            {"known", "acme/all-MiniLM-L6-v2"}}) {
       convert::Options made;
       made.calibrate = false;
       if (!repository.empty()) made.metadata = {{kRepositoryKey, repository}, {kRevisionKey, kCommit}};
-      ASSERT_TRUE(convert::Convert(source_->path(), source_->File(name), made).ok());
+      ASSERT_TRUE(convert::Convert(source->path(), source->File(name), made).ok());
     }
   }
   static void TearDownTestSuite() {
-    delete source_;
-    source_ = nullptr;
+    delete source;
+    source = nullptr;
   }
 
   // Puts one of the models there.
   void Put(const std::string& model, const std::string& file) {
     fs::create_directories(fs::path(home_.File(file)).parent_path());
-    fs::copy_file(source_->File(model), home_.File(file));
+    fs::copy_file(source->File(model), home_.File(file));
   }
   // The file that a name opens, relative to the folder, or the error.
   std::string Find(const std::string& text, const std::string& dtype = "q8") {
@@ -59,12 +59,12 @@ class Folder : public testing::Test {
   }
   static bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-  static TemporaryFolder* source_;
+  static TemporaryFolder* source;
   TemporaryFolder home_;
   Code code_ = Code::kOk;
 };
 
-TemporaryFolder* Folder::source_ = nullptr;
+TemporaryFolder* Folder::source = nullptr;
 
 TEST_F(Folder, AnotherOrganisationsModelIsNeverOpened) {
   Put("plain", "acme/tiny-q8.safetensors");
@@ -170,10 +170,10 @@ TEST_F(Folder, WhatAFolderHoldsIsUsedOrNamed) {
   std::ofstream(models.File("README.md")) << "text";
   fs::create_directory(models.File("acme"));
   EXPECT_TRUE(Has(find("q8"), "found README.md, acme/")) << find("q8");
-  fs::copy_file(source_->File("plain"), models.File("x-q8.safetensors"));
+  fs::copy_file(source->File("plain"), models.File("x-q8.safetensors"));
   EXPECT_EQ(find("q8"), fs::canonical(models.path()).string() + "/x-q8.safetensors");
   EXPECT_TRUE(Has(find("q4"), "no model with dtype q4, found x-q8.safetensors")) << find("q4");
-  fs::copy_file(source_->File("plain"), models.File("y-q8.safetensors"));
+  fs::copy_file(source->File("plain"), models.File("y-q8.safetensors"));
   EXPECT_TRUE(Has(find("q8"), "x-q8.safetensors, y-q8.safetensors")) << find("q8");
   EXPECT_TRUE(Has(FindInFolder("/nowhere/at/all", "q8", home_.path()).status().message(), "not found"));
 }
