@@ -150,8 +150,8 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   entry->name = name;
   entry->dtype = KeyDtype(name, dtype);
   entry->path = std::move(path);
-  entries_.push_back(entry);
   AddName(*entry, name);
+  entries_.push_back(entry);  // Last of what may throw: an entry here that nobody loads would be waited for.
   Status status = Guarded([&] { return Load(lock, *entry, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
