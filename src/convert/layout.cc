@@ -3,9 +3,9 @@
 #include "convert/layout.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -32,12 +32,6 @@ void DeclareVector(const std::string& name, std::size_t size, format::ElementTyp
 void DeclareNorm(const std::string& name, std::size_t width, format::Layout* layout) {
   DeclareVector(name + ".weight", width, format::ElementType::kF32, layout);
   DeclareVector(name + ".bias", width, format::ElementType::kF32, layout);
-}
-
-std::string NumberText(double value) {
-  char buffer[32];
-  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  return std::string(buffer, end);
 }
 
 std::string FormatText(WeightFormat format) {
@@ -94,7 +88,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
                      {"intermediate_size", std::to_string(c.intermediate)},
                      {"positions", std::to_string(c.positions)},
                      {"vocabulary", std::to_string(c.vocabulary)},
-                     {"layer_norm_eps", NumberText(c.layer_norm_epsilon)}};
+                     {"layer_norm_eps", nlohmann::json(c.layer_norm_epsilon).dump()}};
   DeclareHead(job.head, job.pooling_stated, job.HeadFormat(), &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));

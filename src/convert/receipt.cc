@@ -3,10 +3,11 @@
 #include "convert/receipt.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <mutex>
 #include <numeric>
+#include <string>
 #include <string_view>
 
 #include "base/arena.h"
@@ -96,9 +97,14 @@ double Cosine(const float* a, const float* b, std::size_t size) {
   return ab == aa && aa == bb ? 1 : ab / std::sqrt(aa * bb);
 }
 
+// Eight digits behind the point. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
+// packages.
 std::string CosineText(double cosine) {
-  char buffer[32];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, cosine, std::chars_format::fixed, 8).ptr};
+  const long long parts = std::llround(cosine * 1e8);
+  std::string digits = std::to_string(std::llabs(parts));
+  if (digits.size() < 9) digits.insert(0, 9 - digits.size(), '0');
+  digits.insert(digits.size() - 8, ".");
+  return (parts < 0 ? "-" : "") + digits;
 }
 
 }  // namespace

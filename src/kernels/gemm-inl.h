@@ -17,10 +17,10 @@ THIMBLE_INLINE void WithHeight(std::size_t height, Function f) {
   }
 }
 
-template <Epilogue kEpilogue, bool kExact>
+template <Epilogue kEpilogue>
 THIMBLE_INLINE void Finish(F y, float* out) {
   if constexpr (kEpilogue == Epilogue::kAdd) y = Add(y, Load(out));
-  if constexpr (kEpilogue == Epilogue::kGelu) y = kExact ? Gelu(y) : GeluFast(y);
+  if constexpr (kEpilogue == Epilogue::kGelu) y = GeluFast(y);
   Store(out, y);
 }
 
@@ -35,10 +35,12 @@ THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][
 }
 
 // In place.
-__attribute__((noinline)) inline void GeluOfRows(float* rows, std::size_t stride, std::size_t height,
-                                                 std::size_t width) {
+template <bool kExact>
+__attribute__((noinline)) void GeluOfRows(float* rows, std::size_t stride, std::size_t height, std::size_t width) {
   for (float* row = rows; row != rows + height * stride; row += stride) {
-    for (std::size_t n = 0; n < width; n += kStrip) Store(row + n, GeluFast(Load(row + n)));
+    for (std::size_t n = 0; n < width; n += kStrip) {
+      Store(row + n, kExact ? Gelu(Load(row + n)) : GeluFast(Load(row + n)));
+    }
   }
 }
 
@@ -56,10 +58,10 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
       F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[i]), bias);
-      Finish<kNow, false>(y, out + i * stride + kStrip * j);
+      Finish<kNow>(y, out + i * stride + kStrip * j);
     }
   }
-  if constexpr (kGeluLater) GeluOfRows(out, stride, kHeight, kStrip * kWidth);
+  if constexpr (kGeluLater) GeluOfRows<false>(out, stride, kHeight, kStrip * kWidth);
 }
 
 // One tile of int8: comp + sum_k (values of row i) w, then FinishTile. `strips` are kWidth strips of K * 16 bytes from
@@ -103,11 +105,16 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
       for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Fma(x, b[j], acc[i][j]);
     }
   }
+  // The exact Gelu is long, and would stand in every height and width of a tile.
+  constexpr bool kGelu = kEpilogue == Epilogue::kGelu;
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) Finish<kEpilogue, true>(acc[i][j], out + i * stride + kStrip * j);
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      Finish<kGelu ? Epilogue::kStore : kEpilogue>(acc[i][j], out + i * stride + kStrip * j);
+    }
   }
+  if constexpr (kGelu) GeluOfRows<true>(out, stride, kHeight, kStrip * kWidth);
 }
 
 // Runs tile.operator()<height>(row) over all rows.

@@ -1,0 +1,14 @@
+# THIMBLE_COMPACT: programs for packages, where bytes count.
+
+# Compiles a target's sources for size, but for those that a text or the rounding of a conversion waits for. The scalar
+# kernels are what they are checked against, and run on next to no machine.
+function(thimble_compact target)
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources EXCLUDE REGEX "src/kernels/[^s]|src/(model|text)/|src/runtime/(embedder|native)")
+  list(FILTER sources EXCLUDE REGEX "src/convert/(calibrat|forward|gptq|matrix_writer|moments|quantize)")
+  list(FILTER sources INCLUDE REGEX "\\.cc$")
+  set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -Oz)
+  # Sections, and symbols that only the target itself sees, let the linker drop what nothing calls.
+  target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
+  set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
