@@ -15,7 +15,7 @@ namespace {
 
 using kernels::WeightFormat;
 
-// What of a model keeps the most bits.
+// Format of the parts stored most precisely.
 WeightFormat FinestFormat(Dtype dtype) {
   return dtype == Dtype::kFp32 ? WeightFormat::kF32 : dtype == Dtype::kFp16 ? WeightFormat::kF16 : WeightFormat::kQ8;
 }
@@ -65,12 +65,19 @@ Result<std::string> FindWeights(const std::string& folder, const std::string& tr
   return Error(Code::kNotFound, folder, ": no weights; expected one of ", expected);
 }
 
-// What a graph computes must be what config.json says.
-Status CheckGraph(const OnnxModel& graph, const Config& config, const std::string& path) {
+// What a graph computes must be what config.json says, except that optimisers put the approximation in place of the exact
+// GELU: then the graph counts, which is what runs elsewhere, too.
+Status CheckGraph(const OnnxModel& graph, const std::string& path, Job* job) {
+  Config& config = job->config;
   auto contradiction = [&](std::string_view key, const std::string& found, const std::string& expected) {
     return Error(Code::kCorrupt, path, ": the graph has ", key, " ", found, ", config.json ", expected);
   };
-  if (!graph.activation.empty() && HiddenActivation(graph.activation) != config.activation) {
+  const std::optional<kernels::Activation> activation = HiddenActivation(graph.activation);
+  if (config.activation == kernels::Activation::kGelu && activation == kernels::Activation::kGeluTanh) {
+    config.activation = *activation;
+    job->notes.push_back("the graph computes GELU by the approximation with tanh, config.json names the exact one: the "
+                         "graph's is used");
+  } else if (!graph.activation.empty() && activation != config.activation) {
     return contradiction("hidden_act", graph.activation, config.hidden_act);
   }
   if (graph.heads != 0 && graph.heads != config.heads) {
@@ -89,11 +96,7 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
   const OnnxModel* graph = job->source.graph();
   if (graph != nullptr && graph->head) {
     HeadSpec head = *graph->head;
-    bool normalize = false;
-    while (!head.modules.empty() && head.modules.back().kind == HeadModule::Kind::kNormalize) {
-      normalize = true;
-      head.modules.pop_back();
-    }
+    const bool normalize = head.TakeNormalize();
     if (!config.head) {
       config.head = std::move(head);
       config.normalize = normalize;
@@ -188,7 +191,7 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
              .notes = {}};
   const OnnxModel* graph = job.source.graph();
   if (graph != nullptr) {
-    THIMBLE_RETURN_IF_ERROR(CheckGraph(*graph, job.config, folder + "/" + weights));
+    THIMBLE_RETURN_IF_ERROR(CheckGraph(*graph, folder + "/" + weights, &job));
     if (!graph->note.empty()) job.notes.push_back(graph->note);
   }
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));

@@ -1,5 +1,5 @@
 // Tests of reading ONNX files: every way of writing a graph down gives the weights that went in, what a graph computes
-// is told or refused, and broken files are refused.
+// is reported or refused, and broken files are refused.
 
 #include <gtest/gtest.h>
 
@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "convert/job.h"
 #include "convert/onnx_weights.h"
 #include "kernels/half.h"
 #include "tests/test_model.h"
@@ -491,6 +492,36 @@ TEST_F(OnnxTest, RefusesWhatComputesSomethingElse) {
   EXPECT_NE(with("last_hidden_state", "lost_hidden_state").message().find("output"), std::string::npos);
   for (const char* bytes : {"", "x", "not an ONNX file"}) EXPECT_EQ(Failure(bytes).code(), Code::kCorrupt);
   EXPECT_EQ(Failure(TextField(7, "")).code(), Code::kUnsupported);
+}
+
+TEST_F(OnnxTest, OnlyAnApproximatedGeluMayDifferFromConfigJson) {
+  ASSERT_TRUE(test::WriteFile(folder_.File("vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n").ok());
+  Options options;
+  options.pooling = Pooling::kMean;
+  const auto read = [&](const std::string& graph, const std::string& config) {
+    Exporter exporter({.activation = graph});
+    EXPECT_TRUE(test::WriteFile(path_, exporter.Run()).ok());
+    EXPECT_TRUE(test::WriteFile(folder_.File("config.json"),
+                          R"({"model_type":"bert","hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,
+        "intermediate_size":12,"max_position_embeddings":9,"vocab_size":11,"hidden_act":")" +
+                              config + "\"}")
+                    .ok());
+    return ReadJob(folder_.path(), options);
+  };
+  const auto same = read("gelu_new", "gelu_new");
+  ASSERT_TRUE(same.ok()) << same.status().message();
+  EXPECT_TRUE(same->notes.empty());
+  const auto approximated = read("gelu_new", "gelu");
+  ASSERT_TRUE(approximated.ok()) << approximated.status().message();
+  EXPECT_EQ(approximated->config.activation, kernels::Activation::kGeluTanh);
+  ASSERT_EQ(approximated->notes.size(), 1u);
+  EXPECT_NE(approximated->notes[0].find("approximation"), std::string::npos);
+  for (auto [graph, config] : {std::pair("gelu", "gelu_new"), {"relu", "gelu"}, {"gelu_new", "quick_gelu"}}) {
+    const auto job = read(graph, config);
+    ASSERT_FALSE(job.ok()) << graph << " and " << config;
+    EXPECT_NE(job.status().message().find(std::string("the graph has hidden_act ") + graph), std::string::npos)
+        << job.status().message();
+  }
 }
 
 TEST_F(OnnxTest, ReadsPoolingDenseAndNormalization) {
