@@ -45,7 +45,7 @@ std::string_view LongTextsName(LongTexts long_texts);
 // kInvalidArgument for any other name.
 Result<LongTexts> ParseLongTexts(std::string_view name);
 
-// What a call makes of its texts.
+// Options of one call.
 struct VectorOptions {
   std::optional<Pooling> pooling = {};  // Unset means the model's own; others only where that is one.
   std::optional<bool> normalize = {};   // Unset means the model's own.

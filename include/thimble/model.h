@@ -38,7 +38,7 @@ Result<Pooling> ParsePooling(std::string_view name);
 // Several of them with "+" between, "cls+mean".
 std::string PoolingNames(std::span<const Pooling> pooling);
 
-// Where a text is truncated, and whose way that is.
+// Which truncation limit applies.
 enum class Truncation {
   kSentenceTransformers,  // The max_tokens of the model.
   kTransformersJs,        // The model_max_length of the model.
@@ -82,8 +82,8 @@ struct ModelInfo {
   std::string default_prompt_name;  // Which of them comes before a text unless the caller says otherwise; empty: none.
   std::size_t file_bytes = 0;       // Size of the mapped file.
   // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
-  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that tells
-  // no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are of
+  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that
+  // records no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are of
   // another space.
   std::string fingerprint;
 };

@@ -1,4 +1,4 @@
-// What a model file tells of how it was made and how exact it is, and whether it still gives the vectors that it gave
+// What a model file records about its making and its accuracy, and whether it still gives the vectors that it gave
 // then.
 //
 //   auto verification = thimble::Verify(*model);
@@ -44,7 +44,7 @@ struct Verification {
   };
   std::size_t goldens = 0;              // Texts compared.
   std::vector<Difference> differences;  // Those that differ in a bit.
-  bool weights_match = false;           // Whether the file's weights have the hash that it tells.
+  bool weights_match = false;           // Whether the weights match the recorded hash.
 
   bool ok() const { return weights_match && differences.empty(); }
 };

@@ -15,7 +15,7 @@ struct FileStamp {
   std::uint64_t size = 0;
   std::int64_t written = 0;  // When its bytes were last written, in the finest unit that the system has.
   std::int64_t changed = 0;  // The same of its name, owner and times, where the system has that; else 0.
-  std::uint64_t number = 0;  // Of the file in its file system, where the system tells it; else 0.
+  std::uint64_t number = 0;  // Of the file in its file system, if the system has one; else 0.
   bool operator==(const FileStamp&) const = default;
 };
 

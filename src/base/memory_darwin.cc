@@ -17,7 +17,7 @@ std::size_t MemoryLimit() {
 }
 
 Result<ProcessMemory> MeasureMemory(int process) {
-  if (process != 0) return Error(Code::kUnsupported, "macOS tells the memory of this process alone");
+  if (process != 0) return Error(Code::kUnsupported, "macOS reports the memory of this process only");
   task_vm_info_data_t info = {};
   mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
   const kern_return_t result = task_info(mach_task_self(), TASK_VM_INFO, reinterpret_cast<task_info_t>(&info), &count);

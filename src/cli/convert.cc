@@ -20,9 +20,8 @@ constexpr char kExamples[] =
     "\n"
     "SOURCE is a folder as sentence-transformers, transformers or optimum save it, or as downloaded: weights in\n"
     "model.safetensors, pytorch_model.bin, shards of these with their index, or an ONNX export.\n"
-    "OUT appears only when complete. What the folder does not say of pooling, limit and prompts is known of some "
-    "models\n"
-    "by their names, or is said by --pooling and --normalize; what was assumed is told.\n"
+    "OUT appears only when complete. If the folder does not state pooling, limit or prompts, thimble has built-in\n"
+    "values for some models, and --pooling and --normalize state them; each assumption is printed.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n"
     "The work is shared by the processors that its control group allows, at most 8; OUT does not depend on them.\n";
 

@@ -31,7 +31,7 @@ constexpr char kRmExamples[] =
     "\n"
     "Without --dtype every dtype goes, and what an interrupted pull left. Of a folder goes what was made of it, not "
     "the\n"
-    "folder itself. Prints the files that it removed. A process that uses the model goes on using it.\n";
+    "folder itself. Prints the files that it removed. A process that has the model open keeps using it.\n";
 
 std::string TimeText(std::chrono::system_clock::time_point time, const char* format) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);

@@ -33,7 +33,7 @@ constexpr char kHelp[] =
     "\n"
     "  thimble COMMAND [OPTIONS] [ARGUMENTS]\n"
     "\n"
-    "Commands (thimble COMMAND --help tells more):\n"
+    "Commands (details: thimble COMMAND --help):\n"
     "  pull       get a model by its name from the Hugging Face hub\n"
     "  list       show the models that are here\n"
     "  rm         remove a model that is here\n"

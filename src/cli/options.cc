@@ -28,12 +28,12 @@ std::optional<int> Arguments::Parse(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     return std::fputs(app_.help().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : kDone;
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s (--help tells more)\n", app_.get_name().c_str(), error.what());
+    std::fprintf(stderr, "%s: %s (see --help)\n", app_.get_name().c_str(), error.what());
     return kWrongUse;
   }
   Status status = AppendTexts();
   if (status.ok()) return std::nullopt;
-  std::fprintf(stderr, "%s: %s (--help tells more)\n", app_.get_name().c_str(), status.message().c_str());
+  std::fprintf(stderr, "%s: %s (see --help)\n", app_.get_name().c_str(), status.message().c_str());
   return kWrongUse;
 }
 
@@ -163,7 +163,7 @@ void SourceOptions::AddTo(Arguments& arguments) {
 
 Status SourceOptions::Check() const {
   if (texts.empty() == input.empty()) {
-    return Error(Code::kInvalidArgument, "expected either texts or -i FILE (--help tells more)");
+    return Error(Code::kInvalidArgument, "expected either texts or -i FILE (see --help)");
   }
   return Status();
 }
@@ -173,7 +173,7 @@ void TokenFlags::AddTruncationTo(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   app.add_option("--truncation", truncation_,
-                 "Whose limit: sentence-transformers (default), transformers.js, tokenizers")
+                 "Truncation limit to follow: sentence-transformers (default), transformers.js, tokenizers")
       ->type_name("NAME");
 }
 

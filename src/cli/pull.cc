@@ -22,7 +22,7 @@ constexpr char kExamples[] =
     "Gets a model, converts it and prints the path of its file; at once when it is there. It comes from the cache of\n"
     "huggingface_hub or of transformers.js if one has it, else from the Hugging Face hub; a folder is converted where\n"
     "it is. It is then a MODEL by its name: acme/tiny, acme/tiny@v2 for a revision, or tiny if no other is called so.\n"
-    "A download that was cut goes on where it ended.\n"
+    "An interrupted download resumes where it stopped.\n"
     "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN or hf auth login is sent to the hub; HF_ENDPOINT is\n"
     "another hub; HF_HUB_CACHE and HF_HOME are where its other clients keep models; HF_HUB_OFFLINE=1 and\n"
     "TRANSFORMERS_OFFLINE=1 forbid the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too "

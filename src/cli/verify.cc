@@ -40,7 +40,7 @@ Status Verify(const ModelOption& model_option) {
     return output.Finish();
   }
   std::string message = model->info().name + " " + model->info().dtype + ":";
-  if (!found.weights_match) message += "\n  the weights do not have the hash that the file tells: they were changed";
+  if (!found.weights_match) message += "\n  the weights do not match the recorded hash: the file was modified";
   if (!found.differences.empty()) {
     message += "\n  " + std::to_string(found.differences.size()) + " of " + goldens + " vectors differ on " +
                std::string(model->isa());

@@ -263,12 +263,8 @@ Result<Config> ReadConfig(const std::string& source) {
     return Error(Code::kUnsupported, adapter.path(), ": adapters are not supported; merge it into the model");
   }
   if (config.head) {
-    std::vector<HeadModule>& modules = config.head->modules;
-    while (!modules.empty() && modules.back().kind == HeadModule::Kind::kNormalize) {
-      config.normalize = true;
-      modules.pop_back();
-      config.head_folders.pop_back();
-    }
+    config.normalize = config.head->TakeNormalize();
+    config.head_folders.resize(config.head->modules.size());
   }
   return config;
 }

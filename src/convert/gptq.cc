@@ -1,4 +1,4 @@
-// GPTQ by blocks of columns: what earlier columns ask of a block is a matrix product of the kernels.
+// GPTQ by blocks of columns: the correction of a block for earlier columns is a matrix product of the kernels.
 
 #include "convert/gptq.h"
 
@@ -38,7 +38,7 @@ struct Workspace {
       : errors(kPanel * width), product(kPanel * width), other(kPanel * width), candidate(width), best(width) {}
   std::vector<float> errors;  // [kPanel][width] w - value
   std::vector<float> product, other;
-  float block[kPanel * kMaxBlock] = {};  // [kPanel][kMaxBlock] what the errors so far ask of a block.
+  float block[kPanel * kMaxBlock] = {};  // [kPanel][kMaxBlock] correction of a block for the errors so far.
   // The same and others with rows in the lanes, [kMaxBlock][kPanel].
   float asked[kMaxBlock][kPanel] = {}, missed[kMaxBlock][kPanel] = {}, step[kMaxBlock][kPanel] = {};
   Candidate candidate, best;
@@ -67,7 +67,7 @@ class PanelRounder {
 
  private:
   void Pass(const float* w, std::size_t rows, Workspace& space) const;
-  // What the errors before column `begin` ask of a block: `asked`.
+  // Correction of a block for the rounding errors before column `begin`: `asked`.
   void Ask(std::size_t begin, std::size_t rows, Workspace& space) const;
   // Multiplier and offset of each row, for the weights that would be best if what is left were exact.
   void FitGroups(const float* w, std::size_t begin, std::size_t rows, Workspace& space) const;
@@ -165,7 +165,7 @@ void PanelRounder::Pass(const float* w, std::size_t rows, Workspace& space) cons
 
 void PanelRounder::Round(const float* w, std::size_t rows, Workspace& space) const {
   // Of the scale that just covers the row. A scale fixed in advance must leave room for what errors add to later
-  // weights; which is best, only trying tells.
+  // weights; the best one is found by trying.
   static constexpr float kInt8Factors[] = {0.80f, 0.86f, 0.91f, 0.96f, 1.0f, 1.05f};
   static constexpr float kTwoLevelFactors[] = {0.7f, 0.85f, 1.0f, 1.2f, 1.45f, 1.8f, 2.3f};
   const std::span<const float> factors = int8_ ? std::span<const float>(kInt8Factors) : kTwoLevelFactors;

@@ -1,4 +1,4 @@
-// What calibration tells of a matrix's inputs: their second moments H = sum of x x^T, and a triangular factor of it.
+// Calibration statistics of a matrix's inputs: their second moments H = sum of x x^T, and a triangular factor of it.
 
 #ifndef THIMBLE_CONVERT_MOMENTS_H_
 #define THIMBLE_CONVERT_MOMENTS_H_

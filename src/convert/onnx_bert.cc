@@ -351,7 +351,7 @@ class Walk {
     return Status();
   }
 
-  // That `mask` tells which tokens count: one number for each, or their number for each text.
+  // Whether `mask` marks the tokens that count: one number for each, or their number for each text.
   Status CheckMask(OnnxValue context, OnnxValue mask) {
     if (mask == kNoValue && !probe_.masked()) return Status();
     const GraphNode* node = graph_.Producer(mask);

@@ -33,8 +33,8 @@ class OnnxWeightFile : public WeightFile {
   std::vector<OnnxWeight> weights_;
 };
 
-// The last hidden state: an output of that name, else an output that is one. Behind `sentence`, a head's pooling may
-// change what the output tells, so that there the encoder's last norm is looked for.
+// The last hidden state: an output of that name, else an output that is one. A graph with `sentence` may pool before
+// that output, so that the encoder's last norm is looked for instead.
 Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, OnnxValue sentence, OnnxValue* tokens) {
   const OnnxGraph& graph = layers->graph();
   for (const char* name : {"last_hidden_state", "token_embeddings"}) {

@@ -1,4 +1,4 @@
-// The weights of a BERT encoder in an ONNX file, and what else its graph tells of the model.
+// The weights of a BERT encoder in an ONNX file, and what else its graph states about the model.
 
 #ifndef THIMBLE_CONVERT_ONNX_WEIGHTS_H_
 #define THIMBLE_CONVERT_ONNX_WEIGHTS_H_

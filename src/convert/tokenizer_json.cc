@@ -157,7 +157,7 @@ class Parser {
     if (tokens->size() > text::kMaxAddedTokens) {
       return Unsupported("added_tokens has ", tokens->size(), " entries, at most ", text::kMaxAddedTokens);
     }
-    // Where the library goes on counting for tokens that the vocabulary lacks.
+    // The id that the library gives to the next token that the vocabulary lacks.
     std::size_t next_id = num_pieces_;
     std::unordered_set<std::string> listed;
     for (std::size_t i = 0; i < tokens->size(); ++i) {

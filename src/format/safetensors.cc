@@ -77,7 +77,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
         return true;
       case Place::kTop:
         if (key_ == "__metadata__") {
-          if (seen_metadata_) return Fail("__metadata__ stands twice");
+          if (seen_metadata_) return Fail("__metadata__ appears twice");
           seen_metadata_ = true;
           place_ = Place::kMetadata;
           return true;
@@ -101,7 +101,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (place_ != Place::kTensor) return true;
     for (std::size_t i = 0; i < kKeys.size(); ++i) {
       if (key_ != kKeys[i]) continue;
-      if (seen_[i]) return Fail("\"", key_, "\" stands twice");
+      if (seen_[i]) return Fail("\"", key_, "\" appears twice");
       return seen_[i] = true;
     }
     return Fail("unknown key \"", key_, "\"");
@@ -245,11 +245,11 @@ Result<Header> ParseHeader(std::string_view json, std::uint64_t file_bytes, std:
   if (!parsed) return Error(Code::kCorrupt, path, ": the header is not JSON");
   auto name = [](const TensorInfo& tensor) -> const std::string& { return tensor.name; };
   if (const TensorInfo* twice = FindDuplicate(header.tensors, name)) {
-    return Error(Code::kCorrupt, path, ": tensor \"", twice->name, "\" stands twice");
+    return Error(Code::kCorrupt, path, ": tensor \"", twice->name, "\" appears twice");
   }
   auto key = [](const auto& entry) -> const std::string& { return entry.first; };
   if (const auto* twice = FindDuplicate(header.metadata, key)) {
-    return Error(Code::kCorrupt, path, ": metadata \"", twice->first, "\" stands twice");
+    return Error(Code::kCorrupt, path, ": metadata \"", twice->first, "\" appears twice");
   }
   THIMBLE_RETURN_IF_ERROR(CheckTensors(header, file_bytes - header.data_begin, path));
   return header;

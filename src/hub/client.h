@@ -23,8 +23,8 @@ class Client {
   // What ORGANISATION/NAME holds at a branch, a tag or a commit.
   Result<Listing> List(const std::string& repository, const std::string& revision);
 
-  // Gets a file of the repository to `path`, which it has only when it is complete and as the hub states. What came
-  // before a failure of the network stays beside it, and a later call goes on from there. `on_bytes` is told how many
+  // Gets a file of the repository to `path`, which it has only when it is complete and as the hub states. What arrived
+  // before a network failure stays beside it, and a later call resumes there. `on_bytes` is told how many
   // bytes are there. `*resumable` is false after a failure of this machine's disk.
   Status Download(const std::string& repository, const std::string& commit, const HubFile& file,
                   const std::string& path, const std::function<void(std::uint64_t)>& on_bytes, bool* resumable);

@@ -44,6 +44,12 @@ struct HeadSpec {
   std::size_t Dimensions(std::size_t width) const {
     return modules.empty() ? pooling.size() * width : modules.back().outputs;
   }
+  // Takes the Normalize modules off the end; whether there were any.
+  bool TakeNormalize() {
+    const std::size_t all = modules.size();
+    while (!modules.empty() && modules.back().kind == HeadModule::Kind::kNormalize) modules.pop_back();
+    return modules.size() < all;
+  }
   // Whether a module has a matrix of its own for its residual.
   static bool HasResidualMatrix(const HeadModule& module) { return module.residual && module.inputs != module.outputs; }
 };

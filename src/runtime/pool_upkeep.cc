@@ -25,7 +25,7 @@ void PoolState::Charge(std::size_t bytes) {
 
 Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline) {
   if (bytes > max_memory_) {
-    return Error(Code::kOutOfMemory, "needed are ", bytes, " bytes, allowed are ", max_memory_);
+    return Error(Code::kOutOfMemory, "needs ", bytes, " bytes, but only ", max_memory_, " are allowed");
   }
   while (!Fits(bytes)) {
     if (!ReleaseIdle(lock)) THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "memory"));

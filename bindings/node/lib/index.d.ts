@@ -63,7 +63,7 @@ export interface PoolOptions {
   threads?: number;
   /** Most tokens of a text that are embedded together. Default: as `truncation` says. */
   maxTokens?: number;
-  /** Whose limit counts where maxTokens is not given. Default: sentence-transformers. */
+  /** Truncation limit to follow if maxTokens is not given. Default: sentence-transformers. */
   truncation?: Truncation;
 }
 
@@ -267,7 +267,7 @@ export interface PullOptions {
   normalize?: boolean;
   /** Makes the model again, whatever is there. Default: false. */
   force?: boolean;
-  /** Ends the download or the conversion; a later pull goes on from what was downloaded. */
+  /** Ends the download or the conversion; a later pull resumes the download. */
   signal?: AbortSignal;
   /** Called several times a second. What it throws ends the pull and rejects its promise. */
   onProgress?: (progress: PullProgress) => void;

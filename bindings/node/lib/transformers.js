@@ -16,9 +16,9 @@ const POOLINGS = {
 const LOCAL_MODEL_PATH = '/models/';
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 
-// Settings that mean something here are cacheDir, the folder of models, localModelPath, where it is set a folder in which
-// models lie as ORGANISATION/NAME, and version; the others are there so that code which sets them goes on working: thimble
-// downloads only where the option `download` is true.
+// thimble follows cacheDir (the folder of models), localModelPath (if set, a folder of models in the layout
+// ORGANISATION/NAME) and version. It accepts the other settings, so that code which sets them runs, and ignores them:
+// it downloads only with the option `download: true`.
 const env = {
   version: require('../package.json').version,
   cacheDir: null,

@@ -67,7 +67,7 @@ class Environment {
   static void Close(void* self);
   static void Deliver(napi_env env, napi_value callback, void* self, void* data);
   void Settle(Napi::Env env);
-  // Calls the watcher of a call that goes on; whether there is no more to do for it now.
+  // Calls the watcher of a call that is still running; returns whether nothing is left to do for it now.
   bool TellWatcher(Napi::Env env, Call& call);
   void Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred, Napi::Value kept);
   void Forget(const Call* call);
