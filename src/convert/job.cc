@@ -65,30 +65,6 @@ Result<std::string> FindWeights(const std::string& folder, const std::string& tr
   return Error(Code::kNotFound, folder, ": no weights; expected one of ", expected);
 }
 
-// What a graph computes must be what config.json says, except that optimisers put the approximation in place of the exact
-// GELU: then the graph counts, which is what runs elsewhere, too.
-Status CheckGraph(const OnnxModel& graph, const std::string& path, Job* job) {
-  Config& config = job->config;
-  auto contradiction = [&](std::string_view key, const std::string& found, const std::string& expected) {
-    return Error(Code::kCorrupt, path, ": the graph has ", key, " ", found, ", config.json ", expected);
-  };
-  const std::optional<kernels::Activation> activation = HiddenActivation(graph.activation);
-  if (config.activation == kernels::Activation::kGelu && activation == kernels::Activation::kGeluTanh) {
-    config.activation = *activation;
-    job->notes.push_back("the graph computes GELU by the approximation with tanh, config.json names the exact one: the "
-                         "graph's is used");
-  } else if (!graph.activation.empty() && activation != config.activation) {
-    return contradiction("hidden_act", graph.activation, config.hidden_act);
-  }
-  if (graph.heads != 0 && graph.heads != config.heads) {
-    return contradiction("num_attention_heads", std::to_string(graph.heads), std::to_string(config.heads));
-  }
-  if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config.layer_norm_epsilon)) {
-    return contradiction("layer_norm_eps", std::to_string(*graph.epsilon), std::to_string(config.layer_norm_epsilon));
-  }
-  return Status();
-}
-
 // How tokens become vectors: what modules.json says, or else the graph, or else the caller, or else the table of known
 // models; and nothing is assumed.
 Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
@@ -171,6 +147,28 @@ Status UnstatedPooling(const std::string& source) {
                "name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");
 }
 
+Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* config, std::vector<std::string>* notes) {
+  auto contradiction = [&](std::string_view key, const std::string& found, const std::string& expected) {
+    return Error(Code::kCorrupt, path, ": the graph has ", key, " ", found, ", config.json ", expected);
+  };
+  const std::optional<kernels::Activation> activation = HiddenActivation(graph.activation);
+  if (config->activation == kernels::Activation::kGelu && activation == kernels::Activation::kGeluTanh) {
+    config->activation = *activation;
+    notes->push_back(
+        "the graph computes GELU by the approximation with tanh, config.json names the exact one: the "
+        "graph's is used");
+  } else if (!graph.activation.empty() && activation != config->activation) {
+    return contradiction("hidden_act", graph.activation, config->hidden_act);
+  }
+  if (graph.heads != 0 && graph.heads != config->heads) {
+    return contradiction("num_attention_heads", std::to_string(graph.heads), std::to_string(config->heads));
+  }
+  if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config->layer_norm_epsilon)) {
+    return contradiction("layer_norm_eps", std::to_string(*graph.epsilon), std::to_string(config->layer_norm_epsilon));
+  }
+  return Status();
+}
+
 Result<Job> ReadJob(const std::string& folder, const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
@@ -191,7 +189,7 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
              .notes = {}};
   const OnnxModel* graph = job.source.graph();
   if (graph != nullptr) {
-    THIMBLE_RETURN_IF_ERROR(CheckGraph(*graph, folder + "/" + weights, &job));
+    THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &job.config, &job.notes));
     if (!graph->note.empty()) job.notes.push_back(graph->note);
   }
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));

@@ -43,6 +43,10 @@ struct Job {
 // The error of a source that does not state how its tokens are pooled.
 Status UnstatedPooling(const std::string& source);
 
+// What a graph computes must be what config.json says, or kCorrupt, except that optimisers put the approximation in
+// place of the exact GELU: then the graph counts, as where it runs itself, and a note says so. `path` is the graph's.
+Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* config, std::vector<std::string>* notes);
+
 // Reads what the folder says of the model, and opens its weights. The errors of Convert.
 Result<Job> ReadJob(const std::string& folder, const Options& options);
 
