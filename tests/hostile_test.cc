@@ -158,7 +158,8 @@ std::vector<FileCase> FileCases() {
       Header("invalid UTF-8", "{\"\xff\xfe\": 1}", kBad, "not JSON at byte 3"),
       Header("tensor is a number", "{\"t\": 5}", kBad, "\"t\": did not expect a number"),
       Header("metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", kBad, "__metadata__ appears twice"),
-      Header("metadata key twice", "{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", kBad, "metadata \"k\" appears twice"),
+      Header("metadata key twice", "{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", kBad,
+             "metadata \"k\" appears twice"),
       Header("metadata value not text", "{\"__metadata__\":{\"k\":1}}", kBad, "\"k\": did not expect a number"),
       Header("tensor twice",
              "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"

@@ -83,8 +83,8 @@ struct ModelInfo {
   std::size_t file_bytes = 0;       // Size of the mapped file.
   // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
   // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that
-  // records no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are of
-  // another space.
+  // records no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are
+  // of another space.
   std::string fingerprint;
 };
 

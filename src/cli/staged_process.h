@@ -1,7 +1,7 @@
 // A child process that goes through stages, and its memory meanwhile.
 //
-// The child writes "stage NAME" as a line to its standard output at each stage, and continues when it gets a line on its
-// standard input. Other lines it writes are kept.
+// The child writes "stage NAME" as a line to its standard output at each stage, and continues when it gets a line on
+// its standard input. Other lines it writes are kept.
 
 #ifndef THIMBLE_CLI_STAGED_PROCESS_H_
 #define THIMBLE_CLI_STAGED_PROCESS_H_
