@@ -43,7 +43,7 @@ foreach(script ${python_tests})
   get_filename_component(name ${script} NAME_WE)
   add_test(NAME ${name} COMMAND Python3::Interpreter ${script} -v)
   set_tests_properties(
-    ${name} PROPERTIES TIMEOUT 600 COST 100 ENVIRONMENT
+    ${name} PROPERTIES TIMEOUT 1200 COST 100 ENVIRONMENT
                        "THIMBLE_CLI=$<TARGET_FILE:thimble_cli>;THIMBLE_MAKE_TEST_MODEL=$<TARGET_FILE:make_test_model>;\
 THIMBLE_BUILD=${PROJECT_BINARY_DIR};THIMBLE_CXX=${CMAKE_CXX_COMPILER};THIMBLE_CXX_FLAGS=${CMAKE_CXX_FLAGS};\
 THIMBLE_CMAKE=${CMAKE_COMMAND};PYTHONDONTWRITEBYTECODE=1")

@@ -58,7 +58,7 @@ build-noexcept/example_embed build/models/all-MiniLM-L6-v2-q8.safetensors "The c
 stage asan
 scripts/build.sh asan
 # Bits and accuracy, which a sanitizer does not change, are compared above; other tests here run the same code.
-run_tests asan build-asan -E '^isa_test$|^WideModel|VectorsAreCloseToTheFp32Model|^public_headers'
+run_tests asan build-asan -E '^isa_test$|^folders_test$|^WideModel|VectorsAreCloseToTheFp32Model|^public_headers'
 
 stage tsan
 scripts/build.sh tsan base_test runtime_test integration_test
