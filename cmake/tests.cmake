@@ -20,7 +20,7 @@ function(thimble_test name)
   target_compile_definitions(${name} PRIVATE THIMBLE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures"
                                              THIMBLE_CLI="$<TARGET_FILE:thimble_cli>")
   target_link_libraries(${name} PRIVATE thimble_test_model thimble_hub nlohmann_json::nlohmann_json GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900)
 endfunction()
 
 foreach(layer base format text kernels model store runtime convert hub cli)

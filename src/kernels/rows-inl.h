@@ -245,7 +245,8 @@ inline void Sum(const float* x, std::size_t rows, std::size_t width, float facto
 
 inline void WeightedMean(const float* x, std::size_t rows, std::size_t width, std::size_t first, float* out) {
   // The sum of rows numbers from `first` on.
-  const float weights = static_cast<float>(rows * (2 * first + rows - 1) / 2);
+  const std::size_t twice = rows * (2 * first + rows - 1);
+  const float weights = static_cast<float>(twice) / 2;
   for (std::size_t k = 0; k < width; k += 16) {
     F sum = Set(0.0f);
     for (std::size_t m = 0; m < rows; ++m) {
