@@ -18,28 +18,23 @@ if [ ! -e "$base/installed" ]; then
   touch "$base/installed"
 fi
 
-# Versions beside the newest one, each a folder that comes before the packages of the venv.
+# Packages beside those of the newest version, in a folder that comes before the packages of the venv.
 install() {
-  local version=$1
+  local name=$1
   shift
-  if [ ! -e "$place/$version/installed" ]; then
-    echo "folder_parity: installing sentence-transformers $version"
-    "$base/bin/pip" install --quiet --no-deps --target "$place/$version" "sentence-transformers==$version" "$@"
-    touch "$place/$version/installed"
+  if [ ! -e "$place/$name/installed" ]; then
+    echo "folder_parity: installing $*"
+    "$base/bin/pip" install --quiet --no-deps --target "$place/$name" "$@"
+    touch "$place/$name/installed"
   fi
 }
-install 5.4.1
-install 5.3.0
-transformers4=("transformers==4.57.*" "huggingface-hub==0.36.*" "tokenizers==0.22.*" requests urllib3 certifi idna pillow
-  charset-normalizer)
-install 5.1.2 "${transformers4[@]}"
-# Beside 5.1.2, because optimum knows transformers 4 only.
-if [ ! -e "$place/optimum/installed" ]; then
-  echo "folder_parity: installing optimum"
-  "$base/bin/pip" install --quiet --no-deps --target "$place/optimum" "sentence-transformers==5.1.2" \
-    "${transformers4[@]}" "optimum==2.3.*" "optimum-onnx==0.1.*" onnxscript onnx_ir ml_dtypes
-  touch "$place/optimum/installed"
-fi
+# With transformers 4, which is all that optimum knows.
+old=("sentence-transformers==5.1.2" "transformers==4.57.*" "huggingface-hub==0.36.*" "tokenizers==0.22.*" requests urllib3
+  certifi idna pillow charset-normalizer)
+install 5.4.1 "sentence-transformers==5.4.1"
+install 5.3.0 "sentence-transformers==5.3.0"
+install 5.1.2 "${old[@]}"
+install optimum "${old[@]}" "optimum==2.3.*" "optimum-onnx==0.1.*" onnxscript onnx_ir ml_dtypes
 
 export HF_HUB_OFFLINE=1
 failed=0 passed=0
