@@ -438,7 +438,7 @@ class Verify(unittest.TestCase):
 
         result = flipped("embeddings.words.weight")
         self.assertEqual((result.returncode, result.stdout), (1, b""))
-        self.assertIn(b"the weights do not have the hash", result.stderr)
+        self.assertIn(b"the weights do not match the recorded hash", result.stderr)
         result = flipped("receipt.golden_vectors")
         self.assertEqual((result.returncode, result.stdout), (1, b""))
         self.assertIn(b"1 of 12 vectors differ", result.stderr)
