@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -25,6 +26,14 @@ Arguments::Arguments(std::string_view command, const std::string& description, c
 std::optional<int> Arguments::Parse(int argc, char** argv) {
   try {
     app_.parse(argc, argv);
+    // CLI11 2.4 passes over values of the environment that an option does not take.
+    for (const CLI::Option* option : app_.get_options()) {
+      const std::string name = option->get_envname();
+      const char* value = name.empty() ? nullptr : std::getenv(name.c_str());
+      if (value == nullptr || *value == '\0' || option->count() > 0) continue;
+      throw CLI::ValidationError(name,
+                                 std::string("\"") + value + "\" is nothing that " + option->get_name() + " takes");
+    }
   } catch (const CLI::CallForHelp&) {
     return std::fputs(app_.help().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : kDone;
   } catch (const CLI::ParseError& error) {

@@ -97,9 +97,10 @@ double Cosine(const float* a, const float* b, std::size_t size) {
   return ab == aa && aa == bb ? 1 : ab / std::sqrt(aa * bb);
 }
 
-// Eight digits behind the point. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
+// Eight digits behind the point, or nan. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
 // packages.
 std::string CosineText(double cosine) {
+  if (std::isnan(cosine)) return "nan";
   const long long parts = std::llround(cosine * 1e8);
   std::string digits = std::to_string(std::llabs(parts));
   if (digits.size() < 9) digits.insert(0, 9 - digits.size(), '0');

@@ -28,6 +28,9 @@ THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
 THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   return MapI([&](int i) {
     int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(w.v[i])), high = vmull_high_s8(a, w.v[i]);
-    return vpadalq_s16(acc.v[i], vpaddq_s16(low, high));
+    int16x8_t sums = vpaddq_s16(low, high);
+    // GCC 14 would first compute all products of a tile, for which there are not enough registers.
+    asm volatile("" : "+w"(sums));
+    return vpadalq_s16(acc.v[i], sums);
   });
 }

@@ -111,8 +111,10 @@ std::shared_ptr<PoolEntry> PoolState::FindPath(std::string_view path) const {
 
 std::shared_ptr<PoolEntry> PoolState::FindLoaded(Lock& lock, std::string_view name, std::string_view dtype) const {
   if (std::shared_ptr<PoolEntry> entry = Find(name, dtype)) return entry;
-  Unlocked unlocked(lock);
-  const Result<std::string> path = Guarded([&] { return FindFile(name, dtype, options_.folder); });
+  const Result<std::string> path = [&] {
+    Unlocked unlocked(lock);
+    return Guarded([&] { return FindFile(name, dtype, options_.folder); });
+  }();
   return path.ok() ? FindPath(*path) : nullptr;
 }
 
