@@ -60,6 +60,8 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
         int32x4_t first = vreinterpretq_s32_s8(vld1q_s8(quads)), last = vreinterpretq_s32_s8(vld1q_s8(quads + w.step));
         int8x16_t low = vreinterpretq_s8_s32(vzip1q_s32(first, last));
         int8x16_t high = vreinterpretq_s8_s32(vzip2q_s32(first, last));
+        // GCC 14 would first load all weights of a step, for which there are not enough registers.
+        asm volatile("" ::: "memory");
         THIMBLE_UNROLL
         for (std::size_t p = 0; p < kPairs; ++p) {
           sum[p][j][2 * n] = vusmmlaq_s32(sum[p][j][2 * n], rows[p], low);
