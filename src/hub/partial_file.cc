@@ -78,7 +78,7 @@ Status PartialFile::KeepEtag(const std::string& etag) {
   return status;
 }
 
-Status PartialFile::Begin(const HttpAnswer& answer) {
+Status PartialFile::Begin(const net::HttpAnswer& answer) {
   THIMBLE_RETURN_IF_ERROR(SetSize(answer.offset));
   if (answer.offset > 0) return Status();
   Status status = KeepEtag(answer.etag);
