@@ -230,7 +230,7 @@ FAULTS = {
     "nan": last_value(float("nan")), "huge": last_value(1e39), "null": last_value(None), "string": last_value("0.5"),
     "one-short": shaped(lambda vectors, indices: (vectors[:-1] + [vectors[-1][:-1]], indices)),
     "all-short": shaped(lambda vectors, indices: ([values[:-1] for values in vectors], indices)),
-    "html": raw(b"<!DOCTYPE html><html><body>Sign in</body></html>", "text/html"), "empty": raw(b""), "deep": raw(b"[" * 1000000),
+    "html": raw(b"<!DOCTYPE html><html><body>Sign in</body></html>", "text/html"), "empty": raw(b""), "deep": raw(b"[" * 100000),
     "wrong-type": raw(b'{"data": "none", "embeddings": 7}'), "slow": slow, "endless-body": endless_body,
     "endless-vector": endless_vector, "endless-headers": endless_headers, "hang": hang, "redirect": redirect, "gzip": zipped,
     "bomb": bomb,

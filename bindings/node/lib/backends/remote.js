@@ -1,0 +1,225 @@
+// Embedding by providers, as one of the engines of an Embedder.
+'use strict';
+
+const { ThimbleError, describe, invalid } = require('../errors.js');
+const {
+  VECTOR_OPTIONS, checkInteger, checkNames, checkOneOf, checkSignal, checkType, checkWellFormed, parseSize, vectorOptions,
+} = require('../options.js');
+const { Cache } = require('./cache.js');
+const { Chain } = require('./chain.js');
+const { Client } = require('./client.js');
+const { scope, unlessAborted } = require('./scope.js');
+const { namedFingerprint } = require('./space.js');
+const { parseBackends } = require('./table.js');
+
+const REMOTE_OPTIONS = [
+  'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
+];
+// Options of the native engine that change vectors, and that no provider knows.
+const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
+
+// Embedded where vectors have to show how long they are.
+const PROBE = 'dimensions';
+
+const isLocal = (names) => {
+  const parsed = parseBackends(names);
+  return parsed.length === 1 && parsed[0].dialect === undefined;
+};
+
+function remoteOptions(options) {
+  if ('apiKey' in options) throw invalid('apiKey: keys come from the environment or from a file, see docs/backends.md; options end up in logs');
+  const { cache } = options;
+  if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
+  if (options.space === '') throw invalid('space: expected a name, found ""');
+  return {
+    dimensions: checkInteger(options.dimensions, 'dimensions', 1, 65536),
+    baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
+    encoding: checkOneOf(options.encoding, 'encoding', ['base64', 'float']),
+    requestTexts: checkInteger(options.requestTexts, 'requestTexts', 1),
+    concurrency: checkInteger(options.concurrency, 'concurrency', 1, 64),
+    maxRetries: checkInteger(options.maxRetries, 'maxRetries', 0, 100),
+    timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1),
+    space: checkType(options.space, 'space', 'string'),
+    cache: cache && new Cache(parseSize(cache.maxBytes ?? null, 'cache.maxBytes')),
+  };
+}
+
+// Of the native engine, which has none of these options; mocks take the place of whatever has them.
+function refuseRemoteOptions(options) {
+  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
+  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
+}
+
+// The native engine and the mocks as members of a chain.
+class Local {
+  #open;
+  #embedder;
+
+  constructor(name, open) {
+    this.name = name;
+    this.#open = open;
+  }
+
+  get identity() {
+    return this.name;
+  }
+
+  async describe({ signal }) {
+    return (await this.#get(signal)).info;
+  }
+
+  async embed(items, { promptName, longTexts, signal }) {
+    const embedder = await this.#get(signal);
+    const { dimensions } = embedder;
+    const vectors = new Float32Array(items.length * dimensions);
+    const reports = await embedder.embedInto(items.map(({ text }) => text), vectors, { promptName, longTexts, signal });
+    items.forEach((item, i) => Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) }));
+  }
+
+  #get(signal) {
+    this.#embedder ??= this.#open(this.name).catch((error) => {
+      this.#embedder = undefined;  // The next call tries again.
+      throw error;
+    });
+    return unlessAborted(this.#embedder, signal);
+  }
+}
+
+class RemoteEngine {
+  #options;
+  #chain;
+  #info;
+  // Of a stream.
+  batchSize = 256;
+
+  // `openLocal(name)` opens an Embedder in this process.
+  constructor(names, model, options, openLocal) {
+    const parsed = parseBackends(names);
+    const given = remoteOptions(options);
+    const remote = parsed.filter(({ dialect }) => dialect !== undefined);
+    if (remote.length === parsed.length) {
+      for (const name of NATIVE_ONLY) {
+        if (options[name] !== undefined) throw new ThimbleError('unsupported', `${name}: only the native backend has it, found ${names}`);
+      }
+    }
+    this.#options = { ...given, ...vectorOptions(options) };
+    this.#checkCall(this.#options);
+    if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
+      throw invalid('baseUrl: with several backends, or with a URL in the name of the backend, URLs are part of the names: openai:MODEL@URL');
+    }
+    this.#chain = new Chain(parsed.map((backend) => {
+      const { name, dialect, url } = backend;
+      if (dialect === undefined) return new Local(name, openLocal);
+      const own = dialect.fields.model === null ? undefined : backend.model ?? model;
+      return new Client(name, dialect, { ...given, baseUrl: given.baseUrl ?? url, model: own });
+    }), given.space);
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  // Asks what has to be known before the first call; without the option `dimensions` that is one short text.
+  async open(signal) {
+    const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
+    info.dimensions ??= (await this.embed([PROBE], { signal }))[0].vector.length;
+    const { space, dimensions } = this.#options;
+    if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
+    this.#info = Object.freeze(info);
+    return this;
+  }
+
+  // An item { vector, tokens, truncated } for each text. The error of a failure has `partial`, the vectors that there are,
+  // and `first`. Nobody may change the vectors.
+  async embed(texts, options = {}, first = 0) {
+    checkNames(options, 'options', [...VECTOR_OPTIONS, 'signal', 'timeoutMs']);
+    checkSignal(options.signal);
+    const wanted = { ...this.#options };
+    for (const [name, value] of Object.entries({ ...vectorOptions(options), timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1) })) {
+      if (value !== undefined) wanted[name] = value;
+    }
+    this.#checkCall(wanted);
+    const { cache, promptName, longTexts } = wanted;
+    const keyOf = (text) => `${promptName ?? ''}\n${longTexts ?? ''}\n${text}`;
+    const items = new Map();
+    texts.forEach((text, i) => {
+      checkWellFormed(text, first + i);
+      if (!items.has(text)) items.set(text, { text, place: first + i, ...cache?.get(keyOf(text)) });
+    });
+    const missing = [...items.values()].filter(({ vector }) => vector === undefined);
+    const results = () => {
+      const scaled = new Map([...items].map(([text, item]) => [text, wanted.normalize ? { ...item, vector: toUnit(item.vector) } : item]));
+      return texts.map((text) => scaled.get(text));
+    };
+    try {
+      if (missing.length > 0) {
+        await this.#within({ ...wanted, signal: options.signal }, (call) => this.#chain.embed(missing, { ...call, promptName, longTexts }));
+      }
+    } catch (error) {
+      if (error instanceof ThimbleError && !options.signal?.aborted) {
+        Object.assign(error, { first, partial: results().map(({ vector }) => vector?.slice()) });
+      }
+      throw error;
+    } finally {
+      for (const { text, vector, tokens, truncated } of missing) {
+        if (vector !== undefined) cache?.set(keyOf(text), { vector, tokens, truncated });
+      }
+    }
+    return results();
+  }
+
+  // The functions of an engine.
+  async run(texts, vectors, options, first) {
+    const write = (vector, i) => vector && vectors.set(vector, i * this.#info.dimensions);
+    try {
+      const results = await this.embed(texts, options, first);
+      results.forEach(({ vector }, i) => write(vector, i));
+      return results;
+    } catch (error) {
+      error?.partial?.forEach(write);
+      throw error;
+    }
+  }
+
+  reports(results) {
+    return results.map(({ tokens, truncated, chunks }) => ({ tokens, truncated, ...(chunks === undefined ? {} : { chunks }) }));
+  }
+
+  runSync() {
+    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} has only embed()`);
+  }
+
+  async embedTokens() {
+    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has only vectors of texts`);
+  }
+
+  async unload() {
+    this.#options.cache?.clear();
+  }
+
+  #checkCall({ pooling, chunkOverlap, normalize, longTexts }) {
+    const wrong = Object.entries({ pooling, chunkOverlap, normalize: normalize === false ? false : undefined,
+      longTexts: longTexts === 'chunk' ? longTexts : undefined }).find(([, value]) => value !== undefined);
+    if (wrong) throw new ThimbleError('unsupported', `${wrong[0]} ${describe(wrong[1])}: only the native backend has it`);
+  }
+
+  // Calls use({ signal, deadline }), which ends after timeoutMs.
+  async #within({ signal, timeoutMs = this.#options.timeoutMs }, use) {
+    const ms = timeoutMs ?? Infinity;
+    const limit = scope(signal, ms, () => new ThimbleError('io', `${this.#chain.name}: no result within ${ms} ms (timeoutMs)`));
+    try {
+      return await use({ signal: limit.signal, deadline: performance.now() + ms });
+    } finally {
+      limit.end();
+    }
+  }
+}
+
+// A copy of unit length; zeros stay zeros.
+function toUnit(vector) {
+  if (vector === undefined) return undefined;
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length > 0 ? vector.map((value) => value / length) : vector;
+}
+
+module.exports = { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions };
