@@ -212,7 +212,7 @@ def zipped(handler, call):
 
 
 def bomb(handler, call):
-    handler.answer(200, gzip.compress(b" " * (256 << 20), 1), {"content-encoding": "gzip"})
+    handler.answer(200, gzip.compress(b" " * (64 << 20), 1), {"content-encoding": "gzip"})
 
 
 FAULTS = {
