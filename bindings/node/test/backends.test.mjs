@@ -134,7 +134,8 @@ after(() => provider.stdin.end());
 
 // As the provider makes them.
 function vectorOf(text, dimensions = 8) {
-  return Array.from(createHash('sha256').update(text).digest().subarray(0, dimensions), (byte) => (byte - 128) / 128);
+  const digest = createHash('sha256').update(text).digest();
+  return Array.from({ length: dimensions }, (_, i) => (digest[i % 32] - 128) / 128);
 }
 
 // The requests with this in their path, each with its texts.
@@ -496,4 +497,14 @@ test('needs no addon', async () => {
   assert.equal(err, '');
   assert.equal(code, 0);
   assert.equal(out, `${vectorOf('a').join()}\n`);
+});
+
+test('the snippets of docs/backends.md print what they say', async () => {
+  const text = readFileSync(join(root, '..', '..', 'docs', 'backends.md'), 'utf8');
+  const snippets = [...text.matchAll(/```js\n([^]*?)```\n```\n([^]*?)```/g)];
+  assert.equal(snippets.length, 2);
+  for (const [, source, expected] of snippets) {
+    const { out, err } = await runModule(source.replace(/'thimble'/, lib('index.mjs')), { environment: { OPENAI_BASE_URL: `${url}/v1` } });
+    assert.deepEqual([out, err], [expected, '']);
+  }
 });

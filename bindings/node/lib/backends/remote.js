@@ -27,7 +27,6 @@ const isLocal = (names) => {
 };
 
 function remoteOptions(options) {
-  if ('apiKey' in options) throw invalid('apiKey: keys come from the environment or from a file, see docs/backends.md; options end up in logs');
   const { cache } = options;
   if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
   if (options.space === '') throw invalid('space: expected a name, found ""');
