@@ -143,7 +143,7 @@ export interface Report {
 /** What a remote backend does not say of a model is 0 or empty. */
 export interface ModelInfo {
   readonly name: string;
-  /** Without the model: native, mock, openai. */
+  /** Without the model: native, mock, openai; of a chain all of them: native,openai. */
   readonly backend: string;
   /** Identity of the vector space: vectors can be compared where it is the same. Empty for mocks. */
   readonly fingerprint: string;

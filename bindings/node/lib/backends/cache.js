@@ -1,13 +1,13 @@
-// A cache of vectors with a quota of bytes; those used longest ago go first.
+// A cache of vectors with a quota of bytes; it drops the least recently used.
 'use strict';
 
-// Of an entry, beside vector and text.
+// Estimate for an entry, besides its vector and its key.
 const OVERHEAD = 200;
 
 class Cache {
   #most;
   #bytes = 0;
-  #entries = new Map();  // In the order of their last use.
+  #entries = new Map();  // In order of last use.
 
   constructor(maxBytes) {
     this.#most = maxBytes;

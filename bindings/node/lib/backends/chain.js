@@ -1,4 +1,4 @@
-// Several backends of one vector space, each of which stands in for those before it.
+// Several backends with one vector space; each stands in for those before it.
 'use strict';
 
 const { ThimbleError, invalid } = require('../errors.js');
@@ -7,7 +7,7 @@ const { scope } = require('./scope.js');
 // How long a backend that failed is passed over.
 const PAUSE_MS = 30_000;
 
-// What another backend would refuse as well.
+// Whether another backend would refuse the same call.
 const isFinal = (error) => !(error instanceof ThimbleError) || error.code === 'invalid_argument';
 
 class Chain {
@@ -16,19 +16,19 @@ class Chain {
   #dimensions;
   name;
 
-  // `space` is the user's word that all of them have one space.
+  // `space` names the space if the user says that all members share one.
   constructor(members, space) {
     this.#members = members;
     this.#pausedUntil = members.map(() => 0);
     this.name = members.map(({ name }) => name).join(',');
     const other = members.find(({ identity }) => identity !== members[0].identity);
     if (other !== undefined && space === undefined) {
-      throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, whose vectors cannot be compared; ` +
-        'if they have the same model, give that space a name with the option space');
+      throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, so their vectors cannot be ` +
+        'compared; if both serve the same model, name its space with the option space');
     }
   }
 
-  // That of the first backend that answers.
+  // The description of the first backend that answers.
   async describe(call) {
     return this.#first(call, (member, limited) => member.describe(limited));
   }
@@ -47,7 +47,7 @@ class Chain {
     });
   }
 
-  // What the first of the members gives that does not fail.
+  // Calls use(member, call) for one member after the other, until one succeeds; returns its result.
   async #first(call, use) {
     const failures = [];
     const now = performance.now();
@@ -55,12 +55,14 @@ class Chain {
     const order = [...this.#members.keys()].sort((a, b) => paused[a] - paused[b]);
     for (const [turn, index] of order.entries()) {
       const member = this.#members[index];
-      // Time is left for the next one.
+      // All but the last may use half of the time.
       const left = call.deadline - performance.now();
       const ms = turn < order.length - 1 ? left / 2 : Infinity;
-      const limit = scope(call.signal, ms, () => new ThimbleError('io', `${member.name}: no reply within ${Math.round(ms)} ms`));
+      const late = () => new ThimbleError('io', `${member.name}: no result within ${Math.round(ms)} ms`);
+      const limit = scope(call.signal, ms, late);
+      const deadline = Math.min(call.deadline, performance.now() + ms);
       try {
-        const result = await use(member, { ...call, signal: limit.signal, deadline: Math.min(call.deadline, performance.now() + ms) });
+        const result = await use(member, { ...call, signal: limit.signal, deadline });
         this.#pausedUntil[index] = 0;
         return result;
       } catch (error) {
@@ -72,7 +74,8 @@ class Chain {
       }
     }
     if (failures.length === 1) throw failures[0];
-    throw new ThimbleError(failures.at(-1).code, `no backend succeeded: ${failures.map(({ message }) => message).join('; ')}`);
+    const messages = failures.map(({ message }) => message).join('; ');
+    throw new ThimbleError(failures.at(-1).code, `no backend succeeded: ${messages}`);
   }
 
   // Vectors of one space have one length.

@@ -1,4 +1,4 @@
-// A client of one provider: requests cut to its limits, a few at a time, and what each of them gave.
+// A client of one provider: cuts texts into requests, sends a few at a time, and collects their vectors.
 'use strict';
 
 const { ThimbleError, describe } = require('../errors.js');
@@ -14,8 +14,8 @@ class Client {
   #options;  // { model, dimensions, encoding, requestTexts, maxRetries }
   #base;
   #slots;
-  #dimensions;  // Of every vector, as soon as they are known.
-  #page;  // What the provider says of itself, { texts, textTokens, model }, once it was asked.
+  #dimensions;  // Of every vector, once known.
+  #page;  // What the provider states of itself, { texts, textTokens, model }, once asked.
 
   constructor(name, dialect, options) {
     this.name = name;
@@ -30,13 +30,13 @@ class Client {
     fieldsOf(name, dialect, options);
   }
 
-  // What tells this space from others before anybody is asked.
+  // Equal for clients of one vector space; known without a request.
   get identity() {
     return [this.name, this.#base.origin, this.#options.model ?? '', this.#options.dimensions ?? 0].join('\n');
   }
 
-  // What an embedder says of itself (ModelInfo in index.d.ts), dimensions only if they are known. Asks a provider that has
-  // a page about itself.
+  // ModelInfo as in index.d.ts; dimensions are undefined until they are known. Asks the provider if it has a page about
+  // itself.
   async describe(call) {
     const page = await this.#askPage(call);
     const { limits, inputType, longTexts } = this.#dialect;
@@ -58,12 +58,13 @@ class Client {
     };
   }
 
-  // Sets vector, tokens and truncated of each item { text, place }. After an error those that are there stay, and requests
-  // that were sent are waited for. `call` is { promptName, longTexts, signal, deadline }.
+  // Sets vector, tokens and truncated of each item { text, place }. After a failure it sends nothing more, waits for the
+  // requests under way, and leaves the vectors it has in place. `call` is { promptName, longTexts, signal, deadline }.
   async embed(items, call) {
     const request = fieldsOf(this.name, this.#dialect, { ...this.#options, ...call });
     const page = await this.#askPage(call);
-    const queue = batches(items.map(({ text }) => text), this.#mostTexts(page), this.#dialect.limits.bytes);
+    const texts = items.map(({ text }) => text);
+    const queue = batches(texts, this.#mostTexts(page), this.#dialect.limits.bytes);
     let failure;
     const work = async () => {
       while (failure === undefined) {
@@ -88,9 +89,10 @@ class Client {
     await this.#slots.take(call.signal);
     try {
       const body = JSON.stringify({ [fields.texts]: texts, ...given });
+      const expected = { encoding, count: texts.length, dimensions: this.#dimensions };
       const { vectors, tokens } = await this.#send({ method: 'POST', path, body }, call,
         replyBytes(this.#dialect, texts, this.#dimensions),
-        (reply, where) => decodeReply(this.#dialect, reply, { encoding, count: texts.length, dimensions: this.#dimensions, where }));
+        (reply, where) => decodeReply(this.#dialect, reply, { ...expected, where }));
       this.#dimensions ??= vectors[0].length;
       batch.forEach((item, i) => {
         item.vector = vectors[i];
@@ -102,7 +104,7 @@ class Client {
     }
   }
 
-  // What read(reply, where) makes of the reply. No error shows the key.
+  // Returns read(reply, where). No error contains the key.
   async #send({ method, path, body }, { signal, deadline }, mostBytes, read) {
     const dialect = this.#dialect;
     const key = await keyOf(this.name, dialect);
@@ -116,11 +118,12 @@ class Client {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(key === undefined ? {} : { [common.key.header]: common.key.prefix + key }),
     };
-    const hide = (text) => key === undefined ? text : text.split(key).join('***');
     const describeError = (status, text) => {
-      const refused = status === 401 || status === 403;
-      const help = !refused ? '' : key === undefined ? `; set ${howToSet(dialect)}` : `; check ${dialect.keyVariables.join(' or ')}`;
       const message = messageOf(dialect, text);
+      let help = '';
+      if (status === 401 || status === 403) {
+        help = key === undefined ? `; set ${howToSet(dialect)}` : `; check ${dialect.keyVariables.join(' or ')}`;
+      }
       const error = new ThimbleError(errorCode(status), `${where}: status ${status}${message && `: ${message}`}${help}`);
       return Object.assign(error, { status });
     };
@@ -128,8 +131,10 @@ class Client {
       return read(await exchange({ url: this.#base.href + path, method, headers, body, where },
         { signal, deadline, mostBytes, maxRetries: this.#options.maxRetries, describeError }), where);
     } catch (error) {
-      if (error instanceof ThimbleError) error.message = hide(error.message);
-      throw error;
+      if (key === undefined || !error.message?.includes(key)) throw error;
+      // A new one, because the stack of the old one may show its message.
+      const { code = 'io', status } = error;
+      throw Object.assign(new ThimbleError(code, error.message.replaceAll(key, '***')), { status });
     }
   }
 
@@ -137,7 +142,8 @@ class Client {
     const { info } = this.#dialect;
     if (info === undefined || this.#page) return this.#page ?? {};
     try {
-      this.#page = await this.#send({ method: 'GET', path: info.path }, call, common.reply.bytes, (reply, where) => readPage(info, reply, where));
+      this.#page = await this.#send({ method: 'GET', path: info.path }, call, common.reply.bytes,
+        (reply, where) => readPage(info, reply, where));
     } catch (error) {
       if (!(error.status >= 400 && error.status < 500)) throw error;
       this.#page = {};
@@ -146,7 +152,8 @@ class Client {
   }
 
   #mostTexts(page) {
-    return Math.min(page.texts ?? this.#dialect.limits.items, this.#options.requestTexts ?? common.defaults.requestTexts);
+    const wanted = this.#options.requestTexts ?? common.defaults.requestTexts;
+    return Math.min(page.texts ?? this.#dialect.limits.items, wanted);
   }
 }
 
@@ -156,15 +163,16 @@ function readPage(info, { text }, where) {
   for (const [name, pointer] of [['texts', info.items], ['textTokens', info.textTokens], ['model', info.model]]) {
     const value = at(body, pointer);
     if (value === undefined || value === null) continue;
-    if (name === 'model' ? typeof value !== 'string' : !Number.isSafeInteger(value) || value <= 0) {
-      throw new ThimbleError('corrupt', `${where}: expected ${name === 'model' ? 'a name' : 'a count'} at ${pointer}, found ${describe(value)}`);
-    }
+    const [good, expected] = name === 'model'
+      ? [typeof value === 'string', 'a name']
+      : [Number.isSafeInteger(value) && value > 0, 'a count'];
+    if (!good) throw new ThimbleError('corrupt', `${where}: expected ${expected} at ${pointer}, found ${describe(value)}`);
     page[name] = value;
   }
   return page;
 }
 
-// The error of a request, with the texts that it is about.
+// The error of a request, with the places of its texts.
 function located(error, batch) {
   if (!(error instanceof ThimbleError)) return error;
   const [first, last] = [batch[0].place, batch[batch.length - 1].place];

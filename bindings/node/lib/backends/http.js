@@ -1,4 +1,4 @@
-// One exchange over fetch: attempts, bounded replies, and which failures are worth another attempt.
+// One exchange over fetch: bounded replies, and which failures are retried.
 'use strict';
 
 const { ThimbleError } = require('../errors.js');
@@ -8,7 +8,7 @@ const { common } = require('./table.js');
 const POLICY = common.retry;
 const CERTIFICATE = /^(CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
 
-// A failure, whether the same request may succeed later, and after how many milliseconds if the server says so.
+// A failed attempt; `again` is whether the same request may succeed later, `afterMs` the delay that the server asks for.
 class Failure {
   constructor(error, again, afterMs) {
     this.error = error;
@@ -17,9 +17,10 @@ class Failure {
   }
 }
 
-// Sends `request` { url, method, headers, body, where } and resolves to { status, headers, text } of an answer below 300.
-// `describeError(status, text)` gives the error of any other answer. `deadline` is in the time of performance.now().
-async function exchange(request, { signal, deadline, mostBytes, maxRetries = POLICY.attempts - 1, describeError }) {
+// Sends `request` { url, method, headers, body, where }; resolves to { headers, text } of a status of 2xx.
+// describeError(status, text) makes the error of any other. `deadline` is a time of performance.now().
+async function exchange(request, options) {
+  const { signal, deadline, mostBytes, maxRetries = POLICY.attempts - 1, describeError } = options;
   for (let attempt = 1; ; ++attempt) {
     signal.throwIfAborted();
     const outcome = await attemptOnce(request, signal, mostBytes, describeError);
@@ -27,7 +28,8 @@ async function exchange(request, { signal, deadline, mostBytes, maxRetries = POL
     signal.throwIfAborted();
     const { error, again, afterMs } = outcome;
     if (!again || attempt > maxRetries) throw error;
-    const delay = afterMs ?? Math.random() * Math.min(POLICY.mostDelayMs, POLICY.firstDelayMs * 2 ** (attempt - 1));
+    const backoff = Math.min(POLICY.mostDelayMs, POLICY.firstDelayMs * 2 ** (attempt - 1));
+    const delay = afterMs ?? Math.random() * backoff;
     const most = deadline === Infinity ? POLICY.mostAfterMs : deadline - performance.now();
     if (delay > most) {
       if (afterMs !== undefined) error.message += `; it asks to come back in ${Math.ceil(afterMs / 1000)} s`;
@@ -39,18 +41,20 @@ async function exchange(request, { signal, deadline, mostBytes, maxRetries = POL
 
 async function attemptOnce({ url, method, headers, body, where }, signal, mostBytes, describeError) {
   const { attemptTimeoutMs } = common.defaults;
-  const limit = scope(signal, attemptTimeoutMs, () => new ThimbleError('io', `${where}: no whole reply within ${attemptTimeoutMs} ms`));
+  const late = () => new ThimbleError('io', `${where}: no complete reply within ${attemptTimeoutMs} ms`);
+  const limit = scope(signal, attemptTimeoutMs, late);
   try {
     const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: limit.signal });
     if (response.type === 'opaqueredirect' || response.status >= 300 && response.status < 400) {
       response.body?.cancel().catch(() => {});
       return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which is not followed ` +
-        'because of the key; use the address that the provider names as the base URL'), false);
+        'because the key is for this address alone; check the base URL'), false);
     }
     const good = response.ok;
     const text = await read(response, good ? mostBytes : common.reply.bytes);
     if (good && text === undefined) {
-      return new Failure(new ThimbleError('corrupt', `${where}: the reply has more than the ${mostBytes} bytes that it can need`), false);
+      const message = `${where}: the reply has more than the ${mostBytes} bytes that it can need`;
+      return new Failure(new ThimbleError('corrupt', message), false);
     }
     if (good) return { headers: response.headers, text };
     const should = response.headers.get(POLICY.should);
@@ -70,7 +74,7 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
   }
 }
 
-// The body as text; undefined, and the connection closed, if it has more bytes than these.
+// The body as text. If it has more than `most` bytes, undefined, and the connection is closed.
 async function read(response, most) {
   if (!response.body) return '';
   const reader = response.body.getReader();
@@ -88,7 +92,7 @@ async function read(response, most) {
   }
 }
 
-// Milliseconds that the server asks to wait; undefined if it says nothing that can be understood.
+// The delay that the server asks for; undefined if it asks for none, or for nonsense.
 function askedDelay(headers) {
   const ms = headers.get(POLICY.afterMs) ?? '';
   if (/^\d+(\.\d+)?$/.test(ms)) return Number(ms);

@@ -5,7 +5,7 @@ const { readFile } = require('node:fs/promises');
 
 const { ThimbleError, invalid } = require('../errors.js');
 
-// The key of a dialect, or undefined. It is looked for anew each time, so that a new one needs no restart.
+// The key of a dialect, or undefined. Looked up each time, so that a new key needs no restart.
 async function keyOf(name, dialect) {
   for (const variable of dialect.keyVariables) {
     const file = process.env[`${variable}_FILE`];
@@ -19,7 +19,7 @@ async function keyOf(name, dialect) {
     }
     key = key?.trim();
     if (!key) continue;
-    // A header could not carry it, and the error of fetch would show it.
+    // fetch would refuse such a header, with the key in its message.
     if (!/^[\x21-\x7e]+$/.test(key)) {
       throw invalid(`${name}: the key in ${variable} has blanks, line breaks or characters beyond ASCII`);
     }
@@ -29,6 +29,6 @@ async function keyOf(name, dialect) {
 }
 
 const howToSet = (dialect) =>
-  `${dialect.keyVariables.join(' or ')}, or ${dialect.keyVariables[0]}_FILE with the path of a file that has it`;
+  `${dialect.keyVariables.join(' or ')}, or ${dialect.keyVariables[0]}_FILE to the path of a file with the key`;
 
 module.exports = { howToSet, keyOf };

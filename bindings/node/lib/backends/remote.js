@@ -1,4 +1,4 @@
-// Embedding by providers, as one of the engines of an Embedder.
+// The engine of an Embedder with a remote backend, or with a chain of backends.
 'use strict';
 
 const { ThimbleError, describe, invalid } = require('../errors.js');
@@ -15,10 +15,10 @@ const { parseBackends } = require('./table.js');
 const REMOTE_OPTIONS = [
   'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
 ];
-// Options of the native engine that change vectors, and that no provider knows.
+// Options that change vectors, and that no provider knows.
 const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
 
-// Embedded where vectors have to show how long they are.
+// Embedded to learn the length of vectors.
 const PROBE = 'dimensions';
 
 const isLocal = (names) => {
@@ -43,13 +43,24 @@ function remoteOptions(options) {
   };
 }
 
-// Of the native engine, which has none of these options; mocks take the place of whatever has them.
+const nativeOnly = (name, value) =>
+  new ThimbleError('unsupported', `${name} ${describe(value)}: only the native backend has this option`);
+
+function refuseNativeOptions(options) {
+  for (const name of NATIVE_ONLY) {
+    if (options[name] !== undefined) throw nativeOnly(name, options[name]);
+  }
+  if (options.normalize === false) throw nativeOnly('normalize', false);
+  if (options.longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
+}
+
+// For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
 function refuseRemoteOptions(options) {
   const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
   if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
 }
 
-// The native engine and the mocks as members of a chain.
+// The native backend or a mock as a member of a chain.
 class Local {
   #open;
   #embedder;
@@ -72,7 +83,9 @@ class Local {
     const { dimensions } = embedder;
     const vectors = new Float32Array(items.length * dimensions);
     const reports = await embedder.embedInto(items.map(({ text }) => text), vectors, { promptName, longTexts, signal });
-    items.forEach((item, i) => Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) }));
+    items.forEach((item, i) => {
+      Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
+    });
   }
 
   #get(signal) {
@@ -96,15 +109,11 @@ class RemoteEngine {
     const parsed = parseBackends(names);
     const given = remoteOptions(options);
     const remote = parsed.filter(({ dialect }) => dialect !== undefined);
-    if (remote.length === parsed.length) {
-      for (const name of NATIVE_ONLY) {
-        if (options[name] !== undefined) throw new ThimbleError('unsupported', `${name}: only the native backend has it, found ${names}`);
-      }
-    }
     this.#options = { ...given, ...vectorOptions(options) };
-    this.#checkCall(this.#options);
+    // In a chain with a local backend they are meant for that one.
+    if (remote.length === parsed.length) refuseNativeOptions(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
-      throw invalid('baseUrl: with several backends, or with a URL in the name of the backend, URLs are part of the names: openai:MODEL@URL');
+      throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
     }
     this.#chain = new Chain(parsed.map((backend) => {
       const { name, dialect, url } = backend;
@@ -118,26 +127,28 @@ class RemoteEngine {
     return this.#info;
   }
 
-  // Asks what has to be known before the first call; without the option `dimensions` that is one short text.
+  // Learns what `info` holds; without the option `dimensions` it embeds a short text for that.
   async open(signal) {
     const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
     info.dimensions ??= (await this.embed([PROBE], { signal }))[0].vector.length;
     const { space, dimensions } = this.#options;
     if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
+    info.backend = this.#chain.name;
     this.#info = Object.freeze(info);
     return this;
   }
 
-  // An item { vector, tokens, truncated } for each text. The error of a failure has `partial`, the vectors that there are,
-  // and `first`. Nobody may change the vectors.
+  // Resolves to { vector, tokens, truncated } for each text; callers must not modify the vectors. On failure the error has
+  // `partial`, the vectors so far, and `first`, which is the place of texts[0] for messages.
   async embed(texts, options = {}, first = 0) {
     checkNames(options, 'options', [...VECTOR_OPTIONS, 'signal', 'timeoutMs']);
     checkSignal(options.signal);
+    refuseNativeOptions(options);
     const wanted = { ...this.#options };
-    for (const [name, value] of Object.entries({ ...vectorOptions(options), timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1) })) {
+    const given = { ...vectorOptions(options), timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1) };
+    for (const [name, value] of Object.entries(given)) {
       if (value !== undefined) wanted[name] = value;
     }
-    this.#checkCall(wanted);
     const { cache, promptName, longTexts } = wanted;
     const keyOf = (text) => `${promptName ?? ''}\n${longTexts ?? ''}\n${text}`;
     const items = new Map();
@@ -147,12 +158,13 @@ class RemoteEngine {
     });
     const missing = [...items.values()].filter(({ vector }) => vector === undefined);
     const results = () => {
-      const scaled = new Map([...items].map(([text, item]) => [text, wanted.normalize ? { ...item, vector: toUnit(item.vector) } : item]));
-      return texts.map((text) => scaled.get(text));
+      if (wanted.normalize) items.forEach((item, text) => items.set(text, { ...item, vector: toUnit(item.vector) }));
+      return texts.map((text) => items.get(text));
     };
     try {
       if (missing.length > 0) {
-        await this.#within({ ...wanted, signal: options.signal }, (call) => this.#chain.embed(missing, { ...call, promptName, longTexts }));
+        await this.#within({ ...wanted, signal: options.signal },
+          (call) => this.#chain.embed(missing, { ...call, promptName, longTexts }));
       }
     } catch (error) {
       if (error instanceof ThimbleError && !options.signal?.aborted) {
@@ -167,7 +179,7 @@ class RemoteEngine {
     return results();
   }
 
-  // The functions of an engine.
+  // What Embedder calls; NativeEngine has the same functions.
   async run(texts, vectors, options, first) {
     const write = (vector, i) => vector && vectors.set(vector, i * this.#info.dimensions);
     try {
@@ -181,7 +193,7 @@ class RemoteEngine {
   }
 
   reports(results) {
-    return results.map(({ tokens, truncated, chunks }) => ({ tokens, truncated, ...(chunks === undefined ? {} : { chunks }) }));
+    return results.map(({ tokens, truncated }) => ({ tokens, truncated }));
   }
 
   runSync() {
@@ -196,16 +208,11 @@ class RemoteEngine {
     this.#options.cache?.clear();
   }
 
-  #checkCall({ pooling, chunkOverlap, normalize, longTexts }) {
-    const wrong = Object.entries({ pooling, chunkOverlap, normalize: normalize === false ? false : undefined,
-      longTexts: longTexts === 'chunk' ? longTexts : undefined }).find(([, value]) => value !== undefined);
-    if (wrong) throw new ThimbleError('unsupported', `${wrong[0]} ${describe(wrong[1])}: only the native backend has it`);
-  }
-
   // Calls use({ signal, deadline }), which ends after timeoutMs.
   async #within({ signal, timeoutMs = this.#options.timeoutMs }, use) {
     const ms = timeoutMs ?? Infinity;
-    const limit = scope(signal, ms, () => new ThimbleError('io', `${this.#chain.name}: no result within ${ms} ms (timeoutMs)`));
+    const late = () => new ThimbleError('io', `${this.#chain.name}: no result within ${ms} ms (timeoutMs)`);
+    const limit = scope(signal, ms, late);
     try {
       return await use({ signal: limit.signal, deadline: performance.now() + ms });
     } finally {

@@ -1,13 +1,13 @@
-// Limits in time, as signals.
+// Limits of time and of concurrency.
 'use strict';
 
-// A signal that aborts with `parent`, or after `ms` with the reason that reason() gives. end() must be called.
+// A signal that aborts with `parent`, or after `ms` with reason(). The caller must call end().
 function scope(parent, ms, reason) {
   const controller = new AbortController();
   const follow = () => controller.abort(parent.reason);
   if (parent?.aborted) follow();
   parent?.addEventListener('abort', follow, { once: true });
-  // A timer takes 31 bits.
+  // Timers take at most 31 bits.
   const timer = ms < 2 ** 31 ? setTimeout(() => controller.abort(reason()), ms) : undefined;
   return {
     signal: controller.signal,
@@ -18,7 +18,7 @@ function scope(parent, ms, reason) {
   };
 }
 
-// Rejects with the reason of `signal`.
+// Rejects with the reason of `signal` if that aborts.
 function sleep(ms, signal) {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
@@ -34,7 +34,7 @@ function sleep(ms, signal) {
   });
 }
 
-// What `promise` gives, unless `signal` aborts before.
+// The promise, or a rejection with the reason of `signal` if that aborts earlier.
 function unlessAborted(promise, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
@@ -44,7 +44,7 @@ function unlessAborted(promise, signal) {
   });
 }
 
-// At most so many at a time, in the order in which they asked.
+// A semaphore; waiters proceed in the order in which they came.
 class Slots {
   #free;
   #waiting = [];
@@ -73,7 +73,6 @@ class Slots {
     });
   }
 
-  // The slot goes to whoever waits longest.
   give() {
     const next = this.#waiting.shift();
     if (next) next();

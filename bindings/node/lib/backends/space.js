@@ -1,4 +1,4 @@
-// Fingerprints of vector spaces. docs/backends.md has the formula; the C++ client has the same one.
+// Fingerprints of vector spaces, by the formula in docs/backends.md.
 'use strict';
 
 const { createHash } = require('node:crypto');
@@ -8,7 +8,7 @@ function fingerprintOf(dialect, origin, model, dimensions = 0) {
   return createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 32);
 }
 
-// That of a space which the user names.
+// Of a space that the user names.
 const namedFingerprint = (name, dimensions) => fingerprintOf('space', '', name, dimensions);
 
 module.exports = { fingerprintOf, namedFingerprint };

@@ -1,12 +1,12 @@
-// The table of dialects, and what the names of backends mean.
+// The table of dialects, and the names of backends.
 'use strict';
 
 const { describe, invalid } = require('../errors.js');
 const { common, dialects } = require('./dialects.json');
 
-// What embeds in this process.
+// Backends of this process.
 const LOCAL = ['native', 'mock', 'mock-hashed'];
-const NAMES = [...LOCAL, ...Object.entries(dialects).map(([name, { argument }]) => `${name}:${argument.toUpperCase()}`)];
+const REMOTE = Object.entries(dialects).map(([name, { argument }]) => `${name}:${argument.toUpperCase()}`);
 
 // The value at a JSON pointer; undefined if there is none.
 function at(value, pointer) {
@@ -27,7 +27,8 @@ function parseBackend(text) {
   const [, name, argument, url] = /^\s*([^:@]*)(?::(.*?))?(?:@(https?:\/\/.*?))?\s*$/is.exec(text) ?? [];
   if (LOCAL.includes(name) && argument === undefined && url === undefined) return { name };
   if (!Object.hasOwn(dialects, name)) {
-    throw invalid(`backend: expected ${NAMES.join(', ')}, or several with commas between, found ${describe(withoutUser(text))}`);
+    throw invalid(`backend: expected ${[...LOCAL, ...REMOTE].join(', ')}, or several separated by commas, found ` +
+      describe(withoutUser(text)));
   }
   if (dialects[name].argument === 'url') {
     if (argument && url) throw invalid(`backend: ${name} has two URLs`);
@@ -44,7 +45,9 @@ function baseUrlOf(name, given) {
   const variable = dialect.baseUrlVariable;
   const text = given || (variable && process.env[variable]?.trim()) || dialect.baseUrl;
   const where = given || !variable ? `${name}: base URL` : `${name}: ${variable}`;
-  if (!text) throw invalid(`${where}: expected http://HOST:PORT or https://HOST, in the name of the backend or as the option baseUrl`);
+  if (!text) {
+    throw invalid(`${where}: expected http://HOST:PORT or https://HOST, in the name of the backend or as the option baseUrl`);
+  }
   let full = text;
   const bare = !/^[a-z][a-z0-9+.-]*:\/\//i.test(text) && dialect.bareHost;
   if (bare) full = `${bare.scheme}://${text}`;
@@ -58,7 +61,7 @@ function baseUrlOf(name, given) {
     throw invalid(`${where}: expected http:// or https://, found ${describe(withoutUser(text))}`);
   }
   if (url.username || url.password || url.search || url.hash) {
-    throw invalid(`${where}: has a user, a query or a fragment; expected scheme, host, port and path alone`);
+    throw invalid(`${where}: expected scheme, host, port and path alone, found a user, a query or a fragment`);
   }
   if (bare && url.port === '') url.port = String(bare.port);
   return { href: (url.origin + url.pathname).replace(/\/+$/, ''), origin: url.origin };

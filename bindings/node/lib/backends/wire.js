@@ -7,7 +7,7 @@ const { at, common } = require('./table.js');
 const utf8 = new TextEncoder();
 const unsupported = (message) => new ThimbleError('unsupported', message);
 
-// [begin, end) of each request: at most so many texts, and so many bytes unless it is one text.
+// [begin, end) of each request: at most `mostTexts` texts, and `mostBytes` bytes unless it is a single text.
 function* batches(texts, mostTexts, mostBytes) {
   for (let begin = 0, end = 0; begin < texts.length; begin = end) {
     let bytes = 0;
@@ -19,7 +19,7 @@ function* batches(texts, mostTexts, mostBytes) {
   }
 }
 
-// The value to send for an input type, undefined for none; an error for one that the dialect does not have.
+// The value to send for an input type; undefined: none. Throws if the dialect does not have it.
 function inputTypeOf(name, dialect, promptName) {
   const { inputType } = dialect;
   const wanted = promptName ?? inputType?.default ?? '';
@@ -30,7 +30,7 @@ function inputTypeOf(name, dialect, promptName) {
   throw unsupported(`promptName ${describe(wanted)}: ${name} has ${Object.keys(inputType.values).join(', ')}`);
 }
 
-// What a request holds besides its texts; an error for what the dialect cannot be asked for.
+// The fields of a request besides its texts. Throws if the dialect has no such choice.
 function fieldsOf(name, dialect, { model, dimensions, encoding, promptName, longTexts }) {
   const { fields, inputType, longTexts: lengths } = dialect;
   const given = { ...dialect.fixed };
@@ -44,13 +44,14 @@ function fieldsOf(name, dialect, { model, dimensions, encoding, promptName, long
   set(dialect.encoding.field, dialect.encoding[wanted]);
   set(inputType?.field, inputTypeOf(name, dialect, promptName));
   if (longTexts !== undefined && !(lengths && Object.hasOwn(lengths, longTexts))) {
-    throw unsupported(`longTexts ${describe(longTexts)}: ${name} ${lengths ? 'has truncate, error' : 'leaves it to the server'}`);
+    const choice = lengths ? 'has truncate and error' : 'leaves it to the server';
+    throw unsupported(`longTexts ${describe(longTexts)}: ${name} ${choice}`);
   }
   if (lengths) set(lengths.field, lengths[longTexts ?? 'truncate']);
   return { given, encoding: wanted };
 }
 
-// The most bytes that the reply to these texts can need.
+// Limit of the bytes of the reply to these texts.
 function replyBytes(dialect, texts, dimensions = common.reply.mostDimensions) {
   const { bytes, bytesOfItem, bytesOfNumber } = common.reply;
   const echoed = dialect.reply.echo ? 6 * texts.reduce((sum, text) => sum + utf8.encode(text).length, 0) : 0;
@@ -67,27 +68,30 @@ function parse(text, where) {
   }
 }
 
-// { vectors, tokens } of the reply to `count` texts, in their order. `dimensions` is what each vector has to have, if known;
-// tokens is the sum of all, undefined if the reply does not state it.
+// { vectors, tokens } of the reply to `count` texts, in their order. `dimensions` is the expected length of vectors if
+// known; `tokens` is the sum over all texts, undefined if the reply does not state it.
 function decodeReply(dialect, { text, headers }, { encoding, count, dimensions, where }) {
   const { reply } = dialect;
   const body = parse(text, where);
   const place = reply.items[encoding];
   const items = at(body, place);
-  if (!Array.isArray(items)) throw corrupt(where, `expected a list at ${place || 'the top'} of the reply, found ${describe(items)}`);
+  if (!Array.isArray(items)) throw corrupt(where, `expected a list at "${place}" of the reply, found ${describe(items)}`);
   if (items.length !== count) throw corrupt(where, `expected ${count} vectors, found ${items.length}`);
   const vectors = new Array(count);
   items.forEach((item, i) => {
     const index = reply.index === null ? i : at(item, reply.index);
     if (!Number.isSafeInteger(index) || index < 0 || index >= count || vectors[index] !== undefined) {
-      throw corrupt(where, `item ${i} of the reply: expected an index below ${count} that no other item has, found ${describe(index)}`);
+      throw corrupt(where, `item ${i} of the reply: expected a unique index below ${count}, found ${describe(index)}`);
     }
     const vector = toVector(at(item, reply.vector), `${where}: item ${i} of the reply`);
     dimensions ??= vector.length;
-    if (vector.length !== dimensions) throw corrupt(where, `item ${i} of the reply: expected ${dimensions} values, found ${vector.length}`);
+    if (vector.length !== dimensions) {
+      throw corrupt(where, `item ${i} of the reply: expected ${dimensions} values, found ${vector.length}`);
+    }
     vectors[index] = vector;
   });
-  const counts = [reply.tokensHeader && Number(headers.get(reply.tokensHeader) ?? NaN), ...reply.tokens.map((pointer) => at(body, pointer))];
+  const header = reply.tokensHeader && headers.get(reply.tokensHeader);
+  const counts = [header ? Number(header) : undefined, ...reply.tokens.map((pointer) => at(body, pointer))];
   return { vectors, tokens: counts.find((value) => Number.isSafeInteger(value) && value >= 0) };
 }
 
@@ -123,7 +127,7 @@ function fromBase64(text, where) {
 
 const MOST_MESSAGE = 500;
 
-// The message of an error's body, '' if it has none.
+// The message in the body of an error; '' if there is none.
 function messageOf(dialect, text) {
   let body;
   try {
