@@ -459,7 +459,7 @@ test('options that cannot work are refused by name', async () => {
   refused({ backend: 'native:m' }, 'invalid_argument', /found "native:m"/);
   refused({ backend: 'openai' }, 'invalid_argument', /needs a model, as openai:MODEL/);
   refused({ backend: 'tei' }, 'invalid_argument', /tei: base URL: expected http/);
-  refused({ backend: 'tei:http://user:word@x' }, 'invalid_argument', /^(?!.*word).*has a user/);
+  refused({ backend: 'tei:http://user:word@x' }, 'invalid_argument', /^(?!.*word).*found a user/);
   refused({ backend, modelName: 'other' }, 'invalid_argument', /^modelName: expected "m"/);
   refused({ backend, baseUrl: url }, 'invalid_argument', /^baseUrl: with several/);
   refused({ backend, apiKey: KEY }, 'invalid_argument', /unknown option apiKey/);
