@@ -1,4 +1,4 @@
-# The converter, and the hub on top of it.
+# The converter and the network, and the hub on top of them.
 
 if(WIN32)
   add_library(thimble_hub STATIC src/hub/hub_windows.cc)
@@ -30,21 +30,27 @@ target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR
 if(NOT THIMBLE_CROSS_INCLUDE)
   find_path(CURL_INCLUDE_DIR curl/curl.h REQUIRED)
 endif()
+thimble_sources(net_sources src/net)
+add_library(thimble_net STATIC ${net_sources})
+target_compile_definitions(thimble_net PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
+target_compile_options(thimble_net PRIVATE -ffunction-sections -fdata-sections)
+target_link_libraries(thimble_net PRIVATE $<BUILD_INTERFACE:thimble_flags> ${CMAKE_DL_LIBS} PUBLIC thimble)
+if(CURL_INCLUDE_DIR)
+  target_include_directories(thimble_net SYSTEM PUBLIC $<BUILD_INTERFACE:${CURL_INCLUDE_DIR}>)
+endif()
+
 thimble_sources(hub_sources src/hub)
 add_library(thimble_hub STATIC ${hub_sources})
 add_library(thimble::hub ALIAS thimble_hub)
 set_target_properties(thimble_hub PROPERTIES EXPORT_NAME hub)
-target_compile_definitions(thimble_hub PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
 target_compile_options(thimble_hub PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags>
-                                          $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> thimble_convert
-                                          ${CMAKE_DL_LIBS}
+                                          $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> thimble_convert thimble_net
                                   PUBLIC thimble)
-if(CURL_INCLUDE_DIR)
-  target_include_directories(thimble_hub SYSTEM PRIVATE ${CURL_INCLUDE_DIR})
-endif()
 
 if(NOT THIMBLE_CROSS_INCLUDE)
   set_target_properties(thimble_convert PROPERTIES EXPORT_NAME convert)
-  install(TARGETS thimble_hub thimble_convert EXPORT thimbleTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(thimble_net PROPERTIES EXPORT_NAME net)
+  install(TARGETS thimble_hub thimble_convert thimble_net EXPORT thimbleTargets
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

@@ -23,7 +23,7 @@ function(thimble_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900)
 endfunction()
 
-foreach(layer base format text kernels model store runtime convert hub cli)
+foreach(layer base json format text kernels model store runtime convert hub cli)
   file(GLOB sources CONFIGURE_DEPENDS src/${layer}/*_test.cc)
   thimble_test(${layer}_test ${sources})
 endforeach()

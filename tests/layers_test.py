@@ -10,19 +10,21 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Each layer with the layers it may include, besides itself and the public headers.
 LAYERS = {
     "base": set(),
+    "json": {"base"},
     "format": {"base"},
     "text": {"base"},
     "kernels": {"base"},
     "model": {"base", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
-    "convert": {"base", "format", "text", "kernels", "model"},
-    "hub": {"base", "format", "store", "convert"},
+    "convert": {"base", "json", "format", "text", "kernels", "model"},
+    "net": {"base"},
+    "hub": {"base", "json", "format", "store", "convert", "net"},
     "cli": {"base", "convert", "hub"},
 }
-# The core depends on nothing but the standard library, the system, and JSON inside format.
-CORE = ("base", "format", "text", "kernels", "model", "store", "runtime")
-THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "hub": ("nlohmann/", "curl/curl.h"),
+# The core depends on nothing but the standard library, the system, and JSON inside json and format.
+CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
+THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "net": ("curl/curl.h",), "hub": ("nlohmann/",),
                "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")

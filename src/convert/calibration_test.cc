@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
-#include "convert/json_file.h"
 #include "convert/tokenizer_compiler.h"
+#include "json/json_file.h"
 #include "tests/test_model.h"
 
 namespace thimble::convert {
@@ -20,7 +20,7 @@ class CalibrationTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(test::WriteTestModel(folder_.path()).ok());
-    auto json = ReadFile(folder_.File("tokenizer.json"), kMaxTokenizerBytes);
+    auto json = json::ReadFile(folder_.File("tokenizer.json"), json::kMaxTokenizerBytes);
     ASSERT_TRUE(json.ok());
     auto compiled = CompileTokenizer(*json, "tokenizer.json");
     ASSERT_TRUE(compiled.ok());

@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "convert/folder_files.h"
-#include "convert/json_file.h"
 #include "convert/modules.h"
+#include "json/json_file.h"
 #include "kernels/matrix.h"
 
 namespace thimble::convert {
@@ -34,26 +34,28 @@ constexpr std::pair<std::string_view, Activation> kActivations[] = {{"gelu", Act
                                                                     {"relu", Activation::kRelu},
                                                                     {"tanh", Activation::kTanh}};
 
-Status Unsupported(const JsonFile& file, std::string_view key, std::string_view expected, std::string_view found) {
+Status Unsupported(const json::JsonFile& file, std::string_view key, std::string_view expected,
+                   std::string_view found) {
   return Error(Code::kUnsupported, file.path(), ": \"", key, "\": expected ", expected, ", found ", found);
 }
 
 // kUnsupported unless the text field is absent or `expected`.
-Status RequireText(const JsonFile& file, std::string_view key, std::string_view expected) {
+Status RequireText(const json::JsonFile& file, std::string_view key, std::string_view expected) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> found, file.Text(key));
   if (!found || *found == expected) return Status();
   return Unsupported(file, key, "\"" + std::string(expected) + "\"", "\"" + *found + "\"");
 }
 
 // kUnsupported unless the field is absent, false, or an empty object or array.
-Status RequireNothing(const JsonFile& file, std::string_view key) {
+Status RequireNothing(const json::JsonFile& file, std::string_view key) {
   const nlohmann::json* value = file.Find(key);
   if (value == nullptr || value->empty() || *value == false) return Status();
   return Unsupported(file, key, "nothing", value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 Status ReadTransformer(const std::string& source, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
+                           json::JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
   if (!type) return file.Corrupt("model_type", "\"bert\", found nothing");
   THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "bert"));
@@ -97,17 +99,17 @@ Status ReadTransformer(const std::string& source, Config* config) {
 }
 
 // The file that says how the transformer module takes its texts, under the first of its names that is there.
-Result<JsonFile> OpenSentenceConfig(const std::string& folder) {
+Result<json::JsonFile> OpenSentenceConfig(const std::string& folder) {
   for (const char* name : {"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"}) {
-    THIMBLE_ASSIGN_OR_RETURN(JsonFile file,
-                             JsonFile::OpenIfPresent(folder + "/sentence_" + std::string(name) + "_config.json"));
+    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
+                             json::JsonFile::OpenIfPresent(folder + "/sentence_" + std::string(name) + "_config.json"));
     if (file.present() && !file.json().empty()) return file;
   }
-  return JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json");
+  return json::JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json");
 }
 
 // What the transformer module hands on must be the vectors of the tokens of a text.
-Status CheckModality(const JsonFile& file) {
+Status CheckModality(const json::JsonFile& file) {
   const nlohmann::json* modality = file.Find("modality_config");
   if (modality == nullptr) return Status();
   const nlohmann::json expected = {{"method", "forward"}, {"method_output_name", "last_hidden_state"}};
@@ -118,13 +120,13 @@ Status CheckModality(const JsonFile& file) {
 }
 
 // A field under its name of today or that of before; what it holds changes the tokenizer or the model.
-const nlohmann::json* FindKwargs(const JsonFile& file, std::string_view name, std::string_view old_name) {
+const nlohmann::json* FindKwargs(const json::JsonFile& file, std::string_view name, std::string_view old_name) {
   const nlohmann::json* value = file.Find(old_name);
   return value != nullptr ? value : file.Find(name);
 }
 
 // Keys of model_kwargs that change how vectors are computed, and not what they are.
-Status CheckModelKwargs(const JsonFile& file) {
+Status CheckModelKwargs(const json::JsonFile& file) {
   const nlohmann::json* kwargs = FindKwargs(file, "model_kwargs", "model_args");
   if (kwargs == nullptr) return Status();
   if (!kwargs->is_object()) return file.Corrupt("model_kwargs", "an object");
@@ -140,7 +142,7 @@ Status CheckModelKwargs(const JsonFile& file) {
 }
 
 // processing_kwargs: {"text": {"max_length": N}} limits texts; nothing else of it is supported.
-Status ReadProcessing(const JsonFile& file, Config* config) {
+Status ReadProcessing(const json::JsonFile& file, Config* config) {
   const nlohmann::json* kwargs = file.Find("processing_kwargs");
   if (kwargs == nullptr) return Status();
   if (!kwargs->is_object()) return file.Corrupt("processing_kwargs", "an object");
@@ -163,7 +165,7 @@ Status ReadProcessing(const JsonFile& file, Config* config) {
 }
 
 Status ReadSentenceConfig(const std::string& source, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, OpenSentenceConfig(TransformerFolder(source, config->transformer)));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, OpenSentenceConfig(TransformerFolder(source, config->transformer)));
   if (!file.json().is_object()) return Error(Code::kCorrupt, file.path(), ": expected a JSON object");
   static constexpr std::string_view kKnown[] = {
       "max_seq_length",     "do_lower_case",     "model_args",   "model_kwargs",
@@ -194,7 +196,7 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
 }
 
 Status ReadModulesOf(const std::string& source, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(source + "/modules.json"));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(source + "/modules.json"));
   if (!file.present()) return ReadTransformer(source, config);
   THIMBLE_ASSIGN_OR_RETURN(Modules modules, ReadModules(source, file));
   config->transformer = modules.transformer;
@@ -206,7 +208,7 @@ Status ReadModulesOf(const std::string& source, Config* config) {
 }
 
 // Texts before texts. An empty one says nothing, but its name may be asked for.
-Status ReadPrompts(const JsonFile& file, Config* config) {
+Status ReadPrompts(const json::JsonFile& file, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> name, file.Text("default_prompt_name"));
   const nlohmann::json* prompts = file.Find("prompts");
   if (prompts != nullptr) {
@@ -226,7 +228,8 @@ Status ReadPrompts(const JsonFile& file, Config* config) {
 }
 
 Status ReadSentenceTransformers(const std::string& source, Config* config) {
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile file, JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
+                           json::JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
   THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "SentenceTransformer"));
   THIMBLE_RETURN_IF_ERROR(ReadPrompts(file, config));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
@@ -257,8 +260,9 @@ Result<Config> ReadConfig(const std::string& source) {
   THIMBLE_RETURN_IF_ERROR(ReadModulesOf(source, &config));
   THIMBLE_RETURN_IF_ERROR(ReadSentenceConfig(source, &config));
   THIMBLE_RETURN_IF_ERROR(ReadSentenceTransformers(source, &config));
-  THIMBLE_ASSIGN_OR_RETURN(const JsonFile adapter,
-                           JsonFile::OpenIfPresent(source + "/" + JoinName(config.transformer, "adapter_config.json")));
+  THIMBLE_ASSIGN_OR_RETURN(
+      const json::JsonFile adapter,
+      json::JsonFile::OpenIfPresent(source + "/" + JoinName(config.transformer, "adapter_config.json")));
   if (adapter.present()) {
     return Error(Code::kUnsupported, adapter.path(), ": adapters are not supported; merge it into the model");
   }

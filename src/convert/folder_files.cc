@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
-#include "convert/json_file.h"
+#include "json/json_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -55,7 +55,7 @@ bool IsTransformer(std::string_view type) {
 
 Status AddShards(const FolderView& view, const std::string& index, std::vector<std::string>& files) {
   THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(index));
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile json, JsonFile::Parse(text, index));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile json, json::JsonFile::Parse(text, index));
   const auto map = json.json().find("weight_map");
   if (map == json.json().end() || !map->is_object()) return json.Corrupt("weight_map", "an object of file names");
   const std::string folder = index.substr(0, index.rfind('/') + 1);  // With its slash, or empty.
@@ -146,7 +146,7 @@ Result<FolderView> ViewOf(const std::string& folder) {
   FolderView view;
   view.names.assign(names->begin(), names->end());
   view.has = [names](const std::string& name) { return names->contains(name); };
-  view.read = [folder](const std::string& name) { return ReadFile(folder + "/" + name, kMaxConfigBytes); };
+  view.read = [folder](const std::string& name) { return json::ReadFile(folder + "/" + name, json::kMaxConfigBytes); };
   return view;
 }
 
@@ -155,7 +155,7 @@ Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
   ModuleFolders modules;
   if (!view.has(kModules)) return modules;
   THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(kModules));
-  THIMBLE_ASSIGN_OR_RETURN(JsonFile json, JsonFile::Parse(text, kModules));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile json, json::JsonFile::Parse(text, kModules));
   if (!json.json().is_array() || json.json().size() > kMaxModules) {
     return Error(Code::kCorrupt, kModules, ": expected an array of at most ", kMaxModules, " modules");
   }

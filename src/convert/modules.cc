@@ -40,7 +40,7 @@ constexpr std::pair<std::string_view, std::optional<Activation>> kActivations[] 
     {"torch.nn.SiLU", Activation::kSilu}};
 
 // The fields of a module's config.json must be among these, because an unknown one may change vectors.
-Status CheckKeys(const JsonFile& file, std::initializer_list<std::string_view> known) {
+Status CheckKeys(const json::JsonFile& file, std::initializer_list<std::string_view> known) {
   for (const auto& [key, value] : file.json().items()) {
     bool found = value.is_null();
     for (std::string_view name : known) found |= key == name;
@@ -50,14 +50,14 @@ Status CheckKeys(const JsonFile& file, std::initializer_list<std::string_view> k
 }
 
 // A field that names what a module reads or writes: the vector of the text, or nothing of it is supported.
-Status CheckFeature(const JsonFile& file, std::string_view key) {
+Status CheckFeature(const json::JsonFile& file, std::string_view key) {
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::string> name, file.Text(key));
   if (!name || *name == "sentence_embedding") return Status();
   return Error(Code::kUnsupported, file.path(), ": \"", key, "\": expected \"sentence_embedding\", found \"", *name,
                "\"");
 }
 
-Status AddPooling(const JsonFile& file, std::string_view name, HeadSpec* head) {
+Status AddPooling(const json::JsonFile& file, std::string_view name, HeadSpec* head) {
   const Result<Pooling> pooling = name == "lasttoken" ? Pooling::kLast : ParsePooling(name);
   if (!pooling.ok() || name == "last") {
     return Error(Code::kUnsupported, file.path(), ": \"pooling_mode\": expected mean, cls, lasttoken, max, ",
@@ -71,7 +71,7 @@ Status AddPooling(const JsonFile& file, std::string_view name, HeadSpec* head) {
 }
 
 // The form since 5.4: a word, a list of words, or words joined by "+".
-Status ReadPoolingMode(const JsonFile& file, HeadSpec* head) {
+Status ReadPoolingMode(const json::JsonFile& file, HeadSpec* head) {
   const nlohmann::json& mode = *file.Find("pooling_mode");
   if (mode.is_array() && !mode.empty()) {
     for (const nlohmann::json& word : mode) {
@@ -90,7 +90,7 @@ Status ReadPoolingMode(const JsonFile& file, HeadSpec* head) {
   }
 }
 
-Status ReadPooling(const JsonFile& file, HeadSpec* head) {
+Status ReadPooling(const json::JsonFile& file, HeadSpec* head) {
   THIMBLE_RETURN_IF_ERROR(CheckKeys(
       file, {"word_embedding_dimension", "embedding_dimension", "pooling_mode", "include_prompt",
              "pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_tokens",
@@ -106,7 +106,7 @@ Status ReadPooling(const JsonFile& file, HeadSpec* head) {
   return Status();
 }
 
-Result<HeadModule> ReadDense(const JsonFile& file) {
+Result<HeadModule> ReadDense(const json::JsonFile& file) {
   HeadModule module = {.kind = HeadModule::Kind::kDense};
   THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_input_name"));
   THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_output_name"));
@@ -130,7 +130,7 @@ Result<HeadModule> ReadDense(const JsonFile& file) {
 }
 
 // A module of the head, nothing for one that changes no vector.
-Result<std::optional<HeadModule>> ReadModule(std::string_view kind, const JsonFile& file) {
+Result<std::optional<HeadModule>> ReadModule(std::string_view kind, const json::JsonFile& file) {
   using Found = std::optional<HeadModule>;
   if (kind == "Dropout") return Found();
   HeadModule module;
@@ -149,7 +149,7 @@ Result<std::optional<HeadModule>> ReadModule(std::string_view kind, const JsonFi
 
 }  // namespace
 
-Result<Modules> ReadModules(const std::string& source, const JsonFile& file) {
+Result<Modules> ReadModules(const std::string& source, const json::JsonFile& file) {
   if (!file.json().is_array() || file.json().size() > kMaxModules) {
     return Error(Code::kCorrupt, file.path(), ": expected a JSON array of at most ", kMaxModules, " modules");
   }
@@ -182,8 +182,8 @@ Result<Modules> ReadModules(const std::string& source, const JsonFile& file) {
     if (pooling != behind) {
       return unsupported(behind ? "expected Pooling before it" : "expected one Pooling");
     }
-    THIMBLE_ASSIGN_OR_RETURN(const JsonFile config,
-                             JsonFile::OpenIfPresent(source + "/" + JoinName(folder, "config.json")));
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile config,
+                             json::JsonFile::OpenIfPresent(source + "/" + JoinName(folder, "config.json")));
     if (!behind) {
       pooling = true;
       if (!config.present()) return Error(Code::kNotFound, config.path(), ": not there, and modules.json names it");

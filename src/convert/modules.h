@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/json_file.h"
+#include "json/json_file.h"
 #include "model/head.h"
 #include "thimble/status.h"
 
@@ -22,7 +22,7 @@ struct Modules {
 // Reads modules.json and the config.json of each module, in the form of every release of sentence-transformers since
 // 2.0. `file` is modules.json of the folder `source`. kUnsupported for a module that thimble does not run, kCorrupt for
 // a malformed file; the message names it and the field.
-Result<Modules> ReadModules(const std::string& source, const JsonFile& file);
+Result<Modules> ReadModules(const std::string& source, const json::JsonFile& file);
 
 // Gives each module its inputs, and checks them against what a Dense or LayerNorm module says of itself, for tokens of
 // `hidden` floats. kCorrupt, naming the module.

@@ -10,10 +10,10 @@
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
-#include "convert/json_file.h"
 #include "convert/safetensors_file.h"
 #include "convert/torch_file.h"
 #include "format/safetensors.h"
+#include "json/json_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -83,8 +83,8 @@ Status Source::AddFile(const std::string& path) {
 }
 
 Status Source::AddShards(const std::string& folder, const std::string& index) {
-  THIMBLE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path_, kMaxIndexBytes));
-  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(text, path_));
+  THIMBLE_ASSIGN_OR_RETURN(const std::string text, json::ReadFile(path_, kMaxIndexBytes));
+  THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(text, path_));
   const nlohmann::json* map = file.Find("weight_map");
   if (map == nullptr || !map->is_object()) return file.Corrupt("weight_map", "an object from tensors to files");
   std::vector<std::string> shards;

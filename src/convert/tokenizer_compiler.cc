@@ -13,10 +13,10 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/json_file.h"
 #include "convert/tokenizer_json.h"
 #include "convert/tokenizer_normalizer.h"
 #include "convert/tokenizer_trie.h"
+#include "json/json_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -114,7 +114,7 @@ text::Tables CompiledTokenizer::tables() const {
 }
 
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(tokenizer_json, path));
+  THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(tokenizer_json, path));
   return CompileParsedTokenizer(file.json(), path);
 }
 

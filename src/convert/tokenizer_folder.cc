@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "convert/json_file.h"
 #include "convert/tokenizer_normalizer.h"
+#include "json/json_file.h"
 #include "text/utf8.h"
 
 namespace thimble::convert {
@@ -108,7 +108,7 @@ class FolderReader {
   }
 
   Status ReadSettings() {
-    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(config_path_));
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(config_path_));
     if (!file.json().is_object()) return Error(Code::kCorrupt, config_path_, ": expected a JSON object");
     config_ = file.json();
     if (!settings_.arguments.is_object()) {
@@ -136,7 +136,7 @@ class FolderReader {
   Status ChooseClass() {
     std::string path = config_path_;
     const Json* chosen = Setting("tokenizer_class");
-    THIMBLE_ASSIGN_OR_RETURN(const JsonFile model, JsonFile::OpenIfPresent(folder_ + "/config.json"));
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile model, json::JsonFile::OpenIfPresent(folder_ + "/config.json"));
     if ((chosen == nullptr || chosen->is_null()) && model.json().is_object()) {
       path = folder_ + "/config.json";
       auto it = model.json().find("tokenizer_class");
@@ -156,15 +156,15 @@ class FolderReader {
   // Leaves in root_ what the vocabulary's file says, and its path in path_.
   Status ReadVocabulary() {
     path_ = folder_ + "/tokenizer.json";
-    Result<std::string> json = ReadFile(path_, kMaxTokenizerBytes);
+    Result<std::string> json = json::ReadFile(path_, json::kMaxTokenizerBytes);
     if (json.ok()) {
-      THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::Parse(*json, path_));
+      THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(*json, path_));
       if (!file.json().is_object()) return Error(Code::kCorrupt, path_, ": is not a JSON object");
       root_ = file.json();
       return CheckListed();
     }
     if (json.status().code() != Code::kNotFound) return json.status();
-    Result<std::string> lines = ReadFile(folder_ + "/vocab.txt", kMaxTokenizerBytes);
+    Result<std::string> lines = json::ReadFile(folder_ + "/vocab.txt", json::kMaxTokenizerBytes);
     if (!lines.ok() && lines.status().code() == Code::kNotFound) {
       return Error(Code::kNotFound, folder_, ": has neither tokenizer.json nor vocab.txt");
     }
@@ -284,7 +284,7 @@ class FolderReader {
   // What old folders say of special tokens; it wins over tokenizer_config.json.
   Status ReadSpecialTokensMap() {
     const std::string path = folder_ + "/special_tokens_map.json";
-    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(path));
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(path));
     if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
     for (const auto& [key, value] : file.json().items()) {
       auto argument = settings_.arguments.find(key);
@@ -297,7 +297,7 @@ class FolderReader {
 
   Status ReadAddedTokensFile(std::map<std::uint32_t, Token>& listed) const {
     const std::string path = folder_ + "/added_tokens.json";
-    THIMBLE_ASSIGN_OR_RETURN(const JsonFile file, JsonFile::OpenIfPresent(path));
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(path));
     if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
     std::set<std::string> special;
     for (std::string_view key : kSpecialTokens) {

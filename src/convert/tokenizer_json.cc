@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "convert/json_file.h"
+#include "json/json_file.h"
 #include "text/tables.h"
 
 namespace thimble::convert {

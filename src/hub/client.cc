@@ -50,10 +50,10 @@ std::string EscapedPath(const std::string& path) {
 }
 
 // A short answer in memory.
-class TextSink final : public HttpSink {
+class TextSink final : public net::HttpSink {
  public:
   TextSink(std::size_t limit, const std::string& what) : limit_(limit), what_(what) {}
-  Status Begin(const HttpAnswer&) override {
+  Status Begin(const net::HttpAnswer&) override {
     text_.clear();
     return Status();
   }
@@ -75,7 +75,7 @@ class TextSink final : public HttpSink {
 }  // namespace
 
 Result<Client> Client::Create(Settings settings, std::function<bool()> go_on) {
-  THIMBLE_ASSIGN_OR_RETURN(Http http, Http::Create(settings.timeout_seconds, go_on));
+  THIMBLE_ASSIGN_OR_RETURN(net::Http http, net::Http::Create());
   return Client(std::move(settings), std::move(http), std::move(go_on));
 }
 
@@ -88,7 +88,7 @@ Status Client::Wait(double seconds) {
   return Status();
 }
 
-Status Client::AnswerError(const HttpAnswer& answer, const std::string& what) const {
+Status Client::AnswerError(const net::HttpAnswer& answer, const std::string& what) const {
   const std::string from = what + ": " + settings_.endpoint + " answered " + std::to_string(answer.status);
   switch (answer.status) {
     case 401:
@@ -109,13 +109,15 @@ Status Client::AnswerError(const HttpAnswer& answer, const std::string& what) co
   }
 }
 
-HttpOutcome Client::Try(const std::string& what, HttpRequest request, HttpSink& sink,
-                        const std::function<void(HttpRequest&)>& prepare, const std::function<bool()>& progressed) {
+net::HttpOutcome Client::Try(const std::string& what, net::HttpRequest request, net::HttpSink& sink,
+                             const std::function<void(net::HttpRequest&)>& prepare,
+                             const std::function<bool()>& progressed) {
   request.token = settings_.token;
+  request.idle_seconds = settings_.timeout_seconds;
   int failures = 0;
   for (int requests = 1;; ++requests) {
     prepare(request);
-    HttpOutcome outcome = http_.Get(request, sink);
+    net::HttpOutcome outcome = http_.Get(request, sink, go_on_);
     if (outcome.status.ok() && (outcome.answer.status == 200 || outcome.answer.status == 206)) return outcome;
     outcome.status = outcome.status.ok() ? AnswerError(outcome.answer, what)
                                          : Error(outcome.status.code(), what, ": ", outcome.status.message());
@@ -137,8 +139,8 @@ Result<Listing> Client::List(const std::string& repository, const std::string& r
   TextSink sink(kMaxListingBytes, what);
   const std::string url =
       settings_.endpoint + "/api/models/" + repository + "/revision/" + Escaped(revision) + "?blobs=true";
-  const HttpOutcome outcome =
-      Try(what, {.url = url, .token = {}, .if_range = {}}, sink, [](HttpRequest&) {}, [] { return false; });
+  const net::HttpOutcome outcome =
+      Try(what, {.url = url, .token = {}, .if_range = {}}, sink, [](net::HttpRequest&) {}, [] { return false; });
   if (!outcome.status.ok()) return outcome.status;
   return ParseListing(sink.text(), what);
 }
@@ -154,13 +156,13 @@ Status Client::Download(const std::string& repository, const std::string& commit
     std::string linked_etag;
     if (!part.HasAll()) {
       std::uint64_t before = 0;
-      auto prepare = [&](HttpRequest& request) {
+      auto prepare = [&](net::HttpRequest& request) {
         before = part.size();
         request.offset = part.size();
         request.if_range = part.etag();
       };
       auto progressed = [&] { return part.size() >= before + kProgressBytes; };
-      const HttpOutcome outcome = Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
+      const net::HttpOutcome outcome = Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
       *resumable = !part.disk_failed();
       if (outcome.answer.status == 416 && from_before) {  // There is more here than there.
         THIMBLE_RETURN_IF_ERROR(part.Clear());

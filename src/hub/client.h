@@ -7,9 +7,9 @@
 #include <functional>
 #include <string>
 
-#include "hub/http.h"
 #include "hub/listing.h"
 #include "hub/settings.h"
+#include "net/http.h"
 #include "thimble/status.h"
 
 namespace thimble::hub {
@@ -30,17 +30,17 @@ class Client {
                   const std::string& path, const std::function<void(std::uint64_t)>& on_bytes, bool* resumable);
 
  private:
-  Client(Settings settings, Http http, std::function<bool()> go_on)
+  Client(Settings settings, net::Http http, std::function<bool()> go_on)
       : settings_(std::move(settings)), http_(std::move(http)), go_on_(std::move(go_on)) {}
   // Sends a request until it succeeds, cannot, or has failed too often in a row; `prepare` is called before each time
   // and `progressed` says after it whether a lot came. Ok only with a good answer.
-  HttpOutcome Try(const std::string& what, HttpRequest request, HttpSink& sink,
-                  const std::function<void(HttpRequest&)>& prepare, const std::function<bool()>& progressed);
+  net::HttpOutcome Try(const std::string& what, net::HttpRequest request, net::HttpSink& sink,
+                       const std::function<void(net::HttpRequest&)>& prepare, const std::function<bool()>& progressed);
   Status Wait(double seconds);
-  Status AnswerError(const HttpAnswer& answer, const std::string& what) const;
+  Status AnswerError(const net::HttpAnswer& answer, const std::string& what) const;
 
   Settings settings_;
-  Http http_;
+  net::Http http_;
   std::function<bool()> go_on_;
 };
 

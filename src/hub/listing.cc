@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
-#include "convert/json_file.h"
+#include "json/json_file.h"
 #include "store/name.h"
 
 namespace thimble::hub {
@@ -18,8 +18,8 @@ constexpr std::uint64_t kMaxWeightBytes = std::uint64_t{16} << 30;
 
 // Of a file of that name.
 std::uint64_t MaxBytes(std::string_view name) {
-  if (name.ends_with("tokenizer.json") || name.ends_with(".txt")) return convert::kMaxTokenizerBytes;
-  return name.ends_with(".json") ? convert::kMaxConfigBytes : kMaxWeightBytes;
+  if (name.ends_with("tokenizer.json") || name.ends_with(".txt")) return json::kMaxTokenizerBytes;
+  return name.ends_with(".json") ? json::kMaxConfigBytes : kMaxWeightBytes;
 }
 
 const nlohmann::json* Member(const nlohmann::json& object, const char* key) {
@@ -42,7 +42,7 @@ std::optional<std::uint64_t> Count(const nlohmann::json& object, const char* key
 }  // namespace
 
 Result<Listing> ParseListing(std::string_view json, const std::string& what) {
-  THIMBLE_ASSIGN_OR_RETURN(convert::JsonFile answer, convert::JsonFile::Parse(json, what));
+  THIMBLE_ASSIGN_OR_RETURN(json::JsonFile answer, json::JsonFile::Parse(json, what));
   Listing listing;
   listing.commit = Text(answer.json(), "sha");
   if (!store::IsCommit(listing.commit)) return answer.Corrupt("sha", "40 hexadecimal digits");

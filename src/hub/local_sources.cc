@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "convert/json_file.h"
 #include "hub/settings.h"
+#include "json/json_file.h"
 #include "store/known_models.h"
 #include "store/source_folder.h"
 
@@ -40,7 +40,7 @@ void AddSnapshot(const std::string& folder, const std::string& repository, const
   constexpr std::size_t kMaxRefBytes = 256;
   std::string commit = revision;
   const std::string ref = folder + "/refs/" + (revision.empty() ? "main" : revision);
-  if (Result<std::string> text = convert::ReadFile(ref, kMaxRefBytes); text.ok()) {
+  if (Result<std::string> text = json::ReadFile(ref, kMaxRefBytes); text.ok()) {
     commit = *std::move(text);
     while (commit.ends_with('\n')) commit.pop_back();
   }

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
-#include "convert/json_file.h"
+#include "json/json_file.h"
 #include "store/name.h"
 
 namespace thimble::hub {
@@ -34,7 +34,7 @@ Result<PartialFile> PartialFile::Open(const std::string& path, const HubFile& fi
   if (part.descriptor_ < 0 || fstat(part.descriptor_, &status) != 0) return SystemError(errno, "cannot write", name);
   if (!S_ISREG(status.st_mode)) return Error(Code::kIo, name, ": expected a regular file");
   part.size_ = static_cast<std::uint64_t>(status.st_size);
-  if (Result<std::string> etag = convert::ReadFile(path + ".etag", kMaxTagBytes); etag.ok()) part.etag_ = *etag;
+  if (Result<std::string> etag = json::ReadFile(path + ".etag", kMaxTagBytes); etag.ok()) part.etag_ = *etag;
   // Without a hash or a tag nothing would tell that the two halves are of one file.
   if (part.size_ > file.size.value_or(file.max_bytes) || (file.sha256.empty() && part.etag_.empty())) {
     THIMBLE_RETURN_IF_ERROR(part.Clear());
@@ -78,7 +78,7 @@ Status PartialFile::KeepEtag(const std::string& etag) {
   return status;
 }
 
-Status PartialFile::Begin(const HttpAnswer& answer) {
+Status PartialFile::Begin(const net::HttpAnswer& answer) {
   THIMBLE_RETURN_IF_ERROR(SetSize(answer.offset));
   if (answer.offset > 0) return Status();
   Status status = KeepEtag(answer.etag);

@@ -8,14 +8,14 @@
 #include <string>
 #include <string_view>
 
-#include "hub/http.h"
 #include "hub/listing.h"
+#include "net/http.h"
 #include "thimble/status.h"
 
 namespace thimble::hub {
 
 // PATH.part, and PATH.etag with the entity tag that it has on the server. Move-only; Thread-compatible.
-class PartialFile final : public HttpSink {
+class PartialFile final : public net::HttpSink {
  public:
   // Goes on with what is there. kIo or kNotFound when it cannot be opened.
   static Result<PartialFile> Open(const std::string& path, const HubFile& file,
@@ -31,7 +31,7 @@ class PartialFile final : public HttpSink {
   // Whether an error was one of writing.
   bool disk_failed() const { return disk_failed_; }
 
-  Status Begin(const HttpAnswer& answer) override;
+  Status Begin(const net::HttpAnswer& answer) override;
   Status Write(std::span<const std::byte> bytes) override;
 
   // How it differs in size or hash from what the hub states; empty when it does not. `linked_etag` is the hash where

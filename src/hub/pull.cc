@@ -14,7 +14,6 @@
 #include "convert/convert.h"
 #include "convert/folder_files.h"
 #include "convert/job.h"
-#include "convert/json_file.h"
 #include "hub/client.h"
 #include "hub/convert_source.h"
 #include "hub/known_defaults.h"
@@ -22,6 +21,7 @@
 #include "hub/local_sources.h"
 #include "hub/reporter.h"
 #include "hub/settings.h"
+#include "json/json_file.h"
 #include "store/folder.h"
 #include "store/known_models.h"
 #include "store/lookup.h"
@@ -163,7 +163,7 @@ class Fetcher {
     const auto has = [&](const std::string& name) { return listing_.files.contains(name); };
     const auto read = [&](const std::string& name) -> Result<std::string> {
       THIMBLE_RETURN_IF_ERROR(Get(name));
-      return convert::ReadFile(folder_ + "/" + name, convert::kMaxConfigBytes);
+      return json::ReadFile(folder_ + "/" + name, json::kMaxConfigBytes);
     };
     convert::FolderView view = {.names = {}, .has = has, .read = read};
     for (const auto& [name, file] : listing_.files) view.names.push_back(name);

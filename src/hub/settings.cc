@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "convert/json_file.h"
+#include "json/json_file.h"
 
 namespace thimble::hub {
 namespace {
@@ -87,7 +87,7 @@ Result<std::string> ReadToken() {
   }
   const std::string path = TokenPath();
   if (path.empty()) return std::string();
-  Result<std::string> text = convert::ReadFile(path, kMaxTokenBytes);
+  Result<std::string> text = json::ReadFile(path, kMaxTokenBytes);
   if (!text.ok() && text.status().code() == Code::kNotFound) return std::string();
   THIMBLE_RETURN_IF_ERROR(text.status());
   std::string token = Cleaned(*std::move(text));

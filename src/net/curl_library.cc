@@ -1,6 +1,6 @@
 // Finds libcurl and its functions.
 
-#include "hub/curl_library.h"
+#include "net/curl_library.h"
 
 #include <dlfcn.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace thimble::hub {
+namespace thimble::net {
 namespace {
 
 #if defined(__APPLE__)
@@ -42,12 +42,12 @@ Result<CurlLibrary> Load() {
     why += (why.empty() ? "" : "; ") + std::string(error == nullptr ? name : error);
   }
   if (library == nullptr) {
-    return Error(Code::kUnsupported, "getting models needs libcurl: ", kAdvice, " (", why, ")");
+    return Error(Code::kUnsupported, "HTTP needs libcurl: ", kAdvice, " (", why, ")");
   }
   CurlLibrary curl;
   if (!Find(library, "curl_global_init", curl.global_init) || !Find(library, "curl_easy_init", curl.easy_init) ||
       !Find(library, "curl_easy_setopt", curl.easy_setopt) || !Find(library, "curl_easy_perform", curl.easy_perform) ||
-      !Find(library, "curl_easy_getinfo", curl.easy_getinfo) ||
+      !Find(library, "curl_easy_getinfo", curl.easy_getinfo) || !Find(library, "curl_easy_reset", curl.easy_reset) ||
       !Find(library, "curl_easy_cleanup", curl.easy_cleanup) ||
       !Find(library, "curl_easy_strerror", curl.easy_strerror) ||
       !Find(library, "curl_slist_append", curl.slist_append) ||
@@ -66,4 +66,4 @@ Result<const CurlLibrary*> LoadCurl() {
   return &*library;
 }
 
-}  // namespace thimble::hub
+}  // namespace thimble::net

@@ -1,19 +1,14 @@
 // Checked access to JSON files.
 
-#include "convert/json_file.h"
+#include "json/json_file.h"
 
 #include <span>
 
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "json/parse.h"
 
-namespace thimble::convert {
-namespace {
-
-// nlohmann's parser calls itself for every level when values are destroyed; hostile files must not exhaust the stack.
-constexpr int kMaxDepth = 64;
-
-}  // namespace
+namespace thimble::json {
 
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
@@ -31,14 +26,7 @@ Result<JsonFile> JsonFile::Open(const std::string& path) {
 }
 
 Result<JsonFile> JsonFile::Parse(std::string_view text, const std::string& path) {
-  bool too_deep = false;
-  auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    too_deep |= depth > kMaxDepth;
-    return !too_deep;
-  };
-  nlohmann::json json = nlohmann::json::parse(text, watch_depth, false);
-  if (too_deep) return Error(Code::kCorrupt, path, ": nested deeper than ", kMaxDepth, " levels");
-  if (json.is_discarded()) return Error(Code::kCorrupt, path, ": is not JSON");
+  THIMBLE_ASSIGN_OR_RETURN(nlohmann::json json, json::Parse(text, path));
   if (!json.is_object() && !json.is_array()) return Error(Code::kCorrupt, path, ": expected a JSON object");
   return JsonFile(path, std::move(json), true);
 }
@@ -99,4 +87,4 @@ Result<std::uint64_t> JsonFile::RequiredInteger(std::string_view key, std::uint6
   return **value;
 }
 
-}  // namespace thimble::convert
+}  // namespace thimble::json

@@ -1,7 +1,7 @@
 // libcurl, loaded when it is first needed: linked, its thirty libraries would slow every start of the command line.
 
-#ifndef THIMBLE_HUB_CURL_LIBRARY_H_
-#define THIMBLE_HUB_CURL_LIBRARY_H_
+#ifndef THIMBLE_NET_CURL_LIBRARY_H_
+#define THIMBLE_NET_CURL_LIBRARY_H_
 
 #ifndef CURL_DISABLE_DEPRECATION
 #define CURL_DISABLE_DEPRECATION  // Older libraries lack what newer ones have instead.
@@ -10,7 +10,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble::hub {
+namespace thimble::net {
 
 // The functions of libcurl that are used here.
 struct CurlLibrary {
@@ -19,6 +19,7 @@ struct CurlLibrary {
   decltype(&::curl_easy_setopt) easy_setopt;
   decltype(&::curl_easy_perform) easy_perform;
   decltype(&::curl_easy_getinfo) easy_getinfo;
+  decltype(&::curl_easy_reset) easy_reset;
   decltype(&::curl_easy_cleanup) easy_cleanup;
   decltype(&::curl_easy_strerror) easy_strerror;
   decltype(&::curl_slist_append) slist_append;
@@ -28,6 +29,6 @@ struct CurlLibrary {
 // Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed.
 Result<const CurlLibrary*> LoadCurl();
 
-}  // namespace thimble::hub
+}  // namespace thimble::net
 
-#endif  // THIMBLE_HUB_CURL_LIBRARY_H_
+#endif  // THIMBLE_NET_CURL_LIBRARY_H_

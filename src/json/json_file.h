@@ -1,7 +1,7 @@
-// Reading JSON files of a Hugging Face folder: capped, and every value checked for its type.
+// Reading JSON files of a Hugging Face folder: limited in size, and every value checked for its type.
 
-#ifndef THIMBLE_CONVERT_JSON_FILE_H_
-#define THIMBLE_CONVERT_JSON_FILE_H_
+#ifndef THIMBLE_JSON_JSON_FILE_H_
+#define THIMBLE_JSON_JSON_FILE_H_
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -11,7 +11,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble::convert {
+namespace thimble::json {
 
 // The bytes of a regular file. kNotFound, kIo, or kCorrupt when it has more than `limit`.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxTokenizerBytes = 64 << 20;
 // One JSON object or array and the path it is from, for messages. Thread-compatible.
 class JsonFile {
  public:
-  // kCorrupt when the file is neither a JSON object nor an array, or is nested deeper than 64 levels; kNotFound, kIo.
+  // kCorrupt when the file is neither a JSON object nor an array, or as Parse of parse.h says; kNotFound, kIo.
   static Result<JsonFile> Open(const std::string& path);
   // The same of a text; `path` is for messages.
   static Result<JsonFile> Parse(std::string_view text, const std::string& path);
@@ -54,6 +54,6 @@ class JsonFile {
   bool present_;
 };
 
-}  // namespace thimble::convert
+}  // namespace thimble::json
 
-#endif  // THIMBLE_CONVERT_JSON_FILE_H_
+#endif  // THIMBLE_JSON_JSON_FILE_H_

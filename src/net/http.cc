@@ -1,6 +1,6 @@
 // Transfers, their headers, and redirects, which are followed here so that a token goes to one origin only.
 
-#include "hub/http.h"
+#include "net/http.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 
-namespace thimble::hub {
+namespace thimble::net {
 namespace {
 
 constexpr int kMaxRedirects = 5;
@@ -20,6 +20,7 @@ constexpr long kConnectSeconds = 30;
 // Slower than this counts as no data.
 constexpr long kLowBytesPerSecond = 100;
 constexpr std::size_t kMaxTagBytes = 256;
+constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 
 bool IsGood(long status) { return status == 200 || status == 206; }
 bool IsRedirect(long status) {
@@ -51,13 +52,6 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
-// "https://host:port" of a URL, in lower case.
-std::string OriginOf(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos) return "";
-  return LowerCase(std::string_view(url).substr(0, url.find_first_of("/?#", scheme + 3)));
-}
-
 std::string_view Trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const std::size_t begin = text.find_first_not_of(kBlank);
@@ -74,7 +68,6 @@ struct Transfer {
   CURL* handle;
   const HttpRequest& request;
   HttpSink& sink;
-  const std::function<bool()>& go_on;
   HttpAnswer answer = {};
   Status status = {};  // Why a callback ended the transfer.
   bool begun = false;
@@ -124,10 +117,49 @@ struct Transfer {
     });
     return transfer->status.ok() ? size * count : 0;
   }
-  static int OnProgress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return static_cast<Transfer*>(self)->go_on() ? 0 : 1;
+};
+
+// One call and its reply, as libcurl's callbacks see it.
+struct Exchange {
+  const std::size_t most_bytes;
+  HttpReply reply = {};
+  std::size_t header_bytes = 0;
+
+  // An answer of a proxy or one that says to go on comes before the reply's own.
+  Status Header(std::string_view line) {
+    if (line.starts_with("HTTP/")) reply.headers.clear();
+    if ((header_bytes += line.size()) > kMaxHeaderBytes) {
+      return Error(Code::kCorrupt, "more than ", kMaxHeaderBytes, " bytes of headers");
+    }
+    const std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos) {
+      reply.headers.push_back({LowerCase(line.substr(0, colon)), std::string(Trimmed(line.substr(colon + 1)))});
+    }
+    return Status();
+  }
+  Status Body(std::string_view bytes) {
+    if (bytes.size() > most_bytes - reply.body.size()) {
+      return Error(Code::kCorrupt, "more than ", most_bytes, " bytes of reply");
+    }
+    reply.body += bytes;
+    return Status();
+  }
+
+  static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
+    auto* exchange = static_cast<Exchange*>(self);
+    exchange->reply.status = Guarded([&] { return exchange->Header({data, size * count}); });
+    return exchange->reply.status.ok() ? size * count : 0;
+  }
+  static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) {
+    auto* exchange = static_cast<Exchange*>(self);
+    exchange->reply.status = Guarded([&] { return exchange->Body({data, size * count}); });
+    return exchange->reply.status.ok() ? size * count : 0;
   }
 };
+
+int OnProgress(void* go_on, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return (*static_cast<std::function<bool()>*>(go_on))() ? 0 : 1;
+}
 
 // A list of request headers.
 class Headers {
@@ -148,30 +180,39 @@ class Headers {
 
 }  // namespace
 
-Result<Http> Http::Create(long timeout_seconds, std::function<bool()> go_on) {
+std::string OriginOf(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return "";
+  return LowerCase(std::string_view(url).substr(0, url.find_first_of("/?#", scheme + 3)));
+}
+
+std::string_view HttpReply::Header(std::string_view name) const {
+  for (const HttpHeader& header : headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+Result<Http> Http::Create() {
   THIMBLE_ASSIGN_OR_RETURN(const CurlLibrary* curl, LoadCurl());
   CURL* handle = curl->easy_init();
   if (handle == nullptr) return Error(Code::kOutOfMemory, "libcurl gave no handle");
-  return Http(*curl, handle, timeout_seconds, std::move(go_on));
+  return Http(*curl, handle);
 }
 
-Http::Http(Http&& other) noexcept
-    : curl_(other.curl_),
-      handle_(std::exchange(other.handle_, nullptr)),
-      timeout_seconds_(other.timeout_seconds_),
-      go_on_(std::move(other.go_on_)) {}
+Http::Http(Http&& other) noexcept : curl_(other.curl_), handle_(std::exchange(other.handle_, nullptr)) {}
 
 Http::~Http() {
   if (handle_ != nullptr) curl_.easy_cleanup(handle_);
 }
 
-HttpOutcome Http::Get(const HttpRequest& request, HttpSink& sink) {
+HttpOutcome Http::Get(const HttpRequest& request, HttpSink& sink, const std::function<bool()>& go_on) {
   HttpRequest step = request;
   std::string linked_etag;
   for (int redirects = 0;; ++redirects) {
     const bool same_origin = OriginOf(step.url) == OriginOf(request.url);
     std::string redirect;
-    HttpOutcome outcome = GetOnce(step, same_origin ? request.token : std::string(), sink, redirect);
+    HttpOutcome outcome = GetOnce(step, same_origin ? request.token : std::string(), sink, go_on, redirect);
     if (linked_etag.empty() && same_origin) linked_etag = outcome.answer.linked_etag;
     outcome.answer.linked_etag = linked_etag;
     if (!outcome.status.ok() || !IsRedirect(outcome.answer.status)) return outcome;
@@ -191,8 +232,60 @@ HttpOutcome Http::Get(const HttpRequest& request, HttpSink& sink) {
   }
 }
 
-HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, HttpSink& sink, std::string& redirect) {
-  Transfer transfer{curl_, handle_, request, sink, go_on_};
+// Connections stay, every option is set anew.
+void Http::SetCommon(const std::string& url, curl_slist* headers, const std::function<bool()>& go_on, char* message) {
+  curl_.easy_reset(handle_);
+  Set(CURLOPT_URL, url.c_str());
+  Set(CURLOPT_HTTPHEADER, headers);
+  Set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+  Set(CURLOPT_FOLLOWLOCATION, 0L);
+  Set(CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(CURLOPT_SSL_VERIFYHOST, 2L);
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_USERAGENT, "thimble/" THIMBLE_VERSION);
+  Set(CURLOPT_NOPROGRESS, 0L);
+  Set(CURLOPT_XFERINFOFUNCTION, &OnProgress);
+  Set(CURLOPT_XFERINFODATA, const_cast<std::function<bool()>*>(&go_on));
+  Set(CURLOPT_ERRORBUFFER, message);
+}
+
+HttpReply Http::Send(const HttpCall& call, const std::function<bool()>& go_on) {
+  Exchange exchange{call.most_bytes};
+  Headers headers(curl_);
+  for (const std::string& header : call.headers) headers.Add(header);
+  headers.Add("Expect:");  // Servers need not be asked whether they take a body.
+  std::array<char, CURL_ERROR_SIZE> message = {};
+  SetCommon(call.url, headers.list(), go_on, message.data());
+  Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(call.connect_timeout.count()));
+  Set(CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
+  Set(CURLOPT_HEADERFUNCTION, &Exchange::OnHeader);
+  Set(CURLOPT_HEADERDATA, &exchange);
+  Set(CURLOPT_WRITEFUNCTION, &Exchange::OnBody);
+  Set(CURLOPT_WRITEDATA, &exchange);
+  if (call.method == "POST") {
+    Set(CURLOPT_POST, 1L);
+    Set(CURLOPT_POSTFIELDS, call.body.data());
+    Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+  }
+  const CURLcode code = curl_.easy_perform(handle_);
+  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &exchange.reply.code);
+  curl_.easy_reset(handle_);
+
+  HttpReply reply = std::move(exchange.reply);
+  if (!reply.status.ok()) return reply;
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    reply.ended = true;
+    reply.status = Error(Code::kIo, "the request was ended");
+  } else if (code != CURLE_OK) {
+    reply.lost = IsTransient(code);
+    reply.status = Error(Code::kIo, message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
+  }
+  return reply;
+}
+
+HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, HttpSink& sink,
+                          const std::function<bool()>& go_on, std::string& redirect) {
+  Transfer transfer{curl_, handle_, request, sink};
   Headers headers(curl_);
   if (!token.empty()) headers.Add("Authorization: Bearer " + token);
   if (request.offset > 0) {
@@ -200,29 +293,17 @@ HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, 
     if (!request.if_range.empty()) headers.Add("If-Range: " + request.if_range);
   }
   std::array<char, CURL_ERROR_SIZE> message = {};
-  const auto set = [&](CURLoption option, auto value) { curl_.easy_setopt(handle_, option, value); };
-  set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_HTTPHEADER, headers.list());
-  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_SSL_VERIFYPEER, 1L);
-  set(CURLOPT_SSL_VERIFYHOST, 2L);
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_USERAGENT, "thimble/" THIMBLE_VERSION);
-  set(CURLOPT_CONNECTTIMEOUT, std::min(kConnectSeconds, timeout_seconds_));
-  set(CURLOPT_LOW_SPEED_LIMIT, kLowBytesPerSecond);
-  set(CURLOPT_LOW_SPEED_TIME, timeout_seconds_);
-  set(CURLOPT_NOPROGRESS, 0L);
-  set(CURLOPT_XFERINFOFUNCTION, &Transfer::OnProgress);
-  set(CURLOPT_XFERINFODATA, &transfer);
-  set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
-  set(CURLOPT_HEADERDATA, &transfer);
-  set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
-  set(CURLOPT_WRITEDATA, &transfer);
-  set(CURLOPT_ERRORBUFFER, message.data());
+  SetCommon(request.url, headers.list(), go_on, message.data());
+  Set(CURLOPT_CONNECTTIMEOUT, std::min(kConnectSeconds, request.idle_seconds));
+  Set(CURLOPT_LOW_SPEED_LIMIT, kLowBytesPerSecond);
+  Set(CURLOPT_LOW_SPEED_TIME, request.idle_seconds);
+  Set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
+  Set(CURLOPT_HEADERDATA, &transfer);
+  Set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
+  Set(CURLOPT_WRITEDATA, &transfer);
   const CURLcode code = curl_.easy_perform(handle_);
-  set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
-  set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));
+  Set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+  Set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));
 
   HttpOutcome outcome;
   curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &transfer.answer.status);
@@ -251,4 +332,4 @@ HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, 
   return outcome;
 }
 
-}  // namespace thimble::hub
+}  // namespace thimble::net
