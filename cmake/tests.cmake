@@ -19,11 +19,11 @@ function(thimble_test name)
   add_executable(${name} ${ARGN})
   target_compile_definitions(${name} PRIVATE THIMBLE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures"
                                              THIMBLE_CLI="$<TARGET_FILE:thimble_cli>")
-  target_link_libraries(${name} PRIVATE thimble_test_model thimble_hub nlohmann_json::nlohmann_json GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE thimble_test_model thimble_backends thimble_hub nlohmann_json::nlohmann_json GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900)
 endfunction()
 
-foreach(layer base json format text kernels model store runtime convert hub cli)
+foreach(layer base json format text kernels model store runtime convert net hub backends cli)
   file(GLOB sources CONFIGURE_DEPENDS src/${layer}/*_test.cc)
   thimble_test(${layer}_test ${sources})
 endforeach()

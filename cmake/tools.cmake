@@ -16,7 +16,8 @@ thimble_sources(cli_sources src/cli)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
 add_library(thimble_commands OBJECT ${cli_sources})
 target_compile_definitions(thimble_commands PUBLIC THIMBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_hub thimble_convert thimble CLI11::CLI11
+target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_backends thimble_hub thimble_convert thimble
+                                              CLI11::CLI11
                                               nlohmann_json::nlohmann_json)
 
 add_executable(thimble_cli src/cli/main.cc)

@@ -20,11 +20,12 @@ LAYERS = {
     "convert": {"base", "json", "format", "text", "kernels", "model"},
     "net": {"base"},
     "hub": {"base", "json", "format", "store", "convert", "net"},
+    "backends": {"base", "json", "net"},
     "cli": {"base", "convert", "hub"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside json and format.
 CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
-THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "net": ("curl/curl.h",), "hub": ("nlohmann/",),
+THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "net": ("curl/curl.h",), "hub": ("nlohmann/",), "backends": ("nlohmann/",),
                "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")

@@ -1,7 +1,13 @@
 // thimble embed: texts to vectors.
 
+#include <optional>
+#include <span>
+#include <string>
+
 #include "base/error.h"
+#include "cli/backend_flags.h"
 #include "cli/commands.h"
+#include "cli/embed_remote.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -20,6 +26,7 @@ constexpr char kExamples[] =
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"
     "  thimble embed -m e5-small-v2.safetensors --prompt-name query --long-texts chunk \"a question\"\n"
+    "  thimble embed --backend openai:text-embedding-3-small --dimensions 256 \"a short text\"\n"
     "\n"
     "Results come in the order of the input, and memory does not grow with it. Of a line longer than 64 KiB\n"
     "the first 64 KiB is embedded, marked as truncated; a line of JSON may have 4 MiB, or what --max-memory leaves.\n"
@@ -28,7 +35,10 @@ constexpr char kExamples[] =
     "vectors are averaged (--long-texts).\n"
     "Formats: jsonl one object a line with embedding, tokens, truncated, and chunks if asked for; json the same as "
     "one\n"
-    "array; npy a NumPy float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n";
+    "array; npy a NumPy float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n"
+    "A remote backend needs its key in the environment, as OPENAI_API_KEY or a file in OPENAI_API_KEY_FILE. Where it\n"
+    "fails, the vectors that came are written all the same, with null in the place of those that did not (json, "
+    "jsonl).\n";
 
 Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
              const std::string& format_name, const std::string& output_path) {
@@ -60,23 +70,91 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   return output.Finish();
 }
 
+// Writes what a remote backend gives, and after a failure what it gave before.
+class RemoteResults {
+ public:
+  RemoteResults(Output& output, VectorFormat format, std::optional<std::uint64_t> rows, std::size_t dimensions)
+      : output_(output), format_(format), rows_(rows), dimensions_(dimensions) {}
+
+  Status Add(const Batch& batch, std::span<const Embedding> embeddings) {
+    for (const Embedding& embedding : embeddings) has_any_ |= !embedding.vector.empty();
+    if (!has_any_) return Status();
+    for (std::size_t i = 0; i < embeddings.size(); ++i) {
+      const Embedding& embedding = embeddings[i];
+      if (!embedding.vector.empty()) dimensions_ = embedding.vector.size();
+      THIMBLE_RETURN_IF_ERROR(Begin());
+      // Rows of an array have no other place than their order.
+      if (embedding.vector.empty() && format_ != VectorFormat::kJson && format_ != VectorFormat::kJsonl) break;
+      VectorFacts facts = {embedding.tokens, embedding.truncated, embedding.chunks};
+      if (batch.cut[i]) facts.truncated = true;
+      THIMBLE_RETURN_IF_ERROR(writer_->Add(embedding.vector, facts));
+    }
+    return output_.Flush();
+  }
+  bool has_any() const { return has_any_; }
+  Status End() {
+    THIMBLE_RETURN_IF_ERROR(Begin());
+    THIMBLE_RETURN_IF_ERROR(writer_->End());
+    return output_.Finish();
+  }
+
+ private:
+  Status Begin() {
+    if (writer_) return Status();
+    writer_.emplace(output_, format_, dimensions_, rows_, false);
+    return writer_->Begin();
+  }
+
+  Output& output_;
+  const VectorFormat format_;
+  const std::optional<std::uint64_t> rows_;
+  std::size_t dimensions_;
+  bool has_any_ = false;
+  std::optional<VectorWriter> writer_;
+};
+
+Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, const SourceOptions& source,
+                   const EmbedderFlags& flags, const std::string& format_name, const std::string& output_path) {
+  THIMBLE_ASSIGN_OR_RETURN(const VectorFormat format, ParseVectorFormat(format_name));
+  THIMBLE_RETURN_IF_ERROR(source.Check());
+  THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(flags));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, flags));
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
+  std::optional<std::uint64_t> rows;
+  if (source.input.empty()) rows = source.texts.size();
+  RemoteResults results(output, format, rows, backend_flags.dimensions());
+  Progress progress(!output.is_terminal());
+  const Status status = EmbedRemoteTexts(
+      input, backend, call, progress,
+      [&](const Batch& batch, std::span<const Embedding> embeddings) { return results.Add(batch, embeddings); });
+  // What came was paid for; where nothing came, a file named stays as it was.
+  const Status written = status.ok() || results.has_any() ? results.End() : Status();
+  return status.ok() ? written : status;
+}
+
 }  // namespace
 
 int RunEmbed(int argc, char** argv) {
   ModelOption model;
   SourceOptions source;
   EmbedderFlags flags;
+  BackendFlags backend;
   std::string output, format = "jsonl";
   Arguments arguments("embed", "Turns texts into vectors.", kExamples);
-  model.AddTo(arguments.app());
+  model.AddOptionalTo(arguments.app());
   source.AddTo(arguments);
   arguments.app().add_option("-o,--output", output, "File to write; standard output if not given")->type_name("FILE");
   arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
   flags.AddVectorsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  backend.AddTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Embed(model, source, flags, format, output);
+  const Result<bool> remote = backend.Choose();
+  if (!remote.ok()) return Fail("embed", remote.status());
+  const Status status = *remote ? EmbedRemote(backend, model, source, flags, format, output)
+                                : Embed(model, source, flags, format, output);
   return status.ok() ? kDone : Fail("embed", status);
 }
 

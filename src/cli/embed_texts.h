@@ -3,6 +3,8 @@
 #ifndef THIMBLE_CLI_EMBED_TEXTS_H_
 #define THIMBLE_CLI_EMBED_TEXTS_H_
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,21 @@ namespace thimble::cli {
 
 // Scratch memory goes back to the system when no text has come for this long.
 inline constexpr int kIdleMilliseconds = 1000;
+
+// Says how far an input is whose last batch is `batch`.
+inline void ShowProgress(const Input& input, const Batch& batch, Progress& progress) {
+  std::optional<double> share;
+  if (input.bytes_total() > 0) {
+    share = static_cast<double>(input.bytes_read()) / static_cast<double>(input.bytes_total());
+  }
+  progress.Show(share, batch.first_index + batch.texts.size());
+}
+
+// The error for a text that the reader cut, where long texts are errors.
+inline Status TooLong(std::uint64_t index) {
+  return Error(Code::kInvalidArgument, "texts[", index, "]: a line of more than ", kMaxTextBytes,
+               " bytes (long_texts is error)");
+}
 
 // Calls take(batch, vectors, reports) -> Status for each batch, in order. A text cut by the reader counts as truncated,
 // and is an error where long texts are.
@@ -36,18 +53,12 @@ Status EmbedTexts(Input& input, Embedder& embedder, VectorOptions options, Progr
     THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports, options));
     for (std::size_t i = 0; i < reports.size(); ++i) {
       if (batch.cut[i] && options.long_texts == LongTexts::kError) {
-        return Error(Code::kInvalidArgument, "texts[", batch.first_index + i, "]: a line of more than ", kMaxTextBytes,
-                     " bytes (long_texts is error)");
+        return TooLong(batch.first_index + i);
       }
       reports[i].truncated |= batch.cut[i];
     }
     THIMBLE_RETURN_IF_ERROR(take(batch, std::span<const float>(vectors), std::span<const Report>(reports)));
-
-    std::optional<double> share;
-    if (input.bytes_total() > 0) {
-      share = static_cast<double>(input.bytes_read()) / static_cast<double>(input.bytes_total());
-    }
-    progress.Show(share, batch.first_index + batch.texts.size());
+    ShowProgress(input, batch, progress);
   }
 }
 

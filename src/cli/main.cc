@@ -55,7 +55,8 @@ constexpr char kHelp[] =
     "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
     "THIMBLE_ISA forces an instruction set (a name that is none lists them); THIMBLE_BACKEND=mock puts a mock in "
     "place\n"
-    "of every model; THIMBLE_HOME is the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if "
+    "of every model, and openai:MODEL and other remote backends are for embed and similar (--backend); THIMBLE_HOME is "
+    "the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if "
     "not set.\n";
 
 }  // namespace

@@ -115,6 +115,11 @@ void ModelOption::AddTo(CLI::App& app) {
   AddMore(app);
 }
 
+void ModelOption::AddOptionalTo(CLI::App& app) {
+  app.add_option("-m,--model", model_, kModelHelp)->type_name("MODEL");
+  AddMore(app);
+}
+
 void ModelOption::AddAsArgument(CLI::App& app) {
   app.add_option("model", model_, kModelHelp)->type_name("MODEL")->required();
   AddMore(app);
@@ -128,18 +133,24 @@ void ModelOption::AddMore(CLI::App& app) {
       ->type_name("NAME");
 }
 
+Result<std::string> ModelOption::FullName() const {
+  if (revision_.empty()) return model_;
+  const std::size_t at = model_.find('@');
+  if (!IsModelName(model_)) {
+    return Error(Code::kInvalidArgument, "model ", model_, ": a revision is of a name, not of a path");
+  }
+  if (at == std::string::npos) return model_ + "@" + revision_;
+  if (model_.substr(at + 1) != revision_) {
+    return Error(Code::kInvalidArgument, "model ", model_, ": --revision says ", revision_);
+  }
+  return model_;
+}
+
 Result<std::shared_ptr<const Model>> ModelOption::Open() const {
+  if (model_.empty()) return Error(Code::kInvalidArgument, "--model is required (see --help)");
   std::error_code error;
   const bool named = IsModelName(model_);
-  std::string name = model_;
-  if (!revision_.empty()) {
-    const std::size_t at = model_.find('@');
-    if (!named) return Error(Code::kInvalidArgument, "model ", model_, ": a revision is of a name, not of a path");
-    if (at == std::string::npos) name += "@" + revision_;
-    if (at != std::string::npos && model_.substr(at + 1) != revision_) {
-      return Error(Code::kInvalidArgument, "model ", model_, ": --revision says ", revision_);
-    }
-  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::string name, FullName());
   if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) return Model::Open(model_);
   auto opened = OpenModel(name, dtype_);
   if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;

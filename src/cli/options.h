@@ -60,11 +60,16 @@ class ModelOption {
  public:
   // As -m MODEL.
   void AddTo(CLI::App& app);
+  // The same, for a command that may do without; Open then says that it is required.
+  void AddOptionalTo(CLI::App& app);
   // As an argument.
   void AddAsArgument(CLI::App& app);
   // What is on this machine as a folder or in another program's cache is converted when it is not yet. The errors of
   // OpenModel, and of PullModel for local files only.
   Result<std::shared_ptr<const Model>> Open() const;
+  // NAME@REVISION, or the path.
+  Result<std::string> FullName() const;
+  const std::string& dtype() const { return dtype_; }
 
  private:
   void AddMore(CLI::App& app);

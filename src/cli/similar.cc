@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "cli/backend_flags.h"
 #include "cli/commands.h"
+#include "cli/embed_remote.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -22,6 +26,7 @@ constexpr char kExamples[] =
     "  thimble similar -m model.safetensors \"how do I reset my password\" questions.txt\n"
     "  thimble similar -m model.safetensors --top 3 --field title \"rivers of Asia\" articles.jsonl\n"
     "  thimble similar -m e5-small-v2.safetensors --prompts \"how tall is a giraffe\" passages.txt\n"
+    "  thimble similar --backend ollama:all-minilm \"rivers of Asia\" lines.txt\n"
     "\n"
     "Each result is one line: the cosine similarity, a tab, and the text, with control characters as spaces.\n";
 
@@ -40,14 +45,55 @@ std::string OneLine(std::string text) {
   return text;
 }
 
-// The first of `names` that the model has a prompt of, or none.
-std::string PromptOf(const ModelInfo& info, std::initializer_list<std::string_view> names) {
-  for (std::string_view name : names) {
-    for (const Prompt& prompt : info.prompts) {
-      if (prompt.name == name) return prompt.name;
+// The lines that are most alike to a text.
+class Ranking {
+ public:
+  // `wanted` is the vector of the text.
+  Ranking(std::span<const float> wanted, std::size_t top) : wanted_(wanted), top_(top) {}
+
+  void Add(std::span<const float> vector, std::uint64_t index, const std::string& text) {
+    Match match{std::inner_product(wanted_.begin(), wanted_.end(), vector.begin(), 0.0), index, {}};
+    if (best_.size() == top_) {
+      if (!Before(match, best_.front())) return;
+      std::pop_heap(best_.begin(), best_.end(), Before);
+      best_.pop_back();
     }
+    match.text = text;
+    best_.push_back(std::move(match));
+    std::push_heap(best_.begin(), best_.end(), Before);
   }
-  return {};
+  Status Write(Output& output) {
+    std::sort_heap(best_.begin(), best_.end(), Before);
+    for (Match& match : best_) {
+      char number[32];
+      std::snprintf(number, sizeof number, "%.4f\t", match.cosine);
+      THIMBLE_RETURN_IF_ERROR(output.Write(number + OneLine(std::move(match.text)) + "\n"));
+    }
+    return output.Finish();
+  }
+
+ private:
+  const std::span<const float> wanted_;
+  const std::size_t top_;
+  std::vector<Match> best_;  // A heap whose front ranks last.
+};
+
+// The prompts of a query and of the lines; empty where there is none.
+struct PromptPair {
+  std::string query;
+  std::string line;
+};
+
+// Those of what has prompts of these names. kInvalidArgument when it has neither; messages call it `what`.
+Result<PromptPair> FindPrompts(std::span<const std::string> names, std::string_view what) {
+  PromptPair pair;
+  const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  if (has("query")) pair.query = "query";
+  pair.line = has("passage") ? "passage" : has("document") ? "document" : "";
+  if (pair.query.empty() && pair.line.empty()) {
+    return Error(Code::kInvalidArgument, "--prompts: ", what, " has no prompt named query, passage or document");
+  }
+  return pair;
 }
 
 Status Similar(const ModelOption& model_option, const std::string& query, const SourceOptions& source,
@@ -58,14 +104,11 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   VectorOptions of_lines = of_query;
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   if (prompts) {
-    const std::string query_prompt = PromptOf(model->info(), {"query"});
-    const std::string line_prompt = PromptOf(model->info(), {"passage", "document"});
-    of_query.prompt_name = query_prompt;
-    of_lines.prompt_name = line_prompt;
-    if (query_prompt.empty() && line_prompt.empty()) {
-      return Error(Code::kInvalidArgument, "--prompts: ", model->info().name,
-                   " has no prompt named query, passage or document");
-    }
+    std::vector<std::string> names;
+    for (const Prompt& prompt : model->info().prompts) names.push_back(prompt.name);
+    THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(names, model->info().name));
+    of_query.prompt_name = pair.query;
+    of_lines.prompt_name = pair.line;
   }
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
@@ -78,19 +121,10 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   auto report = embedder.Embed(query, wanted, of_query);
   if (!report.ok()) return report.status();
 
-  std::vector<Match> best;  // A heap whose front ranks last.
+  Ranking ranking(wanted, top);
   auto take = [&](const Batch& batch, std::span<const float> vectors, std::span<const Report>) -> Status {
     for (std::size_t i = 0; i < batch.texts.size(); ++i) {
-      const float* vector = vectors.data() + i * dimensions;
-      Match match{std::inner_product(wanted.begin(), wanted.end(), vector, 0.0), batch.first_index + i, {}};
-      if (best.size() == top) {
-        if (!Before(match, best.front())) continue;
-        std::pop_heap(best.begin(), best.end(), Before);
-        best.pop_back();
-      }
-      match.text = batch.texts[i];
-      best.push_back(std::move(match));
-      std::push_heap(best.begin(), best.end(), Before);
+      ranking.Add(vectors.subspan(i * dimensions, dimensions), batch.first_index + i, batch.texts[i]);
     }
     return Status();
   };
@@ -98,13 +132,39 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
     Progress progress(true);
     THIMBLE_RETURN_IF_ERROR(EmbedTexts(input, embedder, of_lines, progress, take));
   }
-  std::sort_heap(best.begin(), best.end(), Before);
-  for (Match& match : best) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%.4f\t", match.cosine);
-    THIMBLE_RETURN_IF_ERROR(output.Write(number + OneLine(std::move(match.text)) + "\n"));
+  return ranking.Write(output);
+}
+
+Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model, const std::string& query,
+                     const SourceOptions& source, const EmbedderFlags& flags, bool prompts, std::size_t top) {
+  THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(flags));
+  of_query.normalize = true;  // A dot product is then the cosine.
+  BackendCall of_lines = of_query;
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, flags));
+  if (prompts) {
+    THIMBLE_ASSIGN_OR_RETURN(const BackendInfo info, backend.Describe(of_query));
+    THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(info.prompt_names, info.name));
+    of_query.prompt_name = pair.query;
+    of_lines.prompt_name = pair.line;
   }
-  return output.Finish();
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  std::vector<Embedding> wanted;
+  const std::string_view text = query;
+  THIMBLE_RETURN_IF_ERROR(backend.Embed({&text, 1}, of_query, wanted));
+  Ranking ranking(wanted.front().vector, top);
+  auto take = [&](const Batch& batch, std::span<const Embedding> embeddings) -> Status {
+    for (std::size_t i = 0; i < embeddings.size(); ++i) {
+      if (embeddings[i].vector.empty()) return Status();  // The call failed.
+      ranking.Add(embeddings[i].vector, batch.first_index + i, batch.texts[i]);
+    }
+    return Status();
+  };
+  {
+    Progress progress(true);
+    THIMBLE_RETURN_IF_ERROR(EmbedRemoteTexts(input, backend, of_lines, progress, take));
+  }
+  return ranking.Write(output);
 }
 
 }  // namespace
@@ -113,11 +173,12 @@ int RunSimilar(int argc, char** argv) {
   ModelOption model;
   SourceOptions source;
   EmbedderFlags flags;
+  BackendFlags backend;
   std::string query;
   bool prompts = false;
   std::size_t top = 10;
   Arguments arguments("similar", "Ranks the lines of a file by their likeness to a text.", kExamples);
-  model.AddTo(arguments.app());
+  model.AddOptionalTo(arguments.app());
   arguments.app().add_option("query", query, "The text to compare with")->type_name("QUERY")->required();
   arguments.app()
       .add_option("file", source.input,
@@ -138,8 +199,12 @@ int RunSimilar(int argc, char** argv) {
       "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  backend.AddTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Similar(model, query, source, flags, prompts, top);
+  const Result<bool> remote = backend.Choose();
+  if (!remote.ok()) return Fail("similar", remote.status());
+  const Status status = *remote ? SimilarRemote(backend, model, query, source, flags, prompts, top)
+                                : Similar(model, query, source, flags, prompts, top);
   return status.ok() ? kDone : Fail("similar", status);
 }
 

@@ -49,24 +49,24 @@ Status VectorWriter::Begin() {
   return output_.Write(NpyHeader(expected_rows_.value_or(0), dimensions_));
 }
 
-Status VectorWriter::Add(std::span<const float> vector, const Report& report) {
+Status VectorWriter::Add(std::span<const float> vector, const VectorFacts& facts) {
   ++rows_;
   if (format_ == VectorFormat::kNpy || format_ == VectorFormat::kF32) {
     return output_.Write({reinterpret_cast<const char*>(vector.data()), vector.size_bytes()});
   }
   text_.clear();
   if (format_ == VectorFormat::kJson && rows_ > 1) text_ += ",\n";
-  text_ += "{\"embedding\":[";
+  text_ += vector.empty() ? "{\"embedding\":null" : "{\"embedding\":[";
   for (float value : vector) {
     char digits[32];
     // The shortest digits that read back as the same float.
     text_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
     text_ += ',';
   }
-  if (!vector.empty()) text_.pop_back();
-  text_ += "],\"tokens\":" + std::to_string(report.tokens);
-  text_ += report.truncated ? ",\"truncated\":true" : ",\"truncated\":false";
-  if (chunks_) text_ += ",\"chunks\":" + std::to_string(report.chunks);
+  if (!vector.empty()) text_.back() = ']';
+  text_ += ",\"tokens\":" + (facts.tokens ? std::to_string(*facts.tokens) : "null");
+  text_ += std::string(",\"truncated\":") + (!facts.truncated ? "null" : *facts.truncated ? "true" : "false");
+  if (chunks_) text_ += ",\"chunks\":" + std::to_string(facts.chunks);
   text_ += '}';
   if (format_ == VectorFormat::kJsonl) text_ += '\n';
   return output_.Write(text_);

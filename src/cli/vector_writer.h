@@ -26,6 +26,13 @@ enum class VectorFormat {
 // kInvalidArgument for a name other than json, jsonl, npy, f32.
 Result<VectorFormat> ParseVectorFormat(std::string_view name);
 
+// What JSON says of a text beside its vector; null for what is unset.
+struct VectorFacts {
+  std::optional<std::size_t> tokens = {};
+  std::optional<bool> truncated = {};
+  std::size_t chunks = 1;
+};
+
 // Thread-compatible; `output` must outlive it.
 class VectorWriter {
  public:
@@ -35,7 +42,11 @@ class VectorWriter {
 
   // Writes what comes before the vectors. kInvalidArgument when the format needs a seekable output and has none.
   Status Begin();
-  Status Add(std::span<const float> vector, const Report& report);
+  // In JSON an empty vector, of a text that could not be embedded, is null.
+  Status Add(std::span<const float> vector, const VectorFacts& facts);
+  Status Add(std::span<const float> vector, const Report& report) {
+    return Add(vector, VectorFacts{report.tokens, report.truncated, report.chunks});
+  }
   // Writes what comes after the vectors.
   Status End();
 

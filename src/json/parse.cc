@@ -16,7 +16,7 @@ constexpr std::size_t kShownKeyBytes = 64;
 
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Builder(std::string_view what) : what_(what) {}
+  Builder(std::string_view what, const ParseLimits& limits) : what_(what), limits_(limits) {}
 
   const Status& status() const { return status_; }
   nlohmann::json Take() { return std::move(root_); }
@@ -52,7 +52,12 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
+  // Null when there are too many values.
   nlohmann::json* Place(nlohmann::json value) {
+    if (values_++ == limits_.values) {
+      Fail("more than ", limits_.values, " values");
+      return nullptr;
+    }
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -61,14 +66,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     *member_ = std::move(value);
     return member_;
   }
-  bool Add(nlohmann::json value) {
-    Place(std::move(value));
-    return true;
-  }
+  bool Add(nlohmann::json value) { return Place(std::move(value)) != nullptr; }
   bool Open(nlohmann::json value) {
-    if (open_.size() == kMaxDepth) return Fail("nested deeper than ", kMaxDepth, " levels");
+    if (open_.size() == limits_.depth) return Fail("nested deeper than ", limits_.depth, " levels");
     open_.push_back(Place(std::move(value)));
-    return true;
+    return open_.back() != nullptr;
   }
   bool Close() {
     open_.pop_back();
@@ -76,6 +78,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   const std::string_view what_;
+  const ParseLimits limits_;
+  std::size_t values_ = 0;
   Status status_;
   nlohmann::json root_;
   std::vector<nlohmann::json*> open_;  // The objects and arrays around the next value, which stay where they are.
@@ -84,8 +88,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
-Result<nlohmann::json> Parse(std::string_view text, std::string_view what) {
-  Builder builder(what);
+Result<nlohmann::json> Parse(std::string_view text, std::string_view what, const ParseLimits& limits) {
+  Builder builder(what, limits);
   const bool parsed = nlohmann::json::sax_parse(text, &builder);
   if (!builder.status().ok()) return builder.status();
   if (!parsed) return Error(Code::kCorrupt, what, ": is not JSON");

@@ -3,6 +3,7 @@
 #ifndef THIMBLE_JSON_PARSE_H_
 #define THIMBLE_JSON_PARSE_H_
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -11,11 +12,16 @@
 namespace thimble::json {
 
 // Levels of objects and arrays: nlohmann's own functions call themselves for every level.
-inline constexpr int kMaxDepth = 64;
+inline constexpr std::size_t kMaxDepth = 64;
 
-// A whole JSON text. kCorrupt when it is not JSON, is nested deeper than kMaxDepth, or has an object that repeats a
-// key; messages begin with `what`. It takes up to 16 times the memory of `text`, whose length the caller limits.
-Result<nlohmann::json> Parse(std::string_view text, std::string_view what);
+struct ParseLimits {
+  std::size_t depth = kMaxDepth;
+  std::size_t values = static_cast<std::size_t>(-1);  // Each takes 16 bytes or more, "[0,0]" has three.
+};
+
+// A whole JSON text. kCorrupt when it is not JSON, is beyond the limits, or has an object that repeats a key; messages
+// begin with `what`. Without a limit of values it takes up to 16 times the memory of `text`.
+Result<nlohmann::json> Parse(std::string_view text, std::string_view what, const ParseLimits& limits = {});
 
 }  // namespace thimble::json
 

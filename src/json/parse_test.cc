@@ -41,10 +41,18 @@ TEST(Parse, RefusesRepeatedKeys) {
 }
 
 TEST(Parse, RefusesDeepNesting) {
-  const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_TRUE(Parse(nested(kMaxDepth), "reply").ok());
   ExpectRefused(nested(kMaxDepth + 1), "reply: nested deeper than 64 levels");
   ExpectRefused(std::string(1 << 20, '['), "reply: nested deeper than 64 levels");
+}
+
+TEST(Parse, KeepsToTheLimitsOfTheCaller) {
+  EXPECT_TRUE(Parse("[1,{\"a\":2}]", "reply", {.depth = 2, .values = 4}).ok());
+  auto more = Parse("[1,{\"a\":2}]", "reply", {.values = 3});
+  EXPECT_EQ(more.status().message(), "reply: more than 3 values");
+  auto deeper = Parse("[1,{\"a\":2}]", "reply", {.depth = 1});
+  EXPECT_EQ(deeper.status().message(), "reply: nested deeper than 1 levels");
 }
 
 }  // namespace

@@ -126,9 +126,20 @@ class MockModel final : public Model::Impl {
 
 }  // namespace
 
+bool BackendHas(std::string_view name) {
+  const char* backend = std::getenv("THIMBLE_BACKEND");
+  std::string_view names = backend == nullptr ? "" : backend;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(','), names.size());
+    if (names.substr(0, end) == name) return true;
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return false;
+}
+
 bool MockForced() {
   const char* backend = std::getenv("THIMBLE_BACKEND");
-  return backend != nullptr && *backend != '\0';
+  return backend != nullptr && *backend != '\0' && !BackendHas("native");
 }
 
 std::unique_ptr<const Model::Impl> OpenMock(std::string_view name) {

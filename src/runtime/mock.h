@@ -10,8 +10,11 @@
 
 namespace thimble {
 
-// Whether the environment's THIMBLE_BACKEND puts a mock in place of every model.
+// Whether the environment's THIMBLE_BACKEND names what embeds, and native is not among it: a mock stands in for every
+// model, or models cannot be opened.
 bool MockForced();
+// Whether the environment's THIMBLE_BACKEND, names with commas between, has this one.
+bool BackendHas(std::string_view name);
 // The mock of that name.
 std::unique_ptr<const Model::Impl> OpenMock(std::string_view name);
 

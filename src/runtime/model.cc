@@ -19,11 +19,18 @@ namespace {
 
 Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
   if (MockForced()) {
-    const char* backend = std::getenv("THIMBLE_BACKEND");
-    if (!store::IsMockName(backend)) {
-      return Error(Code::kInvalidArgument, "THIMBLE_BACKEND: expected mock or mock-hashed, found \"", backend, "\"");
+    const std::string_view backend = std::getenv("THIMBLE_BACKEND");
+    if (store::IsMockName(backend)) {
+      path = backend;
+    } else if (!store::IsMockName(path) || !BackendHas(path)) {
+      // What follows a colon may be an address with a password in it.
+      const std::size_t colon = backend.find(':');
+      return Error(
+          Code::kInvalidArgument, "THIMBLE_BACKEND: expected native, mock or mock-hashed, found \"",
+          backend.substr(0, colon), colon == std::string_view::npos ? "" : ":...",
+          "\"; a remote backend has no models to open, and only thimble embed, thimble similar and Backend of ",
+          "backend.h use one");
     }
-    path = backend;
   }
   if (store::IsMockName(path)) return OpenMock(path);
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());

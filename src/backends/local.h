@@ -1,0 +1,40 @@
+// The engine in this process, and the mocks.
+
+#ifndef THIMBLE_BACKENDS_LOCAL_H_
+#define THIMBLE_BACKENDS_LOCAL_H_
+
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "backends/member.h"
+#include "thimble/pool.h"
+
+namespace thimble::backends {
+
+class Local final : public Member {
+ public:
+  // `name` is native, mock or mock-hashed. The pool is made with the first call.
+  Local(std::string name, const BackendOptions& options);
+
+  const std::string& name() const override { return name_; }
+  const std::string& identity() const override { return identity_; }
+  Result<BackendInfo> Describe(const Call& call) override;
+  Status Embed(std::span<Item* const> items, const Call& call) override;
+
+ private:
+  Result<Lease> Acquire();
+
+  const std::string name_;
+  const std::string model_;
+  const std::string dtype_;
+  const PoolOptions options_;
+  const std::string identity_;
+  std::mutex mutex_;  // Of the making of
+  std::optional<ModelPool> pool_;
+};
+
+}  // namespace thimble::backends
+
+#endif  // THIMBLE_BACKENDS_LOCAL_H_
