@@ -115,7 +115,7 @@ done
 folder=$packages/thimble
 rm -rf "$folder"
 mkdir -p "$folder"
-cp -r bindings/node/{lib,bin,README.md} "$folder"
+cp -rL bindings/node/{lib,bin,README.md} "$folder"
 node -e '
   const [, from, to, version, ...platforms] = process.argv;
   const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));

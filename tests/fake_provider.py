@@ -4,7 +4,7 @@ As a program it prints one line of JSON, {"url": ..., "other": ...}, and serves 
 same server on another host, 127.0.0.2, which no client may send a key to.
 
 Vectors: with digest = SHA-256 of the UTF-8 bytes of the text, after "TYPE: " where the request has the input type TYPE,
-v[i] = (digest[i] - 128) / 128, of 8 values or as many as the request asks for, up to 32. A text has as many tokens as bytes.
+v[i] = (digest[i mod 32] - 128) / 128, of 8 values or as many as the request asks for. A text has as many tokens as bytes.
 
 Faults: the path begins with /fault/NAME[:COUNT[:TAG]]/, and the first COUNT requests with that beginning (all of them if COUNT
 is absent or empty) get the fault. TAG tells apart tests that use the same fault. FAULTS lists the names.
@@ -35,7 +35,8 @@ MOST_TEXTS = {"openai": 2048, "tei": 32, "ollama": 100000, "cohere": 96, "voyage
 
 
 def vector(text, dimensions=DIMENSIONS):
-    return [(byte - 128) / 128 for byte in hashlib.sha256(text.encode()).digest()[:dimensions]]
+    digest = hashlib.sha256(text.encode()).digest()
+    return [(digest[i % 32] - 128) / 128 for i in range(dimensions)]
 
 
 def tokens(texts):
@@ -64,8 +65,8 @@ class Call:
         if not isinstance(self.texts, list) or not all(isinstance(text, str) for text in self.texts):
             raise Refusal(422, f"{names[0]}: expected texts")
         self.dimensions = dimensions or DIMENSIONS
-        if not isinstance(self.dimensions, int) or not 0 < self.dimensions <= 32:
-            raise Refusal(400, f"{names[1]}: expected 1 to 32")
+        if not isinstance(self.dimensions, int) or not 0 < self.dimensions <= 4096:
+            raise Refusal(400, f"{names[1]}: expected 1 to 4096")
         self.base64 = encoding in ("base64", ["base64"])
         self.model = body.get("model", MODEL)
         if dialect != "tei" and not isinstance(body.get("model"), str):
@@ -212,7 +213,7 @@ def zipped(handler, call):
 
 
 def bomb(handler, call):
-    handler.answer(200, gzip.compress(b" " * (256 << 20), 1), {"content-encoding": "gzip"})
+    handler.answer(200, gzip.compress(b" " * (64 << 20), 1), {"content-encoding": "gzip"})
 
 
 FAULTS = {

@@ -23,10 +23,11 @@ export function embeddingModel(modelName = 'all-MiniLM-L6-v2', options = {}) {
       const model = await open();
       const vectors = new Float32Array(values.length * model.dimensions);
       const reports = await model.embedInto(values, vectors, { signal: abortSignal });
+      const tokens = reports.reduce((sum, report) => sum + report.tokens, 0);  // NaN where a provider counts requests.
       const cut = reports.filter((report) => report.truncated).length;
       return {
         embeddings: values.map((_, i) => Array.from(vectors.subarray(i * model.dimensions, (i + 1) * model.dimensions))),
-        usage: { tokens: reports.reduce((sum, report) => sum + report.tokens, 0) },
+        usage: Number.isNaN(tokens) ? undefined : { tokens },
         warnings: cut === 0 ? [] : [{ type: 'other', message: `${cut} of ${values.length} texts were truncated` }],
       };
     },

@@ -4,8 +4,9 @@ import { createEmbeddingFunction } from './index.mjs';
 
 // Names of a configuration, and of the options that they stand for.
 const CONFIG = {
-  model_name: 'modelName', revision: 'revision', dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens',
-  truncation: 'truncation', prompt_name: 'promptName', long_texts: 'longTexts', chunk_overlap: 'chunkOverlap',
+  backend: 'backend', base_url: 'baseUrl', space: 'space', dimensions: 'dimensions', model_name: 'modelName', revision: 'revision',
+  dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens', truncation: 'truncation',
+  prompt_name: 'promptName', long_texts: 'longTexts', chunk_overlap: 'chunkOverlap',
 };
 
 export class ThimbleEmbeddingFunction {
@@ -33,7 +34,8 @@ export class ThimbleEmbeddingFunction {
 
   // What makes the same vectors again: not where models are, nor what they may take.
   getConfig() {
-    const options = { modelName: 'all-MiniLM-L6-v2', dtype: 'q8', ...this.#options };
+    const { backend = 'native' } = this.#options;
+    const options = backend === 'native' ? { modelName: 'all-MiniLM-L6-v2', dtype: 'q8', ...this.#options } : this.#options;
     const given = Object.entries(CONFIG).map(([key, name]) => [key, options[name]]);
     return Object.fromEntries(given.filter(([, value]) => value !== undefined));
   }

@@ -1,40 +1,24 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
-const { call, callSync, sharedPool } = require('./engine.js');
+const { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions } = require('./backends/remote.js');
+const { call, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
+const { NativeEngine } = require('./native.js');
 const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
-  checkWellFormed, downloadOf, poolOptions, vectorOptions, withRevision,
+  checkWellFormed, downloadOf, poolOptions, withRevision,
 } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
-// One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
-// other callers have their turn and a call that was aborted ends.
-const CALL_TEXTS = 64;
-const CALL_CHARACTERS = 16384;
-
-const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal'];
-const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
-// Numbers that a report has in a native call: tokens, truncated, chunks.
-const REPORT = 3;
+const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal', ...REMOTE_OPTIONS];
 
 class Embedder {
-  #pool;
-  #model;
-  #dtype;
-  #info;
-  #threads;
-  #vectors;
+  #engine;
 
   // Of thimble's own layers; users have create() and pool.getModel().
-  constructor(pool, model, dtype, info, options) {
-    this.#pool = pool;
-    this.#model = model;
-    this.#dtype = dtype;
-    this.#info = Object.freeze(info);
-    this.#threads = options.threads ?? 1;
-    this.#vectors = vectorOptions(options);
+  constructor(engine) {
+    this.#engine = engine;
   }
 
   static async create(model, options = {}) {
@@ -43,35 +27,30 @@ class Embedder {
   }
 
   get info() {
-    return this.#info;
+    return this.#engine.info;
   }
 
   get dimensions() {
-    return this.#info.dimensions;
+    return this.info.dimensions;
   }
 
   async embed(texts, options = {}) {
     const list = checkTexts(texts);
     const vectors = this.#allocate(list.length);
-    await this.#run(list, vectors, options);
+    await this.#engine.run(list, vectors, options, 0);
     return this.#split(texts, vectors);
   }
 
   async embedInto(texts, vectors, options = {}) {
     const list = checkTexts(texts);
     this.#checkTarget(vectors, list.length);
-    return this.#toReports(await this.#run(list, vectors, options), options);
+    return this.#engine.reports(await this.#engine.run(list, vectors, options, 0), options);
   }
 
   embedSync(texts, options = {}) {
     const list = checkTexts(texts);
     const vectors = this.#allocate(list.length);
-    const wanted = this.#wanted(options);
-    for (const [begin, end] of this.#parts(list)) {
-      const part = list.slice(begin, end);
-      callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, { ...wanted, firstIndex: begin }, vectors,
-        begin * this.dimensions);
-    }
+    this.#engine.runSync(list, vectors, options);
     return this.#split(texts, vectors);
   }
 
@@ -79,10 +58,10 @@ class Embedder {
     checkNames(options, 'options', ['signal']);
     checkType(text ?? null, 'text', 'string');
     checkWellFormed(text, 0);
-    return call(this.#pool(), 'embedTokens', checkSignal(options.signal), this.#model, this.#dtype, text);
+    return this.#engine.embedTokens(text, checkSignal(options.signal));
   }
 
-  async *embedStream(texts, { batchSize = CALL_TEXTS, ...options } = {}) {
+  async *embedStream(texts, { batchSize = this.#engine.batchSize, ...options } = {}) {
     checkInteger(batchSize, 'batchSize', 1);
     const iterator = texts?.[Symbol.asyncIterator]?.() ?? (typeof texts === 'string' ? null : texts?.[Symbol.iterator]?.());
     if (!iterator) throw invalid(`texts: expected an iterable or an async iterable of strings, found ${describe(texts)}`);
@@ -95,7 +74,7 @@ class Embedder {
           if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
         }
         const vectors = this.#allocate(batch.length);
-        const reports = this.#toReports(await this.#run(batch, vectors, options, first), options);
+        const reports = this.#engine.reports(await this.#engine.run(batch, vectors, options, first), options);
         for (let i = 0; i < batch.length; ++i) {
           yield { text: batch[i], vector: this.#row(vectors, i), ...reports[i] };
         }
@@ -107,49 +86,7 @@ class Embedder {
   }
 
   async unload() {
-    await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
-  }
-
-  // Embeds into `vectors`; returns REPORT numbers for each text. `first` is the place of texts[0] for messages.
-  async #run(texts, vectors, options, first = 0) {
-    const wanted = this.#wanted(options);
-    const reports = new Uint32Array(REPORT * texts.length);
-    for (const [begin, end] of this.#parts(texts, first)) {
-      const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
-      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part,
-        { ...wanted, firstIndex: first + begin }, vectors, begin * this.dimensions);
-      reports.set(found, REPORT * begin);
-    }
-    return reports;
-  }
-
-  // What a call wants, or else the embedder.
-  #wanted(options) {
-    checkNames(options, 'options', CALL_OPTIONS);
-    checkSignal(options.signal);
-    const given = vectorOptions(options);
-    return Object.fromEntries(VECTOR_OPTIONS.map((name) => [name, given[name] ?? this.#vectors[name]]));
-  }
-
-  #toReports(numbers, options) {
-    const chunked = this.#wanted(options).longTexts === 'chunk';
-    return Array.from({ length: numbers.length / REPORT }, (_, i) => {
-      const [tokens, truncated, chunks] = numbers.subarray(REPORT * i, REPORT * (i + 1));
-      return { tokens, truncated: truncated === 1, ...(chunked ? { chunks } : {}) };
-    });
-  }
-
-  // [begin, end) of each native call.
-  *#parts(texts, first = 0) {
-    const most = CALL_CHARACTERS * this.#threads;
-    for (let begin = 0, end = 0; begin < texts.length; begin = end) {
-      let characters = 0;
-      while (end < texts.length && end - begin < CALL_TEXTS * this.#threads && (end === begin || characters < most)) {
-        checkWellFormed(texts[end], first + end);
-        characters += texts[end++].length;
-      }
-      yield [begin, end];
-    }
+    await this.#engine.unload();
   }
 
   #allocate(count) {
@@ -184,18 +121,28 @@ class Embedder {
 
 // Of a pool that is shared. `options.pull` has what pulling takes more.
 async function openShared(model, options) {
-  checkModel(model, options.dtype);
   const pool = poolOptions(options);
   return openEmbedder(() => sharedPool(pool), model, { ...options, ...pool });
 }
 
 // `pool` is a function that gives the native pool, or throws when it is disposed of.
 async function openEmbedder(pool, model, options) {
-  const backend = backendOf(options.backend);
+  const backend = backendOf(options.backend, model);
+  checkSignal(options.signal);
+  if (!isLocal(backend)) {
+    const openLocal = (name) => openLocalEmbedder(pool, name, model, { ...options, signal: undefined });
+    return new Embedder(await new RemoteEngine(backend, model, options, openLocal).open(options.signal));
+  }
+  if (backend === 'native') refuseRemoteOptions(options);
+  return openLocalEmbedder(pool, backend, model, options);
+}
+
+async function openLocalEmbedder(pool, backend, model, options) {
+  checkModel(model, options.dtype);
   const dtype = options.dtype ?? 'q8';
   const wanted = withRevision(model, options.revision);
   let name = backend;
-  const open = (found) => call(pool(), 'open', checkSignal(options.signal), name = found, dtype, false);
+  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype, false);
   const info = backend === 'native'
     ? await openOrPull(open, downloadOf(options), wanted, { ...options.pull, dtype, folder: options.folder, signal: options.signal })
     : await open(name);
@@ -203,7 +150,8 @@ async function openEmbedder(pool, model, options) {
     throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');
   }
-  return new Embedder(pool, name, dtype, info, options);
+  Object.assign(info, { backend, longTexts: ['truncate', 'error', 'chunk'] });
+  return new Embedder(new NativeEngine(pool, name, dtype, info, options));
 }
 
 const LATER = Symbol('later');
@@ -241,4 +189,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder, openShared };
+module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder, openLocalEmbedder, openShared };

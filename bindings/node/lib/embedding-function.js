@@ -1,7 +1,10 @@
 // createEmbeddingFunction: an async function from texts to arrays of numbers.
 'use strict';
 
-const { EMBEDDER_OPTIONS, Embedder } = require('./embedder.js');
+const { RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/remote.js');
+const { parseBackends } = require('./backends/table.js');
+const { EMBEDDER_OPTIONS, Embedder, openLocalEmbedder } = require('./embedder.js');
+const { sharedPool } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const { mockPrompt, mockVector } = require('./mock.js');
 const {
@@ -12,28 +15,45 @@ const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
 
 function createEmbeddingFunction(options = {}) {
   checkNames(options, 'options', ['modelName', 'compat', ...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
-  const { modelName = DEFAULT_MODEL, compat, signal, ...rest } = options;
-  checkModel(modelName, rest.dtype);
+  const { modelName, compat, signal, ...rest } = options;
+  const localModel = modelName ?? DEFAULT_MODEL;
+  checkModel(localModel, rest.dtype);
   checkOneOf(compat, 'compat', ['brainy']);
   checkSignal(signal);
-  poolOptions(rest);
+  const pool = poolOptions(rest);
   vectorOptions(rest);
-  backendOf(rest.backend);
+  remoteOptions(rest);
 
-  // One embedder for each backend: tests may change THIMBLE_BACKEND between calls.
+  // One embedder or engine for each backend: tests may change THIMBLE_BACKEND between calls.
   const embedders = new Map();
   function embedderOf(backend) {
     if (!embedders.has(backend)) {
-      const promise = Embedder.create(modelName, { ...rest, backend });
+      const promise = Embedder.create(localModel, { ...rest, backend });
       embedders.set(backend, promise);
       promise.catch(() => embedders.delete(backend));  // The next call tries again.
     }
     return embedders.get(backend);
   }
+  const engines = new Map();
+  function engineOf(backends) {
+    if (!engines.has(backends)) {
+      const named = rest.backend !== undefined && parseBackends(backends).length === 1 ? parseBackends(backends)[0].model : undefined;
+      if (named && modelName && named !== modelName) {
+        throw invalid(`modelName: expected ${describe(named)}, as in the name of the backend, found ${describe(modelName)}`);
+      }
+      const openLocal = (name) => openLocalEmbedder(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
+      engines.set(backends, new RemoteEngine(backends, modelName, rest, openLocal));
+    }
+    return engines.get(backends);
+  }
+
+  const atFirst = backendOf(rest.backend, localModel);
+  if (atFirst === 'native') refuseRemoteOptions(rest);
+  if (!isLocal(atFirst)) engineOf(atFirst);
 
   // Vectors of a list of texts.
   async function embedAll(texts, call) {
-    const backend = backendOf(rest.backend);
+    const backend = backendOf(rest.backend, localModel);
     const signals = [signal, call.signal].filter(Boolean);
     signals.forEach(checkSignal);
     const promptName = call.promptName ?? rest.promptName;
@@ -41,8 +61,9 @@ function createEmbeddingFunction(options = {}) {
       const prompt = mockPrompt(promptName);
       return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
     }
-    const embedder = await embedderOf(backend);
     const either = signals.length === 2 ? AbortSignal.any(signals) : signals[0];
+    if (!isLocal(backend)) return embedRemotely(engineOf(backend), texts, { signal: either, promptName });
+    const embedder = await embedderOf(backend);
     const vectors = await embedder.embed(texts, { signal: either, promptName });
     return vectors.map((vector) => Array.from(vector));
   }
@@ -53,6 +74,15 @@ function createEmbeddingFunction(options = {}) {
     const vectors = await embedAll(checkTexts(texts), call);
     return typeof texts === 'string' ? vectors[0] : vectors;
   };
+}
+
+async function embedRemotely(engine, texts, options) {
+  try {
+    return (await engine.embed(texts, options)).map(({ vector }) => Array.from(vector));
+  } catch (error) {
+    if (error.partial) error.partial = error.partial.map((vector) => vector && Array.from(vector));
+    throw error;
+  }
 }
 
 function scaled(vector, normalize) {
@@ -68,7 +98,8 @@ async function embedFirst(data, call, embedAll) {
     throw invalid(`data: expected a string or an array of strings, found ${describe(data)}`);
   }
   const text = (typeof data === 'string' ? [data] : data).find((item) => item.trim() !== '');
-  const [vector] = await embedAll([text ?? ''], call);
+  // Of a text where there is none only the number of values counts; providers refuse an empty one.
+  const [vector] = await embedAll([text ?? 'blank'], call);
   return text === undefined ? vector.fill(0) : vector;
 }
 

@@ -17,7 +17,10 @@ function describe(value) {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'no class'})`;
+  if (typeof value === 'object') {
+    const name = value.constructor?.name;  // Of an object from JSON it can be anything.
+    return typeof name === 'string' ? `an object (${name.slice(0, 40)})` : 'an object (no class)';
+  }
   return `a ${typeof value}`;
 }
 

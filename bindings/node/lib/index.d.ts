@@ -13,9 +13,12 @@ export type Pooling = 'mean' | 'cls' | 'last' | 'max' | 'mean_sqrt_len_tokens' |
 
 /**
  * What embeds: the native engine; `mock`, with `v[i] = Math.sin(h + i) * 0.1` of 384 values, h the sum of the text's
- * UTF-16 code units; or `mock-hashed`, with vectors of hashed character n-grams that are alike for texts alike.
+ * UTF-16 code units; `mock-hashed`, with vectors of hashed character n-grams that are alike for texts alike; or a provider:
+ * `openai:MODEL`, `tei:URL`, `ollama:MODEL`, `cohere:MODEL`, `voyage:MODEL`, `jina:MODEL`. `NAME:MODEL@URL` has another base
+ * URL, and of several names with commas between, each stands in for those before it. docs/backends.md describes them.
  */
-export type Backend = 'native' | 'mock' | 'mock-hashed';
+export type Backend = 'native' | 'mock' | 'mock-hashed' | Provider | `${Provider}:${string}` | `${string},${string}`;
+export type Provider = 'openai' | 'tei' | 'ollama' | 'cohere' | 'voyage' | 'jina';
 
 /**
  * Where texts are truncated: at the model's own limit; as transformers.js does, at 512 tokens or the model's positions; or
@@ -37,11 +40,18 @@ export type ErrorCode =
   | 'unsupported' // Well formed, but of a kind that this build does not handle.
   | 'io' // The system refused or failed.
   | 'out_of_memory' // Memory, or the budget allowed, is not enough.
-  | 'overloaded'; // No memory within maxWaitMs; the same call may succeed later.
+  | 'overloaded'; // Busy: no memory within maxWaitMs, or a provider's limits; the same call may succeed later.
 
 export class ThimbleError extends Error {
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown });
   readonly code: ErrorCode;
+  /** Of a remote backend that answered with an error: the status of HTTP. */
+  readonly status?: number;
+  /** Of a call to a remote backend that failed: the vectors that were there by then, undefined for the other texts. They
+   * are arrays of numbers in an embedding function. */
+  readonly partial?: readonly (Float32Array | number[] | undefined)[];
+  /** Which text partial[0] belongs to: 0, or in embedStream() the place of a batch. */
+  readonly first?: number;
 }
 
 export interface PoolOptions {
@@ -80,7 +90,29 @@ export interface VectorOptions {
   chunkOverlap?: number;
 }
 
-export interface ModelOptions extends VectorOptions {
+/** Options of remote backends. The native backend refuses them; mocks ignore them. */
+export interface RemoteOptions {
+  /** Length of the vectors, which the provider shortens. Default: the model's own. */
+  dimensions?: number;
+  /** Of the one remote backend. Default: that in the backend's name, or OPENAI_BASE_URL, OLLAMA_HOST, or the provider's. */
+  baseUrl?: string;
+  /** How vectors travel. Default: base64 where the provider documents it. */
+  encoding?: 'base64' | 'float';
+  /** Most texts of one request. Default: 256, or the provider's limit if that is lower. */
+  requestTexts?: number;
+  /** Most requests at the same time, of all calls together. Default: 4. */
+  concurrency?: number;
+  /** How often a request is sent again after a status of 408, 409, 429 or 5xx or a lost connection. Default: 4. */
+  maxRetries?: number;
+  /** When a call fails that is not done. Default: never; one attempt of one request fails after 60,000. */
+  timeoutMs?: number;
+  /** Keeps vectors in memory, so that a text is not paid for twice. Default: none. */
+  cache?: { maxBytes: number | string };
+  /** A name for the vector space, by which the user says that all backends of a chain share it. */
+  space?: string;
+}
+
+export interface ModelOptions extends VectorOptions, RemoteOptions {
   /** Default: q8. */
   dtype?: Dtype;
   /** A branch, a tag or a commit, the same as behind the @ of a name: 'acme/tiny@v2'. Default: main. */
@@ -93,21 +125,29 @@ export interface ModelOptions extends VectorOptions {
 
 export interface CallOptions extends VectorOptions {
   signal?: AbortSignal;
+  /** Of remote backends, in place of that of the embedder. */
+  timeoutMs?: number;
 }
 
 /** What happened to one text. */
 export interface Report {
-  /** Tokens embedded, prompt and special tokens included, however many windows had them. */
-  tokens: number;
-  /** Whether the text had more. */
-  truncated: boolean;
+  /** Tokens embedded, prompt and special tokens included, however many windows had them. undefined if a remote backend
+   * does not say, as where several texts share a request. */
+  tokens: number | undefined;
+  /** Whether the text had more; undefined if a remote backend does not say. */
+  truncated: boolean | undefined;
   /** Windows that it was embedded in, with longTexts: 'chunk' alone. */
   chunks?: number;
 }
 
+/** What a remote backend does not say of a model is 0 or empty. */
 export interface ModelInfo {
   readonly name: string;
-  readonly dtype: Dtype;
+  /** Without the model: native, mock, openai; of a chain all of them: native,openai. */
+  readonly backend: string;
+  /** Identity of the vector space: vectors can be compared where it is the same. Empty for mocks. */
+  readonly fingerprint: string;
+  readonly dtype: Dtype | '';
   /** Length of a vector. */
   readonly dimensions: number;
   readonly layers: number;
@@ -119,7 +159,8 @@ export interface ModelInfo {
   readonly maxTokens: number;
   /** Where the tokenizer.json of the model truncates. */
   readonly tokenizersMaxTokens: number;
-  /** What goes before a text when its name is asked for: { query: 'query: ' }. */
+  /** What goes before a text when its name is asked for: { query: 'query: ' }. For remote backends the input type that is
+   * sent: { query: 'search_query' }. */
   readonly prompts: Readonly<Record<string, string>>;
   /** Which of them goes before a text when none is asked for; undefined: none. */
   readonly defaultPromptName?: string;
@@ -131,6 +172,10 @@ export interface ModelInfo {
   readonly modules: readonly string[];
   readonly normalize: boolean;
   readonly fileBytes: number;
+  /** What can be asked of long texts. */
+  readonly longTexts: readonly LongTexts[];
+  /** Of remote backends: most texts of one request, and most bytes of its texts. */
+  readonly limits?: { readonly texts: number; readonly bytes: number };
 }
 
 /**
@@ -140,7 +185,9 @@ export interface ModelInfo {
 export class Embedder {
   /**
    * Loads the model once, so that what is wrong with it is known here. `model` is [ORGANISATION/]NAME[@REVISION], a folder
-   * that begins with "/", "./" or "../", or the path of a .safetensors file.
+   * that begins with "/", "./" or "../", or the path of a .safetensors file; `mock` or `mock-hashed`; or a name that the
+   * provider of a remote backend knows, unless that backend names a model itself. A remote backend is asked for the vector
+   * of one word here, unless `dimensions` is given.
    */
   static create(model: string, options?: ModelOptions & PoolOptions): Promise<Embedder>;
   private constructor();
@@ -158,23 +205,25 @@ export class Embedder {
    */
   embedInto(texts: string | readonly string[], vectors: Float32Array, options?: CallOptions): Promise<Report[]>;
 
-  /** As embed(), on this thread, which it blocks: for scripts. */
+  /** As embed(), on this thread, which it blocks: for scripts. Remote backends do not have it. */
   embedSync(text: string, options?: CallOptions): Float32Array;
   embedSync(texts: readonly string[], options?: CallOptions): Float32Array[];
 
   /**
    * Embeds what an iterable gives, in its order; takes a batch ahead at most, and no more than the consumer asks for. A
-   * batch is what is there, up to batchSize texts (64 if not given).
+   * batch is what is there, up to batchSize texts (if not given 64, or 256 for remote backends).
    */
   embedStream(
     texts: Iterable<string> | AsyncIterable<string>,
     options?: CallOptions & { batchSize?: number },
   ): AsyncGenerator<{ text: string; vector: Float32Array } & Report, void, void>;
 
-  /** The vectors of a text's tokens, [tokens][info.tokenDimensions], neither pooled nor normalised. */
+  /** The vectors of a text's tokens, [tokens][info.tokenDimensions], neither pooled nor normalised. Remote backends
+   * do not have it. */
   embedTokens(text: string, options?: { signal?: AbortSignal }): Promise<Report & { vectors: Float32Array }>;
 
-  /** Unloads the model when the calls at work are done, and resolves when its memory is gone. The next call loads it. */
+  /** Unloads the model when the calls at work are done, and resolves when its memory is gone. The next call loads it. Of a
+   * remote backend it empties the cache. */
   unload(): Promise<void>;
 }
 
@@ -327,7 +376,7 @@ export function memory(): {
 };
 
 export interface EmbeddingFunctionOptions extends ModelOptions, PoolOptions {
-  /** Default: all-MiniLM-L6-v2. */
+  /** Default: all-MiniLM-L6-v2, of the native backend alone. */
   modelName?: string;
   /** Aborts every call of the function. */
   signal?: AbortSignal;

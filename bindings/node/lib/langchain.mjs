@@ -6,6 +6,7 @@ export class ThimbleEmbeddings extends Embeddings {
   #embed;
   #options;
   #prompts;  // Whether the model's own are asked for.
+  #info;  // Of the model, once it was asked for.
 
   // `fields` are those of createEmbeddingFunction, `prompts`, and maxConcurrency and the like of LangChain.
   constructor({ maxConcurrency, maxRetries, onFailedAttempt, prompts = false, ...options } = {}) {
@@ -27,8 +28,8 @@ export class ThimbleEmbeddings extends Embeddings {
   async #call(names) {
     if (!this.#prompts) return {};
     const { modelName = 'all-MiniLM-L6-v2', ...options } = this.#options;
-    const { info } = await Embedder.create(modelName, options);
-    const promptName = names.find((name) => name in info.prompts);
+    this.#info ??= (await Embedder.create(modelName, options)).info;
+    const promptName = names.find((name) => name in this.#info.prompts);
     return promptName === undefined ? {} : { promptName };
   }
 }

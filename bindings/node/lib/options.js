@@ -1,6 +1,7 @@
 // Checks of what users pass.
 'use strict';
 
+const { parseBackends } = require('./backends/table.js');
 const { describe, invalid } = require('./errors.js');
 
 const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 1024, mi: 1024 ** 2, gi: 1024 ** 3 };
@@ -52,7 +53,7 @@ function checkNames(options, where, names) {
 }
 
 const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
-const BACKENDS = ['native', 'mock', 'mock-hashed'];
+const MOCKS = ['mock', 'mock-hashed'];
 
 const checkDtype = (dtype) => checkOneOf(dtype, 'dtype', DTYPES);
 
@@ -80,9 +81,11 @@ function withRevision(model, revision) {
 // Where models are: an option, or THIMBLE_HOME, or thimble's own folder.
 const folderOf = (options) => checkType(options.folder, 'folder', 'string') ?? (process.env.THIMBLE_HOME || undefined);
 
-// What embeds: an option, or THIMBLE_BACKEND, or the native engine.
-function backendOf(backend) {
-  return checkOneOf(backend ?? (process.env.THIMBLE_BACKEND || undefined), 'backend', BACKENDS) ?? 'native';
+// What embeds: an option, or THIMBLE_BACKEND, or the native engine, whose models mock and mock-hashed are mocks.
+function backendOf(backend, model) {
+  const names = backend ?? (process.env.THIMBLE_BACKEND || 'native');
+  parseBackends(names);
+  return names === 'native' && MOCKS.includes(model) ? model : names;
 }
 
 const POOL_OPTIONS = [
@@ -157,5 +160,5 @@ function checkWellFormed(text, index) {
 module.exports = {
   POOLINGS,
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
-  checkType, checkWellFormed, downloadOf, folderOf, isPath, poolOptions, vectorOptions, withRevision,
+  checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions, vectorOptions, withRevision,
 };

@@ -76,6 +76,7 @@ Result<PoolOptions> ToPoolOptions(Napi::Object options) {
 Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", info.name);
+  object.Set("fingerprint", info.fingerprint);
   object.Set("dtype", info.dtype);
   object.Set("dimensions", Number(env, info.dimensions));
   object.Set("layers", Number(env, info.layers));

@@ -27,11 +27,16 @@ const mocked: number[] = await mockEmbeddingFunction('a');
 
 const embedder = await Embedder.create('all-MiniLM-L6-v2');
 const info: ModelInfo = embedder.info;
+const remote = createEmbeddingFunction({
+  backend: 'openai:m@http://gpu:8000/v1,cohere:m', dimensions: 256, encoding: 'float', requestTexts: 10, concurrency: 2, maxRetries: 0,
+  timeoutMs: 1000, cache: { maxBytes: '1MB' }, space: 'm',
+});
+const limits: number | undefined = (await Embedder.create('m', { backend: 'openai', baseUrl: 'http://gpu' })).info.limits?.texts;
 const vector: Float32Array = await embedder.embed('a', { pooling: 'cls' });
 const vectors: Float32Array[] = embedder.embedSync(['a']);
 const reports: Report[] = await embedder.embedInto(['a'], new Float32Array(new SharedArrayBuffer(4 * embedder.dimensions)));
 for await (const { text, vector, tokens, truncated } of embedder.embedStream(['a'], { batchSize: 8 })) {
-  const values: [string, Float32Array, number, boolean] = [text, vector, tokens, truncated];
+  const values: [string, Float32Array, number | undefined, boolean | undefined] = [text, vector, tokens, truncated];
   void values;
 }
 
@@ -57,11 +62,13 @@ await embedWithAi({ model: embeddingModel('small', { threads: 2 }), value: 'a' }
 try {
   await embed('a');
 } catch (error) {
-  if (error instanceof ThimbleError && error.code === 'overloaded') throw error;
+  if (error instanceof ThimbleError && error.code === 'overloaded' && error.partial?.[0] === undefined) throw error;
 }
 
 // @ts-expect-error: there is no such dtype.
 createEmbeddingFunction({ dtype: 'q2' });
+// @ts-expect-error: there is no such backend.
+createEmbeddingFunction({ backend: 'azure' });
 // @ts-expect-error: there is no such option.
 createEmbeddingFunction({ model: 'small' });
 // @ts-expect-error: texts are strings.
@@ -77,4 +84,4 @@ embedder.info.dimensions = 1;
 // @ts-expect-error: there is one task.
 await pipeline('text-generation');
 
-void [pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
+void [remote, limits, pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];

@@ -1,0 +1,93 @@
+// Several backends with one vector space; each stands in for those before it.
+'use strict';
+
+const { ThimbleError, invalid } = require('../errors.js');
+const { scope } = require('./scope.js');
+
+// How long a backend that failed is passed over.
+const PAUSE_MS = 30_000;
+
+// Whether another backend would refuse the same call.
+const isFinal = (error) => !(error instanceof ThimbleError) || error.code === 'invalid_argument';
+
+class Chain {
+  #members;  // { name, identity, embed(), describe() }
+  #pausedUntil;
+  #dimensions;
+  name;
+
+  // `space` names the space if the user says that all members share one.
+  constructor(members, space) {
+    this.#members = members;
+    this.#pausedUntil = members.map(() => 0);
+    this.name = members.map(({ name }) => name).join(',');
+    const other = members.find(({ identity }) => identity !== members[0].identity);
+    if (other !== undefined && space === undefined) {
+      throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, so their vectors cannot be ` +
+        'compared; if both serve the same model, name its space with the option space');
+    }
+  }
+
+  // The description of the first backend that answers.
+  async describe(call) {
+    return this.#first(call, (member, limited) => member.describe(limited));
+  }
+
+  // As Client.embed().
+  async embed(items, call) {
+    await this.#first(call, async (member, limited) => {
+      const missing = items.filter(({ vector }) => vector === undefined);
+      const found = [];
+      try {
+        await member.embed(missing, limited);
+      } finally {
+        found.push(...missing.filter(({ vector }) => vector !== undefined));
+        this.#check(member, found);
+      }
+    });
+  }
+
+  // Calls use(member, call) for one member after the other, until one succeeds; returns its result.
+  async #first(call, use) {
+    const failures = [];
+    const now = performance.now();
+    const paused = this.#pausedUntil.map((until) => until > now);
+    const order = [...this.#members.keys()].sort((a, b) => paused[a] - paused[b]);
+    for (const [turn, index] of order.entries()) {
+      const member = this.#members[index];
+      // All but the last may use half of the time.
+      const left = call.deadline - performance.now();
+      const ms = turn < order.length - 1 ? left / 2 : Infinity;
+      const late = () => new ThimbleError('io', `${member.name}: no result within ${Math.round(ms)} ms`);
+      const limit = scope(call.signal, ms, late);
+      const deadline = Math.min(call.deadline, performance.now() + ms);
+      try {
+        const result = await use(member, { ...call, signal: limit.signal, deadline });
+        this.#pausedUntil[index] = 0;
+        return result;
+      } catch (error) {
+        if (call.signal.aborted || isFinal(error)) throw error;
+        this.#pausedUntil[index] = performance.now() + PAUSE_MS;
+        failures.push(error);
+      } finally {
+        limit.end();
+      }
+    }
+    if (failures.length === 1) throw failures[0];
+    const messages = failures.map(({ message }) => message).join('; ');
+    throw new ThimbleError(failures.at(-1).code, `no backend succeeded: ${messages}`);
+  }
+
+  // Vectors of one space have one length.
+  #check(member, items) {
+    for (const item of items) {
+      this.#dimensions ??= item.vector.length;
+      if (item.vector.length === this.#dimensions) continue;
+      const found = item.vector.length;
+      for (const other of items) other.vector = undefined;
+      throw invalid(`backend: ${member.name} gives vectors of ${found} values, and the space has ${this.#dimensions}`);
+    }
+  }
+}
+
+module.exports = { Chain };

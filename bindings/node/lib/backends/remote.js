@@ -1,0 +1,231 @@
+// The engine of an Embedder with a remote backend, or with a chain of backends.
+'use strict';
+
+const { ThimbleError, describe, invalid } = require('../errors.js');
+const {
+  VECTOR_OPTIONS, checkInteger, checkNames, checkOneOf, checkSignal, checkType, checkWellFormed, parseSize, vectorOptions,
+} = require('../options.js');
+const { Cache } = require('./cache.js');
+const { Chain } = require('./chain.js');
+const { Client } = require('./client.js');
+const { scope, unlessAborted } = require('./scope.js');
+const { namedFingerprint } = require('./space.js');
+const { parseBackends } = require('./table.js');
+
+const REMOTE_OPTIONS = [
+  'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
+];
+// Options that change vectors, and that no provider knows.
+const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
+
+// Embedded to learn the length of vectors.
+const PROBE = 'dimensions';
+
+const isLocal = (names) => {
+  const parsed = parseBackends(names);
+  return parsed.length === 1 && parsed[0].dialect === undefined;
+};
+
+function remoteOptions(options) {
+  const { cache } = options;
+  if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
+  if (options.space === '') throw invalid('space: expected a name, found ""');
+  return {
+    dimensions: checkInteger(options.dimensions, 'dimensions', 1, 65536),
+    baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
+    encoding: checkOneOf(options.encoding, 'encoding', ['base64', 'float']),
+    requestTexts: checkInteger(options.requestTexts, 'requestTexts', 1),
+    concurrency: checkInteger(options.concurrency, 'concurrency', 1, 64),
+    maxRetries: checkInteger(options.maxRetries, 'maxRetries', 0, 100),
+    timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1),
+    space: checkType(options.space, 'space', 'string'),
+    cache: cache && new Cache(parseSize(cache.maxBytes ?? null, 'cache.maxBytes')),
+  };
+}
+
+const nativeOnly = (name, value) =>
+  new ThimbleError('unsupported', `${name} ${describe(value)}: only the native backend has this option`);
+
+function refuseNativeOptions(options) {
+  for (const name of NATIVE_ONLY) {
+    if (options[name] !== undefined) throw nativeOnly(name, options[name]);
+  }
+  if (options.normalize === false) throw nativeOnly('normalize', false);
+  if (options.longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
+}
+
+// For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
+function refuseRemoteOptions(options) {
+  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
+  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
+}
+
+// The native backend or a mock as a member of a chain.
+class Local {
+  #open;
+  #embedder;
+
+  constructor(name, open) {
+    this.name = name;
+    this.#open = open;
+  }
+
+  get identity() {
+    return this.name;
+  }
+
+  async describe({ signal }) {
+    return (await this.#get(signal)).info;
+  }
+
+  async embed(items, { promptName, longTexts, signal }) {
+    const embedder = await this.#get(signal);
+    const { dimensions } = embedder;
+    const vectors = new Float32Array(items.length * dimensions);
+    const reports = await embedder.embedInto(items.map(({ text }) => text), vectors, { promptName, longTexts, signal });
+    items.forEach((item, i) => {
+      Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
+    });
+  }
+
+  #get(signal) {
+    this.#embedder ??= this.#open(this.name).catch((error) => {
+      this.#embedder = undefined;  // The next call tries again.
+      throw error;
+    });
+    return unlessAborted(this.#embedder, signal);
+  }
+}
+
+class RemoteEngine {
+  #options;
+  #chain;
+  #info;
+  // Of a stream.
+  batchSize = 256;
+
+  // `openLocal(name)` opens an Embedder in this process.
+  constructor(names, model, options, openLocal) {
+    const parsed = parseBackends(names);
+    const given = remoteOptions(options);
+    const remote = parsed.filter(({ dialect }) => dialect !== undefined);
+    this.#options = { ...given, ...vectorOptions(options) };
+    // In a chain with a local backend they are meant for that one.
+    if (remote.length === parsed.length) refuseNativeOptions(options);
+    if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
+      throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
+    }
+    this.#chain = new Chain(parsed.map((backend) => {
+      const { name, dialect, url } = backend;
+      if (dialect === undefined) return new Local(name, openLocal);
+      const own = dialect.fields.model === null ? undefined : backend.model ?? model;
+      return new Client(name, dialect, { ...given, baseUrl: given.baseUrl ?? url, model: own });
+    }), given.space);
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  // Learns what `info` holds; without the option `dimensions` it embeds a short text for that.
+  async open(signal) {
+    const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
+    info.dimensions ??= (await this.embed([PROBE], { signal }))[0].vector.length;
+    const { space, dimensions } = this.#options;
+    if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
+    info.backend = this.#chain.name;
+    this.#info = Object.freeze(info);
+    return this;
+  }
+
+  // Resolves to { vector, tokens, truncated } for each text; callers must not modify the vectors. On failure the error has
+  // `partial`, the vectors so far, and `first`, which is the place of texts[0] for messages.
+  async embed(texts, options = {}, first = 0) {
+    checkNames(options, 'options', [...VECTOR_OPTIONS, 'signal', 'timeoutMs']);
+    checkSignal(options.signal);
+    refuseNativeOptions(options);
+    const wanted = { ...this.#options };
+    const given = { ...vectorOptions(options), timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1) };
+    for (const [name, value] of Object.entries(given)) {
+      if (value !== undefined) wanted[name] = value;
+    }
+    const { cache, promptName, longTexts } = wanted;
+    const keyOf = (text) => `${promptName ?? ''}\n${longTexts ?? ''}\n${text}`;
+    const items = new Map();
+    texts.forEach((text, i) => {
+      checkWellFormed(text, first + i);
+      if (!items.has(text)) items.set(text, { text, place: first + i, ...cache?.get(keyOf(text)) });
+    });
+    const missing = [...items.values()].filter(({ vector }) => vector === undefined);
+    const results = () => {
+      if (wanted.normalize) items.forEach((item, text) => items.set(text, { ...item, vector: toUnit(item.vector) }));
+      return texts.map((text) => items.get(text));
+    };
+    try {
+      if (missing.length > 0) {
+        await this.#within({ ...wanted, signal: options.signal },
+          (call) => this.#chain.embed(missing, { ...call, promptName, longTexts }));
+      }
+    } catch (error) {
+      if (error instanceof ThimbleError && !options.signal?.aborted) {
+        Object.assign(error, { first, partial: results().map(({ vector }) => vector?.slice()) });
+      }
+      throw error;
+    } finally {
+      for (const { text, vector, tokens, truncated } of missing) {
+        if (vector !== undefined) cache?.set(keyOf(text), { vector, tokens, truncated });
+      }
+    }
+    return results();
+  }
+
+  // What Embedder calls; NativeEngine has the same functions.
+  async run(texts, vectors, options, first) {
+    const write = (vector, i) => vector && vectors.set(vector, i * this.#info.dimensions);
+    try {
+      const results = await this.embed(texts, options, first);
+      results.forEach(({ vector }, i) => write(vector, i));
+      return results;
+    } catch (error) {
+      error?.partial?.forEach(write);
+      throw error;
+    }
+  }
+
+  reports(results) {
+    return results.map(({ tokens, truncated }) => ({ tokens, truncated }));
+  }
+
+  runSync() {
+    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} has only embed()`);
+  }
+
+  async embedTokens() {
+    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has only vectors of texts`);
+  }
+
+  async unload() {
+    this.#options.cache?.clear();
+  }
+
+  // Calls use({ signal, deadline }), which ends after timeoutMs.
+  async #within({ signal, timeoutMs = this.#options.timeoutMs }, use) {
+    const ms = timeoutMs ?? Infinity;
+    const late = () => new ThimbleError('io', `${this.#chain.name}: no result within ${ms} ms (timeoutMs)`);
+    const limit = scope(signal, ms, late);
+    try {
+      return await use({ signal: limit.signal, deadline: performance.now() + ms });
+    } finally {
+      limit.end();
+    }
+  }
+}
+
+// A copy of unit length; zeros stay zeros.
+function toUnit(vector) {
+  if (vector === undefined) return undefined;
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length > 0 ? vector.map((value) => value / length) : vector;
+}
+
+module.exports = { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions };

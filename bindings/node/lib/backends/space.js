@@ -1,0 +1,14 @@
+// Fingerprints of vector spaces, by the formula in docs/backends.md.
+'use strict';
+
+const { createHash } = require('node:crypto');
+
+function fingerprintOf(dialect, origin, model, dimensions = 0) {
+  const text = `thimble space 1\n${dialect}\n${origin}\n${model}\n${dimensions}\n`;
+  return createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 32);
+}
+
+// Of a space that the user names.
+const namedFingerprint = (name, dimensions) => fingerprintOf('space', '', name, dimensions);
+
+module.exports = { fingerprintOf, namedFingerprint };

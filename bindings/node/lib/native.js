@@ -1,0 +1,95 @@
+// Embedding by the native engine and by the mocks in it, as one of the engines of an Embedder.
+'use strict';
+
+const { call, callSync } = require('./engine.js');
+const { VECTOR_OPTIONS, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('./options.js');
+
+// One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
+// other callers have their turn and a call that was aborted ends.
+const CALL_TEXTS = 64;
+const CALL_CHARACTERS = 16384;
+
+const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
+// Numbers that a report has in a native call: tokens, truncated, chunks.
+const REPORT = 3;
+
+class NativeEngine {
+  #pool;
+  #model;
+  #dtype;
+  #threads;
+  #vectors;
+  // Of a stream.
+  batchSize = CALL_TEXTS;
+
+  // `pool` is a function that gives the native pool, or throws when it is disposed of.
+  constructor(pool, model, dtype, info, options) {
+    this.#pool = pool;
+    this.#model = model;
+    this.#dtype = dtype;
+    this.info = Object.freeze(info);
+    this.#threads = options.threads ?? 1;
+    this.#vectors = vectorOptions(options);
+  }
+
+  // Embeds into `vectors`; gives what reports() takes. `first` is the place of texts[0] for messages.
+  async run(texts, vectors, options, first) {
+    const wanted = this.#wanted(options);
+    const reports = new Uint32Array(REPORT * texts.length);
+    for (const [begin, end] of this.#parts(texts, first)) {
+      const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
+      const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part,
+        { ...wanted, firstIndex: first + begin }, vectors, begin * this.info.dimensions);
+      reports.set(found, REPORT * begin);
+    }
+    return reports;
+  }
+
+  reports(numbers, options) {
+    const chunked = this.#wanted(options).longTexts === 'chunk';
+    return Array.from({ length: numbers.length / REPORT }, (_, i) => {
+      const [tokens, truncated, chunks] = numbers.subarray(REPORT * i, REPORT * (i + 1));
+      return { tokens, truncated: truncated === 1, ...(chunked ? { chunks } : {}) };
+    });
+  }
+
+  runSync(texts, vectors, options) {
+    const wanted = this.#wanted(options);
+    for (const [begin, end] of this.#parts(texts, 0)) {
+      const part = texts.slice(begin, end);
+      callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, { ...wanted, firstIndex: begin }, vectors,
+        begin * this.info.dimensions);
+    }
+  }
+
+  async embedTokens(text, signal) {
+    return call(this.#pool(), 'embedTokens', signal, this.#model, this.#dtype, text);
+  }
+
+  async unload() {
+    await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
+  }
+
+  // What a call wants, or else the embedder.
+  #wanted(options) {
+    checkNames(options, 'options', CALL_OPTIONS);
+    checkSignal(options.signal);
+    const given = vectorOptions(options);
+    return Object.fromEntries(VECTOR_OPTIONS.map((name) => [name, given[name] ?? this.#vectors[name]]));
+  }
+
+  // [begin, end) of each native call.
+  *#parts(texts, first) {
+    const most = CALL_CHARACTERS * this.#threads;
+    for (let begin = 0, end = 0; begin < texts.length; begin = end) {
+      let characters = 0;
+      while (end < texts.length && end - begin < CALL_TEXTS * this.#threads && (end === begin || characters < most)) {
+        checkWellFormed(texts[end], first + end);
+        characters += texts[end++].length;
+      }
+      yield [begin, end];
+    }
+  }
+}
+
+module.exports = { NativeEngine };
