@@ -1,12 +1,15 @@
 """Installs the library, builds an application against the installed package, and runs it."""
 
+import json
 import os
 import pathlib
+import struct
 import subprocess
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+CLI = os.environ["THIMBLE_CLI"]
 CMAKE = os.environ["THIMBLE_CMAKE"]
 
 
@@ -31,6 +34,9 @@ class Package(unittest.TestCase):
                 self.assertEqual(output, "1.0000\n")
             self.assertEqual(run("build/hub_consumer", "./source", f"{folder}/models"),
                              f"{folder}/models/source-q4.safetensors\n")
+            embedded = json.loads(run(CLI, "embed", "-m", f"{folder}/q4.safetensors", "a text"))["embedding"]
+            count, first = run("build/backend_consumer", "native", f"{folder}/q4.safetensors", "a text").split()
+            self.assertEqual((int(count), struct.pack("f", float(first))), (len(embedded), struct.pack("f", embedded[0])))
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ class System final : public Environment {
  private:
   std::mutex mutex_;
   std::vector<net::Http> idle_;
-  std::minstd_rand random_{std::random_device()()};
+  // Processes that start together differ in nanoseconds, which is enough to spread their attempts.
+  std::minstd_rand random_{static_cast<unsigned>(std::chrono::steady_clock::now().time_since_epoch().count())};
 };
 
 }  // namespace
