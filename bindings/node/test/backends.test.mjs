@@ -299,6 +299,13 @@ test('a cache pays for a text once, within its quota', async () => {
   assert.equal((await texts()).length, 27);
 });
 
+test('a cache drops what was not used for longest', async () => {
+  const { part, backend } = at('openai');
+  const embed = createEmbeddingFunction({ backend, cache: { maxBytes: 500 } });  // Two vectors.
+  for (const text of ['a', 'b', 'a', 'c', 'a', 'b']) await embed(text);
+  assert.deepEqual((await logged(part)).flatMap(({ texts }) => texts), ['a', 'b', 'c', 'b']);
+});
+
 test('the vectors of an interrupted call are in its cache', async () => {
   const { part, backend } = at('openai', 'status-400', 1);
   const embed = createEmbeddingFunction({ backend, requestTexts: 1, concurrency: 1, cache: { maxBytes: '1MB' } });
@@ -319,9 +326,12 @@ test('a failure keeps what is there, and says which texts are not', async () => 
   const error = await rejection(createEmbeddingFunction(options)(texts));
   assert.match(error.message, /^texts\[2\] to texts\[3\]: openai: http:.* status 400: no such text$/);
   assert.deepEqual(error.partial, [[1, 1], [2, 1], undefined, undefined, [1, 1], undefined]);
-  const embedder = await Embedder.create('m', { ...options, dimensions: 2 });
+  const embedder = await Embedder.create('m', { ...options, dimensions: 2, cache: { maxBytes: 1e6 } });
   const vectors = new Float32Array(12);
-  assert.deepEqual((await rejection(embedder.embedInto(texts, vectors))).partial[1], Float32Array.of(2, 1));
+  const { partial } = await rejection(embedder.embedInto(texts, vectors));
+  assert.deepEqual(partial[1], Float32Array.of(2, 1));
+  partial[1][0] = 7;
+  assert.deepEqual(await embedder.embed('bb'), Float32Array.of(2, 1));
   assert.deepEqual(Array.from(vectors), [1, 1, 2, 1, 0, 0, 0, 0, 1, 1, 0, 0]);
   const seen = [];
   const stream = async () => {
@@ -342,6 +352,14 @@ test('a chain falls over, and passes over what failed', async () => {
   assert.deepEqual(await embed('b'), vectorOf('b'));
   assert.equal((await logged(part)).length, 1);
   assert.equal((await logged(two.part)).length, 2);
+  const failing = await serve((request, { input }, reply) => {
+    reply.writeHead(input[0] === 'f' ? 500 : 200).end(JSON.stringify({ data: [{ index: 0, embedding: vectorOf(input[0]) }] }));
+  });
+  const rest = at('ollama');
+  const both = createEmbeddingFunction({ backend: `openai:m@${failing},${rest.backend}`, space: 'ours', requestTexts: 1, concurrency: 1,
+    maxRetries: 0 });
+  assert.deepEqual(await both(['e', 'f', 'g']), ['e', 'f', 'g'].map((text) => vectorOf(text)));
+  assert.deepEqual((await logged(rest.part)).map(({ texts }) => texts), [['f'], ['g']]);
   const neither = createEmbeddingFunction({ backend: `${one},${one}`, maxRetries: 0 });
   assert.match((await rejection(neither('a'))).message, /^no backend succeeded: texts\[0\]: .*500.*; texts\[0\]: .*500/);
   const hanging = createEmbeddingFunction({ backend: `${at('openai', 'hang', '').backend},${two.backend}`, timeoutMs: 1000 });
