@@ -17,7 +17,7 @@ const { RemoteEngine } = require('../lib/backends/remote.js');
 const { baseUrlOf, dialects } = require('../lib/backends/table.js');
 const { fingerprintOf, namedFingerprint } = require('../lib/backends/space.js');
 const tests = join(root, '..', '..', 'tests');
-const { key: KEY, spaces, baseUrls, cases } = JSON.parse(readFileSync(join(tests, 'fixtures', 'exchanges.json'), 'utf8'));
+const { key: KEY, spaces, namedSpaces, baseUrls, cases } = JSON.parse(readFileSync(join(tests, 'fixtures', 'exchanges.json'), 'utf8'));
 
 const VARIABLES = ['THIMBLE_BACKEND', ...Object.values(dialects).flatMap(({ baseUrlVariable, keyVariables }) =>
   [baseUrlVariable, ...keyVariables, ...keyVariables.map((name) => `${name}_FILE`)].filter(Boolean))];
@@ -108,10 +108,10 @@ test('recorded exchanges', { concurrency: 16, timeout: 60_000 }, async (context)
 });
 
 test('fingerprints of spaces and base URLs', () => {
-  for (const { dialect, baseUrl, model, dimensions, fingerprint } of spaces.filter((space) => space.dialect)) {
+  for (const { dialect, baseUrl, model, dimensions, fingerprint } of spaces) {
     assert.equal(fingerprintOf(dialect, baseUrlOf(dialect, baseUrl).origin, model, dimensions), fingerprint);
   }
-  for (const { space, dimensions, fingerprint } of spaces.filter(({ space }) => space)) {
+  for (const { space, dimensions, fingerprint } of namedSpaces) {
     assert.equal(namedFingerprint(space, dimensions), fingerprint);
   }
   for (const { dialect, given, url } of baseUrls) {
