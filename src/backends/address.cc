@@ -134,4 +134,8 @@ std::string FingerprintOf(std::string_view dialect, std::string_view origin, std
   return hash.Hex().substr(0, kDigits);
 }
 
+std::string NamedFingerprintOf(std::string_view name, std::size_t dimensions) {
+  return FingerprintOf("space", "", name, dimensions);
+}
+
 }  // namespace thimble::backends

@@ -32,6 +32,9 @@ std::string HowToSetKey(const Dialect& dialect);
 std::string FingerprintOf(std::string_view dialect, std::string_view origin, std::string_view model,
                           std::size_t dimensions);
 
+// Of a space that the user names.
+std::string NamedFingerprintOf(std::string_view name, std::size_t dimensions);
+
 }  // namespace thimble::backends
 
 #endif  // THIMBLE_BACKENDS_ADDRESS_H_

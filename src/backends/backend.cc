@@ -28,8 +28,6 @@ using std::chrono::milliseconds;
 
 // Of a thread that embeds or sends requests.
 constexpr std::size_t kStackBytes = 512 << 10;
-// Of the dialects' fingerprints, for spaces that the user names.
-constexpr std::string_view kNamedSpace = "space";
 
 std::string_view NameOrDefault(std::string_view name) {
   if (!name.empty()) return name;
@@ -180,7 +178,7 @@ Result<Backend> Backend::Open(std::string_view name, const BackendOptions& optio
                                             std::shared_ptr<backends::Environment>(backends::SystemEnvironment())));
     if (options.cache_bytes != 0) impl->cache.emplace(options.cache_bytes);
     if (!options.space.empty()) {
-      impl->space_fingerprint = backends::FingerprintOf(kNamedSpace, "", options.space, options.dimensions);
+      impl->space_fingerprint = backends::NamedFingerprintOf(options.space, options.dimensions);
     }
     return Backend(std::move(impl));
   });

@@ -3,35 +3,33 @@
 #ifndef THIMBLE_CLI_BACKEND_FLAGS_H_
 #define THIMBLE_CLI_BACKEND_FLAGS_H_
 
-#include <CLI/App.hpp>
 #include <cstddef>
 #include <string>
 
-#include "cli/options.h"
 #include "thimble/backend.h"
+#include "thimble/embedder.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
 
+class Arguments;
+
 // --backend --base-url --dimensions --space --timeout.
-class BackendFlags {
- public:
-  void AddTo(CLI::App& app);
+struct BackendFlags {
+  std::string backend;
+  std::string base_url;
+  std::size_t dimensions = 0;
+  std::string space;
+  std::size_t timeout_seconds = 0;
+
+  void AddTo(Arguments& arguments);
   // Makes --backend the process's THIMBLE_BACKEND. Whether that is anything but a model or a mock in this process, so
-  // that Open opens it. kUnsupported for options of remote backends where there is none.
+  // that Open opens it. kInvalidArgument for options of remote backends where there is none.
   Result<bool> Choose() const;
 
-  // kUnsupported for flags that only a native backend has.
-  Result<Backend> Open(const ModelOption& model, const EmbedderFlags& flags) const;
-  Result<BackendCall> Call(const EmbedderFlags& flags) const;
-  std::size_t dimensions() const { return dimensions_; }
-
- private:
-  std::string backend_;
-  std::string base_url_;
-  std::size_t dimensions_ = 0;
-  std::string space_;
-  double timeout_seconds_ = 0;
+  // `model` and `dtype` are what a native backend embeds with. kUnsupported for options that only those have.
+  Result<Backend> Open(const std::string& model, const std::string& dtype, const EmbedderOptions& options) const;
+  Result<BackendCall> Call(const VectorOptions& options) const;
 };
 
 }  // namespace thimble::cli

@@ -117,13 +117,16 @@ Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, 
                    const EmbedderFlags& flags, const std::string& format_name, const std::string& output_path) {
   THIMBLE_ASSIGN_OR_RETURN(const VectorFormat format, ParseVectorFormat(format_name));
   THIMBLE_RETURN_IF_ERROR(source.Check());
-  THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(flags));
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, flags));
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
+  THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(vectors));
+  THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(name, model.dtype(), options));
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
-  RemoteResults results(output, format, rows, backend_flags.dimensions());
+  RemoteResults results(output, format, rows, backend_flags.dimensions);
   Progress progress(!output.is_terminal());
   const Status status = EmbedRemoteTexts(
       input, backend, call, progress,
@@ -149,7 +152,7 @@ int RunEmbed(int argc, char** argv) {
   flags.AddVectorsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
-  backend.AddTo(arguments.app());
+  backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("embed", remote.status());

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "cli/backend_flags.h"
 #include "cli/progress.h"
 #include "thimble/cache.h"
 #include "thimble/hub.h"
@@ -186,6 +187,24 @@ Status SourceOptions::Check() const {
     return Error(Code::kInvalidArgument, "expected either texts or -i FILE (see --help)");
   }
   return Status();
+}
+
+void BackendFlags::AddTo(Arguments& arguments) {
+  CLI::App& app = arguments.app();
+  app.add_option("--backend", backend,
+                 "What embeds: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
+                 "voyage:MODEL, jina:MODEL, or several with commas between; native, or THIMBLE_BACKEND, if not given")
+      ->type_name("NAME");
+  app.add_option("--base-url", base_url, "Address of the backend; as behind the @ of openai:MODEL@URL")
+      ->type_name("URL");
+  app.add_option("--dimensions", dimensions, "Length of vectors to ask a remote backend for; its own if not given")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--space", space, "What to call the vector space that all backends of a chain have")
+      ->type_name("NAME");
+  app.add_option("--timeout", timeout_seconds, "Longest that a remote backend may take for 1024 texts, in seconds")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
 }
 
 void TokenFlags::AddTruncationTo(CLI::App& app) {

@@ -137,10 +137,13 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
 
 Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model, const std::string& query,
                      const SourceOptions& source, const EmbedderFlags& flags, bool prompts, std::size_t top) {
-  THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(flags));
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
+  THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(vectors));
+  THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
   of_query.normalize = true;  // A dot product is then the cosine.
   BackendCall of_lines = of_query;
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, flags));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(name, model.dtype(), options));
   if (prompts) {
     THIMBLE_ASSIGN_OR_RETURN(const BackendInfo info, backend.Describe(of_query));
     THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(info.prompt_names, info.name));
@@ -199,7 +202,7 @@ int RunSimilar(int argc, char** argv) {
       "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
-  backend.AddTo(arguments.app());
+  backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("similar", remote.status());
