@@ -19,27 +19,11 @@ if [ ${#platforms[@]} -eq 0 ]; then platforms=("${all[@]}"); fi
 
 version=$(cat VERSION)
 packages=$PWD/build/packages
-tools=$PWD/build/zig
-zig_version=0.17.1
+tools=$(scripts/zig.sh)
 most_bytes=3000000
 
 if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
 
-# The compiler, under the names that CMake asks for.
-if [ ! -x "$tools/bin/c++" ]; then
-  python3 -m venv "$tools/venv"
-  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "ziglang==$zig_version"
-  mkdir -p "$tools/bin" "$tools/include"
-  zig=$(find "$tools/venv" -path '*/ziglang/zig' -type f)
-  for name in cc c++ ar ranlib dlltool; do
-    printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$name" > "$tools/bin/$name"
-    chmod +x "$tools/bin/$name"
-  done
-  ln -sfn /usr/include/nlohmann "$tools/include/nlohmann"
-  ln -sfn /usr/include/CLI "$tools/include/CLI"
-fi
-curl_header=$(find /usr/include -path '*/curl/curl.h' -print -quit)
-ln -sfn "${curl_header%/curl.h}" "$tools/include/curl"
 export ZIG_GLOBAL_CACHE_DIR=$tools/cache
 
 # utf8proc: this system's archive where it fits, else the source inside a crate.

@@ -12,6 +12,7 @@ import { ThimbleEmbeddingFunction } from '../lib/chroma.mjs';
 import { Embedder } from '../lib/index.mjs';
 import { ThimbleEmbeddings } from '../lib/langchain.mjs';
 import { ThimbleEmbedding } from '../lib/llamaindex.mjs';
+import { startProvider, vectorOf } from './provider.mjs';
 import { DIMENSIONS, modelFolder } from './support.mjs';
 
 const folder = modelFolder();
@@ -120,4 +121,18 @@ test('Chroma', async () => {
     server.close();
   }
   assert.equal((await new ThimbleEmbeddingFunction(options).generate(['one']))[0].length, DIMENSIONS);
+});
+
+test('adapters take remote backends', async () => {
+  const { at, logged } = await startProvider();
+  const { part, backend } = at('cohere');
+  const langchain = new ThimbleEmbeddings({ backend, prompts: true });
+  assert.deepEqual(await langchain.embedQuery('a'), vectorOf('search_query: a'));
+  assert.deepEqual(await langchain.embedDocuments(['a']), [vectorOf('search_document: a')]);
+  assert.equal((await logged(part)).length, 3);  // And one for the dimensions.
+  const { embedding, usage } = await embed({ model: embeddingModel('m', { backend: at('openai').backend }), value: 'four' });
+  assert.deepEqual([embedding, usage.tokens], [vectorOf('four'), 4]);
+  const chroma = new ThimbleEmbeddingFunction({ backend, dimensions: 4 });
+  assert.deepEqual(chroma.getConfig(), { backend, dimensions: 4 });
+  assert.deepEqual(await ThimbleEmbeddingFunction.buildFromConfig(chroma.getConfig()).generate(['a']), [vectorOf('search_document: a', 4)]);
 });

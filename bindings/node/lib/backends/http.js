@@ -62,10 +62,7 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
     return new Failure(describeError(response.status, text ?? ''), should === 'true' || (again && should !== 'false'),
       askedDelay(response.headers));
   } catch (error) {
-    if (limit.signal.aborted) {
-      if (signal.aborted) throw signal.reason;
-      return new Failure(limit.signal.reason, true);
-    }
+    if (limit.signal.aborted) return new Failure(limit.signal.reason, true);
     const code = error?.cause?.code ?? error?.code;
     const reason = error?.cause?.message || error?.message || String(error);
     return new Failure(new ThimbleError('io', `${where}: ${reason}`), !CERTIFICATE.test(code ?? ''));
