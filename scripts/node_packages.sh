@@ -40,6 +40,7 @@ if [ ! -x "$tools/bin/c++" ]; then
 fi
 curl_header=$(find /usr/include -path '*/curl/curl.h' -print -quit)
 ln -sfn "${curl_header%/curl.h}" "$tools/include/curl"
+ln -sfn /usr/include/boost "$tools/include/boost"
 export ZIG_GLOBAL_CACHE_DIR=$tools/cache
 
 # utf8proc: this system's archive where it fits, else the source inside a crate.

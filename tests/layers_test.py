@@ -18,14 +18,15 @@ LAYERS = {
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
     "convert": {"base", "format", "text", "kernels", "model"},
     "hub": {"base", "format", "store", "convert"},
-    "cli": {"base", "convert", "hub"},
+    "server": {"base", "runtime"},
+    "cli": {"base", "convert", "hub", "server"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside format.
 CORE = ("base", "format", "text", "kernels", "model", "store", "runtime")
 THIRD_PARTY = {"format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"), "hub": ("nlohmann/", "curl/curl.h"),
-               "cli": ("nlohmann/", "CLI/")}
+               "server": ("nlohmann/", "boost/"), "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach)/[a-z]+\.h$|^(fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 
 
 def includes(path):
