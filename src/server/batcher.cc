@@ -207,12 +207,12 @@ bool Batcher::RunOne() {
 
 Batcher::Stats Batcher::stats() const {
   std::lock_guard lock(mutex_);
-  return {
-      .requests = queue_.size(),
-      .texts = waiting_texts_,
-      .batches = batches_,
-      .batch_texts = batch_texts_,
-      .seconds_left = static_cast<double>(waiting_bytes_) * seconds_per_byte_ / static_cast<double>(limits_.threads)};
+  return {.requests = queue_.size(),
+          .texts = waiting_texts_,
+          .batches = batches_,
+          .batch_texts = batch_texts_,
+          .seconds_left = static_cast<double>(waiting_bytes_) * seconds_per_byte_ /
+                          static_cast<double>(std::max<std::size_t>(limits_.threads, 1))};
 }
 
 }  // namespace thimble::server

@@ -54,7 +54,7 @@ class Batcher {
   struct Limits {
     std::size_t texts = 64;
     std::size_t bytes = 32 << 10;  // Of texts; one alone may have more.
-    std::size_t threads = 1;       // Batches at work at the same time.
+    std::size_t threads = 1;       // Batches at work at the same time; 0 leaves RunOne to the caller.
   };
 
   // The executor must be destroyed first, when nothing waits.

@@ -1,7 +1,6 @@
 // Ollama's API.
 
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -24,10 +23,21 @@ std::optional<nanoseconds> ParseDuration(std::string_view text) {
   if (text.empty()) return std::nullopt;
   double seconds = 0;
   while (!text.empty()) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc() || !(number >= 0)) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    double number = 0, place = 0;  // Of the next digit; 0 before the point.
+    std::size_t digits = 0;
+    for (; digits < text.size() && (text[digits] == '.' || (text[digits] >= '0' && text[digits] <= '9')); ++digits) {
+      if (text[digits] == '.') {
+        if (place != 0) return std::nullopt;
+        place = 0.1;
+      } else if (place == 0) {
+        number = number * 10 + (text[digits] - '0');
+      } else {
+        number += place * (text[digits] - '0');
+        place /= 10;
+      }
+    }
+    if (digits == 0 || text.substr(0, digits) == ".") return std::nullopt;
+    text.remove_prefix(digits);
     std::size_t letters = 0;
     while (letters < text.size() && text[letters] >= 'a' && text[letters] <= 'z') ++letters;
     double unit = 0;
