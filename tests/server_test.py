@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -20,6 +21,7 @@ import unittest
 
 CLI = os.environ["THIMBLE_CLI"]
 HAS_SERVER = subprocess.run([CLI, "serve", "--help"], capture_output=True).returncode == 0
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXTS = ["hello", "a longer text of several words", "\u00e9t\u00e9 \u4e2d\u6587"]
 
 
@@ -221,7 +223,7 @@ class Routes(WithServer):
         self.assertEqual(self.server.post("/api/embed", {"model": "test"})["embeddings"], [])
         self.assertEqual(self.server.get("/api/tags")["models"][0]["name"], "test:latest")
         self.assertEqual(self.server.post("/api/show", {"model": "test"})["capabilities"], ["embedding"])
-        version = (pathlib.Path(__file__).parent.parent / "VERSION").read_text().strip()
+        version = (ROOT / "VERSION").read_text().strip()
         self.assertEqual(self.server.get("/api/version"), {"version": version})
         self.assertEqual(self.server.request("GET", "/").text, b"Ollama is running")
         head = self.server.request("HEAD", "/")
@@ -657,6 +659,27 @@ class Life(unittest.TestCase):
         self.assertIn("error", ask(raw_post("/v1/embeddings", json.dumps({"model": "other/tiny", "input": "x"}))))
         process.terminate()
         self.assertEqual(process.wait(10), 0)
+
+
+class Documents(unittest.TestCase):
+    def test_commands_give_what_their_dialect_promises(self):
+        if not shutil.which("curl"):
+            self.skipTest("there is no curl")
+        (folder / "docs").mkdir()
+        (folder / "docs" / "all-MiniLM-L6-v2-q8.safetensors").symlink_to(model)
+        server = Server(models=["all-MiniLM-L6-v2"], environment={"THIMBLE_HOME": str(folder / "docs")})
+        self.addCleanup(server.stop)
+        seen = 0
+        for document in (ROOT / "docs/server.md", ROOT / "README.md"):
+            blocks = "".join(re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL))
+            self.assertIn("thimble serve -m all-MiniLM-L6-v2", blocks)
+            for command in [line for line in blocks.splitlines() if line.startswith("curl ")]:
+                command = command.replace("curl -s", "curl -s --fail --noproxy '*'").replace(":8080", f":{server.port}")
+                result = subprocess.run(["bash", "-c", command], capture_output=True)
+                self.assertEqual((result.returncode, result.stderr), (0, b""), command)
+                self.assertGreater(len(result.stdout), 5)
+                seen += 1
+        self.assertGreater(seen, 15)
 
 
 if __name__ == "__main__":
