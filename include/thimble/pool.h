@@ -149,8 +149,8 @@ class ModelPool {
   void Unload(std::string_view name, std::string_view dtype = "q8");
 
   // Takes `bytes` of the budget. kOutOfMemory when they are more than all of it, kOverloaded when they were not free
-  // within max_wait.
-  Result<Reservation> Reserve(std::size_t bytes);
+  // within `max_wait`, which is that of the pool if unset.
+  Result<Reservation> Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait = {});
 
   // kOutOfMemory when the heap is exhausted.
   Result<PoolStats> Stats() const;

@@ -14,6 +14,7 @@ int RunMemory(int argc, char** argv);
 int RunPlan(int argc, char** argv);
 int RunPull(int argc, char** argv);
 int RunRm(int argc, char** argv);
+int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
 int RunSimilar(int argc, char** argv);
 int RunTokenize(int argc, char** argv);
 int RunVerify(int argc, char** argv);

@@ -26,6 +26,9 @@ constexpr Command kCommands[] = {
     {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory}, {"plan", thimble::cli::RunPlan},
     {"pull", thimble::cli::RunPull},         {"rm", thimble::cli::RunRm},         {"similar", thimble::cli::RunSimilar},
     {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
+#ifdef THIMBLE_SERVER
+    {"serve", thimble::cli::RunServe},
+#endif
 };
 
 constexpr char kHelp[] =
@@ -40,6 +43,9 @@ constexpr char kHelp[] =
     "  convert    make a model file from a Hugging Face folder\n"
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by likeness to a text\n"
+#ifdef THIMBLE_SERVER
+    "  serve      answer over HTTP, in the manner of OpenAI, TEI, Ollama, Cohere, Voyage and Jina\n"
+#endif
     "  tokenize   show the token ids of texts\n"
     "  info       show what a model file holds, and how exact it is\n"
     "  verify     check that a model file is whole and gives the vectors it gave when it was made\n"

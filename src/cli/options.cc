@@ -153,18 +153,22 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   const bool named = IsModelName(model_);
   THIMBLE_ASSIGN_OR_RETURN(const std::string name, FullName());
   if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) return Model::Open(model_);
-  auto opened = OpenModel(name, dtype_);
+  return OpenOrConvert(name, dtype_);
+}
+
+Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype) {
+  auto opened = OpenModel(name, dtype);
   if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;
   // What is on this machine is converted when it is first asked for.
   Progress progress(true);
-  PullOptions options = {.dtype = dtype_, .unstated_pooling = true, .local_files_only = true};
+  PullOptions options = {.dtype = dtype, .unstated_pooling = true, .local_files_only = true};
   options.progress = [&](const PullProgress& state) {
     if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
     return true;
   };
   const Result<PulledModel> made = PullModel(name, options);
   if (made.ok()) return Model::Open(made->model.path);
-  if (named || made.status().code() != Code::kNotFound) return made.status();
+  if (IsModelName(name) || made.status().code() != Code::kNotFound) return made.status();
   return Error(
       Code::kNotFound, made.status().message(),
       "\nMODEL is a model file as made by thimble convert, a folder as saved by sentence-transformers, or a name "

@@ -55,6 +55,10 @@ void Note(std::string_view command, std::string_view note);
 // not matter. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
 
+// The model that a name, a folder or a file stands for. What is on this machine as a folder or in another program's
+// cache is converted when it is not yet. The errors of OpenModel, and of PullModel for local files only.
+Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype);
+
 // MODEL, which is a name, a folder or a file, with --dtype and --revision.
 class ModelOption {
  public:
@@ -64,8 +68,7 @@ class ModelOption {
   void AddOptionalTo(CLI::App& app);
   // As an argument.
   void AddAsArgument(CLI::App& app);
-  // What is on this machine as a folder or in another program's cache is converted when it is not yet. The errors of
-  // OpenModel, and of PullModel for local files only.
+  // The errors of OpenOrConvert.
   Result<std::shared_ptr<const Model>> Open() const;
   // NAME@REVISION, or the path.
   Result<std::string> FullName() const;

@@ -105,9 +105,9 @@ Status ModelPool::Pin(std::string_view name, std::string_view dtype) {
 void ModelPool::Unpin(std::string_view name, std::string_view dtype) { state_->Unpin(name, dtype); }
 void ModelPool::Unload(std::string_view name, std::string_view dtype) { state_->Unload(name, dtype); }
 
-Result<Reservation> ModelPool::Reserve(std::size_t bytes) {
+Result<Reservation> ModelPool::Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait) {
   return Guarded([&]() -> Result<Reservation> {
-    THIMBLE_RETURN_IF_ERROR(state_->Reserve(bytes));
+    THIMBLE_RETURN_IF_ERROR(state_->Reserve(bytes, max_wait));
     return Reservation(state_, bytes);
   });
 }

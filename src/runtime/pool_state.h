@@ -87,7 +87,7 @@ class PoolState {
   Result<Plan> MakePlan(std::string_view name, std::string_view dtype) const;
   void Unpin(std::string_view name, std::string_view dtype);
   void Unload(std::string_view name, std::string_view dtype);
-  Status Reserve(std::size_t bytes);
+  Status Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait);
   void GiveBack(std::size_t bytes);
   PoolStats Stats() const;
 

@@ -34,8 +34,8 @@ Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline
   return Status();
 }
 
-Status PoolState::Reserve(std::size_t bytes) {
-  const Clock::Time deadline = clock_.Now() + options_.max_wait;
+Status PoolState::Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait) {
+  const Clock::Time deadline = clock_.Now() + max_wait.value_or(options_.max_wait);
   Lock lock(mutex_);
   return TakeMemory(lock, bytes, deadline);
 }

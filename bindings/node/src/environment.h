@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "executor.h"
+#include "runtime/executor.h"
 #include "thimble/status.h"
 
 namespace thimble::node {

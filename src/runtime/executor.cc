@@ -1,12 +1,12 @@
 // A queue and the threads that empty it.
 
-#include "executor.h"
+#include "runtime/executor.h"
 
 #include <utility>
 
 #include "base/processors.h"
 
-namespace thimble::node {
+namespace thimble {
 
 std::shared_ptr<Executor> Executor::Shared() {
   static std::mutex mutex;
@@ -72,4 +72,4 @@ void Executor::Work() {
   }
 }
 
-}  // namespace thimble::node
+}  // namespace thimble

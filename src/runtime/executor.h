@@ -1,7 +1,7 @@
-// The threads that embed, one set for the process whatever the number of its JavaScript environments.
+// Threads that run jobs for users who must not wait: an event loop, a server's connections.
 
-#ifndef THIMBLE_BINDINGS_NODE_EXECUTOR_H_
-#define THIMBLE_BINDINGS_NODE_EXECUTOR_H_
+#ifndef THIMBLE_RUNTIME_EXECUTOR_H_
+#define THIMBLE_RUNTIME_EXECUTOR_H_
 
 #include <condition_variable>
 #include <cstddef>
@@ -13,9 +13,9 @@
 #include "base/thread.h"
 #include "thimble/status.h"
 
-namespace thimble::node {
+namespace thimble {
 
-// Work for a thread of the executor. Holds nothing of JavaScript.
+// Work for a thread of the executor.
 class Job {
  public:
   virtual ~Job() = default;
@@ -26,8 +26,8 @@ class Job {
 // Thread-safe. Jobs start in the order in which they came, as many at the same time as UsableProcessors().
 class Executor {
  public:
-  // The process's own, which ends with its last user: then no thread of the addon is left, and the addon may be
-  // unloaded.
+  // The process's own, which ends with its last user: then none of its threads is left, and a shared library with this
+  // code may be unloaded.
   static std::shared_ptr<Executor> Shared();
 
   Executor();
@@ -52,6 +52,6 @@ class Executor {
   bool closed_ = false;
 };
 
-}  // namespace thimble::node
+}  // namespace thimble
 
-#endif  // THIMBLE_BINDINGS_NODE_EXECUTOR_H_
+#endif  // THIMBLE_RUNTIME_EXECUTOR_H_

@@ -1,0 +1,155 @@
+// thimble serve: an HTTP server that clients of other embedding services can use.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "server/server.h"
+#include "thimble/cache.h"
+
+namespace thimble::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  thimble serve -m all-MiniLM-L6-v2\n"
+    "  thimble serve -m all-MiniLM-L6-v2 -m e5-small-v2 --max-memory 256MB\n"
+    "  thimble serve --listen unix:/run/thimble.sock\n"
+    "  thimble serve --listen 0.0.0.0:8080 --api-key-file keys.txt\n"
+    "\n"
+    "Paths: /v1/embeddings and /v1/models as OpenAI, Voyage and Jina; /embed, /embed_all, /similarity and /info as "
+    "TEI;\n"
+    "/api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version as Ollama; /v2/embed as Cohere;\n"
+    "/health, /metrics, and / for people.\n"
+    "Without -m it serves every model that thimble list shows. A model is loaded when it is first asked for.\n"
+    "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads the keys again. It takes the sockets "
+    "of\n"
+    "systemd (LISTEN_FDS), and tells it when it is ready (NOTIFY_SOCKET). THIMBLE_API_KEYS has keys with commas "
+    "between.\n"
+    "Each request is one line of JSON on standard error, without its texts. For TLS put a proxy in front.\n";
+
+struct Flags {
+  std::vector<std::string> models;
+  std::string dtype = "q8";
+  std::string max_body = "8MB";
+  std::string max_queue = "64MB";
+  int unload_after = 300;
+  int idle_exit = 0;
+  int idle_timeout = 60;
+  int header_timeout = 10;
+  int transfer_timeout = 60;
+};
+
+// Those named, or every one that is there: those of `dtype` first, which then have the plain names.
+Result<std::vector<server::ModelName>> FindModels(const Flags& flags) {
+  std::vector<server::ModelName> models;
+  for (const std::string& name : flags.models) {
+    THIMBLE_RETURN_IF_ERROR(OpenOrConvert(name, flags.dtype).status());
+    models.push_back({name, flags.dtype});
+  }
+  if (!models.empty()) return models;
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedModel> kept, ListModels());
+  std::stable_partition(kept.begin(), kept.end(), [&](const NamedModel& model) { return model.dtype == flags.dtype; });
+  for (const NamedModel& model : kept) {
+    if (!IsModelName(model.name)) continue;
+    const std::string name = (model.organisation.empty() ? "" : model.organisation + "/") + model.name;
+    const Status status = OpenModel(name, model.dtype).status();
+    if (status.ok()) {
+      models.push_back({name, model.dtype});
+    } else {
+      Note("serve", "not served: " + status.message());
+    }
+  }
+  if (models.empty()) {
+    return Error(Code::kNotFound, "there is no model in ", CacheFolder(), "; thimble pull gets one, or give -m MODEL");
+  }
+  return models;
+}
+
+Result<std::size_t> SizeOf(const char* option, const std::string& text) {
+  const Result<std::size_t> size = ParseSize(text);
+  return size.ok() ? size : Error(Code::kInvalidArgument, option, " ", size.status().message());
+}
+
+Status RunServer(server::ServerOptions& options, const Flags& flags, const EmbedderFlags& embedder) {
+  THIMBLE_ASSIGN_OR_RETURN(options.pool.embedder, embedder.Options());
+  options.pool.max_memory = std::exchange(options.pool.embedder.max_memory, 0);
+  THIMBLE_ASSIGN_OR_RETURN(options.max_body, SizeOf("--max-body", flags.max_body));
+  THIMBLE_ASSIGN_OR_RETURN(options.max_queue, SizeOf("--max-queue", flags.max_queue));
+  options.pool.unload_after.reset();
+  if (flags.unload_after >= 0) options.pool.unload_after = std::chrono::seconds(flags.unload_after);
+  if (flags.idle_exit > 0) options.idle_exit = std::chrono::seconds(flags.idle_exit);
+  options.idle_timeout = std::chrono::seconds(flags.idle_timeout);
+  options.header_timeout = std::chrono::seconds(flags.header_timeout);
+  options.transfer_timeout = std::chrono::seconds(flags.transfer_timeout);
+  if (options.listen.empty()) options.listen = {"127.0.0.1:8080"};
+  options.version = THIMBLE_VERSION;
+  THIMBLE_ASSIGN_OR_RETURN(options.models, FindModels(flags));
+  return server::Serve(options);
+}
+
+}  // namespace
+
+int RunServe(int argc, char** argv) {
+  Flags flags;
+  server::ServerOptions options;
+  EmbedderFlags embedder;
+  Arguments arguments("serve", "Answers over HTTP, in the manner of other embedding services.", kExamples);
+  CLI::App& app = arguments.app();
+  const CLI::Range seconds(1, 86400, "1 to 86400");
+  app.add_option("-m,--model", flags.models, "A model to serve, as thimble embed takes it; may be repeated")
+      ->type_name("MODEL")
+      ->allow_extra_args(false);
+  app.add_option("--dtype", flags.dtype, "Of models that are given by their name or folder")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--listen", options.listen, "127.0.0.1:8080 if not given; HOST:PORT or unix:PATH; may be repeated")
+      ->type_name("WHERE")
+      ->allow_extra_args(false);
+  app.add_option("--api-key-file", options.api_key_file, "File of keys, one a line, of which a request needs one")
+      ->type_name("FILE");
+  app.add_flag("--allow-dimensions", options.any_dimensions,
+               "Cut vectors to the dimensions asked for, although the model was not trained for it");
+  app.add_option("--unload-after", flags.unload_after, "Seconds until an idle model is unloaded; -1 never")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(-1, 86400, "-1 to 86400"))
+      ->capture_default_str();
+  app.add_option("--idle-exit", flags.idle_exit, "End when nothing was embedded for so long")
+      ->type_name("SECONDS")
+      ->check(seconds);
+  app.add_option("--max-body", flags.max_body, "Most bytes of a request's body")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  app.add_option("--max-items", options.max_items, "Most texts of a request")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--max-queue", flags.max_queue,
+                 "Most memory of requests that wait, and never more than a quarter of --max-memory")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  app.add_option("--max-connections", options.max_connections, "Most connections at the same time")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--idle-timeout", flags.idle_timeout, "How long a connection may be without a request")
+      ->type_name("SECONDS")
+      ->check(seconds)
+      ->capture_default_str();
+  app.add_option("--header-timeout", flags.header_timeout, "How long a request's header may take")
+      ->type_name("SECONDS")
+      ->check(seconds)
+      ->capture_default_str();
+  app.add_option("--transfer-timeout", flags.transfer_timeout, "How long a body may take, and how long a reply")
+      ->type_name("SECONDS")
+      ->check(seconds)
+      ->capture_default_str();
+  embedder.AddTo(app);
+  if (auto code = arguments.Parse(argc, argv)) return *code;
+  const Status status = RunServer(options, flags, embedder);
+  return status.ok() ? kDone : Fail("serve", status);
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,253 @@
+// Requests with a body: from its fields to vectors, and to the body of the reply.
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "server/app.h"
+
+namespace thimble::server {
+namespace {
+
+// A longer body is read on another thread, so that the loop goes on meanwhile.
+constexpr std::size_t kShortBody = 64 << 10;
+// Beside what texts, vectors and their digits take, for each text of a request.
+constexpr std::size_t kTextBytes = 192;
+
+}  // namespace
+
+void App::ReadBody(const ExchangePtr& exchange) {
+  if (exchange->route->action == Action::kRerank) {
+    return End(exchange, Problem{.fault = Fault::kBackend, .message = "model is not a re-ranker model"});
+  }
+  auto read = [this, exchange](bool& waits) -> std::optional<Problem> {
+    Result<QueueBudget::Hold> hold = budget_.Take(CostOf(exchange->body).bytes);
+    if (!hold.ok()) return ProblemOf(hold.status());
+    exchange->holds.push_back(*std::move(hold));
+    Json body;
+    if (auto problem = ParseBody(exchange->body, body)) return problem;
+    if (auto problem = Parse(exchange, body)) return problem;
+    return exchange->reply ? std::nullopt : Start(exchange, waits);
+  };
+  if (exchange->body.size() > kShortBody) return RunElsewhere(exchange, read);
+  bool waits = false;
+  std::optional<Problem> problem = read(waits);
+  if (!waits) End(exchange, std::move(problem));
+}
+
+Parsed App::Parse(const ExchangePtr& exchange, const Json& body) {
+  EmbedRequest& request = exchange->request;
+  switch (exchange->route->action) {
+    case Action::kOpenAi:
+      return ParseOpenAi(body, request);
+    case Action::kTei:
+    case Action::kTeiAll:
+      return ParseTei(body, request);
+    case Action::kSimilarity:
+      return ParseTeiSimilarity(body, request);
+    case Action::kOllama:
+      return ParseOllama(body, request);
+    case Action::kOllamaOld:
+      return ParseOllamaOld(body, request);
+    case Action::kCohere:
+      return ParseCohere(body, request);
+    case Action::kShow:
+      return Show(exchange, body);
+    default:
+      return Problem{.fault = Fault::kInternal, .message = "this path takes no body"};
+  }
+}
+
+std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
+  EmbedRequest& request = exchange->request;
+  exchange->model = catalogue_.Find(request.model);
+  if (exchange->model == nullptr) {
+    const bool ollama = exchange->route->dialect == Dialect::kOllama;
+    return Problem{.fault = Fault::kUnknownModel,
+                   .message = ollama
+                                  ? "model " + JsonString(request.model) + " not found, try one of: " + catalogue_.Ids()
+                                  : "The model " + JsonString(request.model) +
+                                        " does not exist; this server has: " + catalogue_.Ids(),
+                   .param = "model"};
+  }
+  if (request.model.empty() && exchange->route->dialect != Dialect::kTei && catalogue_.models().size() > 1) {
+    return Problem{.fault = Fault::kBadRequest,
+                   .message = "`model`: missing, and this server has several: " + catalogue_.Ids(),
+                   .param = "model"};
+  }
+  if (request.texts.size() > options_.max_items) {
+    return Problem{.fault = Fault::kTooManyItems,
+                   .message = "batch size " + std::to_string(request.texts.size()) + " > maximum allowed batch size " +
+                              std::to_string(options_.max_items),
+                   .param = "input"};
+  }
+  const ServedModel& model = *exchange->model;
+  auto work = std::make_shared<EmbedWork>();
+  if (auto problem = ResolveOptions(request, model.info, options_.any_dimensions, work->options)) return problem;
+  exchange->body = std::string();
+  if (exchange->route->action == Action::kTeiAll) {
+    waits = true;
+    RunElsewhere(exchange, [this, exchange](bool&) { return EmbedAll(exchange); });
+    return std::nullopt;
+  }
+  std::size_t bytes = 0;
+  for (Encoding encoding : request.encodings) bytes += VectorTextBytes(model.info.dimensions, encoding);
+  bytes += model.info.dimensions * sizeof(float) + kTextBytes;
+  Result<QueueBudget::Hold> hold = budget_.Take(bytes * request.texts.size());
+  if (!hold.ok()) return ProblemOf(hold.status());
+  exchange->holds.push_back(*std::move(hold));
+  work->model = exchange->model;
+  work->texts = request.texts;
+  if (exchange->route->action != Action::kCohere) request.texts = {};
+  if (!exchange->SetWork(work)) return Problem{.fault = Fault::kBusy, .message = "cancelled"};
+  if (work->texts.empty()) {
+    // Ollama's way to load a model.
+    waits = true;
+    RunElsewhere(exchange, [this, exchange](bool&) { return ReplyWithVectors(exchange); });
+    return std::nullopt;
+  }
+  work->done = [this, exchange] { Reply(exchange); };
+  const Status status = batcher_->Submit(work);
+  waits = status.ok();
+  if (waits) return std::nullopt;
+  work->done = nullptr;  // Which holds the exchange, which holds the work.
+  return ProblemOf(status);
+}
+
+void App::Reply(const ExchangePtr& exchange) {
+  std::optional<Problem> problem;
+  const Status status = Guarded([&] {
+    problem = ReplyWithVectors(exchange);
+    return Status();
+  });
+  if (!status.ok()) problem = ProblemOf(status);
+  End(exchange, std::move(problem));
+}
+
+std::optional<Problem> App::ReplyWithVectors(const ExchangePtr& exchange) {
+  const std::shared_ptr<EmbedWork> held = exchange->work();
+  EmbedWork& work = *held;
+  const EmbedRequest& request = exchange->request;
+  const ModelInfo& info = exchange->model->info;
+  if (!work.status.ok()) {
+    Problem problem = ProblemOf(work.status);
+    if (!request.truncate && problem.fault == Fault::kBadRequest) {
+      problem.fault = Fault::kTooLong;
+      if (exchange->route->dialect == Dialect::kOllama) {
+        problem.message = "the input length exceeds the context length: " + problem.message;
+      }
+    }
+    return problem;
+  }
+  for (std::size_t i = 0; i < work.reports.size(); ++i) {
+    if (request.most_tokens == 0 || work.reports[i].tokens <= request.most_tokens) continue;
+    return Problem{.fault = Fault::kTooLong,
+                   .message = "`" + request.most_tokens_field + "`: texts[" + std::to_string(i) + "] has " +
+                              std::to_string(work.reports[i].tokens) +
+                              " tokens; cutting texts to fewer than the model's limit of " +
+                              std::to_string(info.max_tokens) + " is not supported, found " +
+                              std::to_string(request.most_tokens),
+                   .param = request.most_tokens_field};
+  }
+  std::size_t dimensions = info.dimensions;
+  if (request.dimensions && *request.dimensions < dimensions) {
+    dimensions = *request.dimensions;
+    CutVectors(work.vectors, info.dimensions, dimensions, work.options.normalize.value_or(info.normalize));
+  }
+  exchange->texts = work.reports.size();
+  exchange->tokens = TotalTokens(work.reports);
+  const EmbedResult result = {.model = exchange->model->id,
+                              .values = work.vectors,
+                              .dimensions = dimensions,
+                              .reports = work.reports,
+                              .total = Clock::now() - exchange->begin,
+                              .load = work.load};
+  Body body;
+  HttpReply reply;
+  switch (exchange->route->action) {
+    case Action::kOpenAi:
+      body = OpenAiBody(request, result);
+      break;
+    case Action::kTei:
+      body = TeiBody(request, result);
+      break;
+    case Action::kSimilarity:
+      body = TeiSimilarityBody(result);
+      break;
+    case Action::kOllama:
+      body = OllamaBody(request, result);
+      break;
+    case Action::kOllamaOld:
+      body = OllamaOldBody(result);
+      break;
+    case Action::kCohere:
+      body = CohereBody(request, result, exchange->id);
+      break;
+    case Action::kRoot:
+      exchange->reply = Page(exchange, TeiSimilarity(result), {});
+      return std::nullopt;
+    default:
+      break;
+  }
+  if (!body) {
+    return Problem{.fault = Fault::kBackend, .message = info.name + " gave a vector with a value that is not finite"};
+  }
+  reply.body = *std::move(body);
+  exchange->reply = std::move(reply);
+  if (request.keep_alive) {
+    Keep(*exchange->model, *request.keep_alive);
+  } else if (work.texts.empty()) {
+    const Status status = pool_.Preload(exchange->model->opened.name, exchange->model->opened.dtype);
+    if (!status.ok()) return ProblemOf(status);
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
+  const EmbedRequest& request = exchange->request;
+  const ServedModel& model = *exchange->model;
+  const std::size_t width = model.info.token_dimensions;
+  if (request.dimensions) {
+    return Problem{.fault = Fault::kBadRequest, .message = "`dimensions`: vectors of tokens are not cut"};
+  }
+  std::string prompt;
+  const std::string name = request.prompt_name.value_or(model.info.default_prompt_name);
+  for (const Prompt& other : model.info.prompts) {
+    if (other.name == name) prompt = other.text;
+  }
+  Result<Lease> lease = pool_.Acquire(model.opened.name, model.opened.dtype);
+  if (!lease.ok()) return ProblemOf(lease.status());
+  std::string body = "[";
+  std::vector<float> rows(lease->max_tokens() * width);
+  for (std::size_t i = 0; i < request.texts.size(); ++i) {
+    // What the vectors of one text take is known before they are made.
+    const std::size_t most = std::min(lease->max_tokens(), prompt.size() + request.texts[i].size() + 16);
+    Result<QueueBudget::Hold> hold = budget_.Take(most * VectorTextBytes(width, Encoding::kFloat));
+    if (!hold.ok()) return ProblemOf(hold.status());
+    exchange->holds.push_back(*std::move(hold));
+    Result<Report> report = lease->EmbedTokens(prompt + request.texts[i], rows);
+    if (!report.ok()) return ProblemOf(report.status());
+    if (report->truncated && !request.truncate) {
+      return Problem{.fault = Fault::kTooLong,
+                     .message = "`inputs` must have at most " + std::to_string(lease->max_tokens()) +
+                                " tokens: inputs[" + std::to_string(i) + "] has more"};
+    }
+    body += i > 0 ? ",[" : "[";
+    for (std::size_t t = 0; t < report->tokens; ++t) {
+      if (t > 0) body += ',';
+      if (!AppendVector(std::span(rows).subspan(t * width, width), Encoding::kFloat, false, body)) {
+        return Problem{.fault = Fault::kBackend, .message = "a vector has a value that is not finite"};
+      }
+    }
+    body += ']';
+    exchange->tokens += report->tokens;
+    ++exchange->texts;
+  }
+  exchange->reply = HttpReply{.body = body + "]"};
+  return std::nullopt;
+}
+
+}  // namespace thimble::server

@@ -1,0 +1,111 @@
+// Requests that wait, and the batches that are made of them when a thread comes free.
+
+#ifndef THIMBLE_SERVER_BATCHER_H_
+#define THIMBLE_SERVER_BATCHER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/executor.h"
+#include "server/catalogue.h"
+#include "thimble/embedder.h"
+
+namespace thimble::server {
+
+// Texts of one request. Its results are valid once `done` is called, which happens once, on any thread.
+struct EmbedWork {
+  const ServedModel* model = nullptr;
+  VectorOptions options = {};
+  std::vector<std::string> texts = {};
+  std::function<void()> done = {};
+
+  Status status = {};
+  std::vector<float> vectors = {};  // [texts][dimensions]
+  std::vector<Report> reports = {};
+  std::chrono::nanoseconds load = {};    // Spent on the model.
+  std::chrono::nanoseconds waited = {};  // Before its first text was taken.
+
+ private:
+  friend class Batcher;
+  std::chrono::steady_clock::time_point queued_;
+  std::size_t next_ = 0;     // The first text that nobody has taken.
+  std::size_t at_work_ = 0;  // Batches that have some of its texts.
+  bool over_ = false;        // Failed or cancelled: no more texts are taken.
+};
+
+// Thread-safe. A batch has texts of one model and equal options: of the request that has waited longest, and of others
+// behind it while there is room. A request with texts left goes behind those that wait, so that a long one delays
+// nobody for longer than a batch, and several threads may work at it.
+class Batcher {
+ public:
+  // Embeds the texts into vectors [texts][dimensions] and adds the time that it took to get the model to `load`.
+  using Embed = std::function<Status(const ServedModel& model, std::span<const std::string_view> texts,
+                                     const VectorOptions& options, std::span<float> vectors, std::span<Report> reports,
+                                     std::chrono::nanoseconds& load)>;
+  struct Limits {
+    std::size_t texts = 64;
+    std::size_t bytes = 32 << 10;  // Of texts; one alone may have more.
+    std::size_t threads = 1;       // Batches at work at the same time; 0 leaves RunOne to the caller.
+  };
+
+  // The executor must be destroyed first, when nothing waits.
+  Batcher(Embed embed, Executor& executor, const Limits& limits);
+
+  // `work` has at least one text. kOutOfMemory when there is no thread; `done` is then not called.
+  Status Submit(const std::shared_ptr<EmbedWork>& work);
+  // Takes no more texts of it: it ends with kOverloaded, at once unless a batch has some.
+  void Cancel(const std::shared_ptr<EmbedWork>& work);
+
+  // Embeds one batch on this thread; false when nothing waits.
+  bool RunOne();
+
+  struct Stats {
+    std::size_t requests = 0;  // That wait.
+    std::size_t texts = 0;     // Theirs that wait.
+    std::uint64_t batches = 0;
+    std::uint64_t batch_texts = 0;
+    double seconds_left = 0;  // That the waiting texts will take, as far as measured.
+  };
+  Stats stats() const;
+
+ private:
+  class Runner;
+  struct Part {
+    std::shared_ptr<EmbedWork> work;
+    std::size_t begin, end;
+  };
+
+  // Both with the mutex held.
+  std::vector<Part> TakeBatch();
+  void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::vector<Part>& parts, std::size_t& texts,
+                 std::size_t& bytes);
+  Status EmbedParts(std::span<const Part> parts, std::chrono::nanoseconds& load);
+  // Books the end of a part; whether its work is done.
+  bool Finish(const Part& part, const Status& status);
+  void Next();
+
+  const Embed embed_;
+  Executor& executor_;
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<EmbedWork>> queue_;
+  std::size_t runners_ = 0;
+  std::size_t waiting_texts_ = 0;
+  std::size_t waiting_bytes_ = 0;
+  std::uint64_t batches_ = 0;
+  std::uint64_t batch_texts_ = 0;
+  double seconds_per_byte_ = 0;
+};
+
+}  // namespace thimble::server
+
+#endif  // THIMBLE_SERVER_BATCHER_H_

@@ -1,0 +1,101 @@
+// Cohere's embed, version 2.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/dialects.h"
+
+namespace thimble::server {
+namespace {
+
+// inputs: [{content: [{type: "text", text}]}]
+std::vector<std::string> InputTexts(Fields& fields, const Json& inputs) {
+  std::vector<std::string> texts;
+  if (!inputs.is_array() || inputs.empty()) {
+    fields.Refuse("inputs", "expected an array of objects with `content`", Fault::kEmpty);
+    return texts;
+  }
+  for (const Json& input : inputs) {
+    const std::string name = "inputs[" + std::to_string(texts.size()) + "]";
+    const auto content = input.is_object() ? input.find("content") : input.end();
+    if (!input.is_object() || content == input.end() || !content->is_array() || content->size() != 1) {
+      fields.Refuse(name, "expected an object with a `content` of one part");
+      return texts;
+    }
+    const Json& part = (*content)[0];
+    const bool text =
+        part.is_object() && part.value("type", Json()) == "text" && part.contains("text") && part["text"].is_string();
+    if (!text) {
+      fields.Refuse(name, "expected a part of type text: only texts are embedded");
+      return texts;
+    }
+    texts.push_back(part["text"].get<std::string>());
+  }
+  return texts;
+}
+
+}  // namespace
+
+Parsed ParseCohere(const Json& body, EmbedRequest& request) {
+  Fields fields(body);
+  request.model = fields.String("model").value_or("");
+  if (fields.Find("images") != nullptr) fields.Refuse("images", "only texts are embedded");
+  const Json* inputs = fields.Find("inputs");
+  request.texts = inputs != nullptr ? InputTexts(fields, *inputs) : fields.Texts("texts");
+  if (const auto type =
+          fields.Choice("input_type", {"search_document", "search_query", "classification", "clustering", "image"})) {
+    if (*type == "image") fields.Refuse("input_type", "only texts are embedded");
+    request.purpose = *type == "search_query" ? "query" : *type == "search_document" ? "document" : *type;
+  }
+  if (const Json* types = fields.Find("embedding_types")) {
+    request.encodings.clear();
+    for (const Json& type : types->is_array() ? *types : Json::array({*types})) {
+      const Json one = {{"embedding_types", type}};
+      Fields choice(one);
+      const auto name = choice.Choice("embedding_types", {"float", "int8", "uint8", "binary", "ubinary", "base64"});
+      if (!name) {
+        fields.Refuse("embedding_types", "expected names of types");
+        return choice.ok() ? fields.problem() : choice.problem();
+      }
+      for (Encoding encoding : {Encoding::kFloat, Encoding::kInt8, Encoding::kUint8, Encoding::kBinary,
+                                Encoding::kUbinary, Encoding::kBase64}) {
+        const bool known =
+            std::find(request.encodings.begin(), request.encodings.end(), encoding) != request.encodings.end();
+        if (!known && *name == EncodingName(encoding)) request.encodings.push_back(encoding);
+      }
+    }
+    if (request.encodings.empty()) request.encodings = {Encoding::kFloat};
+  }
+  request.dimensions = fields.Count("output_dimension");
+  if (const auto tokens = fields.Count("max_tokens")) {
+    request.most_tokens = *tokens;
+    request.most_tokens_field = "max_tokens";
+  }
+  const auto truncate = fields.Choice("truncate", {"NONE", "START", "END"});
+  if (truncate == "START") fields.Refuse("truncate", "only the end of a text can be cut; send END or NONE");
+  request.truncate = truncate != "NONE";
+  return fields.problem();
+}
+
+Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id) {
+  std::string body = "{\"id\":" + JsonString(id) + ",\"response_type\":\"embeddings_by_type\",\"embeddings\":{";
+  for (std::size_t k = 0; k < request.encodings.size(); ++k) {
+    if (k > 0) body += ',';
+    body += '"' + std::string(EncodingName(request.encodings[k])) + "\":[";
+    for (std::size_t i = 0; i < result.reports.size(); ++i) {
+      if (i > 0) body += ',';
+      if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), request.encodings[k], false,
+                        body)) {
+        return std::nullopt;
+      }
+    }
+    body += ']';
+  }
+  body += "},\"texts\":[";
+  for (std::size_t i = 0; i < request.texts.size(); ++i) body += (i > 0 ? "," : "") + JsonString(request.texts[i]);
+  body += "],\"meta\":{\"api_version\":{\"version\":\"2\"},\"billed_units\":{\"input_tokens\":" +
+          std::to_string(TotalTokens(result.reports)) + "}}}";
+  return body;
+}
+
+}  // namespace thimble::server

@@ -1,0 +1,262 @@
+// HTTP/1.1 by Boost.Beast: reading requests within limits. Replies are written as they are.
+
+#include "server/connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <string_view>
+#include <utility>
+
+namespace thimble::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+using Parser = http::request_parser<http::string_body>;
+
+constexpr std::uint32_t kHeaderBytes = 16 << 10;
+constexpr std::size_t kFirstBytes = 4 << 10;
+constexpr std::size_t kBufferBytes = 80 << 10;  // The header, and a part of the body.
+// What a client still sends when it was refused is read for so long, that it may read the reply.
+constexpr auto kLinger = std::chrono::seconds(2);
+constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
+
+HttpHead HeadOf(const Parser& parser) {
+  const auto& message = parser.get();
+  HttpHead head;
+  head.method = Text(message.method_string());
+  std::string target = Text(message.target());
+  // A proxy's client names the host too.
+  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string::npos) {
+    const std::size_t slash = target.find('/', scheme + 3);
+    target = slash == std::string::npos ? "/" : target.substr(slash);
+  }
+  const std::size_t question = target.find('?');
+  head.path = PercentDecode(target.substr(0, question), false);
+  if (question != std::string::npos) head.query = target.substr(question + 1);
+  head.authorization = Text(message[http::field::authorization]);
+  head.api_key = Text(message["x-api-key"]);
+  head.accept = Text(message[http::field::accept]);
+  head.request_id = Text(message["x-request-id"]);
+  return head;
+}
+
+class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(Socket socket, App& app, const ServerOptions& options)
+      : stream_(std::move(socket)), app_(app), options_(options) {}
+
+  asio::awaitable<void> Run() {
+    while (!stopping_ && co_await RunOne()) continue;
+    error_code ignored;
+    stream_.socket().close(ignored);
+  }
+
+  void Stop() override {
+    stopping_ = true;
+    if (idle_since_) stream_.cancel();
+  }
+  std::optional<Clock::time_point> idle_since() const override { return idle_since_; }
+
+ private:
+  // Serves one request; whether another may follow.
+  asio::awaitable<bool> RunOne() {
+    if (buffer_.size() == 0 && !co_await AwaitFirst()) co_return false;
+    stream_.expires_after(options_.header_timeout);
+    Parser parser;
+    parser.header_limit(kHeaderBytes);
+    parser.body_limit(boost::none);
+    error_code error;
+    co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+    if (error) {
+      co_await AnswerBroken(error);
+      co_return false;
+    }
+    const ExchangePtr exchange = app_.Begin(HeadOf(parser));
+    const bool has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
+    if (!exchange->reply) co_await ReadBody(parser, exchange);
+    if (!exchange->reply && !parser.is_done()) {  // The client has gone, or is too slow.
+      app_.Finish(exchange, 0, false);
+      co_return false;
+    }
+    const bool refused = exchange->reply.has_value();
+    if (!refused) {
+      exchange->body = std::move(parser.get().body());
+      if (!co_await Work(exchange)) {
+        app_.Finish(exchange, 0, false);
+        co_return false;
+      }
+    }
+    const bool keep = parser.get().keep_alive() && !exchange->reply->close && !stopping_ && !(refused && has_body);
+    const std::size_t written = co_await Write(exchange, keep);
+    app_.Finish(exchange, written, written > 0);
+    if (refused && has_body && written > 0) co_await Linger();
+    co_return keep&& written > 0;
+  }
+
+  // Waits for the first bytes of a request, with no more than a small buffer.
+  asio::awaitable<bool> AwaitFirst() {
+    buffer_ = beast::flat_buffer(kBufferBytes);
+    stream_.expires_after(options_.idle_timeout);
+    idle_since_ = Clock::now();
+    error_code error;
+    const std::size_t count = co_await stream_.async_read_some(buffer_.prepare(kFirstBytes),
+                                                               asio::redirect_error(asio::use_awaitable, error));
+    idle_since_.reset();
+    buffer_.commit(count);
+    co_return !error;
+  }
+
+  asio::awaitable<void> AnswerBroken(error_code error) {
+    if (error.category() != make_error_code(http::error::bad_method).category()) co_return;  // No bytes to speak of.
+    if (error == http::error::end_of_stream || error == http::error::partial_message) co_return;
+    const bool too_large = error == http::error::header_limit || error == http::error::buffer_overflow;
+    const ExchangePtr exchange = app_.BeginBroken(
+        too_large
+            ? Problem{.fault = Fault::kHeadTooLarge,
+                      .message = "the header of the request has more than " + std::to_string(kHeaderBytes) + " bytes"}
+            : Problem{.fault = Fault::kBadRequest, .message = "not an HTTP request: " + error.message()});
+    const std::size_t written = co_await Write(exchange, false);
+    app_.Finish(exchange, written, written > 0);
+    co_await Linger();
+  }
+
+  // Reads the body as memory is granted for it; the exchange has a reply where it may not go on.
+  asio::awaitable<void> ReadBody(Parser& parser, const ExchangePtr& exchange) {
+    const std::uint64_t length = parser.content_length().value_or(0);
+    if (length > app_.max_body()) co_return RefuseBody(exchange);
+    if (parser.is_done()) co_return;
+    stream_.expires_after(options_.transfer_timeout);
+    error_code error;
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      co_await asio::async_write(stream_, asio::buffer(kContinue, sizeof kContinue - 1),
+                                 asio::redirect_error(asio::use_awaitable, error));
+    }
+    std::size_t held = 0;
+    while (!error && !parser.is_done()) {
+      co_await http::async_read_some(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+      const std::size_t size = parser.get().body().size();
+      if (size > app_.max_body()) co_return RefuseBody(exchange);
+      if (size > held && !app_.HoldBody(exchange, size - held)) co_return;
+      held = size;
+    }
+    if (error && error.category() == make_error_code(http::error::bad_method).category() &&
+        error != http::error::partial_message && error != http::error::end_of_stream) {
+      app_.Fail(exchange, {.fault = Fault::kBadRequest, .message = "a broken body: " + error.message()});
+      exchange->reply->close = true;
+    }
+  }
+
+  void RefuseBody(const ExchangePtr& exchange) {
+    app_.Fail(exchange, {.fault = Fault::kBodyTooLarge,
+                         .message = "the body has more than " + std::to_string(app_.max_body()) + " bytes"});
+  }
+
+  // Has the request answered; false when the client went meanwhile.
+  asio::awaitable<bool> Work(const ExchangePtr& exchange) {
+    stream_.expires_never();
+    bool gone = false, done = false;
+    // Bytes that are there already are of the next request, and nothing is seen behind them.
+    if (buffer_.size() == 0) WatchForEnd(exchange, gone, done);
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+        [this, &exchange](auto handler) {
+          auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+          app_.Run(exchange, [shared, executor = stream_.get_executor()] {
+            asio::post(executor, [shared] { std::move (*shared)(); });
+          });
+        },
+        asio::use_awaitable);
+    done = true;
+    if (watching_) {
+      error_code ignored;
+      stream_.socket().cancel(ignored);
+      // The watch refers to this frame, so that it ends first.
+      while (watching_) co_await asio::post(stream_.get_executor(), asio::use_awaitable);
+    }
+    co_return !gone;
+  }
+
+  void WatchForEnd(const ExchangePtr& exchange, bool& gone, bool& done) {
+    watching_ = true;
+    stream_.socket().async_wait(
+        Socket::wait_read, [this, self = shared_from_this(), exchange, &gone, &done](error_code error) {
+          watching_ = false;
+          if (error || done) return;
+          char byte;
+          const ssize_t count = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+          if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
+          gone = true;
+          app_.Cancel(exchange);
+        });
+  }
+
+  // The number of bytes written; 0 when the client did not take them all.
+  asio::awaitable<std::size_t> Write(const ExchangePtr& exchange, bool keep) {
+    const HttpReply& reply = *exchange->reply;
+    std::string head = "HTTP/1.1 " + std::to_string(reply.status) + ' ' +
+                       Text(http::obsolete_reason(static_cast<http::status>(reply.status))) +
+                       "\r\ncontent-type: " + reply.content_type +
+                       "\r\ncontent-length: " + std::to_string(reply.body.size()) +
+                       "\r\nx-request-id: " + exchange->id + (keep ? "\r\n" : "\r\nconnection: close\r\n");
+    for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
+    head += "\r\n";
+    const bool without_body = exchange->head.method == "HEAD";
+    const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head),
+                                                       without_body ? asio::const_buffer() : asio::buffer(reply.body)};
+    stream_.expires_after(options_.transfer_timeout);
+    error_code error;
+    const std::size_t written =
+        co_await asio::async_write(stream_, buffers, asio::redirect_error(asio::use_awaitable, error));
+    co_return error ? 0 : written;
+  }
+
+  asio::awaitable<void> Linger() {
+    error_code error;
+    stream_.socket().shutdown(Socket::shutdown_send, error);
+    stream_.expires_after(kLinger);
+    buffer_.clear();
+    while (!error) {
+      co_await stream_.async_read_some(buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
+    }
+  }
+
+  beast::basic_stream<asio::generic::stream_protocol> stream_;
+  App& app_;
+  const ServerOptions& options_;
+  beast::flat_buffer buffer_;
+  std::optional<Clock::time_point> idle_since_;
+  bool stopping_ = false;
+  bool watching_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::Start(Socket socket, App& app, const ServerOptions& options,
+                                              std::function<void(Connection*)> ended) {
+  const auto executor = socket.get_executor();
+  auto connection = std::make_shared<HttpConnection>(std::move(socket), app, options);
+  asio::co_spawn(
+      executor, [connection]() -> asio::awaitable<void> { co_await connection->Run(); },
+      [connection, ended = std::move(ended)](const std::exception_ptr&) { ended(connection.get()); });
+  return connection;
+}
+
+}  // namespace thimble::server

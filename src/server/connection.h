@@ -1,0 +1,35 @@
+// One connection of a client: requests one after the other.
+
+#ifndef THIMBLE_SERVER_CONNECTION_H_
+#define THIMBLE_SERVER_CONNECTION_H_
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "server/app.h"
+
+namespace thimble::server {
+
+using Socket = boost::asio::generic::stream_protocol::socket;
+
+// For the loop's thread. A slow client has a few kilobytes, and what it has sent of a body.
+class Connection {
+ public:
+  // Reads requests from the socket and writes replies, until either side ends it or a limit of `options` is reached;
+  // then calls `ended`. All arguments but the socket must outlive it.
+  static std::shared_ptr<Connection> Start(Socket socket, App& app, const ServerOptions& options,
+                                           std::function<void(Connection*)> ended);
+
+  virtual ~Connection() = default;
+  // Ends it once the request in hand, if any, has its reply.
+  virtual void Stop() = 0;
+  // Since when it waits for a request; unset while it has one.
+  virtual std::optional<std::chrono::steady_clock::time_point> idle_since() const = 0;
+};
+
+}  // namespace thimble::server
+
+#endif  // THIMBLE_SERVER_CONNECTION_H_

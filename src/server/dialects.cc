@@ -1,0 +1,76 @@
+// What the dialects share.
+
+#include "server/dialects.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace thimble::server {
+namespace {
+
+// The names that models give to prompts of the same purpose.
+constexpr std::string_view kQueryNames[] = {"query", "search_query", "retrieval.query"};
+constexpr std::string_view kDocumentNames[] = {"document", "passage", "search_document", "retrieval.passage"};
+
+const Prompt* FindPrompt(const ModelInfo& info, std::span<const std::string_view> names) {
+  for (std::string_view name : names) {
+    for (const Prompt& prompt : info.prompts) {
+      if (prompt.name == name) return &prompt;
+    }
+  }
+  return nullptr;
+}
+
+const Prompt* PromptFor(const ModelInfo& info, std::string_view purpose) {
+  if (purpose == "query") return FindPrompt(info, kQueryNames);
+  if (purpose == "document") return FindPrompt(info, kDocumentNames);
+  return FindPrompt(info, {&purpose, 1});
+}
+
+}  // namespace
+
+std::size_t TotalTokens(std::span<const Report> reports) {
+  std::size_t tokens = 0;
+  for (const Report& report : reports) tokens += report.tokens;
+  return tokens;
+}
+
+Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool any_dimensions, VectorOptions& options) {
+  options = {};
+  options.normalize = request.normalize;
+  options.long_texts = request.truncate ? LongTexts::kTruncate : LongTexts::kError;
+  if (request.purpose) {
+    const Prompt* prompt = PromptFor(info, *request.purpose);
+    options.prompt_name = prompt == nullptr ? std::string() : prompt->name;
+  }
+  if (request.prompt_name) {
+    const std::string_view name = *request.prompt_name;
+    if (!name.empty() && FindPrompt(info, {&name, 1}) == nullptr) {
+      std::string known;
+      for (const Prompt& prompt : info.prompts) known += (known.empty() ? "" : ", ") + prompt.name;
+      return Problem{.fault = Fault::kBadRequest,
+                     .message = "`prompt_name`: " + info.name + " has no prompt named " +
+                                JsonString(*request.prompt_name) +
+                                (known.empty() ? "; it has none" : "; it has " + known),
+                     .param = "prompt_name"};
+    }
+    options.prompt_name = *request.prompt_name;
+  }
+  if (!request.dimensions || *request.dimensions == info.dimensions) return std::nullopt;
+  if (*request.dimensions > info.dimensions) {
+    if (request.more_dimensions) return std::nullopt;
+    return Problem{.fault = Fault::kBadRequest,
+                   .message = "`dimensions`: expected at most " + std::to_string(info.dimensions) + ", found " +
+                              std::to_string(*request.dimensions),
+                   .param = "dimensions"};
+  }
+  if (any_dimensions) return std::nullopt;
+  return Problem{.fault = Fault::kBadRequest,
+                 .message = "`dimensions`: " + info.name + " was not trained for vectors shorter than its " +
+                            std::to_string(info.dimensions) + " dimensions, found " +
+                            std::to_string(*request.dimensions) +
+                            " (thimble serve --allow-dimensions cuts them all the same)",
+                 .param = "dimensions"};
+}
+
+}  // namespace thimble::server

@@ -1,0 +1,87 @@
+// The dialects: from the body of a request to what is to be embedded, and from vectors to the body of a reply.
+//
+// All are pure functions. A field that would change vectors is followed, or refused by its name; other fields that are
+// not known are ignored.
+
+#ifndef THIMBLE_SERVER_DIALECTS_H_
+#define THIMBLE_SERVER_DIALECTS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/fields.h"
+#include "server/vector_text.h"
+#include "thimble/embedder.h"
+#include "thimble/model.h"
+
+namespace thimble::server {
+
+struct EmbedRequest {
+  std::string model = {};  // As the client calls it; empty means the first.
+  std::vector<std::string> texts = {};
+  // What the texts are for: "query", "document", or a task by the name of a prompt. Unset means the model's default
+  // prompt. The model's prompt for it is put before the texts, where it has one, and none where it has none.
+  std::optional<std::string> purpose = {};
+  std::optional<std::string> prompt_name = {};  // Which has to exist.
+  std::optional<bool> normalize = true;         // Unset means the model's own.
+  std::optional<std::size_t> dimensions = {};
+  bool more_dimensions = false;  // Whether `dimensions` above the model's own are ignored.
+  bool truncate = true;          // Otherwise a text that is too long is an error.
+  // A text of more tokens is an error that names the field, which asks to cut texts there.
+  std::size_t most_tokens = 0;
+  std::string most_tokens_field = {};
+  std::vector<Encoding> encodings = {Encoding::kFloat};
+  bool packed = false;  // As AppendVector.
+  // How long the model is to stay in memory after this: 0 not at all, negative for ever.
+  std::optional<std::chrono::nanoseconds> keep_alive = {};
+};
+
+struct EmbedResult {
+  std::string model;              // For replies that name it.
+  std::span<const float> values;  // [texts][dimensions]
+  std::size_t dimensions = 0;
+  std::span<const Report> reports;
+  std::chrono::nanoseconds total = {};
+  std::chrono::nanoseconds load = {};
+};
+
+using Parsed = std::optional<Problem>;    // Nothing where all is well.
+using Body = std::optional<std::string>;  // Nothing where a vector is not finite.
+
+// POST /v1/embeddings, with the fields of Voyage, Jina and NIM.
+Parsed ParseOpenAi(const Json& body, EmbedRequest& request);
+Body OpenAiBody(const EmbedRequest& request, const EmbedResult& result);
+
+// POST /embed and /embed_all.
+Parsed ParseTei(const Json& body, EmbedRequest& request);
+Body TeiBody(const EmbedRequest& request, const EmbedResult& result);
+// POST /similarity: the source sentence is the last of the texts.
+Parsed ParseTeiSimilarity(const Json& body, EmbedRequest& request);
+// The likeness of the last vector to each of the others.
+std::vector<float> TeiSimilarity(const EmbedResult& result);
+Body TeiSimilarityBody(const EmbedResult& result);
+
+// POST /api/embed and /api/embeddings.
+Parsed ParseOllama(const Json& body, EmbedRequest& request);
+Body OllamaBody(const EmbedRequest& request, const EmbedResult& result);
+Parsed ParseOllamaOld(const Json& body, EmbedRequest& request);
+Body OllamaOldBody(const EmbedResult& result);
+
+// POST /v2/embed.
+Parsed ParseCohere(const Json& body, EmbedRequest& request);
+Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
+
+// Tokens of all texts.
+std::size_t TotalTokens(std::span<const Report> reports);
+
+// Options of the engine for a request to a model; a problem for what the model cannot do. `any_dimensions` allows
+// cutting vectors of a model that was not trained for it.
+Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool any_dimensions, VectorOptions& options);
+
+}  // namespace thimble::server
+
+#endif  // THIMBLE_SERVER_DIALECTS_H_

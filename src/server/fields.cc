@@ -1,0 +1,162 @@
+// Checks before and after the parser.
+
+#include "server/fields.h"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+namespace thimble::server {
+namespace {
+
+constexpr std::size_t kMaxDepth = 16;
+// An element of an array, which grows by doubling; and an entry of an object, a node with its key.
+constexpr std::size_t kElementBytes = 2 * sizeof(Json) + 32;
+constexpr std::size_t kEntryBytes = 160;
+
+// A value for a message: short ones whole.
+std::string Describe(const Json& value) {
+  if (value.is_array()) return "an array";
+  if (value.is_object()) return "an object";
+  if (value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    return text.size() <= 40 ? JsonString(text) : "a string of " + std::to_string(text.size()) + " bytes";
+  }
+  return value.dump();
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+}  // namespace
+
+BodyCost CostOf(std::string_view body) {
+  BodyCost cost = {.depth = 0, .bytes = body.size()};
+  std::size_t depth = 0;
+  bool text = false;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    const char c = body[i];
+    if (text) {
+      if (c == '\\') ++i;
+      if (c == '"') text = false;
+      continue;
+    }
+    if (c == '"') text = true;
+    if (c == '[' || c == '{') cost.depth = std::max(cost.depth, ++depth);
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    if (c == ',' || c == '[' || c == '{') cost.bytes += kElementBytes;
+    if (c == ':') cost.bytes += kEntryBytes;
+  }
+  return cost;
+}
+
+std::optional<Problem> ParseBody(std::string_view body, Json& object) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return Problem{.fault = Fault::kBadRequest, .message = "missing request body"};
+  }
+  if (const BodyCost cost = CostOf(body); cost.depth > kMaxDepth) {
+    return Problem{.fault = Fault::kBadRequest,
+                   .message = "the body nests " + std::to_string(cost.depth) + " levels, at most " +
+                              std::to_string(kMaxDepth) + " are read"};
+  }
+  try {
+    object = Json::parse(body);
+  } catch (const Json::parse_error& error) {
+    return Problem{.fault = Fault::kBadRequest,
+                   .message = "the body is not valid JSON: error at byte " + std::to_string(error.byte)};
+  } catch (const Json::exception&) {
+    return Problem{.fault = Fault::kBadRequest, .message = "the body has a number that is out of range"};
+  }
+  if (!object.is_object()) {
+    return Problem{.fault = Fault::kBadRequest, .message = "the body: expected an object, found " + Describe(object)};
+  }
+  return std::nullopt;
+}
+
+const Json* Fields::Find(const char* name) const {
+  const auto found = object_.find(name);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::optional<std::string> Fields::String(const char* name) {
+  const Json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_string()) return value->get<std::string>();
+  Expect(name, "a string", *value);
+  return std::nullopt;
+}
+
+std::optional<bool> Fields::Bool(const char* name) {
+  const Json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  Expect(name, "true or false", *value);
+  return std::nullopt;
+}
+
+std::optional<std::size_t> Fields::Count(const char* name) {
+  const Json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number_unsigned() && value->get<std::size_t>() > 0) return value->get<std::size_t>();
+  Expect(name, "a positive integer", *value);
+  return std::nullopt;
+}
+
+std::optional<std::string> Fields::Choice(const char* name, std::initializer_list<const char*> allowed) {
+  const Json* value = Find(name);
+  if (value == nullptr) return std::nullopt;
+  std::string list;
+  for (const char* choice : allowed) {
+    if (value->is_string() && Lower(value->get<std::string>()) == Lower(choice)) return choice;
+    list += (list.empty() ? "'" : ", '") + std::string(choice) + "'";
+  }
+  Refuse(name, "invalid value " + Describe(*value) + ". Supported values: [" + list + "]");
+  return std::nullopt;
+}
+
+std::vector<std::string> Fields::Texts(const char* name, bool* single) {
+  const Json* value = Find(name);
+  if (single != nullptr) *single = value != nullptr && value->is_string();
+  if (value == nullptr) {
+    Refuse(name, "missing: expected a string or an array of strings", Fault::kEmpty);
+    return {};
+  }
+  if (value->is_string()) return {value->get<std::string>()};
+  std::vector<std::string> texts;
+  if (!value->is_array()) {
+    Expect(name, "a string or an array of strings", *value);
+    return {};
+  }
+  if (value->empty()) Refuse(name, "cannot be empty", Fault::kEmpty);
+  texts.reserve(value->size());
+  for (const Json& item : *value) {
+    if (item.is_string()) {
+      texts.push_back(item.get<std::string>());
+      continue;
+    }
+    if (item.is_number() || (item.is_array() && !item.empty() && item[0].is_number())) {
+      Refuse(name,
+             "token ids are not taken, because nothing says which vocabulary they are of; send texts (in LangChain: "
+             "check_embedding_ctx_length=False)");
+    } else {
+      Expect(std::string(name) + "[" + std::to_string(texts.size()) + "]", "a string", item);
+    }
+    return {};
+  }
+  return texts;
+}
+
+void Fields::Refuse(std::string_view name, std::string_view why, Fault fault) {
+  if (problem_) return;
+  problem_ = Problem{.fault = fault,
+                     .message = "`" + std::string(name) + "`: " + std::string(why),
+                     .param = std::string(name.substr(0, name.find('[')))};
+}
+
+void Fields::Expect(std::string_view name, std::string_view expected, const Json& found) {
+  Refuse(name, "expected " + std::string(expected) + ", found " + Describe(found));
+}
+
+}  // namespace thimble::server

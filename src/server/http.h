@@ -1,0 +1,39 @@
+// A request and a reply as the routes see them: no sockets, no library.
+
+#ifndef THIMBLE_SERVER_HTTP_H_
+#define THIMBLE_SERVER_HTTP_H_
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace thimble::server {
+
+// What is known of a request once its header was read.
+struct HttpHead {
+  std::string method;  // "GET", "POST".
+  std::string path;    // Decoded, without the query.
+  std::string query;   // As it was sent.
+  std::string authorization;
+  std::string api_key;  // x-api-key.
+  std::string accept;
+  std::string request_id;  // x-request-id, where it can stand in a log.
+};
+
+struct HttpReply {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  bool close = false;  // Whether the connection ends with it.
+};
+
+// The value of a field of a query or a form, with its escapes resolved; empty when there is none.
+std::string QueryField(const std::string& query, const std::string& name);
+// Resolves %XX, and + where `form`; a % that begins no escape stays.
+std::string PercentDecode(const std::string& text, bool form);
+
+}  // namespace thimble::server
+
+#endif  // THIMBLE_SERVER_HTTP_H_

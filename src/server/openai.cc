@@ -1,0 +1,123 @@
+// OpenAI's embeddings, and the fields that Voyage, Jina and NIM add to them.
+
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "server/dialects.h"
+
+namespace thimble::server {
+namespace {
+
+// Jina's input may be objects with one field.
+std::vector<std::string> InputTexts(Fields& fields, const Json& body) {
+  const Json* input = fields.Find("input");
+  if (input == nullptr || !input->is_array() || input->empty() || !(*input)[0].is_object()) {
+    return fields.Texts("input");
+  }
+  std::vector<std::string> texts;
+  for (const Json& item : body["input"]) {
+    const auto text = item.is_object() ? item.find("text") : item.end();
+    if (item.is_object() && item.size() == 1 && text != item.end() && text->is_string()) {
+      texts.push_back(text->get<std::string>());
+      continue;
+    }
+    fields.Refuse("input[" + std::to_string(texts.size()) + "]",
+                  "expected a string or an object with the one field `text`: only texts are embedded");
+    break;
+  }
+  return texts;
+}
+
+// NIM's truncate is a word, Jina's and Voyage's a boolean.
+void ReadTruncation(Fields& fields, EmbedRequest& request) {
+  const Json* truncate = fields.Find("truncate");
+  if (truncate != nullptr && truncate->is_string()) {
+    const auto choice = fields.Choice("truncate", {"NONE", "START", "END"});
+    if (choice == "START") fields.Refuse("truncate", "only the end of a text can be cut; send END or NONE");
+    request.truncate = choice != "NONE";
+  } else if (const auto value = fields.Bool("truncate")) {
+    request.truncate = *value;
+  }
+  if (const auto value = fields.Bool("truncation")) request.truncate = *value;
+  if (fields.Choice("truncation_direction", {"right", "left"}) == "left") {
+    fields.Refuse("truncation_direction", "only the end of a text can be cut; send right");
+  }
+}
+
+void ReadPurpose(Fields& fields, EmbedRequest& request) {
+  if (const auto type = fields.Choice("input_type", {"query", "document", "passage"})) {
+    request.purpose = *type == "query" ? "query" : "document";
+  }
+  if (const auto task = fields.String("task")) {
+    request.purpose = *task == "retrieval.query" ? "query" : *task == "retrieval.passage" ? "document" : *task;
+  }
+  request.prompt_name = fields.String("prompt_name");
+}
+
+Encoding EncodingOf(const std::string& name) {
+  for (Encoding encoding :
+       {Encoding::kBase64, Encoding::kInt8, Encoding::kUint8, Encoding::kBinary, Encoding::kUbinary}) {
+    if (name == EncodingName(encoding)) return encoding;
+  }
+  return Encoding::kFloat;
+}
+
+void ReadEncoding(Fields& fields, EmbedRequest& request) {
+  const char* field = fields.Find("embedding_type") != nullptr ? "embedding_type" : "encoding_format";
+  const auto format = fields.Choice(field, {"float", "base64", "int8", "uint8", "binary", "ubinary"});
+  const auto dtype = fields.Choice("output_dtype", {"float", "int8", "uint8", "binary", "ubinary"});
+  Encoding encoding = EncodingOf(format.value_or("float"));
+  if (dtype && *dtype != "float") {
+    request.packed = encoding == Encoding::kBase64;
+    if (encoding != Encoding::kBase64 && encoding != Encoding::kFloat) {
+      fields.Refuse("output_dtype", "stands beside another format; send one of them");
+    }
+    encoding = EncodingOf(*dtype);
+  }
+  request.encodings = {encoding};
+}
+
+}  // namespace
+
+Parsed ParseOpenAi(const Json& body, EmbedRequest& request) {
+  Fields fields(body);
+  request.texts = InputTexts(fields, body);
+  request.model = fields.String("model").value_or("");
+  ReadEncoding(fields, request);
+  request.dimensions = fields.Count("dimensions");
+  if (const auto dimensions = fields.Count("output_dimension")) request.dimensions = dimensions;
+  ReadPurpose(fields, request);
+  ReadTruncation(fields, request);
+  for (const char* name : {"normalized", "normalize"}) {
+    if (const auto value = fields.Bool(name)) request.normalize = *value;
+  }
+  if (fields.Bool("late_chunking").value_or(false)) {
+    fields.Refuse("late_chunking", "texts are embedded one by one; send false");
+  }
+  for (std::size_t i = 0; i < request.texts.size(); ++i) {
+    if (request.texts[i].empty()) {
+      fields.Refuse(request.texts.size() == 1 ? "input" : "input[" + std::to_string(i) + "]",
+                    "cannot be an empty string", Fault::kEmpty);
+    }
+  }
+  return fields.problem();
+}
+
+Body OpenAiBody(const EmbedRequest& request, const EmbedResult& result) {
+  std::string body = "{\"object\":\"list\",\"data\":[";
+  for (std::size_t i = 0; i < result.reports.size(); ++i) {
+    if (i > 0) body += ',';
+    body += "{\"object\":\"embedding\",\"index\":" + std::to_string(i) + ",\"embedding\":";
+    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), request.encodings[0],
+                      request.packed, body)) {
+      return std::nullopt;
+    }
+    body += '}';
+  }
+  const std::string tokens = std::to_string(TotalTokens(result.reports));
+  body += "],\"model\":" + JsonString(result.model) + ",\"usage\":{\"prompt_tokens\":" + tokens +
+          ",\"total_tokens\":" + tokens + "}}";
+  return body;
+}
+
+}  // namespace thimble::server

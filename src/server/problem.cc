@@ -1,0 +1,121 @@
+// The table of faults and dialects.
+
+#include "server/problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace thimble::server {
+namespace {
+
+struct Row {
+  unsigned openai, ollama, tei, cohere;
+  const char* type;      // Of OpenAI.
+  const char* code;      // The same; null where it has none.
+  const char* tei_type;  // error_type.
+};
+
+constexpr char kInvalid[] = "invalid_request_error";
+constexpr char kServerError[] = "server_error";
+
+Row RowOf(Fault fault) {
+  switch (fault) {
+    case Fault::kBadRequest:
+      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
+    case Fault::kEmpty:
+      return {400, 400, 400, 400, kInvalid, nullptr, "Empty"};
+    case Fault::kTooManyItems:
+      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
+    case Fault::kTooLong:
+      return {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"};
+    case Fault::kUnknownModel:
+      return {404, 404, 404, 404, kInvalid, "model_not_found", "Validation"};
+    case Fault::kBadKey:
+      return {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"};
+    case Fault::kNoRoute:
+      return {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"};
+    case Fault::kMethod:
+      return {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"};
+    case Fault::kTimeout:
+      return {408, 408, 408, 408, kInvalid, "timeout", "Validation"};
+    case Fault::kBodyTooLarge:
+      return {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"};
+    case Fault::kHeadTooLarge:
+      return {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"};
+    case Fault::kBusy:
+      return {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"};
+    case Fault::kOverBudget:
+      return {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"};
+    case Fault::kStopping:
+      return {503, 503, 503, 503, kServerError, "stopping", "Unhealthy"};
+    case Fault::kBackend:
+      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
+    case Fault::kInternal:
+      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
+  }
+  return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
+}
+
+}  // namespace
+
+Problem ProblemOf(const Status& status) {
+  switch (status.code()) {
+    case Code::kInvalidArgument:
+    case Code::kUnsupported:
+      return {.fault = Fault::kBadRequest, .message = status.message()};
+    case Code::kNotFound:
+      return {.fault = Fault::kUnknownModel, .message = status.message(), .param = "model"};
+    case Code::kOutOfMemory:
+      return {.fault = Fault::kOverBudget, .message = status.message()};
+    case Code::kOverloaded:
+      return {.fault = Fault::kBusy, .message = status.message(), .retry_after = 1};
+    default:
+      return {.fault = Fault::kBackend, .message = status.message()};
+  }
+}
+
+std::string JsonString(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+HttpReply ErrorReply(Dialect dialect, const Problem& problem) {
+  const Row row = RowOf(problem.fault);
+  HttpReply reply;
+  const std::string message = JsonString(problem.message);
+  switch (dialect) {
+    case Dialect::kOpenAi: {
+      const std::string param = problem.param.empty() ? "null" : JsonString(problem.param);
+      const std::string code = row.code == nullptr ? "null" : "\"" + std::string(row.code) + "\"";
+      reply.status = row.openai;
+      // "detail" is what the clients of Voyage and Jina read.
+      reply.body = "{\"error\":{\"message\":" + message + ",\"type\":\"" + row.type + "\",\"param\":" + param +
+                   ",\"code\":" + code + "},\"detail\":" + message + "}";
+      break;
+    }
+    case Dialect::kTei:
+      reply.status = row.tei;
+      reply.body = "{\"error\":" + message + ",\"error_type\":\"" + row.tei_type + "\"}";
+      break;
+    case Dialect::kOllama:
+      reply.status = row.ollama;
+      reply.body = "{\"error\":" + message + "}";
+      break;
+    case Dialect::kCohere:
+      reply.status = row.cohere;
+      reply.body = "{\"message\":" + message + "}";
+      break;
+  }
+  if (problem.retry_after > 0) {
+    const double seconds = std::clamp(problem.retry_after, 0.05, 60.0);
+    reply.headers.emplace_back("retry-after", std::to_string(static_cast<int>(std::ceil(seconds))));
+    reply.headers.emplace_back("retry-after-ms", std::to_string(static_cast<int>(std::ceil(seconds * 1000))));
+  }
+  if (problem.fault == Fault::kOverBudget) reply.headers.emplace_back("x-should-retry", "false");
+  if (problem.fault == Fault::kBadKey)
+    reply.headers.emplace_back("www-authenticate", "Bearer, Basic realm=\"thimble\"");
+  reply.close = problem.fault == Fault::kTimeout || problem.fault == Fault::kHeadTooLarge;
+  return reply;
+}
+
+}  // namespace thimble::server

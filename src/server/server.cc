@@ -1,0 +1,201 @@
+// The loop: listening, signals, and the end.
+
+#include "server/server.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <unordered_map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "server/app.h"
+#include "server/connection.h"
+#include "server/listen.h"
+#include "server/log.h"
+
+namespace thimble::server {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Protocol = asio::generic::stream_protocol;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
+
+constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr char kFull[] =
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
+    "connection: close\r\n\r\n"
+    "{\"error\":{\"message\":\"too many connections\",\"type\":\"server_error\",\"param\":null,\"code\":null},"
+    "\"detail\":\"too many connections\"}";
+
+class Loop {
+ public:
+  Loop(App& app, const ServerOptions& options, std::vector<Listener>& listeners)
+      : app_(app), options_(options), signals_(io_), timer_(io_) {
+    for (Listener& listener : listeners) {
+      acceptors_.emplace_back(io_, Protocol(listener.family(), 0), listener.Release());
+    }
+  }
+
+  void Run() {
+    for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+    asio::co_spawn(io_, TakeSignals(), asio::detached);
+    asio::co_spawn(io_, Tick(), asio::detached);
+    for (Acceptor& acceptor : acceptors_) asio::co_spawn(io_, Accept(acceptor), asio::detached);
+    io_.run();
+  }
+
+ private:
+  void Stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    NotifyManager("STOPPING=1");
+    LogEvent("stopping", std::to_string(connections_.size()) + " connections are open");
+    app_.Stop();
+    error_code ignored;
+    for (Acceptor& acceptor : acceptors_) acceptor.close(ignored);
+    timer_.cancel();
+    for (const auto& [key, connection] : connections_) connection->Stop();
+    if (connections_.empty()) signals_.cancel(ignored);
+  }
+
+  asio::awaitable<void> TakeSignals() {
+    while (!stopping_ || !connections_.empty()) {
+      error_code error;
+      const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      if (number == SIGHUP) {
+        const Status status = app_.ReloadKeys();
+        LogEvent(status.ok() ? "reloaded" : "not reloaded", status.ok() ? "API keys" : status.message());
+      } else if (stopping_) {
+        std::_Exit(1);
+      } else {
+        Stop();
+      }
+    }
+  }
+
+  asio::awaitable<void> Tick() {
+    while (!stopping_) {
+      timer_.expires_after(kTick);
+      error_code error;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      app_.Tick();
+      if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
+    }
+  }
+
+  asio::awaitable<void> Accept(Acceptor& acceptor) {
+    while (!stopping_) {
+      error_code error;
+      Socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
+      if (stopping_) co_return;
+      if (error) {
+        // Most likely no descriptor is free.
+        asio::steady_timer pause(io_, kAcceptPause);
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        continue;
+      }
+      const int yes = 1;
+      ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
+      if (connections_.size() >= options_.max_connections && !EndIdle()) {
+        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        continue;
+      }
+      Add(std::move(socket));
+    }
+  }
+
+  void Add(Socket socket) {
+    std::shared_ptr<Connection> connection =
+        Connection::Start(std::move(socket), app_, options_, [this](Connection* ended) {
+          connections_.erase(ended);
+          app_.SetConnections(connections_.size());
+          error_code ignored;
+          if (stopping_ && connections_.empty()) signals_.cancel(ignored);
+        });
+    connections_.emplace(connection.get(), connection);
+    app_.SetConnections(connections_.size());
+  }
+
+  // Ends the connection that has waited longest for a request; false when none waits.
+  bool EndIdle() {
+    Connection* oldest = nullptr;
+    for (const auto& [key, connection] : connections_) {
+      if (!connection->idle_since()) continue;
+      if (oldest == nullptr || *connection->idle_since() < *oldest->idle_since()) oldest = key;
+    }
+    if (oldest == nullptr) return false;
+    oldest->Stop();
+    connections_.erase(oldest);
+    return true;
+  }
+
+  App& app_;
+  const ServerOptions& options_;
+  asio::io_context io_{1};
+  asio::signal_set signals_;
+  asio::steady_timer timer_;
+  std::vector<Acceptor> acceptors_;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  bool stopping_ = false;
+};
+
+Result<std::vector<Listener>> Listen(const ServerOptions& options, bool has_keys) {
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<Listener> listeners, Listener::Inherited());
+  if (listeners.empty()) {
+    for (const std::string& where : options.listen) {
+      THIMBLE_ASSIGN_OR_RETURN(Listener listener, Listener::Open(where));
+      listeners.push_back(std::move(listener));
+    }
+  }
+  for (const Listener& listener : listeners) {
+    if (listener.local() || has_keys) continue;
+    return Error(Code::kInvalidArgument, "listening on ", listener.address(),
+                 ": other machines can reach that address, and there is no API key; give --api-key-file or set "
+                 "THIMBLE_API_KEYS, or listen on 127.0.0.1");
+  }
+  return listeners;
+}
+
+}  // namespace
+
+Status Serve(const ServerOptions& options) {
+#ifdef __GLIBC__
+  // Large buffers go back to the system when they are freed, whatever came before them.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 256 << 10);
+  mallopt(M_ARENA_MAX, 2);
+#endif
+  return Guarded([&]() -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const std::unique_ptr<App> app, App::Create(options));
+    THIMBLE_ASSIGN_OR_RETURN(std::vector<Listener> listeners, Listen(options, app->has_keys()));
+    Loop loop(*app, options, listeners);
+    for (const Listener& listener : listeners) LogEvent("listening", listener.address());
+    NotifyManager("READY=1");
+    loop.Run();
+    LogEvent("stopped", "every request was answered");
+    return Status();
+  });
+}
+
+}  // namespace thimble::server

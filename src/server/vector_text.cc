@@ -1,0 +1,160 @@
+// Digits and bits of vectors.
+
+#include "server/vector_text.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+namespace thimble::server {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "base64 holds floats as they lie in memory");
+
+constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void AppendBase64(std::span<const std::uint8_t> bytes, std::string& out) {
+  out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    const std::uint32_t group =
+        static_cast<std::uint32_t>(bytes[i]) << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
+    out += kAlphabet[group >> 18];
+    out += kAlphabet[group >> 12 & 63];
+    out += left > 1 ? kAlphabet[group >> 6 & 63] : '=';
+    out += left > 2 ? kAlphabet[group & 63] : '=';
+  }
+}
+
+// The bytes of a quantised vector, as unsigned ones.
+std::vector<std::uint8_t> Quantize(std::span<const float> vector, Encoding encoding) {
+  std::vector<std::uint8_t> bytes;
+  if (encoding == Encoding::kBinary || encoding == Encoding::kUbinary) {
+    bytes.resize((vector.size() + 7) / 8);
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      if (vector[i] > 0) bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | 128 >> i % 8);
+    }
+    const unsigned offset = encoding == Encoding::kBinary ? 128 : 0;
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(byte - offset);
+    return bytes;
+  }
+  float most = 0;
+  for (float value : vector) most = std::max(most, std::fabs(value));
+  const int offset = encoding == Encoding::kUint8 ? 128 : 0;
+  bytes.reserve(vector.size());
+  for (float value : vector) {
+    const long rounded = most == 0 ? 0 : std::lround(127.0 * static_cast<double>(value) / static_cast<double>(most));
+    bytes.push_back(static_cast<std::uint8_t>(rounded + offset));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+const char* EncodingName(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kFloat:
+      return "float";
+    case Encoding::kBase64:
+      return "base64";
+    case Encoding::kInt8:
+      return "int8";
+    case Encoding::kUint8:
+      return "uint8";
+    case Encoding::kBinary:
+      return "binary";
+    case Encoding::kUbinary:
+      return "ubinary";
+  }
+  return "float";
+}
+
+std::string Base64(std::span<const std::uint8_t> bytes) {
+  std::string out;
+  AppendBase64(bytes, out);
+  return out;
+}
+
+std::string FromBase64(const std::string& text) {
+  std::string out;
+  std::uint32_t group = 0;
+  int bits = 0;
+  for (char c : text) {
+    const std::size_t digit = std::string_view(kAlphabet).find(c);
+    if (digit == std::string_view::npos) break;
+    group = (group << 6 | static_cast<std::uint32_t>(digit)) & 0xFFFFFF;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out += static_cast<char>(group >> bits & 0xFF);
+    }
+  }
+  return out;
+}
+
+bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out) {
+  if (!std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); })) return false;
+  if (encoding == Encoding::kFloat) {
+    out += '[';
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      if (i > 0) out += ',';
+      char digits[32];
+      // The shortest digits that read back as the same float.
+      out.append(digits, std::to_chars(digits, digits + sizeof digits, vector[i]).ptr);
+    }
+    out += ']';
+    return true;
+  }
+  if (encoding == Encoding::kBase64) {
+    out += '"';
+    AppendBase64({reinterpret_cast<const std::uint8_t*>(vector.data()), vector.size_bytes()}, out);
+    out += '"';
+    return true;
+  }
+  const std::vector<std::uint8_t> bytes = Quantize(vector, encoding);
+  if (packed) {
+    out += '"';
+    AppendBase64(bytes, out);
+    out += '"';
+    return true;
+  }
+  const bool is_signed = encoding == Encoding::kInt8 || encoding == Encoding::kBinary;
+  out += '[';
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i > 0) out += ',';
+    out +=
+        std::to_string(is_signed ? static_cast<int>(static_cast<std::int8_t>(bytes[i])) : static_cast<int>(bytes[i]));
+  }
+  out += ']';
+  return true;
+}
+
+std::size_t VectorTextBytes(std::size_t dimensions, Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kFloat:
+      return dimensions * 16 + 2;
+    case Encoding::kBase64:
+      return dimensions * 6 + 8;
+    default:
+      return dimensions * 5 + 8;
+  }
+}
+
+void CutVectors(std::vector<float>& vectors, std::size_t width, std::size_t dimensions, bool normalize) {
+  const std::size_t count = vectors.size() / width;
+  for (std::size_t i = 0; i < count; ++i) {
+    float* to = vectors.data() + i * dimensions;
+    std::copy_n(vectors.data() + i * width, dimensions, to);
+    if (!normalize) continue;
+    double squares = 0;
+    for (std::size_t k = 0; k < dimensions; ++k) squares += static_cast<double>(to[k]) * static_cast<double>(to[k]);
+    if (squares == 0) continue;
+    const double scale = 1 / std::sqrt(squares);
+    for (std::size_t k = 0; k < dimensions; ++k) to[k] = static_cast<float>(static_cast<double>(to[k]) * scale);
+  }
+  vectors.resize(count * dimensions);
+}
+
+}  // namespace thimble::server

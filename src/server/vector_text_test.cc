@@ -1,0 +1,62 @@
+// Encodings of vectors.
+
+#include "server/vector_text.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace thimble::server {
+namespace {
+
+std::string Text(std::vector<float> vector, Encoding encoding, bool packed = false) {
+  std::string out;
+  EXPECT_TRUE(AppendVector(vector, encoding, packed, out));
+  EXPECT_LE(out.size(), VectorTextBytes(vector.size(), encoding));
+  return out;
+}
+
+TEST(VectorText, FloatsAreTheShortestThatReadBackTheSame) {
+  EXPECT_EQ(Text({0.1f, -0.25f, 1.0f}, Encoding::kFloat), "[0.1,-0.25,1]");
+  EXPECT_EQ(Text({std::numeric_limits<float>::lowest(), 1.17549435e-38f}, Encoding::kFloat),
+            "[-3.4028235e+38,1.1754944e-38]");
+}
+
+TEST(VectorText, Base64IsLittleEndianWithPadding) {
+  EXPECT_EQ(Text({1.0f}, Encoding::kBase64), "\"AACAPw==\"");
+  EXPECT_EQ(FromBase64("AACAPw=="), std::string("\0\0\x80\x3f", 4));
+  EXPECT_EQ(FromBase64("dTprZXk="), "u:key");
+}
+
+TEST(VectorText, IntegersAreScaledByTheLargestValue) {
+  EXPECT_EQ(Text({0.5f, -0.25f, 0.0f}, Encoding::kInt8), "[127,-64,0]");
+  EXPECT_EQ(Text({0.5f, -0.5f, 0.0f}, Encoding::kUint8), "[255,1,128]");
+  EXPECT_EQ(Text({0.0f, 0.0f}, Encoding::kInt8), "[0,0]");
+}
+
+TEST(VectorText, BitsAreThoseAboveZeroHighestFirst) {
+  const std::vector<float> vector = {1, -1, 1, 0, 0, 0, 0, 1, 1};
+  EXPECT_EQ(Text(vector, Encoding::kUbinary), "[161,128]");
+  EXPECT_EQ(Text(vector, Encoding::kBinary), "[33,0]");
+  EXPECT_EQ(Text(vector, Encoding::kUbinary, true), "\"oYA=\"");
+}
+
+TEST(VectorText, RefusesWhatIsNotFinite) {
+  std::string out;
+  EXPECT_FALSE(AppendVector(std::vector<float>{1, std::nanf("")}, Encoding::kFloat, false, out));
+  EXPECT_FALSE(AppendVector(std::vector<float>{INFINITY}, Encoding::kInt8, false, out));
+  EXPECT_EQ(out, "");
+}
+
+TEST(VectorText, CutsAndNormalisesEachVector) {
+  std::vector<float> vectors = {3, 4, 12, 0, 0, 5};
+  CutVectors(vectors, 3, 2, true);
+  EXPECT_EQ(vectors, (std::vector<float>{0.6f, 0.8f, 0, 0}));
+  vectors = {3, 4, 12};
+  CutVectors(vectors, 3, 2, false);
+  EXPECT_EQ(vectors, (std::vector<float>{3, 4}));
+}
+
+}  // namespace
+}  // namespace thimble::server
