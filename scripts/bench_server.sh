@@ -34,9 +34,12 @@ if ! cmp -s bench/server/requirements.txt "$venv/installed.txt"; then
 fi
 if [ -f "$venv/installed.txt" ]; then
   peers+=(--python "$venv/bin/python")
-  "$venv/bin/python" bench/server/prepare.py "$work" --model "$source" --onnx "$(scripts/peers.sh)/models/Xenova/all-MiniLM-L6-v2/onnx"
+  "$venv/bin/python" bench/server/prepare.py "$work" --model "$source" \
+    --onnx build/peers/models/Xenova/all-MiniLM-L6-v2/onnx
 fi
 
 python3 bench/server/compare.py build/server.json --tokenizer "$source/tokenizer.json" --work "$work" "${peers[@]}" "$@"
 python3 scripts/server_report.py --print build/server.json
-if [ $# -eq 0 ]; then python3 scripts/server_report.py build/server.json; fi
+if [[ " $* " != *" --only"* ]]; then
+  python3 scripts/server_report.py build/server.json
+fi

@@ -253,15 +253,17 @@ def entries(options):
         missing = "" if folder else "its packages could not be installed"
         return Entry(name, ["node", f"{folder}/peer_server.mjs", peer, dtype, threads, "{port}"], missing)
 
+    def prepared(path, package):
+        return "" if path.exists() else f"there is no {path}: the package {package} could not be installed, or made none"
+
+    gguf = (options.work / "gguf/Q8_0.gguf").resolve()
+    llama = node("llama.cpp Q8_0", options.llama, "llama.cpp", gguf)
+    llama.missing = llama.missing or prepared(gguf, "gguf")
     infinity = Entry("infinity-emb int8", [
         options.python and options.python.parent / "infinity_emb", "v2", "--model-id", options.work / "infinity",
         "--served-model-name", MODEL, "--engine", "optimum", "--device", "cpu", "--batch-size", "8", "--host", "127.0.0.1",
         "--port", "{port}", "--no-model-warmup", "--log-level", "warning"],
-        "" if options.python else "its packages could not be installed")
-    gguf = options.work / "gguf/Q8_0.gguf"
-    llama = node("llama.cpp Q8_0", options.llama, "llama.cpp", gguf.resolve())
-    if not gguf.exists():
-        llama.missing = llama.missing or "the package gguf, which makes its model, could not be installed"
+        prepared(options.work / "infinity", "infinity-emb") if options.python else "its packages could not be installed")
     return [Entry(OWN, own), llama, node("transformers.js int8", options.node, "transformers.js", "q8"), infinity]
 
 
@@ -296,12 +298,13 @@ def main():
     parser.add_argument("--max-memory", default="64MB", help="thimble's budget")
     parser.add_argument("--seconds", type=int, default=3, help="of each number of connections")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", action="append", help="servers whose names have this in them")
+    parser.add_argument("--only", action="append", help="peers whose names have this in them")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
 
     inputs = write_inputs(options)
-    chosen = [entry for entry in entries(options) if not options.only or any(part in entry.name for part in options.only)]
+    own, *peers = entries(options)
+    chosen = [own] + [entry for entry in peers if not options.only or any(part in entry.name for part in options.only)]
     rows = {entry.name: {"name": entry.name, "error": "", "rounds": []} for entry in chosen}
     load = os.getloadavg()[0]
     for number in range(options.rounds):
@@ -317,11 +320,10 @@ def main():
                 print(f"  {error}", file=sys.stderr)
     result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "seconds": options.seconds,
               "rounds": options.rounds, "max_memory": options.max_memory, "rows": list(rows.values())}
-    own = next((entry for entry in chosen if entry.name == OWN), None)
-    if own and not rows[OWN]["error"]:
+    if not rows[OWN]["error"]:
         result["overload"] = overload(own, options, inputs)
     options.output.write_text(json.dumps(result, indent=1) + "\n")
-    sys.exit(1 if own and rows[OWN]["error"] else 0)
+    sys.exit(1 if rows[OWN]["error"] else 0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Makes what two of the peers load: prepare.py FOLDER --model FOLDER --onnx FOLDER
 
 From the model's Hugging Face folder and the folder with model_quantized.onnx: gguf/Q8_0.gguf for llama.cpp, and infinity/
-for infinity-emb. What is there already is kept.
+for infinity-emb. What is there already is kept; what cannot be made is named.
 """
 
 import argparse
@@ -36,10 +36,14 @@ def main():
     for make in (gguf, infinity):
         target = options.folder / make.__name__
         part = target.with_suffix(".part")
-        if not target.exists():
-            shutil.rmtree(part, ignore_errors=True)
+        if target.exists():
+            continue
+        shutil.rmtree(part, ignore_errors=True)
+        try:
             make(options, part)
             part.rename(target)
+        except Exception as error:  # Whatever it is, it is the reason why a peer is not measured.
+            print(f"prepare: {target} could not be made: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
