@@ -1,6 +1,6 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality parity parity-folders lint clean
+.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality bench-server parity parity-folders lint clean
 
 all:
 	@scripts/build.sh release
@@ -27,6 +27,10 @@ bench-peers:
 
 bench-quality:
 	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))
+
+bench-server:
+	@scripts/bench_server.sh $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(foreach text,$(ONLY),--only $(text))
 
 parity:
 	@scripts/parity.sh "$(VECTORS)"
