@@ -227,6 +227,8 @@ def measure(entry, options, inputs):
             points = {str(connections): saturate(server, one["file"], connections, options.seconds)
                       for connections in CONNECTIONS}
             most = max(point["per_second"] for point in points.values())
+            if most == 0:
+                raise ServerError(f"it answered nothing within {options.seconds} s")
             half = run_json([sys.executable, HERE / "open_loop.py", server.port, one["file"], most / 2, 2 * options.seconds])
             kinds[kind] = kinds.get(kind, {}) | {"connections": points, "half": half}
     finally:
@@ -266,7 +268,7 @@ def entries(options):
     infinity = Entry("infinity-emb int8", [
         options.python and options.python.absolute().parent / "infinity_emb", "v2", "--model-id", ".", "--served-model-name",
         MODEL, "--engine", "optimum", "--device", "cpu", "--batch-size", "8", "--host", "127.0.0.1", "--port", "{port}",
-        "--url-prefix", "/v1", "--no-model-warmup", "--log-level", "warning"],
+        "--url-prefix", "/v1", "--pooling-method", "mean", "--no-model-warmup", "--log-level", "warning"],
         prepared(folder, "infinity-emb") if options.python else "its packages could not be installed", folder)
     return [Entry(OWN, own), llama, node("transformers.js int8", options.node, "transformers.js", "q8"), infinity]
 
