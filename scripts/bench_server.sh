@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # thimble serve beside its peers in one run: scripts/bench_server.sh [OPTION]...
 #
-# The options are those of bench/server/compare.py: --seconds N, --rounds N, --only NAME. Leaves build/server.json, and puts a
+# The options are those of bench/server/load.py: --seconds N, --rounds N, --only NAME. Leaves build/server.json, and puts a
 # whole run into docs/server-bench.md. Needs wrk, and node and npm for two of the peers. The first run fetches the peers (8 GB
 # of disk); a run takes about 12 minutes. Figures to be published want an idle machine.
 set -euo pipefail
@@ -38,7 +38,7 @@ if [ -f "$venv/installed.txt" ]; then
     --onnx build/peers/models/Xenova/all-MiniLM-L6-v2/onnx
 fi
 
-python3 bench/server/compare.py build/server.json --tokenizer "$source/tokenizer.json" --work "$work" "${peers[@]}" "$@"
+python3 bench/server/load.py build/server.json --tokenizer "$source/tokenizer.json" --work "$work" "${peers[@]}" "$@"
 python3 scripts/server_report.py --print build/server.json
 if [[ " $* " != *" --only"* ]]; then
   python3 scripts/server_report.py build/server.json

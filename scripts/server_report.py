@@ -1,4 +1,4 @@
-"""Puts the figures of bench/server/compare.py into the documents: python3 scripts/server_report.py SERVER.json
+"""Puts the figures of bench/server/load.py into the documents: python3 scripts/server_report.py SERVER.json
 
 Writes in docs/server-bench.md what is between the lines <!-- server --> and <!-- /server -->. With --check nothing is
 written, and the exit code is 1 when something differs; with --print it goes to standard output instead.

@@ -21,10 +21,10 @@ def gguf(options, target):
 
 
 def infinity(options, target):
-    (target / "onnx").mkdir(parents=True)
+    target.mkdir()
     for name in ("config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy(options.model / name, target)
-    shutil.copy(options.onnx / "model_quantized.onnx", target / "onnx")
+    shutil.copy(options.onnx / "model_quantized.onnx", target)
 
 
 def main():

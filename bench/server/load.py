@@ -1,4 +1,4 @@
-"""Measures thimble serve beside its peers in one run, and writes JSON for scripts/server_report.py: compare.py OUTPUT [options]
+"""Measures thimble serve beside its peers in one run, and writes JSON for scripts/server_report.py: load.py OUTPUT [options]
 
 One text a request, over OpenAI's /v1/embeddings with base64, as OpenAI's own clients ask. Each round starts each server, one
 at a time, so that what the machine does meanwhile meets all of them. In a round, and for each kind of texts: wrk with each
@@ -53,6 +53,7 @@ class Entry:
     name: str
     command: list  # With {port}.
     missing: str = ""  # Why it cannot be tried.
+    folder: pathlib.Path = ROOT  # Where it runs.
 
 
 def made_up(vocabulary, kind):
@@ -116,7 +117,8 @@ class Server:
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "w") as file:
             self.process = subprocess.Popen([str(part).format(port=self.port) for part in entry.command],
-                                            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment(work))
+                                            stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=entry.folder,
+                                            env=environment(work))
         self.sampler = Sampler(self.process.pid)
         self.sampler.start()
         try:
@@ -225,6 +227,8 @@ def measure(entry, options, inputs):
             points = {str(connections): saturate(server, one["file"], connections, options.seconds)
                       for connections in CONNECTIONS}
             most = max(point["per_second"] for point in points.values())
+            if most == 0:
+                raise ServerError(f"it answered nothing within {options.seconds} s")
             half = run_json([sys.executable, HERE / "open_loop.py", server.port, one["file"], most / 2, 2 * options.seconds])
             kinds[kind] = kinds.get(kind, {}) | {"connections": points, "half": half}
     finally:
@@ -256,14 +260,16 @@ def entries(options):
     def prepared(path, package):
         return "" if path.exists() else f"there is no {path}: the package {package} could not be installed, or made none"
 
-    gguf = (options.work / "gguf/Q8_0.gguf").resolve()
+    gguf = (options.work / "gguf/Q8_0.gguf")
     llama = node("llama.cpp Q8_0", options.llama, "llama.cpp", gguf)
     llama.missing = llama.missing or prepared(gguf, "gguf")
+    # Its ONNX engine finds the model's file in a folder only where it runs.
+    folder = options.work / "infinity"
     infinity = Entry("infinity-emb int8", [
-        options.python and options.python.parent / "infinity_emb", "v2", "--model-id", options.work / "infinity",
-        "--served-model-name", MODEL, "--engine", "optimum", "--device", "cpu", "--batch-size", "8", "--host", "127.0.0.1",
-        "--port", "{port}", "--no-model-warmup", "--log-level", "warning"],
-        prepared(options.work / "infinity", "infinity-emb") if options.python else "its packages could not be installed")
+        options.python and options.python.absolute().parent / "infinity_emb", "v2", "--model-id", ".", "--served-model-name",
+        MODEL, "--engine", "optimum", "--device", "cpu", "--batch-size", "8", "--host", "127.0.0.1", "--port", "{port}",
+        "--url-prefix", "/v1", "--pooling-method", "mean", "--no-model-warmup", "--log-level", "warning"],
+        prepared(folder, "infinity-emb") if options.python else "its packages could not be installed", folder)
     return [Entry(OWN, own), llama, node("transformers.js int8", options.node, "transformers.js", "q8"), infinity]
 
 
@@ -300,6 +306,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", help="peers whose names have this in them")
     options = parser.parse_args()
+    for name in ("thimble", "model", "work"):
+        setattr(options, name, getattr(options, name).resolve())
     options.work.mkdir(parents=True, exist_ok=True)
 
     inputs = write_inputs(options)
