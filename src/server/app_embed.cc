@@ -24,7 +24,7 @@ void App::ReadBody(const ExchangePtr& exchange) {
     return End(exchange, Problem{.fault = Fault::kBackend, .message = "model is not a re-ranker model"});
   }
   auto read = [this, exchange](bool& waits) -> std::optional<Problem> {
-    Result<QueueBudget::Hold> hold = budget_.Take(CostOf(exchange->body).bytes);
+    Result<QueueBudget::Hold> hold = budget_.Take(MemoryOf(exchange->body));
     if (!hold.ok()) return ProblemOf(hold.status());
     exchange->holds.push_back(*std::move(hold));
     Json body;
