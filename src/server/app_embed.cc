@@ -29,10 +29,15 @@ void App::ReadBody(const ExchangePtr& exchange) {
     exchange->holds.push_back(*std::move(hold));
     Json body;
     if (auto problem = ParseBody(exchange->body, body)) return problem;
+    if (exchange->route->action == Action::kTokenize) return Tokenize(exchange, body);
+    if (exchange->route->action == Action::kDecode) return Decode(exchange, body);
     if (auto problem = Parse(exchange, body)) return problem;
     return exchange->reply ? std::nullopt : Start(exchange, waits);
   };
-  if (exchange->body.size() > kShortBody) return RunElsewhere(exchange, read);
+  const Action action = exchange->route->action;
+  if (exchange->body.size() > kShortBody || action == Action::kTokenize || action == Action::kDecode) {
+    return RunElsewhere(exchange, read);
+  }
   bool waits = false;
   std::optional<Problem> problem = read(waits);
   if (!waits) End(exchange, std::move(problem));
