@@ -3,7 +3,7 @@
 #
 # The options are those of bench/server/load.py: --seconds N, --rounds N, --only NAME. Leaves build/server.json, and puts a
 # whole run into docs/server-bench.md. Needs wrk, and node and npm for two of the peers. The first run fetches the peers
-# (8 GB of disk); a run takes about 12 minutes. Figures to be published want an idle machine.
+# (8 GB of disk); a run takes about 20 minutes. Figures to be published want an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

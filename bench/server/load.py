@@ -305,7 +305,7 @@ def main():
     parser.add_argument("--node", help="the folder of transformers.js")
     parser.add_argument("--llama", help="the folder of node-llama-cpp")
     parser.add_argument("--python", type=pathlib.Path, help="the interpreter that has infinity-emb")
-    parser.add_argument("--seconds", type=int, default=3, help="of each number of connections")
+    parser.add_argument("--seconds", type=int, default=5, help="of each number of connections")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", help="peers whose names have this in them")
     options = parser.parse_args()
