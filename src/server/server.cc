@@ -133,7 +133,7 @@ class Loop {
       const int yes = 1;
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
       if (connections_.size() >= options_.max_connections && !EndIdle()) {
-        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
         continue;
       }
       Add(std::move(socket));
