@@ -45,6 +45,10 @@ for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done
 
+stage clients
+scripts/server_clients.sh "$logs" > "$logs/clients.log" 2>&1 || { cat "$logs/clients.log"; exit 1; }
+grep -E '(passed|pass) ' "$logs/clients.log"
+
 # The second compiler is the one that builds the packages.
 stage node
 scripts/node_packages.sh "linux-$(node -p process.arch)-gnu"

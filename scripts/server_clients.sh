@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the clients of other services, from npm and the Python index, against thimble serve: scripts/server_clients.sh
+# [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble and build/make_test_model.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup_node.sh --check
+uv=0.13.9
+folder=$PWD/build/clients
+logs=$(realpath "${1:-build/clients}")
+mkdir -p "$folder/home"
+
+if ! cmp -s tests/clients/requirements.txt "$folder/requirements.txt"; then
+  rm -rf "$folder/python"
+  python3 -m venv "$folder/python"
+  # Which installs them in seconds, where pip takes minutes.
+  "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv"
+  "$folder/python/bin/uv" pip install --quiet --python "$folder/python/bin/python" -r tests/clients/requirements.txt
+  cp tests/clients/requirements.txt "$folder/"
+fi
+
+rm -rf "$folder/model"
+mkdir "$folder/model"
+build/make_test_model "$folder/model"
+key=key-of-the-clients
+echo "$key" > "$folder/keys.txt"
+env -u THIMBLE_API_KEYS timeout --kill-after=10 300 build/thimble serve -m "$folder/model/q8.safetensors" \
+  --listen 127.0.0.1:0 --api-key-file "$folder/keys.txt" --allow-dimensions 2> "$folder/server.log" &
+server=$!
+trap 'kill "$server" 2> /dev/null || true' EXIT
+url=
+for ((i = 0; i < 100 && ${#url} == 0; ++i)); do
+  sleep 0.1
+  url=$(sed -n 's/.*"event":"listening","text":"\([^"]*\)".*/\1/p' "$folder/server.log")
+done
+if [ -z "$url" ]; then cat "$folder/server.log" >&2; exit 1; fi
+
+# Neither proxies nor keys nor settings of the user reach the clients.
+run() {
+  env -i PATH="$PATH" HOME="$folder/home" NO_PROXY=127.0.0.1 THIMBLE_CLI="$PWD/build/thimble" \
+    THIMBLE_MODEL="$folder/model/q8.safetensors" THIMBLE_URL="$url" THIMBLE_KEY="$key" "$@"
+}
+run "$folder/python/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider --junit-xml="$logs/clients-python.xml" \
+  tests/clients/clients_test.py
+
+kill "$server"
+trap - EXIT
+wait "$server"
