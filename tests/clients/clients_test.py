@@ -289,8 +289,7 @@ def test_hugging_face_errors():
             call()
         assert caught.value.response.status_code == status
 
-    # Of the service itself the body is empty then.
-    check(401, "401", lambda: hugging_face(key="wrong").feature_extraction("a"))
+    check(401, NEEDS_KEY, lambda: hugging_face(key="wrong").feature_extraction("a"))
     client = hugging_face()
     check(422, "no prompt named \"none\"", lambda: client.feature_extraction("a", prompt_name="none"))
     check(422, "tokens", lambda: client.feature_extraction(TEXTS, truncate=False))
