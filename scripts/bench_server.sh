@@ -2,12 +2,15 @@
 # thimble serve beside its peers in one run: scripts/bench_server.sh [OPTION]...
 #
 # The options are those of bench/server/load.py: --seconds N, --rounds N, --only NAME. Leaves build/server.json, and puts a
-# whole run into docs/server-bench.md. Needs wrk, and node and npm for two of the peers. The first run fetches the peers (8 GB
-# of disk); a run takes about 12 minutes. Figures to be published want an idle machine.
+# whole run into docs/server-bench.md. Needs wrk, and node and npm for two of the peers. The first run fetches the peers
+# (8 GB of disk); a run takes about 20 minutes. Figures to be published want an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/need.sh python3 wrk
+if ! command -v wrk > /dev/null; then
+  echo "bench-server: wrk is not installed; Debian has it in a package of that name" >&2
+  exit 1
+fi
 scripts/build.sh release thimble_cli
 scripts/model.sh q8
 source=$(scripts/fetch_model.sh)
@@ -40,6 +43,6 @@ fi
 
 python3 bench/server/load.py build/server.json --tokenizer "$source/tokenizer.json" --work "$work" "${peers[@]}" "$@"
 python3 scripts/server_report.py --print build/server.json
-if [[ " $* " != *" --only"* ]]; then
+if [[ " $* " != *" --only"* && " $* " != *" --seconds"* ]]; then
   python3 scripts/server_report.py build/server.json
 fi

@@ -214,6 +214,28 @@ class Routes(WithServer):
         self.assertLess(similarity[1], 1)
         self.assertEqual(self.server.get("/info")["max_input_length"], 64)
 
+    def test_tei_tokens(self):
+        entries = json.loads((folder / "source/tokenizer.json").read_text())["model"]["vocab"]
+        vocabulary = sorted(entries, key=entries.get)
+        text = "hello unbelievable, x!"
+        result = subprocess.run([CLI, "tokenize", "-m", model, text], capture_output=True, check=True)
+        ids = json.loads(result.stdout)["ids"]
+        tokens = self.server.post("/tokenize", {"inputs": [text, "x"]})
+        self.assertEqual([token["id"] for token in tokens[0]], ids)
+        self.assertEqual([token["text"] for token in tokens[0]], [vocabulary[i] for i in ids])
+        special = [token["special"] for token in tokens[0]]
+        self.assertEqual(special, [True] + [False] * (len(ids) - 2) + [True])
+        bare = self.server.post("/tokenize", {"inputs": text, "add_special_tokens": False})
+        self.assertEqual(bare[0], tokens[0][1:-1])
+        pieces = [vocabulary[i] for i in ids[1:-1]]
+        expected = " ".join(pieces).replace(" ##", "").replace(" ,", ",").replace(" !", "!")
+        self.assertEqual(self.server.post("/decode", {"ids": ids}), [expected])
+        self.assertIn("999999", self.server.post("/decode", {"ids": [999999]}, 422)["error"])
+        self.assertIn("`ids`", self.server.post("/decode", {"ids": ["x"]}, 422)["error"])
+        lists = [[i] for i in range(len(vocabulary))]
+        decoded = self.server.post("/decode", {"ids": lists, "skip_special_tokens": False})
+        self.assertEqual(decoded, vocabulary)
+
     def test_ollama(self):
         reply = self.server.post("/api/embed", {"model": "test", "input": ["hello"], "dimensions": 9999})
         self.assertEqual(struct.pack("<64f", *reply["embeddings"][0]), command_line(["hello"]))
@@ -315,9 +337,10 @@ class Errors(WithServer):
         self.assertEqual(long["error"]["code"], "context_length_exceeded")
 
     def test_json(self):
-        for body, says in ((b"", "missing request body"), (b"{", "not valid JSON"), (b"[1]", "expected an object"),
-                           (b'{"input":"\xff"}', "not valid JSON"), (b"[" * 1000, "nests 1000 levels"),
-                           (b'{"input":1e999}', "out of range")):
+        for body, says in ((b"", "missing request body"), (b"{", "is not JSON"), (b"[1]", "expected an object"),
+                           (b'{"input":"\xff"}', "is not JSON"), (b"[" * 1000, "nested deeper than 16 levels"),
+                           (b'{"input":1e999}', "is not JSON"),
+                           (b'{"input":"a","input":"b"}', "appears twice")):
             self.check("/v1/embeddings", body, 400, says)
 
     def test_tei(self):

@@ -35,6 +35,8 @@ CONNECTIONS = (1, 4, 16, 64, 256)
 # Words of a text, which are its tokens less the special ones and the punctuation.
 KINDS = {"short": range(4, 29), "mixed": range(4, 201)}
 TEXTS = 256
+# Thimble's budget.
+MAX_MEMORY = "16MB"
 # Of the server that is to refuse some: less than what the requests of 256 connections take.
 SMALL_QUEUE = "128KB"
 # How long a server may take to start, and a reply when it is busy, in seconds.
@@ -233,6 +235,8 @@ def measure(entry, options, inputs):
             kinds[kind] = kinds.get(kind, {}) | {"connections": points, "half": half}
     finally:
         memory = server.stop()
+    if entry.name == OWN and server.process.returncode != 0:
+        raise ServerError(f"told to end, it did so with code {server.process.returncode}")
     return {"cosine": closeness, "memory": memory, "kinds": kinds}
 
 
@@ -251,7 +255,7 @@ def entries(options):
     """All that is measured, in the order of the tables."""
     threads = str(os.cpu_count())
     own = [options.thimble, "serve", "-m", options.model, "--listen", "127.0.0.1:{port}", "--threads", threads,
-           "--max-memory", options.max_memory]
+           "--max-memory", MAX_MEMORY]
 
     def node(name, folder, peer, dtype):
         missing = "" if folder else "its packages could not be installed"
@@ -301,8 +305,7 @@ def main():
     parser.add_argument("--node", help="the folder of transformers.js")
     parser.add_argument("--llama", help="the folder of node-llama-cpp")
     parser.add_argument("--python", type=pathlib.Path, help="the interpreter that has infinity-emb")
-    parser.add_argument("--max-memory", default="64MB", help="thimble's budget")
-    parser.add_argument("--seconds", type=int, default=3, help="of each number of connections")
+    parser.add_argument("--seconds", type=int, default=5, help="of each number of connections")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", help="peers whose names have this in them")
     options = parser.parse_args()
@@ -327,7 +330,7 @@ def main():
                 row["error"] = str(error)
                 print(f"  {error}", file=sys.stderr)
     result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "seconds": options.seconds,
-              "rounds": options.rounds, "max_memory": options.max_memory, "rows": list(rows.values())}
+              "rounds": options.rounds, "max_memory": MAX_MEMORY, "rows": list(rows.values())}
     if not rows[OWN]["error"]:
         result["overload"] = overload(own, options, inputs)
     options.output.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,4 +1,6 @@
--- What wrk sends: wrk ... -s requests.lua URL -- BODIES, a file of request bodies, one a line, in turn. Prints one line of JSON.
+-- What wrk sends: wrk ... -s requests.lua URL -- BODIES
+--
+-- BODIES is a file of request bodies, one a line, used in turn. Prints one line of JSON at the end.
 
 local bodies = {}
 local next_body = 0

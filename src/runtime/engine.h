@@ -4,14 +4,17 @@
 #define THIMBLE_RUNTIME_ENGINE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/thread_team.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
+#include "thimble/vocabulary.h"
 
 namespace thimble {
 namespace format {
@@ -72,6 +75,9 @@ struct Model::Impl {
   virtual std::string_view isa() const = 0;
   // Token ids of prompt and text, at most `max_tokens`, which is in range.
   virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const = 0;
+
+  // The vocabulary's entries of ids that are in range; none for a mock.
+  virtual std::vector<TokenText> TokenTexts(std::span<const std::int32_t>) const { return {}; }
 
   // The model's file; null for a mock.
   virtual const format::Reader* reader() const { return nullptr; }

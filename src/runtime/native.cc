@@ -15,6 +15,7 @@
 #include "model/head.h"
 #include "model/weights.h"
 #include "runtime/plan.h"
+#include "text/vocabulary.h"
 #include "text/windows.h"
 
 namespace thimble {
@@ -228,6 +229,17 @@ class NativeModel final : public Model::Impl {
     tokens.ids.resize(encoded.tokens);
     tokens.truncated = encoded.truncated;
     return tokens;
+  }
+
+  std::vector<TokenText> TokenTexts(std::span<const std::int32_t> ids) const override {
+    const text::Tables& tables = weights_.tokenizer.tables();
+    std::vector<std::string> entries = text::EntriesOf(tables, ids);
+    std::vector<TokenText> texts;
+    texts.reserve(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      texts.push_back({.text = std::move(entries[i]), .special = text::IsSpecial(tables, ids[i])});
+    }
+    return texts;
   }
 
   std::size_t FixedBytes() const override {

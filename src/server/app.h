@@ -127,6 +127,8 @@ class App {
   void Reply(const ExchangePtr& exchange);
   std::optional<Problem> ReplyWithVectors(const ExchangePtr& exchange);
   std::optional<Problem> EmbedAll(const ExchangePtr& exchange);
+  std::optional<Problem> Tokenize(const ExchangePtr& exchange, const Json& body);
+  std::optional<Problem> Decode(const ExchangePtr& exchange, const Json& body);
   std::optional<Problem> Show(const ExchangePtr& exchange, const Json& body) const;
   void Keep(const ServedModel& model, std::chrono::nanoseconds time);
   void End(const ExchangePtr& exchange, std::optional<Problem> problem) const;

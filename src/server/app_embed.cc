@@ -24,15 +24,20 @@ void App::ReadBody(const ExchangePtr& exchange) {
     return End(exchange, Problem{.fault = Fault::kBackend, .message = "model is not a re-ranker model"});
   }
   auto read = [this, exchange](bool& waits) -> std::optional<Problem> {
-    Result<QueueBudget::Hold> hold = budget_.Take(CostOf(exchange->body).bytes);
+    Result<QueueBudget::Hold> hold = budget_.Take(MemoryOf(exchange->body));
     if (!hold.ok()) return ProblemOf(hold.status());
     exchange->holds.push_back(*std::move(hold));
     Json body;
     if (auto problem = ParseBody(exchange->body, body)) return problem;
+    if (exchange->route->action == Action::kTokenize) return Tokenize(exchange, body);
+    if (exchange->route->action == Action::kDecode) return Decode(exchange, body);
     if (auto problem = Parse(exchange, body)) return problem;
     return exchange->reply ? std::nullopt : Start(exchange, waits);
   };
-  if (exchange->body.size() > kShortBody) return RunElsewhere(exchange, read);
+  const Action action = exchange->route->action;
+  if (exchange->body.size() > kShortBody || action == Action::kTokenize || action == Action::kDecode) {
+    return RunElsewhere(exchange, read);
+  }
   bool waits = false;
   std::optional<Problem> problem = read(waits);
   if (!waits) End(exchange, std::move(problem));

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include "server/vector_text.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
+#include "thimble/vocabulary.h"
 
 namespace thimble::server {
 
@@ -64,6 +66,23 @@ Parsed ParseTeiSimilarity(const Json& body, EmbedRequest& request);
 // The likeness of the last vector to each of the others.
 std::vector<float> TeiSimilarity(const EmbedResult& result);
 Body TeiSimilarityBody(const EmbedResult& result);
+
+// POST /tokenize.
+struct TokenizeRequest {
+  std::vector<std::string> texts = {};
+  bool special_tokens = true;
+  std::optional<std::string> prompt_name = {};
+};
+Parsed ParseTeiTokenize(const Json& body, TokenizeRequest& request);
+// Appends the tokens of one text. Where a token stands in its text is not known, so that start and stop are null.
+void AppendTeiTokens(std::span<const std::int32_t> ids, std::span<const TokenText> texts, std::string& body);
+
+// POST /decode.
+struct DecodeRequest {
+  std::vector<std::vector<std::int32_t>> ids = {};
+  bool skip_special = true;
+};
+Parsed ParseTeiDecode(const Json& body, DecodeRequest& request);
 
 // POST /api/embed and /api/embeddings.
 Parsed ParseOllama(const Json& body, EmbedRequest& request);

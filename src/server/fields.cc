@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "json/parse.h"
 
 namespace thimble::server {
 namespace {
@@ -32,9 +35,8 @@ std::string Lower(std::string text) {
 
 }  // namespace
 
-BodyCost CostOf(std::string_view body) {
-  BodyCost cost = {.depth = 0, .bytes = body.size()};
-  std::size_t depth = 0;
+std::size_t MemoryOf(std::string_view body) {
+  std::size_t bytes = body.size();
   bool text = false;
   for (std::size_t i = 0; i < body.size(); ++i) {
     const char c = body[i];
@@ -44,31 +46,19 @@ BodyCost CostOf(std::string_view body) {
       continue;
     }
     if (c == '"') text = true;
-    if (c == '[' || c == '{') cost.depth = std::max(cost.depth, ++depth);
-    if ((c == ']' || c == '}') && depth > 0) --depth;
-    if (c == ',' || c == '[' || c == '{') cost.bytes += kElementBytes;
-    if (c == ':') cost.bytes += kEntryBytes;
+    if (c == ',' || c == '[' || c == '{') bytes += kElementBytes;
+    if (c == ':') bytes += kEntryBytes;
   }
-  return cost;
+  return bytes;
 }
 
 std::optional<Problem> ParseBody(std::string_view body, Json& object) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return Problem{.fault = Fault::kBadRequest, .message = "missing request body"};
   }
-  if (const BodyCost cost = CostOf(body); cost.depth > kMaxDepth) {
-    return Problem{.fault = Fault::kBadRequest,
-                   .message = "the body nests " + std::to_string(cost.depth) + " levels, at most " +
-                              std::to_string(kMaxDepth) + " are read"};
-  }
-  try {
-    object = Json::parse(body);
-  } catch (const Json::parse_error& error) {
-    return Problem{.fault = Fault::kBadRequest,
-                   .message = "the body is not valid JSON: error at byte " + std::to_string(error.byte)};
-  } catch (const Json::exception&) {
-    return Problem{.fault = Fault::kBadRequest, .message = "the body has a number that is out of range"};
-  }
+  Result<Json> parsed = json::Parse(body, "the body", {.depth = kMaxDepth});
+  if (!parsed.ok()) return Problem{.fault = Fault::kBadRequest, .message = parsed.status().message()};
+  object = *std::move(parsed);
   if (!object.is_object()) {
     return Problem{.fault = Fault::kBadRequest, .message = "the body: expected an object, found " + Describe(object)};
   }

@@ -17,14 +17,10 @@ namespace thimble::server {
 
 using Json = nlohmann::json;
 
-// What parsing a body takes, found without parsing it.
-struct BodyCost {
-  std::size_t depth = 0;  // Of nested arrays and objects.
-  std::size_t bytes = 0;  // Of memory at most, beside the body itself.
-};
-BodyCost CostOf(std::string_view body);
+// Bytes that parsing a body takes at most, found without parsing it.
+std::size_t MemoryOf(std::string_view body);
 
-// The object that a body holds; a problem where it is no JSON, no object, or nested too deep.
+// The object that a body holds; a problem where it is no JSON, no object, nested too deep, or repeats a key.
 std::optional<Problem> ParseBody(std::string_view body, Json& object);
 
 // Reads fields of an object, and keeps the first problem. A field that is null counts as absent.

@@ -25,13 +25,13 @@ class QueueBudget {
    private:
     friend class QueueBudget;
     struct Share {
-      Share(std::shared_ptr<std::atomic<std::size_t>> used, std::size_t bytes)
-          : used_(std::move(used)), bytes_(bytes) {}
+      Share(std::shared_ptr<std::atomic<std::size_t>> account, std::size_t size)
+          : used(std::move(account)), bytes(size) {}
       Share(const Share&) = delete;
       Share& operator=(const Share&) = delete;
-      ~Share() { *used_ -= bytes_; }
-      std::shared_ptr<std::atomic<std::size_t>> used_;
-      std::size_t bytes_;
+      ~Share() { *used -= bytes; }
+      std::shared_ptr<std::atomic<std::size_t>> used;
+      std::size_t bytes;
     };
     Hold(std::unique_ptr<Share> share, Reservation reservation)
         : share_(std::move(share)), reservation_(std::move(reservation)) {}

@@ -1,5 +1,6 @@
 // Text Embeddings Inference of Hugging Face.
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -26,6 +27,18 @@ Body Rows(const EmbedResult& result) {
     }
   }
   return body + ']';
+}
+
+constexpr char kIds[] = "expected an array of token ids, or an array of such arrays";
+
+// False where one is no id.
+bool ReadIds(const Json& list, std::vector<std::int32_t>& ids) {
+  for (const Json& item : list) {
+    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max())
+      return false;
+    ids.push_back(item.get<std::int32_t>());
+  }
+  return true;
 }
 
 }  // namespace
@@ -82,6 +95,41 @@ Body TeiSimilarityBody(const EmbedResult& result) {
   std::string body;
   if (!AppendVector(scores, Encoding::kFloat, false, body)) return std::nullopt;
   return body;
+}
+
+Parsed ParseTeiTokenize(const Json& body, TokenizeRequest& request) {
+  Fields fields(body);
+  request.texts = fields.Texts("inputs");
+  request.special_tokens = fields.Bool("add_special_tokens").value_or(true);
+  request.prompt_name = fields.String("prompt_name");
+  return fields.problem();
+}
+
+void AppendTeiTokens(std::span<const std::int32_t> ids, std::span<const TokenText> texts, std::string& body) {
+  body += '[';
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    body += (i > 0 ? ",{\"id\":" : "{\"id\":") + std::to_string(ids[i]) + ",\"text\":" + JsonString(texts[i].text) +
+            (texts[i].special ? ",\"special\":true" : ",\"special\":false") + ",\"start\":null,\"stop\":null}";
+  }
+  body += ']';
+}
+
+Parsed ParseTeiDecode(const Json& body, DecodeRequest& request) {
+  Fields fields(body);
+  request.skip_special = fields.Bool("skip_special_tokens").value_or(true);
+  const Json* ids = fields.Find("ids");
+  if (ids == nullptr || !ids->is_array() || ids->empty()) {
+    fields.Refuse("ids", kIds, Fault::kEmpty);
+    return fields.problem();
+  }
+  if (!(*ids)[0].is_array()) {
+    if (!ReadIds(*ids, request.ids.emplace_back())) fields.Refuse("ids", kIds);
+    return fields.problem();
+  }
+  for (const Json& list : *ids) {
+    if (!list.is_array() || !ReadIds(list, request.ids.emplace_back())) fields.Refuse("ids", kIds);
+  }
+  return fields.problem();
 }
 
 }  // namespace thimble::server

@@ -36,6 +36,7 @@ class Tokenizer {
 
   // Special tokens put around every text.
   std::size_t num_special() const;
+  const Tables& tables() const { return tables_; }
 
   // Writes the ids of prompt and text into `ids`, at most ids.size() of them, special tokens included; requires
   // ids.size() > num_special(). Reads no further than the first token that does not fit, but to the end where the

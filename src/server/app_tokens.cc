@@ -1,0 +1,100 @@
+// TEI's requests about tokens.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/app.h"
+#include "thimble/vocabulary.h"
+
+namespace thimble::server {
+namespace {
+
+// JSON around each token, and its text.
+constexpr std::size_t kTokenBytes = 160;
+
+struct Around {
+  std::size_t before = 0, behind = 0;
+};
+
+// How many special tokens stand before and behind a text: what those of nothing and of a letter have in common.
+Result<Around> SpecialTokens(const Model& model) {
+  const TokenizeOptions options = {.prompt_name = std::string()};
+  const Result<Tokens> none = model.Tokenize("", options), letter = model.Tokenize("a", options);
+  if (!none.ok()) return none.status();
+  if (!letter.ok()) return letter.status();
+  const auto differ = std::mismatch(none->ids.begin(), none->ids.end(), letter->ids.begin(), letter->ids.end());
+  const auto before = static_cast<std::size_t>(differ.first - none->ids.begin());
+  return Around{.before = before, .behind = none->ids.size() - before};
+}
+
+}  // namespace
+
+std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& body) {
+  TokenizeRequest request;
+  if (auto problem = ParseTeiTokenize(body, request)) return problem;
+  exchange->model = catalogue_.Find({});
+  const ServedModel& served = *exchange->model;
+  VectorOptions checked;
+  if (auto problem = ResolveOptions({.prompt_name = request.prompt_name}, served.info, true, checked)) return problem;
+  Result<Lease> lease = pool_.Acquire(served.opened.name, served.opened.dtype);
+  if (!lease.ok()) return ProblemOf(lease.status());
+  const thimble::Model& model = lease->model();
+  const Result<Around> around = SpecialTokens(model);
+  if (!around.ok()) return ProblemOf(around.status());
+  const TokenizeOptions options = {.max_tokens = served.info.positions, .prompt_name = request.prompt_name};
+  std::vector<std::int32_t> ids;  // Of all texts, so that the vocabulary is read once.
+  std::vector<std::size_t> ends;
+  for (std::size_t i = 0; i < request.texts.size(); ++i) {
+    Result<Tokens> tokens = model.Tokenize(request.texts[i], options);
+    if (!tokens.ok()) return ProblemOf(tokens.status());
+    if (tokens->truncated) {
+      return Problem{.fault = Fault::kTooLong,
+                     .message = "`inputs`: inputs[" + std::to_string(i) + "] has more than the " +
+                                std::to_string(served.info.positions) + " tokens that " + served.info.name + " takes"};
+    }
+    std::span<const std::int32_t> own = tokens->ids;
+    if (!request.special_tokens) own = own.subspan(around->before, own.size() - around->before - around->behind);
+    ids.insert(ids.end(), own.begin(), own.end());
+    ends.push_back(ids.size());
+  }
+  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
+  if (!hold.ok()) return ProblemOf(hold.status());
+  exchange->holds.push_back(*std::move(hold));
+  const Result<std::vector<TokenText>> texts = TokenTexts(model, ids);
+  if (!texts.ok()) return ProblemOf(texts.status());
+  std::string reply = "[";
+  std::size_t begin = 0;
+  for (std::size_t end : ends) {
+    if (reply.size() > 1) reply += ',';
+    AppendTeiTokens(std::span(ids).subspan(begin, end - begin), std::span(*texts).subspan(begin, end - begin), reply);
+    begin = end;
+  }
+  exchange->reply = HttpReply{.body = reply + "]"};
+  return std::nullopt;
+}
+
+std::optional<Problem> App::Decode(const ExchangePtr& exchange, const Json& body) {
+  DecodeRequest request;
+  if (auto problem = ParseTeiDecode(body, request)) return problem;
+  exchange->model = catalogue_.Find({});
+  Result<Lease> lease = pool_.Acquire(exchange->model->opened.name, exchange->model->opened.dtype);
+  if (!lease.ok()) return ProblemOf(lease.status());
+  std::vector<std::int32_t> ids;
+  for (const std::vector<std::int32_t>& list : request.ids) ids.insert(ids.end(), list.begin(), list.end());
+  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
+  if (!hold.ok()) return ProblemOf(hold.status());
+  exchange->holds.push_back(*std::move(hold));
+  const Result<std::vector<TokenText>> texts = TokenTexts(lease->model(), ids);
+  if (!texts.ok()) return ProblemOf(texts.status());
+  std::string reply = "[";
+  std::size_t begin = 0;
+  for (const std::vector<std::int32_t>& list : request.ids) {
+    if (reply.size() > 1) reply += ',';
+    reply += JsonString(DecodeTokens(std::span(*texts).subspan(begin, list.size()), request.skip_special));
+    begin += list.size();
+  }
+  exchange->reply = HttpReply{.body = reply + "]"};
+  return std::nullopt;
+}
+
+}  // namespace thimble::server
