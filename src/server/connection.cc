@@ -214,7 +214,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const HttpReply& reply = *exchange->reply;
     std::string head = "HTTP/1.1 " + std::to_string(reply.status) + ' ' +
                        Text(http::obsolete_reason(static_cast<http::status>(reply.status))) +
-                       "\r\ncontent-type: " + reply.content_type +
+                       (reply.body.empty() ? "" : "\r\ncontent-type: " + reply.content_type) +
                        "\r\ncontent-length: " + std::to_string(reply.body.size()) +
                        "\r\nx-request-id: " + exchange->id + (keep ? "\r\n" : "\r\nconnection: close\r\n");
     for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
