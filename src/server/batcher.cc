@@ -16,6 +16,8 @@ using std::chrono::steady_clock;
 
 // The weight of a batch in the measured speed.
 constexpr double kNewWeight = 0.1;
+// Fewer texts than these fill a tile badly, so that they are not shared between threads.
+constexpr std::size_t kLeastShare = 8;
 
 bool SameOptions(const VectorOptions& a, const VectorOptions& b) {
   return a.pooling == b.pooling && a.normalize == b.normalize && a.prompt_name == b.prompt_name &&
@@ -81,11 +83,11 @@ void Batcher::Next() {
   --runners_;
 }
 
-void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::vector<Part>& parts, std::size_t& texts,
-                        std::size_t& bytes) {
+void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts,
+                        std::size_t& texts, std::size_t& bytes) {
   const std::size_t begin = work->next_;
   std::size_t end = begin;
-  for (; end < work->texts.size() && texts < limits_.texts; ++end) {
+  for (; end < work->texts.size() && texts < most; ++end) {
     const std::size_t more = work->texts[end].size() + 1;
     if (texts > 0 && bytes + more > limits_.bytes) break;
     ++texts;
@@ -108,11 +110,14 @@ std::vector<Batcher::Part> Batcher::TakeBatch() {
   std::vector<Part> parts;
   if (queue_.empty()) return parts;
   std::size_t texts = 0, bytes = 0;
+  // A thread that comes free a moment later finds its share.
+  const std::size_t threads = std::max<std::size_t>(limits_.threads, 1);
+  const std::size_t most = std::min(limits_.texts, std::max(kLeastShare, (waiting_texts_ + threads - 1) / threads));
   const std::shared_ptr<EmbedWork> first = queue_.front();
   for (const std::shared_ptr<EmbedWork>& work : queue_) {
-    if (texts >= limits_.texts || bytes >= limits_.bytes) break;
+    if (texts >= most || bytes >= limits_.bytes) break;
     if (work->model == first->model && SameOptions(work->options, first->options)) {
-      TakeTexts(work, parts, texts, bytes);
+      TakeTexts(work, most, parts, texts, bytes);
     }
   }
   const bool left = first->next_ < first->texts.size();

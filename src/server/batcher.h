@@ -44,7 +44,7 @@ struct EmbedWork {
 
 // Thread-safe. A batch has texts of one model and equal options: of the request that has waited longest, and of others
 // behind it while there is room. A request with texts left goes behind those that wait, so that a long one delays
-// nobody for longer than a batch, and several threads may work at it.
+// nobody for longer than a batch, and several threads may work at it. What waits is shared among the threads.
 class Batcher {
  public:
   // Embeds the texts into vectors [texts][dimensions] and adds the time that it took to get the model to `load`.
@@ -86,7 +86,7 @@ class Batcher {
 
   // Both with the mutex held.
   std::vector<Part> TakeBatch();
-  void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::vector<Part>& parts, std::size_t& texts,
+  void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts, std::size_t& texts,
                  std::size_t& bytes);
   Status EmbedParts(std::span<const Part> parts, std::chrono::nanoseconds& load);
   // Books the end of a part; whether its work is done.
