@@ -1,6 +1,7 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test bench bench-memory bench-peers bench-quality bench-server parity parity-folders lint clean
+.PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-quality bench-server parity \
+  parity-folders lint clean
 
 all:
 	@scripts/build.sh release
@@ -14,6 +15,11 @@ demo:
 
 test:
 	@scripts/test.sh
+
+# Ten minutes; make test has half of one.
+abuse-server: all
+	@THIMBLE_ABUSE_SECONDS=600 THIMBLE_CLI=$(CURDIR)/build/thimble THIMBLE_MAKE_TEST_MODEL=$(CURDIR)/build/make_test_model \
+	  PYTHONDONTWRITEBYTECODE=1 python3 tests/server_abuse_test.py
 
 bench:
 	@scripts/bench.sh

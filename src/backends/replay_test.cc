@@ -66,22 +66,8 @@ class Replay final : public Environment {
   std::chrono::steady_clock::time_point now_;
 };
 
-class Exchange : public testing::TestWithParam<std::size_t> {
- protected:
-  void SetUp() override {
-    for (const auto& [name, dialect] : TheTable().dialects) {
-      setenv(dialect.key_variables.front().c_str(), kKey, 1);
-      if (!dialect.base_url_variable.empty()) unsetenv(dialect.base_url_variable.c_str());
-    }
-  }
-  void TearDown() override {
-    for (const auto& [name, dialect] : TheTable().dialects) unsetenv(dialect.key_variables.front().c_str());
-  }
-};
-
-TEST_P(Exchange, GoesAsRecorded) {
-  const json& recorded = Fixture()["cases"][GetParam()];
-  SCOPED_TRACE(recorded["name"].get<std::string>());
+// Makes the call of a case, and expects its requests and its end.
+void ExpectAsRecorded(const json& recorded) {
   const json& given = recorded["options"];
   const std::string dialect = recorded["dialect"];
   BackendOptions options;
@@ -125,9 +111,18 @@ TEST_P(Exchange, GoesAsRecorded) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Recorded, Exchange, testing::Range(std::size_t{0}, Fixture()["cases"].size()));
-
-TEST(Exchanges, AreThere) { EXPECT_GT(Fixture()["cases"].size(), 50U); }
+TEST(Exchanges, GoAsRecorded) {
+  for (const auto& [name, dialect] : TheTable().dialects) {
+    setenv(dialect.key_variables.front().c_str(), kKey, 1);
+    if (!dialect.base_url_variable.empty()) unsetenv(dialect.base_url_variable.c_str());
+  }
+  ASSERT_GT(Fixture()["cases"].size(), 50U);
+  for (const json& recorded : Fixture()["cases"]) {
+    SCOPED_TRACE(recorded["name"].get<std::string>());
+    ExpectAsRecorded(recorded);
+  }
+  for (const auto& [name, dialect] : TheTable().dialects) unsetenv(dialect.key_variables.front().c_str());
+}
 
 TEST(Address, GivesEverySpaceTheFingerprintThatAllClientsGive) {
   for (const json& space : Fixture()["spaces"]) {

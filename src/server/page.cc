@@ -40,7 +40,7 @@ constexpr char kScript[] = R"(<script>
 setInterval(async () => {
   if (document.hidden) return;
   try {
-    const page = new DOMParser().parseFromString(await (await fetch('/')).text(), 'text/html');
+    const page = new DOMParser().parseFromString(await (await fetch('/', {headers: {accept: 'text/html'}})).text(), 'text/html');
     const state = page.getElementById('state');
     if (state) document.getElementById('state').replaceWith(state);
   } catch {}

@@ -100,7 +100,22 @@ class Loop {
       co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       app_.Tick();
+      TrimWhenIdle();
       if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
+    }
+  }
+
+  // Gives back what requests and connections left in the heap, once after each time of work.
+  void TrimWhenIdle() {
+    most_connections_ = std::max(most_connections_, connections_.size());
+    if (app_.IdleTime() < kTick) {
+      trimmed_ = false;
+    } else if (!trimmed_ || connections_.size() < most_connections_) {
+      trimmed_ = true;
+      most_connections_ = connections_.size();
+#ifdef __GLIBC__
+      malloc_trim(0);
+#endif
     }
   }
 
@@ -118,7 +133,7 @@ class Loop {
       const int yes = 1;
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
       if (connections_.size() >= options_.max_connections && !EndIdle()) {
-        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
         continue;
       }
       Add(std::move(socket));
@@ -158,6 +173,8 @@ class Loop {
   std::vector<Acceptor> acceptors_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   bool stopping_ = false;
+  bool trimmed_ = true;
+  std::size_t most_connections_ = 0;  // Seen since then.
 };
 
 Result<std::vector<Listener>> Listen(const ServerOptions& options, bool has_keys) {
