@@ -34,8 +34,9 @@ mkdir "$folder/model"
 build/make_test_model "$folder/model"
 key=key-of-the-clients
 echo "$key" > "$folder/keys.txt"
-env -u THIMBLE_API_KEYS timeout --kill-after=10 300 build/thimble serve -m "$folder/model/q8.safetensors" \
-  --listen 127.0.0.1:0 --api-key-file "$folder/keys.txt" --allow-dimensions 2> "$folder/server.log" &
+# In the foreground a signal is handed on once: the second one would end the server at once.
+env -u THIMBLE_API_KEYS timeout --foreground --kill-after=10 300 build/thimble serve --listen 127.0.0.1:0 \
+  -m "$folder/model/q8.safetensors" --api-key-file "$folder/keys.txt" --allow-dimensions 2> "$folder/server.log" &
 server=$!
 trap 'kill "$server" 2> /dev/null || true' EXIT
 url=
@@ -51,7 +52,7 @@ run() {
     THIMBLE_MODEL="$folder/model/q8.safetensors" THIMBLE_URL="$url" THIMBLE_KEY="$key" "$@"
 }
 failed=0
-run "$folder/python/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider \
+run "$folder/python/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider -W ignore::DeprecationWarning \
   --junit-xml="$logs/clients-python.xml" tests/clients/clients_test.py || failed=1
 run node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit \
   --test-reporter-destination="$logs/clients-node.xml" "$folder/clients.test.mjs" || failed=1

@@ -21,7 +21,7 @@ constexpr char kExamples[] =
     "\n"
     "Paths: /v1/embeddings and /v1/models as OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
     "/decode and /info as TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version as Ollama;\n"
-    "/v2/embed as Cohere;\n"
+    "/v1/embed and /v2/embed as Cohere;\n"
     "/health, /metrics, and / for people.\n"
     "Without -m it serves every model that thimble list shows. A model is loaded when it is first asked for.\n"
     "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads the keys again. It takes the sockets "

@@ -59,6 +59,8 @@ Parsed App::Parse(const ExchangePtr& exchange, const Json& body) {
       return ParseOllamaOld(body, request);
     case Action::kCohere:
       return ParseCohere(body, request);
+    case Action::kCohereOld:
+      return ParseCohereOld(body, request);
     case Action::kShow:
       return Show(exchange, body);
     default:
@@ -106,7 +108,7 @@ std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
   exchange->holds.push_back(*std::move(hold));
   work->model = exchange->model;
   work->texts = request.texts;
-  if (exchange->route->action != Action::kCohere) request.texts = {};
+  if (exchange->route->dialect != Dialect::kCohere) request.texts = {};
   if (!exchange->SetWork(work)) return Problem{.fault = Fault::kBusy, .message = "cancelled"};
   if (work->texts.empty()) {
     // Ollama's way to load a model.
@@ -190,6 +192,9 @@ std::optional<Problem> App::ReplyWithVectors(const ExchangePtr& exchange) {
       break;
     case Action::kCohere:
       body = CohereBody(request, result, exchange->id);
+      break;
+    case Action::kCohereOld:
+      body = CohereOldBody(request, result, exchange->id);
       break;
     case Action::kRoot:
       exchange->reply = Page(exchange, TeiSimilarity(result), {});

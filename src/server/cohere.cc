@@ -1,4 +1,4 @@
-// Cohere's embed, version 2.
+// Cohere's embed, versions 1 and 2.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -32,6 +32,38 @@ std::vector<std::string> InputTexts(Fields& fields, const Json& inputs) {
     texts.push_back(part["text"].get<std::string>());
   }
   return texts;
+}
+
+bool AppendVectors(const EmbedResult& result, Encoding encoding, std::string& body) {
+  body += '[';
+  for (std::size_t i = 0; i < result.reports.size(); ++i) {
+    if (i > 0) body += ',';
+    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), encoding, false, body)) {
+      return false;
+    }
+  }
+  body += ']';
+  return true;
+}
+
+Body VersionBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id, char version) {
+  std::string body = "{\"id\":" + JsonString(id) + ",\"response_type\":\"embeddings_";
+  if (request.by_type) {
+    body += "by_type\",\"embeddings\":{";
+    for (std::size_t k = 0; k < request.encodings.size(); ++k) {
+      body += (k > 0 ? ",\"" : "\"") + std::string(EncodingName(request.encodings[k])) + "\":";
+      if (!AppendVectors(result, request.encodings[k], body)) return std::nullopt;
+    }
+    body += '}';
+  } else {
+    body += "floats\",\"embeddings\":";
+    if (!AppendVectors(result, Encoding::kFloat, body)) return std::nullopt;
+  }
+  body += ",\"texts\":[";
+  for (std::size_t i = 0; i < request.texts.size(); ++i) body += (i > 0 ? "," : "") + JsonString(request.texts[i]);
+  body += "],\"meta\":{\"api_version\":{\"version\":\"" + std::string(1, version) +
+          "\"},\"billed_units\":{\"input_tokens\":" + std::to_string(TotalTokens(result.reports)) + "}}}";
+  return body;
 }
 
 }  // namespace
@@ -78,24 +110,16 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request) {
 }
 
 Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id) {
-  std::string body = "{\"id\":" + JsonString(id) + ",\"response_type\":\"embeddings_by_type\",\"embeddings\":{";
-  for (std::size_t k = 0; k < request.encodings.size(); ++k) {
-    if (k > 0) body += ',';
-    body += '"' + std::string(EncodingName(request.encodings[k])) + "\":[";
-    for (std::size_t i = 0; i < result.reports.size(); ++i) {
-      if (i > 0) body += ',';
-      if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), request.encodings[k], false,
-                        body)) {
-        return std::nullopt;
-      }
-    }
-    body += ']';
-  }
-  body += "},\"texts\":[";
-  for (std::size_t i = 0; i < request.texts.size(); ++i) body += (i > 0 ? "," : "") + JsonString(request.texts[i]);
-  body += "],\"meta\":{\"api_version\":{\"version\":\"2\"},\"billed_units\":{\"input_tokens\":" +
-          std::to_string(TotalTokens(result.reports)) + "}}}";
-  return body;
+  return VersionBody(request, result, id, '2');
+}
+
+Parsed ParseCohereOld(const Json& body, EmbedRequest& request) {
+  request.by_type = Fields(body).Find("embedding_types") != nullptr;
+  return ParseCohere(body, request);
+}
+
+Body CohereOldBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id) {
+  return VersionBody(request, result, id, '1');
 }
 
 }  // namespace thimble::server

@@ -38,6 +38,7 @@ struct EmbedRequest {
   std::string most_tokens_field = {};
   std::vector<Encoding> encodings = {Encoding::kFloat};
   bool packed = false;  // As AppendVector.
+  bool by_type = true;  // Whether Cohere's reply names the types of its vectors.
   // How long the model is to stay in memory after this: 0 not at all, negative for ever.
   std::optional<std::chrono::nanoseconds> keep_alive = {};
 };
@@ -90,9 +91,11 @@ Body OllamaBody(const EmbedRequest& request, const EmbedResult& result);
 Parsed ParseOllamaOld(const Json& body, EmbedRequest& request);
 Body OllamaOldBody(const EmbedResult& result);
 
-// POST /v2/embed.
+// POST /v2/embed and /v1/embed.
 Parsed ParseCohere(const Json& body, EmbedRequest& request);
 Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
+Parsed ParseCohereOld(const Json& body, EmbedRequest& request);
+Body CohereOldBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
 
 // Tokens of all texts.
 std::size_t TotalTokens(std::span<const Report> reports);

@@ -171,6 +171,10 @@ TEST(Replies, AreJsonOfEachDialect) {
   json = Json::parse(*CohereBody(request, result, "id"));
   EXPECT_EQ(json["embeddings"]["ubinary"], Json({{128}, {64}, {192}}));
   EXPECT_EQ(json["texts"][2], "\xef\xbf\xbd");
+  EXPECT_FALSE(ParseCohereOld(Json::parse(R"({"texts":["a"]})"), request));
+  json = Json::parse(*CohereOldBody(request, result, "id"));
+  EXPECT_EQ(json["response_type"], "embeddings_floats");
+  EXPECT_EQ(json["embeddings"][1], Json({0, 1}));
 }
 
 TEST(Problems, HaveTheShapeOfEachDialect) {

@@ -28,6 +28,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/api/show", Dialect::kOllama, Action::kShow},
     {"GET", "/api/version", Dialect::kOllama, Action::kVersion},
     {"POST", "/v2/embed", Dialect::kCohere, Action::kCohere},
+    {"POST", "/v1/embed", Dialect::kCohere, Action::kCohereOld},
     {"GET", "/health", Dialect::kTei, Action::kHealth, true},
     {"GET", "/health/ready", Dialect::kTei, Action::kHealth, true},
     {"GET", "/metrics", Dialect::kTei, Action::kMetrics},

@@ -27,6 +27,7 @@ enum class Action {
   kShow,
   kVersion,
   kCohere,
+  kCohereOld,
   kHealth,
   kMetrics,
   kRoot,

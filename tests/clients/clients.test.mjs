@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { CohereEmbeddingFunction } from '@chroma-core/cohere';
 import { HuggingfaceServerEmbeddingFunction } from '@chroma-core/huggingface-server';
 import { JinaEmbeddingFunction } from '@chroma-core/jina';
 import { OllamaEmbeddingFunction } from '@chroma-core/ollama';
@@ -14,7 +15,7 @@ import { InferenceClient } from '@huggingface/inference';
 import { OpenAIEmbeddings } from '@langchain/openai';
 import { OpenAIEmbedding } from '@llamaindex/openai';
 import { APICallError, embed, embedMany } from 'ai';
-import { CohereClientV2, CohereError } from 'cohere-ai';
+import { CohereClient, CohereClientV2, CohereError } from 'cohere-ai';
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { VoyageAIClient, VoyageAIError } from 'voyageai';
@@ -156,6 +157,12 @@ test('cohere-ai', async () => {
   await check(request({ model: 'none' }), 404, noModel);
   await check(request({ outputDimension: 65 }), 400, /found 65/);
   await check(request({ truncate: 'NONE' }), 400, /tokens/);
+
+  const old = (options) =>
+    new CohereClient({ token: key, environment: url }).embed({ model: 'test', texts, ...options }, { maxRetries: 0 });
+  checkBits((await old({})).embeddings, vectors(texts));
+  checkBits((await old({ inputType: 'search_query', embeddingTypes: ['float'] })).embeddings.float, vectors(texts, 'query'));
+  await check(old({ model: 'none' }), 404, noModel);
 });
 
 test('voyageai', async () => {
@@ -260,7 +267,8 @@ test('@huggingface/inference', async () => {
       assert.match(JSON.stringify(error.httpResponse.body), message);
       return true;
     });
-  await check(client('/embed', 'wrong').featureExtraction({ inputs: 'a' }), 401, needsKey);
+  // Without a body, as the service itself.
+  await check(client('/embed', 'wrong').featureExtraction({ inputs: 'a' }), 401, /^""$/);
   await check(client().featureExtraction({ inputs: 'a', prompt_name: 'none' }), 422, /no prompt named/);
   await check(client().featureExtraction({ inputs: 'a', dimensions: 65 }), 422, /found 65/);
   await check(client().featureExtraction({ inputs: '' }), 400, /cannot be empty/);
@@ -285,6 +293,12 @@ test('@chroma-core/ollama', async (t) => {
   const generate = (name) => new OllamaEmbeddingFunction({ url, model: name }).generate(texts);
   checkBits(await generate('test'), vectors(texts));
   await assert.rejects(generate('none'), { name: 'ResponseError', message: /model "none" not found/ });
+});
+
+test('@chroma-core/cohere', async () => {
+  const made = new CohereEmbeddingFunction({ modelName: 'test', apiKey: key });
+  made.client = new CohereClient({ token: key, environment: url });
+  checkBits(await made.generate(texts), vectors(texts, 'passage'));
 });
 
 test('@chroma-core/voyageai', async () => {

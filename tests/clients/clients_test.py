@@ -20,8 +20,6 @@ WIDTH = 64
 # The last one is longer than the model's limit.
 TEXTS = ["the cat sleeps", "a dog, \"a bird\" & \u00e9\u732b\U0001f408", "word " * 1000]
 
-pytestmark = pytest.mark.filterwarnings("ignore:Direct api_key")
-
 NEEDS_KEY = "this server needs an API key"
 NO_MODEL = 'The model "none" does not exist; this server has: test'
 TOO_WIDE = "`dimensions`: expected at most 64, found 65"
@@ -210,6 +208,17 @@ def test_cohere_types():
     assert numpy.array_equal(reply.embeddings.binary, packed_bits(expected).astype(int) - 128)
 
 
+def test_cohere_old():
+    client = cohere.Client(KEY, base_url=URL)
+    check_bits(client.embed(texts=TEXTS, model="test").embeddings, embed(TEXTS))
+    reply = client.embed(texts=TEXTS, model="test", input_type="search_query", embedding_types=["float"])
+    check_bits(reply.embeddings.float_, embed(TEXTS, "query"))
+    with pytest.raises(cohere.UnauthorizedError, match=NEEDS_KEY):
+        cohere.Client("wrong", base_url=URL).embed(texts=["a"], model="test")
+    with pytest.raises(cohere.NotFoundError, match="does not exist; this server has: test"):
+        client.embed(texts=["a"], model="none")
+
+
 def test_cohere_errors():
     def embed_one(client=None, model="test", text="a", **options):
         return (client or cohere_client()).embed(model=model, input_type="classification", texts=[text], **options)
@@ -289,7 +298,8 @@ def test_hugging_face_errors():
             call()
         assert caught.value.response.status_code == status
 
-    check(401, NEEDS_KEY, lambda: hugging_face(key="wrong").feature_extraction("a"))
+    # Without a body, as the service itself.
+    check(401, "401 Unauthorized", lambda: hugging_face(key="wrong").feature_extraction("a"))
     client = hugging_face()
     check(422, "no prompt named \"none\"", lambda: client.feature_extraction("a", prompt_name="none"))
     check(422, "tokens", lambda: client.feature_extraction(TEXTS, truncate=False))
@@ -329,6 +339,12 @@ def test_chroma_voyage():
     check_base64(function(input_type="query")(TEXTS), embed(TEXTS, "query"))
     with pytest.raises(voyageai.error.AuthenticationError, match=NEEDS_KEY):
         function("wrong")(["a"])
+
+
+def test_chroma_cohere():
+    function = chroma.CohereEmbeddingFunction(KEY, "test")
+    function.client = cohere.Client(KEY, base_url=URL)
+    check_bits(function(TEXTS), embed(TEXTS, "passage"))
 
 
 def test_chroma_hugging_face():
