@@ -43,7 +43,10 @@ pack() {
   local folder=$1 tarball
   cp LICENSE NOTICE "$folder"
   tarball=$packages/$(cd "$packages" && npm pack --silent --ignore-scripts "$folder")
-  gzip -dc "$tarball" | gzip -9n > "$tarball.part"  # npm's own level costs 3 % more.
+  # npm's own level costs 6 % more.
+  "$tools/venv/bin/python" -c 'import gzip, sys, zopfli.gzip
+data = gzip.open(sys.argv[1]).read()
+open(sys.argv[1] + ".part", "wb").write(zopfli.gzip.compress(data, numiterations=5))' "$tarball"
   mv "$tarball.part" "$tarball"
   local bytes
   bytes=$(stat -c %s "$tarball")
@@ -68,7 +71,7 @@ for platform in "${platforms[@]}"; do
   cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
     -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
     -DTHIMBLE_CROSS_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
-    -DTHIMBLE_COMPACT=ON \
+    -DTHIMBLE_COMPACT=ON -DTHIMBLE_SERVER=OFF \
     -DTHIMBLE_TOOLS=$with_cli "${options[@]}" > "$packages/$platform.log" 2>&1 \
     && cmake --build "$build" --target "${programs[@]}" --parallel "$(nproc)" >> "$packages/$platform.log" 2>&1 \
     || { tail -n 40 "$packages/$platform.log" >&2; exit 1; }

@@ -66,7 +66,9 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       : stream_(std::move(socket)), app_(app), options_(options) {}
 
   asio::awaitable<void> Run() {
-    while (!stopping_ && co_await RunOne()) continue;
+    Next next = Next::kRequest;
+    while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
+    if (next == Next::kLinger) co_await Linger();
     error_code ignored;
     stream_.socket().close(ignored);
   }
@@ -78,9 +80,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::optional<Clock::time_point> idle_since() const override { return idle_since_; }
 
  private:
-  // Serves one request; whether another may follow.
-  asio::awaitable<bool> RunOne() {
-    if (buffer_.size() == 0 && !co_await AwaitFirst()) co_return false;
+  // What follows a request, all of whose memory is given back by then.
+  enum class Next { kRequest, kLinger, kEnd };
+
+  // Serves one request.
+  asio::awaitable<Next> RunOne() {
+    if (buffer_.size() == 0 && !co_await AwaitFirst()) co_return Next::kEnd;
     stream_.expires_after(options_.header_timeout);
     Parser parser;
     parser.header_limit(kHeaderBytes);
@@ -88,29 +93,29 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     error_code error;
     co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
     if (error) {
-      co_await AnswerBroken(error);
-      co_return false;
+      co_return co_await AnswerBroken(error) ? Next::kLinger : Next::kEnd;
     }
     const ExchangePtr exchange = app_.Begin(HeadOf(parser));
     const bool has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
     if (!exchange->reply) co_await ReadBody(parser, exchange);
     if (!exchange->reply && !parser.is_done()) {  // The client has gone, or is too slow.
       app_.Finish(exchange, 0, false);
-      co_return false;
+      co_return Next::kEnd;
     }
     const bool refused = exchange->reply.has_value();
     if (!refused) {
       exchange->body = std::move(parser.get().body());
       if (!co_await Work(exchange)) {
         app_.Finish(exchange, 0, false);
-        co_return false;
+        co_return Next::kEnd;
       }
     }
     const bool keep = parser.get().keep_alive() && !exchange->reply->close && !stopping_ && !(refused && has_body);
     const std::size_t written = co_await Write(exchange, keep);
     app_.Finish(exchange, written, written > 0);
-    if (refused && has_body && written > 0) co_await Linger();
-    co_return keep&& written > 0;
+    if (written == 0) co_return Next::kEnd;
+    if (refused && has_body) co_return Next::kLinger;
+    co_return keep ? Next::kRequest : Next::kEnd;
   }
 
   // Waits for the first bytes of a request, with no more than a small buffer.
@@ -126,9 +131,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return !error;
   }
 
-  asio::awaitable<void> AnswerBroken(error_code error) {
-    if (error.category() != make_error_code(http::error::bad_method).category()) co_return;  // No bytes to speak of.
-    if (error == http::error::end_of_stream || error == http::error::partial_message) co_return;
+  // Whether there was something to answer.
+  asio::awaitable<bool> AnswerBroken(error_code error) {
+    if (error.category() != make_error_code(http::error::bad_method).category()) co_return false;
+    if (error == http::error::end_of_stream || error == http::error::partial_message) co_return false;
     const bool too_large = error == http::error::header_limit || error == http::error::buffer_overflow;
     const ExchangePtr exchange = app_.BeginBroken(
         too_large
@@ -137,7 +143,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
             : Problem{.fault = Fault::kBadRequest, .message = "not an HTTP request: " + error.message()});
     const std::size_t written = co_await Write(exchange, false);
     app_.Finish(exchange, written, written > 0);
-    co_await Linger();
+    co_return true;
   }
 
   // Reads the body as memory is granted for it; the exchange has a reply where it may not go on.
