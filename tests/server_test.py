@@ -645,6 +645,7 @@ class Life(unittest.TestCase):
 
     def test_wrong_use(self):
         for options, code, says in ((["-m", "./none"], 1, b"none"), (["-m", model, "--listen", "nonsense"], 2, b"HOST:PORT"),
+                                    (["-m", model, "--listen", "127.0.0.1:99999"], 2, b"HOST:PORT"),
                                     (["-m", model, "-m", model], 2, b"served already"),
                                     (["-m", model, "--max-memory", "10kB"], 1, b"10000"),
                                     (["-m", model, "--api-key-file", "/none"], 1, b"/none")):

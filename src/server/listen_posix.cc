@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -126,7 +127,8 @@ Result<Listener> Listener::Open(const std::string& where) {
     std::uint16_t number = 0;
     const char* end = where.data() + where.size();
     const char* digits = colon == std::string::npos ? end : where.data() + colon + 1;
-    if (host.empty() || digits == end || std::from_chars(digits, end, number).ptr != end) {
+    const auto [stop, bad] = std::from_chars(digits, end, number);
+    if (host.empty() || digits == end || stop != end || bad != std::errc()) {
       return Error(Code::kInvalidArgument, "--listen ", where, ": expected HOST:PORT or unix:PATH");
     }
     addrinfo hints = {};
