@@ -35,7 +35,7 @@ constexpr std::uint32_t kHeaderBytes = 16 << 10;
 constexpr std::size_t kFirstBytes = 4 << 10;
 constexpr std::size_t kBufferBytes = 80 << 10;  // The header, and a part of the body.
 // What a client still sends when it was refused is read for so long, that it may read the reply.
-constexpr auto kLinger = std::chrono::seconds(2);
+constexpr auto kLingerTime = std::chrono::seconds(2);
 constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
@@ -238,7 +238,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   asio::awaitable<void> Linger() {
     error_code error;
     stream_.socket().shutdown(Socket::shutdown_send, error);
-    stream_.expires_after(kLinger);
+    stream_.expires_after(kLingerTime);
     buffer_.clear();
     while (!error) {
       co_await stream_.async_read_some(buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
