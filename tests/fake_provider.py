@@ -7,7 +7,7 @@ Vectors: with digest = SHA-256 of the UTF-8 bytes of the text, after "TYPE: " wh
 v[i] = (digest[i mod 32] - 128) / 128, of 8 values or as many as the request asks for. A text has as many tokens as bytes.
 
 Faults: the path begins with /fault/NAME[:COUNT[:TAG]]/, and the first COUNT requests with that beginning (all of them if COUNT
-is absent or empty) get the fault. TAG tells apart tests that use the same fault. FAULTS lists the names.
+is absent or empty) get the fault. TAG distinguishes tests that use the same fault. FAULTS lists the names.
 
     GET  /control/log   every request so far: host, method, path, headers, body, status, and fault where it had one
     POST /control       {"key": KEY} the key asked for from now on; {"texts": N} most texts of a request; {"clear": true}

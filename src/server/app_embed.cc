@@ -12,7 +12,7 @@
 namespace thimble::server {
 namespace {
 
-// A longer body is read on another thread, so that the loop goes on meanwhile.
+// A longer body is read on another thread, so that the loop stays free.
 constexpr std::size_t kShortBody = 64 << 10;
 // Beside what texts, vectors and their digits take, for each text of a request.
 constexpr std::size_t kTextBytes = 192;

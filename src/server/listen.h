@@ -1,4 +1,4 @@
-// Sockets that a server listens on, and what it tells systemd.
+// Sockets that a server listens on, and its messages to systemd.
 
 #ifndef THIMBLE_SERVER_LISTEN_H_
 #define THIMBLE_SERVER_LISTEN_H_
