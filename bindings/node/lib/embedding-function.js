@@ -2,6 +2,7 @@
 'use strict';
 
 const { RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/remote.js');
+const { withSignals } = require('./backends/scope.js');
 const { parseBackends } = require('./backends/table.js');
 const { EMBEDDER_OPTIONS, Embedder, openLocalEmbedder } = require('./embedder.js');
 const { sharedPool } = require('./engine.js');
@@ -61,11 +62,12 @@ function createEmbeddingFunction(options = {}) {
       const prompt = mockPrompt(promptName);
       return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
     }
-    const either = signals.length === 2 ? AbortSignal.any(signals) : signals[0];
-    if (!isLocal(backend)) return embedRemotely(engineOf(backend), texts, { signal: either, promptName });
-    const embedder = await embedderOf(backend);
-    const vectors = await embedder.embed(texts, { signal: either, promptName });
-    return vectors.map((vector) => Array.from(vector));
+    return withSignals(signals, async (either) => {
+      if (!isLocal(backend)) return embedRemotely(engineOf(backend), texts, { signal: either, promptName });
+      const embedder = await embedderOf(backend);
+      const vectors = await embedder.embed(texts, { signal: either, promptName });
+      return vectors.map((vector) => Array.from(vector));
+    });
   }
 
   if (compat === 'brainy') return (data, call = {}) => embedFirst(data, call, embedAll);
