@@ -4,7 +4,7 @@
 const { RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/remote.js');
 const { withSignals } = require('./backends/scope.js');
 const { parseBackends } = require('./backends/table.js');
-const { EMBEDDER_OPTIONS, Embedder, openLocalEmbedder } = require('./embedder.js');
+const { EMBEDDER_OPTIONS, Embedder, openLocalEngine } = require('./embedder.js');
 const { sharedPool } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const { mockPrompt, mockVector } = require('./mock.js');
@@ -42,7 +42,7 @@ function createEmbeddingFunction(options = {}) {
       if (named && modelName && named !== modelName) {
         throw invalid(`modelName: expected ${describe(named)}, as in the name of the backend, found ${describe(modelName)}`);
       }
-      const openLocal = (name) => openLocalEmbedder(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
+      const openLocal = (name) => openLocalEngine(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
       engines.set(backends, new RemoteEngine(backends, modelName, rest, openLocal));
     }
     return engines.get(backends);
