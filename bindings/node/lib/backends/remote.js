@@ -63,7 +63,7 @@ function refuseRemoteOptions(options) {
 // The native backend or a mock as a member of a chain.
 class Local {
   #open;
-  #embedder;
+  #engine;
 
   constructor(name, open) {
     this.name = name;
@@ -78,22 +78,34 @@ class Local {
     return (await this.#get(signal)).info;
   }
 
+  // After a failure the items before that call of the engine have their vectors.
   async embed(items, { promptName, longTexts, signal }) {
-    const embedder = await this.#get(signal);
-    const { dimensions } = embedder;
-    const vectors = new Float32Array(items.length * dimensions);
-    const reports = await embedder.embedInto(items.map(({ text }) => text), vectors, { promptName, longTexts, signal });
-    items.forEach((item, i) => {
-      Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
-    });
+    const engine = await this.#get(signal);
+    const options = { promptName, longTexts, signal };
+    const { dimensions } = engine.info;
+    for (const part of consecutive(items, engine.batchSize)) {
+      const vectors = new Float32Array(part.length * dimensions);
+      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place);
+      engine.reports(numbers, options).forEach((report, i) => {
+        Object.assign(part[i], report, { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
+      });
+    }
   }
 
   #get(signal) {
-    this.#embedder ??= this.#open(this.name).catch((error) => {
-      this.#embedder = undefined;  // The next call tries again.
+    this.#engine ??= this.#open(this.name).catch((error) => {
+      this.#engine = undefined;  // The next call tries again.
       throw error;
     });
-    return unlessAborted(this.#embedder, signal);
+    return unlessAborted(this.#engine, signal);
+  }
+}
+
+// Parts of at most `size` items whose places follow each other, because messages count from the first one on.
+function* consecutive(items, size) {
+  for (let begin = 0, end = 0; begin < items.length; begin = end) {
+    do ++end; while (end < items.length && end - begin < size && items[end].place === items[end - 1].place + 1);
+    yield items.slice(begin, end);
   }
 }
 
@@ -104,7 +116,7 @@ class RemoteEngine {
   // Of a stream.
   batchSize = 256;
 
-  // `openLocal(name)` opens an Embedder in this process.
+  // `openLocal(name)` opens a NativeEngine.
   constructor(names, model, options, openLocal) {
     const parsed = parseBackends(names);
     const given = remoteOptions(options);
