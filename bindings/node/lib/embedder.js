@@ -1,7 +1,7 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
-const { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions } = require('./backends/remote.js');
+const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteEngine } = require('./backends/options.js');
 const { call, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const { NativeEngine } = require('./native.js');
@@ -131,7 +131,7 @@ async function openEmbedder(pool, model, options) {
   checkSignal(options.signal);
   if (!isLocal(backend)) {
     const openLocal = (name) => openLocalEngine(pool, name, model, { ...options, signal: undefined });
-    return new Embedder(await new RemoteEngine(backend, model, options, openLocal).open(options.signal));
+    return new Embedder(await remoteEngine(backend, model, options, openLocal).open(options.signal));
   }
   if (backend === 'native') refuseRemoteOptions(options);
   return new Embedder(await openLocalEngine(pool, backend, model, options));

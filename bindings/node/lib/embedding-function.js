@@ -1,7 +1,7 @@
 // createEmbeddingFunction: an async function from texts to arrays of numbers.
 'use strict';
 
-const { RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/remote.js');
+const { isLocal, refuseRemoteOptions, remoteEngine, remoteOptions } = require('./backends/options.js');
 const { withSignals } = require('./backends/scope.js');
 const { parseBackends } = require('./backends/table.js');
 const { EMBEDDER_OPTIONS, Embedder, openLocalEngine } = require('./embedder.js');
@@ -43,7 +43,7 @@ function createEmbeddingFunction(options = {}) {
         throw invalid(`modelName: expected ${describe(named)}, as in the name of the backend, found ${describe(modelName)}`);
       }
       const openLocal = (name) => openLocalEngine(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
-      engines.set(backends, new RemoteEngine(backends, modelName, rest, openLocal));
+      engines.set(backends, remoteEngine(backends, modelName, rest, openLocal));
     }
     return engines.get(backends);
   }
