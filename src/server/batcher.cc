@@ -84,13 +84,13 @@ void Batcher::Next() {
   --runners_;
 }
 
-void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most_bytes, std::vector<Part>& parts,
+void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts,
                         std::size_t& texts, std::size_t& bytes) {
   const std::size_t begin = work->next_;
   std::size_t end = begin;
   for (; end < work->texts.size() && texts < limits_.texts; ++end) {
     const std::size_t more = work->texts[end].size() + 1;
-    if (texts > 0 && bytes + more > most_bytes) break;
+    if (texts > 0 && bytes + more > most) break;
     ++texts;
     bytes += more;
   }

@@ -44,7 +44,7 @@ struct EmbedWork {
 
 // Thread-safe. A batch has texts of one model and equal options: of the request that has waited longest, and of others
 // behind it while there is room. A request with texts left goes behind those that wait, so that a long one delays
-// nobody for longer than a batch, and several threads may work at it. The bytes that wait are shared among the threads.
+// nobody for longer than a batch, and several threads may work at it. What waits is shared among the threads.
 class Batcher {
  public:
   // Embeds the texts into vectors [texts][dimensions] and adds the time that it took to get the model to `load`.
@@ -86,8 +86,8 @@ class Batcher {
 
   // Both with the mutex held.
   std::vector<Part> TakeBatch();
-  void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most_bytes, std::vector<Part>& parts,
-                 std::size_t& texts, std::size_t& bytes);
+  void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts, std::size_t& texts,
+                 std::size_t& bytes);
   Status EmbedParts(std::span<const Part> parts, std::chrono::nanoseconds& load);
   // Books the end of a part; whether its work is done.
   bool Finish(const Part& part, const Status& status);
