@@ -1,7 +1,7 @@
 // The part of transformers.js's Tensor that results of feature extraction are used with.
 'use strict';
 
-const { describe, invalid } = require('./errors.js');
+const { describe, invalid } = require('../errors.js');
 
 const ARRAYS = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array };
 
