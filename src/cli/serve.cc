@@ -126,6 +126,11 @@ int RunServe(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--max-request-tokens", options.max_request_tokens,
+                 "Most tokens of a request, of all its texts together")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--max-queue", flags.max_queue,
                  "Most memory of requests that wait, and never more than a quarter of --max-memory")
       ->type_name("SIZE")
