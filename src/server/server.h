@@ -20,6 +20,9 @@ struct ServerOptions {
   std::vector<std::string> listen = {};
   PoolOptions pool = {};
   std::string api_key_file = {};
+  // As TlsCertificate::Load takes them. Both are empty where nothing is encrypted.
+  std::string tls_certificate_file = {};
+  std::string tls_key_file = {};
   std::size_t max_body = 8 << 20;  // Bytes of a request.
   std::size_t max_items = 2048;    // Texts of a request.
   std::size_t max_request_tokens = 2048 * 512;
