@@ -668,7 +668,7 @@ class Faults(HubTest):
         self.check_home("test/tiny-q8.safetensors")
 
     def test_what_was_kept_and_has_spoiled_is_got_again(self):
-        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 4)
+        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 5)
         self.check_fails(1, "500")
         part = self.home / f".pull/test%2Ftiny.files/{COMMIT}/model.safetensors.part"
         size = part.stat().st_size
@@ -678,7 +678,7 @@ class Faults(HubTest):
         self.check_model()
 
     def test_rm_removes_what_an_interrupted_pull_left(self):
-        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 4)
+        self.fault(WEIGHTS, *[None, self.cut(0.5)] + [Answer(500)] * 5)
         self.check_fails(1, "500")
         self.assertEqual(self.run_cli("rm", "tiny").returncode, 0)
         self.check_home()
@@ -741,20 +741,20 @@ class Faults(HubTest):
         self.check_fails(1, "busy", "600 s", arguments=("pull", REPOSITORY, "--force"))
 
     def test_failures_of_the_hub_are_tried_again_and_not_for_ever(self):
-        self.fault("/main", Answer(500), Answer(503), Answer(502))
+        self.fault("/main", Answer(500), Answer(503), Answer(408), Answer(502))
         self.pull()
-        self.assertEqual(len(self.hub.of("/main")), 4)
+        self.assertEqual(len(self.hub.of("/main")), 5)
         self.fault("/main", *[Answer(500)] * 10)
         self.check_fails(1, "500", arguments=("pull", REPOSITORY, "--force"))
-        self.assertEqual(len(self.hub.of("/main")), 8)
+        self.assertEqual(len(self.hub.of("/main")), 10)
         self.fault("/main", Answer(418))
         self.check_fails(1, "418", arguments=("pull", REPOSITORY, "--force"))
-        self.assertEqual(len(self.hub.of("/main")), 9)
+        self.assertEqual(len(self.hub.of("/main")), 11)
 
     def test_a_silent_connection_is_given_up(self):
         hold = threading.Event()
         self.addCleanup(hold.set)
-        self.fault(WEIGHTS, *[None, self.cut(0.1, hold=hold)] * 4)
+        self.fault(WEIGHTS, *[None, self.cut(0.1, hold=hold)] * 5)
         self.check_fails(1, "model.safetensors", HF_HUB_DOWNLOAD_TIMEOUT="1")
 
     def test_redirects_end(self):

@@ -18,17 +18,17 @@ constexpr char kExamples[] =
     "  thimble serve -m all-MiniLM-L6-v2 -m e5-small-v2 --max-memory 256MB\n"
     "  thimble serve --listen unix:/run/thimble.sock\n"
     "  thimble serve --listen 0.0.0.0:8080 --api-key-file keys.txt\n"
+    "  thimble serve --tls-cert cert.pem --tls-key key.pem\n"
     "\n"
     "Paths: /v1/embeddings and /v1/models as OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
     "/decode and /info as TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version as Ollama;\n"
     "/v1/embed and /v2/embed as Cohere;\n"
     "/health, /metrics, and / for people.\n"
     "Without -m it serves every model that thimble list shows. A model is loaded when it is first asked for.\n"
-    "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads the keys again. It takes the sockets "
-    "of\n"
-    "systemd (LISTEN_FDS), and tells it when it is ready (NOTIFY_SOCKET). THIMBLE_API_KEYS has keys with commas "
-    "between.\n"
-    "Each request is one line of JSON on standard error, without its texts. For TLS put a proxy in front.\n";
+    "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads keys and certificate again. Under\n"
+    "systemd it takes over the listening sockets (LISTEN_FDS) and reports when it is ready (NOTIFY_SOCKET).\n"
+    "THIMBLE_API_KEYS holds API keys, separated by commas.\n"
+    "Each request is one line of JSON on standard error, without its texts.\n";
 
 struct Flags {
   std::vector<std::string> models;
@@ -110,6 +110,14 @@ int RunServe(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option("--api-key-file", options.api_key_file, "File of keys, one a line, of which a request needs one")
       ->type_name("FILE");
+  CLI::Option* certificate =
+      app.add_option("--tls-cert", options.tls_certificate_file,
+                     "File of PEM certificates, the server's own first: speak HTTPS on every address; needs OpenSSL 3")
+          ->type_name("FILE");
+  CLI::Option* key = app.add_option("--tls-key", options.tls_key_file, "File with the PEM key of the first certificate")
+                         ->type_name("FILE")
+                         ->needs(certificate);
+  certificate->needs(key);
   app.add_flag("--allow-dimensions", options.any_dimensions,
                "Cut vectors to the dimensions asked for, although the model was not trained for it");
   app.add_option("--unload-after", flags.unload_after, "Seconds until an idle model is unloaded; -1 never")
@@ -126,6 +134,11 @@ int RunServe(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--max-request-tokens", options.max_request_tokens,
+                 "Most tokens of a request, of all its texts together")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--max-queue", flags.max_queue,
                  "Most memory of requests that wait, and never more than a quarter of --max-memory")
       ->type_name("SIZE")
@@ -138,7 +151,7 @@ int RunServe(int argc, char** argv) {
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--header-timeout", flags.header_timeout, "How long a request's header may take")
+  app.add_option("--header-timeout", flags.header_timeout, "How long a request's header may take, and a TLS handshake")
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();

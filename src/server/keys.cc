@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/sha256.h"
-#include "server/vector_text.h"
 
 namespace thimble::server {
 namespace {
@@ -71,7 +71,7 @@ bool Keys::Accept(const HttpHead& head) const {
   if (hashes_.empty()) return true;
   std::string key = Credentials(head.authorization, "bearer");
   if (key.empty()) {
-    const std::string basic = FromBase64(Credentials(head.authorization, "basic"));
+    const std::string basic = FromBase64(Credentials(head.authorization, "basic")).value_or("");
     const std::size_t colon = basic.find(':');
     if (colon != std::string::npos) key = basic.substr(colon + 1);
   }
