@@ -131,8 +131,9 @@ function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap
   };
 }
 
+// The signal may be of another realm.
 function checkSignal(signal) {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !(typeof signal?.throwIfAborted === 'function' && typeof signal.addEventListener === 'function')) {
     throw invalid(`signal: expected an AbortSignal, found ${describe(signal)}`);
   }
   signal?.throwIfAborted();
