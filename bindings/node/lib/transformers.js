@@ -1,9 +1,11 @@
 // What transformers.js has for feature extraction, on thimble: the same calls, defaults and results.
 'use strict';
 
-const { env } = require('./transformers/env.js');
-const { cos_sim, dot, magnitude } = require('./transformers/math.js');
+const { LogLevel, env } = require('./transformers/env.js');
+const math = require('./transformers/math.js');
+const operations = require('./transformers/operations.js');
 const { FeatureExtractionPipeline, pipeline } = require('./transformers/pipeline.js');
+const { ModelRegistry } = require('./transformers/registry.js');
 const { Tensor } = require('./transformers/tensor.js');
 
-module.exports = { FeatureExtractionPipeline, Tensor, cos_sim, dot, env, magnitude, pipeline };
+module.exports = { ...math, ...operations, FeatureExtractionPipeline, LogLevel, ModelRegistry, Tensor, env, pipeline };

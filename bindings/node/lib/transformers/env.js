@@ -1,26 +1,45 @@
 // The settings of transformers.js.
 'use strict';
 
-// The default of transformers.js, which the library's own folder is meant by.
-const LOCAL_MODEL_PATH = '/models/';
+const { downloadOf } = require('../options.js');
 
-// thimble follows cacheDir (the folder of models), localModelPath (if set, a folder of models in the layout
-// ORGANISATION/NAME) and version. It accepts the other settings, so that code which sets them runs, and ignores them:
-// it downloads only with the option `download: true`.
+const LogLevel = Object.freeze({ DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, NONE: 50 });
+
+// What code has set of the settings whose default is no choice of anybody's.
+const chosen = { allowRemoteModels: undefined, localModelPath: undefined };
+
+// thimble follows version, allowRemoteModels, allowLocalModels, localModelPath and cacheDir, and downloads from HF_ENDPOINT
+// alone. It accepts the other settings, so that code which sets them runs, and ignores them.
 const env = {
   version: require('../../package.json').version,
-  cacheDir: null,
-  localModelPath: LOCAL_MODEL_PATH,
-  allowLocalModels: true,
-  allowRemoteModels: false,
+  backends: { onnx: { wasm: {} } },
+  logLevel: LogLevel.WARNING,
+  // Whether models are downloaded. Until it is set, THIMBLE_DOWNLOAD decides.
+  get allowRemoteModels() {
+    return chosen.allowRemoteModels ?? downloadOf({});
+  },
+  set allowRemoteModels(allowed) {
+    chosen.allowRemoteModels = Boolean(allowed);
+  },
   remoteHost: '',
   remotePathTemplate: '',
+  // Whether localModelPath is looked into.
+  allowLocalModels: true,
+  // Until it is set there is no such folder.
+  get localModelPath() {
+    return chosen.localModelPath ?? '/models/';
+  },
+  set localModelPath(path) {
+    chosen.localModelPath = path;
+  },
   useFS: true,
-  useFSCache: true,
   useBrowserCache: false,
+  useFSCache: true,
+  cacheDir: null,
   useCustomCache: false,
   customCache: null,
-  backends: { onnx: { wasm: {} } },
+  useWasmCache: false,
+  cacheKey: 'transformers-cache',
 };
 
-module.exports = { LOCAL_MODEL_PATH, env };
+module.exports = { LogLevel, chosen, env };

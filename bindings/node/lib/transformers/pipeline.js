@@ -1,15 +1,13 @@
 // pipeline() of transformers.js for feature extraction: the same calls, defaults and results.
 'use strict';
 
-const { openShared } = require('../embedder.js');
 const { ThimbleError, describe, invalid } = require('../errors.js');
-const { checkOneOf, checkTexts, downloadOf } = require('../options.js');
-const { LOCAL_MODEL_PATH, env } = require('./env.js');
-const { Tensor, quantizeEmbeddings } = require('./tensor.js');
+const { checkOneOf, checkTexts } = require('../options.js');
+const { quantize_embeddings } = require('./operations.js');
+const { openPretrained } = require('./pretrained.js');
+const { Tensor } = require('./tensor.js');
 
 const TASKS = ['feature-extraction', 'embeddings'];
-// Names of transformers.js for what thimble calls otherwise.
-const DTYPES = { auto: 'fp32', int8: 'q8', uint8: 'q8', q4f16: 'q4', bnb4: 'q4' };
 const POOLINGS = {
   none: 'none', mean: 'mean', cls: 'cls', first_token: 'cls', last_token: 'last', eos: 'last',
 };
@@ -22,12 +20,14 @@ class FeatureExtractionPipeline {
     Object.setPrototypeOf(call, new.target.prototype);
     call.task = task;
     call.embedder = embedder;
+    call.disposed = false;
     return call;
   }
 
   async _call(texts, { pooling = 'none', normalize = false, quantize = false, precision = 'binary' } = {}) {
     checkOneOf(pooling, 'pooling', Object.keys(POOLINGS));
-    const list = checkTexts(texts);
+    if (this.disposed) throw invalid('pipeline: it was disposed of; call pipeline() again');
+    const list = textsOf(texts);
     let result;
     if (POOLINGS[pooling] === 'none') {
       result = await embedTokens(this.embedder, list);
@@ -38,15 +38,23 @@ class FeatureExtractionPipeline {
       await this.embedder.embedInto(list, vectors, wanted);
       result = new Tensor('float32', vectors, [list.length, this.embedder.dimensions]);
     }
-    return quantize ? quantizeEmbeddings(result, precision) : result;
+    return quantize ? quantize_embeddings(result, precision) : result;
   }
 
   // The model goes when its pool finds it idle; this does not wait for that.
   async dispose() {
+    this.disposed = true;
     await this.embedder.unload();
   }
 }
 Object.setPrototypeOf(FeatureExtractionPipeline.prototype, Function.prototype);
+
+// At least one text. As in transformers.js, the strings of a nested array are one text, and half a character is U+FFFD.
+function textsOf(texts) {
+  const list = Array.isArray(texts) ? texts.map((text) => (Array.isArray(text) ? checkTexts(text).join('') : text)) : texts;
+  if (Array.isArray(list) && list.length === 0) throw invalid('texts: expected a string or an array of strings, found an empty array');
+  return checkTexts(list).map((text) => text.toWellFormed?.() ?? text.replace(/\p{Surrogate}/gu, '\uFFFD'));
+}
 
 // [texts][longest][dimensions], zeros behind the tokens of a shorter text.
 async function embedTokens(embedder, texts) {
@@ -64,25 +72,13 @@ async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
     throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
   }
-  const { dtype, quantized, progress_callback: progress, cache_dir: folder = env.cacheDir, revision } = options ?? {};
-  if (dtype !== undefined && typeof dtype !== 'string') throw invalid(`dtype: expected a string, found ${describe(dtype)}`);
-  const wanted = dtype ?? (quantized ? 'q8' : 'fp32');
   const name = model ?? DEFAULT_MODEL;
-  progress?.({ status: 'initiate', name });
-  const settings = { dtype: DTYPES[wanted] ?? wanted, ...(folder ? { folder } : {}) };
-  const onProgress = ({ stage, bytes: loaded, totalBytes: total }) => {
-    if (stage === 'downloading' && total > 0) progress?.({ status: 'progress', name, loaded, total, progress: 100 * loaded / total });
-  };
-  const download = downloadOf(options ?? {}) && options.local_files_only !== true;
-  const localFolders = [folder, env.localModelPath].filter((place) => place && place !== LOCAL_MODEL_PATH);
-  const embedder = await openShared(name, {
-    ...settings, revision, download, truncation: 'transformers.js', pull: { onProgress, localFolders },
-  });
+  const embedder = await openPretrained(name, options ?? {});
   if (embedder.info.modules.length > 0) {
     throw new ThimbleError('unsupported', `${name}: has modules behind its pooling (${embedder.info.modules.join(', ')}), ` +
       'which transformers.js does not run; use createEmbeddingFunction of thimble');
   }
-  progress?.({ status: 'ready', task, model });
+  options?.progress_callback?.({ status: 'ready', task, model: name });
   return new FeatureExtractionPipeline({ task: 'feature-extraction', embedder });
 }
 
