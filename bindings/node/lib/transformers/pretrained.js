@@ -155,4 +155,21 @@ async function openPretrained(name, options = {}, { download = mayDownload(optio
   return embedder;
 }
 
-module.exports = { foldersOf, openPretrained, weightsOf };
+// The same in whichever dtype is on this machine, for what all of them have in common.
+async function openAnyDtype(name, options) {
+  const folders = foldersOf(options);
+  if (typeof name === 'string' && localModel(name, folders) === undefined) {
+    const settings = {
+      revision: options.revision ?? undefined, truncation: 'transformers.js', download: false, pull: { presentOnly: true },
+    };
+    for (const dtype of new Set(Object.values(DTYPES).map(([dtype]) => dtype))) {
+      for (const folder of new Set([folders.cache, undefined])) {
+        const embedder = await orNotFound(openShared(name, { ...settings, dtype, folder }));
+        if (embedder) return embedder;
+      }
+    }
+  }
+  return openPretrained(name, options);
+}
+
+module.exports = { foldersOf, openAnyDtype, openPretrained, weightsOf };
