@@ -17,8 +17,15 @@ const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'si
 const typedArrayName = (value) => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
   .get.call(value);
 
+// The engine of an embedder, for thimble's own layers; undefined for anything else.
+let engineOf;
+
 class Embedder {
   #engine;
+
+  static {
+    engineOf = (value) => (value instanceof Embedder ? value.#engine : undefined);
+  }
 
   // Of thimble's own layers; users have create() and pool.getModel().
   constructor(engine) {
@@ -194,4 +201,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder, openLocalEngine, openShared };
+module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEngine, openShared };
