@@ -103,6 +103,21 @@ folder=$packages/thimble
 rm -rf "$folder"
 mkdir -p "$folder"
 cp -rL bindings/node/{lib,bin,README.md} "$folder"
+# Rollup reads no JSON without a plugin.
+node -e '
+  const fs = require("fs");
+  const [, lib, version] = process.argv;
+  const dialects = `${lib}/backends/dialects`;
+  fs.writeFileSync(`${dialects}.js`, `// The table of dialects.\n"use strict";\n\nmodule.exports = ${fs.readFileSync(`${dialects}.json`, "utf8").trim()};\n`);
+  fs.rmSync(`${dialects}.json`);
+  for (const name of fs.readdirSync(lib, { recursive: true }).filter((name) => /\.m?js$/.test(name))) {
+    const text = fs.readFileSync(`${lib}/${name}`, "utf8");
+    const changed = text.replace(/require\(.[./]*package\.json.\)\.version/, JSON.stringify(version))
+      .replace("dialects.json", "dialects.js");
+    if (/require\(.[^)]*\.json/.test(changed)) throw new Error(`${name}: requires JSON`);
+    if (changed !== text) fs.writeFileSync(`${lib}/${name}`, changed);
+  }
+' "$folder/lib" "$version"
 node -e '
   const [, from, to, version, ...platforms] = process.argv;
   const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));

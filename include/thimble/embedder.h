@@ -10,6 +10,7 @@
 #define THIMBLE_EMBEDDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -107,6 +108,12 @@ class Embedder {
   // that of token t. plan().max_tokens * ModelInfo::token_dimensions floats suffice for any text; rows after the
   // report's tokens are not written. kUnsupported for a mock; otherwise the errors of Embed.
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
+
+  // The same for one sequence of 1 to plan().max_tokens ids, as Model::Tokenize returns them: row t of `vectors`, which
+  // has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. Every token has the token type 0.
+  // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for a
+  // mock; kIo.
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
   // Releases the scratch memory to the system until the next call.
   void Release();

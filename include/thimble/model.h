@@ -41,8 +41,10 @@ std::string PoolingNames(std::span<const Pooling> pooling);
 // Which truncation limit applies.
 enum class Truncation {
   kSentenceTransformers,  // The max_tokens of the model.
-  kTransformersJs,        // The model_max_length of the model.
-  kTokenizers,            // The tokenizers_max_tokens of the model.
+  // The model_max_length of the model. As in transformers.js, a text that is too long loses its last tokens, the
+  // special ones behind it first.
+  kTransformersJs,
+  kTokenizers,  // The tokenizers_max_tokens of the model.
 };
 
 // "sentence-transformers", "transformers.js" or "tokenizers".
@@ -93,12 +95,31 @@ struct TokenizeOptions {
   Truncation truncation = Truncation::kSentenceTransformers;
   // Name of the prompt before the text; unset means the model's default, an empty string none.
   std::optional<std::string> prompt_name = {};
+  // Whether there is a limit. Without one, max_tokens and truncation have no effect, and a long text has more ids than
+  // an Embedder accepts.
+  bool truncate = true;
+  bool special_tokens = true;  // Whether the ids include the special tokens around the text.
+  bool offsets = false;        // Whether Tokens::offsets is filled.
+  // A second text: the ids are those of "[CLS] text [SEP] pair [SEP]". Requires truncate = false, because the caller
+  // decides what a long pair loses.
+  std::optional<std::string_view> pair = {};
 };
 
-// Token ids of one text, special tokens included.
+// The bytes [begin, end) of a text.
+struct ByteRange {
+  std::size_t begin = 0, end = 0;
+  bool operator==(const ByteRange&) const = default;
+};
+
+// Token ids of one text, or of a pair.
 struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;  // Whether the text had more tokens than allowed.
+  // If requested, the bytes of each token in prompt and text as one string, or in the second text of a pair; {0, 0} for
+  // a special token. As in the Rust `tokenizers` library, except that the range of an added token never includes the
+  // spaces beside it.
+  std::vector<ByteRange> offsets;
+  std::vector<std::uint8_t> type_ids;  // For a pair, 1 for each token of the second text and after it, 0 for others.
 };
 
 // A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
@@ -127,7 +148,9 @@ class Model {
   std::string_view isa() const;
 
   // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), up to the limit in the options. kInvalidArgument if the
-  // limit exceeds info().positions or leaves no room for special tokens, and for a prompt that info() does not list.
+  // limit exceeds info().positions or leaves no room for special tokens, for a prompt that info() does not list, and for
+  // a pair with a limit. kUnsupported for a mock, and for the special tokens of a pair if the model does not put one
+  // [CLS] before a text and one [SEP] after it.
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.
