@@ -92,8 +92,13 @@ const POOL_OPTIONS = [
   'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens', 'truncation',
 ];
 
-// Whether a model that is not there is to be downloaded.
-const downloadOf = (options) => checkType(options.download, 'download', 'boolean') ?? false;
+// Whether a model that is not there is to be downloaded: an option, or THIMBLE_DOWNLOAD.
+function downloadOf(options) {
+  const wanted = checkType(options.download, 'download', 'boolean');
+  const variable = process.env.THIMBLE_DOWNLOAD || '0';
+  if (variable !== '0' && variable !== '1') throw invalid(`THIMBLE_DOWNLOAD: expected 1 or 0, found ${describe(variable)}`);
+  return wanted ?? variable === '1';
+}
 
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {

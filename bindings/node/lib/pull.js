@@ -57,14 +57,14 @@ function librariesFolders() {
 }
 
 // What open(model) gives. A model that is not there is made first of what is on this machine, or, with `download`, pulled;
-// it is then opened by its name, or as a file where it is a folder's.
+// it is then opened by its name, or as a file where it is a folder's. With `presentOnly` nothing is made.
 async function openOrPull(open, download, model, options) {
   const folder = isPath(model);
   if (!folder) {
     try {
       return await open(model);
     } catch (error) {
-      if (error.code !== 'not_found' || model.endsWith('.safetensors')) throw error;
+      if (error.code !== 'not_found' || model.endsWith('.safetensors') || options.presentOnly) throw error;
     }
   }
   const pulled = await pullWith(model, { ...options, unstatedPooling: true, localFilesOnly: folder || !download });

@@ -1,4 +1,8 @@
 // thimble/transformers for import.
 import transformers from './transformers.js';
 
-export const { FeatureExtractionPipeline, Tensor, cos_sim, dot, env, magnitude, pipeline } = transformers;
+export const {
+  FeatureExtractionPipeline, LogLevel, ModelRegistry, Tensor, cat, cos_sim, dot, env, full, full_like, layer_norm, log_softmax,
+  magnitude, matmul, mean, mean_pooling, ones, ones_like, permute, pipeline, quantize_embeddings, softmax, stack, topk, zeros,
+  zeros_like,
+} = transformers;

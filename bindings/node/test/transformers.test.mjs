@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FeatureExtractionPipeline, Tensor, cos_sim, dot, env, magnitude, pipeline } from '../lib/transformers.mjs';
+import { FeatureExtractionPipeline, env, magnitude, pipeline } from '../lib/transformers.mjs';
 import { DIMENSIONS, modelFolder, realModels, words } from './support.mjs';
 
 env.cacheDir = modelFolder();
@@ -94,29 +94,6 @@ test('packs bits', async () => {
 test('truncates at 512 tokens or where the model ends', async () => {
   const extractor = await pipeline('feature-extraction', 'small');
   assert.equal((await extractor(words(1000))).dims[1], 128);
-});
-
-test('tensors: index, iteration, slice, tolist', () => {
-  const tensor = new Tensor('float32', Float32Array.from({ length: 24 }, (_, i) => i), [2, 3, 4]);
-  assert.equal(tensor.size, 24);
-  assert.deepEqual(tensor[1].dims, [3, 4]);
-  assert.deepEqual(tensor[1][2].tolist(), [20, 21, 22, 23]);
-  assert.equal(tensor[1][2][3], 23);
-  assert.deepEqual([...tensor].map((part) => part.data[0]), [0, 12]);
-  assert.deepEqual(tensor.slice(null, 0).tolist(), [[0, 1, 2, 3], [12, 13, 14, 15]]);
-  assert.deepEqual(tensor.slice(1, [1, 3], [0, 2]).tolist(), [[16, 17], [20, 21]]);
-  assert.deepEqual(tensor.slice(null, -1, -1).tolist(), [11, 23]);
-  assert.deepEqual(tensor.slice([0, 1]).dims, [1, 3, 4]);
-  assert.throws(() => tensor.slice(2), /out of range/);
-  assert.throws(() => tensor[2], /out of range/);
-  assert.throws(() => new Tensor('float32', new Float32Array(5), [2, 3]), /do not fit/);
-  const copy = tensor.clone();
-  copy.data[0] = 99;
-  assert.equal(tensor.data[0], 0);
-  tensor.dispose();
-  assert.equal(tensor.data[5], 5);
-  assert.equal(cos_sim([1, 0], [0, 1]), 0);
-  assert.equal(dot([1, 2], [3, 4]), 11);
 });
 
 // The figures printed in the documentation of transformers.js for this model in fp32.

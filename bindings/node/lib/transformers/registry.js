@@ -1,0 +1,69 @@
+// ModelRegistry of transformers.js: which models are on this machine.
+'use strict';
+
+const { invalid } = require('../errors.js');
+const { withRevision } = require('../options.js');
+const { remove } = require('../store.js');
+const { foldersOf, openPretrained, weightsOf } = require('./pretrained.js');
+
+function checkTask(task) {
+  if (!task) throw invalid('task: expected the name of a task, found none');
+}
+
+// A model is one file to thimble, by the name that progress_callback gets.
+class ModelRegistry {
+  static async get_files(model, options = {}) {
+    return [weightsOf(options).file];
+  }
+
+  static async get_pipeline_files(task, model, options = {}) {
+    checkTask(task);
+    return this.get_files(model, options);
+  }
+
+  // Each model can be had in each of them.
+  static async get_available_dtypes() {
+    return ['fp32', 'fp16', 'q8', 'q4'];
+  }
+
+  // Whether the model can be opened without a download. Converts it if it has to be.
+  static async is_cached(model, options = {}) {
+    try {
+      await openPretrained(model, { ...options, progress_callback: undefined }, { download: false });
+      return true;
+    } catch (error) {
+      if (error.code !== 'not_found') throw error;
+      return false;
+    }
+  }
+
+  static async is_pipeline_cached(task, model, options = {}) {
+    checkTask(task);
+    return this.is_cached(model, options);
+  }
+
+  static async is_cached_files(model, options = {}) {
+    const cached = await this.is_cached(model, options);
+    return { allCached: cached, files: [{ file: weightsOf(options).file, cached }] };
+  }
+
+  static async is_pipeline_cached_files(task, model, options = {}) {
+    checkTask(task);
+    return this.is_cached_files(model, options);
+  }
+
+  // Removes the model from the cache, or if there is none set, from thimble's own folder; never what other programs keep.
+  static async clear_cache(model, options = {}) {
+    const { dtype, file } = weightsOf(options);
+    const removed = remove(withRevision(model, options.revision ?? undefined), { dtype, folder: foldersOf(options).cache });
+    const deleted = removed.length > 0;
+    return { filesDeleted: removed.length, filesCached: removed.length, files: [{ file, deleted, wasCached: deleted }] };
+  }
+
+  static async clear_pipeline_cache(task, model, options = {}) {
+    checkTask(task);
+    return this.clear_cache(model, options);
+  }
+}
+
+module.exports = { ModelRegistry };
