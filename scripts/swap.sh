@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup_node.sh --check
+scripts/node_modules.sh
 root=$PWD
 folder=$root/build/swap
 tests=$root/tests/swap
@@ -31,10 +32,8 @@ node -e '
   const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));
   const tarball = (name) => `file:${packages}/thimble${name}-${version}.tgz`;
   Object.assign(manifest.dependencies, { thimble: tarball(""), [`@thimble/${platform}`]: tarball(`-${platform}`) });
-  for (const list of [manifest.dependencies, manifest.overrides]) {
-    for (const [name, wanted] of Object.entries(list)) {
-      if (wanted.startsWith("npm:@thimble/transformers@")) list[name] = tarball("-transformers");
-    }
+  for (const [name, wanted] of Object.entries(manifest.dependencies)) {
+    if (`${name}@${wanted}`.includes("@thimble/transformers@")) manifest.dependencies[name] = tarball("-transformers");
   }
   require("fs").writeFileSync(to, JSON.stringify(manifest, null, 2) + "\n");
 ' "$tests/package.json" "$folder/package.json" "$root/build/packages" "$version" "$platform"
@@ -58,21 +57,25 @@ if [ "$mode" != thimble ]; then
 fi
 
 # Modules are looked for beside the file that imports them.
-cp "$tests"/{clients,goldens,swap.test}.mjs "$tests/goldens.json" scripts/make_swap_goldens.mjs "$folder"
-# Where the code that uses a cache of its own finds the model, as transformers.js keeps it.
-rm -rf "$folder/models"
-mkdir -p "$folder/models/Xenova/all-MiniLM-L6-v2/onnx"
-ln -s "$source"/*.json "$folder/models/Xenova/all-MiniLM-L6-v2"
-ln -s "$source/onnx/model.onnx" "$folder/models/Xenova/all-MiniLM-L6-v2/onnx"
+cp "$tests"/*.mjs "$tests/goldens.json" docs/migrate.md scripts/make_swap_goldens.mjs "$folder"
+# thimble's folder of models; where code with a cache of its own finds the model, as transformers.js keeps it; and a folder
+# that is a model.
+rm -rf "$folder"/{thimble,models,my-model}
+mkdir -p "$folder/thimble" "$folder/models/Xenova"
+for dtype in fp32 q8; do ln -s "$root/build/models/all-MiniLM-L6-v2-$dtype.safetensors" "$folder/thimble"; done
+cp -rs "$source" "$folder/models/Xenova/all-MiniLM-L6-v2"
+cp -rs "$source" "$folder/my-model"
 
 cd "$folder"
 run() {
-  env -i PATH="$PATH" HOME="$folder/home" THIMBLE_HOME="$root/build/models" HF_HUB_OFFLINE=1 \
+  env -i PATH="$PATH" HOME="$folder/home" THIMBLE_HOME="$folder/thimble" THIMBLE_NODE="$root/bindings/node" HF_HUB_OFFLINE=1 \
     ${SWAP_DEVICE:+SWAP_DEVICE="$SWAP_DEVICE"} "$@"
 }
-if [ "$mode" = goldens ]; then
-  run node make_swap_goldens.mjs "$tests/goldens.json"
-else
-  run node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit \
-    --test-reporter-destination="$logs/swap.xml" swap.test.mjs
-fi
+case $mode in
+  goldens) run node make_swap_goldens.mjs "$tests/goldens.json" ;;
+  peer) run node --test swap.test.mjs ;;
+  thimble)
+    run node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit \
+      --test-reporter-destination="$logs/swap.xml" swap.test.mjs migrate.test.mjs
+    ;;
+esac
