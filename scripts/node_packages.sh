@@ -118,6 +118,21 @@ pack_script_package() {
 rm -rf "$packages"/{thimble,transformers}
 mkdir -p "$packages"/{thimble,transformers}
 cp -rL bindings/node/{lib,bin,README.md} "$packages/thimble"
+# Rollup reads no JSON without a plugin.
+node -e '
+  const fs = require("fs");
+  const [, lib, version] = process.argv;
+  const dialects = `${lib}/backends/dialects`;
+  fs.writeFileSync(`${dialects}.js`, `// The table of dialects.\n"use strict";\n\nmodule.exports = ${fs.readFileSync(`${dialects}.json`, "utf8").trim()};\n`);
+  fs.rmSync(`${dialects}.json`);
+  for (const name of fs.readdirSync(lib, { recursive: true }).filter((name) => /\.m?js$/.test(name))) {
+    const text = fs.readFileSync(`${lib}/${name}`, "utf8");
+    const changed = text.replace(/require\(.[./]*package\.json.\)\.version/, JSON.stringify(version))
+      .replace("dialects.json", "dialects.js");
+    if (/require\(.[^)]*\.json/.test(changed)) throw new Error(`${name}: requires JSON`);
+    if (changed !== text) fs.writeFileSync(`${lib}/${name}`, changed);
+  }
+' "$packages/thimble/lib" "$version"
 pack_script_package "$packages/thimble" bindings/node/package.json
 cp bindings/transformers/{index.*,README.md} "$packages/transformers"
 pack_script_package "$packages/transformers" bindings/transformers/package.json

@@ -55,6 +55,10 @@ scripts/node_packages.sh "linux-$(node -p process.arch)-gnu"
 scripts/node_test.sh "$PWD/$logs/node.xml" > "$logs/node.log" 2>&1 || { cat "$logs/node.log"; exit 1; }
 grep -E '^. (pass|fail) ' "$logs/node.log"
 
+stage bundlers
+scripts/bundlers.sh "$logs" > "$logs/bundlers.log" 2>&1 || { cat "$logs/bundlers.log"; exit 1; }
+grep -E '^. (pass|fail) ' "$logs/bundlers.log"
+
 stage noexcept
 scripts/build.sh noexcept
 build-noexcept/example_embed build/models/all-MiniLM-L6-v2-q8.safetensors "The cat sleeps." "A kitten naps."

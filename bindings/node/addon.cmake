@@ -23,6 +23,11 @@ target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSI
                                                 NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
 target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
 target_link_libraries(thimble_node PRIVATE thimble_flags thimble_hub thimble)
+# Node.js unloads an addon with the last worker that loaded it, and threads of the process run its code longer. On
+# macOS and Windows the addon pins itself (src/environment.cc).
+if(NOT APPLE AND NOT WIN32)
+  target_link_options(thimble_node PRIVATE LINKER:-z,nodelete)
+endif()
 if(WIN32)
   # Elsewhere what node has is found when the addon is loaded; here a library names it.
   execute_process(COMMAND ${THIMBLE_ZIG_BIN}/dlltool -m i386:x86-64 -d ${node_modules}/node-api-headers/def/node_api.def

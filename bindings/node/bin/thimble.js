@@ -4,8 +4,9 @@
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { candidates } = require('../lib/addon.js');
+const { LOCAL_BUILD, platforms } = require('../lib/addon.js');
 
 // list and rm need no more than the addon: whether it was one of them, and is done.
 function runHere([command, ...args]) {
@@ -30,9 +31,20 @@ function runHere([command, ...args]) {
   return true;
 }
 
+// [what, function that gives the path of the command line], in the order in which they are tried.
+function candidates() {
+  const { THIMBLE_CLI: given } = process.env;
+  if (given) return [['THIMBLE_CLI', () => given]];
+  const file = process.platform === 'win32' ? 'thimble.exe' : 'thimble';
+  return [
+    ...platforms().map((name) => [`@thimble/${name}`, () => require.resolve(`@thimble/${name}/${file}`)]),
+    ['local build', () => path.join(LOCAL_BUILD, file)],
+  ];
+}
+
 function findProgram() {
   const tried = [];
-  for (const [what, find] of candidates(process.platform === 'win32' ? 'thimble.exe' : 'thimble')) {
+  for (const [what, find] of candidates()) {
     try {
       const program = find();
       fs.accessSync(program, fs.constants.X_OK);

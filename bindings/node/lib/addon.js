@@ -1,45 +1,85 @@
-// Finds and loads the native addon.
+// Finds and loads the native addon, also for a bundle that holds this file.
 'use strict';
 
-const path = require('node:path');
+// Not every bundle in ESM has a require for these.
+const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
+const { createRequire } = process.getBuiltinModule?.('node:module') ?? require('node:module');
+const { ThimbleError } = require('./errors.js');
 
-const ROOT = path.join(__dirname, '..');
-const REPOSITORY = path.join(ROOT, '..', '..');
+const FILE = 'thimble.node';
+// Of a checkout; a bundle does not know where its modules came from.
+const LOCAL_BUILD = module.path && path.join(module.path, '..', '..', '..', 'build');
 
-// Packages with prebuilt binaries that may fit this machine. Of those for one processor npm installs the one for the C
-// library at hand; where both are there, the other fails to load and is passed over.
-function platformPackages() {
+// Platforms with a package that may fit this machine. Of those for one processor npm installs the one for the C library at
+// hand; where both are there, the other fails to load and is passed over.
+function platforms() {
   const { platform, arch } = process;
-  const names = platform === 'linux' ? ['gnu', 'musl'].map((libc) => `linux-${arch}-${libc}`) : [`${platform}-${arch}`];
-  return names.map((name) => `@thimble/${name}`);
+  return platform === 'linux' ? ['gnu', 'musl'].map((libc) => `linux-${arch}-${libc}`) : [`${platform}-${arch}`];
 }
 
-// [what, path or a function that gives it], in the order in which they are tried.
-function candidates(file) {
-  const variable = file.endsWith('.node') ? 'THIMBLE_NODE_ADDON' : 'THIMBLE_CLI';
-  if (process.env[variable]) return [[variable, () => process.env[variable]]];
+// Files from which to look for this package and those beside it: this one, or those of a bundle and of the program.
+function places() {
+  if (module.filename) return [module.filename];
+  const bundle = typeof __filename === 'string' ? __filename : undefined;
+  return [...new Set([bundle, process.argv[1]].filter(Boolean).map((file) => path.resolve(file)))];
+}
+
+// The addon of an installed package. Bundlers do not see this require: most of them fail on a binary.
+function fromPackage(name, place) {
+  const near = createRequire(place);
+  try {
+    return near(`${name}/${FILE}`);
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error;
+  }
+  // pnpm puts it beside thimble alone.
+  return createRequire(near.resolve('thimble/package.json'))(`${name}/${FILE}`);
+}
+
+// Never called. Tools that copy the files which a program needs, such as Next.js, take those that a program names.
+function neededFiles() {
+  const path = require('node:path');
   return [
-    ...platformPackages().map((name) => [name, () => require.resolve(`${name}/${file}`, { paths: [ROOT] })]),
-    ['local build', () => path.join(REPOSITORY, 'build', file)],
+    path.join(__dirname, '../../@thimble/linux-x64-gnu/thimble.node'),
+    path.join(__dirname, '../../@thimble/linux-x64-musl/thimble.node'),
+    path.join(__dirname, '../../@thimble/linux-arm64-gnu/thimble.node'),
+    path.join(__dirname, '../../@thimble/linux-arm64-musl/thimble.node'),
+    path.join(__dirname, '../../@thimble/darwin-x64/thimble.node'),
+    path.join(__dirname, '../../@thimble/darwin-arm64/thimble.node'),
+    path.join(__dirname, '../../@thimble/win32-x64/thimble.node'),
   ];
 }
 
+// [what, function that loads it], in the order in which they are tried.
+function attempts() {
+  const given = process.env.THIMBLE_NODE_ADDON;
+  if (given) return [['THIMBLE_NODE_ADDON', () => load(path.resolve(given))]];
+  const found = platforms().map((platform) => `@thimble/${platform}`).flatMap((name) =>
+    places().map((place) => [`${name} from ${place}`, () => fromPackage(name, place)]));
+  if (LOCAL_BUILD) found.push(['local build', () => load(path.join(LOCAL_BUILD, FILE))]);
+  return found;
+}
+
+const load = (file) => createRequire(file)(file);
+
 function loadAddon() {
   const tried = [];
-  for (const [what, find] of candidates('thimble.node')) {
+  for (const [what, attempt] of attempts()) {
     try {
-      return require(path.resolve(find()));
+      return attempt();
     } catch (error) {
       tried.push(`  ${what}: ${error.message.split('\n')[0]}`);
     }
   }
-  const { ThimbleError } = require('./errors.js');
   throw new ThimbleError('unsupported', [
     `thimble has no native addon for ${process.platform}-${process.arch}. Tried:`,
     ...tried,
     'What to do: install thimble again without --omit=optional and without a lock file made on another platform; or',
     'build it from source (git clone, then npm install in bindings/node); or set THIMBLE_NODE_ADDON to the path of a',
-    'thimble.node. Tests that need no model run without it: THIMBLE_BACKEND=mock.',
+    'thimble.node. A bundle needs node_modules beside it, with thimble and @thimble: leave thimble out of the bundle with',
+    "serverExternalPackages: ['thimble'] in Next.js, external: ['thimble'] in esbuild, Rollup and Vite (ssr), or",
+    "externals: { thimble: 'commonjs thimble' } in webpack, and deploy node_modules with it.",
+    'Tests that need no model run without the addon: THIMBLE_BACKEND=mock.',
   ].join('\n'));
 }
 
@@ -49,4 +89,4 @@ function addon() {
   return (loaded ??= loadAddon());
 }
 
-module.exports = { addon, candidates };
+module.exports = { LOCAL_BUILD, addon, neededFiles, platforms };

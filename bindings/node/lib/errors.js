@@ -28,7 +28,8 @@ function describe(value) {
 function fromNative(error) {
   if (error instanceof ThimbleError || !(error instanceof Error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
-  const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or with download: true');
+  const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/,
+    '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
   return new ThimbleError(error.code, message);
 }
 

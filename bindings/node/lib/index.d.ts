@@ -5,6 +5,8 @@
 // "32MB" or "1GiB". Every function that fails throws, or rejects with, a ThimbleError; an aborted one rejects with the
 // reason of its signal.
 
+/// <reference lib="esnext.disposable" />
+
 /** How a model's weights are stored. */
 export type Dtype = 'fp32' | 'fp16' | 'q8' | 'q6' | 'q4' | 'q4-small';
 

@@ -1,7 +1,8 @@
 // pull(): models from the hub, and making one that is not there yet.
 'use strict';
 
-const path = require('node:path');
+// As in addon.js.
+const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
 
 const { addon } = require('./addon.js');
 const { call } = require('./engine.js');
@@ -44,7 +45,7 @@ async function pullWith(model, options) {
 // the working directory.
 function librariesFolders() {
   const folders = new Set();
-  for (const start of [process.argv[1] && path.dirname(process.argv[1]), __dirname]) {
+  for (const start of [process.argv[1] && path.dirname(process.argv[1]), module.path]) {
     for (let folder = start; folder; folder = path.dirname(folder) === folder ? undefined : path.dirname(folder)) {
       for (const library of ['@huggingface', '@xenova']) {
         for (const place of ['models', '.cache']) {

@@ -2,33 +2,60 @@
 // tokens, fp32.
 
 import type { Embedder } from './index.js';
+import type { Tensor } from './transformers/tensor.js';
+import type { PreTrainedModel, PreTrainedTokenizer } from './transformers/tokenizer.js';
 
-export type DataType = 'float32' | 'int8' | 'uint8';
-export type DataArray = Float32Array | Int8Array | Uint8Array;
+export * from './transformers/tensor.js';
+export * from './transformers/tokenizer.js';
 
-/** Values with dimensions. tensor[i], and iteration, give the parts along the first dimension. */
-export class Tensor {
-  constructor(type: DataType, data: DataArray, dims: number[]);
-  readonly type: DataType;
-  readonly data: DataArray;
-  readonly dims: number[];
-  readonly size: number;
-  readonly location: 'cpu';
-  [index: number]: any;
-  [Symbol.iterator](): Generator<any, void, unknown>;
-  /** Nested arrays of numbers. */
-  tolist(): any[];
-  /** One argument for each dimension, a copy: null is all of it, a number takes that part and drops the dimension,
-   * [begin, end] a range. */
-  slice(...slices: (number | [number | null, number | null] | null)[]): Tensor;
-  /** Rows of the last dimension with unit length, as a copy. */
-  normalize(p?: 2, dim?: number): Tensor;
-  clone(): Tensor;
-  /** Does nothing: values need not be given back. */
-  dispose(): void;
+/** int8 and uint8 are q8, q4f16 and bnb4 are q4; auto is fp32. thimble alone has q6 and q4-small. */
+export type DataType =
+  | 'auto' | 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q4' | 'bnb4' | 'q4f16' | 'q6' | 'q4-small';
+/** thimble computes on the CPU, also for wasm, whose default dtype is q8. It refuses other devices. */
+export type DeviceType =
+  | 'auto' | 'cpu' | 'wasm' | 'gpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml' | 'webnn' | 'webnn-npu' | 'webnn-gpu' | 'webnn-cpu';
+
+/** `file` is the file of weights that transformers.js would read, `loaded` and `total` are bytes, `progress` is 0 to 100. */
+export type ProgressInfo =
+  | { status: 'initiate' | 'download' | 'done'; name: string; file: string }
+  | { status: 'progress'; name: string; file: string; progress: number; loaded: number; total: number }
+  | {
+      status: 'progress_total'; name: string; progress: number; loaded: number; total: number;
+      files: Record<string, { loaded: number; total: number }>;
+    }
+  | { status: 'ready'; task: string; model: string };
+export type ProgressCallback = (progressInfo: ProgressInfo) => void;
+
+export interface PretrainedOptions {
+  progress_callback?: ProgressCallback | null;
+  /** Ignored: the model's own counts. */
+  config?: any;
+  /** Where new models go, and the first place that is looked into. Default: env.cacheDir, or thimble's own folder. */
+  cache_dir?: string | null;
+  /** Forbids the download. */
+  local_files_only?: boolean;
+  /** A branch, a tag or a commit, of models from the hub. Default: main. */
+  revision?: string;
+  /** Whether a model that is not on this machine is downloaded. Default: env.allowRemoteModels. */
+  download?: boolean;
+}
+export type PretrainedTokenizerOptions = PretrainedOptions;
+
+export interface PretrainedModelOptions extends PretrainedOptions {
+  /** Default: fp32, or q8 on wasm. Of an object the value of `model` counts. */
+  dtype?: DataType | Record<string, DataType> | null;
+  device?: DeviceType | Record<string, DeviceType> | null;
+  /** Of @xenova/transformers, where there is no dtype: true is q8, false is fp32. */
+  quantized?: boolean | null;
+  /** A name with a dtype in it, such as model_quantized, counts as that dtype; other names are refused. */
+  model_file_name?: string | null;
+  subfolder?: string | null;
+  /** The following are ignored. */
+  use_external_data_format?: boolean | number | Record<string, boolean | number> | null;
+  session_options?: Record<string, any>;
 }
 
-export interface FeatureExtractionOptions {
+export interface FeatureExtractionPipelineOptions {
   /** Default: none, which gives the vectors of the tokens as [texts][longest][dimensions], zeros behind shorter texts. */
   pooling?: 'none' | 'mean' | 'cls' | 'first_token' | 'last_token' | 'eos';
   /** Default: false. */
@@ -39,45 +66,77 @@ export interface FeatureExtractionOptions {
 }
 
 export interface FeatureExtractionPipeline {
-  (texts: string | string[], options?: FeatureExtractionOptions): Promise<Tensor>;
-  readonly task: 'feature-extraction';
+  (texts: string | string[], options?: FeatureExtractionPipelineOptions): Promise<Tensor>;
+  _call(texts: string | string[], options?: FeatureExtractionPipelineOptions): Promise<Tensor>;
+  readonly task: string;
+  readonly model: PreTrainedModel;
+  readonly tokenizer: PreTrainedTokenizer;
   readonly embedder: Embedder;
-  /** Unloads the model. */
+  /** Unloads the model. Later calls fail. */
   dispose(): Promise<void>;
 }
 export const FeatureExtractionPipeline: { readonly prototype: FeatureExtractionPipeline };
+export type FeatureExtractionPipelineType = FeatureExtractionPipeline;
 
-export interface PipelineOptions {
-  /** Default: fp32. int8 and uint8 are q8, q4f16 and bnb4 are q4. */
-  dtype?: 'auto' | 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q6' | 'q4' | 'q4-small' | 'q4f16' | 'bnb4' | null;
-  quantized?: boolean;
-  /** Where models are; default env.cacheDir, or thimble's own folder. */
-  cache_dir?: string | null;
-  progress_callback?: ((progress: any) => void) | null;
-  /** Whether a model that is not there is pulled. Default: false, whatever env says. */
-  download?: boolean;
-  /** A branch, a tag or a commit. Default: main. */
-  revision?: string;
-  /** Forbids the download. */
-  local_files_only?: boolean;
-  /** Taken and not looked at: device, session_options and what else transformers.js has. */
-  [option: string]: unknown;
-}
+export type TaskType = 'feature-extraction';
+export type AliasType = 'embeddings';
+export type PipelineType = TaskType | AliasType;
+export type AllTasks = Record<PipelineType, FeatureExtractionPipeline>;
 
-export function pipeline(
-  task: 'feature-extraction' | 'embeddings',
+export function pipeline<T extends PipelineType>(
+  task: T,
   model?: string | null,
-  options?: PipelineOptions,
-): Promise<FeatureExtractionPipeline>;
+  options?: PretrainedModelOptions,
+): Promise<AllTasks[T]>;
 
-export const env: {
-  version: string;
-  /** The folder of models, where it is set. */
+export const LogLevel: Readonly<{ DEBUG: 10; INFO: 20; WARNING: 30; ERROR: 40; NONE: 50 }>;
+
+export interface TransformersEnvironment {
+  readonly version: string;
+  /** Whether models are downloaded. Default: whether THIMBLE_DOWNLOAD is 1. */
+  allowRemoteModels: boolean;
+  /** Whether localModelPath is looked into. Default: true. */
+  allowLocalModels: boolean;
+  /** A folder of models in the layout of Hugging Face, ORGANISATION/NAME. Default: none. */
+  localModelPath: string;
+  /** Where new models go, and the first place that is looked into. Default: thimble's own folder. */
   cacheDir: string | null;
+  /** Has to be HF_ENDPOINT, if it is set. */
+  remoteHost: string;
+  remotePathTemplate: string;
+  /** The following, and what else code sets, are ignored. */
+  backends: { onnx: any; [name: string]: any };
+  logLevel: number;
+  useFS: boolean;
+  useFSCache: boolean;
+  useBrowserCache: boolean;
+  useCustomCache: boolean;
+  customCache: any;
   [setting: string]: any;
-};
+}
+export const env: TransformersEnvironment;
 
-/** The cosine of the angle between two vectors of one length. */
-export function cos_sim(a: ArrayLike<number>, b: ArrayLike<number>): number;
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number;
-export function magnitude(vector: ArrayLike<number>): number;
+/** Which models are on this machine. A model is one file, by the name that progress_callback gets. */
+export class ModelRegistry {
+  private constructor();
+  static get_files(modelId: string, options?: PretrainedModelOptions): Promise<string[]>;
+  static get_pipeline_files(task: string, modelId: string, options?: PretrainedModelOptions): Promise<string[]>;
+  static get_available_dtypes(modelId: string, options?: PretrainedModelOptions): Promise<DataType[]>;
+  /** Whether pipeline() needs no download. Converts the model if it has to be. */
+  static is_cached(modelId: string, options?: PretrainedModelOptions): Promise<boolean>;
+  static is_pipeline_cached(task: string, modelId: string, options?: PretrainedModelOptions): Promise<boolean>;
+  static is_cached_files(modelId: string, options?: PretrainedModelOptions): Promise<CacheCheckResult>;
+  static is_pipeline_cached_files(task: string, modelId: string, options?: PretrainedModelOptions): Promise<CacheCheckResult>;
+  /** Removes the model from cache_dir, env.cacheDir or thimble's own folder, never from caches of other programs. */
+  static clear_cache(modelId: string, options?: PretrainedModelOptions): Promise<CacheClearResult>;
+  static clear_pipeline_cache(task: string, modelId: string, options?: PretrainedModelOptions): Promise<CacheClearResult>;
+}
+export interface CacheCheckResult {
+  allCached: boolean;
+  files: { file: string; cached: boolean }[];
+}
+export interface CacheClearResult {
+  filesDeleted: number;
+  filesCached: number;
+  files: { file: string; deleted: boolean; wasCached: boolean }[];
+}

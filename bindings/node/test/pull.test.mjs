@@ -165,7 +165,8 @@ for (const [name, way] of Object.entries(ways)) {
     await assert.rejects(way({ folder }), (error) => {
       assert.ok(error instanceof ThimbleError);
       assert.equal(error.code, 'not_found');
-      const advice = `get it with: THIMBLE_HOME=${folder} npx thimble pull test/tiny --dtype q8, or with download: true`;
+      const advice = `get it with: THIMBLE_HOME=${folder} npx thimble pull test/tiny --dtype q8, or pass download: true, ` +
+        'or set THIMBLE_DOWNLOAD=1';
       assert.ok(error.message.endsWith(advice), error.message);
       return true;
     });
@@ -174,6 +175,36 @@ for (const [name, way] of Object.entries(ways)) {
     assert.deepEqual(readdirSync(join(folder, 'test')), ['tiny-q8.safetensors']);
   });
 }
+
+test('downloads are allowed once and for all by THIMBLE_DOWNLOAD or env.allowRemoteModels', async (context) => {
+  const folder = use(hub);
+  const open = (options) => pipeline('feature-extraction', REPOSITORY, { dtype: 'q8', cache_dir: folder, ...options });
+  assert.equal(env.allowRemoteModels, false);
+  context.after(() => {
+    delete process.env.THIMBLE_DOWNLOAD;
+    Object.assign(env, { allowRemoteModels: undefined, remoteHost: '' });
+  });
+  process.env.THIMBLE_DOWNLOAD = '1';
+  assert.equal(env.allowRemoteModels, true);
+  await assert.rejects(open({ local_files_only: true }), { code: 'not_found' });
+  await assert.rejects(open({ download: false }), { code: 'not_found' });
+  await assert.rejects(Embedder.create(REPOSITORY, { folder, download: false }), { code: 'not_found' });
+  assert.equal((await createEmbeddingFunction({ modelName: REPOSITORY, folder })('a')).length, DIMENSIONS);
+  assert.equal(remove(REPOSITORY, { folder }).length, 1);
+  process.env.THIMBLE_DOWNLOAD = 'yes';
+  await assert.rejects(Embedder.create(REPOSITORY, { folder }), { code: 'invalid_argument', message: /^THIMBLE_DOWNLOAD: expected 1 or 0/ });
+  process.env.THIMBLE_DOWNLOAD = '1';
+  env.allowRemoteModels = false;
+  await assert.rejects(open({}), { code: 'not_found' });
+  await assert.rejects(open({ download: true }), { code: 'not_found' });
+  delete process.env.THIMBLE_DOWNLOAD;
+  env.allowRemoteModels = true;
+  env.remoteHost = NOWHERE;
+  await assert.rejects(open({}), { code: 'unsupported', message: /^env.remoteHost: .*HF_ENDPOINT/ });
+  env.remoteHost = `${hub.url}/`;
+  await open({});
+  assert.deepEqual(readdirSync(join(folder, 'test')), ['tiny-q8.safetensors']);
+});
 
 test('another revision and another organisation are other models', async () => {
   const folder = use(hub);
@@ -233,7 +264,7 @@ test("transformers.js's layout and cache are used without a download", async () 
   env.localModelPath = models;
   const pipe = await pipeline('feature-extraction', 'acme/tiny', { dtype: 'q8', cache_dir: folder });
   assert.equal((await pipe('a', { pooling: 'mean' })).dims[1], DIMENSIONS);
-  env.localModelPath = '/models/';
+  env.localModelPath = undefined;
   await assert.rejects(pipeline('feature-extraction', 'acme/tiny', { dtype: 'q8', cache_dir: folder }), { code: 'not_found' });
   const app = mkdtempSync(join(all, 'app-'));
   cpSync(source, join(app, 'node_modules/@huggingface/transformers/.cache/acme/tiny'), { recursive: true });
@@ -247,11 +278,16 @@ test('the pipeline reports a download as transformers.js does', async () => {
   const folder = use(slow);
   const options = { dtype: 'q8', cache_dir: folder, download: true, progress_callback: (event) => events.push(event) };
   await pipeline('feature-extraction', REPOSITORY, options);
-  assert.equal(events[0].status, 'initiate');
-  assert.equal(events.at(-1).status, 'ready');
+  const file = 'onnx/model_quantized.onnx';
+  const status = ({ status }) => status;
+  assert.deepEqual(events.slice(0, 2), ['initiate', 'download'].map((status) => ({ status, name: REPOSITORY, file })));
+  assert.deepEqual(events.slice(-2).map(status), ['done', 'ready']);
   const progress = events.filter(({ status }) => status === 'progress');
   assert.ok(progress.length > 3);
-  for (const event of progress) assert.equal(event.progress, 100 * event.loaded / event.total);
+  for (const { loaded, total, ...event } of progress) {
+    assert.deepEqual(event, { status: 'progress', name: REPOSITORY, file, progress: 100 * loaded / total });
+  }
+  assert.equal(progress.at(-1).progress, 100);
 });
 
 test('a path and a mock are never looked for on the hub', async () => {

@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { modelFolder, root } from './support.mjs';
+import { modelFolder, root, temporaryFolder } from './support.mjs';
 
-function run(program, args, environment = {}) {
+function run(program, args, environment = {}, cwd = root) {
   const result = spawnSync(process.execPath, [join(root, 'node_modules', program), ...args],
-    { cwd: root, encoding: 'utf8', env: { ...process.env, ...environment } });
+    { cwd, encoding: 'utf8', env: { ...process.env, ...environment } });
   return { code: result.status, output: result.stdout + result.stderr };
 }
 
@@ -21,6 +22,21 @@ test('tsc accepts the types, and what they refuse is refused', () => {
     assert.ok(output.includes(join(root, file)), `${file} was not checked`);
   }
 });
+
+// What TypeScript 7 resolves no longer, 5 still does.
+for (const [resolution, module, compiler] of [
+  ['node16', 'node16', 'typescript'], ['bundler', 'esnext', 'typescript'], ['node10', 'commonjs', 'typescript-5'],
+]) {
+  test(`tsc accepts code written for transformers.js, with moduleResolution ${resolution}`, () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(root, join(folder, 'node_modules', 'thimble'), 'junction');
+    copyFileSync(join(root, 'test/types/swap.ts'), join(folder, 'swap.ts'));
+    const { code, output } = run(`${compiler}/bin/tsc`, ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom',
+      '--module', module, '--moduleResolution', resolution, 'swap.ts'], {}, folder);
+    assert.deepEqual([code, output], [0, '']);
+  });
+}
 
 test('vitest: the mock in unit tests, the model in integration tests', () => {
   // Vitest writes no colours then, and takes no notice of the runner it runs in.

@@ -14,12 +14,12 @@ const env = {
   version: require('../../package.json').version,
   backends: { onnx: { wasm: {} } },
   logLevel: LogLevel.WARNING,
-  // Whether models are downloaded. Until it is set, THIMBLE_DOWNLOAD decides.
+  // Whether models are downloaded. While it is undefined, THIMBLE_DOWNLOAD decides.
   get allowRemoteModels() {
     return chosen.allowRemoteModels ?? downloadOf({});
   },
   set allowRemoteModels(allowed) {
-    chosen.allowRemoteModels = Boolean(allowed);
+    chosen.allowRemoteModels = allowed === undefined ? undefined : Boolean(allowed);
   },
   remoteHost: '',
   remotePathTemplate: '',

@@ -20,7 +20,8 @@ const DTYPES = {
 const DEVICES = ['auto', 'cpu', 'wasm'];
 
 // An option that may be an object with a value for each file: that of the file of these models.
-const forModel = (option) => (option !== null && typeof option === 'object' ? option.model : option);
+const forModel = (option) =>
+  (option !== null && typeof option === 'object' && !Array.isArray(option) ? option.model : option);
 
 function deviceOf(options) {
   const device = forModel(options.device) ?? 'cpu';
@@ -94,6 +95,7 @@ function checkRemote() {
 
 // The folder of a model that is a path, or that env.localModelPath has; undefined for others.
 function localModel(name, { local }) {
+  if (typeof name !== 'string' || name === '') throw invalid(`model: expected a name or a path, found ${describe(name)}`);
   if (isPath(name) || name.endsWith('.safetensors')) return name;
   const isHubName = name.split(/[/\\]/).length <= 2;
   const candidates = [...(isHubName ? [] : [name]), ...(local ? [path.join(local, name)] : [])];
@@ -121,38 +123,61 @@ async function orNotFound(promise) {
   }
 }
 
+// The embedder of a model by its name, where the cache or thimble's own folder has it.
+async function openPresent(name, settings, { cache }) {
+  for (const folder of new Set([cache, undefined])) {
+    const embedder = await orNotFound(openShared(name, { ...settings, folder, download: false, pull: { presentOnly: true } }));
+    if (embedder) return embedder;
+  }
+  return undefined;
+}
+
+const settingsOf = (options, dtype) => ({ dtype, revision: options.revision ?? undefined, truncation: 'transformers.js' });
+
 // The embedder of a model. It is opened as the first of these has it: env.localModelPath, the cache, thimble's own folder; or
 // made of what is on this machine, among others in the layout of transformers.js in the cache; or downloaded.
 async function openPretrained(name, options = {}, { download = mayDownload(options) } = {}) {
-  if (typeof name !== 'string' || name === '') throw invalid(`model: expected a name or a path, found ${describe(name)}`);
   const { dtype, file } = weightsOf(options);
   const folders = foldersOf(options);
+  const settings = settingsOf(options, dtype);
   const progress = progressOf(options.progress_callback, name, file);
-  const settings = { dtype, truncation: 'transformers.js' };
-  progress.begin();
 
   async function open() {
     const local = localModel(name, folders);
     if (local !== undefined) {
-      const found = openShared(local, { ...settings, folder: targetOf(folders), download: false });
+      // A folder has no revisions.
+      const found = openShared(local, { ...settings, revision: undefined, folder: targetOf(folders), download: false });
       if (local === name) return found;
       const embedder = await orNotFound(found);
       if (embedder) return embedder;
     }
-    const named = { ...settings, revision: options.revision ?? undefined };
-    for (const folder of folders.cache === undefined ? [] : [folders.cache, undefined]) {
-      const embedder = await orNotFound(openShared(name, { ...named, folder, download: false, pull: { presentOnly: true } }));
-      if (embedder) return embedder;
-    }
     const localFolders = [folders.cache, folders.local].filter(Boolean);
-    return openShared(name, {
-      ...named, folder: targetOf(folders), download, pull: { onProgress: progress.onProgress, localFolders },
+    return await openPresent(name, settings, folders) ?? openShared(name, {
+      ...settings, folder: targetOf(folders), download, pull: { onProgress: progress.onProgress, localFolders },
     });
   }
 
+  progress.begin();
   const embedder = await open();
   progress.end(embedder.info.fileBytes);
   return embedder;
 }
 
-module.exports = { foldersOf, openPretrained, weightsOf };
+// The same for what does not depend on the dtype: one that is there counts, if the options name none.
+async function openAnyDtype(name, options = {}) {
+  const dtypes = [weightsOf(options).dtype, ...(options.dtype ? [] : Object.values(DTYPES).map(([dtype]) => dtype))];
+  const folders = foldersOf(options);
+  if (localModel(name, folders) === undefined) {
+    for (const dtype of new Set(dtypes)) {
+      const embedder = await openPresent(name, settingsOf(options, dtype), folders);
+      if (!embedder) continue;
+      const progress = progressOf(options.progress_callback, name, 'tokenizer.json');
+      progress.begin();
+      progress.end(embedder.info.fileBytes);
+      return embedder;
+    }
+  }
+  return openPretrained(name, options);
+}
+
+module.exports = { foldersOf, openAnyDtype, openPresent, openPretrained, settingsOf, weightsOf };

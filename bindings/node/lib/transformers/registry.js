@@ -1,13 +1,24 @@
 // ModelRegistry of transformers.js: which models are on this machine.
 'use strict';
 
+const path = require('node:path');
+
 const { invalid } = require('../errors.js');
 const { withRevision } = require('../options.js');
 const { remove } = require('../store.js');
-const { foldersOf, openPretrained, weightsOf } = require('./pretrained.js');
+const { foldersOf, openPresent, openPretrained, settingsOf, weightsOf } = require('./pretrained.js');
 
 function checkTask(task) {
   if (!task) throw invalid('task: expected the name of a task, found none');
+}
+
+function removeIfThere(name, options) {
+  try {
+    return remove(name, options);
+  } catch (error) {
+    if (error.code !== 'not_found') throw error;
+    return [];
+  }
 }
 
 // A model is one file to thimble, by the name that progress_callback gets.
@@ -52,10 +63,16 @@ class ModelRegistry {
     return this.is_cached_files(model, options);
   }
 
-  // Removes the model from the cache, or if there is none set, from thimble's own folder; never what other programs keep.
+  // Removes the model, and what was made of its folders, from the cache, or if none is set, from thimble's own folder. What
+  // other programs keep stays.
   static async clear_cache(model, options = {}) {
     const { dtype, file } = weightsOf(options);
-    const removed = remove(withRevision(model, options.revision ?? undefined), { dtype, folder: foldersOf(options).cache });
+    const { cache, local } = foldersOf(options);
+    const names = [withRevision(model, options.revision ?? undefined)];
+    for (const folder of [cache, local].filter(Boolean)) names.push(path.resolve(folder, model));
+    // What is loaded would be found as long as it stays so.
+    await (await openPresent(model, settingsOf(options, dtype), { cache }))?.unload();
+    const removed = names.flatMap((name) => removeIfThere(name, { dtype, folder: cache }));
     const deleted = removed.length > 0;
     return { filesDeleted: removed.length, filesCached: removed.length, files: [{ file, deleted, wasCached: deleted }] };
   }
