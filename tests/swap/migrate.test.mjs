@@ -71,6 +71,8 @@ for (const { source, expected } of programs) {
 }
 
 test('entries of package.json are what this folder is installed with', () => {
+  const [, manifest] = /```json\n([^]*?)```/.exec(read('node_modules/@thimble/transformers/README.md'));
+  assert.deepEqual(JSON.parse(manifest), manifests[0]);
   const installed = JSON.parse(read('installed.json'));
   assert.ok(manifests.length > 1);
   for (const manifest of manifests) {
