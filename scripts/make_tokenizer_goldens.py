@@ -50,7 +50,7 @@ def tokenizer(normalizer, pieces, more=(), bert_processing=False):
     single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
               {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
     post = {"type": "TemplateProcessing", "single": single, "special_tokens": special,
-            "pair": single + [{"Sequence": {"id": "B", "type_id": 1}}, single[2]]}
+            "pair": single + [{"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]}
     if bert_processing:
         post = {"type": "BertProcessing", "sep": ["[SEP]", pieces["[SEP]"]], "cls": ["[CLS]", pieces["[CLS]"]]}
     return {
@@ -165,6 +165,43 @@ def random_texts(count):
     return ["".join(rng.choice(pool) for _ in range(rng.choice([2, 5, 12]))) for _ in range(count)]
 
 
+def byte_ranges(text, encoding, trimmed):
+    """Two numbers for each token: the bytes of `text` that it stands for. Of the tokens in `trimmed` the library has
+    the spaces beside them in it, which are left out here."""
+    places = [0]
+    for character in text:
+        places.append(places[-1] + len(character.encode()))
+    numbers = []
+    for token, (begin, end) in zip(encoding.tokens, encoding.offsets):
+        if token in trimmed:
+            begin += len(text[begin:end]) - len(text[begin:end].lstrip())
+            end -= len(text[begin:end]) - len(text[begin:end].rstrip())
+        numbers += [places[begin], places[end]]
+    return numbers
+
+
+# The tokenizers whose offsets are recorded, and pairs of texts.
+WITH_OFFSETS = ["uncased", "cased", "added", "single_word", "nfkd_cleaned", "replaced"]
+PAIRS = [["hello world", "the cat"], ["", "cat"], ["caf\u00e9 [MASK]", "a\u4e2db unaffable"], ["\ufb01nd", ""]]
+
+
+def offsets(config):
+    """Rows of a text in hexadecimal and its ranges, and of two texts, their ids, types and ranges."""
+    oracle = Tokenizer.from_str(json.dumps(config))
+    trimmed = {token["content"] for token in config["added_tokens"] if token["lstrip"] or token["rstrip"]}
+    rows = [[text.encode().hex(), byte_ranges(text, oracle.encode(text), trimmed)] for text in TEXTS]
+    pairs = []
+    for first, second in PAIRS:
+        both = oracle.encode(first, second)
+        ranges = []
+        for i, sequence in enumerate(both.sequence_ids):
+            one = [both.offsets[i]] if sequence is not None else [(0, 0)]
+            text = second if sequence == 1 else first
+            ranges += [len(text[:place].encode()) for place in one[0]]
+        pairs.append([first.encode().hex(), second.encode().hex(), both.ids, both.type_ids, ranges])
+    return {"rows": rows, "pairs": pairs}
+
+
 def main():
     folder = sys.argv[1]
     texts = TEXTS + random_texts(110)
@@ -187,6 +224,10 @@ def main():
         goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts, "left_cuts": left_cuts}
     with open(os.path.join(folder, "goldens.json"), "w", encoding="ascii") as file:
         file.write(json.dumps(goldens, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
+    found = {"library": library, "written_by": "scripts/make_tokenizer_goldens.py"}
+    found["variants"] = {name: offsets(config) for name, config in variants().items() if name in WITH_OFFSETS}
+    with open(os.path.join(folder, "offsets.json"), "w", encoding="ascii") as file:
+        file.write(json.dumps(found, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
 
 
 main()

@@ -179,6 +179,7 @@ TEST_F(Allocation, EmbeddingAllocatesNothing) {
   std::vector<float> vectors(texts.size() * 64);
   std::vector<float> rows(lease->max_tokens() * 64);
   std::vector<Report> reports(texts.size());
+  const std::vector<std::int32_t> ids = {1, 2, 3};
   ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
   const long before = allocations;
   ASSERT_TRUE(embedder->EmbedBatch(texts, vectors, reports).ok());
@@ -186,6 +187,7 @@ TEST_F(Allocation, EmbeddingAllocatesNothing) {
   ASSERT_TRUE(lease->EmbedBatch(texts, vectors, reports).ok());
   ASSERT_TRUE(lease->Embed(texts[0], std::span<float>(vectors).first(64)).ok());
   ASSERT_TRUE(lease->EmbedTokens(texts[0], rows).ok());
+  ASSERT_TRUE(lease->EmbedIds(ids, std::span<float>(rows).first(ids.size() * 64)).ok());
   EXPECT_EQ(allocations - before, 0);
 
   std::string long_text;

@@ -280,6 +280,11 @@ TEST_P(EveryDtype, VectorsOfTokensPoolToTheVectorOfTheText) {
       EXPECT_EQ(rows[report->tokens * width], -7) << "rows behind the tokens were written";
     }
     EXPECT_EQ(report->truncated, text.size() > 20);
+    const std::vector<std::int32_t> ids = model->Tokenize(text, {.max_tokens = 12})->ids;
+    std::vector<float> of_ids(ids.size() * width);
+    Status status = embedder->EmbedIds(ids, of_ids);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(of_ids, std::vector<float>(rows.begin(), rows.begin() + of_ids.size()));
   }
   EXPECT_EQ(embedder->EmbedTokens("a", std::span<float>(rows).first(11 * width)).status().code(),
             Code::kInvalidArgument);

@@ -127,7 +127,14 @@ TEST(Truncation, FollowsTheProfileUnlessALimitIsGiven) {
     EXPECT_EQ(report.tokens, limit) << TruncationName(truncation);
     EXPECT_TRUE(report.truncated);
     EXPECT_EQ(embedder.plan().max_tokens, limit);
-    EXPECT_EQ((*model)->Tokenize(text, {.truncation = truncation})->ids.size(), limit);
+    // As in transformers.js, what is cut off is the last token, whatever it is.
+    const std::vector<std::int32_t> ids = (*model)->Tokenize(text, {.truncation = truncation})->ids;
+    ASSERT_EQ(ids.size(), limit);
+    EXPECT_EQ(ids.back() == ids[1], truncation == Truncation::kTransformersJs);
+    const Vector last = Embed(embedder, text, {.pooling = Pooling::kLast, .normalize = false});
+    Vector rows(ids.size() * last.size());
+    ASSERT_TRUE(embedder.EmbedIds(ids, rows).ok());
+    EXPECT_EQ(Vector(rows.end() - static_cast<std::ptrdiff_t>(last.size()), rows.end()), last);
     Embedder given = MakeEmbedder(*model, {.max_tokens = 30, .truncation = truncation});
     EXPECT_EQ(given.plan().max_tokens, 30u);
     EXPECT_EQ(*ParseTruncation(TruncationName(truncation)), truncation);

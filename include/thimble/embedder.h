@@ -10,6 +10,7 @@
 #define THIMBLE_EMBEDDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -107,6 +108,12 @@ class Embedder {
   // of token t, and plan().max_tokens * ModelInfo::token_dimensions floats are enough for any text. The rows behind the
   // report's tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
+
+  // The same for the tokens of one sequence, from 1 to plan().max_tokens ids as Model::Tokenize gives them: row t of
+  // `vectors`, which has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. All have the token type 0.
+  // kInvalidArgument for another number of ids or of floats, and for an id that the vocabulary does not reach;
+  // kUnsupported for a mock; kIo.
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
   // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.
   void Release();

@@ -41,8 +41,10 @@ std::string PoolingNames(std::span<const Pooling> pooling);
 // Which truncation limit applies.
 enum class Truncation {
   kSentenceTransformers,  // The max_tokens of the model.
-  kTransformersJs,        // The model_max_length of the model.
-  kTokenizers,            // The tokenizers_max_tokens of the model.
+  // The model_max_length of the model. As in transformers.js, a text that is too long loses its last tokens, the
+  // special ones behind it first.
+  kTransformersJs,
+  kTokenizers,  // The tokenizers_max_tokens of the model.
 };
 
 // "sentence-transformers", "transformers.js" or "tokenizers".
@@ -93,12 +95,31 @@ struct TokenizeOptions {
   Truncation truncation = Truncation::kSentenceTransformers;
   // Which prompt of the model comes before the text; unset means its default, empty none.
   std::optional<std::string> prompt_name = {};
+  // Whether there is a limit. If not, max_tokens and truncation have no effect, and a long text has more ids than an
+  // Embedder takes.
+  bool truncate = true;
+  bool special_tokens = true;  // Whether the model's special tokens are put around the text.
+  bool offsets = false;        // Whether Tokens::offsets is filled.
+  // A second text, which makes "[CLS] text [SEP] pair [SEP]". Requires truncate = false: what a pair that is too long
+  // loses is up to the caller.
+  std::optional<std::string_view> pair = {};
 };
 
-// Token ids of one text, special tokens included.
+// The bytes [begin, end) of a text.
+struct ByteRange {
+  std::size_t begin = 0, end = 0;
+  bool operator==(const ByteRange&) const = default;
+};
+
+// Token ids of one text, or of a pair.
 struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;  // Whether the text had more tokens than allowed.
+  // Of each token, where asked for: the bytes it stands for, of prompt and text as one string or of the pair's second
+  // text. Those of a special token are {0, 0}. As in the Rust `tokenizers` library, except that the spaces beside an
+  // added token are never part of it.
+  std::vector<ByteRange> offsets;
+  std::vector<std::uint8_t> type_ids;  // Of each token of a pair: 1 for the second text and what is behind it, else 0.
 };
 
 // A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
@@ -127,7 +148,9 @@ class Model {
   std::string_view isa() const;
 
   // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), at most as many as the options say. kInvalidArgument when
-  // they allow more than info().positions or leave no room for the special tokens, and for a prompt that info() lacks.
+  // they allow more than info().positions or leave no room for the special tokens, for a prompt that info() lacks, and
+  // for a pair that is to be truncated. kUnsupported for a mock, and for the special tokens of a pair where the model's
+  // are not one [CLS] and one [SEP].
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.

@@ -88,6 +88,7 @@ class Lease {
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
                     const VectorOptions& options = {});
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
  private:
   friend class ModelPool;

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "convert/tokenizer_compiler.h"
+#include "text/token_list.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 #include "text/windows.h"
@@ -56,6 +57,12 @@ class Variant {
   CompiledTokenizer compiled_;
   nlohmann::json golden_;
 };
+
+std::vector<std::size_t> Flat(const std::vector<ByteRange>& ranges) {
+  std::vector<std::size_t> numbers;
+  for (const ByteRange& range : ranges) numbers.insert(numbers.end(), {range.begin, range.end});
+  return numbers;
+}
 
 class Golden : public testing::TestWithParam<const char*> {};
 
@@ -128,6 +135,94 @@ TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
   }
   EXPECT_GT(splits, 1000u);
 }
+
+// The list has the same ids as what is embedded, however it is cut.
+TEST_P(Golden, ListsEqualEncoded) {
+  Variant variant(GetParam());
+  for (const std::uint32_t left : {0, 1}) {
+    variant.compiled().owned.truncate_left = left;
+    auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+    ASSERT_TRUE(tokenizer.ok());
+    const std::size_t prefix = tokenizer->num_prefix(), special = tokenizer->num_special();
+    const std::string text = FromHex(variant.golden()["long"]);
+    const Ids whole = text::ListTokens(*tokenizer, {}, text, {.max_tokens = SIZE_MAX}).ids;
+    EXPECT_EQ(whole, variant.golden()["cuts"].back()[1].get<Ids>());
+    const Ids own(whole.begin() + prefix, whole.end() - (special - prefix));
+    for (std::size_t limit = special + 1; limit < whole.size() + 3; ++limit) {
+      for (const text::Cut cut : {text::Cut::kText, text::Cut::kAll}) {
+        Ids ids(limit + 1, -1);
+        const text::Encoded encoded = tokenizer->Encode({}, text, std::span(ids).first(limit), cut);
+        EXPECT_EQ(ids.back(), -1);
+        ids.resize(encoded.tokens);
+        if (cut == text::Cut::kAll) {
+          EXPECT_EQ(ids, Ids(whole.begin(), whole.begin() + std::min(limit, whole.size()))) << limit;
+        }
+        const Tokens list = text::ListTokens(*tokenizer, {}, text, {.max_tokens = limit, .cut = cut});
+        EXPECT_EQ(list.ids, ids) << limit;
+        EXPECT_EQ(list.truncated, encoded.truncated) << limit;
+        EXPECT_EQ(list.truncated, limit < whole.size()) << limit;
+        const std::size_t most = std::min(limit, own.size());
+        const bool first = left == 0 || cut == text::Cut::kAll;
+        EXPECT_EQ(text::ListTokens(*tokenizer, {}, text, {.max_tokens = limit, .cut = cut, .special = false}).ids,
+                  Ids(first ? own.begin() : own.end() - most, first ? own.begin() + most : own.end()))
+            << limit;
+      }
+    }
+  }
+}
+
+// Also where a byte is none of UTF-8.
+TEST_P(Golden, OffsetsAreInOrderAndWithinTheText) {
+  Variant variant(GetParam());
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  for (const auto& row : variant.golden()["rows"]) {
+    const std::string text = FromHex(row[0]);
+    const Tokens found = text::ListTokens(*tokenizer, {}, text, {.max_tokens = 500, .special = false, .offsets = true});
+    ASSERT_EQ(found.offsets.size() + tokenizer->num_special(), row[1].size());
+    ByteRange last;
+    for (const ByteRange& range : found.offsets) {
+      ASSERT_LT(range.begin, range.end) << row[0];
+      ASSERT_LE(range.end, text.size()) << row[0];
+      ASSERT_LE(last.begin, range.begin) << row[0];
+      last = range;
+    }
+  }
+}
+
+class WithOffsets : public testing::TestWithParam<const char*> {};
+
+TEST_P(WithOffsets, OffsetsAndPairsEqualTheLibrarys) {
+  Variant variant(GetParam());
+  const auto golden = nlohmann::json::parse(ReadFixture("offsets.json"), nullptr, false)["variants"][GetParam()];
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  ASSERT_TRUE(tokenizer.ok());
+  ASSERT_GT(golden["rows"].size(), 90u);
+  for (const auto& row : golden["rows"]) {
+    const Tokens found = text::ListTokens(*tokenizer, {}, FromHex(row[0]), {.max_tokens = SIZE_MAX, .offsets = true});
+    EXPECT_EQ(Flat(found.offsets), row[1].get<std::vector<std::size_t>>()) << row;
+    // A prompt is the beginning of the one string.
+    const std::string text = FromHex(row[0]);
+    std::size_t split = text.size() / 2;
+    while (split < text.size() && (text[split] & 0xC0) == 0x80) ++split;
+    const Tokens prompted = text::ListTokens(*tokenizer, text.substr(0, split), text.substr(split),
+                                             {.max_tokens = SIZE_MAX, .offsets = true});
+    EXPECT_EQ(Flat(prompted.offsets), Flat(found.offsets)) << row;
+  }
+  ASSERT_EQ(golden["pairs"].size(), 4u);
+  for (const auto& row : golden["pairs"]) {
+    const std::string second = FromHex(row[1]);
+    const Tokens found =
+        text::ListTokens(*tokenizer, {}, FromHex(row[0]), {.max_tokens = SIZE_MAX, .offsets = true, .pair = second});
+    EXPECT_EQ(found.ids, row[2].get<Ids>()) << row;
+    EXPECT_EQ(found.type_ids, row[3].get<std::vector<std::uint8_t>>()) << row;
+    EXPECT_EQ(Flat(found.offsets), row[4].get<std::vector<std::size_t>>()) << row;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, WithOffsets,
+                         testing::Values("uncased", "cased", "added", "single_word", "nfkd_cleaned", "replaced"),
+                         [](const auto& variant) { return std::string(variant.param); });
 
 TEST_P(Golden, WindowsHoldEveryTokenInOrder) {
   Variant variant(GetParam());
@@ -216,8 +311,14 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
     ++accepted;
     for (int i = 0; i < 20; ++i) {
       Ids ids(tokenizer->num_special() + 1 + random() % 30);
-      text::Encoded encoded = tokenizer->Encode({}, texts[random() % texts.size()], ids);
+      const std::string& text = texts[random() % texts.size()];
+      text::Encoded encoded = tokenizer->Encode({}, text, ids);
       ASSERT_LE(encoded.tokens, ids.size());
+      for (const ByteRange& range :
+           text::ListTokens(*tokenizer, {}, text, {.max_tokens = 40, .offsets = true}).offsets) {
+        ASSERT_LE(range.begin, range.end);
+        ASSERT_LE(range.end, text.size());
+      }
       for (std::size_t k = 0; k < encoded.tokens; ++k) {
         ASSERT_GE(ids[k], 0);
         ASSERT_LT(static_cast<std::size_t>(ids[k]), vocabulary);

@@ -43,7 +43,8 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
   return Guarded([&]() -> Result<Embedder> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Embedder::Create: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(Plan plan, MakePlan(*model, options));
-    const WorkerOptions worker_options = {.max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens};
+    const WorkerOptions worker_options = {
+        .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
     std::vector<std::unique_ptr<Worker>> workers;
     workers.reserve(plan.threads);
     for (std::size_t i = 0; i < plan.threads; ++i) {
@@ -141,6 +142,22 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
                    " floats, found ", vectors.size());
     }
     return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());
+  });
+}
+
+Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
+  return Guarded([&]() -> Status {
+    const ModelInfo& info = impl_->model->info();
+    if (vectors.size() / info.token_dimensions != ids.size() || vectors.size() % info.token_dimensions != 0) {
+      return Error(Code::kInvalidArgument, "vectors: expected ", ids.size(), " x ", info.token_dimensions,
+                   " floats, found ", vectors.size());
+    }
+    if (ids.empty() || ids.size() > plan().max_tokens) {
+      return Error(Code::kInvalidArgument, "ids: expected 1 to ", plan().max_tokens, ", found ", ids.size(),
+                   "; truncate longer sequences");
+    }
+    THIMBLE_RETURN_IF_ERROR(CheckIds(info, ids));
+    return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers());
   });
 }
 

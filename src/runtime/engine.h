@@ -37,6 +37,7 @@ struct Batch {
 struct WorkerOptions {
   std::size_t max_tokens = 0;   // Of one text.
   std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
+  Truncation truncation = Truncation::kSentenceTransformers;
 };
 
 class Worker;
@@ -60,6 +61,8 @@ class Worker {
   // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][token_dimensions]. The errors of
   // Embed, and kUnsupported.
   virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) = 0;
+  // The same for at most max_tokens ids, each below the vocabulary.
+  virtual Status EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) = 0;
   // Gives scratch memory back to the system; the next Embed takes it again.
   virtual void Release() = 0;
 };
@@ -73,11 +76,14 @@ struct Model::Impl {
   virtual std::size_t special_tokens() const = 0;
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
-  // Token ids of prompt and text, at most `max_tokens`, which is in range.
-  virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const = 0;
+  // Token ids of prompt and text, at most `max_tokens`, which leaves room for the special ones. Of the options it looks
+  // at the others.
+  virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
+                                  const TokenizeOptions& options) const = 0;
 
   // The vocabulary's entries of ids that are in range; none for a mock.
   virtual std::vector<TokenText> TokenTexts(std::span<const std::int32_t>) const { return {}; }
+  virtual SpecialIds FindSpecialIds() const { return {}; }
 
   // The model's file; null for a mock.
   virtual const format::Reader* reader() const { return nullptr; }
@@ -101,6 +107,9 @@ Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<s
 // Tokens that windows share, in windows with room for `room` of a text. kInvalidArgument when there is no room, or when
 // more than half of it is asked for.
 Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, std::size_t room);
+
+// kInvalidArgument, naming the first of `ids` that the model's vocabulary does not reach. A mock reaches all.
+Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids);
 
 // The error of a text that is too long.
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);

@@ -56,6 +56,9 @@ class MockWorker final : public Worker {
   Result<Report> EmbedTokens(std::string_view, float*, const WorkerTeam&) override {
     return Error(Code::kUnsupported, "a mock has no vectors of tokens");
   }
+  Status EmbedIds(std::span<const std::int32_t>, float*, const WorkerTeam&) override {
+    return Error(Code::kUnsupported, "a mock has no vectors of tokens");
+  }
   void Release() override {}
 
  private:
@@ -110,7 +113,7 @@ class MockModel final : public Model::Impl {
   const ModelInfo& info() const override { return info_; }
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
   std::string_view isa() const override { return "none"; }
-  Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t) const override {
+  Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t, const TokenizeOptions&) const override {
     return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
   }
   std::size_t FixedBytes() const override { return kFixedBytes; }

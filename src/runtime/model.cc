@@ -3,6 +3,7 @@
 #include "thimble/model.h"
 
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -55,9 +56,15 @@ std::string_view Model::isa() const { return impl_->isa(); }
 
 Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& options) const {
   return Guarded([&]() -> Result<Tokens> {
-    THIMBLE_ASSIGN_OR_RETURN(std::size_t limit, ResolveMaxTokens(*impl_, options.max_tokens, options.truncation));
+    if (options.pair && options.truncate) {
+      return Error(Code::kInvalidArgument, "pair: a pair of texts is not truncated; set truncate = false");
+    }
+    std::size_t limit = std::numeric_limits<std::size_t>::max();
+    if (options.truncate) {
+      THIMBLE_ASSIGN_OR_RETURN(limit, ResolveMaxTokens(*impl_, options.max_tokens, options.truncation));
+    }
     THIMBLE_ASSIGN_OR_RETURN(std::string_view prompt, FindPrompt(info(), options.prompt_name));
-    return impl_->Tokenize(prompt, text, limit);
+    return impl_->Tokenize(prompt, text, limit, options);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "model/head.h"
 #include "model/weights.h"
 #include "runtime/plan.h"
+#include "text/token_list.h"
 #include "text/vocabulary.h"
 #include "text/windows.h"
 
@@ -26,12 +27,17 @@ namespace {
 constexpr std::size_t kHeaderFactor = 3;
 constexpr std::size_t kProcessBytes = 48 << 10;
 
+text::Cut CutOf(Truncation truncation) {
+  return truncation == Truncation::kTransformersJs ? text::Cut::kAll : text::Cut::kText;
+}
+
 class NativeWorker final : public Worker {
  public:
   // Takes its buffers from `scratch`; with an empty one it only counts and must not be used.
   NativeWorker(const Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options, Mapping scratch)
       : weights_(weights),
         options_(options),
+        cut_(CutOf(options.truncation)),
         scratch_(std::move(scratch)),
         arena_(scratch_.bytes()),
         encoder_(weights, kernels, {.tokens = options.tile_tokens, .longest = options.max_tokens}, arena_),
@@ -46,6 +52,7 @@ class NativeWorker final : public Worker {
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
   Status EmbedTogether(const Batch& batch, const WorkerTeam& team) override;
   Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) override;
+  Status EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) override;
   void Release() override { scratch_.Release(); }
 
  private:
@@ -70,6 +77,7 @@ class NativeWorker final : public Worker {
 
   const Weights& weights_;
   const WorkerOptions options_;
+  const text::Cut cut_;
   Mapping scratch_;
   Arena arena_;
   Encoder encoder_;
@@ -121,7 +129,7 @@ Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size
   }
   for (std::size_t i = begin; i < end; ++i) {
     const text::Encoded encoded =
-        weights_.tokenizer.Encode(batch.prompt, batch.texts[i], {ids_ + num_ids_, options_.max_tokens});
+        weights_.tokenizer.Encode(batch.prompt, batch.texts[i], {ids_ + num_ids_, options_.max_tokens}, cut_);
     if (encoded.truncated && batch.long_texts == LongTexts::kError) {
       return TooLong(batch, i, weights_.tokenizer.Count(batch.prompt, batch.texts[i]), options_.max_tokens);
     }
@@ -203,12 +211,17 @@ void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
 }
 
 Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
-  const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens});
-  const auto length = static_cast<std::uint32_t>(encoded.tokens);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors, encoder_.Encode({ids_, encoded.tokens}, {&length, 1},
-                                                                           WantedRows::kAll, TeamCrew(team).crew));
-  std::memcpy(rows, vectors.data(), vectors.size_bytes());
+  const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens}, cut_);
+  THIMBLE_RETURN_IF_ERROR(EmbedIds({ids_, encoded.tokens}, rows, team));
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
+}
+
+Status NativeWorker::EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) {
+  const auto length = static_cast<std::uint32_t>(ids.size());
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors,
+                           encoder_.Encode(ids, {&length, 1}, WantedRows::kAll, TeamCrew(team).crew));
+  std::memcpy(rows, vectors.data(), vectors.size_bytes());
+  return Status();
 }
 
 class NativeModel final : public Model::Impl {
@@ -222,25 +235,35 @@ class NativeModel final : public Model::Impl {
 
   const format::Reader* reader() const override { return reader_.get(); }
 
-  Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens) const override {
-    Tokens tokens;
-    tokens.ids.resize(max_tokens);
-    text::Encoded encoded = weights_.tokenizer.Encode(prompt, text, tokens.ids);
-    tokens.ids.resize(encoded.tokens);
-    tokens.truncated = encoded.truncated;
-    return tokens;
+  Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
+                          const TokenizeOptions& options) const override {
+    if (options.pair && options.special_tokens && !text::HasBertTemplate(weights_.tokenizer.tables())) {
+      return Error(Code::kUnsupported, "pair: ", weights_.info.name, " does not put one [CLS] before a text and one ",
+                   "[SEP] behind it, and its file does not record its special tokens for a pair");
+    }
+    return text::ListTokens(weights_.tokenizer, prompt, text,
+                            {.max_tokens = max_tokens,
+                             .cut = CutOf(options.truncation),
+                             .special = options.special_tokens,
+                             .offsets = options.offsets,
+                             .pair = options.pair});
   }
 
   std::vector<TokenText> TokenTexts(std::span<const std::int32_t> ids) const override {
     const text::Tables& tables = weights_.tokenizer.tables();
+    const SpecialIds roles = text::SpecialIdsOf(tables);
     std::vector<std::string> entries = text::EntriesOf(tables, ids);
     std::vector<TokenText> texts;
     texts.reserve(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      texts.push_back({.text = std::move(entries[i]), .special = text::IsSpecial(tables, ids[i])});
+      const bool special = text::IsSpecial(tables, ids[i]);
+      const bool control = special || ids[i] == roles.unk || ids[i] == roles.pad || ids[i] == roles.mask;
+      texts.push_back({.text = std::move(entries[i]), .special = special, .control = control});
     }
     return texts;
   }
+
+  SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer.tables()); }
 
   std::size_t FixedBytes() const override {
     return kHeaderFactor * reader_->header().data_begin + weights_.layers.size() * sizeof(LayerWeights) + kProcessBytes;

@@ -104,6 +104,16 @@ Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, s
   return overlap;
 }
 
+Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids) {
+  if (info.vocabulary == 0) return Status();
+  for (std::int32_t id : ids) {
+    if (id >= 0 && static_cast<std::size_t>(id) < info.vocabulary) continue;
+    return Error(Code::kInvalidArgument, "token id ", id, ": ", info.name, " has ids from 0 to below ",
+                 info.vocabulary);
+  }
+  return Status();
+}
+
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens) {
   return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: ", tokens, " tokens, the limit is ",
                max_tokens, " (long_texts is error)");

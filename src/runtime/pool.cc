@@ -52,6 +52,11 @@ Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vector
   return report;
 }
 
+Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
+  return Guarded(
+      [&] { return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedIds(ids, vectors); }); });
+}
+
 Reservation::Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {}
 Reservation::Reservation(Reservation&& other) noexcept
     : pool_(std::move(other.pool_)), bytes_(std::exchange(other.bytes_, 0)) {}

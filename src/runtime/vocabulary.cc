@@ -30,13 +30,17 @@ Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const st
     if (model.impl().reader() == nullptr) {
       return Error(Code::kUnsupported, model.info().name, ": a mock has no vocabulary");
     }
-    for (std::int32_t id : ids) {
-      if (id < 0 || static_cast<std::size_t>(id) >= model.info().vocabulary) {
-        return Error(Code::kInvalidArgument, "token id ", id, ": ", model.info().name, " has ids from 0 to below ",
-                     model.info().vocabulary);
-      }
-    }
+    THIMBLE_RETURN_IF_ERROR(CheckIds(model.info(), ids));
     return model.impl().TokenTexts(ids);
+  });
+}
+
+Result<SpecialIds> FindSpecialIds(const Model& model) {
+  return Guarded([&]() -> Result<SpecialIds> {
+    if (model.impl().reader() == nullptr) {
+      return Error(Code::kUnsupported, model.info().name, ": a mock has no vocabulary");
+    }
+    return model.impl().FindSpecialIds();
   });
 }
 
@@ -44,7 +48,7 @@ std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special) {
   std::string text;
   bool first = true;
   for (const TokenText& token : tokens) {
-    if (skip_special && token.special) continue;
+    if (skip_special && token.control) continue;
     std::string piece = token.text;
     if (!std::exchange(first, false)) {
       if (piece.starts_with(kContinuation)) {

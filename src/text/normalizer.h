@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "text/added_tokens.h"
@@ -55,8 +56,8 @@ struct TwoParts {
 
   std::size_t left() const { return static_cast<std::size_t>((end - next) + (rest_end - rest)); }
 
-  // The character before `next`; kNoCodePoint at the start. What is not UTF-8 reads as U+FFFD.
-  std::uint32_t Previous() const {
+  // The bytes of the character before `next`, as DecodeUtf8 reads it; none at the start.
+  std::span<const std::uint8_t> PreviousBytes() const {
     const bool in_first = end == first_end;
     const std::uint8_t* begin = in_first ? first_begin : rest_begin;
     const std::uint8_t* behind = next;
@@ -64,11 +65,20 @@ struct TwoParts {
       begin = first_begin;
       behind = first_end;
     }
-    if (behind == begin) return kNoCodePoint;
+    if (behind == begin) return {};
     const std::uint8_t* start = behind - 1;
     while (start != begin && behind - start < 4 && (*start & 0xC0) == 0x80) --start;
-    const std::uint32_t code_point = DecodeUtf8(start, behind);
-    return start == behind ? code_point : kReplacementCharacter;
+    const std::uint8_t* after = start;
+    DecodeUtf8(after, behind);
+    return {after == behind ? start : behind - 1, behind};
+  }
+
+  // The character before `next`; kNoCodePoint at the start. What is not UTF-8 reads as U+FFFD.
+  std::uint32_t Previous() const {
+    const std::span<const std::uint8_t> bytes = PreviousBytes();
+    if (bytes.empty()) return kNoCodePoint;
+    const std::uint8_t* start = bytes.data();
+    return DecodeUtf8(start, start + bytes.size());
   }
 
   const std::uint8_t* first_begin;
@@ -87,6 +97,11 @@ class NormalizedReader {
  public:
   NormalizedReader(const Tables& tables, const FirstBytes& added_first, std::string_view prompt, std::string_view text)
       : tables_(&tables), added_first_(&added_first), bytes_(prompt, text) {}
+
+  // Bytes behind what was read.
+  std::size_t left() const { return bytes_.left(); }
+  // Bytes of the character that was read last; every item but an added token is made of that.
+  std::size_t last_bytes() const { return bytes_.PreviousBytes().size(); }
 
   Item Next() {
     if (num_waiting_ > 0) return Expand(waiting_[--num_waiting_]);

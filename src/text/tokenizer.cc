@@ -28,8 +28,18 @@ Tokenizer::Tokenizer(const Tables& tables)
 
 std::size_t Tokenizer::num_special() const { return std::size_t{tables_.prefix_count} + tables_.suffix_count; }
 
-Encoded Tokenizer::Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const {
+Encoded Tokenizer::Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids, Cut cut) const {
   TokenReader reader(*this, prompt, text);
+  if (cut == Cut::kAll) {
+    const std::size_t room = ids.size() - num_special();
+    const std::size_t count = reader.Read(ids.subspan(num_prefix()));
+    if (count <= room) return {AddSpecial(ids.data(), count), false};
+    for (std::size_t i = 0; i < num_prefix(); ++i) ids[i] = static_cast<std::int32_t>(tables_.prefix[i]);
+    for (std::size_t i = num_prefix() + count, k = 0; i < ids.size(); ++i, ++k) {
+      ids[i] = static_cast<std::int32_t>(tables_.suffix[k]);
+    }
+    return {ids.size(), true};
+  }
   const std::span<std::int32_t> own = ids.subspan(num_prefix(), ids.size() - num_special());
   if (tables_.truncate_left != 0) return EncodeEnd(reader, own, ids);
   const std::size_t count = reader.Read(own);
@@ -60,17 +70,20 @@ std::size_t Tokenizer::AddSpecial(std::int32_t* ids, std::size_t count) const {
   return count + num_special();
 }
 
-TokenReader::TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text)
+TokenReader::TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text, WordRanges* ranges)
     : tokenizer_(tokenizer),
       trie_(tokenizer.tables_),
+      size_(prompt.size() + text.size()),
       reader_(tokenizer.tables_, tokenizer.added_first_, prompt, text),
-      word_(tokenizer.tables_.max_word_chars) {}
+      word_(tokenizer.tables_.max_word_chars),
+      ranges_(ranges) {}
 
-std::size_t TokenReader::Read(std::span<std::int32_t> ids, std::uint8_t* begins_word) {
+std::size_t TokenReader::Read(std::span<std::int32_t> ids, std::uint8_t* begins_word, ByteRange* ranges) {
   std::size_t count = 0;
   while (count < ids.size()) {
     if (AtWord() && !NextWord()) break;
     if (begins_word != nullptr) begins_word[count] = next_piece_ == 0;
+    if (ranges != nullptr) ranges[count] = ranges_->pieces[next_piece_];
     ids[count++] = static_cast<std::int32_t>(pieces_[next_piece_++]);
   }
   return count;
@@ -97,39 +110,63 @@ bool TokenReader::NextWord() {
   num_pieces_ = next_piece_ = 0;
   word_.Clear();
   for (;;) {
-    const Item item = held_ ? *held_ : NextItem();
+    const bool held = held_.has_value();
+    const Item item = held ? *held_ : NextItem();
+    if (held && ranges_ != nullptr) ranges_->item = ranges_->held;
     held_.reset();
     if (item.kind == Item::Kind::kBreak) {
       word_.EndRun();
       continue;
     }
     if (item.kind == Item::Kind::kCharacter && item.char_class == CharClass::kWord) {
-      word_.Append(item.value, item.rank);
+      Append(item);
       continue;
     }
     if (!word_.empty()) {
-      if (item.kind != Item::Kind::kEnd && !IsSpace(item)) held_ = item;
+      if (item.kind != Item::Kind::kEnd && !IsSpace(item)) {
+        held_ = item;
+        if (ranges_ != nullptr) ranges_->held = ranges_->item;
+      }
       SplitWord();
       return true;
     }
     if (item.kind == Item::Kind::kEnd) return false;
     if (item.kind == Item::Kind::kAdded) {
       pieces_[num_pieces_++] = tokenizer_.tables_.added_ids[item.value] & ~kSingleWord;
+      if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->item;
       return true;
     }
     if (!IsSpace(item)) {
-      word_.Append(item.value, item.rank);
+      Append(item);
       SplitWord();
       return true;
     }
   }
 }
 
+void TokenReader::Append(const Item& item) {
+  if (ranges_ != nullptr) ranges_->AddCharacter(word_.size());
+  word_.Append(item.value, item.rank);
+}
+
+ByteRange TokenReader::LastRange(const Item& item) const {
+  const Tables& tables = tokenizer_.tables_;
+  const std::size_t end = size_ - reader_.left();
+  const bool added = item.kind == Item::Kind::kAdded;
+  return {end - (added ? tables.added_begin[item.value + 1] - tables.added_begin[item.value] : reader_.last_bytes()),
+          end};
+}
+
 Item TokenReader::NextItem() {
   const Tables& tables = tokenizer_.tables_;
-  if (tables.added == tables.added_raw) return reader_.Next();
+  if (tables.added == tables.added_raw) {
+    const Item item = reader_.Next();
+    if (ranges_ != nullptr) ranges_->item = LastRange(item);
+    return item;
+  }
   NormalizedReader ahead = reader_;
   const Item next = reader_.Next();
+  if (ranges_ != nullptr) ranges_->item = LastRange(next);
   if (next.kind == Item::Kind::kAdded) previous_ = kNoCodePoint;
   if (next.kind != Item::Kind::kCharacter) return next;
   if (covered_ > 0) {
@@ -167,6 +204,7 @@ Item TokenReader::NextItem() {
   }
   reader_ = behind;
   previous_ = last;
+  if (ranges_ != nullptr) ranges_->item.end = size_ - reader_.left();
   return {Item::Kind::kAdded, CharClass::kWord, 0, static_cast<std::uint32_t>(match)};
 }
 
@@ -182,17 +220,24 @@ bool TokenReader::TouchesWord(NormalizedReader behind) const {
 // The longest pieces from left to right; a word that has none of somewhere is unknown.
 void TokenReader::SplitWord() {
   const std::uint32_t unknown = tokenizer_.tables_.unknown_id;
+  if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->word;
   if (word_.too_long()) {
     pieces_[num_pieces_++] = unknown;
     return;
   }
-  std::span<const std::uint8_t> rest = word_.Utf8();
+  const std::span<const std::uint8_t> word = word_.Utf8();
+  std::span<const std::uint8_t> rest = word;
   for (std::uint32_t group = Trie::kRoot; !rest.empty(); group = tokenizer_.continuation_group_) {
     const Trie::Match match = trie_.Longest(group, rest);
     if (match.length == 0 || num_pieces_ == pieces_.size()) {
       num_pieces_ = 0;
       pieces_[num_pieces_++] = unknown;
+      if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->word;
       return;
+    }
+    if (ranges_ != nullptr) {
+      const std::size_t begin = word.size() - rest.size();
+      ranges_->AddPiece(num_pieces_, word, begin, begin + match.length);
     }
     pieces_[num_pieces_++] = match.id;
     rest = rest.subspan(match.length);

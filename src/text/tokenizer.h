@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "text/normalizer.h"
+#include "text/ranges.h"
 #include "text/tables.h"
 #include "text/trie.h"
 #include "text/word.h"
@@ -21,6 +22,12 @@ namespace thimble::text {
 struct Encoded {
   std::size_t tokens = 0;  // Ids written, special tokens included.
   bool truncated = false;  // Whether the text had more.
+};
+
+// What a text that is too long loses.
+enum class Cut {
+  kText,  // Tokens of its own, at the end that the tokenizer states.
+  kAll,   // Its last tokens, the special ones behind it first, as in transformers.js.
 };
 
 class TokenReader;
@@ -41,7 +48,8 @@ class Tokenizer {
   // Writes the ids of prompt and text into `ids`, at most ids.size() of them, special tokens included; requires
   // ids.size() > num_special(). Reads no further than the first token that does not fit, but to the end where the
   // tokenizer keeps the last tokens of a text that is too long.
-  Encoded Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids) const;
+  Encoded Encode(std::string_view prompt, std::string_view text, std::span<std::int32_t> ids,
+                 Cut cut = Cut::kText) const;
 
   // How many ids there are in all, special tokens included.
   std::size_t Count(std::string_view prompt, std::string_view text) const;
@@ -65,11 +73,13 @@ class Tokenizer {
 // outlive it. Takes 12 KB, and nothing else.
 class TokenReader {
  public:
-  TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text);
+  // With `ranges`, which must outlive it, it keeps track of where tokens are.
+  TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text, WordRanges* ranges = nullptr);
 
   // Writes the next ids; returns how many, fewer than ids.size() only at the end. `begins_word`, where given, is as
-  // long and says of each id whether it is the first of a word.
-  std::size_t Read(std::span<std::int32_t> ids, std::uint8_t* begins_word = nullptr);
+  // long and says of each id whether it is the first of a word. So is `ranges`, for a reader that keeps track, and has
+  // the bytes of prompt and text, as one string, that each token stands for.
+  std::size_t Read(std::span<std::int32_t> ids, std::uint8_t* begins_word = nullptr, ByteRange* ranges = nullptr);
 
   // Whether all was read. Reads ahead no further than it takes to know.
   bool AtEnd();
@@ -81,14 +91,19 @@ class TokenReader {
   bool NextWord();
   // The next item, where a token that is looked for in normalised text is one.
   Item NextItem();
+  // The bytes of the last item of `reader_`.
+  ByteRange LastRange(const Item& item) const;
+  void Append(const Item& item);
   // Whether a word character stands before the next item, or is the next of `behind`.
   bool TouchesWord(NormalizedReader behind) const;
   void SplitWord();
 
   const Tokenizer& tokenizer_;
   const Trie trie_;
+  const std::size_t size_;  // Bytes of prompt and text.
   NormalizedReader reader_;
   Word word_;
+  WordRanges* const ranges_;
   std::optional<Item> held_;  // Ended the last word and belongs to the next.
   // Used where tokens are looked for in normalised text: the character before the next item in it, and how many
   // characters a token that did not count still covers.

@@ -53,6 +53,38 @@ std::vector<std::string> EntriesOf(const Tables& tables, std::span<const std::in
   return texts;
 }
 
+std::optional<std::int32_t> IdOf(const Tables& tables, std::string_view entry) {
+  for (std::uint32_t i = 0; i < tables.added; ++i) {
+    const std::uint32_t begin = tables.added_begin[i];
+    const auto* text = reinterpret_cast<const char*>(tables.added_text.data()) + begin;
+    if (std::string_view(text, tables.added_begin[i + 1] - begin) != entry) continue;
+    return static_cast<std::int32_t>(tables.added_ids[i] & kIdMask);
+  }
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(entry.data());
+  const Trie::Match match = Trie(tables).Longest(Trie::kRoot, {bytes, entry.size()});
+  if (match.length == 0 || match.length != entry.size()) return std::nullopt;
+  return static_cast<std::int32_t>(match.id);
+}
+
+SpecialIds SpecialIdsOf(const Tables& tables) {
+  const auto either = [&](std::string_view first, std::string_view second) {
+    const std::optional<std::int32_t> id = IdOf(tables, first);
+    return id ? id : IdOf(tables, second);
+  };
+  SpecialIds ids = {.unk = static_cast<std::int32_t>(tables.unknown_id),
+                    .pad = either("[PAD]", "<pad>"),
+                    .mask = either("[MASK]", "<mask>")};
+  if (tables.prefix_count > 0) ids.cls = static_cast<std::int32_t>(tables.prefix[0]);
+  if (tables.suffix_count > 0) ids.sep = static_cast<std::int32_t>(tables.suffix[tables.suffix_count - 1]);
+  return ids;
+}
+
+bool HasBertTemplate(const Tables& tables) {
+  return tables.prefix_count == 1 && tables.suffix_count == 1 &&
+         IdOf(tables, "[CLS]") == static_cast<std::int32_t>(tables.prefix[0]) &&
+         IdOf(tables, "[SEP]") == static_cast<std::int32_t>(tables.suffix[0]);
+}
+
 bool IsSpecial(const Tables& tables, std::int32_t id) {
   const auto begin = [](TableSpan<std::uint32_t> list, std::uint32_t count) { return list.first(count); };
   for (const TableSpan<std::uint32_t> list :

@@ -19,6 +19,7 @@ class Word {
   explicit Word(std::size_t max_chars) : max_chars_(max_chars) {}
 
   bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
   bool too_long() const { return too_long_; }
 
   void Append(std::uint32_t code_point, std::uint8_t rank) {

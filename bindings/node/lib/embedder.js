@@ -13,8 +13,15 @@ const { openOrPull } = require('./pull.js');
 
 const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal', ...REMOTE_OPTIONS];
 
+// The engine of an embedder, for thimble's own layers; undefined for anything else.
+let engineOf;
+
 class Embedder {
   #engine;
+
+  static {
+    engineOf = (value) => (value instanceof Embedder ? value.#engine : undefined);
+  }
 
   // Of thimble's own layers; users have create() and pool.getModel().
   constructor(engine) {
@@ -189,4 +196,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, openEmbedder, openLocalEmbedder, openShared };
+module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEmbedder, openShared };

@@ -161,6 +161,8 @@ export interface ModelInfo {
   readonly maxTokens: number;
   /** Where the tokenizer.json of the model truncates. */
   readonly tokenizersMaxTokens: number;
+  /** Where transformers.js truncates. Absent for a remote model. */
+  readonly modelMaxLength?: number;
   /** What goes before a text when its name is asked for: { query: 'query: ' }. For remote backends the input type that is
    * sent: { query: 'search_query' }. */
   readonly prompts: Readonly<Record<string, string>>;

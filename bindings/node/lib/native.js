@@ -66,6 +66,27 @@ class NativeEngine {
     return call(this.#pool(), 'embedTokens', signal, this.#model, this.#dtype, text);
   }
 
+  // The vectors of the tokens of one sequence.
+  async embedIds(ids) {
+    return call(this.#pool(), 'embedIds', undefined, this.#model, this.#dtype, ids);
+  }
+
+  // All tokens of each text, at once on this thread: {ids, lengths, typeIds, offsets?}, each text's behind those of the one
+  // before. `pairs`, where given, has the second text of each, or null. Offsets are in bytes, two for each token.
+  tokenize(texts, pairs, { specialTokens, offsets }) {
+    return callSync(this.#pool(), 'tokenize', this.#model, this.#dtype, texts, pairs, { specialTokens, offsets });
+  }
+
+  // {cls?, sep?, unk?, pad?, mask?}, each {id, text}.
+  specialTokens() {
+    return callSync(this.#pool(), 'specialTokens', this.#model, this.#dtype);
+  }
+
+  // The entry of each token id, empty where it has none.
+  vocabulary() {
+    return callSync(this.#pool(), 'vocabulary', this.#model, this.#dtype);
+  }
+
   async unload() {
     await call(this.#pool(), 'unload', undefined, this.#model, this.#dtype);
   }

@@ -3,14 +3,19 @@
 #include "pool.h"
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/guard.h"
 #include "environment.h"
+#include "thimble/vocabulary.h"
 #include "values.h"
 
 namespace thimble::node {
@@ -66,6 +71,46 @@ Napi::Value Copy(Napi::Env env, const Vectors& result, Napi::Float32Array target
   return FromReports(env, result.reports);
 }
 
+// The tokens of all texts, each text's behind those of the one before.
+struct TokenLists {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint32_t> lengths;  // [texts]
+  std::vector<std::uint8_t> type_ids;  // [ids]
+  std::vector<std::uint32_t> offsets;  // [ids][2], where wanted
+};
+
+// `pairs` is empty, or has for each text its second one, or none.
+Status TokenizeTexts(const Model& model, const std::vector<std::string>& texts,
+                     const std::vector<std::optional<std::string>>& pairs, TokenizeOptions options, TokenLists& lists) {
+  options.truncate = false;
+  options.prompt_name = std::string();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    options.pair.reset();
+    if (!pairs.empty() && pairs[i]) options.pair = *pairs[i];
+    const Result<Tokens> tokens = model.Tokenize(texts[i], options);
+    if (!tokens.ok()) return tokens.status();
+    lists.ids.insert(lists.ids.end(), tokens->ids.begin(), tokens->ids.end());
+    lists.lengths.push_back(static_cast<std::uint32_t>(tokens->ids.size()));
+    lists.type_ids.insert(lists.type_ids.end(), tokens->type_ids.begin(), tokens->type_ids.end());
+    lists.type_ids.resize(lists.ids.size());
+    for (const ByteRange& range : tokens->offsets) {
+      lists.offsets.push_back(static_cast<std::uint32_t>(range.begin));
+      lists.offsets.push_back(static_cast<std::uint32_t>(range.end));
+    }
+  }
+  return Status();
+}
+
+// Runs `work` with the model, which is loaded if need be, on this thread.
+Napi::Value WithModel(const Napi::CallbackInfo& info, ModelPool& pool,
+                      const std::function<Result<Napi::Value>(const Model&)>& work) {
+  Result<Lease> lease = pool.Acquire(ToString(info[0]), ToString(info[1]));
+  const Result<Napi::Value> value = lease.ok() ? work(lease->model()) : Result<Napi::Value>(lease.status());
+  if (value.ok()) return *value;
+  MakeError(info.Env(), value.status()).ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
 std::uint32_t Id(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>().Uint32Value(); }
 
 }  // namespace
@@ -74,9 +119,11 @@ Napi::Function Pool::Define(Napi::Env env) {
   return DefineClass(env, "Pool",
                      {InstanceMethod<&Pool::Open>("open"), InstanceMethod<&Pool::MakePlan>("plan"),
                       InstanceMethod<&Pool::Embed>("embed"), InstanceMethod<&Pool::EmbedTokens>("embedTokens"),
-                      InstanceMethod<&Pool::Unload>("unload"), InstanceMethod<&Pool::EmbedSync>("embedSync"),
-                      InstanceMethod<&Pool::Unpin>("unpin"), InstanceMethod<&Pool::Stats>("stats"),
-                      InstanceMethod<&Pool::Close>("close")});
+                      InstanceMethod<&Pool::EmbedIds>("embedIds"), InstanceMethod<&Pool::Tokenize>("tokenize"),
+                      InstanceMethod<&Pool::SpecialTokens>("specialTokens"),
+                      InstanceMethod<&Pool::Vocabulary>("vocabulary"), InstanceMethod<&Pool::Unload>("unload"),
+                      InstanceMethod<&Pool::EmbedSync>("embedSync"), InstanceMethod<&Pool::Unpin>("unpin"),
+                      InstanceMethod<&Pool::Stats>("stats"), InstanceMethod<&Pool::Close>("close")});
 }
 
 Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
@@ -148,6 +195,61 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
             }};
   };
   return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), ids = ToIds(info[3])]() -> Outcome {
+    Result<Lease> lease = pool->Acquire(name, dtype);
+    if (!lease.ok()) return {.status = lease.status(), .value = {}};
+    auto rows = std::make_shared<std::vector<float>>(ids.size() * lease->model().info().token_dimensions);
+    Status status = lease->EmbedIds(ids, *rows);
+    return {.status = status,
+            .value = [rows](Napi::Env env, Napi::Value) { return FromVector<Napi::Float32Array>(env, *rows); }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::Tokenize(const Napi::CallbackInfo& info) {
+  const auto given = info[4].As<Napi::Object>();
+  const TokenizeOptions options = {.special_tokens = given.Get("specialTokens").ToBoolean().Value(),
+                                   .offsets = given.Get("offsets").ToBoolean().Value()};
+  std::vector<std::optional<std::string>> pairs;
+  if (info[3].IsArray()) pairs = ToOptionalStrings(info[3]);
+  const std::vector<std::string> texts = ToStrings(info[2]);
+  return WithModel(info, *pool_, [&](const Model& model) -> Result<Napi::Value> {
+    TokenLists lists;
+    Status status = Guarded([&] { return TokenizeTexts(model, texts, pairs, options, lists); });
+    if (!status.ok()) return status;
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("ids", FromVector<Napi::Int32Array>(info.Env(), lists.ids));
+    object.Set("lengths", FromVector<Napi::Uint32Array>(info.Env(), lists.lengths));
+    object.Set("typeIds", FromVector<Napi::Uint8Array>(info.Env(), lists.type_ids));
+    if (options.offsets) object.Set("offsets", FromVector<Napi::Uint32Array>(info.Env(), lists.offsets));
+    return Napi::Value(object);
+  });
+}
+
+Napi::Value Pool::SpecialTokens(const Napi::CallbackInfo& info) {
+  return WithModel(info, *pool_, [&](const Model& model) -> Result<Napi::Value> {
+    const Result<SpecialIds> ids = FindSpecialIds(model);
+    if (!ids.ok()) return ids.status();
+    return FromSpecialIds(info.Env(), model, *ids);
+  });
+}
+
+Napi::Value Pool::Vocabulary(const Napi::CallbackInfo& info) {
+  return WithModel(info, *pool_, [&](const Model& model) -> Result<Napi::Value> {
+    std::vector<std::int32_t> ids(model.info().vocabulary);
+    std::iota(ids.begin(), ids.end(), 0);
+    const Result<std::vector<TokenText>> texts = TokenTexts(model, ids);
+    if (!texts.ok()) return texts.status();
+    Napi::Array array = Napi::Array::New(info.Env(), texts->size());
+    for (std::uint32_t i = 0; i < texts->size(); ++i) {
+      Napi::HandleScope scope(info.Env());
+      array.Set(i, (*texts)[i].text);
+    }
+    return Napi::Value(array);
+  });
 }
 
 Napi::Value Pool::Unload(const Napi::CallbackInfo& info) {

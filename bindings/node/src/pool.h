@@ -12,14 +12,18 @@
 namespace thimble::node {
 
 // new Pool(options, shared): with `shared`, all environments of the process that give the same options have the same
-// pool. Every function that takes `id` returns a promise; cancel(id) forgets it. The last three are synchronous.
+// pool. Every function that takes `id` returns a promise; cancel(id) forgets it. The others are synchronous.
 //
 //   open(id, name, dtype, pin)                                  -> {name, dtype, dimensions, ...}
 //   plan(id, name, dtype)                                       -> {mappedBytes, ...}
 //   embed(id, name, dtype, texts, options, vectors, offset)     -> reports, the vectors are then at vectors[offset ..]
 //   embedTokens(id, name, dtype, text)                          -> {tokens, truncated, vectors}
+//   embedIds(id, name, dtype, ids)                              -> the vectors of the tokens, as Float32Array
 //   unload(id, name, dtype)                                     -> undefined
 //   embedSync(name, dtype, texts, options, vectors, offset)     -> reports
+//   tokenize(name, dtype, texts, pairs, options)                -> {ids, lengths, typeIds?, offsets?}
+//   specialTokens(name, dtype)                                  -> {cls?: {id, text}, ...}
+//   vocabulary(name, dtype)                                     -> the entry of each id
 //   unpin(name, dtype), stats(), close()
 class Pool final : public Napi::ObjectWrap<Pool> {
  public:
@@ -31,8 +35,12 @@ class Pool final : public Napi::ObjectWrap<Pool> {
   Napi::Value MakePlan(const Napi::CallbackInfo& info);
   Napi::Value Embed(const Napi::CallbackInfo& info);
   Napi::Value EmbedTokens(const Napi::CallbackInfo& info);
+  Napi::Value EmbedIds(const Napi::CallbackInfo& info);
   Napi::Value Unload(const Napi::CallbackInfo& info);
   Napi::Value EmbedSync(const Napi::CallbackInfo& info);
+  Napi::Value Tokenize(const Napi::CallbackInfo& info);
+  Napi::Value SpecialTokens(const Napi::CallbackInfo& info);
+  Napi::Value Vocabulary(const Napi::CallbackInfo& info);
   Napi::Value Unpin(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);

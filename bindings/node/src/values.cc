@@ -32,6 +32,21 @@ std::vector<std::string> ToStrings(Napi::Value value) {
   return strings;
 }
 
+std::vector<std::optional<std::string>> ToOptionalStrings(Napi::Value value) {
+  auto array = value.As<Napi::Array>();
+  std::vector<std::optional<std::string>> strings(array.Length());
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    Napi::HandleScope scope(array.Env());
+    if (const Napi::Value string = array.Get(i); string.IsString()) strings[i] = ToString(string);
+  }
+  return strings;
+}
+
+std::vector<std::int32_t> ToIds(Napi::Value value) {
+  auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
 std::size_t ToSize(Napi::Value value) {
   return value.IsUndefined() ? 0 : static_cast<std::size_t>(value.As<Napi::Number>().DoubleValue());
 }
@@ -85,6 +100,7 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   object.Set("positions", Number(env, info.positions));
   object.Set("maxTokens", Number(env, max_tokens));
   object.Set("tokenizersMaxTokens", Number(env, info.tokenizers_max_tokens));
+  object.Set("modelMaxLength", Number(env, info.model_max_length));
   object.Set("tokenDimensions", Number(env, info.token_dimensions));
   object.Set("pooling", PoolingNames(info.pooling));
   Napi::Array modules = Napi::Array::New(env);
@@ -97,6 +113,21 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   if (!info.default_prompt_name.empty()) object.Set("defaultPromptName", info.default_prompt_name);
   object.Set("fileBytes", Number(env, info.file_bytes));
   return object;
+}
+
+Result<Napi::Value> FromSpecialIds(Napi::Env env, const Model& model, const SpecialIds& ids) {
+  Napi::Object object = Napi::Object::New(env);
+  const std::pair<const char*, std::optional<std::int32_t>> tokens[] = {
+      {"cls", ids.cls}, {"sep", ids.sep}, {"unk", ids.unk}, {"pad", ids.pad}, {"mask", ids.mask}};
+  for (const auto& [name, id] : tokens) {
+    if (!id) continue;
+    THIMBLE_ASSIGN_OR_RETURN(const std::vector<TokenText> texts, TokenTexts(model, {&*id, 1}));
+    Napi::Object token = Napi::Object::New(env);
+    token.Set("id", *id);
+    token.Set("text", texts[0].text);
+    object.Set(name, token);
+  }
+  return Napi::Value(object);
 }
 
 Napi::Object FromPlan(Napi::Env env, const Plan& plan) {

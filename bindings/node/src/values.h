@@ -7,18 +7,25 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "thimble/embedder.h"
 #include "thimble/pool.h"
 #include "thimble/status.h"
+#include "thimble/vocabulary.h"
 
 namespace thimble::node {
 
 // UTF-8, with U+FFFD for lone surrogates.
 std::string ToString(Napi::Value value);
 std::vector<std::string> ToStrings(Napi::Value array);
+// What is no string is none.
+std::vector<std::optional<std::string>> ToOptionalStrings(Napi::Value array);
+// A copy of an Int32Array.
+std::vector<std::int32_t> ToIds(Napi::Value array);
 // Numbers are bytes, milliseconds or counts, at least 0; undefined is 0.
 std::size_t ToSize(Napi::Value value);
 
@@ -30,10 +37,21 @@ Result<VectorOptions> ToVectorOptions(Napi::Object options);
 Result<PoolOptions> ToPoolOptions(Napi::Object options);
 
 Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens);
+// {cls?, sep?, unk?, pad?, mask?}, each {id, text}.
+Result<Napi::Value> FromSpecialIds(Napi::Env env, const Model& model, const SpecialIds& ids);
 Napi::Object FromPlan(Napi::Env env, const Plan& plan);
 Napi::Object FromStats(Napi::Env env, const PoolStats& stats);
 // Uint32Array: for each text its tokens, whether it was truncated as 0 or 1, and its chunks.
 Napi::Uint32Array FromReports(Napi::Env env, const std::vector<Report>& reports);
+
+// A typed array with these values; no value where a worker was terminated just now.
+template <typename Array, typename T>
+Napi::Value FromVector(Napi::Env env, const std::vector<T>& values) {
+  Array array = Array::New(env, values.size());
+  if (array.IsEmpty()) return Napi::Value();
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(T));
+  return array;
+}
 
 }  // namespace thimble::node
 
