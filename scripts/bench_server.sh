@@ -2,15 +2,12 @@
 # thimble serve beside its peers in one run: scripts/bench_server.sh [OPTION]...
 #
 # The options are those of bench/server/load.py: --seconds N, --rounds N, --only NAME. Leaves build/server.json, and puts a
-# whole run into docs/server-bench.md. Needs wrk, and node and npm for two of the peers. The first run fetches the peers
+# whole run into docs/server-bench.md. Needs node and npm for two of the peers. The first run fetches the peers
 # (8 GB of disk); a run takes about 20 minutes. Figures to be published want an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v wrk > /dev/null; then
-  echo "bench-server: wrk is not installed; Debian has it in a package of that name" >&2
-  exit 1
-fi
+scripts/need.sh wrk python3
 scripts/build.sh release thimble_cli
 scripts/model.sh q8
 source=$(scripts/fetch_model.sh)

@@ -82,11 +82,10 @@ def points(label, below, rows):
 
 
 def ratios(label, below, groups):
-    """Horizontal bars of ratios on an axis from 0, in groups of (title, rows); rows of (name, ratio, note, target), where a
-    tick shows the target unless it is None."""
+    """Horizontal bars of ratios on an axis from 0, in groups of (title, rows); rows of (name, ratio, note)."""
     left, right, top, step = 110, 250, 66, 22
     width, height = 760, top + sum(step * len(rows) + 34 for _, rows in groups) + 24
-    most = math.ceil(2 * max(max(ratio, target or 0) for _, rows in groups for _, ratio, _, target in rows)) / 2
+    most = math.ceil(2 * max(ratio for _, rows in groups for _, ratio, _ in rows)) / 2
     unit = 0.5 if most <= 4 else 1
 
     def x(ratio):
@@ -101,13 +100,10 @@ def ratios(label, below, groups):
     for title, rows in groups:
         parts.append(f'<text x="12" y="{y + 12}" font-weight="bold">{html.escape(title)}</text>')
         y += 24
-        for name, ratio, note, target in rows:
+        for name, ratio, note in rows:
             parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
             parts.append(f'<rect class="own" x="{left}" y="{y}" width="{x(ratio) - left:.1f}" height="15"/>')
-            if target is not None:
-                parts.append(f'<rect class="reported" x="{x(target) - 1:.1f}" y="{y - 2}" width="2" height="19"/>')
-            end = x(max(ratio, target or 0))
-            parts.append(f'<text x="{end + 6:.1f}" y="{y + 12}">{ratio:.2f} {html.escape(note)}</text>')
+            parts.append(f'<text x="{x(ratio) + 6:.1f}" y="{y + 12}">{ratio:.2f} {html.escape(note)}</text>')
             y += step
         y += 10
     return "\n".join(parts) + "\n</svg>\n"

@@ -14,7 +14,7 @@ import charts
 from charts import megabytes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-HEAD = ["", "file, MB", "short: mean", "1st percentile", "least", "long: mean", "least", "Spearman", "change",
+HEAD = ["", "file, MB", "short: mean", "1st percentile", "minimum", "long: mean", "minimum", "Spearman", "change",
         "nDCG@10", "change"]
 
 
@@ -42,7 +42,7 @@ def notes(rows):
     result = [f"- {title(row)}: not measured: {row['error']}" for row in rows if row["error"]]
     result += [f"- {title(row)}: beyond its limit: {message}" for row in rows for message in row["beyond"]]
     checked = {row["engine"]: row for row in rows if "fp32_cosine" in row}
-    result += [f"- {name}: {row['version']}; its fp32 file gives the fp32 vectors of thimble with a least cosine of "
+    result += [f"- {name}: {row['version']}; its fp32 file gives the fp32 vectors of thimble with a minimum cosine of "
                f"{row['fp32_cosine']:.6f}" for name, row in checked.items()]
     return result
 

@@ -63,7 +63,7 @@ class QualityReport(unittest.TestCase):
         text = self.page.read_text()
         self.assertIn("- other Q4_0: not measured: not here\n", text)
         self.assertIn("- thimble q8: beyond its limit: mean 0.999500, expected at least 0.999700\n", text)
-        self.assertIn("- peer: peer 1; its fp32 file gives the fp32 vectors of thimble with a least cosine of 0.999998",
+        self.assertIn("- peer: peer 1; its fp32 file gives the fp32 vectors of thimble with a minimum cosine of 0.999998",
                       text)
 
     def test_check_says_whether_the_documents_are_up_to_date(self):

@@ -254,8 +254,7 @@ def overload(entry, options, inputs):
 def entries(options):
     """All that is measured, in the order of the tables."""
     threads = str(os.cpu_count())
-    own = [options.thimble, "serve", "-m", options.model, "--listen", "127.0.0.1:{port}", "--threads", threads,
-           "--max-memory", MAX_MEMORY]
+    own = [options.thimble, "serve", "-m", options.model, "--listen", "127.0.0.1:{port}", "--max-memory", MAX_MEMORY]
 
     def node(name, folder, peer, dtype):
         missing = "" if folder else "its packages could not be installed"

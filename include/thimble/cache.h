@@ -1,16 +1,16 @@
-// Models that have a name or are made of a folder: where they are kept, opening them, and what is there.
+// Models with a name, and models from folders: where they are stored, how to open, list and remove them.
 //
 //   auto model = thimble::OpenModel("sentence-transformers/all-MiniLM-L6-v2", "q8");
-//   if (!model.ok()) return model.status();  // Says which command gets the model where it is missing.
+//   if (!model.ok()) return model.status();  // If the model is missing, names the command that gets it.
 //   std::printf("%zu dimensions\n", (*model)->dimensions());
 //
-// A model is named by [ORGANISATION/]NAME[@REVISION], as on the Hugging Face hub: the organisation and the revision (a
-// branch, a tag or a commit; main if not given) are part of what it is. Names compare without case. A bare name opens
-// the one there is. The names in src/store/known_models.json stand for one model each.
+// A model has a name, [ORGANISATION/]NAME[@REVISION] as on the Hugging Face hub. Organisation and revision (a branch, a
+// tag or a commit; main if not given) are part of it. Case does not matter. A bare name opens the model of that name if
+// there is only one. The names in src/store/known_models.json refer to one model each.
 //
-// Or by a path, which begins with a slash, "./" or "../": of a folder in the layout of Hugging Face, or of a folder
-// where a model file NAME-DTYPE.safetensors lies; or of a model file, which ends in .safetensors. A folder has to be
-// converted once, by `thimble pull FOLDER` or PullModel of hub.h, and again when its files have changed.
+// Or it has a path: of a folder in the layout of Hugging Face, or of a folder with a model file NAME-DTYPE.safetensors,
+// beginning with a slash, "./" or "../"; or of a model file, which ends in .safetensors. A folder must be converted
+// once, with `thimble pull FOLDER` or PullModel of hub.h, and again when its files have changed.
 
 #ifndef THIMBLE_CACHE_H_
 #define THIMBLE_CACHE_H_
@@ -27,45 +27,45 @@
 
 namespace thimble {
 
-// The folder of models that have a name: the environment's THIMBLE_HOME, or thimble in XDG_CACHE_HOME, or
-// .cache/thimble in HOME (on Windows in USERPROFILE). Empty when none of them is set.
+// The folder of named models: THIMBLE_HOME in the environment, or thimble in XDG_CACHE_HOME, or .cache/thimble in HOME
+// (on Windows in USERPROFILE). Empty if none of them is set.
 std::string CacheFolder();
 
-// Whether `model` can be the name of a model: "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2",
-// "acme/tiny@v2". A name has letters, digits and . _ - in it, and does not begin with a dot; paths, mocks and what ends
-// in .safetensors have none.
+// Whether `model` can be a name: "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "acme/tiny@v2". Names
+// consist of letters, digits and . _ - and do not begin with a dot; paths, mocks and anything that ends in .safetensors
+// are not names.
 bool IsModelName(std::string_view model);
 
-// The file of a model: for a name or a folder the one that OpenModel opens, or else, for a name, where PullModel puts
-// it: FOLDER/[ORGANISATION/]NAME[@REVISION]-DTYPE.safetensors. FOLDER is `folder`, or CacheFolder() where that is
-// empty. The path of a model file, mock and mock-hashed stay as they are. kInvalidArgument for anything else, for an
-// impossible dtype, and for a bare name that several organisations have; kNotFound without a folder, and for a path
-// where there is no folder or none that was converted.
+// The file of a model: the file that OpenModel opens for a name or a folder, or for a missing name, the file that
+// PullModel would write: FOLDER/[ORGANISATION/]NAME[@REVISION]-DTYPE.safetensors. FOLDER is `folder`, or CacheFolder()
+// if empty. Paths of model files, mock and mock-hashed are returned unchanged. kInvalidArgument for anything else, for
+// an unknown dtype, and for a bare name that several organisations have; kNotFound without FOLDER, and for a path
+// without a folder or whose folder was not converted.
 Result<std::string> ModelPath(std::string_view model, std::string_view dtype = "q8", const std::string& folder = {});
 
-// Model::Open of that file. kNotFound says what was looked for, what is there, and which command gets the model.
+// Model::Open of that file. kNotFound states what was looked for, what exists, and the command that gets the model.
 Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = "q8",
                                                const std::string& folder = {});
 
-// A model that is kept.
+// A model in the cache.
 struct NamedModel {
-  std::string name;  // NAME[@REVISION], or the path of the folder that it was made of.
+  std::string name;  // NAME[@REVISION], or the path of its source folder.
   std::string dtype;
   std::string path;
   std::uint64_t bytes = 0;
   std::string organisation;                    // Empty when none is recorded.
-  std::string repository;                      // Of the hub, with its organisation; empty when it is not from there.
+  std::string repository;                      // On the hub, with organisation; empty if it is not from the hub.
   std::string revision;                        // The commit; empty with `repository`.
-  std::chrono::system_clock::time_point used;  // When the file was last read, as far as its file system says.
+  std::chrono::system_clock::time_point used;  // When the file was last read, if the file system records it.
 };
 
-// The models in `folder`, CacheFolder() if empty, by name and dtype, then those made of folders; none where there is no
-// such folder. kIo when it cannot be read.
+// The models in `folder`, CacheFolder() if empty, by name and dtype, then those from folders; none if the folder does
+// not exist. kIo if it cannot be read.
 Result<std::vector<NamedModel>> ListModels(const std::string& folder = {});
 
-// Removes a model from `folder`, or, with an empty dtype, every dtype of it, and what an interrupted pull of it left.
-// `name` is what would open it; that of a folder removes what was made of it, and not the folder. Returns what was
-// removed. kNotFound when nothing was; kInvalidArgument for an impossible name, and for a bare one that several
+// Removes a model, or with an empty dtype every dtype of it, and the files of interrupted pulls, from `folder`. `name`
+// is a name or path as for OpenModel; for a folder, this removes the models made from it, not the folder. Returns what
+// it removed. kNotFound if that is nothing; kInvalidArgument for an invalid name and for a bare name that several
 // organisations have; kIo.
 Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_view dtype = {},
                                             const std::string& folder = {});

@@ -23,21 +23,21 @@
 namespace thimble {
 
 struct EmbedderOptions {
-  std::size_t threads = 1;  // Worker threads for one call, 1 to 64. The vectors do not depend on it.
-  // Most tokens of a text that are embedded together, special tokens included; 0 means what `truncation` says. At most
-  // the model's positions.
+  std::size_t threads = 1;  // Worker threads for one call, 1 to 64. Vectors do not depend on it.
+  // Limit of the tokens of a text, or of a window, special tokens included; at most the positions of the model. 0 means
+  // the limit that `truncation` selects.
   std::size_t max_tokens = 0;
   Truncation truncation = Truncation::kSentenceTransformers;
-  // Most private bytes that the model and the embedder may take together, as in Plan; 0 means the default tile size.
+  // Limit of the private bytes of model and embedder together, as in Plan; 0 means the default tile size.
   std::size_t max_memory = 0;
 };
 
-// What becomes of a text of more than max_tokens tokens.
+// How to handle a text of more than max_tokens tokens.
 enum class LongTexts {
   kTruncate,  // Only its first tokens are embedded.
-  kError,     // kInvalidArgument: the message says which text it is, how many tokens it has, and the limit.
-  // It is embedded in windows of at most max_tokens, each with the prompt, which overlap and end between words; its
-  // vector is the mean of theirs, weighted by the tokens of the text that each has, before it is normalised.
+  kError,     // kInvalidArgument; the message names the text, its number of tokens and the limit.
+  // It is embedded in overlapping windows of at most max_tokens that end between words, each with the prompt. Its
+  // vector is the mean of theirs, weighted by the number of tokens of the text in each, and then normalised.
   kChunk,
 };
 
@@ -48,74 +48,74 @@ Result<LongTexts> ParseLongTexts(std::string_view name);
 
 // Options of one call.
 struct VectorOptions {
-  std::optional<Pooling> pooling = {};  // Unset means the model's own; others only where that is one.
+  std::optional<Pooling> pooling = {};  // Unset means the model's own; can be set only if that is one.
   std::optional<bool> normalize = {};   // Unset means the model's own.
-  // Which of ModelInfo::prompts comes before every text; unset means the model's default, empty none. Its tokens count
-  // like the text's, whose vector is that of both as one string; where the model says so, they are not pooled.
+  // Name of the prompt in ModelInfo::prompts before every text; unset means the model's default, empty none. The prompt
+  // is part of the text, but without ModelInfo::include_prompt its tokens are not pooled.
   std::optional<std::string> prompt_name = {};
   LongTexts long_texts = LongTexts::kTruncate;
-  // Tokens that a window shares with the one before, or up to a word fewer, at most half of a window's own. Unset means
-  // an eighth of max_tokens.
+  // Tokens that a window shares with the previous one, or up to a word fewer; at most half of a window. Unset means an
+  // eighth of max_tokens.
   std::optional<std::size_t> chunk_overlap = {};
-  std::size_t first_index = 0;  // What messages call the first text, for a caller that passes a list in parts.
+  std::size_t first_index = 0;  // Index of the first text in messages, for callers that pass a list in parts.
 };
 
-// The memory of a model and an embedder, in bytes, known before either takes any. Private memory is what the process
-// alone has; it stays at or below peak_bytes whatever is embedded.
+// The memory of a model and an embedder in bytes, known before either takes any. Private memory belongs to the process
+// alone and never exceeds peak_bytes, whatever is embedded.
 struct Plan {
-  std::size_t mapped_bytes = 0;   // The model file: shared by all processes that use it, and the system can drop it.
-  std::size_t fixed_bytes = 0;    // Private: tables, stacks, and what the code touches.
-  std::size_t scratch_bytes = 0;  // Private, of one thread.
+  std::size_t mapped_bytes = 0;   // The model file: shared by all processes that use it; the system can drop it.
+  std::size_t fixed_bytes = 0;    // Private: tables, stacks, and pages that the code touches.
+  std::size_t scratch_bytes = 0;  // Private, per thread.
   std::size_t threads = 1;
   std::size_t peak_bytes = 0;   // fixed_bytes + threads * scratch_bytes.
-  std::size_t max_tokens = 0;   // Where a text is truncated.
+  std::size_t max_tokens = 0;   // Truncation limit.
   std::size_t tile_tokens = 0;  // Most tokens that are embedded together.
 };
 
 // What happened to one text.
 struct Report {
-  std::size_t tokens = 0;  // Tokens embedded, prompt and special tokens included, however many windows had them.
+  std::size_t tokens = 0;  // Tokens embedded, prompt and special tokens included, each counted once.
   bool truncated = false;  // Whether the text had more tokens than that.
-  std::size_t chunks = 1;  // Windows that it was embedded in.
+  std::size_t chunks = 1;  // Number of windows.
 };
 
 // A model with scratch memory. Thread-compatible: use one per thread, or one with `threads` > 1. Keeps its model alive.
 // The vector of a text does not depend on the other texts of a batch, their order, or the number of threads.
 class Embedder {
  public:
-  // The plan of an embedder with these options, of which nothing is taken yet. kInvalidArgument for options out of
-  // range; kOutOfMemory when `max_memory` is less than one text of `max_tokens` needs: the message says how much.
+  // The plan of an embedder with these options; takes no memory. kInvalidArgument for options out of range;
+  // kOutOfMemory if one text of `max_tokens` needs more than `max_memory`; the message states how much it needs.
   static Result<Plan> MakePlan(const Model& model, const EmbedderOptions& options = {});
 
-  // Reserves all scratch memory. The errors of MakePlan, and kOutOfMemory when the system refuses.
+  // Reserves all scratch memory. The errors of MakePlan, and kOutOfMemory if the system refuses it.
   static Result<Embedder> Create(std::shared_ptr<const Model> model, const EmbedderOptions& options = {});
 
   ~Embedder();
   Embedder(Embedder&&) noexcept;
   Embedder& operator=(Embedder&&) noexcept;
 
-  // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which holds dimensions() floats. kIo when the
-  // model's file can no longer be read; kInvalidArgument for options that cannot work with this model.
+  // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which has dimensions() floats. kIo if the
+  // model file can no longer be read; kInvalidArgument for options that this model does not support.
   Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
 
-  // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` holds texts.size() * dimensions() floats and `reports`
-  // is empty or holds one entry per text. Memory does not grow with the number of texts or their lengths, and nothing
-  // is allocated.
+  // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` has texts.size() * dimensions() floats, and `reports`
+  // is empty or has one entry per text. Memory does not grow with the number or length of texts, and nothing is
+  // allocated.
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
                     const VectorOptions& options = {});
 
-  // The vectors of a text's tokens, neither pooled nor normalised, special tokens included: row t of `vectors` is that
-  // of token t, and plan().max_tokens * ModelInfo::token_dimensions floats are enough for any text. The rows behind the
-  // report's tokens are left as they are. kUnsupported for a mock; else the errors of Embed.
+  // The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: row t of `vectors` is
+  // that of token t. plan().max_tokens * ModelInfo::token_dimensions floats suffice for any text; rows after the
+  // report's tokens are not written. kUnsupported for a mock; otherwise the errors of Embed.
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
 
-  // The same for the tokens of one sequence, from 1 to plan().max_tokens ids as Model::Tokenize gives them: row t of
-  // `vectors`, which has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. All have the token type 0.
-  // kInvalidArgument for another number of ids or of floats, and for an id that the vocabulary does not reach;
-  // kUnsupported for a mock; kIo.
+  // The same for one sequence of 1 to plan().max_tokens ids, as Model::Tokenize returns them: row t of `vectors`, which
+  // has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. Every token has the token type 0.
+  // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for a
+  // mock; kIo.
   Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
-  // Gives the scratch memory back to the system until the next call: for an embedder that will not be used for a while.
+  // Releases the scratch memory to the system until the next call.
   void Release();
 
   std::size_t dimensions() const;

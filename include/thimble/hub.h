@@ -1,4 +1,4 @@
-// Gets models: from the Hugging Face hub, from the caches of other programs on this machine, and from folders.
+// Gets and converts models from the Hugging Face hub, from caches of other programs, and from folders.
 //
 //   auto model = thimble::PullModel("sentence-transformers/all-MiniLM-L6-v2", {.dtype = "q8"});
 //   if (!model.ok()) return model.status();
@@ -6,11 +6,11 @@
 //
 // Link thimble::hub. Nothing else of thimble uses the network.
 //
-// The environment is that of huggingface_hub: HF_ENDPOINT is the hub's address, https://huggingface.co if not set.
-// HF_TOKEN, or the file HF_TOKEN_PATH (token in HF_HOME), is sent to it, and to no other host.
-// HF_HUB_OFFLINE=1 or TRANSFORMERS_OFFLINE=1 forbids the network. HF_HUB_CACHE (hub in HF_HOME) is where other programs
-// keep models of the hub; HF_HOME is huggingface in XDG_CACHE_HOME or ~/.cache if not set. HF_HUB_DOWNLOAD_TIMEOUT is
-// after how many seconds without data a connection is given up, 30 if not set.
+// The environment is that of huggingface_hub. HF_ENDPOINT is the address of the hub, by default https://huggingface.co.
+// HF_TOKEN, or the content of HF_TOKEN_PATH (by default token in HF_HOME), is sent to that host only. HF_HUB_OFFLINE=1
+// or TRANSFORMERS_OFFLINE=1 forbids the network. HF_HUB_CACHE (by default hub in HF_HOME) is the cache of
+// huggingface_hub; HF_HOME is by default huggingface in XDG_CACHE_HOME or ~/.cache. HF_HUB_DOWNLOAD_TIMEOUT is the
+// number of seconds without data after which a connection counts as broken, by default 30.
 
 #ifndef THIMBLE_HUB_H_
 #define THIMBLE_HUB_H_
@@ -30,67 +30,67 @@ namespace thimble {
 
 struct PullProgress {
   enum class Stage {
-    kWaiting,      // For another process that gets the same model.
-    kDownloading,  // `bytes` of `total_bytes` are there.
+    kWaiting,      // For another process that pulls the same model.
+    kDownloading,  // `bytes` of `total_bytes` are downloaded.
     kConverting,   // `share` of the model is written.
   };
   Stage stage = Stage::kWaiting;
   std::uint64_t bytes = 0;
-  std::uint64_t total_bytes = 0;  // Of all files together; 0 while that is not known.
+  std::uint64_t total_bytes = 0;  // Of all files together; 0 while unknown.
   double share = 0;               // From 0 to 1.
 };
 
 struct PullOptions {
   std::string dtype = "q8";
-  // A branch, a tag or a commit, the same as behind the @ of a name. Empty means main where the name has none.
+  // A branch, a tag or a commit, as after the @ of a name. Empty means that of the name, or main.
   std::string revision = {};
-  // Where models are; empty means CacheFolder() of cache.h.
+  // Folder of models; empty means CacheFolder() of cache.h.
   std::string folder = {};
-  // What the model is to be called, [ORGANISATION/]NAME; empty means as it is called on the hub, or the last component
-  // of a folder's path.
+  // Name to give to the model, [ORGANISATION/]NAME; empty means its name on the hub, or the last component of a
+  // folder's path.
   std::string name = {};
-  // For a source that does not state how its tokens are pooled, or whether vectors are normalised. A source that states
-  // something else is an error, and so is a source that states nothing while `pooling` is unset.
+  // For a source that does not state its pooling or normalisation. It is an error to contradict a source, or to leave
+  // `pooling` unset if the source does not state it.
   std::optional<Pooling> pooling = {};
   std::optional<bool> normalize = {};
-  // Converts a source that states no pooling all the same: every call must then name the pooling.
+  // Also converts a source that does not state its pooling; every call must then set it.
   bool unstated_pooling = false;
-  // Called with a sentence for people on each thing that was assumed during a conversion; may be empty.
+  // Called with a human-readable sentence for each assumption made during the conversion; may be empty.
   std::function<void(std::string_view)> note = {};
-  // Makes the model again, whatever is in the folder; of one on the hub, gets it again.
+  // Converts the model even if it exists; for a model on the hub, downloads it again.
   bool force = false;
-  // Takes only what is on this machine.
+  // Uses only what is on this machine.
   bool local_files_only = false;
-  // More folders in which models of the hub lie as FOLDER/ORGANISATION/NAME, as transformers.js keeps them.
+  // Further folders with models as FOLDER/ORGANISATION/NAME, the layout of transformers.js.
   std::vector<std::string> local_folders = {};
-  // Called several times a second, from the thread that called PullModel; may be empty. False ends the pull, which a
-  // later one continues.
+  // Called several times a second, from the thread that called PullModel; may be empty. Returning false aborts the
+  // pull, which a later one resumes.
   std::function<bool(const PullProgress&)> progress = {};
 };
 
 struct PulledModel {
   NamedModel model;
-  bool downloaded = false;  // Not when it was there already, nor when it came from a folder.
+  bool downloaded = false;  // False if it existed or came from this machine.
 };
 
-// Makes the model `model` unless it is there. The first of these that there is is converted:
+// Makes the model `model` unless it exists. Converts the first of these sources that exists:
 //
-// - The folder, where `model` is a path. It gets its name in FOLDER unless the call is for local files only, which
-//   keeps the result for whoever opens the same path.
-// - The snapshot of that revision in the cache of huggingface_hub. The model is then kept by its name.
+// - The folder, if `model` is a path. The model gets the folder's name in FOLDER, or with local_files_only is stored
+// for users of the same path.
+// - The snapshot of that revision in the cache of huggingface_hub. The model is then stored under its name.
 // - A folder ORGANISATION/NAME in `local_folders`, in the cache of transformers.js (.cache of @huggingface/transformers
-//   or @xenova/transformers in a node_modules of the working directory or above it) or in ./models. The result is kept
-//   for that folder. Weights rounded to 8 or 4 bits are passed over where the network may be asked.
-// - The repository on the hub. Takes disk for the weights meanwhile.
+// or @xenova/transformers in a node_modules of the working directory or above it) or in ./models. The result is stored
+// for that folder. Weights rounded to 8 or 4 bits are skipped if the network is allowed.
+// - The repository on the hub. The download takes disk space until the conversion is complete.
 //
-// Thread-safe; processes that pull the same model at once do it once.
+// Thread-safe. If several processes pull the same model at once, one of them does the work.
 //
-// kInvalidArgument for an impossible name, dtype, revision or environment, for a bare name that is not known or that
-// several organisations have, and when a folder's model would replace one of the same name that was not made of it;
-// kNotFound when there is no such model, revision, folder or file, or when it is not on this machine and the network is
-// not allowed; kOverloaded when the hub is busy; kIo when the network, the hub or the disk fails, when a token is
-// missing, or when `progress` ended it; kCorrupt when what came is not what the hub says; kUnsupported without libcurl,
-// on Windows, and for a model that thimble does not run; else the errors of opening and writing files.
+// kInvalidArgument for an invalid name, dtype, revision or environment, for a bare name that is unknown or that several
+// organisations have, and if a model from a folder would replace one of the same name from elsewhere; kNotFound if the
+// model, revision, folder or file does not exist, or is not on this machine and the network is not allowed; kOverloaded
+// if the hub is busy; kIo if the network, the hub or the disk fails, a token is missing, or `progress` aborted the
+// pull; kCorrupt if a download does not match what the hub states; kUnsupported without libcurl, on Windows, and for
+// models that thimble does not support; otherwise the errors of opening and writing files.
 Result<PulledModel> PullModel(const std::string& model, const PullOptions& options = {});
 
 }  // namespace thimble

@@ -35,7 +35,7 @@ enum class Pooling {
 std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
 Result<Pooling> ParsePooling(std::string_view name);
-// Several of them with "+" between, "cls+mean".
+// Several names separated by "+", for example "cls+mean".
 std::string PoolingNames(std::span<const Pooling> pooling);
 
 // Which truncation limit applies.
@@ -52,16 +52,16 @@ std::string_view TruncationName(Truncation truncation);
 // kInvalidArgument for any other name.
 Result<Truncation> ParseTruncation(std::string_view name);
 
-// What goes before a text of some kind, for models that were trained so: "query", "query: ".
+// A text that the model expects before texts of some kind, for example "query" with the text "query: ".
 struct Prompt {
   std::string name;
   std::string text;
   bool operator==(const Prompt&) const = default;
 };
 
-// What a model file says of itself.
+// Properties of a model, as its file states them.
 struct ModelInfo {
-  std::string name;                  // As converted, for example "all-MiniLM-L6-v2".
+  std::string name;                  // Name given at conversion, for example "all-MiniLM-L6-v2".
   std::string dtype;                 // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
   std::size_t dimensions = 0;        // Length of a vector.
   std::size_t token_dimensions = 0;  // Length of a token's vector.
@@ -69,39 +69,39 @@ struct ModelInfo {
   std::size_t heads = 0;             // Attention heads in a layer.
   std::size_t vocabulary = 0;        // Token ids are below this.
   std::size_t positions = 0;         // Longest sequence the weights allow, in tokens.
-  std::size_t max_tokens = 0;        // Where a text is truncated unless the caller says otherwise.
-  // Where the tokenizer.json of the model's source truncates, at most the positions.
+  std::size_t max_tokens = 0;        // Default truncation limit.
+  // The truncation limit of the tokenizer.json of the model's source, at most the positions.
   std::size_t tokenizers_max_tokens = 0;
-  // The model_max_length of its source's tokenizer_config.json, at most the positions; 512 where that is not known.
+  // The model_max_length of the tokenizer_config.json of the model's source, at most the positions; 512 if unknown.
   std::size_t model_max_length = 0;
-  // One, or several whose vectors are concatenated. Empty if the model's source states none: calls then name it.
+  // One, or several whose vectors are concatenated. Empty if the source states none; then each call must set it.
   std::vector<Pooling> pooling;
   bool include_prompt = true;  // Whether the tokens of a prompt are pooled.
-  bool normalize = true;       // Whether vectors have unit length unless the caller says otherwise.
+  bool normalize = true;       // Whether vectors have unit length by default.
   std::vector<std::string>
-      modules;  // What stands between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
+      modules;                      // Steps between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
   std::vector<Prompt> prompts;      // Names are distinct.
-  std::string default_prompt_name;  // Which of them comes before a text unless the caller says otherwise; empty: none.
+  std::string default_prompt_name;  // Name of the default prompt; empty if there is none.
   std::size_t file_bytes = 0;       // Size of the mapped file.
-  // Identity of the vector space: 32 hexadecimal digits that depend on weights, tokenizer, dtype, dimensions, pooling,
-  // truncation, normalisation and the default prompt, and on nothing else. Empty for a mock, and for a file that
-  // records no hash of its weights. Vectors made with another pooling, normalisation or limit than the model's own are
-  // of another space.
+  // Identity of the vector space: 32 hexadecimal digits that depend only on weights, tokenizer, dtype, dimensions,
+  // pooling, truncation, normalisation and the default prompt. Empty for a mock, and for a file that does not record a
+  // hash of its weights. Vectors with another pooling, normalisation or limit than the model's own belong to another
+  // space.
   std::string fingerprint;
 };
 
 struct TokenizeOptions {
-  std::size_t max_tokens = 0;  // Where to truncate; 0 means where `truncation` says.
+  std::size_t max_tokens = 0;  // Truncation limit; 0 means that of `truncation`.
   Truncation truncation = Truncation::kSentenceTransformers;
-  // Which prompt of the model comes before the text; unset means its default, empty none.
+  // Name of the prompt before the text; unset means the model's default, an empty string none.
   std::optional<std::string> prompt_name = {};
-  // Whether there is a limit. If not, max_tokens and truncation have no effect, and a long text has more ids than an
-  // Embedder takes.
+  // Whether there is a limit. Without one, max_tokens and truncation have no effect, and a long text has more ids than
+  // an Embedder accepts.
   bool truncate = true;
-  bool special_tokens = true;  // Whether the model's special tokens are put around the text.
+  bool special_tokens = true;  // Whether the ids include the special tokens around the text.
   bool offsets = false;        // Whether Tokens::offsets is filled.
-  // A second text, which makes "[CLS] text [SEP] pair [SEP]". Requires truncate = false: what a pair that is too long
-  // loses is up to the caller.
+  // A second text: the ids are those of "[CLS] text [SEP] pair [SEP]". Requires truncate = false, because the caller
+  // decides what a long pair loses.
   std::optional<std::string_view> pair = {};
 };
 
@@ -115,26 +115,26 @@ struct ByteRange {
 struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;  // Whether the text had more tokens than allowed.
-  // Of each token, where asked for: the bytes it stands for, of prompt and text as one string or of the pair's second
-  // text. Those of a special token are {0, 0}. As in the Rust `tokenizers` library, except that the spaces beside an
-  // added token are never part of it.
+  // If requested, the bytes of each token in prompt and text as one string, or in the second text of a pair; {0, 0} for
+  // a special token. As in the Rust `tokenizers` library, except that the range of an added token never includes the
+  // spaces beside it.
   std::vector<ByteRange> offsets;
-  std::vector<std::uint8_t> type_ids;  // Of each token of a pair: 1 for the second text and what is behind it, else 0.
+  std::vector<std::uint8_t> type_ids;  // For a pair, 1 for each token of the second text and after it, 0 for others.
 };
 
 // A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
-// truncating the file meanwhile is undefined (the system sends SIGBUS).
+// truncating the file in the meantime is undefined (the system sends SIGBUS).
 class Model {
  public:
-  // Maps and checks the file at `path`. kNotFound or kIo when it cannot be read, kCorrupt when it is not a valid model
-  // file, kUnsupported when it needs a newer thimble, kInvalidArgument when the environment variable THIMBLE_ISA names
-  // an instruction set that is unknown or that this machine lacks.
+  // Maps and validates the file at `path`. kNotFound or kIo if it cannot be read, kCorrupt if it is not a valid model
+  // file, kUnsupported if it needs a newer thimble, kInvalidArgument if the environment variable THIMBLE_ISA names an
+  // instruction set that is unknown or that this machine does not support.
   //
-  // The paths "mock" and "mock-hashed" are models without a file, for tests of applications: mock has the vectors
-  // v[i] = sin(h + i) / 10 of 384 dimensions, h the sum of the text's UTF-16 code units; mock-hashed has vectors of
-  // hashed character n-grams, alike for texts alike, and the limits, truncation, windows and normalisation of a real
-  // model. Both have the prompts "query: ", "passage: " and "document: ".
-  // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock whatever the path.
+  // The paths "mock" and "mock-hashed" are models without a file, for tests of applications. mock has the vectors v[i]
+  // = sin(h + i) / 10 of 384 dimensions, where h is the sum of the UTF-16 code units of the text. mock-hashed has
+  // vectors of hashed character n-grams, which are similar for similar texts, and the limits, truncation, windows and
+  // normalisation of a real model. Both have the prompts "query: ", "passage: " and "document: ".
+  // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock for every path.
   static Result<std::shared_ptr<const Model>> Open(const std::string& path);
 
   ~Model();
@@ -147,10 +147,10 @@ class Model {
   // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni"; "none" for a mock.
   std::string_view isa() const;
 
-  // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), at most as many as the options say. kInvalidArgument when
-  // they allow more than info().positions or leave no room for the special tokens, for a prompt that info() lacks, and
-  // for a pair that is to be truncated. kUnsupported for a mock, and for the special tokens of a pair where the model's
-  // are not one [CLS] and one [SEP].
+  // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), up to the limit in the options. kInvalidArgument if the
+  // limit exceeds info().positions or leaves no room for special tokens, for a prompt that info() does not list, and for
+  // a pair with a limit. kUnsupported for a mock, and for the special tokens of a pair if the model does not put one
+  // [CLS] before a text and one [SEP] after it.
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.

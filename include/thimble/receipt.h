@@ -1,5 +1,5 @@
-// What a model file records about its making and its accuracy, and whether it still gives the vectors that it gave
-// then.
+// The record of a model file about its conversion and accuracy, and a check that it still produces the same vectors
+// as at that time.
 //
 //   auto verification = thimble::Verify(*model);
 //   if (verification.ok() && verification->ok()) std::puts("as converted");
@@ -20,37 +20,37 @@ namespace thimble {
 
 // Written by the converter.
 struct Receipt {
-  std::string source_sha256;       // Of the file of weights that the model was made from, in hexadecimal digits.
+  std::string source_sha256;       // Of the source file of weights, in hexadecimal digits.
   std::string tokenizer_sha256;    // Of its tokenizer.json.
-  std::string recipe;              // How the weights are kept and how they were rounded.
-  std::string calibration;         // What the rounding was fitted to.
-  std::vector<std::string> notes;  // What was assumed, or is not as the source has it.
-  std::size_t texts = 0;           // Texts of thimble's own that the cosines are over.
-  double cosine_mean = 0;          // Of their vectors to those in fp32: the mean,
+  std::string recipe;              // How the weights are stored and were rounded.
+  std::string calibration;         // The texts that rounding was optimised for.
+  std::vector<std::string> notes;  // Assumptions about the source, and deviations from it.
+  std::size_t texts = 0;           // Number of built-in texts for the cosines.
+  double cosine_mean = 0;          // Cosine of their vectors to those in fp32: the mean,
   double cosine_p1 = 0;            // the first percentile
-  double cosine_min = 0;           // and the least.
-  std::size_t goldens = 0;         // Texts whose vectors the file holds.
+  double cosine_min = 0;           // and the minimum.
+  std::size_t goldens = 0;         // Number of texts whose vectors the file stores.
 };
 
-// Unset when the file has none: it is a mock, or was made by an older converter. kCorrupt when it is malformed.
+// Unset if there is none: for a mock, or a file from an older converter. kCorrupt if it is malformed.
 Result<std::optional<Receipt>> ReadReceipt(const Model& model);
 
 // What Verify found.
 struct Verification {
-  // A text whose vector is not the one that the file holds.
+  // A text whose vector differs from the one in the file.
   struct Difference {
     std::string text;
-    double largest = 0;  // Largest difference of a component; NaN when one is not a number.
+    double largest = 0;  // Largest difference of a component; NaN if one is not a number.
   };
   std::size_t goldens = 0;              // Texts compared.
-  std::vector<Difference> differences;  // Those that differ in a bit.
+  std::vector<Difference> differences;  // Those that differ in at least one bit.
   bool weights_match = false;           // Whether the weights match the recorded hash.
 
   bool ok() const { return weights_match && differences.empty(); }
 };
 
-// Reads the whole file for its hash, embeds the receipt's texts on this machine and compares the vectors bit by bit.
-// kNotFound when the file has no receipt, kCorrupt when it is malformed, and the errors of Embedder.
+// Reads the whole file to compute its hash, embeds the texts of the receipt and compares the vectors bit by bit.
+// kNotFound if the file has no receipt, kCorrupt if it is malformed, and the errors of Embedder.
 Result<Verification> Verify(std::shared_ptr<const Model> model);
 
 }  // namespace thimble

@@ -1,4 +1,4 @@
-// How thimble reports failure: a Status, or a Result that holds a value or a Status.
+// How thimble reports failure: a Status, or a Result with a value or a Status.
 //
 //   thimble::Result<std::shared_ptr<const thimble::Model>> model = thimble::Model::Open(path);
 //   if (!model.ok()) {
@@ -7,7 +7,7 @@
 //   }
 //   Use(**model);
 //
-// No function of thimble throws, aborts or prints. A message says what, where, what was expected and what was found.
+// No function of thimble throws, aborts or prints. Messages state what failed, where, what was expected and found.
 
 #ifndef THIMBLE_STATUS_H_
 #define THIMBLE_STATUS_H_
@@ -26,9 +26,9 @@ enum class Code {
   kInvalidArgument,  // The caller passed something that can never work.
   kNotFound,         // The named file, model or tensor does not exist.
   kCorrupt,          // A file contradicts itself or its format.
-  kUnsupported,      // Well formed, but of a kind that this build does not handle.
+  kUnsupported,      // Well formed, but not supported by this build.
   kIo,               // The operating system refused or failed.
-  kOutOfMemory,      // Memory, or the budget allowed, is not enough.
+  kOutOfMemory,      // Memory or the budget is not sufficient.
   kOverloaded,       // Busy; the same call may succeed later.
 };
 
@@ -50,7 +50,7 @@ class [[nodiscard]] Status {
   std::string message_;
 };
 
-// A value of type T, or the Status that says why there is none. Dereferencing requires ok().
+// A value of type T, or the Status that explains its absence. Dereferencing requires ok().
 template <typename T>
 class [[nodiscard]] Result {
  public:

@@ -1,4 +1,4 @@
-// What token ids stand for.
+// From token ids back to text.
 //
 //   auto tokens = model->Tokenize("unbelievable");
 //   auto texts = thimble::TokenTexts(*model, tokens->ids);  // "[CLS]", "unbelievable", "[SEP]"
@@ -19,16 +19,15 @@
 namespace thimble {
 
 struct TokenText {
-  std::string text;  // As the vocabulary has it: "##able" for a piece inside a word. Empty for an id without an entry.
-  bool special = false;  // Whether it is one of those that are put around a text.
-  // Whether it has a role: special, or for padding, masks or unknown words.
-  bool control = false;
+  std::string text;      // Entry of the vocabulary, "##able" for a piece inside a word. Empty for an id without entry.
+  bool special = false;  // Whether it is one of the tokens around a text.
+  bool control = false;  // Whether it is one of these, or the token for padding, masks or unknown words.
 };
 
-// The ids of tokens that have a role; unset where the model has none.
+// The ids of tokens with a role; unset if the model has none.
 struct SpecialIds {
   std::optional<std::int32_t> cls;   // The first token before a text.
-  std::optional<std::int32_t> sep;   // The last token behind it.
+  std::optional<std::int32_t> sep;   // The last token after it.
   std::optional<std::int32_t> unk;   // Stands for a word that the vocabulary has no pieces for.
   std::optional<std::int32_t> pad;   // The entry "[PAD]", or else "<pad>".
   std::optional<std::int32_t> mask;  // The entry "[MASK]", or else "<mask>".
@@ -37,12 +36,12 @@ struct SpecialIds {
 // Thread-safe. kUnsupported for a mock.
 Result<SpecialIds> FindSpecialIds(const Model& model);
 
-// The entries of `ids`, in their order. Reads the whole vocabulary once, which takes about a millisecond. Thread-safe.
-// kInvalidArgument for an id that the model's vocabulary does not reach, kUnsupported for a mock.
+// The entries of `ids`, in this order. Reads the whole vocabulary once, which takes about a millisecond. Thread-safe.
+// kInvalidArgument for an id beyond the model's vocabulary, kUnsupported for a mock.
 Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const std::int32_t> ids);
 
-// The text of tokens as the BERT decoder of the Rust `tokenizers` library writes it: pieces joined to words, and no
-// space before punctuation. Control tokens are left out where `skip_special`.
+// The text of tokens as the BERT decoder of the Rust `tokenizers` library produces it: pieces are joined to words,
+// without spaces before punctuation. `skip_special` leaves control tokens out.
 std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special);
 
 }  // namespace thimble

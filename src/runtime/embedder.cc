@@ -106,8 +106,10 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
     return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
   }
-  // Workers take runs of texts, short enough that none is left alone with the rest at the end.
-  const std::size_t run = std::clamp<std::size_t>(texts.size() / (4 * impl_->workers.size()), 1, 64);
+  // Each run ends with a tile that is not full, so that one worker has one run. Several take runs, short enough that
+  // none is left alone with the rest at the end.
+  const std::size_t workers = impl_->workers.size();
+  const std::size_t run = workers == 1 ? texts.size() : std::clamp<std::size_t>(texts.size() / (4 * workers), 1, 64);
   std::mutex mutex;
   std::size_t next = 0;
   Status failure;  // That of the first text that has one.

@@ -16,8 +16,8 @@ using std::chrono::steady_clock;
 
 // The weight of a batch in the measured speed.
 constexpr double kNewWeight = 0.1;
-// Fewer texts than these fill a tile badly, so that they are not shared between threads.
-constexpr std::size_t kLeastShare = 8;
+// Texts of fewer bytes than these fill a tile badly, so that they are not shared between threads.
+constexpr std::size_t kLeastShare = 320;
 
 bool SameOptions(const VectorOptions& a, const VectorOptions& b) {
   return a.pooling == b.pooling && a.normalize == b.normalize && a.prompt_name == b.prompt_name &&
@@ -51,10 +51,11 @@ Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {
   const std::size_t bytes = Bytes(*work, 0, work->texts.size());
   std::lock_guard lock(mutex_);
   work->queued_ = steady_clock::now();
-  if (runners_ < limits_.threads) {
+  for (std::size_t text = 0; text < work->texts.size() && runners_ < limits_.threads; ++text) {
     Status status = executor_.Submit(std::make_shared<Runner>(*this));
-    if (status.ok()) ++runners_;
     if (!status.ok() && runners_ == 0) return status;
+    if (!status.ok()) break;
+    ++runners_;
   }
   queue_.push_back(work);
   waiting_texts_ += work->texts.size();
@@ -87,9 +88,9 @@ void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most
                         std::size_t& texts, std::size_t& bytes) {
   const std::size_t begin = work->next_;
   std::size_t end = begin;
-  for (; end < work->texts.size() && texts < most; ++end) {
+  for (; end < work->texts.size() && texts < limits_.texts; ++end) {
     const std::size_t more = work->texts[end].size() + 1;
-    if (texts > 0 && bytes + more > limits_.bytes) break;
+    if (texts > 0 && bytes + more > most) break;
     ++texts;
     bytes += more;
   }
@@ -112,10 +113,10 @@ std::vector<Batcher::Part> Batcher::TakeBatch() {
   std::size_t texts = 0, bytes = 0;
   // A thread that comes free a moment later finds its share.
   const std::size_t threads = std::max<std::size_t>(limits_.threads, 1);
-  const std::size_t most = std::min(limits_.texts, std::max(kLeastShare, (waiting_texts_ + threads - 1) / threads));
+  const std::size_t most = std::min(limits_.bytes, std::max(kLeastShare, (waiting_bytes_ + threads - 1) / threads));
   const std::shared_ptr<EmbedWork> first = queue_.front();
   for (const std::shared_ptr<EmbedWork>& work : queue_) {
-    if (texts >= most || bytes >= limits_.bytes) break;
+    if (texts >= limits_.texts || bytes >= most) break;
     if (work->model == first->model && SameOptions(work->options, first->options)) {
       TakeTexts(work, most, parts, texts, bytes);
     }

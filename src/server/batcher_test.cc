@@ -7,8 +7,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
+#include "base/processors.h"
 
 namespace thimble::server {
 namespace {
@@ -143,6 +145,43 @@ TEST_F(BatcherTest, CancelledWorkEndsAtOnce) {
   batcher.Cancel(a);
   EXPECT_EQ(done_[a.get()], 1);
   EXPECT_EQ(batcher.stats().texts, 0u);
+}
+
+TEST_F(BatcherTest, ThreadsShareTheBytesOfARequest) {
+  if (UsableProcessors() < 2) GTEST_SKIP() << "the executor has one thread";
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::size_t> sizes;
+  std::size_t together = 2;  // Batches that wait for each other.
+  auto executor = std::make_unique<Executor>();
+  Batcher batcher(
+      [&](const ServedModel&, std::span<const std::string_view> texts, const VectorOptions&, std::span<float>,
+          std::span<Report>, std::chrono::nanoseconds&) {
+        std::unique_lock lock(mutex);
+        sizes.push_back(texts.size());
+        changed.notify_all();
+        EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return sizes.size() >= together; }));
+        return Status();
+      },
+      *executor, {.threads = 2});
+  auto embed = [&](std::vector<std::string> texts) {
+    const auto work = Work(std::move(texts));
+    bool done = false;
+    work->done = [&] {
+      std::lock_guard lock(mutex);
+      done = true;
+      changed.notify_all();
+    };
+    Submit(batcher, work);
+    std::unique_lock lock(mutex);
+    EXPECT_TRUE(changed.wait_for(lock, std::chrono::seconds(40), [&] { return done; }));
+    return std::exchange(sizes, {});
+  };
+  EXPECT_EQ(embed({std::string(500, 'a'), std::string(200, 'b'), std::string(200, 'c')}),
+            (std::vector<std::size_t>{1, 1, 1}));
+  together = 1;
+  EXPECT_EQ(embed({"a", "b", "c", "d"}), std::vector<std::size_t>{4});
+  executor.reset();  // Before the batcher, whose runners it has.
 }
 
 TEST_F(BatcherTest, ThreadsTakeWhatComes) {

@@ -1,7 +1,7 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
-const { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions } = require('./backends/remote.js');
+const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteEngine } = require('./backends/options.js');
 const { call, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const { NativeEngine } = require('./native.js');
@@ -137,14 +137,15 @@ async function openEmbedder(pool, model, options) {
   const backend = backendOf(options.backend, model);
   checkSignal(options.signal);
   if (!isLocal(backend)) {
-    const openLocal = (name) => openLocalEmbedder(pool, name, model, { ...options, signal: undefined });
-    return new Embedder(await new RemoteEngine(backend, model, options, openLocal).open(options.signal));
+    const openLocal = (name) => openLocalEngine(pool, name, model, { ...options, signal: undefined });
+    return new Embedder(await remoteEngine(backend, model, options, openLocal).open(options.signal));
   }
   if (backend === 'native') refuseRemoteOptions(options);
-  return openLocalEmbedder(pool, backend, model, options);
+  return new Embedder(await openLocalEngine(pool, backend, model, options));
 }
 
-async function openLocalEmbedder(pool, backend, model, options) {
+// The engine of a backend in this process.
+async function openLocalEngine(pool, backend, model, options) {
   checkModel(model, options.dtype);
   const dtype = options.dtype ?? 'q8';
   const wanted = withRevision(model, options.revision);
@@ -158,7 +159,7 @@ async function openLocalEmbedder(pool, backend, model, options) {
       'started, and a worker thread cannot take it back; start the process without it');
   }
   Object.assign(info, { backend, longTexts: ['truncate', 'error', 'chunk'] });
-  return new Embedder(new NativeEngine(pool, name, dtype, info, options));
+  return new NativeEngine(pool, name, dtype, info, options);
 }
 
 const LATER = Symbol('later');
@@ -196,4 +197,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEmbedder, openShared };
+module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEngine, openShared };

@@ -1,9 +1,10 @@
 // createEmbeddingFunction: an async function from texts to arrays of numbers.
 'use strict';
 
-const { RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/remote.js');
+const { isLocal, refuseRemoteOptions, remoteEngine, remoteOptions } = require('./backends/options.js');
+const { withSignals } = require('./backends/scope.js');
 const { parseBackends } = require('./backends/table.js');
-const { EMBEDDER_OPTIONS, Embedder, openLocalEmbedder } = require('./embedder.js');
+const { EMBEDDER_OPTIONS, Embedder, openLocalEngine } = require('./embedder.js');
 const { sharedPool } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const { mockPrompt, mockVector } = require('./mock.js');
@@ -41,8 +42,8 @@ function createEmbeddingFunction(options = {}) {
       if (named && modelName && named !== modelName) {
         throw invalid(`modelName: expected ${describe(named)}, as in the name of the backend, found ${describe(modelName)}`);
       }
-      const openLocal = (name) => openLocalEmbedder(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
-      engines.set(backends, new RemoteEngine(backends, modelName, rest, openLocal));
+      const openLocal = (name) => openLocalEngine(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
+      engines.set(backends, remoteEngine(backends, modelName, rest, openLocal));
     }
     return engines.get(backends);
   }
@@ -61,11 +62,12 @@ function createEmbeddingFunction(options = {}) {
       const prompt = mockPrompt(promptName);
       return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
     }
-    const either = signals.length === 2 ? AbortSignal.any(signals) : signals[0];
-    if (!isLocal(backend)) return embedRemotely(engineOf(backend), texts, { signal: either, promptName });
-    const embedder = await embedderOf(backend);
-    const vectors = await embedder.embed(texts, { signal: either, promptName });
-    return vectors.map((vector) => Array.from(vector));
+    return withSignals(signals, async (either) => {
+      if (!isLocal(backend)) return embedRemotely(engineOf(backend), texts, { signal: either, promptName });
+      const embedder = await embedderOf(backend);
+      const vectors = await embedder.embed(texts, { signal: either, promptName });
+      return vectors.map((vector) => Array.from(vector));
+    });
   }
 
   if (compat === 'brainy') return (data, call = {}) => embedFirst(data, call, embedAll);

@@ -3,9 +3,13 @@
 
 const { LogLevel, env } = require('./transformers/env.js');
 const math = require('./transformers/math.js');
+const models = require('./transformers/model.js');
 const operations = require('./transformers/operations.js');
 const { FeatureExtractionPipeline, pipeline } = require('./transformers/pipeline.js');
 const { ModelRegistry } = require('./transformers/registry.js');
 const { Tensor } = require('./transformers/tensor.js');
+const tokenizers = require('./transformers/tokenizer.js');
 
-module.exports = { ...math, ...operations, FeatureExtractionPipeline, LogLevel, ModelRegistry, Tensor, env, pipeline };
+module.exports = {
+  ...math, ...models, ...operations, ...tokenizers, FeatureExtractionPipeline, LogLevel, ModelRegistry, Tensor, env, pipeline,
+};

@@ -169,6 +169,18 @@ test('an abort ends the call and its requests', async () => {
   assert.equal((await logged(part)).length, 2);
 });
 
+test('the signals of a function and of a call both end it', async () => {
+  const { backend } = at('openai', 'hang', '');
+  for (const [ends, other] of [[0, 1], [1, 0]]) {
+    const controllers = [new AbortController(), new AbortController()];
+    const embed = createEmbeddingFunction({ backend, signal: controllers[0].signal });
+    const call = embed('a', { signal: controllers[1].signal });
+    setTimeout(() => controllers[ends].abort(new Error(`signal ${ends}`)), 50);
+    await assert.rejects(call, new RegExp(`^Error: signal ${ends}$`));
+    controllers[other].abort(new Error('late'));
+  }
+});
+
 test('keeps requests within their number at a time, and order within it all', async () => {
   let now = 0, most = 0;
   const base = await serve((request, { input }, reply) => {

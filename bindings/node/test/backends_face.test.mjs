@@ -104,6 +104,22 @@ test('a chain falls over, and passes over what failed', async () => {
   assert.equal((await rejection(refused('d'))).code, 'invalid_argument');
 });
 
+test('a chain names the text that a local backend refuses, and keeps the vectors before it', async () => {
+  const base = await serve((request, { input }, reply) => {
+    if (input[0] === 'a') reply.end(JSON.stringify({ embeddings: [vectorOf('a', 384)] }));
+    else reply.writeHead(500).end();
+  });
+  const texts = ['a', 'a', ...Array.from({ length: 100 }, (_, i) => `text ${i}`), 'a long story '.repeat(100)];
+  const chain = createEmbeddingFunction({ backend: `ollama:m@${base},mock-hashed`, space: 'ours', requestTexts: 1, concurrency: 1,
+    maxRetries: 0, maxTokens: 16, longTexts: 'error' });
+  const error = await rejection(chain(texts));
+  assert.match(error.message, /^texts\[102\]: \d+ tokens, the limit is 16/);
+  assert.deepEqual(error.partial.slice(0, 2), [vectorOf('a', 384), vectorOf('a', 384)]);
+  const kept = error.partial.slice(2).filter(Boolean);
+  assert.ok(kept.length >= 32, `${kept.length} vectors`);
+  assert.deepEqual(kept, await createEmbeddingFunction({ backend: 'mock-hashed' })(texts.slice(2, 2 + kept.length)));
+});
+
 test('a chain does not mix spaces', async () => {
   const base = `${url}/v1`;
   for (const backend of ['native,openai:m', `openai:m@${base},openai:n@${base}`, `openai:m@${base},voyage:m@${base}`]) {

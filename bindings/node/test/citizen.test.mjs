@@ -157,3 +157,18 @@ test('an error does not end the process where its promise is handled, and does w
   assert.equal(code, 1);
   assert.match(err, /npx thimble pull none/);
 });
+
+test('the signal of a function keeps nothing of its calls', async () => {
+  const out = await expectCleanRun(`
+    import { createRequire } from 'node:module';
+    const { withSignals } = createRequire(${lib('index.mjs')})('./backends/scope.js');
+    const { signal } = new AbortController();
+    const calls = async (count) => {
+      for (let i = 0; i < count; ++i) await withSignals([signal, new AbortController().signal], async () => {});
+      for (let i = 0; i < 3; ++i) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await calls(1000);
+    console.log(await calls(30_000) - before);`, { flags: ['--expose-gc'] });
+  assert.ok(Number(out) < 5e5, `${out.trim()} bytes are left of 30,000 calls`);
+});

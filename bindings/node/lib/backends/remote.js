@@ -2,46 +2,20 @@
 'use strict';
 
 const { ThimbleError, describe, invalid } = require('../errors.js');
-const {
-  VECTOR_OPTIONS, checkInteger, checkNames, checkOneOf, checkSignal, checkType, checkWellFormed, parseSize, vectorOptions,
-} = require('../options.js');
+const { VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('../options.js');
 const { Cache } = require('./cache.js');
 const { Chain } = require('./chain.js');
 const { Client } = require('./client.js');
+const { remoteOptions } = require('./options.js');
 const { scope, unlessAborted } = require('./scope.js');
 const { namedFingerprint } = require('./space.js');
 const { parseBackends } = require('./table.js');
 
-const REMOTE_OPTIONS = [
-  'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
-];
 // Options that change vectors, and that no provider knows.
 const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
 
 // Embedded to learn the length of vectors.
 const PROBE = 'dimensions';
-
-const isLocal = (names) => {
-  const parsed = parseBackends(names);
-  return parsed.length === 1 && parsed[0].dialect === undefined;
-};
-
-function remoteOptions(options) {
-  const { cache } = options;
-  if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
-  if (options.space === '') throw invalid('space: expected a name, found ""');
-  return {
-    dimensions: checkInteger(options.dimensions, 'dimensions', 1, 65536),
-    baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
-    encoding: checkOneOf(options.encoding, 'encoding', ['base64', 'float']),
-    requestTexts: checkInteger(options.requestTexts, 'requestTexts', 1),
-    concurrency: checkInteger(options.concurrency, 'concurrency', 1, 64),
-    maxRetries: checkInteger(options.maxRetries, 'maxRetries', 0, 100),
-    timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1),
-    space: checkType(options.space, 'space', 'string'),
-    cache: cache && new Cache(parseSize(cache.maxBytes ?? null, 'cache.maxBytes')),
-  };
-}
 
 const nativeOnly = (name, value) =>
   new ThimbleError('unsupported', `${name} ${describe(value)}: only the native backend has this option`);
@@ -54,16 +28,10 @@ function refuseNativeOptions(options) {
   if (options.longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
 }
 
-// For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
-function refuseRemoteOptions(options) {
-  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
-  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
-}
-
 // The native backend or a mock as a member of a chain.
 class Local {
   #open;
-  #embedder;
+  #engine;
 
   constructor(name, open) {
     this.name = name;
@@ -78,22 +46,34 @@ class Local {
     return (await this.#get(signal)).info;
   }
 
+  // After a failure the items before that call of the engine have their vectors.
   async embed(items, { promptName, longTexts, signal }) {
-    const embedder = await this.#get(signal);
-    const { dimensions } = embedder;
-    const vectors = new Float32Array(items.length * dimensions);
-    const reports = await embedder.embedInto(items.map(({ text }) => text), vectors, { promptName, longTexts, signal });
-    items.forEach((item, i) => {
-      Object.assign(item, reports[i], { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
-    });
+    const engine = await this.#get(signal);
+    const options = { promptName, longTexts, signal };
+    const { dimensions } = engine.info;
+    for (const part of consecutive(items, engine.batchSize)) {
+      const vectors = new Float32Array(part.length * dimensions);
+      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place);
+      engine.reports(numbers, options).forEach((report, i) => {
+        Object.assign(part[i], report, { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
+      });
+    }
   }
 
   #get(signal) {
-    this.#embedder ??= this.#open(this.name).catch((error) => {
-      this.#embedder = undefined;  // The next call tries again.
+    this.#engine ??= this.#open(this.name).catch((error) => {
+      this.#engine = undefined;  // The next call tries again.
       throw error;
     });
-    return unlessAborted(this.#embedder, signal);
+    return unlessAborted(this.#engine, signal);
+  }
+}
+
+// Parts of at most `size` items whose places follow each other, because messages count from the first one on.
+function* consecutive(items, size) {
+  for (let begin = 0, end = 0; begin < items.length; begin = end) {
+    do ++end; while (end < items.length && end - begin < size && items[end].place === items[end - 1].place + 1);
+    yield items.slice(begin, end);
   }
 }
 
@@ -104,12 +84,13 @@ class RemoteEngine {
   // Of a stream.
   batchSize = 256;
 
-  // `openLocal(name)` opens an Embedder in this process.
+  // `openLocal(name)` opens a NativeEngine.
   constructor(names, model, options, openLocal) {
     const parsed = parseBackends(names);
     const given = remoteOptions(options);
     const remote = parsed.filter(({ dialect }) => dialect !== undefined);
-    this.#options = { ...given, ...vectorOptions(options) };
+    const cache = given.cacheBytes && new Cache(given.cacheBytes);
+    this.#options = { ...given, ...vectorOptions(options), cache };
     // In a chain with a local backend they are meant for that one.
     if (remote.length === parsed.length) refuseNativeOptions(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
@@ -228,4 +209,4 @@ function toUnit(vector) {
   return length > 0 ? vector.map((value) => value / length) : vector;
 }
 
-module.exports = { REMOTE_OPTIONS, RemoteEngine, isLocal, refuseRemoteOptions, remoteOptions };
+module.exports = { RemoteEngine };

@@ -3,9 +3,12 @@
 
 const { ThimbleError, describe, invalid } = require('../errors.js');
 const { checkOneOf, checkTexts } = require('../options.js');
+const { Callable } = require('./callable.js');
+const { BertModel } = require('./model.js');
 const { quantize_embeddings } = require('./operations.js');
 const { openPretrained } = require('./pretrained.js');
 const { Tensor } = require('./tensor.js');
+const { BertTokenizer } = require('./tokenizer.js');
 
 const TASKS = ['feature-extraction', 'embeddings'];
 const POOLINGS = {
@@ -13,15 +16,23 @@ const POOLINGS = {
 };
 const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 
-class FeatureExtractionPipeline {
+class FeatureExtractionPipeline extends Callable {
+  #tokenizer;
+  #model;
+
   constructor({ task, embedder }) {
-    // An instance is a function.
-    const call = (texts, options) => this._call.call(call, texts, options);
-    Object.setPrototypeOf(call, new.target.prototype);
-    call.task = task;
-    call.embedder = embedder;
-    call.disposed = false;
-    return call;
+    super();
+    this.task = task;
+    this.embedder = embedder;
+    this.disposed = false;
+  }
+
+  get tokenizer() {
+    return (this.#tokenizer ??= new BertTokenizer(this.embedder));
+  }
+
+  get model() {
+    return (this.#model ??= new BertModel(this.embedder));
   }
 
   async _call(texts, { pooling = 'none', normalize = false, quantize = false, precision = 'binary' } = {}) {
@@ -47,7 +58,6 @@ class FeatureExtractionPipeline {
     await this.embedder.unload();
   }
 }
-Object.setPrototypeOf(FeatureExtractionPipeline.prototype, Function.prototype);
 
 // At least one text. As in transformers.js, the strings of a nested array are one text, and half a character is U+FFFD.
 function textsOf(texts) {

@@ -42,6 +42,10 @@ export interface PreTrainedTokenizer {
   readonly sep_token_id: number | undefined;
   readonly unk_token: string | null;
   readonly unk_token_id: number | undefined;
+  readonly bos_token: string | null;
+  readonly bos_token_id: number | undefined;
+  readonly eos_token: string | null;
+  readonly eos_token_id: number | undefined;
   readonly cls_token: string | null;
   readonly cls_token_id: number | undefined;
   /** The entries of a text's tokens. */

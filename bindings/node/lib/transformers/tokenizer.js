@@ -60,7 +60,7 @@ class PreTrainedTokenizer extends Callable {
   }
 
   convert_tokens_to_ids(tokens) {
-    this.#ids ?? this.get_vocab();
+    if (this.#ids === undefined) this.get_vocab();
     return Array.isArray(tokens) ? tokens.map((token) => this.#ids.get(token)) : this.#ids.get(tokens);
   }
 

@@ -1,0 +1,46 @@
+// Options of remote backends, and their engine.
+'use strict';
+
+const { ThimbleError, invalid } = require('../errors.js');
+const { checkInteger, checkNames, checkOneOf, checkType, parseSize } = require('../options.js');
+const { parseBackends } = require('./table.js');
+
+const REMOTE_OPTIONS = [
+  'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
+];
+
+const isLocal = (names) => {
+  const parsed = parseBackends(names);
+  return parsed.length === 1 && parsed[0].dialect === undefined;
+};
+
+function remoteOptions(options) {
+  const { cache } = options;
+  if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
+  if (options.space === '') throw invalid('space: expected a name, found ""');
+  return {
+    dimensions: checkInteger(options.dimensions, 'dimensions', 1, 65536),
+    baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
+    encoding: checkOneOf(options.encoding, 'encoding', ['base64', 'float']),
+    requestTexts: checkInteger(options.requestTexts, 'requestTexts', 1),
+    concurrency: checkInteger(options.concurrency, 'concurrency', 1, 64),
+    maxRetries: checkInteger(options.maxRetries, 'maxRetries', 0, 100),
+    timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1),
+    space: checkType(options.space, 'space', 'string'),
+    cacheBytes: cache && parseSize(cache.maxBytes ?? null, 'cache.maxBytes'),
+  };
+}
+
+// For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
+function refuseRemoteOptions(options) {
+  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
+  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
+}
+
+// As the constructor of RemoteEngine. Its code is loaded when it is first needed: it takes a megabyte of heap.
+function remoteEngine(...values) {
+  const { RemoteEngine } = require('./remote.js');
+  return new RemoteEngine(...values);
+}
+
+module.exports = { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteEngine, remoteOptions };
