@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the npm packages with zig's compiler: scripts/node_packages.sh [PLATFORM...]; all platforms without one.
-# Leaves build/packages/*.tgz: thimble, and one per platform with the addon and, but for Windows, the command line.
+# Leaves build/packages/*.tgz: thimble, @thimble/transformers, and one per platform with the addon and, but for Windows,
+# the command line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -98,11 +99,25 @@ END
   pack "$folder"
 done
 
-# The package itself names those of the platforms here, so that a checkout asks no registry for them.
-folder=$packages/thimble
-rm -rf "$folder"
-mkdir -p "$folder"
-cp -rL bindings/node/{lib,bin,README.md} "$folder"
+# FOLDER FROM: packs the files that lie in the folder, with the manifest FROM as it is published. The package thimble
+# names those of the platforms here, so that a checkout asks no registry for them.
+pack_script_package() {
+  node -e '
+    const [, from, to, version, ...platforms] = process.argv;
+    const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));
+    delete manifest.scripts;
+    delete manifest.devDependencies;
+    manifest.version = version;
+    if (manifest.dependencies) manifest.dependencies.thimble = version;
+    else manifest.optionalDependencies = Object.fromEntries(platforms.map((name) => [`@thimble/${name}`, version]));
+    require("fs").writeFileSync(to, JSON.stringify(manifest, null, 2) + "\n");
+  ' "$2" "$1/package.json" "$version" "${all[@]}"
+  pack "$1"
+}
+
+rm -rf "$packages"/{thimble,transformers}
+mkdir -p "$packages"/{thimble,transformers}
+cp -rL bindings/node/{lib,bin,README.md} "$packages/thimble"
 # Rollup reads no JSON without a plugin.
 node -e '
   const fs = require("fs");
@@ -117,14 +132,7 @@ node -e '
     if (/require\(.[^)]*\.json/.test(changed)) throw new Error(`${name}: requires JSON`);
     if (changed !== text) fs.writeFileSync(`${lib}/${name}`, changed);
   }
-' "$folder/lib" "$version"
-node -e '
-  const [, from, to, version, ...platforms] = process.argv;
-  const manifest = JSON.parse(require("fs").readFileSync(from, "utf8"));
-  delete manifest.scripts;
-  delete manifest.devDependencies;
-  manifest.version = version;
-  manifest.optionalDependencies = Object.fromEntries(platforms.map((name) => [`@thimble/${name}`, version]));
-  require("fs").writeFileSync(to, JSON.stringify(manifest, null, 2) + "\n");
-' bindings/node/package.json "$folder/package.json" "$version" "${all[@]}"
-pack "$folder"
+' "$packages/thimble/lib" "$version"
+pack_script_package "$packages/thimble" bindings/node/package.json
+cp bindings/transformers/{index.*,README.md} "$packages/transformers"
+pack_script_package "$packages/transformers" bindings/transformers/package.json

@@ -59,6 +59,10 @@ stage bundlers
 scripts/bundlers.sh "$logs" > "$logs/bundlers.log" 2>&1 || { cat "$logs/bundlers.log"; exit 1; }
 grep -E '^. (pass|fail) ' "$logs/bundlers.log"
 
+stage swap
+scripts/swap.sh "$logs" > "$logs/swap.log" 2>&1 || { cat "$logs/swap.log"; exit 1; }
+grep -E '^. (pass|fail) ' "$logs/swap.log"
+
 stage noexcept
 scripts/build.sh noexcept
 build-noexcept/example_embed build/models/all-MiniLM-L6-v2-q8.safetensors "The cat sleeps." "A kitten naps."

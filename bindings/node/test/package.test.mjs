@@ -20,9 +20,9 @@ before(() => {
   if (skip) return;
   writeFileSync(join(folder, 'package.json'), '{}');
   const here = `-${process.platform}-${process.arch}`;
-  const tarballs = readdirSync(packages).filter((name) => /^thimble-\d/.test(name) ||
+  const tarballs = readdirSync(packages).filter((name) => /^thimble-(\d|transformers-)/.test(name) ||
     (name.includes(here) && !name.includes('musl') && name.endsWith('.tgz')));
-  assert.equal(tarballs.length, 2, `packages for ${here}: ${tarballs}`);
+  assert.equal(tarballs.length, 3, `packages for ${here}: ${tarballs}`);
   run('npm', 'install', '--silent', '--no-audit', '--no-fund', ...tarballs.map((name) => join(packages, name)));
 });
 
@@ -37,8 +37,10 @@ test('packages are small', { skip }, (context) => {
 test('hold what they need and nothing else', { skip }, () => {
   const list = (name) => readdirSync(join(folder, 'node_modules', name)).sort();
   assert.deepEqual(list('thimble'), ['LICENSE', 'NOTICE', 'README.md', 'bin', 'lib', 'package.json']);
-  const [native] = list('@thimble');
+  const [native, transformers] = list('@thimble');
   assert.deepEqual(list(`@thimble/${native}`), ['LICENSE', 'NOTICE', 'package.json', 'thimble', 'thimble.node']);
+  assert.deepEqual(list(`@thimble/${transformers}`),
+    ['LICENSE', 'NOTICE', 'README.md', 'index.d.mts', 'index.d.ts', 'index.js', 'index.mjs', 'package.json']);
   const { scripts, dependencies, devDependencies } =
     JSON.parse(readFileSync(join(folder, 'node_modules/thimble/package.json'), 'utf8'));
   assert.deepEqual({ scripts, dependencies, devDependencies },
@@ -62,6 +64,18 @@ test('give the bits that the local build gives, from require', { skip }, () => {
     { cwd: folder, encoding: 'utf8', env: { ...env, THIMBLE_NODE_ADDON: join(build, 'thimble.node') } });
   assert.equal(installed, local);
   assert.equal(installed.trim().length, 384 * 8);
+});
+
+test('@thimble/transformers is thimble/transformers, for import and for require', { skip }, () => {
+  const program = `
+    import { createRequire } from 'node:module';
+    import * as ours from '@thimble/transformers';
+    import * as original from 'thimble/transformers';
+    const require = createRequire(process.cwd() + '/');
+    const names = Object.keys(ours);
+    console.log(names.length > 0 && names.length === Object.keys(original).length && names.every((name) => ours[name] === original[name]),
+      require('@thimble/transformers') === require('thimble/transformers'));`;
+  assert.equal(run(process.execPath, '--input-type=module', '--eval', program), 'true true\n');
 });
 
 test('run the kernels of the local build, each of which gives its bits', { skip }, () => {

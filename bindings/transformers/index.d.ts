@@ -1,0 +1,2 @@
+// @thimble/transformers for require.
+export * from 'thimble/transformers';

@@ -1,0 +1,2 @@
+// @thimble/transformers for import.
+export * from 'thimble/transformers';
