@@ -163,6 +163,9 @@ test('an embedder has the same functions with a remote backend', async () => {
   await assert.rejects(embedder.embedTokens('a'), { code: 'unsupported' });
   await assert.rejects(embedder.embed('a', { pooling: 'cls' }), { code: 'unsupported', message: /^pooling/ });
   await embedder.unload();
+  const failed = await rejection(Embedder.create('m', { backend: at('openai', 'status-400', '').backend }));
+  assert.match(failed.message, /^openai: http:.* status 400/);
+  assert.equal(failed.partial, undefined);
   const known = at('cohere');
   const { info } = await Embedder.create('m', { backend: known.backend, dimensions: 4 });
   assert.deepEqual([info.dimensions, info.defaultPromptName, info.prompts.query], [4, 'document', 'search_query']);

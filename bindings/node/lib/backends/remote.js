@@ -18,7 +18,7 @@ const REMOTE_OPTIONS = [
 // Options that change vectors, and that no provider knows.
 const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
 
-// Embedded to learn the length of vectors.
+// Embedded to learn the length of vectors. It has no place, because no caller has passed it.
 const PROBE = 'dimensions';
 
 const isLocal = (names) => {
@@ -85,7 +85,7 @@ class Local {
     const { dimensions } = engine.info;
     for (const part of consecutive(items, engine.batchSize)) {
       const vectors = new Float32Array(part.length * dimensions);
-      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place);
+      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place ?? 0);
       engine.reports(numbers, options).forEach((report, i) => {
         Object.assign(part[i], report, { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
       });
@@ -142,8 +142,12 @@ class RemoteEngine {
   // Learns what `info` holds; without the option `dimensions` it embeds a short text for that.
   async open(signal) {
     const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
-    info.dimensions ??= (await this.embed([PROBE], { signal }))[0].vector.length;
-    const { space, dimensions } = this.#options;
+    const { space, dimensions, promptName, longTexts } = this.#options;
+    if (info.dimensions === undefined) {
+      const probe = { text: PROBE };
+      await this.#within({ signal }, (call) => this.#chain.embed([probe], { ...call, promptName, longTexts }));
+      info.dimensions = probe.vector.length;
+    }
     if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
     info.backend = this.#chain.name;
     this.#info = Object.freeze(info);
