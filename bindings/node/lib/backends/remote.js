@@ -50,8 +50,13 @@ function refuseNativeOptions(options) {
   for (const name of NATIVE_ONLY) {
     if (options[name] !== undefined) throw nativeOnly(name, options[name]);
   }
-  if (options.normalize === false) throw nativeOnly('normalize', false);
-  if (options.longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
+  refuseNativeValues(options);
+}
+
+// Of options that remote backends have.
+function refuseNativeValues({ normalize, longTexts }) {
+  if (normalize === false) throw nativeOnly('normalize', false);
+  if (longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
 }
 
 // For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
@@ -122,8 +127,9 @@ class RemoteEngine {
     const given = remoteOptions(options);
     const remote = parsed.filter(({ dialect }) => dialect !== undefined);
     this.#options = { ...given, ...vectorOptions(options) };
-    // In a chain with a local backend they are meant for that one.
+    // In a chain with the native backend they make its vectors those of the others.
     if (remote.length === parsed.length) refuseNativeOptions(options);
+    else if (remote.length > 0) refuseNativeValues(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
       throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
     }
@@ -132,7 +138,7 @@ class RemoteEngine {
       if (dialect === undefined) return new Local(name, openLocal);
       const own = dialect.fields.model === null ? undefined : backend.model ?? model;
       return new Client(name, dialect, { ...given, baseUrl: given.baseUrl ?? url, model: own });
-    }), given.space);
+    }), given.space, given.dimensions);
   }
 
   get info() {
