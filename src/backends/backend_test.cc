@@ -146,11 +146,12 @@ struct ChainCall {
   }
 };
 
-Result<std::unique_ptr<Chain>> ChainOf(std::unique_ptr<Fake> first, std::unique_ptr<Fake> second, bool one_space) {
+Result<std::unique_ptr<Chain>> ChainOf(std::unique_ptr<Fake> first, std::unique_ptr<Fake> second, bool one_space,
+                                       std::size_t dimensions = 0) {
   std::vector<std::unique_ptr<Member>> members;
   members.push_back(std::move(first));
   members.push_back(std::move(second));
-  return Chain::Create(std::move(members), one_space);
+  return Chain::Create(std::move(members), one_space, dimensions);
 }
 
 TEST(Chain, TheNextBackendDoesWhatTheFirstLeft) {
@@ -178,6 +179,10 @@ TEST(Chain, DoesNotMixSpaces) {
             std::string::npos);
   EXPECT_EQ(call.items[0].embedding.vector.size(), 2U);
   EXPECT_FALSE(call.items[1].done());
+  auto asked =
+      ChainOf(std::make_unique<Fake>("one", 9, Status()), std::make_unique<Fake>("two", 9, Status(), 3), true, 3);
+  EXPECT_NE(ChainCall().Embed(**asked).message().find("one gives vectors of 2 values, and the space has 3"),
+            std::string::npos);
 }
 
 TEST(Chain, EndsWithErrorsThatAnotherBackendWouldHave) {

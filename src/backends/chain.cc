@@ -25,18 +25,19 @@ Status CheckGoesOn(const Call& call, std::string_view name, Time now) {
   return Status();
 }
 
-Result<std::unique_ptr<Chain>> Chain::Create(std::vector<std::unique_ptr<Member>> members, bool one_space) {
+Result<std::unique_ptr<Chain>> Chain::Create(std::vector<std::unique_ptr<Member>> members, bool one_space,
+                                             std::size_t dimensions) {
   for (const auto& member : members) {
     if (one_space || member->identity() == members.front()->identity()) continue;
     return Error(Code::kInvalidArgument, "backend: ", members.front()->name(), " and ", member->name(),
                  " have different vector spaces, whose vectors cannot be compared; if they have the same model, give "
                  "that space a name with the option space");
   }
-  return std::unique_ptr<Chain>(new Chain(std::move(members)));
+  return std::unique_ptr<Chain>(new Chain(std::move(members), dimensions));
 }
 
-Chain::Chain(std::vector<std::unique_ptr<Member>> members)
-    : members_(std::move(members)), paused_until_(members_.size(), Time::min()) {
+Chain::Chain(std::vector<std::unique_ptr<Member>> members, std::size_t dimensions)
+    : members_(std::move(members)), dimensions_(dimensions), paused_until_(members_.size(), Time::min()) {
   for (const auto& member : members_) name_ += (name_.empty() ? "" : ",") + member->name();
 }
 

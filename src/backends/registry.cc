@@ -124,7 +124,8 @@ Result<std::unique_ptr<Member>> MakeBackend(std::string_view names, const Backen
         Client::Create(*name.dialect, model, name.url.empty() ? options.base_url : name.url, options, environment));
     members.push_back(std::move(client));
   }
-  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Chain> chain, Chain::Create(std::move(members), !options.space.empty()));
+  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Chain> chain,
+                           Chain::Create(std::move(members), !options.space.empty(), options.dimensions));
   return std::unique_ptr<Member>(std::move(chain));
 }
 

@@ -138,6 +138,13 @@ test('a redirect gets no key', async (context) => {
   assert.deepEqual((await logged('')).filter(({ host }) => host !== '127.0.0.1'), []);
 });
 
+test('an error of TLS is its reason alone', { skip: process.versions.bun && 'Bun has no errors of OpenSSL' }, async () => {
+  const base = await serve(() => {});
+  const error = await rejection(createEmbeddingFunction({ backend: `openai:m@${base.replace('http:', 'https:')}` })('a'));
+  assert.equal(error.code, 'io');
+  assert.match(error.message, /^texts\[0\]: openai: https:.*: TLS: wrong version number$/);
+});
+
 test('waits as long as the server asks', async () => {
   const took = async (fault, options) => {
     const start = performance.now();

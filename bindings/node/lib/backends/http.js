@@ -64,11 +64,17 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
   } catch (error) {
     if (limit.signal.aborted) return new Failure(limit.signal.reason, true);
     const code = error?.cause?.code ?? error?.code;
-    const reason = error?.cause?.message || error?.message || String(error);
-    return new Failure(new ThimbleError('io', `${where}: ${reason}`), !CERTIFICATE.test(code ?? ''));
+    return new Failure(new ThimbleError('io', `${where}: ${reasonOf(error)}`), !CERTIFICATE.test(code ?? ''));
   } finally {
     limit.end();
   }
+}
+
+function reasonOf(error) {
+  const { cause } = error ?? {};
+  // The message of OpenSSL is a line with addresses and its own sources.
+  if (cause?.library === 'SSL routines') return `TLS: ${cause.reason}`;
+  return cause?.message || error?.message || String(error);
 }
 
 // The body as text. If it has more than `most` bytes, undefined, and the connection is closed.
