@@ -82,7 +82,7 @@ Result<Client> Client::Create(Settings settings, std::function<bool()> go_on) {
 Status Client::Wait(double seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (std::chrono::steady_clock::now() < end) {
-    if (!go_on_()) return Error(Code::kIo, "the download was ended");
+    if (!go_on_()) return Error(Code::kIo, "the download was aborted");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return Status();
@@ -93,17 +93,17 @@ Status Client::AnswerError(const net::HttpAnswer& answer, const std::string& wha
   switch (answer.status) {
     case 401:
     case 403:
-      return Error(
-          Code::kIo, from, ": it does not exist, or ",
-          settings_.token.empty() ? "needs a token in HF_TOKEN or of hf auth login" : "the token has no access to it");
+      return Error(Code::kIo, from, ": not found, or ",
+                   settings_.token.empty() ? "access needs a token: set HF_TOKEN or run hf auth login"
+                                           : "the token does not give access to it");
     case 404:
       return Error(Code::kNotFound, from, ": not found");
     case 429:
     case 503:
       if (answer.retry_after > 0) {
-        return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ", answer.retry_after, " s");
+        return Error(Code::kOverloaded, from, ": busy; try again in ", answer.retry_after, " s");
       }
-      return Error(Code::kOverloaded, from, ": it is busy; try again later");
+      return Error(Code::kOverloaded, from, ": busy; try again later");
     default:
       return Error(Code::kIo, from);
   }

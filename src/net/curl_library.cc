@@ -52,7 +52,7 @@ Result<CurlLibrary> Load() {
       !Find(library, "curl_easy_strerror", curl.easy_strerror) ||
       !Find(library, "curl_slist_append", curl.slist_append) ||
       !Find(library, "curl_slist_free_all", curl.slist_free_all)) {
-    return Error(Code::kUnsupported, "the libcurl of this system lacks functions: ", kAdvice);
+    return Error(Code::kUnsupported, "libcurl on this system is too old: ", kAdvice);
   }
   if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return Error(Code::kIo, "libcurl could not be initialised");
   return curl;

@@ -275,7 +275,7 @@ HttpReply Http::Send(const HttpCall& call, const std::function<bool()>& go_on) {
   if (!reply.status.ok()) return reply;
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     reply.ended = true;
-    reply.status = Error(Code::kIo, "the request was ended");
+    reply.status = Error(Code::kIo, "the request was aborted");
   } else if (code != CURLE_OK) {
     reply.lost = IsTransient(code);
     reply.status = Error(Code::kIo, message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
@@ -323,7 +323,7 @@ HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, 
   } else if (!transfer.status.ok()) {
     outcome.status = transfer.status;
   } else if (code == CURLE_ABORTED_BY_CALLBACK) {
-    outcome.status = Error(Code::kIo, "the download was ended");
+    outcome.status = Error(Code::kIo, "the download was aborted");
   } else if (code != CURLE_OK) {
     outcome.status =
         Error(Code::kIo, OriginOf(request.url), ": ", message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);

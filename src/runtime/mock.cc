@@ -54,7 +54,7 @@ class MockWorker final : public Worker {
   }
   Status EmbedTogether(const Batch& batch, const WorkerTeam&) override { return Embed(batch, 0, batch.texts.size()); }
   Result<Report> EmbedTokens(std::string_view, float*, const WorkerTeam&) override {
-    return Error(Code::kUnsupported, "a mock has no vectors of tokens");
+    return Error(Code::kUnsupported, "a mock produces no token vectors");
   }
   void Release() override {}
 
@@ -111,7 +111,7 @@ class MockModel final : public Model::Impl {
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
   std::string_view isa() const override { return "none"; }
   Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t) const override {
-    return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
+    return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and therefore no token ids");
   }
   std::size_t FixedBytes() const override { return kFixedBytes; }
   std::size_t ScratchBytes(std::size_t, std::size_t) const override { return 0; }

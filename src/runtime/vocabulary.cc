@@ -32,8 +32,8 @@ Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const st
     }
     for (std::int32_t id : ids) {
       if (id < 0 || static_cast<std::size_t>(id) >= model.info().vocabulary) {
-        return Error(Code::kInvalidArgument, "token id ", id, ": ", model.info().name, " has ids from 0 to below ",
-                     model.info().vocabulary);
+        return Error(Code::kInvalidArgument, "token id: ", model.info().name, " has ids from 0 to ",
+                     model.info().vocabulary - 1, ", found ", id);
       }
     }
     return model.impl().TokenTexts(ids);

@@ -24,12 +24,18 @@ function describe(value) {
   return `a ${typeof value}`;
 }
 
+const MILLISECONDS = ['unload_after', 'max_wait'];
+
+// An option that a native message names, `max_memory`, as JavaScript calls it.
+const optionName = (name) =>
+  name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()) + (MILLISECONDS.includes(name) ? 'Ms' : '');
+
 // An error of the addon as a ThimbleError; any other as it is.
 function fromNative(error) {
   if (error instanceof ThimbleError || !(error instanceof Error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
   const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or with download: true');
-  return new ThimbleError(error.code, message);
+  return new ThimbleError(error.code, message.replace(/`([a-z]+(?:_[a-z]+)*)`/g, (_, name) => optionName(name)));
 }
 
 module.exports = { ThimbleError, describe, fromNative, invalid };

@@ -122,7 +122,7 @@ test('a chain does not mix spaces', async () => {
   assert.deepEqual(await mixed('a'), [1, 2]);
   const parts = createEmbeddingFunction({ backend: `${at('openai', 'status-500', 1).backend},ollama:m@${two}`, space: 'ours', maxRetries: 0,
     requestTexts: 1, concurrency: 2 });
-  assert.match((await rejection(parts(['a', 'b']))).message, /gives vectors of 2 values, and the space has 8/);
+  assert.match((await rejection(parts(['a', 'b']))).message, /returned vectors of 2 values, expected 8/);
 });
 
 test('an embedder has the same functions with a remote backend', async () => {
@@ -200,7 +200,7 @@ test('keys come from variables and files', async (context) => {
   process.env.COHERE_API_KEY_FILE = `${file}.absent`;
   assert.match((await rejection(embed('d'))).message, /COHERE_API_KEY_FILE: cannot read .*ENOENT/);
   process.env.COHERE_API_KEY = `${KEY}\nX: y`;
-  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY has blanks/);
+  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY contains spaces/);
   clearEnvironment();
   assert.match((await rejection(createEmbeddingFunction({ backend: 'openai:m' })('a'))).message,
     /https:\/\/api\.openai\.com needs a key; set OPENAI_API_KEY, or OPENAI_API_KEY_FILE/);

@@ -24,7 +24,7 @@ class Chain {
     const other = members.find(({ identity }) => identity !== members[0].identity);
     if (other !== undefined && space === undefined) {
       throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, so their vectors cannot be ` +
-        'compared; if both serve the same model, name its space with the option space');
+        'compared; if both serve the same model, name its space with space');
     }
   }
 
@@ -85,7 +85,8 @@ class Chain {
       if (item.vector.length === this.#dimensions) continue;
       const found = item.vector.length;
       for (const other of items) other.vector = undefined;
-      throw invalid(`backend: ${member.name} gives vectors of ${found} values, and the space has ${this.#dimensions}`);
+      throw invalid(`backend: ${member.name} returned vectors of ${found} values, expected ${this.#dimensions} as from the ` +
+        'other backends');
     }
   }
 }

@@ -57,7 +57,7 @@ function refuseNativeOptions(options) {
 // For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
 function refuseRemoteOptions(options) {
   const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
-  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
+  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends accept it, and the backend is native`);
 }
 
 // The native backend or a mock as a member of a chain.
@@ -113,7 +113,8 @@ class RemoteEngine {
     // In a chain with a local backend they are meant for that one.
     if (remote.length === parsed.length) refuseNativeOptions(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
-      throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
+      throw invalid('baseUrl: with several backends, or a URL in the name of one, put each URL into its name: ' +
+        'openai:MODEL@URL');
     }
     this.#chain = new Chain(parsed.map((backend) => {
       const { name, dialect, url } = backend;
@@ -197,11 +198,11 @@ class RemoteEngine {
   }
 
   runSync() {
-    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} has only embed()`);
+    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} does not support it; use embed()`);
   }
 
   async embedTokens() {
-    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has only vectors of texts`);
+    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has no token vectors; use the native backend`);
   }
 
   async unload() {
