@@ -72,7 +72,7 @@ TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
   std::this_thread::sleep_for(milliseconds(50));
   EXPECT_FALSE(pending->done());
   pending->Cancel();
-  EXPECT_EQ(pending->Wait(embeddings).message(), "texts[0]: openai: the call was ended");
+  EXPECT_EQ(pending->Wait(embeddings).message(), "texts[0]: openai: the call was aborted");
   {
     auto dropped = backend->Start({"one"});
   }
@@ -175,7 +175,7 @@ TEST(Chain, DoesNotMixSpaces) {
   auto lengths = ChainOf(std::make_unique<Fake>("one", 1, Status(Code::kIo, "gone"), 2),
                          std::make_unique<Fake>("two", 9, Status(), 3), true);
   ChainCall call;
-  EXPECT_NE(call.Embed(**lengths).message().find("two gives vectors of 3 values, and the space has 2"),
+  EXPECT_NE(call.Embed(**lengths).message().find("two returned vectors of 3 values, expected 2"),
             std::string::npos);
   EXPECT_EQ(call.items[0].embedding.vector.size(), 2U);
   EXPECT_FALSE(call.items[1].done());
@@ -248,7 +248,7 @@ TEST(Client, NeitherWaitsNorAsksBeyondTheDeadline) {
   asked.world->reply.headers = {{"retry-after", "30"}};
   asked.call.deadline = asked.world->now + seconds(40);
   const Status status = asked.Embed();
-  EXPECT_NE(status.message().find("it asks to come back in 30 s"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("try again in 30 s"), std::string::npos) << status.message();
   EXPECT_EQ(asked.world->waits, (std::vector<milliseconds>{seconds(30)}));
   EXPECT_EQ(asked.world->timeouts, (std::vector<milliseconds>{seconds(40), seconds(10)}));
   ClientCall patient;

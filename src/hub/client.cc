@@ -84,9 +84,9 @@ Status Client::AnswerError(const net::HttpResult& answer, const std::string& wha
   switch (answer.code) {
     case 401:
     case 403:
-      return Error(
-          Code::kIo, from, ": it does not exist, or ",
-          settings_.token.empty() ? "needs a token in HF_TOKEN or of hf auth login" : "the token has no access to it");
+      return Error(Code::kIo, from, ": not found, or ",
+                   settings_.token.empty() ? "access needs a token: set HF_TOKEN or run hf auth login"
+                                           : "the token does not give access to it");
     case 404:
       return Error(Code::kNotFound, from, ": not found");
     case 429:
@@ -95,7 +95,7 @@ Status Client::AnswerError(const net::HttpResult& answer, const std::string& wha
         return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ",
                      std::chrono::ceil<std::chrono::seconds>(*asked).count(), " s");
       }
-      return Error(Code::kOverloaded, from, ": it is busy; try again later");
+      return Error(Code::kOverloaded, from, ": busy; try again later");
     default:
       return Error(Code::kIo, from);
   }

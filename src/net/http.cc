@@ -283,7 +283,7 @@ HttpReply Http::Send(const HttpCall& call, const std::function<bool()>& go_on) {
   if (!reply.status.ok()) return reply;
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     reply.ended = true;
-    reply.status = Error(Code::kIo, "the request was ended");
+    reply.status = Error(Code::kIo, "the request was aborted");
   } else if (code != CURLE_OK) {
     reply.lost = IsLoss(code);
     reply.status = Error(Code::kIo, message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);

@@ -37,8 +37,7 @@ std::string Credentials(const std::string& header, const std::string& scheme) {
 
 Status Keys::Add(const std::string& key, const std::string& where) {
   for (char c : key) {
-    if (c <= ' ' || c > '~')
-      return Error(Code::kInvalidArgument, where, ": a key has other than printable ASCII in it");
+    if (c <= ' ' || c > '~') return Error(Code::kInvalidArgument, where, ": expected keys of printable ASCII");
   }
   hashes_.push_back(Hash(key));
   return Status();
@@ -53,7 +52,7 @@ Result<Keys> Keys::Load(const std::string& file) {
       line = Trim(line);
       if (!line.empty() && line[0] != '#') THIMBLE_RETURN_IF_ERROR(keys.Add(line, file));
     }
-    if (keys.empty()) return Error(Code::kInvalidArgument, "API keys: ", file, " has none in it");
+    if (keys.empty()) return Error(Code::kInvalidArgument, "API keys: ", file, " contains no keys");
   }
   if (const char* list = std::getenv("THIMBLE_API_KEYS")) {
     const std::string text = std::string(list) + ",";

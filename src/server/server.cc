@@ -206,7 +206,7 @@ Result<std::vector<Listener>> Listen(const ServerOptions& options, bool has_keys
   for (const Listener& listener : listeners) {
     if (listener.local() || has_keys) continue;
     return Error(Code::kInvalidArgument, "listening on ", listener.address(),
-                 ": other machines can reach that address, and there is no API key; give --api-key-file or set "
+                 ": other machines can reach that address, and there is no API key; pass --api-key-file, set "
                  "THIMBLE_API_KEYS, or listen on 127.0.0.1");
   }
   return listeners;

@@ -155,7 +155,7 @@ test('waits as long as the server asks', async () => {
   assert.ok(seconds >= 990 && seconds < 3000 && date >= 500 && date < 4000 && ms >= 19 && ms < 900, `${seconds} ${date} ${ms}`);
   const start = performance.now();
   const error = await rejection(took('storm-seconds', { timeoutMs: 500 }));
-  assert.match(error.message, /status 429: too many requests; it asks to come back in 1 s$/);
+  assert.match(error.message, /status 429: too many requests; try again in 1 s$/);
   assert.ok(error.code === 'overloaded' && error.status === 429 && performance.now() - start < 400);
 });
 

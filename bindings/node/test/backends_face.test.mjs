@@ -223,7 +223,7 @@ test('keys come from variables and files', async (context) => {
   process.env.COHERE_API_KEY_FILE = `${file}.absent`;
   assert.match((await rejection(embed('d'))).message, /COHERE_API_KEY_FILE: cannot read .*ENOENT/);
   process.env.COHERE_API_KEY = `${KEY}\nX: y`;
-  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY has blanks/);
+  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY contains spaces/);
   clearEnvironment();
   assert.match((await rejection(createEmbeddingFunction({ backend: 'openai:m' })('a'))).message,
     /https:\/\/api\.openai\.com needs a key; set OPENAI_API_KEY, or OPENAI_API_KEY_FILE/);

@@ -25,7 +25,7 @@ class Chain {
     const other = members.find(({ identity }) => identity !== members[0].identity);
     if (other !== undefined && space === undefined) {
       throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, so their vectors cannot be ` +
-        'compared; if both serve the same model, name its space with the option space');
+        'compared; if both serve the same model, name its space with space');
     }
   }
 

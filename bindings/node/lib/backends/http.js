@@ -32,7 +32,7 @@ async function exchange(request, options) {
     const delay = afterMs ?? Math.random() * backoff;
     const most = deadline === Infinity ? POLICY.mostAfterMs : deadline - performance.now();
     if (delay > most) {
-      if (afterMs !== undefined) error.message += `; it asks to come back in ${Math.ceil(afterMs / 1000)} s`;
+      if (afterMs !== undefined) error.message += `; try again in ${Math.ceil(afterMs / 1000)} s`;
       throw error;
     }
     await sleep(delay, signal);
@@ -47,8 +47,8 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
     const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: limit.signal });
     if (response.type === 'opaqueredirect' || response.status >= 300 && response.status < 400) {
       response.body?.cancel().catch(() => {});
-      return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which is not followed ` +
-        'because the key is for this address alone; check the base URL'), false);
+      return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which thimble does not ` +
+        'follow, because the key is for one address only; pass the final address as baseUrl'), false);
     }
     const good = response.ok;
     const text = await read(response, good ? mostBytes : common.reply.bytes);

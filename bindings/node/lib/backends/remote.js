@@ -100,7 +100,8 @@ class RemoteEngine {
     if (remote.length === parsed.length) refuseNativeOptions(options);
     else if (remote.length > 0) refuseNativeValues(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
-      throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
+      throw invalid('baseUrl: with several backends, or a URL in the name of one, put each URL into its name: ' +
+        'openai:MODEL@URL');
     }
     this.#chain = new Chain(parsed.map((backend) => {
       const { name, dialect, url } = backend;
@@ -188,11 +189,11 @@ class RemoteEngine {
   }
 
   runSync() {
-    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} has only embed()`);
+    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} does not support it; use embed()`);
   }
 
   async embedTokens() {
-    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has only vectors of texts`);
+    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has no token vectors; use the native backend`);
   }
 
   async unload() {
