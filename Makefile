@@ -1,7 +1,7 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
 .PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-quality bench-server parity \
-  parity-folders lint clean
+  parity-folders stress-node lint clean
 
 all:
 	@scripts/build.sh release
@@ -43,6 +43,10 @@ parity:
 
 parity-folders:
 	@scripts/folder_parity.sh
+
+# Half an hour; make test has one round of it.
+stress-node:
+	@scripts/node_stress.sh $(RUNS)
 
 lint:
 	@scripts/lint.sh

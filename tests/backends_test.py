@@ -130,7 +130,7 @@ class Backends(unittest.TestCase):
                 self.assert_vectors(out.decode(), BIG)
 
     def test_lasting_faults_end_soon_in_little_memory_and_say_why(self):
-        faults = {"truncated-json": "is not JSON", "storm-ms": "status 429: too many requests", "storm-hour": "come back in 3600 s",
+        faults = {"truncated-json": "is not JSON", "storm-ms": "status 429: too many requests", "storm-hour": "try again in 3600 s",
                   "status-400": "status 400", "status-401": "check OPENAI_API_KEY", "status-413": "status 413",
                   "duplicate-index": "expected an index", "missing-item": "expected 2 vectors, found 1",
                   "extra-item": "expected 2 vectors, found 3", "nan": "value 7", "huge": "value 7", "null": "found null",
@@ -198,7 +198,7 @@ class Backends(unittest.TestCase):
         code, out, _ = self.embed(name, "one", OPENAI_API_KEY=None, OPENAI_API_KEY_FILE=str(file))
         self.assertEqual(code, 0)
         self.assert_fails(self.embed(name, "one", OPENAI_API_KEY=None, OPENAI_API_KEY_FILE=str(folder / "none")), "OPENAI_API_KEY_FILE: ")
-        self.assert_fails(self.embed(name, "one", OPENAI_API_KEY=f"{KEY}\r\nx: y"), "the key in OPENAI_API_KEY has blanks", code=2)
+        self.assert_fails(self.embed(name, "one", OPENAI_API_KEY=f"{KEY}\r\nx: y"), "the key in OPENAI_API_KEY contains spaces", code=2)
         # Before anything is sent.
         self.assert_fails(self.embed("openai:m", "one", OPENAI_API_KEY=None), "https://api.openai.com needs a key; set OPENAI_API_KEY")
 
@@ -234,7 +234,7 @@ class Backends(unittest.TestCase):
         self.assertEqual(chain[0], 0, chain[2])  # The same provider and model, by two addresses.
         self.assert_vectors(chain[1], ["one"])
         other = f"{name_of('openai', 'status-401:9')},{name_of('ollama')}"
-        self.assert_fails(self.embed(other, "one"), "openai and ollama have different vector spaces", "name with the option space", code=2)
+        self.assert_fails(self.embed(other, "one"), "openai and ollama have different vector spaces", "name its space with --space", code=2)
         code, out, _ = self.embed(other, "--space", "ours", "-i", folder / "big.txt")
         self.assertEqual(code, 0)
         self.assert_vectors(out, BIG)
@@ -262,7 +262,7 @@ class Backends(unittest.TestCase):
                 code, out, error = self.embed(name, *flags, "one")
                 self.assertEqual((code, out), (1, ""), error)
         for flags in (("--base-url", "http://a"), ("--dimensions", 5), ("--space", "s"), ("--timeout", 5)):
-            self.assert_fails(run("embed", "-m", "mock", *flags, "one"), f"{flags[0]}: only remote backends have it", code=2)
+            self.assert_fails(run("embed", "-m", "mock", *flags, "one"), f"{flags[0]}: only remote backends accept it", code=2)
         self.assertEqual(self.requests(), [])
 
     def test_other_commands_refuse_remote_backends_by_name(self):
@@ -271,7 +271,7 @@ class Backends(unittest.TestCase):
                 code, out, error = run(*command, THIMBLE_BACKEND=f"openai:m@{provider.url}/v1")
                 self.assertEqual(out, "")
                 self.assertNotEqual(code, 0)
-                self.assertIn('found "openai:..."; a remote backend has no models to open', error)
+                self.assertIn('found "openai:..."; only thimble embed', error)
 
 
 if __name__ == "__main__":

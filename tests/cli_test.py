@@ -81,10 +81,11 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("embed", "-m", model, "text", "--pooling", "median", says="median")
         self.check_wrong_use("embed", "-m", model, "text", "--format", "xml", says="xml")
         self.check_wrong_use("embed", "-m", model, "text", "--threads", "0", says="--threads")
-        self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB", says="8XB")
-        self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="100000")
+        self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB",
+                             says='--max-memory: expected a size such as 16MB, 1.5MB or 1GiB, found "8XB"')
+        self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="--max-tokens: expected at most")
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
-        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="no use")
+        self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="does not use it")
         self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
@@ -108,7 +109,9 @@ class Usage(unittest.TestCase):
     def test_environment_gives_defaults_that_options_override(self):
         self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_MAX_MEMORY": "1kB"}).returncode, 1)
         self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_THREADS": "many"}).returncode, 2)
+        self.assertEqual(run("embed", "-m", model, "a", environment={"THIMBLE_MAX_MEMORY": "lots"}).returncode, 2)
         embed("a", "--max-memory", "512MB", environment={"THIMBLE_MAX_MEMORY": "1kB"})
+        embed("a", environment={"THIMBLE_MAX_MEMORY": "0.5 GB"})
 
 
 class Embed(unittest.TestCase):
@@ -246,7 +249,7 @@ class Embed(unittest.TestCase):
         self.assertIs(short[0]["truncated"], False)
         result = run("embed", "-m", model, "-i", write("long.jsonl", b'"' + b"a" * (5 << 20) + b'"'))
         self.assertEqual(result.returncode, 1)
-        self.assertIn(b"line 1: longer than", result.stderr)
+        self.assertIn(b"line 1: expected at most", result.stderr)
 
 
 class Memory(unittest.TestCase):
@@ -320,7 +323,7 @@ class PromptsAndLimits(unittest.TestCase):
         self.assertNotIn("chunks", cut)
         result = run("embed", "-m", model, "-i", path, "--long-texts", "error")
         self.assertEqual(result.returncode, 2)
-        self.assertIn(b"texts[300]: 102 tokens, the limit is 64", result.stderr)
+        self.assertIn(b"texts[300]: 102 tokens, the limit is 64; set --long-texts to", result.stderr)
         results = embed("-i", path, "--long-texts", "chunk")
         self.assertEqual([(r["tokens"], r["truncated"], r["chunks"]) for r in results[299:]],
                          [(results[0]["tokens"], False, 1), (102, False, 2)])
@@ -345,10 +348,10 @@ class PromptsAndLimits(unittest.TestCase):
         self.assertEqual(plan["max_tokens"], 128)
 
     def test_names_that_there_are_not_are_wrong_use(self):
-        for arguments, says in ((["--prompt-name", "document"], b"test has only passage, query"),
+        for arguments, says in ((["--prompt-name", "document"], b"--prompt-name: test has only passage, query, found"),
                                 (["--truncation", "none"], b"expected sentence-transformers, transformers.js or tokenizers"),
                                 (["--long-texts", "split"], b"expected truncate, error or chunk"),
-                                (["--long-texts", "chunk", "--chunk-overlap", "40"], b"chunk_overlap 40: at most 31")):
+                                (["--long-texts", "chunk", "--chunk-overlap", "40"], b"--chunk-overlap: expected at most 31")):
             result = run("embed", "-m", model, "a", *arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn(says, result.stderr)
@@ -377,7 +380,7 @@ class PromptsAndLimits(unittest.TestCase):
         self.assertTrue(info("--name", "mine", "--pooling", "max", "--normalize", str(source))["normalize"])
         contradicting = run("convert", str(folder / "source"), out, "--pooling", "cls")
         self.assertEqual(contradicting.returncode, 2)
-        self.assertIn(b"says itself", contradicting.stderr)
+        self.assertIn(b"the folder itself states", contradicting.stderr)
         known = info("--name", "bge-small-en-v1.5", str(folder / "source"))
         self.assertEqual((known["pooling"], known["max_tokens"]), ("mean", 64))
 
@@ -415,7 +418,7 @@ class Info(unittest.TestCase):
         self.assertEqual((values["name"], values["dtype"], values["dimensions"]), ("test", "q8", DIMENSIONS))
         self.assertEqual(values["file_bytes"], os.stat(model).st_size)
         self.assertGreater(values["scratch_bytes"], 0)
-        lines = run("info", model).stdout.decode().splitlines()
+        lines = run("info", "-m", model).stdout.decode().splitlines()
         expected = {key: json.dumps(value).strip('"') for key, value in values.items()}
         self.assertEqual(dict(line.split(maxsplit=1) for line in lines), expected)
 
@@ -424,7 +427,7 @@ class Verify(unittest.TestCase):
     def test_a_file_as_converted_holds(self):
         result = run("verify", model)
         self.assertEqual((result.returncode, result.stderr), (0, b""))
-        self.assertIn(b"12 of 12 vectors are the same", result.stdout)
+        self.assertIn(b"12 of 12 vectors are identical", result.stdout)
 
     def test_a_flipped_bit_is_found_and_the_text_named(self):
         contents = bytearray(pathlib.Path(model).read_bytes())
@@ -477,7 +480,7 @@ class Plan(unittest.TestCase):
         for command in (["plan", model], ["embed", "-m", model, "a"], ["similar", "-m", model, "a", model]):
             result = run(*command, "--max-memory", "300kB")
             self.assertEqual(result.returncode, 1)
-            self.assertRegex(result.stderr, rb"needs \d+ bytes, allowed are \d+, beside \d+ .*300000")
+            self.assertRegex(result.stderr, rb"needs \d+ bytes, but only \d+ are allowed; raise --max-memory, .*300000 bytes, the program.* need \d+")
 
     @unittest.skipIf(SANITIZED, "a process has hundreds of megabytes")
     def test_a_line_of_json_has_what_the_limit_leaves(self):
@@ -486,7 +489,7 @@ class Plan(unittest.TestCase):
         limit = str(self.plan()["peak_bytes"])
         result = run("embed", "-m", model, "-i", path, "--max-memory", limit)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(b"line 1: longer than 65536 bytes of JSON, which is what --max-memory leaves", result.stderr)
+        self.assertIn(b"line 1: expected at most 65536 bytes of JSON; raise --max-memory", result.stderr)
 
 
 class MemoryCommand(unittest.TestCase):

@@ -9,7 +9,6 @@ As a program it serves one folder, prints its address, and then a line of JSON f
 
 import dataclasses
 import hashlib
-import http.server
 import json
 import pathlib
 import re
@@ -18,6 +17,8 @@ import threading
 import time
 import typing
 import urllib.parse
+
+import fake_server
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LARGE = (".safetensors", ".onnx", ".bin", "_data")
@@ -47,30 +48,12 @@ class Answer:
     rate: typing.Optional[int] = None         # Bytes a second.
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, host, hub):
-        self.hub = hub
-        super().__init__((host, 0), Handler)
-        self.url = f"http://{host}:{self.server_port}"
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        """Clients that go away are part of the tests."""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments):
-        pass
-
+class Handler(fake_server.Handler):
     def do_HEAD(self):
         self.do_GET()
 
     def do_GET(self):
-        hub = self.server.hub
+        hub = self.server.owner
         path, _, query = self.path.partition("?")
         with hub.lock:
             number = 1 + sum(other.path == path for other in hub.requests)
@@ -115,14 +98,13 @@ class FakeHub:
         self.ranges = True
         self.lock = threading.Lock()
         self.requests = []
-        self.hub = Server("127.0.0.1", self)
-        self.cdn = Server(cdn_host, self)
+        self.hub = fake_server.Server("127.0.0.1", Handler, self)
+        self.cdn = fake_server.Server(cdn_host, Handler, self)
         self.url = self.hub.url
 
     def close(self):
         for server in (self.hub, self.cdn):
-            server.shutdown()
-            server.server_close()
+            server.close()
 
     def of(self, suffix):
         """The requests whose path ends so."""

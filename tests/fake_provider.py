@@ -18,7 +18,6 @@ import base64
 import email.utils
 import gzip
 import hashlib
-import http.server
 import json
 import re
 import socket
@@ -26,6 +25,8 @@ import struct
 import sys
 import threading
 import time
+
+import fake_server
 
 DIMENSIONS = 8
 MODEL = "fake-model"
@@ -200,12 +201,12 @@ def endless_headers(handler, call):
 
 
 def hang(handler, call):
-    handler.server.provider.ended.wait(30)
+    handler.server.owner.ended.wait(30)
     handler.end()
 
 
 def redirect(handler, call):
-    handler.answer(307, b"", {"location": handler.server.provider.other.url + handler.path})
+    handler.answer(307, b"", {"location": handler.server.owner.other.url + handler.path})
 
 
 def zipped(handler, call):
@@ -238,27 +239,8 @@ FAULTS = {
 }
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, host, provider):
-        self.provider = provider
-        super().__init__((host, 0), Handler)
-        self.url = f"http://{host}:{self.server_port}"
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        """Clients that go away are part of the tests."""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(fake_server.Handler):
     disable_nagle_algorithm = True
-    ended = False
-
-    def log_message(self, *arguments):
-        pass
 
     def head(self, code, headers):
         self.record["status"] = code
@@ -289,7 +271,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.serve(self.rfile.read(int(length)))
 
     def serve(self, data):
-        provider = self.server.provider
+        provider = self.server.owner
         self.record = {}
         if self.path.startswith("/control"):
             self.answer(200, provider.control(json.loads(data)) if data else provider.log)
@@ -308,7 +290,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(refusal.status, error_body(dialect, refusal.status, refusal.message), refusal.headers)
 
     def route(self, dialect, path, body, fault):
-        provider = self.server.provider
+        provider = self.server.owner
         if dialect is None:
             raise Refusal(404, f"{path}: not found")
         if provider.key and self.headers.get("authorization") != f"Bearer {provider.key}":
@@ -349,15 +331,14 @@ class FakeProvider:
         self.texts = None
         self.log = []
         self.counts = {}
-        self.server = Server("127.0.0.1", self)
-        self.other = Server("127.0.0.2", self)
+        self.server = fake_server.Server("127.0.0.1", Handler, self)
+        self.other = fake_server.Server("127.0.0.2", Handler, self)
         self.url = self.server.url
 
     def close(self):
         self.ended.set()
         for server in (self.server, self.other):
-            server.shutdown()
-            server.server_close()
+            server.close()
 
     def control(self, order):
         with self.lock:

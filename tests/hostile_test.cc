@@ -503,7 +503,7 @@ std::vector<FolderCase> FolderCases() {
        EditJson("modules.json", [](ordered_json& j) { j[1]["type"] = "sentence_transformers.models.LSTM"; }), kNo,
        "models.LSTM"},
       {"pooling elsewhere", EditJson("modules.json", [](ordered_json& j) { j[1]["path"] = "../../etc"; }), kBad,
-       "\"../../etc\" is no path inside the folder"},
+       "\"../../etc\" is not a path inside the folder"},
       {"pooling file missing", Remove("1_Pooling/config.json"), Code::kNotFound, "1_Pooling/config.json"},
       {"unknown pooling",
        EditJson("1_Pooling/config.json", [](ordered_json& j) { j["pooling_mode_median_tokens"] = true; }), kNo,

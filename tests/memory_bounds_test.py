@@ -98,7 +98,7 @@ class Memory(unittest.TestCase):
         self.assertLessEqual(private, self.plan(model)["peak_bytes"])
         least = subprocess.run([CLI, "plan", model, "--max-memory", "100kB"], stderr=subprocess.PIPE, text=True)
         self.assertEqual(least.returncode, 1)
-        self.assertRegex(least.stderr, r"needs \d+ bytes, allowed are \d+")
+        self.assertRegex(least.stderr, r"needs \d+ bytes, but only \d+ are allowed; raise --max-memory, or lower --max-tokens")
 
     def test_command_line_stays_within_its_bounds(self):
         for dtype, most_pss in (("q8", 27 * MB), ("q4", 18 * MB)):

@@ -58,7 +58,7 @@ class Server:
             time.sleep(0.01)
             self.addresses = [event["text"] for event in self.events("listening")]
         assert self.addresses, self.text()
-        found = re.match(r"http://127\.0\.0\.1:(\d+)", self.addresses[0])
+        found = re.match(r"https?://127\.0\.0\.1:(\d+)", self.addresses[0])
         self.port = int(found[1]) if found else None
 
     def text(self):
@@ -303,7 +303,7 @@ class Routes(WithServer):
 
 
 class Errors(WithServer):
-    options = ("--max-items", "4", "--max-body", "100kB")
+    options = ("--max-items", "4", "--max-body", "100kB", "--max-request-tokens", "100")
 
     def check(self, path, body, status, *says, shape="openai"):
         reply = self.server.post(path, body, status)
@@ -368,6 +368,23 @@ class Errors(WithServer):
         cohere({"model": "test", "texts": ["a"], "truncate": "START"}, 400, "only the end")
         cohere({"model": "test", "texts": ["a"], "embedding_types": ["half"]}, 400, "embedding_types")
         cohere({"model": "test", "texts": ["w " * 50], "max_tokens": 5}, 400, "max_tokens")
+
+    def test_tokens_of_a_request(self):
+        words = lambda *counts: ["x " * count for count in counts]  # Two special tokens around each text.
+        reply = self.server.post("/v1/embeddings", {"model": "test", "input": words(23, 23, 23, 23)})
+        self.assertEqual(reply["usage"]["total_tokens"], 100)
+        too_many, says = words(23, 23, 23, 24), ("101 tokens", "at most 100", "in parts")
+        error = self.check("/v1/embeddings", {"model": "test", "input": too_many}, 400, *says)["error"]
+        self.assertEqual((error["code"], error["type"], error["param"]), ("max_tokens_per_request",) * 2 + ("input",))
+        for path in ("/embed", "/embed_all", "/tokenize"):
+            self.check(path, {"inputs": too_many}, 422, *says, shape="tei")
+        self.check("/decode", {"ids": [[4] * 50, [4] * 51]}, 422, *says, shape="tei")
+        self.check("/api/embed", {"model": "test", "input": too_many}, 400, *says, shape="ollama")
+        self.check("/v2/embed", {"model": "test", "texts": too_many, "input_type": "search_document"}, 400, "at most 100",
+                   shape="cohere")
+        # What is cut off does not count, nor do prompts that are not used.
+        self.server.post("/embed", {"inputs": words(1000, 34)})
+        self.assertEqual(self.server.get("/info")["max_batch_tokens"], 100)
 
     def test_paths_and_methods(self):
         reply = self.server.request("GET", "/v1/embeddings")
@@ -697,7 +714,7 @@ class Documents(unittest.TestCase):
         for document in (ROOT / "docs/server.md", ROOT / "README.md"):
             blocks = "".join(re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL))
             self.assertIn("thimble serve -m all-MiniLM-L6-v2", blocks)
-            for command in [line for line in blocks.splitlines() if line.startswith("curl ")]:
+            for command in [line for line in blocks.splitlines() if line.startswith("curl ") and "https:" not in line]:
                 command = command.replace("curl -s", "curl -s --fail --noproxy '*'").replace(":8080", f":{server.port}")
                 result = subprocess.run(["bash", "-c", command], capture_output=True)
                 self.assertEqual((result.returncode, result.stderr), (0, b""), command)

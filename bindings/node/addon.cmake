@@ -24,7 +24,7 @@ target_compile_definitions(thimble_node PRIVATE THIMBLE_VERSION="${PROJECT_VERSI
 target_include_directories(thimble_node SYSTEM PRIVATE ${node_headers})
 target_link_libraries(thimble_node PRIVATE thimble_flags thimble_hub thimble)
 # Node.js unloads an addon with the last worker that loaded it, and threads of the process run its code longer. On
-# macOS and Windows the addon pins itself (src/environment.cc).
+# macOS and Windows the addon calls KeepLoaded().
 if(NOT APPLE AND NOT WIN32)
   target_link_options(thimble_node PRIVATE LINKER:-z,nodelete)
 endif()

@@ -109,7 +109,7 @@ Result<std::string> KeyOf(const Dialect& dialect) {
     if (key.empty()) continue;
     if (!IsOneWord(key)) {
       return Error(Code::kInvalidArgument, dialect.name, ": the key in ", variable,
-                   " has blanks, line breaks or characters beyond ASCII");
+                   " contains spaces, line breaks or non-ASCII characters");
     }
     return key;
   }

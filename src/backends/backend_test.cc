@@ -72,7 +72,7 @@ TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
   std::this_thread::sleep_for(milliseconds(50));
   EXPECT_FALSE(pending->done());
   pending->Cancel();
-  EXPECT_EQ(pending->Wait(embeddings).message(), "texts[0]: openai: the call was ended");
+  EXPECT_EQ(pending->Wait(embeddings).message(), "texts[0]: openai: the call was aborted");
   {
     auto dropped = backend->Start({"one"});
   }
@@ -146,11 +146,12 @@ struct ChainCall {
   }
 };
 
-Result<std::unique_ptr<Chain>> ChainOf(std::unique_ptr<Fake> first, std::unique_ptr<Fake> second, bool one_space) {
+Result<std::unique_ptr<Chain>> ChainOf(std::unique_ptr<Fake> first, std::unique_ptr<Fake> second, bool one_space,
+                                       std::size_t dimensions = 0) {
   std::vector<std::unique_ptr<Member>> members;
   members.push_back(std::move(first));
   members.push_back(std::move(second));
-  return Chain::Create(std::move(members), one_space);
+  return Chain::Create(std::move(members), one_space, dimensions);
 }
 
 TEST(Chain, TheNextBackendDoesWhatTheFirstLeft) {
@@ -174,10 +175,14 @@ TEST(Chain, DoesNotMixSpaces) {
   auto lengths = ChainOf(std::make_unique<Fake>("one", 1, Status(Code::kIo, "gone"), 2),
                          std::make_unique<Fake>("two", 9, Status(), 3), true);
   ChainCall call;
-  EXPECT_NE(call.Embed(**lengths).message().find("two gives vectors of 3 values, and the space has 2"),
+  EXPECT_NE(call.Embed(**lengths).message().find("two returned vectors of 3 values, expected 2"),
             std::string::npos);
   EXPECT_EQ(call.items[0].embedding.vector.size(), 2U);
   EXPECT_FALSE(call.items[1].done());
+  auto asked =
+      ChainOf(std::make_unique<Fake>("one", 9, Status()), std::make_unique<Fake>("two", 9, Status(), 3), true, 3);
+  EXPECT_NE(ChainCall().Embed(**asked).message().find("one gives vectors of 2 values, and the space has 3"),
+            std::string::npos);
 }
 
 TEST(Chain, EndsWithErrorsThatAnotherBackendWouldHave) {
@@ -243,7 +248,7 @@ TEST(Client, NeitherWaitsNorAsksBeyondTheDeadline) {
   asked.world->reply.headers = {{"retry-after", "30"}};
   asked.call.deadline = asked.world->now + seconds(40);
   const Status status = asked.Embed();
-  EXPECT_NE(status.message().find("it asks to come back in 30 s"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("try again in 30 s"), std::string::npos) << status.message();
   EXPECT_EQ(asked.world->waits, (std::vector<milliseconds>{seconds(30)}));
   EXPECT_EQ(asked.world->timeouts, (std::vector<milliseconds>{seconds(40), seconds(10)}));
   ClientCall patient;

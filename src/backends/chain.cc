@@ -20,23 +20,24 @@ bool IsFinal(const Status& status) { return status.code() == Code::kInvalidArgum
 }  // namespace
 
 Status CheckGoesOn(const Call& call, std::string_view name, Time now) {
-  if (!call.go_on()) return Error(Code::kIo, name, ": the call was ended");
+  if (!call.go_on()) return Error(Code::kIo, name, ": the call was aborted");
   if (now >= call.deadline) return Error(Code::kIo, name, ": no result within the time of the call");
   return Status();
 }
 
-Result<std::unique_ptr<Chain>> Chain::Create(std::vector<std::unique_ptr<Member>> members, bool one_space) {
+Result<std::unique_ptr<Chain>> Chain::Create(std::vector<std::unique_ptr<Member>> members, bool one_space,
+                                             std::size_t dimensions) {
   for (const auto& member : members) {
     if (one_space || member->identity() == members.front()->identity()) continue;
-    return Error(Code::kInvalidArgument, "backend: ", members.front()->name(), " and ", member->name(),
-                 " have different vector spaces, whose vectors cannot be compared; if they have the same model, give "
-                 "that space a name with the option space");
+    return Error(Code::kInvalidArgument, "`backend`: ", members.front()->name(), " and ", member->name(),
+                 " have different vector spaces, whose vectors cannot be compared; if both serve the same model, name "
+                 "its space with `space`");
   }
-  return std::unique_ptr<Chain>(new Chain(std::move(members)));
+  return std::unique_ptr<Chain>(new Chain(std::move(members), dimensions));
 }
 
-Chain::Chain(std::vector<std::unique_ptr<Member>> members)
-    : members_(std::move(members)), paused_until_(members_.size(), Time::min()) {
+Chain::Chain(std::vector<std::unique_ptr<Member>> members, std::size_t dimensions)
+    : members_(std::move(members)), dimensions_(dimensions), paused_until_(members_.size(), Time::min()) {
   for (const auto& member : members_) name_ += (name_.empty() ? "" : ",") + member->name();
 }
 
@@ -62,8 +63,8 @@ Status Chain::Embed(std::span<Item* const> items, const Call& call) {
       std::size_t known = 0;
       if (found == 0 || dimensions_.compare_exchange_strong(known, found) || known == found) continue;
       for (Item* other : missing) other->embedding = {};
-      return Error(Code::kInvalidArgument, "backend: ", member.name(), " gives vectors of ", found,
-                   " values, and the space has ", known);
+      return Error(Code::kInvalidArgument, "`backend`: ", member.name(), " returned vectors of ", found,
+                   " values, expected ", known, " as from the other backends");
     }
     return status;
   });

@@ -18,9 +18,10 @@ namespace thimble::backends {
 // Thread-safe.
 class Chain final : public Member {
  public:
-  // `members` are 1 or more; `one_space` is the user's word that they have one vector space. kInvalidArgument when they
-  // differ, and nobody said so.
-  static Result<std::unique_ptr<Chain>> Create(std::vector<std::unique_ptr<Member>> members, bool one_space);
+  // `members` are 1 or more; `one_space` is the user's word that they have one vector space, and `dimensions` the
+  // length of its vectors, 0 if it is not known. kInvalidArgument when they differ, and nobody said so.
+  static Result<std::unique_ptr<Chain>> Create(std::vector<std::unique_ptr<Member>> members, bool one_space,
+                                               std::size_t dimensions);
 
   const std::string& name() const override { return name_; }
   const std::string& identity() const override { return members_.front()->identity(); }
@@ -29,13 +30,13 @@ class Chain final : public Member {
   Status Embed(std::span<Item* const> items, const Call& call) override;
 
  private:
-  explicit Chain(std::vector<std::unique_ptr<Member>> members);
+  Chain(std::vector<std::unique_ptr<Member>> members, std::size_t dimensions);
   // Calls use(member, call) of one member after the other, until one does not fail.
   Status UseFirst(const Call& call, const std::function<Status(Member&, const Call&)>& use);
 
   const std::vector<std::unique_ptr<Member>> members_;
   std::string name_;
-  std::atomic<std::size_t> dimensions_ = 0;  // Of the space; 0 while they are not known.
+  std::atomic<std::size_t> dimensions_;  // Of the space; 0 while they are not known.
   std::mutex mutex_;
   std::vector<Time> paused_until_;  // Of each member: those that failed lately come last.
 };

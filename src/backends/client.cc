@@ -133,7 +133,7 @@ Result<BackendInfo> Client::Describe(const Call& call) {
 Status Client::Embed(std::span<Item* const> items, const Call& call) {
   if (items.empty()) return Status();
   if (call.normalize == false) {
-    return Error(Code::kUnsupported, "vectors that are not normalized: only native backends have them, not ",
+    return Error(Code::kUnsupported, "`normalize`: only native backends return vectors that are not normalised, not ",
                  dialect_.name);
   }
   THIMBLE_ASSIGN_OR_RETURN(const RequestFields fields, MakeFields(dialect_, OptionsOf(call)));
@@ -217,7 +217,7 @@ Result<net::HttpReply> Client::Send(net::HttpCall request, const std::string& wh
     const bool patient =
         call.deadline == kNever ? delay <= table.retry.most_after : environment_->Now() + delay < call.deadline;
     if (!patient && asked) {
-      return Error(status.code(), status.message(), "; it asks to come back in ",
+      return Error(status.code(), status.message(), "; try again in ",
                    std::chrono::ceil<std::chrono::seconds>(*asked).count(), " s");
     }
     if (!patient) return status;
@@ -231,8 +231,8 @@ Status Client::StatusOf(const net::HttpReply& reply, const std::string& where, c
   }
   if (IsRedirect(reply.code)) {
     return Error(Code::kIo, where, ": status ", reply.code,
-                 ": a redirect, which is not followed because of the key; use the address that the provider names as "
-                 "the base URL");
+                 ": a redirect, which thimble does not follow, because the key is for one address only; pass the final "
+                 "address as `base_url`");
   }
   const std::string message = MessageOf(dialect_, reply.body, key);
   std::string advice;

@@ -2,19 +2,15 @@
 
 #include "backends/environment.h"
 
-#include <algorithm>
 #include <mutex>
 #include <optional>
-#include <random>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "net/retry.h"
+
 namespace thimble::backends {
 namespace {
-
-// How often a wait asks whether to go on.
-constexpr std::chrono::milliseconds kNap(20);
 
 class System final : public Environment {
  public:
@@ -45,23 +41,12 @@ class System final : public Environment {
   std::chrono::steady_clock::time_point Now() override { return std::chrono::steady_clock::now(); }
   std::chrono::system_clock::time_point Today() override { return std::chrono::system_clock::now(); }
 
-  void Sleep(std::chrono::milliseconds time, const std::function<bool()>& go_on) override {
-    const auto end = Now() + time;
-    for (auto now = Now(); now < end && go_on(); now = Now()) {
-      std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(kNap, end - now));
-    }
-  }
-
-  double Random() override {
-    const std::lock_guard lock(mutex_);
-    return std::uniform_real_distribution<double>(0, 1)(random_);
-  }
+  void Sleep(std::chrono::milliseconds time, const std::function<bool()>& go_on) override { net::Wait(time, go_on); }
+  double Random() override { return net::RandomPart(); }
 
  private:
   std::mutex mutex_;
   std::vector<net::Http> idle_;
-  // Processes that start together differ in nanoseconds, which is enough to spread their attempts.
-  std::minstd_rand random_{static_cast<unsigned>(std::chrono::steady_clock::now().time_since_epoch().count())};
 };
 
 }  // namespace

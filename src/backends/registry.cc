@@ -72,13 +72,13 @@ Status CheckOptions(const BackendOptions& options, bool has_remote) {
         {"concurrency", options.concurrency != 0}, {"max_retries", options.max_retries.has_value()},
         {"space", !options.space.empty()}};
     for (const auto& [name, given] : remote_only) {
-      if (given) return Error(Code::kUnsupported, name, ": only remote backends have it");
+      if (given) return Error(Code::kUnsupported, "`", name, "`: only remote backends accept it");
     }
     return Status();
   }
   const auto within = [](std::string_view name, std::size_t value, std::size_t most) {
     return value <= most ? Status()
-                         : Error(Code::kInvalidArgument, name, ": expected at most ", most, ", found ", value);
+                         : Error(Code::kInvalidArgument, "`", name, "`: expected at most ", most, ", found ", value);
   };
   THIMBLE_RETURN_IF_ERROR(within("dimensions", options.dimensions, kMaxDimensions));
   THIMBLE_RETURN_IF_ERROR(within("concurrency", options.concurrency, kMaxConcurrency));
@@ -91,7 +91,8 @@ Result<std::vector<BackendName>> ParseNames(std::string_view names) {
   std::vector<BackendName> parsed;
   for (std::size_t begin = 0; begin <= names.size();) {
     const std::size_t end = std::min(names.find(',', begin), names.size());
-    if (parsed.size() == kMaxNames) return Error(Code::kInvalidArgument, "backend: more than ", kMaxNames, " names");
+    if (parsed.size() == kMaxNames)
+      return Error(Code::kInvalidArgument, "`backend`: expected at most ", kMaxNames, " names");
     THIMBLE_ASSIGN_OR_RETURN(BackendName name, ParseName(names.substr(begin, end - begin)));
     parsed.push_back(std::move(name));
     begin = end + 1;
@@ -108,8 +109,8 @@ Result<std::unique_ptr<Member>> MakeBackend(std::string_view names, const Backen
   const bool has_url =
       std::any_of(parsed.begin(), parsed.end(), [](const BackendName& name) { return !name.url.empty(); });
   if (!options.base_url.empty() && (remotes > 1 || has_url)) {
-    return Error(Code::kInvalidArgument, "base URL: with several remote backends, or with a URL in the name of the ",
-                 "backend, URLs are part of the names: openai:MODEL@URL");
+    return Error(Code::kInvalidArgument, "`base_url`: with several remote backends, or with a URL in the name of one, ",
+                 "put each URL into its name: openai:MODEL@URL");
   }
   std::vector<std::unique_ptr<Member>> members;
   for (const BackendName& name : parsed) {
@@ -124,7 +125,8 @@ Result<std::unique_ptr<Member>> MakeBackend(std::string_view names, const Backen
         Client::Create(*name.dialect, model, name.url.empty() ? options.base_url : name.url, options, environment));
     members.push_back(std::move(client));
   }
-  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Chain> chain, Chain::Create(std::move(members), !options.space.empty()));
+  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Chain> chain,
+                           Chain::Create(std::move(members), !options.space.empty(), options.dimensions));
   return std::unique_ptr<Member>(std::move(chain));
 }
 

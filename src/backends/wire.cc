@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "json/parse.h"
 
@@ -56,41 +57,9 @@ bool AppendFloat(const Json& value, std::vector<float>& vector) {
   return std::isfinite(vector.back());
 }
 
-// The value of a letter of base64, or -1.
-int SixBits(char letter) {
-  if (letter >= 'A' && letter <= 'Z') return letter - 'A';
-  if (letter >= 'a' && letter <= 'z') return letter - 'a' + 26;
-  if (letter >= '0' && letter <= '9') return letter - '0' + 52;
-  if (letter == '+') return 62;
-  return letter == '/' ? 63 : -1;
-}
-
-// Bytes of base64 with padding; nullopt for anything else.
-std::optional<std::string> FromBase64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  unsigned bits = 0, count = 0;
-  for (const char letter : text) {
-    const int value = SixBits(letter);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<unsigned>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>((bits >> count) & 0xFF);
-  }
-  return bytes;
-}
-
 Result<std::vector<float>> VectorFromBase64(std::string_view text, const std::string& where) {
   const std::optional<std::string> bytes = FromBase64(text);
-  if (!bytes) return Error(Code::kCorrupt, where, ": expected base64, found other characters");
+  if (!bytes) return Error(Code::kCorrupt, where, ": expected base64 with padding, found other text");
   if (bytes->empty() || bytes->size() % sizeof(float) != 0) {
     return Error(Code::kCorrupt, where, ": expected base64 of floats, found ", bytes->size(), " bytes");
   }

@@ -48,7 +48,7 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<
       }
       if (!go_on()) {
         close(static_cast<int>(std::exchange(lock.file_, -1)));  // The file is its holder's.
-        return Error(Code::kIo, "waiting for another process was ended");
+        return Error(Code::kIo, "waiting for another process was aborted");
       }
       std::this_thread::sleep_for(kPause);
     }

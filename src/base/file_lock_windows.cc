@@ -32,7 +32,7 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<
       return Error(Code::kIo, "cannot lock ", path, ": ", failure.message());
     }
     if (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED) return WindowsError("cannot lock", path);
-    if (!go_on()) return Error(Code::kIo, "waiting for another process was ended");
+    if (!go_on()) return Error(Code::kIo, "waiting for another process was aborted");
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -31,7 +31,7 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
     ssize_t count = pread(static_cast<int>(file_), out.data(), out.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return SystemError(errno, "cannot read", path_);
-    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");
+    if (count == 0) return Error(Code::kIo, path_, ": was truncated while it was read");
     offset += static_cast<std::uint64_t>(count);
     out = out.subspan(static_cast<std::size_t>(count));
   }

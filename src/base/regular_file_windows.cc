@@ -43,7 +43,7 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
     if (!ReadFile(AsHandle(file_), out.data(), wanted, &count, &place) && GetLastError() != ERROR_HANDLE_EOF) {
       return WindowsError("cannot read", path_);
     }
-    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was read");
+    if (count == 0) return Error(Code::kIo, path_, ": was truncated while it was read");
     offset += count;
     out = out.subspan(count);
   }

@@ -21,7 +21,7 @@ Result<bool> BackendFlags::Choose() const {
   for (const auto& [flag, given] :
        {std::pair("--base-url", !base_url.empty()), std::pair("--dimensions", dimensions != 0),
         std::pair("--space", !space.empty()), std::pair("--timeout", timeout_seconds != 0)}) {
-    if (given) return Error(Code::kInvalidArgument, flag, ": only remote backends have it; see --backend");
+    if (given) return Error(Code::kInvalidArgument, flag, ": only remote backends accept it; see --backend");
   }
   return false;
 }
@@ -29,7 +29,7 @@ Result<bool> BackendFlags::Choose() const {
 Result<Backend> BackendFlags::Open(const std::string& model, const std::string& dtype,
                                    const EmbedderOptions& embedder) const {
   if (embedder.max_tokens != 0 || embedder.truncation != Truncation::kSentenceTransformers) {
-    return Error(Code::kUnsupported, "--max-tokens, --truncation: only native backends have them");
+    return Error(Code::kUnsupported, "--max-tokens and --truncation: only native backends accept them; leave them out");
   }
   BackendOptions options = {.model = model, .dtype = dtype};
   options.pool.embedder = embedder;
@@ -42,7 +42,7 @@ Result<Backend> BackendFlags::Open(const std::string& model, const std::string& 
 
 Result<BackendCall> BackendFlags::Call(const VectorOptions& vectors) const {
   if (vectors.pooling || vectors.chunk_overlap) {
-    return Error(Code::kUnsupported, "--pooling, --chunk-overlap: only native backends have them");
+    return Error(Code::kUnsupported, "--pooling and --chunk-overlap: only native backends accept them; leave them out");
   }
   BackendCall call = {.prompt_name = vectors.prompt_name, .normalize = vectors.normalize};
   // The provider's own way need not be asked for.

@@ -18,19 +18,20 @@ constexpr char kExamples[] =
     "  thimble convert ./all-MiniLM-L6-v2 model-q8.safetensors\n"
     "  thimble convert ./all-MiniLM-L6-v2 model-fp32.safetensors --dtype fp32 --name all-MiniLM-L6-v2\n"
     "\n"
-    "SOURCE is a folder as sentence-transformers, transformers or optimum save it, or as downloaded: weights in\n"
-    "model.safetensors, pytorch_model.bin, shards of these with their index, or an ONNX export.\n"
-    "OUT appears only when complete. If the folder does not state pooling, limit or prompts, thimble has built-in\n"
-    "values for some models, and --pooling and --normalize state them; each assumption is printed.\n"
-    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller still and less exact.\n"
-    "The work is shared by the processors that its control group allows, at most 8; OUT does not depend on them.\n";
+    "SOURCE is a folder that sentence-transformers, transformers or optimum saved or that was downloaded, with\n"
+    "weights in model.safetensors, pytorch_model.bin, their shards with an index, or an ONNX export.\n"
+    "OUT appears only when it is complete. If the folder does not state pooling, limit or prompts, thimble has\n"
+    "built-in values for some models; --pooling and --normalize state them otherwise. Each assumption is printed.\n"
+    "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller and less exact.\n"
+    "The conversion uses the processors that the control group allows, at most 8. OUT does not depend on their\n"
+    "number.\n";
 
 }  // namespace
 
 int RunConvert(int argc, char** argv) {
   std::string source, output, dtype_name = "q8";
   convert::Options options;
-  Arguments arguments("convert", "Makes a model file from a Hugging Face folder.", kExamples);
+  Arguments arguments("convert", "Converts a Hugging Face folder to a model file.", kExamples);
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
   arguments.app()
@@ -42,18 +43,19 @@ int RunConvert(int argc, char** argv) {
       ->type_name("NAME");
   arguments.app()
       .add_option("--calibrate", options.calibration_file,
-                  "Texts, one a line, that rounding is fitted to, in place of thimble's own")
+                  "File with one text per line, used for rounding instead of the built-in texts")
       ->type_name("FILE");
   std::string pooling;
   bool normalize = false;
   arguments.app()
-      .add_option("--pooling", pooling,
-                  "For a SOURCE that does not say it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
+      .add_option(
+          "--pooling", pooling,
+          "Pooling of a SOURCE that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
       ->type_name("NAME");
-  CLI::Option* normalize_option =
-      arguments.app().add_flag("--normalize,!--no-normalize", normalize, "The same: whether vectors get unit length");
+  CLI::Option* normalize_option = arguments.app().add_flag("--normalize,!--no-normalize", normalize,
+                                                           "Likewise: scale vectors to unit length or not");
   bool plain = false;
-  arguments.app().add_flag("--no-calibration", plain, "Round each weight by itself: faster, and less exact");
+  arguments.app().add_flag("--no-calibration", plain, "Round each weight separately: faster, but less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   options.calibrate = !plain;
 

@@ -28,17 +28,17 @@ constexpr char kExamples[] =
     "  thimble embed -m e5-small-v2.safetensors --prompt-name query --long-texts chunk \"a question\"\n"
     "  thimble embed --backend openai:text-embedding-3-small --dimensions 256 \"a short text\"\n"
     "\n"
-    "Results come in the order of the input, and memory does not grow with it. Of a line longer than 64 KiB\n"
-    "the first 64 KiB is embedded, marked as truncated; a line of JSON may have 4 MiB, or what --max-memory leaves.\n"
-    "A text of more tokens than the limit is truncated, or an error, or embedded in chunks: windows that overlap, "
-    "whose\n"
-    "vectors are averaged (--long-texts).\n"
-    "Formats: jsonl one object a line with embedding, tokens, truncated, and chunks if asked for; json the same as "
-    "one\n"
-    "array; npy a NumPy float32 array [texts][dimensions]; f32 the same without its header, little-endian.\n"
-    "A remote backend needs its key in the environment, as OPENAI_API_KEY or a file in OPENAI_API_KEY_FILE. Where it\n"
-    "fails, the vectors that came are written all the same, with null in the place of those that did not (json, "
-    "jsonl).\n";
+    "Results are in the order of the input, and memory does not grow with their number. thimble embeds at most the\n"
+    "first 64 KiB of a line and marks the text as truncated; a line of JSON may have up to 4 MiB, less with a small\n"
+    "--max-memory.\n"
+    "--long-texts decides about texts that exceed the token limit: truncate them, fail, or embed them in chunks,\n"
+    "which are overlapping windows whose vectors are averaged.\n"
+    "Formats: jsonl is one object per line with embedding, tokens, truncated, and chunks if --long-texts is chunk;\n"
+    "json is one array of these objects; npy is a NumPy float32 array [texts][dimensions]; f32 is its data alone,\n"
+    "little-endian.\n"
+    "Remote backends read their key from the environment, for example OPENAI_API_KEY or the file\n"
+    "OPENAI_API_KEY_FILE. If a remote backend fails, the vectors received so far are still written; json and jsonl\n"
+    "contain null for the others.\n";
 
 Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
              const std::string& format_name, const std::string& output_path) {

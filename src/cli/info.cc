@@ -18,9 +18,10 @@ constexpr char kExamples[] =
     "  thimble info all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble info --json model.safetensors\n"
     "\n"
-    "Scratch is the memory that one embedder needs beside the file, which all processes share.\n"
-    "The fingerprint is the identity of the vector space: vectors can be compared where it is the same.\n"
-    "cosine_mean, _p1 (first percentile) and _min are to the vectors in fp32, over texts of thimble's own.\n";
+    "Scratch is the memory that one embedder needs in addition to the file, which all processes share.\n"
+    "The fingerprint identifies the vector space: vectors can be compared if their fingerprints are equal.\n"
+    "cosine_mean, cosine_p1 (first percentile) and cosine_min compare the vectors of built-in texts with those in\n"
+    "fp32.\n";
 
 std::string Joined(const std::vector<std::string>& words) {
   std::string text;
@@ -75,7 +76,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
 int RunInfo(int argc, char** argv) {
   ModelOption model;
   bool as_json = false;
-  Arguments arguments("info", "Shows what a model file holds and what it needs.", kExamples);
+  Arguments arguments("info", "Shows the contents of a model file and the memory that it needs.", kExamples);
   model.AddAsArgument(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;

@@ -97,8 +97,8 @@ Status Input::EndLine(Batch& batch) {
   ++lines_;
   if (json_) {
     if (line_cut_) {
-      return Error(Code::kCorrupt, name_, ": line ", lines_, ": longer than ", limits_.json_bytes, " bytes of JSON",
-                   limits_.json_bytes < kMaxJsonBytes ? ", which is what --max-memory leaves" : "");
+      return Error(Code::kCorrupt, name_, ": line ", lines_, ": expected at most ", limits_.json_bytes,
+                   " bytes of JSON", limits_.json_bytes < kMaxJsonBytes ? "; raise --max-memory to allow more" : "");
     }
     auto text = TextOfJson(line_, field_);
     if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());

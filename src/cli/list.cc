@@ -19,9 +19,10 @@ constexpr char kListExamples[] =
     "  thimble list\n"
     "  thimble list --json\n"
     "\n"
-    "Each line is a model: name, dtype, size, when its file was last read as far as the file system says, and the\n"
-    "repository that it is from. A model made of a folder that was opened by its path has that path as its name.\n"
-    "The folder is THIMBLE_HOME, or thimble in XDG_CACHE_HOME or ~/.cache.\n";
+    "Each line is a model: name, dtype, size, date of the last use as far as the file system records it, and\n"
+    "repository.\n"
+    "A model from a folder that was opened by its path has that path as its name.\n"
+    "The models are in THIMBLE_HOME, or in the folder thimble in XDG_CACHE_HOME or ~/.cache.\n";
 
 constexpr char kRmExamples[] =
     "  thimble rm all-MiniLM-L6-v2 --dtype q4\n"
@@ -29,9 +30,9 @@ constexpr char kRmExamples[] =
     "  thimble rm acme/tiny@v2\n"
     "  thimble rm ./my-model\n"
     "\n"
-    "Without --dtype every dtype goes, and what an interrupted pull left. Of a folder goes what was made of it, not "
-    "the\n"
-    "folder itself. Prints the files that it removed. A process that has the model open keeps using it.\n";
+    "Without --dtype, this removes every dtype of the model and the files of interrupted downloads. For a folder,\n"
+    "it removes the models made from the folder, not the folder itself. It prints the files that it removed.\n"
+    "Processes that have the model open can continue to use it.\n";
 
 std::string TimeText(std::chrono::system_clock::time_point time, const char* format) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -104,7 +105,7 @@ Status Remove(const std::string& name, const std::string& dtype) {
 
 int RunList(int argc, char** argv) {
   bool as_json = false;
-  Arguments arguments("list", "Shows the models in the cache.", kListExamples);
+  Arguments arguments("list", "Lists the models in the cache.", kListExamples);
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = List(as_json);
@@ -115,10 +116,10 @@ int RunRm(int argc, char** argv) {
   std::string name, dtype;
   Arguments arguments("rm", "Removes a model from the cache.", kRmExamples);
   arguments.app()
-      .add_option("name", name, "Name, or a folder that was opened by its path")
+      .add_option("name", name, "Name, or the path of a folder that was opened by its path")
       ->type_name("NAME")
       ->required();
-  arguments.app().add_option("--dtype", dtype, "The one to remove; all if not given")->type_name("NAME");
+  arguments.app().add_option("--dtype", dtype, "Dtype to remove; all if not given")->type_name("NAME");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   Status status = Remove(name, dtype);
   return status.ok() ? kDone : Fail("rm", status);

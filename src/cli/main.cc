@@ -37,33 +37,31 @@ constexpr char kHelp[] =
     "  thimble COMMAND [OPTIONS] [ARGUMENTS]\n"
     "\n"
     "Commands (details: thimble COMMAND --help):\n"
-    "  pull       get a model by its name from the Hugging Face hub\n"
-    "  list       show the models that are here\n"
-    "  rm         remove a model that is here\n"
-    "  convert    make a model file from a Hugging Face folder\n"
+    "  pull       download a model from the Hugging Face hub and convert it\n"
+    "  list       list the models on this machine\n"
+    "  rm         remove a model\n"
+    "  convert    convert a Hugging Face folder to a model file\n"
     "  embed      turn texts into vectors\n"
-    "  similar    rank the lines of a file by likeness to a text\n"
+    "  similar    rank the lines of a file by similarity to a text\n"
 #ifdef THIMBLE_SERVER
-    "  serve      answer over HTTP, in the manner of OpenAI, TEI, Ollama, Cohere, Voyage and Jina\n"
+    "  serve      run an HTTP server for clients of OpenAI, TEI, Ollama, Cohere, Voyage and Jina\n"
 #endif
     "  tokenize   show the token ids of texts\n"
-    "  info       show what a model file holds, and how exact it is\n"
-    "  verify     check that a model file is whole and gives the vectors it gave when it was made\n"
-    "  plan       say how much memory embedding will take, before it does\n"
-    "  memory     measure how much memory models take, and give back\n"
+    "  info       show the contents and the accuracy of a model file\n"
+    "  verify     check that a model file is intact and reproduces its recorded vectors\n"
+    "  plan       show how much memory embedding will take\n"
+    "  memory     measure how much memory models take and release\n"
     "\n"
     "Start here:\n"
     "  thimble pull all-MiniLM-L6-v2\n"
     "  thimble embed -m all-MiniLM-L6-v2 \"a short text\"\n"
     "  thimble similar -m all-MiniLM-L6-v2 \"a question\" lines.txt\n"
     "\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong use. Diagnostics go to standard error only.\n"
-    "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory;\n"
-    "THIMBLE_ISA forces an instruction set (a name that is none lists them); THIMBLE_BACKEND=mock puts a mock in "
-    "place\n"
-    "of every model, and openai:MODEL and other remote backends are for embed and similar (--backend); THIMBLE_HOME is "
-    "the folder of models that have a name, thimble in XDG_CACHE_HOME or ~/.cache if "
-    "not set.\n";
+    "Exit codes: 0 success, 1 failure, 2 wrong use. Diagnostics go to standard error.\n"
+    "Environment: THIMBLE_THREADS and THIMBLE_MAX_MEMORY are the defaults of --threads and --max-memory.\n"
+    "THIMBLE_HOME is the folder of models; the default is thimble in XDG_CACHE_HOME or ~/.cache.\n"
+    "THIMBLE_BACKEND=mock replaces every model by a mock; for embed and similar it also takes the remote backends\n"
+    "of --backend. THIMBLE_ISA selects an instruction set; an unknown name lists them.\n";
 
 }  // namespace
 
@@ -95,6 +93,6 @@ int main(int argc, char** argv) {
       return kFailed;
     }
   }
-  std::fprintf(stderr, "thimble: unknown command \"%s\"; thimble --help lists them\n", argv[1]);
+  std::fprintf(stderr, "thimble: unknown command \"%s\"; run thimble --help for a list\n", argv[1]);
   return kWrongUse;
 }

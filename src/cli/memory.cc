@@ -28,18 +28,16 @@ constexpr char kExamples[] =
     "  thimble memory\n"
     "  thimble memory --folder models --name all-MiniLM-L6-v2 --json > memory.json\n"
     "\n"
-    "Each model is loaded in a process of its own, which embeds 64 texts of 250 words and 2,000 short ones, with one\n"
-    "thread. private is memory without a file behind it; pss adds to that the pages of files, shared ones in part; "
-    "rss\n"
-    "counts every page of a file in full, and the system maps files in large pieces, so that it runs ahead of what "
-    "was\n"
-    "read. start is before the model is loaded, loaded after, peak the most until then, idle when scratch memory has\n"
-    "gone back, unloaded after that. cold start is one thimble embed of a short text from start to exit, reload is "
-    "loading\n"
-    "again with a first vector.\n"
-    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, models beside this program, or the "
-    "cache.\n"
-    "--peers needs node, and the folder that scripts/peers.sh makes; THIMBLE_PEERS names it, build/peers if not set.\n";
+    "Each model is loaded in a process of its own, which embeds 64 texts of 250 words and 2,000 short texts with\n"
+    "one thread.\n"
+    "private is memory without a file behind it. pss adds the pages of files, of shared pages only a part. rss\n"
+    "counts every page of a file in full; the system maps files in large pieces, so that it exceeds what was read.\n"
+    "start is before the model is loaded, loaded after that, peak the maximum until then, idle after scratch memory\n"
+    "was released, unloaded after the model was unloaded. cold start is one thimble embed of a short text from\n"
+    "start to exit, reload is loading the model again and embedding one text.\n"
+    "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, the folder models next to this program, or\n"
+    "the cache.\n"
+    "--peers needs node and the folder that scripts/peers.sh makes: THIMBLE_PEERS, or build/peers if not set.\n";
 
 // Whoever measures waits for this many starts of each.
 constexpr int kStarts = 9;
@@ -147,7 +145,7 @@ Json MeasurePeer(const std::string& peer, const std::string& dtype, const std::s
   row["file_bytes"] = fs::file_size(model, error);
   if (error) {
     row["file_bytes"] = 0;
-    row["error"] = model + ": " + error.message() + "; scripts/peers.sh gets it";
+    row["error"] = model + ": " + error.message() + "; run scripts/peers.sh to download it";
     return row;
   }
   setenv("THIMBLE_MEMORY_TEXTS", texts.c_str(), 1);
@@ -182,7 +180,7 @@ std::string TableLine(const std::vector<std::string>& cells) {
 }
 
 std::string Table(const Json& result) {
-  std::string text = "MB (10^6 bytes), ms; thimble memory --help says what the columns are\n";
+  std::string text = "MB (10^6 bytes), ms; see thimble memory --help for the columns\n";
   text +=
       TableLine({"", "file", "private", "private", "private", "private", "private", "pss", "rss", "cold", "reload"});
   text += TableLine({"", "", "start", "loaded", "peak", "idle", "unloaded", "peak", "peak", "start", ""});
@@ -231,12 +229,12 @@ Status Memory(const Options& options) {
 int RunMemory(int argc, char** argv) {
   Options options;
   std::string stages, texts;
-  Arguments arguments("memory", "Measures how much memory models take, and give back.", kExamples);
+  Arguments arguments("memory", "Measures how much memory models take and release.", kExamples);
   CLI::App& app = arguments.app();
-  app.add_option("--folder", options.folder, "Folder of the models")->type_name("FOLDER");
+  app.add_option("--folder", options.folder, "Folder of models")->type_name("FOLDER");
   app.add_option("--name", options.name, "Name of the model")->type_name("NAME")->capture_default_str();
-  app.add_flag("--peers", options.peers, "Measure transformers.js and onnxruntime-node too");
-  app.add_flag("--json", options.json, "Print one JSON object, in bytes");
+  app.add_flag("--peers", options.peers, "Also measure transformers.js and onnxruntime-node");
+  app.add_flag("--json", options.json, "Print one JSON object, with sizes in bytes");
   // The child's, without a line in the help.
   app.add_option("--stages", stages)->group("");
   app.add_option("--texts", texts)->group("");

@@ -2,6 +2,7 @@
 
 #include "cli/options.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstdio>
@@ -20,7 +21,7 @@ namespace thimble::cli {
 
 Arguments::Arguments(std::string_view command, const std::string& description, const std::string& examples)
     : app_(description, "thimble " + std::string(command)) {
-  app_.footer("Examples:\n" + examples + "\nExit codes: 0 done, 1 failed, 2 wrong use.");
+  app_.footer("Examples:\n" + examples + "\nExit codes: 0 success, 1 failure, 2 wrong use.");
   app_.get_formatter()->column_width(28);
 }
 
@@ -32,8 +33,7 @@ std::optional<int> Arguments::Parse(int argc, char** argv) {
       const std::string name = option->get_envname();
       const char* value = name.empty() ? nullptr : std::getenv(name.c_str());
       if (value == nullptr || *value == '\0' || option->count() > 0) continue;
-      throw CLI::ValidationError(name,
-                                 std::string("\"") + value + "\" is nothing that " + option->get_name() + " takes");
+      throw CLI::ValidationError(name, option->get_name() + " does not accept \"" + value + "\"");
     }
   } catch (const CLI::CallForHelp&) {
     return std::fputs(app_.help().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : kDone;
@@ -50,7 +50,7 @@ std::optional<int> Arguments::Parse(int argc, char** argv) {
 // A list of positional arguments would take the text "[a, b]" for two texts, so that only the first is one.
 void Arguments::TakeTexts(std::vector<std::string>& texts) {
   texts_ = &texts;
-  first_text_option_ = app_.add_option("text", first_text_, "Texts; or use -i")->type_name("TEXT...");
+  first_text_option_ = app_.add_option("text", first_text_, "Texts to read; or use -i")->type_name("TEXT...");
   app_.allow_extras();
 }
 
@@ -62,7 +62,7 @@ Status Arguments::AppendTexts() {
     if (!only_texts && extra == "--") {
       only_texts = true;
     } else if (!only_texts && extra.size() > 1 && extra[0] == '-') {
-      return Error(Code::kInvalidArgument, "unknown option ", extra, "; -- goes before texts that begin with -");
+      return Error(Code::kInvalidArgument, "unknown option ", extra, "; put -- before texts that begin with -");
     } else {
       texts_->push_back(extra);
     }
@@ -70,9 +70,29 @@ Status Arguments::AppendTexts() {
   return Status();
 }
 
+std::string WithFlags(std::string_view message) {
+  std::string result;
+  while (!message.empty()) {
+    const std::size_t open = std::min(message.find('`'), message.size());
+    const std::size_t close = message.find('`', open + 1);
+    const std::string_view name = message.substr(std::min(open + 1, message.size()), close - open - 1);
+    result += message.substr(0, open);
+    const bool is_option = close != std::string_view::npos && !name.empty() &&
+                           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+    if (is_option) {
+      result += "--";
+      for (const char letter : name) result += letter == '_' ? '-' : letter;
+    } else if (open < message.size()) {
+      result += '`';
+    }
+    message.remove_prefix(std::min(is_option ? close + 1 : open + 1, message.size()));
+  }
+  return result;
+}
+
 int Fail(std::string_view command, const Status& status) {
   std::fprintf(stderr, "thimble %.*s: %s\n", static_cast<int>(command.size()), command.data(),
-               status.message().c_str());
+               WithFlags(status.message()).c_str());
   return status.code() == Code::kInvalidArgument ? kWrongUse : kFailed;
 }
 
@@ -81,28 +101,78 @@ void Note(std::string_view command, std::string_view note) {
                static_cast<int>(note.size()), note.data());
 }
 
-Result<std::size_t> ParseSize(std::string_view text) {
-  std::uint64_t number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  for (char& letter : unit) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  if (!unit.empty() && unit.back() == 'b') unit.pop_back();
+namespace {
+
+// Digits behind the decimal point of a size; with more, a product would not fit.
+constexpr std::size_t kMostDecimals = 9;
+
+// The bytes of a unit in small letters, with or without its b; 0 for what is none.
+std::uint64_t BytesOfUnit(std::string_view unit) {
+  if (unit.ends_with('b')) unit.remove_suffix(1);
   std::uint64_t base = 1000;
   if (unit.size() == 2 && unit[1] == 'i') {
     base = 1024;
-    unit.pop_back();
+    unit.remove_suffix(1);
   }
-  std::optional<std::uint64_t> bytes;
-  if (error == std::errc()) {
-    if (unit.empty()) bytes = number;
-    if (unit == "k") bytes = CheckedMul(number, base);
-    if (unit == "m") bytes = CheckedMul(number, base * base);
-    if (unit == "g") bytes = CheckedMul(number, base * base * base);
+  if (unit.empty()) return 1;
+  if (unit == "k") return base;
+  if (unit == "m") return base * base;
+  return unit == "g" ? base * base * base : 0;
+}
+
+// The number of digits that `text` begins with.
+std::size_t CountDigits(std::string_view text) { return std::min(text.find_first_not_of("0123456789"), text.size()); }
+
+std::optional<std::uint64_t> ParseDigits(std::string_view digits) {
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+// nullopt for what is no size.
+std::optional<std::uint64_t> BytesOfSize(std::string text) {
+  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  std::string_view rest = text;
+  const auto take = [&](std::size_t count) {
+    const std::string_view taken = rest.substr(0, count);
+    rest.remove_prefix(count);
+    return taken;
+  };
+  const std::optional<std::uint64_t> whole = ParseDigits(take(CountDigits(rest)));
+  std::string_view decimals;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    decimals = take(CountDigits(rest));
+    if (decimals.empty() || decimals.size() > kMostDecimals) return std::nullopt;
   }
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  const std::uint64_t unit = BytesOfUnit(rest);
+  if (!whole || unit == 0 || (unit == 1 && !decimals.empty())) return std::nullopt;
+  std::uint64_t share = decimals.empty() ? 0 : ParseDigits(decimals).value_or(0) * unit;
+  for (std::size_t i = 0; i < decimals.size(); ++i) share /= 10;
+  const std::optional<std::uint64_t> bytes = CheckedMul(*whole, unit);
+  return bytes ? CheckedAdd(*bytes, share) : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::size_t> ParseSize(std::string_view text) {
+  const std::optional<std::uint64_t> bytes = BytesOfSize(std::string(text));
   if (!bytes || *bytes == 0) {
-    return Error(Code::kInvalidArgument, "\"", text, "\": expected a size such as 8MB, 512kB or 1GiB");
+    return Error(Code::kInvalidArgument, "expected a size such as 16MB, 1.5MB or 1GiB, found \"", text, "\"");
   }
   return static_cast<std::size_t>(*bytes);
+}
+
+CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help) {
+  const auto to_bytes = [](std::string& text) {
+    const Result<std::size_t> size = ParseSize(text);
+    if (!size.ok()) return size.status().message();
+    text = std::to_string(*size);
+    return std::string();
+  };
+  return app.add_option(name, bytes, help)->type_name("SIZE")->transform(CLI::Validator(to_bytes, ""));
 }
 
 namespace {
@@ -122,15 +192,15 @@ void ModelOption::AddOptionalTo(CLI::App& app) {
 }
 
 void ModelOption::AddAsArgument(CLI::App& app) {
-  app.add_option("model", model_, kModelHelp)->type_name("MODEL")->required();
+  app.add_option("-m,--model,model", model_, kModelHelp)->type_name("MODEL")->required();
   AddMore(app);
 }
 
 void ModelOption::AddMore(CLI::App& app) {
-  app.add_option("--dtype", dtype_, "Of a model that is given by its name or folder")
+  app.add_option("--dtype", dtype_, "Dtype of a model that is given by name or folder")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--revision", revision_, "Branch, tag or commit, as behind the @ of a name; main if not given")
+  app.add_option("--revision", revision_, "Branch, tag or commit, as after the @ of a name; main if not given")
       ->type_name("NAME");
 }
 
@@ -138,11 +208,11 @@ Result<std::string> ModelOption::FullName() const {
   if (revision_.empty()) return model_;
   const std::size_t at = model_.find('@');
   if (!IsModelName(model_)) {
-    return Error(Code::kInvalidArgument, "model ", model_, ": a revision is of a name, not of a path");
+    return Error(Code::kInvalidArgument, "model ", model_, ": --revision works with names, not with paths");
   }
   if (at == std::string::npos) return model_ + "@" + revision_;
   if (model_.substr(at + 1) != revision_) {
-    return Error(Code::kInvalidArgument, "model ", model_, ": --revision says ", revision_);
+    return Error(Code::kInvalidArgument, "model ", model_, ": --revision is ", revision_, "; give the revision once");
   }
   return model_;
 }
@@ -169,19 +239,18 @@ Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, cons
   const Result<PulledModel> made = PullModel(name, options);
   if (made.ok()) return Model::Open(made->model.path);
   if (IsModelName(name) || made.status().code() != Code::kNotFound) return made.status();
-  return Error(
-      Code::kNotFound, made.status().message(),
-      "\nMODEL is a model file as made by thimble convert, a folder as saved by sentence-transformers, or a name "
-      "as known to thimble pull");
+  return Error(Code::kNotFound, made.status().message(),
+               "\nMODEL is a model file made by thimble convert, a folder saved by sentence-transformers, or a name "
+               "that thimble pull accepts");
 }
 
 void SourceOptions::AddTo(Arguments& arguments) {
   arguments.TakeTexts(texts);
   CLI::App& app = arguments.app();
   app.add_option("-i,--input", input,
-                 "File of texts, one a line, or of JSON values where it ends in .jsonl; - is standard input")
+                 "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
       ->type_name("FILE");
-  app.add_option("--field", field, "Field of a JSON object that holds its text")
+  app.add_option("--field", field, "Field of a JSON object that contains the text")
       ->type_name("NAME")
       ->capture_default_str();
 }
@@ -196,23 +265,23 @@ Status SourceOptions::Check() const {
 void BackendFlags::AddTo(Arguments& arguments) {
   CLI::App& app = arguments.app();
   app.add_option("--backend", backend,
-                 "What embeds: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
-                 "voyage:MODEL, jina:MODEL, or several with commas between; native, or THIMBLE_BACKEND, if not given")
+                 "Backend: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
+                 "voyage:MODEL, jina:MODEL, or several separated by commas; THIMBLE_BACKEND or native if not given")
       ->type_name("NAME");
-  app.add_option("--base-url", base_url, "Address of the backend; as behind the @ of openai:MODEL@URL")
+  app.add_option("--base-url", base_url, "Address of the backend, as after the @ of openai:MODEL@URL")
       ->type_name("URL");
-  app.add_option("--dimensions", dimensions, "Length of vectors to ask a remote backend for; its own if not given")
+  app.add_option("--dimensions", dimensions,
+                 "Length of vectors to request from a remote backend; its default if not given")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  app.add_option("--space", space, "What to call the vector space that all backends of a chain have")
-      ->type_name("NAME");
-  app.add_option("--timeout", timeout_seconds, "Longest that a remote backend may take for 1024 texts, in seconds")
+  app.add_option("--space", space, "Name of the vector space that all backends of a chain share")->type_name("NAME");
+  app.add_option("--timeout", timeout_seconds, "Time limit of a remote backend for 1024 texts, in seconds")
       ->type_name("SECONDS")
       ->check(CLI::PositiveNumber);
 }
 
 void TokenFlags::AddTruncationTo(CLI::App& app) {
-  app.add_option("--max-tokens", max_tokens_, "Most tokens of a text that go together; as --truncation if not given")
+  app.add_option("--max-tokens", max_tokens_, "Token limit of a text or window; that of --truncation if not given")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   app.add_option("--truncation", truncation_,
@@ -222,7 +291,7 @@ void TokenFlags::AddTruncationTo(CLI::App& app) {
 
 void TokenFlags::AddPromptTo(CLI::App& app) {
   app.add_option("--prompt-name", prompt_name_,
-                 "Which prompt of the model goes before a text: its default if not given, none for ''")
+                 "Prompt of the model to put before each text; its default if not given, none for ''")
       ->type_name("NAME");
 }
 
@@ -239,26 +308,26 @@ void EmbedderFlags::AddVectorsTo(CLI::App& app) {
                  "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given")
       ->type_name("NAME");
   normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
-                                   "Whether vectors get unit length; the model's own way if not given");
+                                   "Scale vectors to unit length or not; as the model states if not given");
   tokens_.AddPromptTo(app);
 }
 
 void EmbedderFlags::AddLongTextsTo(CLI::App& app) {
-  app.add_option("--long-texts", long_texts_, "What becomes of longer ones: truncate (default), error, chunk")
+  app.add_option("--long-texts", long_texts_, "How to handle longer texts: truncate (default), error, chunk")
       ->type_name("NAME");
-  app.add_option("--chunk-overlap", chunk_overlap_, "Tokens that chunks share; an eighth of --max-tokens if not given")
+  app.add_option("--chunk-overlap", chunk_overlap_,
+                 "Tokens that adjacent chunks share; an eighth of --max-tokens if not given")
       ->type_name("N");
 }
 
 void EmbedderFlags::AddTo(CLI::App& app) {
   tokens_.AddTruncationTo(app);
-  app.add_option("--threads", threads_, "Threads; the vectors do not depend on it")
+  app.add_option("--threads", threads_, "Number of threads; vectors do not depend on it")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}, "1 to 64"))
       ->envname("THIMBLE_THREADS")
       ->capture_default_str();
-  app.add_option("--max-memory", max_memory_, "Most private memory of the process, for example 8MB, 1GiB")
-      ->type_name("SIZE")
+  AddSize(app, "--max-memory", max_memory_, "Limit of the private memory of the process, for example 16MB or 1.5GiB")
       ->envname("THIMBLE_MAX_MEMORY");
 }
 
@@ -283,11 +352,7 @@ Result<EmbedderOptions> EmbedderFlags::Options() const {
   THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions tokens, tokens_.Options());
   options.max_tokens = tokens.max_tokens;
   options.truncation = tokens.truncation;
-  if (!max_memory_.empty()) {
-    auto size = ParseSize(max_memory_);
-    if (!size.ok()) return Error(Code::kInvalidArgument, "--max-memory ", size.status().message());
-    options.max_memory = *size;
-  }
+  options.max_memory = max_memory_;
   return options;
 }
 

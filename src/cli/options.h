@@ -46,14 +46,19 @@ class Arguments {
   CLI::Option* first_text_option_ = nullptr;
 };
 
-// Says on standard error why the command failed; returns its exit code.
+// A message of the library, in which options stand as `max_memory`, with those of the command line: --max-memory.
+std::string WithFlags(std::string_view message);
+
+// Prints on standard error why the command failed; returns its exit code.
 int Fail(std::string_view command, const Status& status);
-// Says something on standard error that is no failure.
+// Prints on standard error what is not a failure.
 void Note(std::string_view command, std::string_view note);
 
-// Bytes from "4096", "512kB", "8MB", "1GiB": k, M, G count in thousands, Ki, Mi, Gi in 1024; case and a B at the end do
-// not matter. kInvalidArgument otherwise.
+// Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G are powers of 1000, Ki, Mi, Gi of 1024; case and a B at
+// the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
+// An option that takes such a size.
+CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help);
 
 // The model that a name, a folder or a file stands for. What is on this machine as a folder or in another program's
 // cache is converted when it is not yet. The errors of OpenModel, and of PullModel for local files only.
@@ -66,7 +71,7 @@ class ModelOption {
   void AddTo(CLI::App& app);
   // The same, for a command that may do without; Open then says that it is required.
   void AddOptionalTo(CLI::App& app);
-  // As an argument.
+  // As an argument or as -m MODEL.
   void AddAsArgument(CLI::App& app);
   // The errors of OpenOrConvert.
   Result<std::shared_ptr<const Model>> Open() const;
@@ -115,7 +120,7 @@ class EmbedderFlags {
   std::string long_texts_;
   std::optional<std::size_t> chunk_overlap_;
   std::size_t threads_ = 1;
-  std::string max_memory_;
+  std::size_t max_memory_ = 0;
 };
 
 }  // namespace thimble::cli

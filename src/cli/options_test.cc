@@ -1,4 +1,4 @@
-// Sizes and JSON lines, as the command line reads them.
+// Sizes, JSON lines and messages, as the command line reads and prints them.
 
 #include "cli/options.h"
 
@@ -11,8 +11,25 @@ namespace {
 
 TEST(ParseSize, ReadsDecimalAndBinaryUnits) {
   const std::pair<const char*, std::size_t> cases[] = {
-      {"1", 1},        {"4096", 4096},     {"7B", 7},      {"512kB", 512000}, {"512KB", 512000},  {"8MB", 8000000},
-      {"8m", 8000000}, {"2g", 2000000000}, {"1KiB", 1024}, {"3MiB", 3 << 20}, {"1GiB", 1u << 30}, {"1gi", 1u << 30},
+      {"1", 1},
+      {"4096", 4096},
+      {"7B", 7},
+      {"512kB", 512000},
+      {"512KB", 512000},
+      {"8MB", 8000000},
+      {"8m", 8000000},
+      {"2g", 2000000000},
+      {"1KiB", 1024},
+      {"3MiB", 3 << 20},
+      {"1GiB", 1u << 30},
+      {"1gi", 1u << 30},
+      {"16 MB", 16000000},
+      {"1.5MB", 1500000},
+      {"0.25 GiB", 1 << 28},
+      {"1.001k", 1001},
+      {"1.0009kB", 1000},
+      {"4.35MB", 4350000},
+      {"1.999999999GiB", 2147483646},
   };
   for (const auto& [text, bytes] : cases) {
     auto size = ParseSize(text);
@@ -23,12 +40,19 @@ TEST(ParseSize, ReadsDecimalAndBinaryUnits) {
 
 TEST(ParseSize, RefusesWhatIsNoSize) {
   for (const char* text :
-       {"", "0", "-1", "MB", "8XB", "8 MB", "1.5MB", "1TB", "8MBB", "8ib", "20000000000G", "99999999999999999999"}) {
+       {"", "0", "-1", "MB", "8XB", "1.5", "1.5 B", "1.MB", ".5MB", "1.5.5MB", "1,5MB", "1TB", "8MBB", "8ib", "16MB x",
+        "0.0001kB", "1.0000000001GB", "20000000000G", "99999999999999999999"}) {
     auto size = ParseSize(text);
     ASSERT_FALSE(size.ok()) << text;
     EXPECT_EQ(size.status().code(), Code::kInvalidArgument);
     EXPECT_NE(size.status().message().find(text), std::string::npos);
   }
+}
+
+TEST(WithFlags, NamesOptionsAsTheCommandLineDoes) {
+  EXPECT_EQ(WithFlags("`max_memory` allows 5; `threads` is 2"), "--max-memory allows 5; --threads is 2");
+  for (const char* other : {"", "`", "plain", "a `b c` d", "`` `Name` `x", "C:\\`1`"})
+    EXPECT_EQ(WithFlags(other), other);
 }
 
 TEST(TextOfJson, TakesTheFieldOfTheOutermostObjectOnly) {

@@ -18,10 +18,9 @@ constexpr char kExamples[] =
     "  thimble plan all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble plan model.safetensors --max-memory 2MB --threads 2 --json\n"
     "\n"
-    "mapped is the model file, which processes share and the system can drop. The rest is private to the process:\n"
-    "fixed for the program, its input and its output, and scratch for each thread; peak is the most that thimble "
-    "embed\n"
-    "with the same options takes, however many texts there are and however long.\n";
+    "mapped is the model file, which processes share and the system can drop. All other memory is private to the\n"
+    "process: fixed is for the program, its input and its output, scratch for each thread. peak is the most that\n"
+    "thimble embed takes with the same options, whatever the number and length of the texts.\n";
 
 Status Plan(const ModelOption& model_option, const EmbedderFlags& flags, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
@@ -47,7 +46,7 @@ int RunPlan(int argc, char** argv) {
   ModelOption model;
   EmbedderFlags flags;
   bool as_json = false;
-  Arguments arguments("plan", "Says how much memory embedding will take, before it does.", kExamples);
+  Arguments arguments("plan", "Shows how much memory embedding will take.", kExamples);
   model.AddAsArgument(arguments.app());
   flags.AddTo(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");

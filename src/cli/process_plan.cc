@@ -55,8 +55,8 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
       return process;
     }
     if (plan.status().code() != Code::kOutOfMemory) return plan.status();
-    refused = Error(Code::kOutOfMemory, plan.status().message(), ", beside ", own,
-                    " for the program, its input and its output (--max-memory ", limit, ")");
+    refused = Error(Code::kOutOfMemory, plan.status().message(), " (of ", limit, " bytes, the program, its input and ",
+                    "its output need ", own, ")");
   }
   return refused;
 }

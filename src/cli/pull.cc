@@ -19,14 +19,16 @@ constexpr char kExamples[] =
     "  thimble pull BAAI/bge-small-en-v1.5 --revision refs/pr/1 --json\n"
     "  thimble pull ./my-model --name acme/my-model\n"
     "\n"
-    "Gets a model, converts it and prints the path of its file; at once when it is there. It comes from the cache of\n"
-    "huggingface_hub or of transformers.js if one has it, else from the Hugging Face hub; a folder is converted where\n"
-    "it is. It is then a MODEL by its name: acme/tiny, acme/tiny@v2 for a revision, or tiny if no other is called so.\n"
+    "Downloads a model, converts it and prints the path of its file; returns at once if the file exists. If the\n"
+    "cache of huggingface_hub or transformers.js has the model, that copy is converted instead. A folder is\n"
+    "converted in place.\n"
+    "The model then opens by its name: acme/tiny, acme/tiny@v2 for a revision, or tiny if the name is unambiguous.\n"
     "An interrupted download resumes where it stopped.\n"
-    "Environment: THIMBLE_HOME is where models are kept; HF_TOKEN or hf auth login is sent to the hub; HF_ENDPOINT is\n"
-    "another hub; HF_HUB_CACHE and HF_HOME are where its other clients keep models; HF_HUB_OFFLINE=1 and\n"
-    "TRANSFORMERS_OFFLINE=1 forbid the network; HF_HUB_DOWNLOAD_TIMEOUT is how many seconds without data are too "
-    "many.\n";
+    "Environment: THIMBLE_HOME is the folder of models. HF_TOKEN, or the token of hf auth login, is sent to the\n"
+    "hub.\n"
+    "HF_ENDPOINT is the address of another hub. HF_HUB_CACHE and HF_HOME locate the cache of huggingface_hub.\n"
+    "HF_HUB_OFFLINE=1 and TRANSFORMERS_OFFLINE=1 forbid the network. HF_HUB_DOWNLOAD_TIMEOUT is the number of\n"
+    "seconds without data after which a connection counts as broken.\n";
 
 Status Print(const PulledModel& pulled, bool as_json) {
   const NamedModel& model = pulled.model;
@@ -67,25 +69,26 @@ int RunPull(int argc, char** argv) {
   std::string model;
   PullOptions options;
   bool as_json = false;
-  Arguments arguments("pull", "Gets a model by its name, once.", kExamples);
+  Arguments arguments("pull", "Downloads a model and converts it.", kExamples);
   CLI::App& app = arguments.app();
   app.add_option("model", model,
                  "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
       ->type_name("MODEL")
       ->required();
-  app.add_option("--dtype", options.dtype, "How its weights are kept, as in thimble convert")
+  app.add_option("--dtype", options.dtype, "Format of the weights, as in thimble convert")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
-  app.add_option("--name", options.name, "What to call the model, [ORGANISATION/]NAME")->type_name("NAME");
+  app.add_option("--name", options.name, "Name to give to the model, [ORGANISATION/]NAME")->type_name("NAME");
   std::string pooling;
   bool normalize = false;
-  app.add_option("--pooling", pooling,
-                 "For a model that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
+  app.add_option(
+         "--pooling", pooling,
+         "Pooling of a model that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
       ->type_name("NAME");
   CLI::Option* normalize_option =
-      app.add_flag("--normalize,!--no-normalize", normalize, "The same: whether vectors get unit length");
-  app.add_flag("--force", options.force, "Get and convert it again, whatever is there");
+      app.add_flag("--normalize,!--no-normalize", normalize, "Likewise: scale vectors to unit length or not");
+  app.add_flag("--force", options.force, "Download and convert the model even if it exists");
   app.add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
   if (!pooling.empty()) {

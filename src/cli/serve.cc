@@ -18,23 +18,20 @@ constexpr char kExamples[] =
     "  thimble serve -m all-MiniLM-L6-v2 -m e5-small-v2 --max-memory 256MB\n"
     "  thimble serve --listen unix:/run/thimble.sock\n"
     "  thimble serve --listen 0.0.0.0:8080 --api-key-file keys.txt\n"
+    "  thimble serve --tls-cert cert.pem --tls-key key.pem\n"
     "\n"
-    "Paths: /v1/embeddings and /v1/models as OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
-    "/decode and /info as TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version as Ollama;\n"
-    "/v1/embed and /v2/embed as Cohere;\n"
-    "/health, /metrics, and / for people.\n"
-    "Without -m it serves every model that thimble list shows. A model is loaded when it is first asked for.\n"
-    "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads the keys again. It takes the sockets "
-    "of\n"
-    "systemd (LISTEN_FDS), and tells it when it is ready (NOTIFY_SOCKET). THIMBLE_API_KEYS has keys with commas "
-    "between.\n"
-    "Each request is one line of JSON on standard error, without its texts. For TLS put a proxy in front.\n";
+    "Paths: /v1/embeddings and /v1/models of OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
+    "/decode and /info of TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version of\n"
+    "Ollama; /v1/embed and /v2/embed of Cohere; /health, /metrics, and / as a page for people.\n"
+    "Without -m, all models in thimble list are served. A model is loaded with the first request for it.\n"
+    "After SIGTERM or SIGINT, the server answers accepted requests and exits; after SIGHUP, it reads keys and\n"
+    "certificate again. It takes sockets from systemd (LISTEN_FDS) and notifies it when ready (NOTIFY_SOCKET).\n"
+    "THIMBLE_API_KEYS contains keys separated by commas. Each request is logged as one line of JSON on standard\n"
+    "error, without its texts.\n";
 
 struct Flags {
   std::vector<std::string> models;
   std::string dtype = "q8";
-  std::string max_body = "8MB";
-  std::string max_queue = "64MB";
   int unload_after = 300;
   int idle_exit = 0;
   int idle_timeout = 60;
@@ -59,25 +56,18 @@ Result<std::vector<server::ModelName>> FindModels(const Flags& flags) {
     if (status.ok()) {
       models.push_back({name, model.dtype});
     } else {
-      Note("serve", "not served: " + status.message());
+      Note("serve", "skipped: " + status.message());
     }
   }
   if (models.empty()) {
-    return Error(Code::kNotFound, "there is no model in ", CacheFolder(), "; thimble pull gets one, or give -m MODEL");
+    return Error(Code::kNotFound, "no model in ", CacheFolder(), "; run thimble pull, or pass -m MODEL");
   }
   return models;
-}
-
-Result<std::size_t> SizeOf(const char* option, const std::string& text) {
-  const Result<std::size_t> size = ParseSize(text);
-  return size.ok() ? size : Error(Code::kInvalidArgument, option, " ", size.status().message());
 }
 
 Status RunServer(server::ServerOptions& options, const Flags& flags, const EmbedderFlags& embedder) {
   THIMBLE_ASSIGN_OR_RETURN(options.pool.embedder, embedder.Options());
   options.pool.max_memory = std::exchange(options.pool.embedder.max_memory, 0);
-  THIMBLE_ASSIGN_OR_RETURN(options.max_body, SizeOf("--max-body", flags.max_body));
-  THIMBLE_ASSIGN_OR_RETURN(options.max_queue, SizeOf("--max-queue", flags.max_queue));
   options.pool.unload_after.reset();
   if (flags.unload_after >= 0) options.pool.unload_after = std::chrono::seconds(flags.unload_after);
   if (flags.idle_exit > 0) options.idle_exit = std::chrono::seconds(flags.idle_exit);
@@ -96,53 +86,63 @@ int RunServe(int argc, char** argv) {
   Flags flags;
   server::ServerOptions options;
   EmbedderFlags embedder;
-  Arguments arguments("serve", "Answers over HTTP, in the manner of other embedding services.", kExamples);
+  Arguments arguments("serve", "Runs an HTTP server that clients of other embedding services can use.", kExamples);
   CLI::App& app = arguments.app();
   const CLI::Range seconds(1, 86400, "1 to 86400");
-  app.add_option("-m,--model", flags.models, "A model to serve, as thimble embed takes it; may be repeated")
+  app.add_option("-m,--model", flags.models, "Model to serve, as in thimble embed; may be repeated")
       ->type_name("MODEL")
       ->allow_extra_args(false);
-  app.add_option("--dtype", flags.dtype, "Of models that are given by their name or folder")
+  app.add_option("--dtype", flags.dtype, "Dtype of models that are given by name or folder")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--listen", options.listen, "127.0.0.1:8080 if not given; HOST:PORT or unix:PATH; may be repeated")
+  app.add_option("--listen", options.listen, "HOST:PORT or unix:PATH; 127.0.0.1:8080 if not given; may be repeated")
       ->type_name("WHERE")
       ->allow_extra_args(false);
-  app.add_option("--api-key-file", options.api_key_file, "File of keys, one a line, of which a request needs one")
+  app.add_option("--api-key-file", options.api_key_file,
+                 "File with one API key per line; each request needs one of them")
       ->type_name("FILE");
+  CLI::Option* certificate =
+      app.add_option("--tls-cert", options.tls_certificate_file,
+                     "File of PEM certificates, the server's own first: speak HTTPS on every address; needs OpenSSL 3")
+          ->type_name("FILE");
+  CLI::Option* key = app.add_option("--tls-key", options.tls_key_file, "File with the PEM key of the first certificate")
+                         ->type_name("FILE")
+                         ->needs(certificate);
+  certificate->needs(key);
   app.add_flag("--allow-dimensions", options.any_dimensions,
-               "Cut vectors to the dimensions asked for, although the model was not trained for it");
-  app.add_option("--unload-after", flags.unload_after, "Seconds until an idle model is unloaded; -1 never")
+               "Shorten vectors as requested, even if the model was not trained for it");
+  app.add_option("--unload-after", flags.unload_after, "Seconds after which an idle model is unloaded; -1 for never")
       ->type_name("SECONDS")
       ->check(CLI::Range(-1, 86400, "-1 to 86400"))
       ->capture_default_str();
-  app.add_option("--idle-exit", flags.idle_exit, "End when nothing was embedded for so long")
+  app.add_option("--idle-exit", flags.idle_exit, "Exit if nothing was embedded for this long")
       ->type_name("SECONDS")
       ->check(seconds);
-  app.add_option("--max-body", flags.max_body, "Most bytes of a request's body")
-      ->type_name("SIZE")
-      ->capture_default_str();
-  app.add_option("--max-items", options.max_items, "Most texts of a request")
+  AddSize(app, "--max-body", options.max_body, "Size limit of a request body")->default_str("8MB");
+  app.add_option("--max-items", options.max_items, "Most texts in a request")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--max-queue", flags.max_queue,
-                 "Most memory of requests that wait, and never more than a quarter of --max-memory")
-      ->type_name("SIZE")
-      ->capture_default_str();
-  app.add_option("--max-connections", options.max_connections, "Most connections at the same time")
+  app.add_option("--max-request-tokens", options.max_request_tokens,
+                 "Token limit of a request, over all its texts")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--idle-timeout", flags.idle_timeout, "How long a connection may be without a request")
+  AddSize(app, "--max-queue", options.max_queue, "Memory limit of waiting requests, at most a quarter of --max-memory")
+      ->default_str("64MB");
+  app.add_option("--max-connections", options.max_connections, "Most simultaneous connections")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--idle-timeout", flags.idle_timeout, "Time limit of a connection without a request")
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--header-timeout", flags.header_timeout, "How long a request's header may take")
+  app.add_option("--header-timeout", flags.header_timeout, "Time limit of a request header and of a TLS handshake")
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--transfer-timeout", flags.transfer_timeout, "How long a body may take, and how long a reply")
+  app.add_option("--transfer-timeout", flags.transfer_timeout, "Time limit of a request body, and of a reply")
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();

@@ -28,7 +28,8 @@ constexpr char kExamples[] =
     "  thimble similar -m e5-small-v2.safetensors --prompts \"how tall is a giraffe\" passages.txt\n"
     "  thimble similar --backend ollama:all-minilm \"rivers of Asia\" lines.txt\n"
     "\n"
-    "Each result is one line: the cosine similarity, a tab, and the text, with control characters as spaces.\n";
+    "Each result is one line: the cosine similarity, a tab, and the text, in which spaces replace control\n"
+    "characters.\n";
 
 struct Match {
   double cosine;
@@ -180,20 +181,20 @@ int RunSimilar(int argc, char** argv) {
   std::string query;
   bool prompts = false;
   std::size_t top = 10;
-  Arguments arguments("similar", "Ranks the lines of a file by their likeness to a text.", kExamples);
+  Arguments arguments("similar", "Ranks the lines of a file by similarity to a text.", kExamples);
   model.AddOptionalTo(arguments.app());
   arguments.app().add_option("query", query, "The text to compare with")->type_name("QUERY")->required();
   arguments.app()
       .add_option("file", source.input,
-                  "File of texts, one a line, or of JSON values where it ends in .jsonl; - is standard input")
+                  "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
       ->type_name("FILE")
       ->required();
   arguments.app()
-      .add_option("--field", source.field, "Field of a JSON object that holds its text")
+      .add_option("--field", source.field, "Field of a JSON object that contains the text")
       ->type_name("NAME")
       ->capture_default_str();
   arguments.app()
-      .add_option("--top", top, "How many lines to print")
+      .add_option("--top", top, "Number of lines to print")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10000}, "1 to 10000"))
       ->capture_default_str();

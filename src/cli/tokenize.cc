@@ -16,7 +16,7 @@ constexpr char kExamples[] =
     "  thimble tokenize -m model.safetensors \"unbelievable\"\n"
     "  thimble tokenize -m model.safetensors -i lines.txt --max-tokens 512\n"
     "\n"
-    "Each text gives one line: {\"ids\":[101,...,102],\"tokens\":5,\"truncated\":false}\n";
+    "Prints one line per text: {\"ids\":[101,...,102],\"tokens\":5,\"truncated\":false}\n";
 
 Status Tokenize(const ModelOption& model_option, const SourceOptions& source, const TokenFlags& flags) {
   THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions options, flags.Options());

@@ -32,7 +32,7 @@ Result<VectorFormat> ParseVectorFormat(std::string_view name) {
   if (name == "jsonl") return VectorFormat::kJsonl;
   if (name == "npy") return VectorFormat::kNpy;
   if (name == "f32") return VectorFormat::kF32;
-  return Error(Code::kInvalidArgument, "--format \"", name, "\": expected json, jsonl, npy or f32");
+  return Error(Code::kInvalidArgument, "--format: expected json, jsonl, npy or f32, found \"", name, "\"");
 }
 
 VectorWriter::VectorWriter(Output& output, VectorFormat format, std::size_t dimensions,
@@ -43,8 +43,8 @@ Status VectorWriter::Begin() {
   if (format_ == VectorFormat::kJson) return output_.Write("[");
   if (format_ != VectorFormat::kNpy) return Status();
   if (!expected_rows_ && !output_.seekable()) {
-    return Error(Code::kInvalidArgument, "--format npy: the number of rows, which comes first in the file, is known ",
-                 "only at the end, and this output cannot be rewound; use -o FILE, or --format f32");
+    return Error(Code::kInvalidArgument, "--format npy: the file begins with the number of rows, which is known only ",
+                 "at the end, and this output cannot be rewound; use -o FILE or --format f32");
   }
   return output_.Write(NpyHeader(expected_rows_.value_or(0), dimensions_));
 }

@@ -17,8 +17,8 @@ constexpr char kExamples[] =
     "  thimble verify model.safetensors\n"
     "  THIMBLE_ISA=avx2 thimble verify model.safetensors\n"
     "\n"
-    "Reads the whole file and compares its weights with their hash, then embeds the texts of the receipt and compares\n"
-    "the vectors bit by bit. Exit code 1 when anything differs, or when the file has no receipt.\n";
+    "Reads the whole file, compares the hash of its weights with the recorded one, embeds the texts of the receipt\n"
+    "and compares the vectors bit by bit. The exit code is 1 if anything differs or the file has no receipt.\n";
 
 // The text in one line, cut where it is long.
 std::string Shown(const std::string& text) {
@@ -34,8 +34,8 @@ Status Verify(const ModelOption& model_option) {
   const std::string goldens = std::to_string(found.goldens);
   if (found.ok()) {
     THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
-    THIMBLE_RETURN_IF_ERROR(output.Write(model->info().name + ": the weights have their hash, and " + goldens + " of " +
-                                         goldens + " vectors are the same, bit for bit, on " +
+    THIMBLE_RETURN_IF_ERROR(output.Write(model->info().name + ": the weights match the recorded hash, and " + goldens +
+                                         " of " + goldens + " vectors are identical, bit for bit, on " +
                                          std::string(model->isa()) + "\n"));
     return output.Finish();
   }

@@ -53,7 +53,8 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
   if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
     return Error(Code::kInvalidArgument, options.calibration_file, ": ",
-                 floats ? DtypeName(options.dtype) : "a conversion without calibration", " has no use for it");
+                 floats ? DtypeName(options.dtype) : "a conversion without calibration",
+                 " does not use it; leave it out");
   }
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
@@ -96,7 +97,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
   const Tell tell = [&](double share) {
     if (!options.progress || options.progress(share)) return Status();
-    return Error(Code::kIo, "the conversion was ended");
+    return Error(Code::kIo, "the conversion was aborted");
   };
   THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
   facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);

@@ -252,7 +252,7 @@ TEST(Convert, ProgressThatSaysNoEndsItAndLeavesNothing) {
     options.progress = [&](double) { return ++seen < last; };
     const Status status = Convert(folder.path(), out, options);
     EXPECT_EQ(status.code(), Code::kIo);
-    EXPECT_EQ(status.message(), "the conversion was ended");
+    EXPECT_EQ(status.message(), "the conversion was aborted");
     EXPECT_EQ(seen, last) << "went on";
     EXPECT_EQ(Contents(out), "as it was");
     std::filesystem::directory_iterator files(outputs.path());

@@ -201,11 +201,11 @@ Result<std::vector<std::string>> ConfigurationFiles(const FolderView& view, cons
     for (std::string_view name : kModuleNames) add(folder, name);
   }
   const std::string config = JoinName(modules.transformer, "config.json");
-  if (!view.has(config)) return Error(Code::kNotFound, "it has no ", config);
+  if (!view.has(config)) return Error(Code::kNotFound, "contains no ", config);
   for (std::string_view folder : folders) {
     if (view.has(JoinName(folder, "tokenizer.json")) || view.has(JoinName(folder, "vocab.txt"))) return files;
   }
-  return Error(Code::kNotFound, "it has neither tokenizer.json nor vocab.txt");
+  return Error(Code::kNotFound, "contains neither tokenizer.json nor vocab.txt");
 }
 
 Result<std::vector<std::string>> WeightFiles(const FolderView& view, const ModuleFolders& modules) {
@@ -215,7 +215,7 @@ Result<std::vector<std::string>> WeightFiles(const FolderView& view, const Modul
   }
   const std::string weights = ChooseWeights(view.has, modules.transformer);
   if (weights.empty()) {
-    return Error(Code::kNotFound, "it has no weights: looked for ", JoinName(modules.transformer, "model.safetensors"),
+    return Error(Code::kNotFound, "no weights: looked for ", JoinName(modules.transformer, "model.safetensors"),
                  ", pytorch_model.bin, their shards, onnx/model.onnx and other exports");
   }
   files.push_back(weights);

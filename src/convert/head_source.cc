@@ -116,7 +116,7 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
         const std::string name = ChooseHeadWeights(has, folders[i]);
         if (name.empty()) {
           return Error(Code::kNotFound, source, "/", folders[i],
-                       ": modules.json names it, and it holds neither model.safetensors nor pytorch_model.bin");
+                       ": modules.json names it, but it contains neither model.safetensors nor pytorch_model.bin");
         }
         THIMBLE_ASSIGN_OR_RETURN(const Source file, Source::Open(source, name));
         THIMBLE_RETURN_IF_ERROR(ReadModule(file, "", module, &weights));

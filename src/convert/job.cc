@@ -81,14 +81,14 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
       return Error(Code::kCorrupt, folder, ": modules.json (", PoolingNames(config.head->pooling), ", ",
                    config.head->modules.size(), " modules, ", config.normalize ? "" : "not ",
                    "normalised) and the graph (", PoolingNames(head.pooling), ", ", head.modules.size(), " modules, ",
-                   normalize ? "" : "not ", "normalised) say different things of sentence_embedding");
+                   normalize ? "" : "not ", "normalised) disagree about sentence_embedding");
     }
   }
   if (config.head) {
     job->normalize = config.normalize;
     const bool other_pooling = options.pooling && config.head->pooling != std::vector<Pooling>{*options.pooling};
     if (other_pooling || (options.normalize && *options.normalize != config.normalize)) {
-      return Error(Code::kInvalidArgument, folder, ": says itself that vectors are pooled by ",
+      return Error(Code::kInvalidArgument, folder, ": the folder itself states that vectors are pooled by ",
                    PoolingNames(config.head->pooling), " and ", config.normalize ? "" : "not ", "normalised");
     }
     return Status();
@@ -98,7 +98,7 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
     config.head.emplace().pooling = {Pooling::kMean};  // Of the receipt.
     job->pooling_stated = false;
     job->normalize = options.normalize.value_or(false);
-    job->notes.push_back("no modules.json: every call has to name the pooling");
+    job->notes.push_back("no modules.json: set pooling in every call");
     return Status();
   }
   if (!pooling) return UnstatedPooling(folder);
@@ -106,10 +106,10 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
   const std::optional<bool> known = options.pooling ? std::nullopt : options.defaults.normalize;
   job->normalize = options.normalize ? *options.normalize : known.value_or(false);
   std::string note = "no modules.json: pooling " + std::string(PoolingName(*pooling)) +
-                     (options.pooling ? " as asked" : " as known of this model");
+                     (options.pooling ? " as requested" : ", the built-in value for this model");
   if (!options.normalize) {
     note += std::string(job->normalize ? ", normalised" : ", not normalised") +
-            (known ? " as known of it" : " as sentence-transformers has it then");
+            (known ? " likewise" : " as in sentence-transformers");
   }
   job->notes.push_back(std::move(note));
   return Status();
@@ -126,7 +126,7 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
   if (!limit) limit = job->model_max_length;
   if (!limit && defaults.max_tokens != 0) {
     limit = defaults.max_tokens;
-    job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens as known of this model");
+    job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens: the built-in value for this model");
   }
   job->max_tokens = std::min(limit.value_or(config.positions), config.positions);
 }
@@ -143,8 +143,8 @@ void ChoosePrompts(const Defaults& defaults, Job* job) {
 
 Status UnstatedPooling(const std::string& source) {
   return Error(Code::kUnsupported, source,
-               ": no modules.json says how tokens are pooled, and no model is known by this ",
-               "name: name the pooling (--pooling mean, cls, last, max, mean_sqrt_len_tokens or weightedmean)");
+               ": the pooling is unknown: there is no modules.json that states it, and thimble has no built-in values ",
+               "for this name; set `pooling` to mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
 }
 
 Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* config, std::vector<std::string>* notes) {

@@ -233,7 +233,7 @@ TEST_F(JobTest, ADenseModuleSaysItsActivationBiasAndSizes) {
 
 TEST_F(JobTest, WithoutModulesPoolingMustBeSaid) {
   Remove("modules.json");
-  ExpectRefusal(Code::kUnsupported, "--pooling");
+  ExpectRefusal(Code::kUnsupported, "`pooling`");
   Options options;
   options.pooling = Pooling::kCls;
   Facts facts = Read(options);
@@ -250,10 +250,10 @@ TEST_F(JobTest, ACallerCannotContradictTheFolder) {
   options.pooling = Pooling::kMean;
   EXPECT_EQ(PoolingNames(Read(options).head.pooling), "mean");
   options.pooling = Pooling::kCls;
-  ExpectRefusal(Code::kInvalidArgument, "says itself", options);
+  ExpectRefusal(Code::kInvalidArgument, "the folder itself states", options);
   options = {};
   options.normalize = false;
-  ExpectRefusal(Code::kInvalidArgument, "says itself", options);
+  ExpectRefusal(Code::kInvalidArgument, "the folder itself states", options);
 }
 
 TEST_F(JobTest, WhatIsKnownOfAModelCountsWhereItsFilesAreSilent) {

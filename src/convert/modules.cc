@@ -167,7 +167,7 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
       return Error(Code::kUnsupported, file.path(), ": module \"", type, "\" in \"", folder, "\": ", why);
     };
     if (!folder.empty() && !IsInside(folder)) {
-      return Error(Code::kCorrupt, file.path(), ": \"", folder, "\" is no path inside the folder");
+      return Error(Code::kCorrupt, file.path(), ": \"", folder, "\" is not a path inside the folder");
     }
     if (!type.starts_with("sentence_transformers.")) return unsupported("not one of sentence-transformers");
     if (kind == "Transformer" && !transformer) {
@@ -186,7 +186,7 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
                              json::JsonFile::OpenIfPresent(source + "/" + JoinName(folder, "config.json")));
     if (!behind) {
       pooling = true;
-      if (!config.present()) return Error(Code::kNotFound, config.path(), ": not there, and modules.json names it");
+      if (!config.present()) return Error(Code::kNotFound, config.path(), ": not found, but modules.json names it");
       THIMBLE_RETURN_IF_ERROR(ReadPooling(config, &modules.head));
       continue;
     }

@@ -80,14 +80,14 @@ Status OnnxGraph::AddNode(const OnnxNode& proto) {
   for (std::string_view name : proto.inputs) {
     if (!name.empty() && !numbers_.contains(name)) {
       return Error(Code::kCorrupt, path(), ": node \"", proto.name, "\" (", proto.op, ") takes \"", name,
-                   "\", which nothing before it makes");
+                   "\", which no earlier node produces");
     }
     node.inputs.push_back(Number(name));
   }
   for (std::string_view name : proto.outputs) {
     if (numbers_.contains(name)) {
       return Error(Code::kCorrupt, path(), ": node \"", proto.name, "\" (", proto.op, ") makes \"", name,
-                   "\", which is there already");
+                   "\", which exists already");
     }
     node.outputs.push_back(Number(name));
     if (!name.empty()) producers_[node.outputs.back()] = static_cast<int>(nodes_.size());

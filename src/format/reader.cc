@@ -22,7 +22,7 @@ Result<Reader> Reader::Open(const std::string& path) {
   std::optional<std::string_view> version = reader.Metadata(kVersionKey);
   if (!version) {
     return Error(Code::kCorrupt, path, ": not a thimble model file (metadata \"", kVersionKey,
-                 "\" is missing); thimble convert makes one");
+                 "\" is missing); run thimble convert to make one");
   }
   if (*version != kVersion && *version != kVersion2) {
     return Error(Code::kUnsupported, path, ": format version ", *version, ", this build reads versions ", kVersion,

@@ -4,24 +4,24 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "hub/partial_file.h"
+#include "net/retry.h"
 
 namespace thimble::hub {
 namespace {
 
-// Failures in a row before giving up, with waits of 0.5, 1 and 2 seconds between them.
-constexpr int kMaxFailures = 4;
-constexpr double kFirstWaitSeconds = 0.5;
 // Of one file, however much comes between failures.
 constexpr int kMaxRequests = 100;
-// A server that asks for more patience is taken at its word, and the user is told.
-constexpr long kMaxRetryAfterSeconds = 60;
 // After this much, a failure does not count as one in a row.
 constexpr std::uint64_t kProgressBytes = 64 << 10;
+
+const net::RetryPolicy& Policy() {
+  static const net::RetryPolicy policy = {.codes = {408, 429}};
+  return policy;
+}
 
 // For a part of a path.
 std::string Escaped(const std::string& text) {
@@ -79,31 +79,23 @@ Result<Client> Client::Create(Settings settings, std::function<bool()> go_on) {
   return Client(std::move(settings), std::move(http), std::move(go_on));
 }
 
-Status Client::Wait(double seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (std::chrono::steady_clock::now() < end) {
-    if (!go_on_()) return Error(Code::kIo, "the download was ended");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return Status();
-}
-
-Status Client::AnswerError(const net::HttpAnswer& answer, const std::string& what) const {
-  const std::string from = what + ": " + settings_.endpoint + " answered " + std::to_string(answer.status);
-  switch (answer.status) {
+Status Client::AnswerError(const net::HttpResult& answer, const std::string& what) const {
+  const std::string from = what + ": " + settings_.endpoint + " answered " + std::to_string(answer.code);
+  switch (answer.code) {
     case 401:
     case 403:
-      return Error(
-          Code::kIo, from, ": it does not exist, or ",
-          settings_.token.empty() ? "needs a token in HF_TOKEN or of hf auth login" : "the token has no access to it");
+      return Error(Code::kIo, from, ": not found, or ",
+                   settings_.token.empty() ? "access needs a token: set HF_TOKEN or run hf auth login"
+                                           : "the token does not give access to it");
     case 404:
       return Error(Code::kNotFound, from, ": not found");
     case 429:
     case 503:
-      if (answer.retry_after > 0) {
-        return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ", answer.retry_after, " s");
+      if (const auto asked = net::AskedDelay(Policy(), answer, std::chrono::system_clock::now())) {
+        return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ",
+                     std::chrono::ceil<std::chrono::seconds>(*asked).count(), " s");
       }
-      return Error(Code::kOverloaded, from, ": it is busy; try again later");
+      return Error(Code::kOverloaded, from, ": busy; try again later");
     default:
       return Error(Code::kIo, from);
   }
@@ -118,17 +110,18 @@ net::HttpOutcome Client::Try(const std::string& what, net::HttpRequest request, 
   for (int requests = 1;; ++requests) {
     prepare(request);
     net::HttpOutcome outcome = http_.Get(request, sink, go_on_);
-    if (outcome.status.ok() && (outcome.answer.status == 200 || outcome.answer.status == 206)) return outcome;
-    outcome.status = outcome.status.ok() ? AnswerError(outcome.answer, what)
-                                         : Error(outcome.status.code(), what, ": ", outcome.status.message());
+    if (outcome.status.ok() && (outcome.code == 200 || outcome.code == 206)) return outcome;
     failures = progressed() ? 1 : failures + 1;
-    const bool again = outcome.transient && failures < kMaxFailures && requests < kMaxRequests &&
-                       outcome.answer.retry_after <= kMaxRetryAfterSeconds;
+    const auto asked = net::AskedDelay(Policy(), outcome, std::chrono::system_clock::now());
+    const auto delay = asked.value_or(net::BackoffDelay(Policy(), failures, net::RandomPart()));
+    const bool again = net::IsWorthRetrying(Policy(), outcome) && failures < Policy().attempts &&
+                       requests < kMaxRequests && delay <= Policy().most_after;
+    outcome.status = outcome.status.ok() ? AnswerError(outcome, what)
+                                         : Error(outcome.status.code(), what, ": ", outcome.status.message());
     if (!again) return outcome;
-    const double wait = kFirstWaitSeconds * static_cast<double>(1 << (failures - 1));
-    Status status = Wait(std::max(wait, static_cast<double>(outcome.answer.retry_after)));
-    if (!status.ok()) {
-      outcome.status = status;
+    net::Wait(delay, go_on_);
+    if (!go_on_()) {
+      outcome.status = Error(Code::kIo, "the download was ended");
       return outcome;
     }
   }
@@ -164,7 +157,7 @@ Status Client::Download(const std::string& repository, const std::string& commit
       auto progressed = [&] { return part.size() >= before + kProgressBytes; };
       const net::HttpOutcome outcome = Try(what, {.url = url, .token = {}, .if_range = {}}, part, prepare, progressed);
       *resumable = !part.disk_failed();
-      if (outcome.answer.status == 416 && from_before) {  // There is more here than there.
+      if (outcome.code == 416 && from_before) {  // There is more here than there.
         THIMBLE_RETURN_IF_ERROR(part.Clear());
         continue;
       }

@@ -36,8 +36,7 @@ class Client {
   // and `progressed` says after it whether a lot came. Ok only with a good answer.
   net::HttpOutcome Try(const std::string& what, net::HttpRequest request, net::HttpSink& sink,
                        const std::function<void(net::HttpRequest&)>& prepare, const std::function<bool()>& progressed);
-  Status Wait(double seconds);
-  Status AnswerError(const net::HttpAnswer& answer, const std::string& what) const;
+  Status AnswerError(const net::HttpResult& answer, const std::string& what) const;
 
   Settings settings_;
   net::Http http_;

@@ -158,8 +158,8 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
   }
   const std::string place = store::PathOf(product.name, product.dtype_name, product.folder);
   if (named && !product.force && fs::exists(place, error) && !IsOfFolder(place, canonical)) {
-    return Error(Code::kInvalidArgument, place, " is there and was not made of ", canonical,
-                 "; --name gives the model another name, --force replaces it");
+    return Error(Code::kInvalidArgument, place, " exists and was not made from ", canonical,
+                 "; choose another `name`, or set `force` to replace it");
   }
   if (std::optional<std::string> there = FindMade(canonical, product)) made = *std::move(there);
   if (made.empty()) {
@@ -167,7 +167,7 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
   }
   if (named) THIMBLE_RETURN_IF_ERROR(Link(made, place));
   std::optional<NamedModel> model = store::Describe(named ? place : made, product.folder);
-  if (!model) return Error(Code::kIo, made, ": was removed meanwhile");
+  if (!model) return Error(Code::kIo, made, ": was removed during the conversion");
   if (!named) {
     model->name = canonical;
     model->organisation.clear();

@@ -22,7 +22,7 @@ Result<PulledModel> PullModel(const std::string& model, const PullOptions& optio
     std::optional<NamedModel> there = path.ok() && folder.ok() ? store::Describe(*path, *folder) : std::nullopt;
     if (there && !options.force) return PulledModel{*std::move(there), false};
     if (options.local_files_only && !path.ok()) return path.status();
-    return Error(Code::kUnsupported, "models cannot be pulled on Windows yet; a file made elsewhere works");
+    return Error(Code::kUnsupported, "thimble cannot pull models on Windows; copy a model file made on another system");
   });
 }
 

@@ -74,7 +74,7 @@ Status AddFromHubCache(const store::ModelName& name, const std::vector<std::stri
   }
   if (sources.size() < 2) return Status();
   return Error(Code::kInvalidArgument, "model \"", name.Text(), "\": ", cache, " has ", sources[0].repository, " and ",
-               sources[1].repository, ": expected one of them");
+               sources[1].repository, "; use one of these names");
 }
 
 // FOLDER/ORGANISATION/NAME, and another revision than main in a folder of its own inside.

@@ -58,7 +58,7 @@ Result<Product> ProductOf(const PullOptions& options) {
 Result<store::ModelName> OptionName(const std::string& text) {
   THIMBLE_ASSIGN_OR_RETURN(store::ModelName name, store::ParseName(text));
   if (text.find('@') == std::string::npos) return name;
-  return Error(Code::kInvalidArgument, "name \"", text, "\": a name to give has no revision");
+  return Error(Code::kInvalidArgument, "`name`: expected a name without a revision, found \"", text, "\"");
 }
 
 // Names the product after a repository, in the folder that its organisation has already.
@@ -110,7 +110,7 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
     if (!model || store::SameWithoutCase(model->repository, task.repository)) return model;
     return Error(Code::kInvalidArgument, model->path, " is ",
                  model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
-                 task.repository, "; --force replaces it");
+                 task.repository, "; set `force` to replace it");
   }
   const Result<std::string> path = store::FindFile(task.asked, task.product.dtype_name, task.product.folder);
   if (path.ok() && !HasPooling(*path, task.product)) return std::optional<NamedModel>();
@@ -214,7 +214,7 @@ class Fetcher {
     said_ = false;
     THIMBLE_ASSIGN_OR_RETURN(const HubFile file, FileToGet(listing_, name, What()));
     if (name.ends_with(".part") || name.ends_with(".etag")) {  // What partial files are called here.
-      return Error(Code::kUnsupported, What(), ": a file with the name ", name);
+      return Error(Code::kUnsupported, What(), ": unsupported file name ", name);
     }
     const fs::path path = folder_ + "/" + name;
     THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
@@ -311,7 +311,8 @@ Status NotHere(const Task& task, const std::vector<std::string>& looked, bool lo
   const Status missing = store::FindFile(task.asked, task.product.dtype_name, task.product.folder).status();
   if (local_files_only) return missing.ok() ? Error(Code::kNotFound, PlaceOf(task), ": not found") : missing;
   return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.dtype_name, " is not in ",
-               task.product.folder, places, ", and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set");
+               task.product.folder, places,
+               ", and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it to download the model");
 }
 
 Result<PulledModel> PullLocked(Task& task, const std::vector<LocalSource>& sources,
@@ -328,8 +329,7 @@ Result<PulledModel> PullLocked(Task& task, const std::vector<LocalSource>& sourc
   if (!error.ok()) return error;
   if (task.repository.empty() && !options.local_files_only) {
     return Error(Code::kInvalidArgument, "model \"", task.asked.Text(),
-                 "\" is not among the known ones: expected its organisation before it, ORGANISATION/",
-                 task.asked.Text());
+                 "\" is not a known name; add its organisation: ORGANISATION/", task.asked.Text());
   }
   return NotHere(task, looked, options.local_files_only);
 }
@@ -355,7 +355,8 @@ Result<PulledModel> PullNamed(const std::string& model, const PullOptions& optio
 
 Result<PulledModel> PullFolder(const std::string& path, const PullOptions& options, Reporter& reporter) {
   THIMBLE_ASSIGN_OR_RETURN(Product product, ProductOf(options));
-  if (!options.revision.empty()) return Error(Code::kInvalidArgument, "a folder has no revision");
+  if (!options.revision.empty())
+    return Error(Code::kInvalidArgument, "`revision`: a folder has no revision; leave it out");
   std::error_code error;
   const std::string last = fs::weakly_canonical(path, error).filename().string();
   const Result<store::ModelName> name = options.name.empty() ? store::ParseName(last) : OptionName(options.name);
@@ -365,7 +366,7 @@ Result<PulledModel> PullFolder(const std::string& path, const PullOptions& optio
     product.name.name = "model";
   } else {
     return Error(Code::kInvalidArgument, path, ": a model cannot have the name \"",
-                 options.name.empty() ? last : options.name, "\"; --name gives it another");
+                 options.name.empty() ? last : options.name, "\"; give it another one with `name`");
   }
   product.defaults = KnownDefaults(product.name.Repository());
   THIMBLE_ASSIGN_OR_RETURN(NamedModel model, ModelOfFolder(path, product, !options.local_files_only, reporter));

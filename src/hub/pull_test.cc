@@ -22,7 +22,7 @@ TEST(PullModel, ProgressThatSaysNoEndsAConversionAndLeavesNothing) {
   options.progress = [](const PullProgress& progress) { return progress.stage != PullProgress::Stage::kConverting; };
   const Result<PulledModel> ended = PullModel(model, options);
   EXPECT_EQ(ended.status().code(), Code::kIo);
-  EXPECT_EQ(ended.status().message(), "the conversion was ended");
+  EXPECT_EQ(ended.status().message(), "the conversion was aborted");
   EXPECT_TRUE(std::filesystem::is_empty(models.path()));
 
   options.progress = {};

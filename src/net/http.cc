@@ -26,9 +26,8 @@ bool IsGood(long status) { return status == 200 || status == 206; }
 bool IsRedirect(long status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
-bool IsTransient(long status) { return status == 408 || status == 429 || status >= 500; }
 
-bool IsTransient(CURLcode code) {
+bool IsLoss(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -59,8 +58,42 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
+// The headers of one reply, within limits.
+struct HeaderLines {
+  std::vector<HttpHeader> headers = {};
+  std::size_t bytes = 0;
+
+  // An answer of a proxy or one that says to go on comes before the reply's own.
+  Status Add(std::string_view line) {
+    if (line.starts_with("HTTP/")) headers.clear();
+    if ((bytes += line.size()) > kMaxHeaderBytes) {
+      return Error(Code::kCorrupt, "more than ", kMaxHeaderBytes, " bytes of headers");
+    }
+    const std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos) {
+      headers.push_back({LowerCase(line.substr(0, colon)), std::string(Trimmed(line.substr(colon + 1)))});
+    }
+    return Status();
+  }
+};
+
 // An entity tag as it is; empty for one that is too long to be true.
 std::string Tag(std::string_view value) { return value.size() > kMaxTagBytes ? std::string() : std::string(value); }
+
+HttpAnswer AnswerOf(const HttpResult& result) {
+  HttpAnswer answer;
+  const std::string_view etag = result.Header("etag");
+  if (etag.starts_with('"')) answer.etag = Tag(etag);  // Others are weak and cannot be compared.
+  answer.linked_etag = Tag(result.Header("x-linked-etag"));
+  constexpr std::string_view kBytes = "bytes ";
+  const std::string_view range = result.Header("content-range");
+  if (result.code == 206 && range.starts_with(kBytes)) {
+    const char *begin = range.data() + kBytes.size(), *end = range.data() + range.size();
+    auto [stop, error] = std::from_chars(begin, end, answer.offset);
+    if (error != std::errc() || stop == end || *stop != '-') answer.offset = 0;
+  }
+  return answer;
+}
 
 // One request and its answer, as libcurl's callbacks see it.
 struct Transfer {
@@ -68,75 +101,49 @@ struct Transfer {
   CURL* handle;
   const HttpRequest& request;
   HttpSink& sink;
-  HttpAnswer answer = {};
-  Status status = {};  // Why a callback ended the transfer.
+  HeaderLines lines = {};
+  HttpOutcome outcome = {};  // Its status is why a callback ended the transfer.
   bool begun = false;
 
-  Status Header(std::string_view line) {
-    if (line.starts_with("HTTP/")) {
-      answer = {};
-      return Status();
-    }
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return Status();
-    const std::string name = LowerCase(line.substr(0, colon));
-    const std::string_view value = Trimmed(line.substr(colon + 1));
-    if (name == "etag" && value.starts_with('"')) answer.etag = Tag(value);  // Others are weak and cannot be compared.
-    if (name == "x-linked-etag") answer.linked_etag = Tag(value);
-    if (name == "content-range") {
-      constexpr std::string_view kBytes = "bytes ";
-      const char *begin = value.data() + std::min(kBytes.size(), value.size()), *end = value.data() + value.size();
-      auto [stop, error] = std::from_chars(begin, end, answer.offset);
-      if (!value.starts_with(kBytes) || error != std::errc() || stop == end || *stop != '-') answer.offset = 0;
-    }
-    return Status();
+  // Reads what is known of the reply.
+  void Read() {
+    curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &outcome.code);
+    outcome.headers = lines.headers;
+    outcome.answer = AnswerOf(outcome);
   }
 
   Status Begin() {
     if (std::exchange(begun, true)) return Status();
-    curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
-    if (!IsGood(answer.status)) return Error(Code::kIo, "");  // The body is of no interest, and ends the transfer.
-    if (answer.status == 200) answer.offset = 0;
-    if (answer.status == 206 && answer.offset != request.offset) {
+    Read();
+    if (!IsGood(outcome.code)) return Error(Code::kIo, "");  // The body is of no interest, and ends the transfer.
+    if (outcome.code == 206 && outcome.answer.offset != request.offset) {
       return Error(Code::kCorrupt, OriginOf(request.url), ": asked for bytes from ", request.offset,
-                   " on, got those from ", answer.offset, " on");
+                   " on, got those from ", outcome.answer.offset, " on");
     }
-    return sink.Begin(answer);
+    return sink.Begin(outcome.answer);
   }
 
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
-    transfer->status = Guarded([&] { return transfer->Header({data, size * count}); });
-    return transfer->status.ok() ? size * count : 0;
+    transfer->outcome.status = Guarded([&] { return transfer->lines.Add({data, size * count}); });
+    return transfer->outcome.status.ok() ? size * count : 0;
   }
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
-    transfer->status = Guarded([&]() -> Status {
+    transfer->outcome.status = Guarded([&]() -> Status {
       THIMBLE_RETURN_IF_ERROR(transfer->Begin());
       return transfer->sink.Write(std::as_bytes(std::span(data, size * count)));
     });
-    return transfer->status.ok() ? size * count : 0;
+    return transfer->outcome.status.ok() ? size * count : 0;
   }
 };
 
 // One call and its reply, as libcurl's callbacks see it.
 struct Exchange {
   const std::size_t most_bytes;
+  HeaderLines lines = {};
   HttpReply reply = {};
-  std::size_t header_bytes = 0;
 
-  // An answer of a proxy or one that says to go on comes before the reply's own.
-  Status Header(std::string_view line) {
-    if (line.starts_with("HTTP/")) reply.headers.clear();
-    if ((header_bytes += line.size()) > kMaxHeaderBytes) {
-      return Error(Code::kCorrupt, "more than ", kMaxHeaderBytes, " bytes of headers");
-    }
-    const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos) {
-      reply.headers.push_back({LowerCase(line.substr(0, colon)), std::string(Trimmed(line.substr(colon + 1)))});
-    }
-    return Status();
-  }
   Status Body(std::string_view bytes) {
     if (bytes.size() > most_bytes - reply.body.size()) {
       return Error(Code::kCorrupt, "more than ", most_bytes, " bytes of reply");
@@ -147,7 +154,7 @@ struct Exchange {
 
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
     auto* exchange = static_cast<Exchange*>(self);
-    exchange->reply.status = Guarded([&] { return exchange->Header({data, size * count}); });
+    exchange->reply.status = Guarded([&] { return exchange->lines.Add({data, size * count}); });
     return exchange->reply.status.ok() ? size * count : 0;
   }
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) {
@@ -186,7 +193,7 @@ std::string OriginOf(const std::string& url) {
   return LowerCase(std::string_view(url).substr(0, url.find_first_of("/?#", scheme + 3)));
 }
 
-std::string_view HttpReply::Header(std::string_view name) const {
+std::string_view HttpResult::Header(std::string_view name) const {
   for (const HttpHeader& header : headers) {
     if (header.name == name) return header.value;
   }
@@ -215,7 +222,7 @@ HttpOutcome Http::Get(const HttpRequest& request, HttpSink& sink, const std::fun
     HttpOutcome outcome = GetOnce(step, same_origin ? request.token : std::string(), sink, go_on, redirect);
     if (linked_etag.empty() && same_origin) linked_etag = outcome.answer.linked_etag;
     outcome.answer.linked_etag = linked_etag;
-    if (!outcome.status.ok() || !IsRedirect(outcome.answer.status)) return outcome;
+    if (!outcome.status.ok() || !IsRedirect(outcome.code)) return outcome;
     if (redirects == kMaxRedirects) {
       outcome.status = Error(Code::kIo, OriginOf(step.url), ": more than ", kMaxRedirects, " redirects");
       return outcome;
@@ -272,12 +279,13 @@ HttpReply Http::Send(const HttpCall& call, const std::function<bool()>& go_on) {
   curl_.easy_reset(handle_);
 
   HttpReply reply = std::move(exchange.reply);
+  reply.headers = std::move(exchange.lines.headers);
   if (!reply.status.ok()) return reply;
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     reply.ended = true;
-    reply.status = Error(Code::kIo, "the request was ended");
+    reply.status = Error(Code::kIo, "the request was aborted");
   } else if (code != CURLE_OK) {
-    reply.lost = IsTransient(code);
+    reply.lost = IsLoss(code);
     reply.status = Error(Code::kIo, message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
   }
   return reply;
@@ -305,29 +313,25 @@ HttpOutcome Http::GetOnce(const HttpRequest& request, const std::string& token, 
   Set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
   Set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));
 
-  HttpOutcome outcome;
-  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &transfer.answer.status);
-  const long status = transfer.answer.status;
-  if (code == CURLE_OK && IsGood(status) && !transfer.begun) transfer.status = transfer.Begin();  // An empty body.
-  curl_off_t retry_after = 0;
-  if (curl_.easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK) {
-    transfer.answer.retry_after = static_cast<long>(std::clamp<curl_off_t>(retry_after, 0, 1 << 20));
-  }
-  outcome.answer = transfer.answer;
-  if (status != 0 && !IsGood(status)) {  // However its body ended.
-    outcome.transient = IsTransient(status);
+  if (!transfer.begun) transfer.Read();
+  HttpOutcome& outcome = transfer.outcome;
+  if (code == CURLE_OK && IsGood(outcome.code) && !transfer.begun) outcome.status = transfer.Begin();  // An empty body.
+  if (outcome.code != 0 && !IsGood(outcome.code)) {  // However its body ended.
+    outcome.status = Status();
     char* url = nullptr;
-    if (IsRedirect(status) && curl_.easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &url) == CURLE_OK && url != nullptr) {
+    if (IsRedirect(outcome.code) && curl_.easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &url) == CURLE_OK &&
+        url != nullptr) {
       redirect = url;
     }
-  } else if (!transfer.status.ok()) {
-    outcome.status = transfer.status;
+  } else if (!outcome.status.ok()) {
+    return outcome;
   } else if (code == CURLE_ABORTED_BY_CALLBACK) {
+    outcome.ended = true;
     outcome.status = Error(Code::kIo, "the download was ended");
   } else if (code != CURLE_OK) {
+    outcome.lost = IsLoss(code);
     outcome.status =
         Error(Code::kIo, OriginOf(request.url), ": ", message[0] == '\0' ? curl_.easy_strerror(code) : &message[0]);
-    outcome.transient = IsTransient(code);
   }
   return outcome;
 }

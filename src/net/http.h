@@ -28,18 +28,33 @@ struct HttpRequest {
   long idle_seconds = 30;    // Without data for this long, a request fails.
 };
 
+// A header of a reply.
+struct HttpHeader {
+  std::string name;  // In lower case.
+  std::string value;
+};
+
+// How a request ended, whatever becomes of its body.
+struct HttpResult {
+  // Ok when a reply came whole, whatever its code. kCorrupt when it had too many bytes, the error of a sink, else kIo.
+  Status status;
+  bool lost = false;   // Whether the connection or its time was lost, so that the same request may succeed later.
+  bool ended = false;  // Whether `go_on` ended it.
+  long code = 0;       // 200 and so on; 0 without a reply.
+  std::vector<HttpHeader> headers;
+
+  // The value of the header of that name, in lower case; empty where there is none.
+  std::string_view Header(std::string_view name) const;
+};
+
+// What the headers of a download say.
 struct HttpAnswer {
-  long status = 0;
   std::string etag;          // Of the body; empty unless it can be compared.
   std::string linked_etag;   // What the hub itself said of the file, before it redirected.
   std::uint64_t offset = 0;  // Of the body in the file.
-  long retry_after = 0;      // Seconds; 0 when the server did not say.
 };
 
-// How a request ended.
-struct HttpOutcome {
-  Status status;           // Ok when an answer came whole, whatever its status.
-  bool transient = false;  // Whether the same request may succeed later.
+struct HttpOutcome : HttpResult {
   HttpAnswer answer;
 };
 
@@ -63,23 +78,8 @@ struct HttpCall {
   std::chrono::milliseconds timeout = std::chrono::seconds(60);  // From the start to the last byte.
 };
 
-// A header of a reply.
-struct HttpHeader {
-  std::string name;  // In lower case.
-  std::string value;
-};
-
-struct HttpReply {
-  // Ok when a reply came whole, whatever its code. kCorrupt when it had too many bytes, else kIo.
-  Status status;
-  bool lost = false;   // Whether the connection or its time was lost, so that the same call may succeed later.
-  bool ended = false;  // Whether `go_on` ended it.
-  long code = 0;       // 200 and so on; 0 without a reply.
-  std::vector<HttpHeader> headers;
+struct HttpReply : HttpResult {
   std::string body;
-
-  // The value of the header of that name, in lower case; empty where there is none.
-  std::string_view Header(std::string_view name) const;
 };
 
 // A client with connections that it uses again. Move-only; Thread-compatible.

@@ -6,6 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <mutex>
+#include <random>
+#include <thread>
 
 namespace thimble::net {
 namespace {
@@ -14,6 +17,8 @@ using std::chrono::milliseconds;
 
 // Longer than anybody waits, and far from overflow.
 constexpr double kMostMilliseconds = 1e12;
+// How often a wait asks whether to go on.
+constexpr milliseconds kNap(20);
 
 // Digits, perhaps with a fraction.
 std::optional<double> ParseDecimal(std::string_view text) {
@@ -61,7 +66,7 @@ std::optional<std::chrono::system_clock::time_point> ParseHttpDate(std::string_v
          std::chrono::seconds(second);
 }
 
-std::optional<milliseconds> AskedDelay(const RetryPolicy& policy, const HttpReply& reply,
+std::optional<milliseconds> AskedDelay(const RetryPolicy& policy, const HttpResult& reply,
                                        std::chrono::system_clock::time_point now) {
   const auto rounded = [](double ms) {
     return milliseconds(static_cast<std::int64_t>(std::min(ms, kMostMilliseconds)));
@@ -75,7 +80,7 @@ std::optional<milliseconds> AskedDelay(const RetryPolicy& policy, const HttpRepl
   return std::nullopt;
 }
 
-bool IsWorthRetrying(const RetryPolicy& policy, const HttpReply& reply) {
+bool IsWorthRetrying(const RetryPolicy& policy, const HttpResult& reply) {
   if (!reply.status.ok()) return reply.lost;
   const std::string_view should = reply.Header(policy.should);
   if (should == "true" || should == "false") return should == "true";
@@ -88,6 +93,22 @@ milliseconds BackoffDelay(const RetryPolicy& policy, int attempt, double random)
   for (int i = 1; i < attempt && most < policy.most_delay; ++i) most *= 2;
   return milliseconds(
       static_cast<std::int64_t>(static_cast<double>(std::min(most, policy.most_delay).count()) * random));
+}
+
+double RandomPart() {
+  static std::mutex mutex;
+  // Such processes differ in nanoseconds, which is enough to spread their attempts.
+  static std::minstd_rand random(static_cast<unsigned>(std::chrono::steady_clock::now().time_since_epoch().count()));
+  const std::lock_guard lock(mutex);
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
+
+void Wait(milliseconds time, const std::function<bool()>& go_on) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + time;
+  for (auto now = Clock::now(); now < end && go_on(); now = Clock::now()) {
+    std::this_thread::sleep_for(std::min<Clock::duration>(kNap, end - now));
+  }
 }
 
 }  // namespace thimble::net

@@ -4,6 +4,7 @@
 #define THIMBLE_NET_RETRY_H_
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,15 +32,21 @@ struct RetryPolicy {
 std::optional<std::chrono::system_clock::time_point> ParseHttpDate(std::string_view text);
 
 // How long the server asks to wait; nullopt when it says nothing that can be understood.
-std::optional<std::chrono::milliseconds> AskedDelay(const RetryPolicy& policy, const HttpReply& reply,
+std::optional<std::chrono::milliseconds> AskedDelay(const RetryPolicy& policy, const HttpResult& reply,
                                                     std::chrono::system_clock::time_point now);
 
 // Whether the same request may succeed later: the connection was lost, or the reply's code or header says so.
-bool IsWorthRetrying(const RetryPolicy& policy, const HttpReply& reply);
+bool IsWorthRetrying(const RetryPolicy& policy, const HttpResult& reply);
 
 // The wait after `attempt` attempts, from 1, when the server asks for none: a part `random`, from 0 to 1, of a time
 // that doubles with each attempt, so that clients that failed together do not come back together.
 std::chrono::milliseconds BackoffDelay(const RetryPolicy& policy, int attempt, double random);
+
+// A number from 0 to 1, which differs between processes that start together. Thread-safe.
+double RandomPart();
+
+// Waits that long, or until go_on() says false. Asks it many times a second.
+void Wait(std::chrono::milliseconds time, const std::function<bool()>& go_on);
 
 }  // namespace thimble::net
 

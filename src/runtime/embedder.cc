@@ -82,15 +82,14 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   if (!prompt.ok()) return prompt.status();
   if (!options.pooling && info.pooling.empty()) {
     return Guarded([&] {
-      return Error(Code::kInvalidArgument, "pooling: ", info.name,
-                   " does not state how its tokens are pooled; name mean, ",
-                   "cls, last, max, mean_sqrt_len_tokens or weightedmean");
+      return Error(Code::kInvalidArgument, info.name, " does not state its pooling; set `pooling` to mean, cls, last, ",
+                   "max, mean_sqrt_len_tokens or weightedmean");
     });
   }
   if (options.pooling && info.pooling.size() > 1) {
     return Guarded([&] {
-      return Error(Code::kInvalidArgument, "pooling ", PoolingName(*options.pooling), ": ", info.name, " pools in ",
-                   info.pooling.size(), " ways, which no single one can stand for");
+      return Error(Code::kInvalidArgument, "`pooling`: ", info.name, " always combines ", PoolingNames(info.pooling),
+                   ", found ", PoolingName(*options.pooling), "; leave `pooling` out");
     });
   }
   const Batch batch = {.texts = texts,

@@ -54,7 +54,7 @@ class MockWorker final : public Worker {
   }
   Status EmbedTogether(const Batch& batch, const WorkerTeam&) override { return Embed(batch, 0, batch.texts.size()); }
   Result<Report> EmbedTokens(std::string_view, float*, const WorkerTeam&) override {
-    return Error(Code::kUnsupported, "a mock has no vectors of tokens");
+    return Error(Code::kUnsupported, "a mock produces no token vectors");
   }
   Status EmbedIds(std::span<const std::int32_t>, float*, const WorkerTeam&) override {
     return Error(Code::kUnsupported, "a mock has no vectors of tokens");

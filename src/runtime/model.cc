@@ -26,11 +26,9 @@ Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
     } else if (!store::IsMockName(path) || !BackendHas(path)) {
       // What follows a colon may be an address with a password in it.
       const std::size_t colon = backend.find(':');
-      return Error(
-          Code::kInvalidArgument, "THIMBLE_BACKEND: expected native, mock or mock-hashed, found \"",
-          backend.substr(0, colon), colon == std::string_view::npos ? "" : ":...",
-          "\"; a remote backend has no models to open, and only thimble embed, thimble similar and Backend of ",
-          "backend.h use one");
+      return Error(Code::kInvalidArgument, "THIMBLE_BACKEND: expected native, mock or mock-hashed, found \"",
+                   backend.substr(0, colon), colon == std::string_view::npos ? "" : ":...",
+                   "\"; only thimble embed, thimble similar and Backend of backend.h accept remote backends");
     }
   }
   if (store::IsMockName(path)) return OpenMock(path);

@@ -185,8 +185,9 @@ Status NativeWorker::Flush(const Batch& batch) {
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
-      return Error(Code::kInvalidArgument, "texts[", batch.first_index + first_text_, "]: the prompt's ", unpooled_,
-                   " tokens, which ", weights_.info.name, " does not pool, are all that there are: no largest value");
+      return Error(Code::kInvalidArgument, "texts[", batch.first_index + first_text_,
+                   "]: nothing to pool: the text has only the ", unpooled_, " tokens of the prompt, which ",
+                   weights_.info.name, " does not pool");
     }
     head_.Run(batch.pooling, rows, count, unpooled_, whole && batch.normalize, out);
     if (!whole) {

@@ -51,7 +51,7 @@ Result<LongTexts> ParseLongTexts(std::string_view name) {
   for (LongTexts long_texts : {LongTexts::kTruncate, LongTexts::kError, LongTexts::kChunk}) {
     if (name == LongTextsName(long_texts)) return long_texts;
   }
-  return Error(Code::kInvalidArgument, "unknown long_texts \"", name, "\", expected truncate, error or chunk");
+  return Error(Code::kInvalidArgument, "unknown `long_texts` \"", name, "\", expected truncate, error or chunk");
 }
 
 Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation) {
@@ -71,11 +71,12 @@ Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t reque
     }
   }
   if (limit > info.positions) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, ": ", info.name, " has ", info.positions, " positions");
+    return Error(Code::kInvalidArgument, "`max_tokens`: expected at most ", info.positions, ", the positions of ",
+                 info.name, ", found ", limit);
   }
   if (limit <= model.special_tokens()) {
-    return Error(Code::kInvalidArgument, "max_tokens ", limit, " leaves no room beside ", model.special_tokens(),
-                 " special tokens");
+    return Error(Code::kInvalidArgument, "`max_tokens`: ", limit, " leaves no room for text beside ",
+                 model.special_tokens(), " special tokens");
   }
   return limit;
 }
@@ -88,18 +89,19 @@ Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<s
   }
   std::string known;
   for (const Prompt& prompt : info.prompts) known += (known.empty() ? "" : ", ") + prompt.name;
-  return Error(Code::kInvalidArgument, "prompt_name \"", name, "\": ", info.name, " has ",
-               known.empty() ? "no prompts" : "only " + known);
+  return Error(Code::kInvalidArgument, "`prompt_name`: ", info.name, " has ",
+               known.empty() ? "no prompts" : "only " + known, ", found \"", name, "\"");
 }
 
 Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, std::size_t room) {
   if (room == 0) {
-    return Error(Code::kInvalidArgument, "the prompt leaves no room in windows of ", max_tokens, " tokens");
+    return Error(Code::kInvalidArgument, "the prompt leaves no room for text in windows of ", max_tokens,
+                 " tokens; raise `max_tokens` or use another `prompt_name`");
   }
   const std::size_t overlap = batch.chunk_overlap.value_or(std::min(max_tokens / kOverlapShare, room / 2));
   if (overlap > room / 2) {
-    return Error(Code::kInvalidArgument, "chunk_overlap ", overlap, ": at most ", room / 2, ", half of the ", room,
-                 " tokens of a text that a window has room for");
+    return Error(Code::kInvalidArgument, "`chunk_overlap`: expected at most ", room / 2, ", half of the ", room,
+                 " tokens of text in a window, found ", overlap);
   }
   return overlap;
 }
@@ -116,7 +118,7 @@ Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids) {
 
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens) {
   return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: ", tokens, " tokens, the limit is ",
-               max_tokens, " (long_texts is error)");
+               max_tokens, "; set `long_texts` to truncate or chunk to embed it");
 }
 
 }  // namespace thimble

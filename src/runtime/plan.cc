@@ -26,7 +26,7 @@ std::size_t EmbedderFixedBytes(std::size_t threads) {
 
 Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, std::size_t allowed) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
-    return Error(Code::kInvalidArgument, "threads: expected 1 to ", kMaxThreads, ", found ", options.threads);
+    return Error(Code::kInvalidArgument, "`threads`: expected 1 to ", kMaxThreads, ", found ", options.threads);
   }
   Plan plan;
   THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(model, options.max_tokens, options.truncation));
@@ -40,9 +40,10 @@ Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, 
   };
   set_tile(plan.max_tokens);
   if (plan.peak_bytes > allowed) {
-    return Error(Code::kOutOfMemory, "max_memory: ", model.info().name, " with ", options.threads,
-                 " threads and texts of ", plan.max_tokens, " tokens needs ", plan.peak_bytes, " bytes, allowed are ",
-                 allowed);
+    return Error(Code::kOutOfMemory, model.info().name, " with ", options.threads,
+                 options.threads == 1 ? " thread" : " threads", " and texts of ", plan.max_tokens, " tokens needs ",
+                 plan.peak_bytes, " bytes, but only ", allowed,
+                 " are allowed; raise `max_memory`, or lower `max_tokens` or `threads`");
   }
   // The smallest tile fits; the largest that does is looked for from above.
   std::size_t tokens = std::max(plan.max_tokens, kTileTokens);

@@ -64,11 +64,14 @@ PoolState::PoolState(PoolOptions options, PoolEnvironment environment)
 
 Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEnvironment environment) {
   if (options.embedder.threads < 1 || options.embedder.threads > kMaxThreads) {
-    return Error(Code::kInvalidArgument, "embedder.threads: expected 1 to ", kMaxThreads, ", found ",
+    return Error(Code::kInvalidArgument, "`threads`: expected 1 to ", kMaxThreads, ", found ",
                  options.embedder.threads);
   }
   for (milliseconds time : {options.release_after, options.max_wait, options.unload_after.value_or(milliseconds(0))}) {
-    if (time.count() < 0) return Error(Code::kInvalidArgument, "a time is negative: ", time.count(), " ms");
+    if (time.count() < 0) {
+      return Error(Code::kInvalidArgument,
+                   "`release_after`, `max_wait` and `unload_after`: expected 0 ms or more, found ", time.count());
+    }
   }
   if (options.folder.empty()) options.folder = CacheFolder();
   if (environment.processors == 0) environment.processors = UsableProcessors();
@@ -192,7 +195,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
     if (oldest != nullptr) {
       UnloadNow(lock, *oldest);
     } else {
-      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "a place among max_models"));
+      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "place among `max_models`"));
     }
   }
   ++places_;
@@ -285,7 +288,7 @@ void PoolState::EndUse(PoolSlot& slot) {
 Result<PoolSlot*> PoolState::TakeSlot(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
   for (;;) {
     if (at_work_ >= turns_) {
-      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "a turn"));
+      THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "turn"));
       continue;
     }
     PoolSlot* idle = nullptr;

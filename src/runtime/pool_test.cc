@@ -300,7 +300,7 @@ TEST_F(Pool, ABudgetTooSmallIsRefusedWithNeededAndAllowed) {
   auto lease = pool.Acquire("a");
   ASSERT_EQ(lease.status().code(), Code::kOutOfMemory);
   EXPECT_NE(lease.status().message().find("needs"), std::string::npos) << lease.status().message();
-  EXPECT_NE(lease.status().message().find("allowed are 1000"), std::string::npos) << lease.status().message();
+  EXPECT_NE(lease.status().message().find("only 1000 are allowed"), std::string::npos) << lease.status().message();
   EXPECT_EQ(Loaded(pool), Names{});
   EXPECT_EQ(Stats(pool).used_memory, 0u);
 }

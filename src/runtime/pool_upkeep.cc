@@ -25,7 +25,8 @@ void PoolState::Charge(std::size_t bytes) {
 
 Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline) {
   if (bytes > max_memory_) {
-    return Error(Code::kOutOfMemory, "needs ", bytes, " bytes, but only ", max_memory_, " are allowed");
+    return Error(Code::kOutOfMemory, "needs ", bytes, " bytes, but only ", max_memory_,
+                 " are allowed; raise `max_memory`");
   }
   while (!Fits(bytes)) {
     if (!ReleaseIdle(lock)) THIMBLE_RETURN_IF_ERROR(AwaitChange(lock, deadline, "memory"));
@@ -76,8 +77,9 @@ void PoolState::ReleaseSlot(PoolSlot& slot) {
 Status PoolState::AwaitChange(Lock& lock, Clock::Time deadline, std::string_view what) {
   if (clock_.Now() >= deadline) {
     ++refusals_;
-    return Error(Code::kOverloaded, "no ", what, " within ", options_.max_wait.count(), " ms: ", at_work_,
-                 " calls at work, ", places_, " models, ", used_memory_, " of ", max_memory_, " bytes taken");
+    return Error(Code::kOverloaded, "busy: no ", what, " became free within ", options_.max_wait.count(),
+                 " ms (calls running: ", at_work_, ", models loaded: ", places_, ", memory used: ", used_memory_,
+                 " of ", max_memory_, " bytes); try again later");
   }
   clock_.WaitUntil(changed_, lock, deadline);
   return Status();

@@ -86,7 +86,9 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
   return Guarded([&]() -> Result<Verification> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Verify: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
-    if (!receipt) return Error(Code::kNotFound, "no receipt: ", model->info().name, " was made by an older converter");
+    if (!receipt)
+      return Error(Code::kNotFound, "no receipt: ", model->info().name,
+                   " was made by an older converter; convert it again");
     const format::Reader& reader = *model->impl().reader();
     const std::size_t width = model->dimensions();
     Verification found;

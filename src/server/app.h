@@ -124,6 +124,10 @@ class App {
   void ReadBody(const ExchangePtr& exchange);
   Parsed Parse(const ExchangePtr& exchange, const Json& body);
   std::optional<Problem> Start(const ExchangePtr& exchange, bool& waits);
+  std::optional<Problem> Embed(const ExchangePtr& exchange, const std::shared_ptr<EmbedWork>& work, bool& waits);
+  // Whether a request has more tokens than allowed; may wait for its model.
+  std::optional<Problem> CountTokens(const Exchange& exchange, const VectorOptions& options);
+  std::optional<Problem> CheckTokens(std::size_t tokens, const char* field) const;
   void Reply(const ExchangePtr& exchange);
   std::optional<Problem> ReplyWithVectors(const ExchangePtr& exchange);
   std::optional<Problem> EmbedAll(const ExchangePtr& exchange);

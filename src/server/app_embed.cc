@@ -95,6 +95,18 @@ std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
   auto work = std::make_shared<EmbedWork>();
   if (auto problem = ResolveOptions(request, model.info, options_.any_dimensions, work->options)) return problem;
   exchange->body = std::string();
+  if (request.texts.size() * model.info.positions <= options_.max_request_tokens) return Embed(exchange, work, waits);
+  waits = true;
+  RunElsewhere(exchange, [this, exchange, work](bool& embeds) {
+    auto problem = CountTokens(*exchange, work->options);
+    return problem ? problem : Embed(exchange, work, embeds);
+  });
+  return std::nullopt;
+}
+
+std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared_ptr<EmbedWork>& work, bool& waits) {
+  EmbedRequest& request = exchange->request;
+  const ServedModel& model = *exchange->model;
   if (exchange->route->action == Action::kTeiAll) {
     waits = true;
     RunElsewhere(exchange, [this, exchange](bool&) { return EmbedAll(exchange); });

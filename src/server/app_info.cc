@@ -158,7 +158,7 @@ std::string App::TeiInfo() const {
                {"model_type", {{"embedding", {{"pooling", PoolingNames(model.info.pooling)}}}}},
                {"max_concurrent_requests", options_.max_connections},
                {"max_input_length", model.info.max_tokens},
-               {"max_batch_tokens", model.info.max_tokens * options_.max_items},
+               {"max_batch_tokens", options_.max_request_tokens},
                {"max_batch_requests", nullptr},
                {"max_client_batch_size", options_.max_items},
                {"auto_truncate", true},

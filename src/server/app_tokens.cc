@@ -1,4 +1,4 @@
-// TEI's requests about tokens.
+// Tokens: the limit of a request, and TEI's requests about them.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -29,6 +29,28 @@ Result<Around> SpecialTokens(const Model& model) {
 
 }  // namespace
 
+std::optional<Problem> App::CheckTokens(std::size_t tokens, const char* field) const {
+  if (tokens <= options_.max_request_tokens) return std::nullopt;
+  return Problem{.fault = Fault::kTooManyTokens,
+                 .message = "the request has " + std::to_string(tokens) + " tokens, but at most " +
+                            std::to_string(options_.max_request_tokens) + " are allowed; send its texts in parts",
+                 .param = field};
+}
+
+std::optional<Problem> App::CountTokens(const Exchange& exchange, const VectorOptions& options) {
+  const ModelName& name = exchange.model->opened;
+  const Result<Lease> lease = pool_.Acquire(name.name, name.dtype);
+  if (!lease.ok()) return ProblemOf(lease.status());
+  std::size_t count = 0;
+  for (const std::string& text : exchange.request.texts) {
+    const Result<Tokens> tokens =
+        lease->model().Tokenize(text, {.max_tokens = lease->max_tokens(), .prompt_name = options.prompt_name});
+    if (!tokens.ok()) return ProblemOf(tokens.status());
+    count += tokens->ids.size();
+  }
+  return CheckTokens(count, "input");
+}
+
 std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& body) {
   TokenizeRequest request;
   if (auto problem = ParseTeiTokenize(body, request)) return problem;
@@ -57,6 +79,7 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
     ids.insert(ids.end(), own.begin(), own.end());
     ends.push_back(ids.size());
   }
+  if (auto problem = CheckTokens(ids.size(), "inputs")) return problem;
   Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
   if (!hold.ok()) return ProblemOf(hold.status());
   exchange->holds.push_back(*std::move(hold));
@@ -81,6 +104,7 @@ std::optional<Problem> App::Decode(const ExchangePtr& exchange, const Json& body
   if (!lease.ok()) return ProblemOf(lease.status());
   std::vector<std::int32_t> ids;
   for (const std::vector<std::int32_t>& list : request.ids) ids.insert(ids.end(), list.begin(), list.end());
+  if (auto problem = CheckTokens(ids.size(), "ids")) return problem;
   Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
   if (!hold.ok()) return ProblemOf(hold.status());
   exchange->holds.push_back(*std::move(hold));

@@ -2,8 +2,6 @@
 
 #include "server/connection.h"
 
-#include <sys/socket.h>
-
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -12,12 +10,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -62,20 +58,22 @@ HttpHead HeadOf(const Parser& parser) {
 
 class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Socket socket, App& app, const ServerOptions& options)
-      : stream_(std::move(socket)), app_(app), options_(options) {}
+  HttpConnection(Socket socket, App& app, const ServerOptions& options,
+                 std::shared_ptr<const TlsCertificate> certificate)
+      : stream_(std::move(socket)), app_(app), options_(options), certificate_(std::move(certificate)) {}
 
   asio::awaitable<void> Run() {
-    Next next = Next::kRequest;
+    Next next = certificate_ == nullptr || co_await Encrypt() ? Next::kRequest : Next::kEnd;
     while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
+    stream_.End();
     if (next == Next::kLinger) co_await Linger();
     error_code ignored;
-    stream_.socket().close(ignored);
+    plain().socket().close(ignored);
   }
 
   void Stop() override {
     stopping_ = true;
-    if (idle_since_) stream_.cancel();
+    if (idle_since_) plain().cancel();
   }
   std::optional<Clock::time_point> idle_since() const override { return idle_since_; }
 
@@ -83,10 +81,21 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // What follows a request, all of whose memory is given back by then.
   enum class Next { kRequest, kLinger, kEnd };
 
+  Stream::Plain& plain() { return stream_.plain(); }
+
+  // Agrees with the client on keys; may be ended meanwhile as if it were idle.
+  asio::awaitable<bool> Encrypt() {
+    plain().expires_after(options_.header_timeout);
+    idle_since_ = Clock::now();
+    const bool encrypted = co_await stream_.Handshake(*std::exchange(certificate_, nullptr));
+    idle_since_.reset();
+    co_return encrypted;
+  }
+
   // Serves one request.
   asio::awaitable<Next> RunOne() {
     if (buffer_.size() == 0 && !co_await AwaitFirst()) co_return Next::kEnd;
-    stream_.expires_after(options_.header_timeout);
+    plain().expires_after(options_.header_timeout);
     Parser parser;
     parser.header_limit(kHeaderBytes);
     parser.body_limit(boost::none);
@@ -121,7 +130,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Waits for the first bytes of a request, with no more than a small buffer.
   asio::awaitable<bool> AwaitFirst() {
     buffer_ = beast::flat_buffer(kBufferBytes);
-    stream_.expires_after(options_.idle_timeout);
+    plain().expires_after(options_.idle_timeout);
     idle_since_ = Clock::now();
     error_code error;
     const std::size_t count = co_await stream_.async_read_some(buffer_.prepare(kFirstBytes),
@@ -151,7 +160,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const std::uint64_t length = parser.content_length().value_or(0);
     if (length > app_.max_body()) co_return RefuseBody(exchange);
     if (parser.is_done()) co_return;
-    stream_.expires_after(options_.transfer_timeout);
+    plain().expires_after(options_.transfer_timeout);
     error_code error;
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       co_await asio::async_write(stream_, asio::buffer(kContinue, sizeof kContinue - 1),
@@ -179,7 +188,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   // Has the request answered; false when the client went meanwhile.
   asio::awaitable<bool> Work(const ExchangePtr& exchange) {
-    stream_.expires_never();
+    plain().expires_never();
     bool gone = false, done = false;
     // Bytes that are there already are of the next request, and nothing is seen behind them.
     if (buffer_.size() == 0) WatchForEnd(exchange, gone, done);
@@ -194,7 +203,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     done = true;
     if (watching_) {
       error_code ignored;
-      stream_.socket().cancel(ignored);
+      plain().socket().cancel(ignored);
       // The watch refers to this frame, so that it ends first.
       while (watching_) co_await asio::post(stream_.get_executor(), asio::use_awaitable);
     }
@@ -203,16 +212,15 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   void WatchForEnd(const ExchangePtr& exchange, bool& gone, bool& done) {
     watching_ = true;
-    stream_.socket().async_wait(
-        Socket::wait_read, [this, self = shared_from_this(), exchange, &gone, &done](error_code error) {
-          watching_ = false;
-          if (error || done) return;
-          char byte;
-          const ssize_t count = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-          if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
-          gone = true;
-          app_.Cancel(exchange);
-        });
+    plain().socket().async_wait(Socket::wait_read,
+                                [this, self = shared_from_this(), exchange, &gone, &done](error_code error) {
+                                  watching_ = false;
+                                  if (error || done) return;
+                                  const Stream::Look look = stream_.LookAhead();
+                                  if (look == Stream::Look::kNothing) return WatchForEnd(exchange, gone, done);
+                                  gone = look == Stream::Look::kGone;
+                                  if (gone) app_.Cancel(exchange);
+                                });
   }
 
   // The number of bytes written; 0 when the client did not take them all.
@@ -228,7 +236,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const bool without_body = exchange->head.method == "HEAD";
     const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head),
                                                        without_body ? asio::const_buffer() : asio::buffer(reply.body)};
-    stream_.expires_after(options_.transfer_timeout);
+    plain().expires_after(options_.transfer_timeout);
     error_code error;
     const std::size_t written =
         co_await asio::async_write(stream_, buffers, asio::redirect_error(asio::use_awaitable, error));
@@ -237,17 +245,17 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   asio::awaitable<void> Linger() {
     error_code error;
-    stream_.socket().shutdown(Socket::shutdown_send, error);
-    stream_.expires_after(kLingerTime);
+    plain().expires_after(kLingerTime);
     buffer_.clear();
     while (!error) {
-      co_await stream_.async_read_some(buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
+      co_await plain().async_read_some(buffer_.prepare(kFirstBytes), asio::redirect_error(asio::use_awaitable, error));
     }
   }
 
-  beast::basic_stream<asio::generic::stream_protocol> stream_;
+  Stream stream_;
   App& app_;
   const ServerOptions& options_;
+  std::shared_ptr<const TlsCertificate> certificate_;  // Until it was used.
   beast::flat_buffer buffer_;
   std::optional<Clock::time_point> idle_since_;
   bool stopping_ = false;
@@ -257,9 +265,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 }  // namespace
 
 std::shared_ptr<Connection> Connection::Start(Socket socket, App& app, const ServerOptions& options,
+                                              std::shared_ptr<const TlsCertificate> certificate,
                                               std::function<void(Connection*)> ended) {
   const auto executor = socket.get_executor();
-  auto connection = std::make_shared<HttpConnection>(std::move(socket), app, options);
+  auto connection = std::make_shared<HttpConnection>(std::move(socket), app, options, std::move(certificate));
   asio::co_spawn(
       executor, [connection]() -> asio::awaitable<void> { co_await connection->Run(); },
       [connection, ended = std::move(ended)](const std::exception_ptr&) { ended(connection.get()); });

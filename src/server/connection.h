@@ -3,24 +3,25 @@
 #ifndef THIMBLE_SERVER_CONNECTION_H_
 #define THIMBLE_SERVER_CONNECTION_H_
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 
 #include "server/app.h"
+#include "server/stream.h"
 
 namespace thimble::server {
 
-using Socket = boost::asio::generic::stream_protocol::socket;
+using Socket = Stream::Socket;
 
 // For the loop's thread. A slow client has a few kilobytes, and what it has sent of a body.
 class Connection {
  public:
   // Reads requests from the socket and writes replies, until either side ends it or a limit of `options` is reached;
-  // then calls `ended`. All arguments but the socket must outlive it.
+  // then calls `ended`. Encrypted where there is a certificate. `app` and `options` must outlive it.
   static std::shared_ptr<Connection> Start(Socket socket, App& app, const ServerOptions& options,
+                                           std::shared_ptr<const TlsCertificate> certificate,
                                            std::function<void(Connection*)> ended);
 
   virtual ~Connection() = default;

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/sha256.h"
-#include "server/vector_text.h"
 
 namespace thimble::server {
 namespace {
@@ -37,8 +37,7 @@ std::string Credentials(const std::string& header, const std::string& scheme) {
 
 Status Keys::Add(const std::string& key, const std::string& where) {
   for (char c : key) {
-    if (c <= ' ' || c > '~')
-      return Error(Code::kInvalidArgument, where, ": a key has other than printable ASCII in it");
+    if (c <= ' ' || c > '~') return Error(Code::kInvalidArgument, where, ": expected keys of printable ASCII");
   }
   hashes_.push_back(Hash(key));
   return Status();
@@ -53,7 +52,7 @@ Result<Keys> Keys::Load(const std::string& file) {
       line = Trim(line);
       if (!line.empty() && line[0] != '#') THIMBLE_RETURN_IF_ERROR(keys.Add(line, file));
     }
-    if (keys.empty()) return Error(Code::kInvalidArgument, "API keys: ", file, " has none in it");
+    if (keys.empty()) return Error(Code::kInvalidArgument, "API keys: ", file, " contains no keys");
   }
   if (const char* list = std::getenv("THIMBLE_API_KEYS")) {
     const std::string text = std::string(list) + ",";
@@ -71,7 +70,7 @@ bool Keys::Accept(const HttpHead& head) const {
   if (hashes_.empty()) return true;
   std::string key = Credentials(head.authorization, "bearer");
   if (key.empty()) {
-    const std::string basic = FromBase64(Credentials(head.authorization, "basic"));
+    const std::string basic = FromBase64(Credentials(head.authorization, "basic")).value_or("");
     const std::size_t colon = basic.find(':');
     if (colon != std::string::npos) key = basic.substr(colon + 1);
   }

@@ -70,7 +70,7 @@ void ReadEncoding(Fields& fields, EmbedRequest& request) {
   if (dtype && *dtype != "float") {
     request.packed = encoding == Encoding::kBase64;
     if (encoding != Encoding::kBase64 && encoding != Encoding::kFloat) {
-      fields.Refuse("output_dtype", "stands beside another format; send one of them");
+      fields.Refuse("output_dtype", "conflicts with another format; send one of them");
     }
     encoding = EncodingOf(*dtype);
   }

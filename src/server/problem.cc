@@ -27,6 +27,8 @@ Row RowOf(Fault fault) {
       return {400, 400, 400, 400, kInvalid, nullptr, "Empty"};
     case Fault::kTooManyItems:
       return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
+    case Fault::kTooManyTokens:
+      return {400, 400, 422, 400, "max_tokens_per_request", "max_tokens_per_request", "Validation"};
     case Fault::kTooLong:
       return {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"};
     case Fault::kUnknownModel:

@@ -14,21 +14,22 @@ namespace thimble::server {
 enum class Dialect { kOpenAi, kTei, kOllama, kCohere };
 
 enum class Fault {
-  kBadRequest,    // JSON or a field that can never work.
-  kEmpty,         // No text.
-  kTooManyItems,  //
-  kTooLong,       // A text that may not be truncated.
-  kUnknownModel,  //
-  kBadKey,        //
-  kNoRoute,       //
-  kMethod,        //
-  kTimeout,       // The client was too slow.
-  kBodyTooLarge,  //
-  kHeadTooLarge,  //
-  kBusy,          // The queue is full: later it may work.
-  kOverBudget,    // More memory than the budget has.
-  kStopping,      // The server ends.
-  kBackend,       // The model cannot do it, or its file cannot be read.
+  kBadRequest,     // JSON or a field that can never work.
+  kEmpty,          // No text.
+  kTooManyItems,   //
+  kTooManyTokens,  // Of all texts together.
+  kTooLong,        // A text that may not be truncated.
+  kUnknownModel,   //
+  kBadKey,         //
+  kNoRoute,        //
+  kMethod,         //
+  kTimeout,        // The client was too slow.
+  kBodyTooLarge,   //
+  kHeadTooLarge,   //
+  kBusy,           // The queue is full: later it may work.
+  kOverBudget,     // More memory than the budget has.
+  kStopping,       // The server ends.
+  kBackend,        // The model cannot do it, or its file cannot be read.
   kInternal,
 };
 

@@ -46,10 +46,17 @@ constexpr char kFull[] =
     "{\"error\":{\"message\":\"too many connections\",\"type\":\"server_error\",\"param\":null,\"code\":null},"
     "\"detail\":\"too many connections\"}";
 
+// Null where the options name none.
+Result<std::shared_ptr<const TlsCertificate>> LoadCertificate(const ServerOptions& options) {
+  if (options.tls_certificate_file.empty()) return std::shared_ptr<const TlsCertificate>();
+  return TlsCertificate::Load(options.tls_certificate_file, options.tls_key_file);
+}
+
 class Loop {
  public:
-  Loop(App& app, const ServerOptions& options, std::vector<Listener>& listeners)
-      : app_(app), options_(options), signals_(io_), timer_(io_) {
+  Loop(App& app, const ServerOptions& options, std::shared_ptr<const TlsCertificate> certificate,
+       std::vector<Listener>& listeners)
+      : app_(app), options_(options), certificate_(std::move(certificate)), signals_(io_), timer_(io_) {
     for (Listener& listener : listeners) {
       acceptors_.emplace_back(io_, Protocol(listener.family(), 0), listener.Release());
     }
@@ -83,14 +90,24 @@ class Loop {
       const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       if (number == SIGHUP) {
-        const Status status = app_.ReloadKeys();
-        LogEvent(status.ok() ? "reloaded" : "not reloaded", status.ok() ? "API keys" : status.message());
+        LogReload("API keys", app_.ReloadKeys());
+        if (certificate_ != nullptr) LogReload("TLS certificate", ReloadCertificate());
       } else if (stopping_) {
         std::_Exit(1);
       } else {
         Stop();
       }
     }
+  }
+
+  static void LogReload(const char* what, const Status& status) {
+    LogEvent(status.ok() ? "reloaded" : "not reloaded", status.ok() ? what : status.message());
+  }
+
+  // For connections that begin after it.
+  Status ReloadCertificate() {
+    THIMBLE_ASSIGN_OR_RETURN(certificate_, LoadCertificate(options_));
+    return Status();
   }
 
   asio::awaitable<void> Tick() {
@@ -133,7 +150,7 @@ class Loop {
       const int yes = 1;
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
       if (connections_.size() >= options_.max_connections && !EndIdle()) {
-        ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
+        if (certificate_ == nullptr) ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
         continue;
       }
       Add(std::move(socket));
@@ -142,7 +159,7 @@ class Loop {
 
   void Add(Socket socket) {
     std::shared_ptr<Connection> connection =
-        Connection::Start(std::move(socket), app_, options_, [this](Connection* ended) {
+        Connection::Start(std::move(socket), app_, options_, certificate_, [this](Connection* ended) {
           connections_.erase(ended);
           app_.SetConnections(connections_.size());
           error_code ignored;
@@ -167,6 +184,7 @@ class Loop {
 
   App& app_;
   const ServerOptions& options_;
+  std::shared_ptr<const TlsCertificate> certificate_;  // Null where nothing is encrypted.
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer timer_;
@@ -188,10 +206,16 @@ Result<std::vector<Listener>> Listen(const ServerOptions& options, bool has_keys
   for (const Listener& listener : listeners) {
     if (listener.local() || has_keys) continue;
     return Error(Code::kInvalidArgument, "listening on ", listener.address(),
-                 ": other machines can reach that address, and there is no API key; give --api-key-file or set "
+                 ": other machines can reach that address, and there is no API key; pass --api-key-file, set "
                  "THIMBLE_API_KEYS, or listen on 127.0.0.1");
   }
   return listeners;
+}
+
+// As clients write it.
+std::string AddressOf(const Listener& listener, bool encrypted) {
+  const std::string& address = listener.address();
+  return encrypted && address.starts_with("http:") ? "https" + address.substr(4) : address;
 }
 
 }  // namespace
@@ -204,10 +228,11 @@ Status Serve(const ServerOptions& options) {
   mallopt(M_ARENA_MAX, 2);
 #endif
   return Guarded([&]() -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const std::shared_ptr<const TlsCertificate> certificate, LoadCertificate(options));
     THIMBLE_ASSIGN_OR_RETURN(const std::unique_ptr<App> app, App::Create(options));
     THIMBLE_ASSIGN_OR_RETURN(std::vector<Listener> listeners, Listen(options, app->has_keys()));
-    Loop loop(*app, options, listeners);
-    for (const Listener& listener : listeners) LogEvent("listening", listener.address());
+    Loop loop(*app, options, certificate, listeners);
+    for (const Listener& listener : listeners) LogEvent("listening", AddressOf(listener, certificate != nullptr));
     NotifyManager("READY=1");
     loop.Run();
     LogEvent("stopped", "every request was answered");

@@ -20,8 +20,12 @@ struct ServerOptions {
   std::vector<std::string> listen = {};
   PoolOptions pool = {};
   std::string api_key_file = {};
-  std::size_t max_body = 8 << 20;    // Bytes of a request.
-  std::size_t max_items = 2048;      // Texts of a request.
+  // As TlsCertificate::Load takes them. Both are empty where nothing is encrypted.
+  std::string tls_certificate_file = {};
+  std::string tls_key_file = {};
+  std::size_t max_body = 8 << 20;  // Bytes of a request.
+  std::size_t max_items = 2048;    // Texts of a request.
+  std::size_t max_request_tokens = 2048 * 512;
   std::size_t max_queue = 64 << 20;  // Bytes of all requests that wait, at most a quarter of the pool's budget.
   std::size_t max_connections = 1024;
   std::chrono::seconds idle_timeout = std::chrono::seconds(60);      // Of a connection without a request.

@@ -6,27 +6,13 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <string_view>
+
+#include "base/base64.h"
 
 namespace thimble::server {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "base64 holds floats as they lie in memory");
-
-constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void AppendBase64(std::span<const std::uint8_t> bytes, std::string& out) {
-  out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    const std::uint32_t group =
-        static_cast<std::uint32_t>(bytes[i]) << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
-    out += kAlphabet[group >> 18];
-    out += kAlphabet[group >> 12 & 63];
-    out += left > 1 ? kAlphabet[group >> 6 & 63] : '=';
-    out += left > 2 ? kAlphabet[group & 63] : '=';
-  }
-}
 
 // The bytes of a quantised vector, as unsigned ones.
 std::vector<std::uint8_t> Quantize(std::span<const float> vector, Encoding encoding) {
@@ -71,29 +57,6 @@ const char* EncodingName(Encoding encoding) {
   return "float";
 }
 
-std::string Base64(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  AppendBase64(bytes, out);
-  return out;
-}
-
-std::string FromBase64(const std::string& text) {
-  std::string out;
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (char c : text) {
-    const std::size_t digit = std::string_view(kAlphabet).find(c);
-    if (digit == std::string_view::npos) break;
-    group = (group << 6 | static_cast<std::uint32_t>(digit)) & 0xFFFFFF;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out += static_cast<char>(group >> bits & 0xFF);
-    }
-  }
-  return out;
-}
-
 bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out) {
   if (!std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); })) return false;
   if (encoding == Encoding::kFloat) {
@@ -109,14 +72,14 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
   }
   if (encoding == Encoding::kBase64) {
     out += '"';
-    AppendBase64({reinterpret_cast<const std::uint8_t*>(vector.data()), vector.size_bytes()}, out);
+    AppendBase64(std::as_bytes(vector), out);
     out += '"';
     return true;
   }
   const std::vector<std::uint8_t> bytes = Quantize(vector, encoding);
   if (packed) {
     out += '"';
-    AppendBase64(bytes, out);
+    AppendBase64(std::as_bytes(std::span(bytes)), out);
     out += '"';
     return true;
   }

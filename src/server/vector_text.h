@@ -25,10 +25,6 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
 // Most bytes that AppendVector appends.
 std::size_t VectorTextBytes(std::size_t dimensions, Encoding encoding);
 
-std::string Base64(std::span<const std::uint8_t> bytes);
-// The bytes of a base64 text as far as it is one.
-std::string FromBase64(const std::string& text);
-
 // Cuts each of the vectors [count][width] to its first `dimensions` values, and gives it unit length where `normalize`.
 void CutVectors(std::vector<float>& vectors, std::size_t width, std::size_t dimensions, bool normalize);
 

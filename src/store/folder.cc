@@ -136,7 +136,7 @@ Result<std::vector<StoredFile>> Choose(const ModelName& name, std::string_view d
   for (const StoredFile& file : chosen) {
     if (SameWithoutCase(file.name.organisation, chosen[0].name.organisation)) continue;
     return Error(Code::kInvalidArgument, "model \"", name.Text(), "\": ", folder, " has ", chosen[0].name.Text(),
-                 " and ", file.name.Text(), ": expected one of them");
+                 " and ", file.name.Text(), "; use one of these names");
   }
   return chosen;
 }
@@ -226,9 +226,8 @@ Result<std::vector<NamedModel>> Remove(std::string_view model, std::string_view 
     THIMBLE_ASSIGN_OR_RETURN(partial, RemovePartial(name, folder));
   }
   if (!removed.empty() || partial) return removed;
-  return Error(Code::kNotFound, "model \"", model, "\"", dtype.empty() ? "" : " with dtype ", dtype,
-               ": there is none in ", folder, others.empty() ? "" : ", which has ", others,
-               "; thimble list shows what is there");
+  return Error(Code::kNotFound, "model \"", model, "\"", dtype.empty() ? "" : " with dtype ", dtype, ": not found in ",
+               folder, others.empty() ? "" : ", which has ", others, "; run thimble list to see all models");
 }
 
 }  // namespace
@@ -236,7 +235,7 @@ Result<std::vector<NamedModel>> Remove(std::string_view model, std::string_view 
 Result<std::string> FolderOrDefault(const std::string& folder) {
   std::string found = folder.empty() ? CacheFolder() : folder;
   if (!found.empty()) return found;
-  return Error(Code::kNotFound, "no folder is given, and none of THIMBLE_HOME, XDG_CACHE_HOME and HOME is set");
+  return Error(Code::kNotFound, "no folder for models: set THIMBLE_HOME, XDG_CACHE_HOME or HOME, or pass a folder");
 }
 
 Status CheckDtype(std::string_view dtype) {

@@ -62,10 +62,11 @@ Result<ModelName> ParseName(std::string_view model, std::string_view revision) {
   name.name = repository.substr(slash == std::string_view::npos ? 0 : slash + 1);
   if (slash != std::string_view::npos) name.organisation = repository.substr(0, slash);
   if (!IsPlain(name.name) || (slash != std::string_view::npos && !IsPlain(name.organisation)) || IsFileOrMock(model)) {
-    return Error(Code::kInvalidArgument, "model \"", model,
-                 "\": expected a name such as all-MiniLM-L6-v2 or sentence-transformers/all-MiniLM-L6-v2, with a "
-                 "revision behind @ where it is not main; a folder, or the path of a file that ends in .safetensors, "
-                 "begins with ./ or a slash");
+    return Error(
+        Code::kInvalidArgument, "model \"", model,
+        "\": expected a name such as all-MiniLM-L6-v2 or sentence-transformers/all-MiniLM-L6-v2, "
+        "optionally with @REVISION; the path of a folder must begin with ./ or /, that of a model file must end in "
+        ".safetensors");
   }
   for (std::string_view given :
        {at == std::string_view::npos ? "main" : inside, revision.empty() ? "main" : revision}) {
@@ -74,8 +75,8 @@ Result<ModelName> ParseName(std::string_view model, std::string_view revision) {
                  "\"");
   }
   if (at != std::string_view::npos && !revision.empty() && inside != revision) {
-    return Error(Code::kInvalidArgument, "model \"", model, "\": it has a revision, and the option says \"", revision,
-                 "\"");
+    return Error(Code::kInvalidArgument, "model \"", model, "\": `revision` is \"", revision,
+                 "\"; give the revision once");
   }
   name.revision = at == std::string_view::npos ? revision : inside;
   if (name.revision == "main") name.revision.clear();

@@ -125,10 +125,10 @@ Result<std::string> FindAmongModels(const std::string& path, std::string_view dt
     return text;
   };
   if (!names.empty()) {
-    return Error(Code::kInvalidArgument, "folder ", path, ": ", list(names), " lie in it: expected the path of one");
+    return Error(Code::kInvalidArgument, "folder ", path, ": contains ", list(names), "; pass the path of one of them");
   }
   if (!others.empty()) {
-    return Error(Code::kNotFound, "folder ", path, ": it has no model with dtype ", dtype, ", found ", list(others));
+    return Error(Code::kNotFound, "folder ", path, ": contains no model with dtype ", dtype, ", found ", list(others));
   }
   const std::string found = ContentsOf(path);
   return Error(

@@ -17,11 +17,12 @@ function platforms() {
   return platform === 'linux' ? ['gnu', 'musl'].map((libc) => `linux-${arch}-${libc}`) : [`${platform}-${arch}`];
 }
 
-// Files from which to look for this package and those beside it: this one, or those of a bundle and of the program.
+// Files from which to look for this package and those beside it: this one; or for a bundle its own, that of the program, and
+// one in the working directory, which in a repository of several packages has what next lacks.
 function places() {
   if (module.filename) return [module.filename];
   const bundle = typeof __filename === 'string' ? __filename : undefined;
-  return [...new Set([bundle, process.argv[1]].filter(Boolean).map((file) => path.resolve(file)))];
+  return [...new Set([bundle, process.argv[1], 'package.json'].filter(Boolean).map((file) => path.resolve(file)))];
 }
 
 // The addon of an installed package. Bundlers do not see this require: most of them fail on a binary.

@@ -13,6 +13,10 @@ const { openOrPull } = require('./pull.js');
 
 const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal', ...REMOTE_OPTIONS];
 
+// The class of a typed array, also of another realm; undefined for anything else.
+const typedArrayName = (value) => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  .get.call(value);
+
 // The engine of an embedder, for thimble's own layers; undefined for anything else.
 let engineOf;
 
@@ -106,7 +110,7 @@ class Embedder {
   }
 
   #checkTarget(vectors, count) {
-    if (!(vectors instanceof Float32Array)) {
+    if (typedArrayName(vectors) !== 'Float32Array') {
       throw invalid(`vectors: expected a Float32Array, found ${describe(vectors)}`);
     }
     const needed = count * this.dimensions;

@@ -1,11 +1,23 @@
 // The one class of errors, and how failures of the native engine become it.
 'use strict';
 
+const BRAND = Symbol.for('thimble.ThimbleError');
+
+// Test runners and bundles load this file several times in a process; each copy's class knows the errors of all.
 class ThimbleError extends Error {
+  static [Symbol.hasInstance](value) {
+    if (this !== ThimbleError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && value[BRAND] === true;
+  }
+
   constructor(code, message, options) {
     super(message, options);
     this.name = 'ThimbleError';
     this.code = code;
+  }
+
+  get [BRAND]() {
+    return true;
   }
 }
 
@@ -24,13 +36,21 @@ function describe(value) {
   return `a ${typeof value}`;
 }
 
-// An error of the addon as a ThimbleError; any other as it is.
+const MILLISECONDS = ['unload_after', 'max_wait'];
+
+// An option that a native message names, `max_memory`, as JavaScript calls it.
+const optionName = (name) =>
+  name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()) + (MILLISECONDS.includes(name) ? 'Ms' : '');
+
+const isError = (value) => Object.prototype.toString.call(value) === '[object Error]';
+
+// An error of the addon, which may be of another realm, as a ThimbleError; any other as it is.
 function fromNative(error) {
-  if (error instanceof ThimbleError || !(error instanceof Error) || typeof error.code !== 'string') return error;
+  if (error instanceof ThimbleError || !isError(error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
   const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/,
     '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
-  return new ThimbleError(error.code, message);
+  return new ThimbleError(error.code, message.replace(/`([a-z]+(?:_[a-z]+)*)`/g, (_, name) => optionName(name)));
 }
 
 module.exports = { ThimbleError, describe, fromNative, invalid };

@@ -19,7 +19,7 @@ const PROMPTS = { query: 'query: ', passage: 'passage: ', document: 'document: '
 function mockPrompt(name = '') {
   if (name === '') return '';
   if (!Object.hasOwn(PROMPTS, name)) {
-    throw invalid(`prompt_name ${JSON.stringify(name)}: mock has only ${Object.keys(PROMPTS).join(', ')}`);
+    throw invalid(`promptName: mock has only ${Object.keys(PROMPTS).join(', ')}, found ${JSON.stringify(name)}`);
   }
   return PROMPTS[name];
 }

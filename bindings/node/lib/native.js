@@ -63,7 +63,8 @@ class NativeEngine {
   }
 
   async embedTokens(text, signal) {
-    return call(this.#pool(), 'embedTokens', signal, this.#model, this.#dtype, text);
+    const { vectors, ...report } = await call(this.#pool(), 'embedTokens', signal, this.#model, this.#dtype, text);
+    return { ...report, vectors: new Float32Array(vectors.buffer) };  // Of the caller's realm.
   }
 
   // The vectors of the tokens of one sequence.

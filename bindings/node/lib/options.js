@@ -4,19 +4,22 @@
 const { parseBackends } = require('./backends/table.js');
 const { describe, invalid } = require('./errors.js');
 
-const UNITS = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 1024, mi: 1024 ** 2, gi: 1024 ** 3 };
+const UNITS = { k: 10n ** 3n, m: 10n ** 6n, g: 10n ** 9n, ki: 1n << 10n, mi: 1n << 20n, gi: 1n << 30n };
 
-// Bytes from a number, or from a text such as '32MB' or '1GiB'.
+// Bytes from a number, or from a text such as '16 MB' or '1.5GiB'; a share of a byte is dropped.
 function parseSize(value, name) {
   if (value === undefined) return undefined;
+  let bytes = value;
   if (typeof value === 'string') {
-    const match = /^(\d+)([kmg]i?)?b?$/i.exec(value.trim());
-    if (match) value = Number(match[1]) * UNITS[(match[2] ?? '').toLowerCase()];
+    const [, whole, decimals = '', unit] =
+      /^(\d{1,20})(?:\.(\d{1,9})(?= *[kmg]))? *(?:([kmg]i?)b?|b)?$/i.exec(value.trim()) ?? [];
+    const size = unit ? UNITS[unit.toLowerCase()] : 1n;
+    if (whole) bytes = Number((BigInt(whole + decimals) * size) / 10n ** BigInt(decimals.length));
   }
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw invalid(`${name}: expected bytes above 0 or a size such as '32MB', found ${describe(value)}`);
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) {
+    throw invalid(`${name}: expected bytes above 0 or a size such as '16MB' or '1.5GiB', found ${describe(value)}`);
   }
-  return value;
+  return bytes;
 }
 
 function checkInteger(value, name, least, most = Number.MAX_SAFE_INTEGER) {
@@ -72,9 +75,13 @@ const isPath = (model) => /^\.{0,2}(\/|$)/.test(model) && !model.endsWith('.safe
 function withRevision(model, revision) {
   checkType(revision, 'revision', 'string');
   if (revision === undefined || typeof model !== 'string') return model;
-  if (isPath(model) || model.endsWith('.safetensors')) throw invalid(`revision: of a name, not of the path ${describe(model)}`);
+  if (isPath(model) || model.endsWith('.safetensors')) {
+    throw invalid(`revision: works with names, not with the path ${describe(model)}`);
+  }
   const [name, given = revision] = model.split('@', 2);
-  if (given !== revision) throw invalid(`model: ${describe(model)} has a revision, and the option says ${describe(revision)}`);
+  if (given !== revision) {
+    throw invalid(`model: ${describe(model)} has a revision, but revision is ${describe(revision)}; give it once`);
+  }
   return `${name}@${revision}`;
 }
 
@@ -103,15 +110,16 @@ function downloadOf(options) {
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {
   downloadOf(options);
-  const threads = options.threads ?? (process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined);
   const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
   return {
     folder: folderOf(options),
-    maxMemory: parseSize(options.maxMemory ?? (process.env.THIMBLE_MAX_MEMORY || undefined), 'maxMemory'),
+    maxMemory: parseSize(options.maxMemory ?? undefined, 'maxMemory') ??
+      parseSize(process.env.THIMBLE_MAX_MEMORY || undefined, 'THIMBLE_MAX_MEMORY'),
     maxModels: checkInteger(options.maxModels, 'maxModels', 1),
     unloadAfterMs: unload,
     maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
-    threads: checkInteger(threads, 'threads', 1, 64),
+    threads: checkInteger(options.threads ?? undefined, 'threads', 1, 64) ??
+      checkInteger(process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined, 'THIMBLE_THREADS', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
     truncation: checkOneOf(options.truncation, 'truncation', ['sentence-transformers', 'transformers.js', 'tokenizers']),
   };
@@ -131,8 +139,9 @@ function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap
   };
 }
 
+// The signal may be of another realm.
 function checkSignal(signal) {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !(typeof signal?.throwIfAborted === 'function' && typeof signal.addEventListener === 'function')) {
     throw invalid(`signal: expected an AbortSignal, found ${describe(signal)}`);
   }
   signal?.throwIfAborted();

@@ -71,7 +71,7 @@ class ModelPool {
   }
 
   #open() {
-    if (this.#pool === undefined) throw new ThimbleError('invalid_argument', 'the pool was disposed of');
+    if (this.#pool === undefined) throw new ThimbleError('invalid_argument', 'the pool has been disposed');
     return this.#pool;
   }
 }

@@ -7,13 +7,8 @@
 #include <utility>
 
 #include "base/guard.h"
+#include "base/keep_loaded.h"
 #include "base/thread.h"
-
-#if defined(_WIN32)
-#include <windows.h>
-#elif defined(__APPLE__)
-#include <dlfcn.h>
-#endif
 
 namespace thimble::node {
 
@@ -117,18 +112,6 @@ class Environment::LoneCall final : public Call, public Watch {
 };
 
 namespace {
-
-// Keeps the addon in memory until the process ends, where its linker cannot (addon.cmake). Best effort.
-void KeepLoaded() {
-  [[maybe_unused]] static const char here = 0;
-#if defined(_WIN32)
-  HMODULE module = nullptr;
-  GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, &here, &module);
-#elif defined(__APPLE__)
-  Dl_info info;
-  if (dladdr(&here, &info) != 0) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-#endif
-}
 
 // Whether the environment still takes results: a worker that is being terminated answers no call that could run
 // JavaScript, of which this is one.

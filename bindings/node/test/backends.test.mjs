@@ -138,6 +138,13 @@ test('a redirect gets no key', async (context) => {
   assert.deepEqual((await logged('')).filter(({ host }) => host !== '127.0.0.1'), []);
 });
 
+test('an error of TLS is its reason alone', { skip: process.versions.bun && 'Bun has no errors of OpenSSL' }, async () => {
+  const base = await serve(() => {});
+  const error = await rejection(createEmbeddingFunction({ backend: `openai:m@${base.replace('http:', 'https:')}` })('a'));
+  assert.equal(error.code, 'io');
+  assert.match(error.message, /^texts\[0\]: openai: https:.*: TLS: wrong version number$/);
+});
+
 test('waits as long as the server asks', async () => {
   const took = async (fault, options) => {
     const start = performance.now();
@@ -148,7 +155,7 @@ test('waits as long as the server asks', async () => {
   assert.ok(seconds >= 990 && seconds < 3000 && date >= 500 && date < 4000 && ms >= 19 && ms < 900, `${seconds} ${date} ${ms}`);
   const start = performance.now();
   const error = await rejection(took('storm-seconds', { timeoutMs: 500 }));
-  assert.match(error.message, /status 429: too many requests; it asks to come back in 1 s$/);
+  assert.match(error.message, /status 429: too many requests; try again in 1 s$/);
   assert.ok(error.code === 'overloaded' && error.status === 429 && performance.now() - start < 400);
 });
 

@@ -139,6 +139,10 @@ test('a chain does not mix spaces', async () => {
   const parts = createEmbeddingFunction({ backend: `${at('openai', 'status-500', 1).backend},ollama:m@${two}`, space: 'ours', maxRetries: 0,
     requestTexts: 1, concurrency: 2 });
   assert.match((await rejection(parts(['a', 'b']))).message, /gives vectors of 2 values, and the space has 8/);
+  const asked = { backend: `mock,ollama:m@${two}`, space: 'ours', dimensions: 2 };
+  const longer = { code: 'invalid_argument', message: /mock gives vectors of 384 values, and the space has 2/ };
+  await assert.rejects(createEmbeddingFunction(asked)('a'), longer);
+  await assert.rejects(Embedder.create('m', asked), longer);
 });
 
 test('an embedder has the same functions with a remote backend', async () => {
@@ -163,6 +167,9 @@ test('an embedder has the same functions with a remote backend', async () => {
   await assert.rejects(embedder.embedTokens('a'), { code: 'unsupported' });
   await assert.rejects(embedder.embed('a', { pooling: 'cls' }), { code: 'unsupported', message: /^pooling/ });
   await embedder.unload();
+  const failed = await rejection(Embedder.create('m', { backend: at('openai', 'status-400', '').backend }));
+  assert.match(failed.message, /^openai: http:.* status 400/);
+  assert.equal(failed.partial, undefined);
   const known = at('cohere');
   const { info } = await Embedder.create('m', { backend: known.backend, dimensions: 4 });
   assert.deepEqual([info.dimensions, info.defaultPromptName, info.prompts.query], [4, 'document', 'search_query']);
@@ -216,7 +223,7 @@ test('keys come from variables and files', async (context) => {
   process.env.COHERE_API_KEY_FILE = `${file}.absent`;
   assert.match((await rejection(embed('d'))).message, /COHERE_API_KEY_FILE: cannot read .*ENOENT/);
   process.env.COHERE_API_KEY = `${KEY}\nX: y`;
-  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY has blanks/);
+  assert.match((await rejection(embed('d'))).message, /the key in COHERE_API_KEY contains spaces/);
   clearEnvironment();
   assert.match((await rejection(createEmbeddingFunction({ backend: 'openai:m' })('a'))).message,
     /https:\/\/api\.openai\.com needs a key; set OPENAI_API_KEY, or OPENAI_API_KEY_FILE/);
@@ -240,6 +247,9 @@ test('options that cannot work are refused by name', async () => {
   refused({ backend, cache: {} }, 'invalid_argument', /^cache\.maxBytes/);
   for (const options of [{ pooling: 'cls' }, { maxTokens: 5 }, { normalize: false }, { longTexts: 'chunk' }, { revision: 'v2' }]) {
     refused({ backend, ...options }, 'unsupported', new RegExp(`^${Object.keys(options)[0]}`));
+  }
+  for (const options of [{ normalize: false }, { longTexts: 'chunk' }]) {
+    refused({ backend: `native,${backend}`, space: 'ours', ...options }, 'unsupported', new RegExp(`^${Object.keys(options)[0]}`));
   }
   refused({ dimensions: 8 }, 'unsupported', /^dimensions: only remote backends/);
   await assert.rejects(Embedder.create('m', { cache: { maxBytes: 1 } }), { code: 'unsupported' });

@@ -75,8 +75,9 @@ test('arrays that are huge and empty', async () => {
 test('options with wrong names and values', async () => {
   const cases = [
     [{ dtype: 'int3' }, /^dtype: expected fp32, fp16, q8, q6, q4, q4-small, found "int3"$/],
-    [{ maxMemory: 'lots' }, /^maxMemory: expected bytes above 0 or a size such as '32MB', found "lots"$/],
-    [{ maxMemory: -1 }, /^maxMemory/], [{ threads: 0 }, /^threads: expected an integer from 1 to 64, found 0$/],
+    [{ maxMemory: 'lots' }, /^maxMemory: expected bytes above 0 or a size such as '16MB' or '1\.5GiB', found "lots"$/],
+    [{ maxMemory: '1.5' }, /found "1\.5"$/], [{ maxMemory: '0.0001kB' }, /^maxMemory/], [{ maxMemory: '1.MB' }, /^maxMemory/],
+    [{ maxMemory: '99999999999999999999' }, /^maxMemory/], [{ maxMemory: -1 }, /^maxMemory/], [{ threads: 0 }, /^threads: expected an integer from 1 to 64, found 0$/],
     [{ threads: 1.5 }, /^threads/], [{ maxTokens: 0 }, /^maxTokens/], [{ unloadAfterMs: -5 }, /^unloadAfterMs/],
     [{ pooling: 'median' }, /^pooling: expected mean, cls, last, max, mean_sqrt_len_tokens, weightedmean, found "median"$/], [{ normalize: 1 }, /^normalize/],
     [{ longTexts: 'split' }, /^longTexts: expected truncate, error, chunk, found "split"$/],
@@ -95,7 +96,20 @@ test('options with wrong names and values', async () => {
   assert.throws(() => createEmbeddingFunction({ compat: 'other' }), invalid(/^compat/));
   assert.throws(() => new ModelPool({ maxModels: 0 }), invalid(/^maxModels/));
   await assert.rejects(embedder.embed('a', { poolin: 'cls' }), invalid(/unknown option poolin/));
-  await assert.rejects(Embedder.create('small', { folder, maxTokens: 4000 }), invalid(/4000/));
+  await assert.rejects(Embedder.create('small', { folder, maxTokens: 4000 }), invalid(/^maxTokens: expected at most \d+, .*, found 4000$/));
+});
+
+test('sizes are read as on the command line, and variables are named as what they are', async () => {
+  const { parseSize, poolOptions } = createRequire(import.meta.url)('../lib/options.js');
+  for (const [text, bytes] of [['4096', 4096], ['7B', 7], ['512kB', 512000], ['16 MB', 16e6], ['1.5MB', 1.5e6], ['1.001k', 1001],
+    ['1.0009kB', 1000], ['4.35MB', 4.35e6], ['0.25 GiB', 2 ** 28], ['1.999999999GiB', 2147483646], ['1gi', 2 ** 30]]) {
+    assert.equal(parseSize(text, 'size'), bytes, text);
+  }
+  process.env.THIMBLE_MAX_MEMORY = '1.5 GB';
+  assert.equal(poolOptions({}).maxMemory, 1.5e9);
+  process.env.THIMBLE_MAX_MEMORY = 'lots';
+  assert.throws(() => poolOptions({}), invalid(/^THIMBLE_MAX_MEMORY: expected .*, found "lots"$/));
+  delete process.env.THIMBLE_MAX_MEMORY;
 });
 
 test('models that are not there, not models, or nowhere', async () => {
@@ -108,7 +122,7 @@ test('models that are not there, not models, or nowhere', async () => {
   await assert.rejects(Embedder.create('noise', { folder }), { name: 'ThimbleError', code: 'corrupt' });
   await assert.rejects(Embedder.create('a small', { folder }), invalid(/expected a name such as/));
   await assert.rejects(Embedder.create('/nowhere/x.safetensors'), { code: 'not_found' });
-  await assert.rejects(plan('small', { folder, maxMemory: 1000 }), { code: 'out_of_memory', message: /needs \d+ bytes, allowed are 1000/ });
+  await assert.rejects(plan('small', { folder, maxMemory: 1000 }), { code: 'out_of_memory', message: /needs \d+ bytes, but only 1000 are allowed; raise maxMemory, or lower maxTokens or threads$/ });
 });
 
 test('a failed function tries again', async () => {

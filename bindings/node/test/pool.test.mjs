@@ -60,7 +60,7 @@ test('dispose waits for calls, and later calls say so', async () => {
   await pool.dispose();
   assert.equal((await call).length, 64);
   await pool.dispose();
-  await assert.rejects(embedder.embed('a'), { code: 'invalid_argument', message: 'the pool was disposed of' });
+  await assert.rejects(embedder.embed('a'), { code: 'invalid_argument', message: 'the pool has been disposed' });
   assert.throws(() => pool.stats(), /disposed/);
   if (Symbol.asyncDispose) assert.equal(pool[Symbol.asyncDispose], pool.dispose);
 });
@@ -70,7 +70,7 @@ test('a budget is kept, or refused with what is needed', async () => {
   assert.equal(peakBytes, fixedBytes + threads * scratchBytesPerThread);
   assert.ok(mappedBytes > 100000 && threads === 2);
   await assert.rejects(new ModelPool({ folder, maxMemory: '10kB' }).getModel('small'),
-    { code: 'out_of_memory', message: /needs \d+ bytes, allowed are 10000/ });
+    { code: 'out_of_memory', message: /needs \d+ bytes, but only 10000 are allowed; raise maxMemory/ });
   const alone = (await plan('small', { folder })).peakBytes;
   const pool = new ModelPool({ folder, maxMemory: alone });
   const embedder = await pool.getModel('small');

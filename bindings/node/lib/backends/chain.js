@@ -16,33 +16,36 @@ class Chain {
   #dimensions;
   name;
 
-  // `space` names the space if the user says that all members share one.
-  constructor(members, space) {
+  // `space` names the space if the user says that all members share one; `dimensions` is the length of its vectors if known.
+  constructor(members, space, dimensions) {
     this.#members = members;
+    this.#dimensions = dimensions;
     this.#pausedUntil = members.map(() => 0);
     this.name = members.map(({ name }) => name).join(',');
     const other = members.find(({ identity }) => identity !== members[0].identity);
     if (other !== undefined && space === undefined) {
       throw invalid(`backend: ${members[0].name} and ${other.name} have different vector spaces, so their vectors cannot be ` +
-        'compared; if both serve the same model, name its space with the option space');
+        'compared; if both serve the same model, name its space with space');
     }
   }
 
   // The description of the first backend that answers.
   async describe(call) {
-    return this.#first(call, (member, limited) => member.describe(limited));
+    return this.#first(call, async (member, limited) => {
+      const info = await member.describe(limited);
+      if (info.dimensions !== undefined) this.#check(member, info.dimensions);
+      return info;
+    });
   }
 
   // As Client.embed().
   async embed(items, call) {
     await this.#first(call, async (member, limited) => {
       const missing = items.filter(({ vector }) => vector === undefined);
-      const found = [];
       try {
         await member.embed(missing, limited);
       } finally {
-        found.push(...missing.filter(({ vector }) => vector !== undefined));
-        this.#check(member, found);
+        this.#checkItems(member, missing.filter(({ vector }) => vector !== undefined));
       }
     });
   }
@@ -79,13 +82,19 @@ class Chain {
   }
 
   // Vectors of one space have one length.
-  #check(member, items) {
-    for (const item of items) {
-      this.#dimensions ??= item.vector.length;
-      if (item.vector.length === this.#dimensions) continue;
-      const found = item.vector.length;
-      for (const other of items) other.vector = undefined;
-      throw invalid(`backend: ${member.name} gives vectors of ${found} values, and the space has ${this.#dimensions}`);
+  #check(member, found) {
+    this.#dimensions ??= found;
+    if (found === this.#dimensions) return;
+    throw invalid(`backend: ${member.name} gives vectors of ${found} values, and the space has ${this.#dimensions}`);
+  }
+
+  // Drops all vectors if one has another length.
+  #checkItems(member, items) {
+    try {
+      for (const { vector } of items) this.#check(member, vector.length);
+    } catch (error) {
+      for (const item of items) item.vector = undefined;
+      throw error;
     }
   }
 }

@@ -58,8 +58,9 @@ class Client {
     };
   }
 
-  // Sets vector, tokens and truncated of each item { text, place }. After a failure it sends nothing more, waits for the
-  // requests under way, and leaves the vectors it has in place. `call` is { promptName, longTexts, signal, deadline }.
+  // Sets vector, tokens and truncated of each item { text, place }; errors do not name items without a place. After a
+  // failure it sends nothing more, waits for the requests under way, and leaves the vectors it has in place. `call` is
+  // { promptName, longTexts, signal, deadline }.
   async embed(items, call) {
     const request = fieldsOf(this.name, this.#dialect, { ...this.#options, ...call });
     const page = await this.#askPage(call);
@@ -172,9 +173,9 @@ function readPage(info, { text }, where) {
   return page;
 }
 
-// The error of a request, with the places of its texts.
+// The error of a request, with the places of its texts if they have one.
 function located(error, batch) {
-  if (!(error instanceof ThimbleError)) return error;
+  if (!(error instanceof ThimbleError) || batch[0].place === undefined) return error;
   const [first, last] = [batch[0].place, batch[batch.length - 1].place];
   const texts = first === last ? `texts[${first}]` : `texts[${first}] to texts[${last}]`;
   error.message = `${texts}: ${error.message}`;

@@ -32,7 +32,7 @@ async function exchange(request, options) {
     const delay = afterMs ?? Math.random() * backoff;
     const most = deadline === Infinity ? POLICY.mostAfterMs : deadline - performance.now();
     if (delay > most) {
-      if (afterMs !== undefined) error.message += `; it asks to come back in ${Math.ceil(afterMs / 1000)} s`;
+      if (afterMs !== undefined) error.message += `; try again in ${Math.ceil(afterMs / 1000)} s`;
       throw error;
     }
     await sleep(delay, signal);
@@ -47,8 +47,8 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
     const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: limit.signal });
     if (response.type === 'opaqueredirect' || response.status >= 300 && response.status < 400) {
       response.body?.cancel().catch(() => {});
-      return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which is not followed ` +
-        'because the key is for this address alone; check the base URL'), false);
+      return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which thimble does not ` +
+        'follow, because the key is for one address only; pass the final address as baseUrl'), false);
     }
     const good = response.ok;
     const text = await read(response, good ? mostBytes : common.reply.bytes);
@@ -64,11 +64,17 @@ async function attemptOnce({ url, method, headers, body, where }, signal, mostBy
   } catch (error) {
     if (limit.signal.aborted) return new Failure(limit.signal.reason, true);
     const code = error?.cause?.code ?? error?.code;
-    const reason = error?.cause?.message || error?.message || String(error);
-    return new Failure(new ThimbleError('io', `${where}: ${reason}`), !CERTIFICATE.test(code ?? ''));
+    return new Failure(new ThimbleError('io', `${where}: ${reasonOf(error)}`), !CERTIFICATE.test(code ?? ''));
   } finally {
     limit.end();
   }
+}
+
+function reasonOf(error) {
+  const { cause } = error ?? {};
+  // The message of OpenSSL is a line with addresses and its own sources.
+  if (cause?.library === 'SSL routines') return `TLS: ${cause.reason}`;
+  return cause?.message || error?.message || String(error);
 }
 
 // The body as text. If it has more than `most` bytes, undefined, and the connection is closed.

@@ -21,7 +21,7 @@ async function keyOf(name, dialect) {
     if (!key) continue;
     // fetch would refuse such a header, with the key in its message.
     if (!/^[\x21-\x7e]+$/.test(key)) {
-      throw invalid(`${name}: the key in ${variable} has blanks, line breaks or characters beyond ASCII`);
+      throw invalid(`${name}: the key in ${variable} contains spaces, line breaks or non-ASCII characters`);
     }
     return key;
   }

@@ -14,7 +14,7 @@ const { parseBackends } = require('./table.js');
 // Options that change vectors, and that no provider knows.
 const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
 
-// Embedded to learn the length of vectors.
+// Embedded to learn the length of vectors. It has no place, because no caller has passed it.
 const PROBE = 'dimensions';
 
 const nativeOnly = (name, value) =>
@@ -24,8 +24,13 @@ function refuseNativeOptions(options) {
   for (const name of NATIVE_ONLY) {
     if (options[name] !== undefined) throw nativeOnly(name, options[name]);
   }
-  if (options.normalize === false) throw nativeOnly('normalize', false);
-  if (options.longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
+  refuseNativeValues(options);
+}
+
+// Of options that remote backends have.
+function refuseNativeValues({ normalize, longTexts }) {
+  if (normalize === false) throw nativeOnly('normalize', false);
+  if (longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
 }
 
 // The native backend or a mock as a member of a chain.
@@ -53,7 +58,7 @@ class Local {
     const { dimensions } = engine.info;
     for (const part of consecutive(items, engine.batchSize)) {
       const vectors = new Float32Array(part.length * dimensions);
-      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place);
+      const numbers = await engine.run(part.map(({ text }) => text), vectors, options, part[0].place ?? 0);
       engine.reports(numbers, options).forEach((report, i) => {
         Object.assign(part[i], report, { vector: vectors.slice(i * dimensions, (i + 1) * dimensions) });
       });
@@ -91,17 +96,19 @@ class RemoteEngine {
     const remote = parsed.filter(({ dialect }) => dialect !== undefined);
     const cache = given.cacheBytes && new Cache(given.cacheBytes);
     this.#options = { ...given, ...vectorOptions(options), cache };
-    // In a chain with a local backend they are meant for that one.
+    // In a chain with the native backend they make its vectors those of the others.
     if (remote.length === parsed.length) refuseNativeOptions(options);
+    else if (remote.length > 0) refuseNativeValues(options);
     if (given.baseUrl !== undefined && (remote.length > 1 || remote.some(({ url }) => url))) {
-      throw invalid('baseUrl: with several backends, or a URL in the name of one, URLs are in the names: openai:MODEL@URL');
+      throw invalid('baseUrl: with several backends, or a URL in the name of one, put each URL into its name: ' +
+        'openai:MODEL@URL');
     }
     this.#chain = new Chain(parsed.map((backend) => {
       const { name, dialect, url } = backend;
       if (dialect === undefined) return new Local(name, openLocal);
       const own = dialect.fields.model === null ? undefined : backend.model ?? model;
       return new Client(name, dialect, { ...given, baseUrl: given.baseUrl ?? url, model: own });
-    }), given.space);
+    }), given.space, given.dimensions);
   }
 
   get info() {
@@ -111,8 +118,12 @@ class RemoteEngine {
   // Learns what `info` holds; without the option `dimensions` it embeds a short text for that.
   async open(signal) {
     const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
-    info.dimensions ??= (await this.embed([PROBE], { signal }))[0].vector.length;
-    const { space, dimensions } = this.#options;
+    const { space, dimensions, promptName, longTexts } = this.#options;
+    if (info.dimensions === undefined) {
+      const probe = { text: PROBE };
+      await this.#within({ signal }, (call) => this.#chain.embed([probe], { ...call, promptName, longTexts }));
+      info.dimensions = probe.vector.length;
+    }
     if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
     info.backend = this.#chain.name;
     this.#info = Object.freeze(info);
@@ -178,11 +189,11 @@ class RemoteEngine {
   }
 
   runSync() {
-    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} has only embed()`);
+    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} does not support it; use embed()`);
   }
 
   async embedTokens() {
-    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has only vectors of texts`);
+    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has no token vectors; use the native backend`);
   }
 
   async unload() {

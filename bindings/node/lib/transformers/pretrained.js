@@ -1,8 +1,9 @@
 // What the options of pipeline() and from_pretrained(), and the settings of env, mean to thimble.
 'use strict';
 
-const fs = require('node:fs');
-const path = require('node:path');
+// A bundle in the form of an ES module has no require for them.
+const fs = process.getBuiltinModule?.('node:fs') ?? require('node:fs');
+const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
 
 const { openShared } = require('../embedder.js');
 const { ThimbleError, describe, invalid } = require('../errors.js');
@@ -105,9 +106,10 @@ function localModel(name, { local }) {
 // Where new models go: the cache, unless it cannot be written.
 function targetOf({ cache }) {
   if (cache === undefined) return undefined;
+  let place = path.resolve(cache);
+  while (!fs.existsSync(place) && path.dirname(place) !== place) place = path.dirname(place);
   try {
-    fs.mkdirSync(cache, { recursive: true });
-    fs.accessSync(cache, fs.constants.W_OK);
+    fs.accessSync(place, fs.constants.W_OK);
     return cache;
   } catch {
     return undefined;

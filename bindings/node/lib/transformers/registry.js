@@ -1,7 +1,8 @@
 // ModelRegistry of transformers.js: which models are on this machine.
 'use strict';
 
-const path = require('node:path');
+// As in pretrained.js.
+const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
 
 const { invalid } = require('../errors.js');
 const { withRevision } = require('../options.js');

@@ -3,84 +3,109 @@
 import type { PretrainedModelOptions, PretrainedTokenizerOptions } from '../transformers.js';
 import type { Tensor } from './tensor.js';
 
-export interface TokenizerCallOptions {
+export interface TokenizerOptions {
+  /** The second text of each. */
   text_pair?: string | string[] | null;
+  /** true: to the longest text; 'max_length': to max_length. Default: false. */
   padding?: boolean | 'max_length';
+  /** Default: true. */
   add_special_tokens?: boolean;
+  /** Whether texts lose the tokens behind max_length, the special ones behind them first. */
   truncation?: boolean | null;
+  /** Default: model_max_length. */
   max_length?: number | null;
   /** Default: true. */
   return_tensor?: boolean;
+  /** Default: that of the tokenizer. */
   return_token_type_ids?: boolean | null;
-  /** [begin, end] of each token in the text, in UTF-16 units. */
+  /** Adds offset_mapping. thimble alone has it. */
   return_offsets_mapping?: boolean;
 }
 
-/** Of `return_tensor: false` they are arrays. */
-export interface BatchEncoding<T = Tensor> {
-  input_ids: T;
-  attention_mask: T;
-  token_type_ids?: T;
+/** Tensors of [texts][tokens], or with `return_tensor: false` arrays like the texts. */
+export interface BatchEncoding<Item = Tensor> {
+  input_ids: Item;
+  attention_mask: Item;
+  token_type_ids?: Item;
+  /** [begin, end) of each token in UTF-16 units; [0, 0] for special tokens and padding. */
   offset_mapping?: any;
 }
 
+export interface TokenizerDecodeOptions {
+  skip_special_tokens?: boolean;
+  clean_up_tokenization_spaces?: boolean | null;
+}
+
 export interface PreTrainedTokenizer {
-  (text: string, options: TokenizerCallOptions & { return_tensor: false }): BatchEncoding<number[]>;
-  (text: string[], options: TokenizerCallOptions & { return_tensor: false }): BatchEncoding<number[][]>;
-  (text: string | string[], options?: TokenizerCallOptions): BatchEncoding<Tensor>;
-  /** Most tokens that the model takes. */
-  readonly model_max_length: number;
-  readonly all_special_ids: number[];
-  readonly all_special_tokens: string[];
-  padding_side: 'left' | 'right';
+  (text: string, options: TokenizerOptions & { return_tensor: false }): BatchEncoding<number[]>;
+  (text: string[], options: TokenizerOptions & { return_tensor: false }): BatchEncoding<number[][]>;
+  (text: string | string[], options?: TokenizerOptions): BatchEncoding;
   return_token_type_ids: boolean;
-  readonly mask_token: string | null;
-  readonly mask_token_id: number | undefined;
-  readonly pad_token: string | null;
-  readonly pad_token_id: number | undefined;
-  readonly sep_token: string | null;
-  readonly sep_token_id: number | undefined;
-  readonly unk_token: string | null;
-  readonly unk_token_id: number | undefined;
-  readonly bos_token: string | null;
-  readonly bos_token_id: number | undefined;
-  readonly eos_token: string | null;
-  readonly eos_token_id: number | undefined;
-  readonly cls_token: string | null;
-  readonly cls_token_id: number | undefined;
-  /** The entries of a text's tokens. */
-  tokenize(text: string, options?: { pair?: string | null; add_special_tokens?: boolean }): string[];
+  padding_side: 'left' | 'right';
+  readonly model_max_length: number;
+  mask_token: string | null;
+  mask_token_id: number | undefined;
+  pad_token: string | null;
+  pad_token_id: number | undefined;
+  sep_token: string | null;
+  sep_token_id: number | undefined;
+  unk_token: string | null;
+  unk_token_id: number | undefined;
+  bos_token: string | null;
+  bos_token_id: number | undefined;
+  eos_token: string | null;
+  eos_token_id: number | undefined;
+  cls_token: string | null;
+  cls_token_id: number | undefined;
+  all_special_ids: number[];
+  all_special_tokens: string[];
+  /** Ids, special tokens included. */
   encode(text: string, options?: { text_pair?: string | null; add_special_tokens?: boolean }): number[];
-  decode(
-    token_ids: number[] | bigint[] | Tensor,
-    options?: { skip_special_tokens?: boolean; clean_up_tokenization_spaces?: boolean | null },
-  ): string;
-  batch_decode(
-    batch: number[][] | Tensor,
-    options?: { skip_special_tokens?: boolean; clean_up_tokenization_spaces?: boolean | null },
-  ): string[];
-  get_vocab(): Map<string, number>;
+  /** Entries of the vocabulary. */
+  tokenize(text: string, options?: { pair?: string | null; add_special_tokens?: boolean }): string[];
+  decode(ids: number[] | bigint[] | Tensor, options?: TokenizerDecodeOptions): string;
+  batch_decode(batch: number[][] | Tensor, options?: TokenizerDecodeOptions): string[];
   convert_tokens_to_ids(tokens: string): number | undefined;
   convert_tokens_to_ids(tokens: string[]): (number | undefined)[];
+  get_vocab(): Map<string, number>;
+}
+
+export interface ModelInputs {
+  /** [texts][tokens], 'int64'. */
+  input_ids: Tensor;
+  /** Ones and behind them zeros in each row, which are padding. */
+  attention_mask?: Tensor;
+  /** All zeros: a model file has the vectors of token type 0 alone. */
+  token_type_ids?: Tensor;
 }
 
 export interface PreTrainedModel {
-  (inputs: Record<string, any>): Promise<any>;
-  forward(inputs: Record<string, any>): Promise<any>;
-  readonly config: Record<string, any>;
-  readonly main_input_name: string;
+  /** The vectors of the tokens, [texts][tokens][hidden_size], zeros for padding. */
+  (inputs: ModelInputs): Promise<{ last_hidden_state: Tensor }>;
+  forward(inputs: ModelInputs): Promise<{ last_hidden_state: Tensor }>;
+  readonly main_input_name: 'input_ids';
+  config: {
+    model_type: string;
+    hidden_size: number;
+    num_hidden_layers: number;
+    num_attention_heads: number;
+    max_position_embeddings: number;
+    vocab_size: number;
+  };
   /** Unloads the model. */
-  dispose(): Promise<any>;
+  dispose(): Promise<void>;
 }
 
-export interface PretrainedClass<T, Options> {
+export interface BertTokenizer extends PreTrainedTokenizer {}
+export interface BertModel extends PreTrainedModel {}
+
+export interface Pretrained<T, Options> {
   readonly prototype: T;
-  from_pretrained(pretrained_model_name_or_path: string, options?: Options): Promise<T>;
+  from_pretrained(name: string, options?: Options): Promise<T>;
 }
-
-export const PreTrainedTokenizer: PretrainedClass<PreTrainedTokenizer, PretrainedTokenizerOptions>;
-export const BertTokenizer: PretrainedClass<PreTrainedTokenizer, PretrainedTokenizerOptions>;
-export const AutoTokenizer: PretrainedClass<PreTrainedTokenizer, PretrainedTokenizerOptions>;
-export const PreTrainedModel: PretrainedClass<PreTrainedModel, PretrainedModelOptions>;
-export const BertModel: PretrainedClass<PreTrainedModel, PretrainedModelOptions>;
-export const AutoModel: PretrainedClass<PreTrainedModel, PretrainedModelOptions>;
+export const PreTrainedTokenizer: Pretrained<PreTrainedTokenizer, PretrainedTokenizerOptions>;
+export const BertTokenizer: Pretrained<BertTokenizer, PretrainedTokenizerOptions>;
+export const AutoTokenizer: Pretrained<PreTrainedTokenizer, PretrainedTokenizerOptions>;
+export const PreTrainedModel: Pretrained<PreTrainedModel, PretrainedModelOptions>;
+export const BertModel: Pretrained<BertModel, PretrainedModelOptions>;
+export const AutoModel: Pretrained<PreTrainedModel, PretrainedModelOptions>;

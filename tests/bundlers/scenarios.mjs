@@ -1,5 +1,5 @@
 // Ways in which worker threads load the installed package and go: scenarios.mjs NAME. The process has to end with 0 and
-// print "NAME: done". THIMBLE_STRESS_MODEL is the path of a model. The main thread never loads the addon.
+// print "NAME: done". THIMBLE_MODEL is the path of a model. The main thread never loads the addon.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';

@@ -3,6 +3,6 @@
 
 const { Embedder } = require('thimble');
 
-const opened = Embedder.create(process.env.THIMBLE_STRESS_MODEL);
+const opened = Embedder.create(process.env.THIMBLE_MODEL);
 
 module.exports = async (text) => (await (await opened).embed(text)).length;
