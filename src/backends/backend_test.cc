@@ -62,6 +62,16 @@ TEST(Backend, IsChosenByNameOrEnvironment) {
 // Nobody listens there, which is a reason to try again.
 constexpr char kNobody[] = "openai:m@http://127.0.0.1:1/v1";
 
+TEST(Backend, KnowsTheLimitOfTokensOfAProviderAtItsOwnAddress) {
+  for (const auto& [name, most] : {std::pair("jina:m", 8192U), std::pair("jina:m@http://127.0.0.1:1/v1", 0U)}) {
+    auto backend = Backend::Open(name);
+    ASSERT_TRUE(backend.ok()) << backend.status().message();
+    auto info = backend->Describe();
+    ASSERT_TRUE(info.ok()) << info.status().message();
+    EXPECT_EQ(info->max_tokens, most) << name;
+  }
+}
+
 TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
   auto backend = Backend::Open(kNobody, {.max_retries = 100});
   ASSERT_TRUE(backend.ok()) << backend.status().message();

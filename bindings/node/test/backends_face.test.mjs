@@ -152,7 +152,8 @@ test('an embedder has the same functions with a remote backend', async () => {
   assert.deepEqual((await logged(part)).map(({ texts }) => texts.length), [1]);
   const { fingerprint, limits, longTexts, prompts, maxTokens, name } = embedder.info;
   assert.deepEqual({ fingerprint, limits, longTexts, prompts, maxTokens, name },
-    { fingerprint: fingerprintOf('openai', url, 'm'), limits: { texts: 256, bytes: 300000 }, longTexts: [], prompts: {}, maxTokens: 8192, name: 'm' });
+    { fingerprint: fingerprintOf('openai', url, 'm'), limits: { texts: 256, bytes: 300000 }, longTexts: [], prompts: {}, maxTokens: 0, name: 'm' });
+  assert.equal((await Embedder.create('m', { backend: 'openai', dimensions: 8 })).info.maxTokens, 8192);
   assert.deepEqual(await embedder.embed('a'), Float32Array.from(vectorOf('a')));
   assert.deepEqual(await embedder.embed([]), []);
   const vectors = new Float32Array(16);

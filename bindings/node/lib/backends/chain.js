@@ -16,7 +16,8 @@ class Chain {
   #dimensions;
   name;
 
-  // `space` names the space if the user says that all members share one; `dimensions` is the length of its vectors if known.
+  // `space` names the space if the user says that all members share one; `dimensions` is the length of its vectors, if
+  // that is known.
   constructor(members, space, dimensions) {
     this.#members = members;
     this.#dimensions = dimensions;
