@@ -138,9 +138,9 @@ test('a chain does not mix spaces', async () => {
   assert.deepEqual(await mixed('a'), [1, 2]);
   const parts = createEmbeddingFunction({ backend: `${at('openai', 'status-500', 1).backend},ollama:m@${two}`, space: 'ours', maxRetries: 0,
     requestTexts: 1, concurrency: 2 });
-  assert.match((await rejection(parts(['a', 'b']))).message, /gives vectors of 2 values, and the space has 8/);
+  assert.match((await rejection(parts(['a', 'b']))).message, /returned vectors of 2 values, expected 8 in this space/);
   const asked = { backend: `mock,ollama:m@${two}`, space: 'ours', dimensions: 2 };
-  const longer = { code: 'invalid_argument', message: /mock gives vectors of 384 values, and the space has 2/ };
+  const longer = { code: 'invalid_argument', message: /mock returned vectors of 384 values, expected 2 in this space/ };
   await assert.rejects(createEmbeddingFunction(asked)('a'), longer);
   await assert.rejects(Embedder.create('m', asked), longer);
 });
