@@ -57,8 +57,11 @@ const asNumbers = (value) => JSON.parse(JSON.stringify(value, (_, item) => (type
 
 function callWith(text, options) {
   try {
-    const result = tokenizer(text, options);
-    return Object.fromEntries(Object.entries(result).map(([name, tensor]) => [name, [tensor.type, tensor.dims, asNumbers(tensor.tolist())]]));
+    const result = {};
+    for (const [name, tensor] of Object.entries(tokenizer(text, options))) {
+      result[name] = [tensor.type, tensor.dims, asNumbers(tensor.tolist())];
+    }
+    return result;
   } catch {
     return null;
   }
@@ -78,11 +81,11 @@ const texts = TEXTS.map((text) => {
     uncleaned: tokenizer.decode(ids, { clean_up_tokenization_spaces: false }),
   };
 });
-const properties = {};
-for (const name of ['model_max_length', 'padding_side', 'all_special_ids', 'all_special_tokens', ...['mask', 'pad', 'sep', 'unk', 'bos', 'eos']
-  .flatMap((role) => [`${role}_token`, `${role}_token_id`])]) properties[name] = tokenizer[name] ?? null;
+const roles = ['mask', 'pad', 'sep', 'unk', 'bos', 'eos'].flatMap((role) => [`${role}_token`, `${role}_token_id`]);
+const names = ['model_max_length', 'padding_side', 'all_special_ids', 'all_special_tokens', ...roles];
 const golden = {
-  library: `@huggingface/transformers ${env.version}`, written_by: 'scripts/make_transformers_goldens.mjs', properties, calls, texts,
+  library: `@huggingface/transformers ${env.version}`, written_by: 'scripts/make_transformers_goldens.mjs',
+  properties: Object.fromEntries(names.map((name) => [name, tokenizer[name] ?? null])), calls, texts,
   left: left(['hello', 'the memory of a vector'], { padding: true, return_tensor: false }),
   ids: tokenizer.convert_tokens_to_ids(['hello', '##s', '[SEP]']),
 };

@@ -1,7 +1,7 @@
 """Puts the figures of bench/server/load.py into the documents: python3 scripts/server_report.py SERVER.json
 
 Writes in docs/server-bench.md what is between the lines <!-- server --> and <!-- /server -->. With --check nothing is
-written, and the exit code is 1 when something differs; with --print it goes to standard output instead.
+written, and the exit code is 1 when something differs; with --print it goes to standard output instead, with the aims.
 """
 
 import argparse
@@ -84,27 +84,26 @@ def table(result, kind):
     return "\n".join(lines) + "\n"
 
 
-def aim(text, reached):
-    return f"({text} is the aim{'' if reached else ': missed'})"
+def checks(result, aims):
+    def aim(text, reached):
+        return f" ({text} is the aim{'' if reached else ': missed'})" if aims else ""
 
-
-def checks(result):
     ours = own(result)
     lines = []
     for kind in KINDS:
         most = saturation(ours, kind)
         share = statistics.median(of_rounds(ours, kind, lambda figures: rate(most)(figures) / figures["engine"]))
         lines.append(f"{kind}: thimble embed does {median(ours, kind, lambda figures: figures['engine']):,.0f} texts/s, the "
-                     f"server with {most} connections {share:.2f} of it "
+                     f"server with {most} connections {share:.2f} of it"
                      + aim(f"at least {LEAST_OF_ENGINE}", share >= LEAST_OF_ENGINE))
         wide = median(ours, kind, lambda figures: spread(figures["half"]))
         alone = median(ours, kind, lambda figures: spread(figures["connections"]["1"]))
-        lines.append(f"{kind}: p99 over p50 at half load {wide:.2f} {aim(f'below {MOST_SPREAD}', wide < MOST_SPREAD)}; "
+        lines.append(f"{kind}: p99 over p50 at half load {wide:.2f}{aim(f'below {MOST_SPREAD}', wide < MOST_SPREAD)}; "
                      f"{alone:.2f} with one connection, where nothing waits for another")
     budget = float(result["max_memory"][:-2]) * UNITS[result["max_memory"][-2:]]
     over = result["overload"]
     private = max(peak(ours, "private"), over["memory"]["private"])
-    lines.append(f"private memory: {megabytes(private)} MB at most, of {result['max_memory']} allowed "
+    lines.append(f"private memory: {megabytes(private)} MB at most, of {result['max_memory']} allowed"
                  + aim("no more", private <= budget))
     points = [point for one in ours["rounds"] for figures in one["kinds"].values()
               for point in figures["connections"].values()]
@@ -112,21 +111,21 @@ def checks(result):
     answered = sum(point["ok"] for point in points + halves)
     broken = sum(point[name] for point in points for name in BROKEN) + sum(half["errors"] + half["refused"]
                                                                         for half in halves)
-    lines.append(f"below the queue's limit: {answered:,} replies, {broken} errors or refusals {aim('none', broken == 0)}")
+    lines.append(f"below the queue's limit: {answered:,} replies, {broken} errors or refusals{aim('none', broken == 0)}")
     others = sum(over[name] for name in BROKEN if name != "refused")
     lines.append(f"above it, with --max-queue {over['queue']} and 256 connections: {over['ok']:,} replies, "
-                 f"{over['refused']:,} refused with 429 or 503, {others} other errors "
+                 f"{over['refused']:,} refused with 429 or 503, {others} other errors"
                  + aim("none other", others == 0 and over["ok"] > 0 and over["refused"] > 0))
     return "".join(f"- {line}\n" for line in lines)
 
 
-def report(result):
+def report(result, aims):
     parts = [f"{result['processor']}, {result['cpus']} CPUs, as many threads for each server, load average "
              f"{result['load']:.1f} before the run; {result['rounds']} rounds of {result['seconds']} s for each number of "
              "connections, medians of the rounds, memory at most.\n"]
     parts += [f"### {title}\n\n{table(result, kind)}" for kind, title in KINDS.items()]
-    parts.append(f"### What thimble serve is to reach\n\n{checks(result)}")
-    parts.append("Least cosine of 16 vectors to those of thimble embed: " + ", ".join(
+    parts.append(f"### Checks of thimble serve\n\n{checks(result, aims)}")
+    parts.append("Minimum cosine of 16 vectors to those of thimble embed: " + ", ".join(
         f"{min(one['cosine'] for one in row['rounds']):.4f} {row['name']}" for row in measured(result)) + ".\n")
     errors = [f"- {row['name']}: {row['error']}\n" for row in result["rows"] if row["error"]]
     if errors:
@@ -141,7 +140,7 @@ def main():
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="where docs is")
     options = parser.parse_args()
-    text = report(json.loads(options.server.read_text()))
+    text = report(json.loads(options.server.read_text()), options.print)
     if options.print:
         print(text, end="")
         return

@@ -36,7 +36,7 @@ function compare(what, found, expected, text) {
   if (++count.different > 3) return;
   console.log(`${what}: ${JSON.stringify(text).slice(0, 200)}\n  found    ${left.slice(0, 300)}\n  expected ${right.slice(0, 300)}`);
 }
-const plain = (encoding) => Object.fromEntries(Object.entries(encoding).map(([name, { type, dims, data }]) => [name, [type, dims, Array.from(data, Number)]]));
+const plain = (encoding) => Object.entries(encoding).map(([name, { type, dims, data }]) => [name, type, dims, Array.from(data, Number)]);
 
 const alike = [];
 for (const [i, row] of rows.entries()) {
@@ -50,7 +50,8 @@ for (const [i, row] of rows.entries()) {
     compare('pairs, Rust', [pair.input_ids, pair.token_type_ids], [row.pair, row.types], row.text);
   }
   for (const skip_special_tokens of [false, true]) {
-    compare('decode, transformers.js', ours.decode(row.ids, { skip_special_tokens }), theirs.decode(row.ids, { skip_special_tokens }), row.text);
+    const [found, expected] = [ours, theirs].map((tokenizer) => tokenizer.decode(row.ids, { skip_special_tokens }));
+    compare('decode, transformers.js', found, expected, row.text);
   }
   if (JSON.stringify(theirs.encode(row.text)) !== JSON.stringify(row.ids)) continue;
   alike.push(row.text);
@@ -60,8 +61,10 @@ for (let begin = 0; begin < alike.length; begin += BATCH) {
   const batch = alike.slice(begin, begin + BATCH);
   const text_pair = batch.map((_, i) => batch[batch.length - 1 - i]);
   for (const options of CALLS) {
-    compare('padding and truncation, transformers.js', plain(ours(batch, options)), plain(theirs(batch, options)), batch);
-    compare('pairs of a batch, transformers.js', plain(ours(batch, { ...options, text_pair })), plain(theirs(batch, { ...options, text_pair })), batch);
+    for (const [what, wanted] of [['padding and truncation', options], ['pairs of a batch', { ...options, text_pair }]]) {
+      const [found, expected] = [ours, theirs].map((tokenizer) => plain(tokenizer(batch, wanted)));
+      compare(`${what}, transformers.js`, found, expected, batch);
+    }
   }
 }
 console.log(`${rows.length} texts; transformers.js has other ids than the Rust library for ${rows.length - alike.length} of them`);

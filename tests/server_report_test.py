@@ -102,6 +102,7 @@ class ServerReport(unittest.TestCase):
         self.assertTrue(text.startswith("before\n<!-- server -->\na processor"))
         self.assertTrue(text.endswith("<!-- /server -->\nafter\n"))
         self.assertNotIn("stale", text)
+        self.assertNotIn("aim", text)
         self.assertEqual(self.run_script("--check").returncode, 0)
 
     def test_a_run_without_our_own_figures_is_an_error(self):

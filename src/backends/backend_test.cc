@@ -62,6 +62,16 @@ TEST(Backend, IsChosenByNameOrEnvironment) {
 // Nobody listens there, which is a reason to try again.
 constexpr char kNobody[] = "openai:m@http://127.0.0.1:1/v1";
 
+TEST(Backend, KnowsTheLimitOfTokensOfAProviderAtItsOwnAddress) {
+  for (const auto& [name, most] : {std::pair("jina:m", 8192U), std::pair("jina:m@http://127.0.0.1:1/v1", 0U)}) {
+    auto backend = Backend::Open(name);
+    ASSERT_TRUE(backend.ok()) << backend.status().message();
+    auto info = backend->Describe();
+    ASSERT_TRUE(info.ok()) << info.status().message();
+    EXPECT_EQ(info->max_tokens, most) << name;
+  }
+}
+
 TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
   auto backend = Backend::Open(kNobody, {.max_retries = 100});
   ASSERT_TRUE(backend.ok()) << backend.status().message();
@@ -175,13 +185,12 @@ TEST(Chain, DoesNotMixSpaces) {
   auto lengths = ChainOf(std::make_unique<Fake>("one", 1, Status(Code::kIo, "gone"), 2),
                          std::make_unique<Fake>("two", 9, Status(), 3), true);
   ChainCall call;
-  EXPECT_NE(call.Embed(**lengths).message().find("two returned vectors of 3 values, expected 2"),
-            std::string::npos);
+  EXPECT_NE(call.Embed(**lengths).message().find("two returned vectors of 3 values, expected 2"), std::string::npos);
   EXPECT_EQ(call.items[0].embedding.vector.size(), 2U);
   EXPECT_FALSE(call.items[1].done());
   auto asked =
       ChainOf(std::make_unique<Fake>("one", 9, Status()), std::make_unique<Fake>("two", 9, Status(), 3), true, 3);
-  EXPECT_NE(ChainCall().Embed(**asked).message().find("one gives vectors of 2 values, and the space has 3"),
+  EXPECT_NE(ChainCall().Embed(**asked).message().find("one returned vectors of 2 values, expected 3"),
             std::string::npos);
 }
 

@@ -64,7 +64,7 @@ Status Chain::Embed(std::span<Item* const> items, const Call& call) {
       if (found == 0 || dimensions_.compare_exchange_strong(known, found) || known == found) continue;
       for (Item* other : missing) other->embedding = {};
       return Error(Code::kInvalidArgument, "`backend`: ", member.name(), " returned vectors of ", found,
-                   " values, expected ", known, " as from the other backends");
+                   " values, expected ", known, " in this space");
     }
     return status;
   });

@@ -104,7 +104,7 @@ std::string Client::Where(const std::string& path) const { return dialect_.name 
 
 Result<std::string> Client::Key() const {
   THIMBLE_ASSIGN_OR_RETURN(std::string key, KeyOf(dialect_));
-  if (key.empty() && dialect_.key_required && base_.text == dialect_.base_url) {
+  if (key.empty() && dialect_.key_required && AtProvider()) {
     return Error(Code::kNotFound, dialect_.name, ": ", base_.origin, " needs a key; set ", HowToSetKey(dialect_));
   }
   return key;
@@ -117,7 +117,7 @@ Result<BackendInfo> Client::Describe(const Call& call) {
   info.model = model_.empty() ? page.model : model_;
   info.fingerprint = FingerprintOf(dialect_.name, base_.origin, info.model, asked_dimensions_);
   info.dimensions = dimensions_;
-  info.max_tokens = page.text_tokens != 0 ? page.text_tokens : dialect_.text_tokens;
+  info.max_tokens = page.text_tokens != 0 ? page.text_tokens : AtProvider() ? dialect_.text_tokens : 0;
   info.request_texts = MostTexts(page);
   info.request_bytes = dialect_.most_bytes;
   if (dialect_.input_type) {

@@ -45,6 +45,8 @@ class Client final : public Member {
   Result<net::HttpReply> Send(net::HttpCall request, const std::string& where, const std::string& key, const Call& call,
                               long* code);
   Status StatusOf(const net::HttpReply& reply, const std::string& where, const std::string& key) const;
+  // Whether the base URL is the table's, and not that of another server with this dialect.
+  bool AtProvider() const { return base_.text == dialect_.base_url; }
   Result<std::string> Key() const;
   std::string Where(const std::string& path) const;
   Status TakeSlot(const Call& call);

@@ -20,15 +20,14 @@ constexpr char kExamples[] =
     "  thimble serve --listen 0.0.0.0:8080 --api-key-file keys.txt\n"
     "  thimble serve --tls-cert cert.pem --tls-key key.pem\n"
     "\n"
-    "Paths: /v1/embeddings and /v1/models as OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
-    "/decode and /info as TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version as Ollama;\n"
-    "/v1/embed and /v2/embed as Cohere;\n"
-    "/health, /metrics, and / for people.\n"
-    "Without -m it serves every model that thimble list shows. A model is loaded when it is first asked for.\n"
-    "SIGTERM and SIGINT end it once what was accepted is answered; SIGHUP reads keys and certificate again. Under\n"
-    "systemd it takes over the listening sockets (LISTEN_FDS) and reports when it is ready (NOTIFY_SOCKET).\n"
-    "THIMBLE_API_KEYS holds API keys, separated by commas.\n"
-    "Each request is one line of JSON on standard error, without its texts.\n";
+    "Paths: /v1/embeddings and /v1/models of OpenAI, Voyage and Jina; /embed, /embed_all, /similarity, /tokenize,\n"
+    "/decode and /info of TEI; /api/embed, /api/embeddings, /api/tags, /api/ps, /api/show and /api/version of\n"
+    "Ollama; /v1/embed and /v2/embed of Cohere; /health, /metrics, and / as a page for people.\n"
+    "Without -m, all models in thimble list are served. A model is loaded with the first request for it.\n"
+    "After SIGTERM or SIGINT, the server answers accepted requests and exits; after SIGHUP, it reads keys and\n"
+    "certificate again. It takes sockets from systemd (LISTEN_FDS) and notifies it when ready (NOTIFY_SOCKET).\n"
+    "THIMBLE_API_KEYS contains keys separated by commas. Each request is logged as one line of JSON on standard\n"
+    "error, without its texts.\n";
 
 struct Flags {
   std::vector<std::string> models;
@@ -125,15 +124,13 @@ int RunServe(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--max-request-tokens", options.max_request_tokens,
-                 "Most tokens of a request, of all its texts together")
+                 "Token limit of a request, over all its texts")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--max-queue", flags.max_queue,
-                 "Most memory of requests that wait, and never more than a quarter of --max-memory")
-      ->type_name("SIZE")
-      ->capture_default_str();
-  app.add_option("--max-connections", options.max_connections, "Most connections at the same time")
+  AddSize(app, "--max-queue", options.max_queue, "Memory limit of waiting requests, at most a quarter of --max-memory")
+      ->default_str("64MB");
+  app.add_option("--max-connections", options.max_connections, "Most simultaneous connections")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -141,7 +138,7 @@ int RunServe(int argc, char** argv) {
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--header-timeout", flags.header_timeout, "How long a request's header may take, and a TLS handshake")
+  app.add_option("--header-timeout", flags.header_timeout, "Time limit of a request header and of a TLS handshake")
       ->type_name("SECONDS")
       ->check(seconds)
       ->capture_default_str();

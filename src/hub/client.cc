@@ -92,7 +92,7 @@ Status Client::AnswerError(const net::HttpResult& answer, const std::string& wha
     case 429:
     case 503:
       if (const auto asked = net::AskedDelay(Policy(), answer, std::chrono::system_clock::now())) {
-        return Error(Code::kOverloaded, from, ": it is busy, and asks to come back in ",
+        return Error(Code::kOverloaded, from, ": busy; try again in ",
                      std::chrono::ceil<std::chrono::seconds>(*asked).count(), " s");
       }
       return Error(Code::kOverloaded, from, ": busy; try again later");

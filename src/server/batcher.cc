@@ -17,7 +17,7 @@ using std::chrono::steady_clock;
 // The weight of a batch in the measured speed.
 constexpr double kNewWeight = 0.1;
 // Texts of fewer bytes than these fill a tile badly, so that they are not shared between threads.
-constexpr std::size_t kLeastShare = 320;
+constexpr std::size_t kLeastShare = 160;
 
 bool SameOptions(const VectorOptions& a, const VectorOptions& b) {
   return a.pooling == b.pooling && a.normalize == b.normalize && a.prompt_name == b.prompt_name &&

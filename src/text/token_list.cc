@@ -41,7 +41,7 @@ class TokenList {
   void AddTypes(std::uint8_t type) { tokens_.type_ids.resize(tokens_.ids.size(), type); }
 
   // Takes all but the first `most`; returns whether there were more.
-  bool Cut(std::size_t most) {
+  bool Limit(std::size_t most) {
     if (tokens_.ids.size() <= most) return false;
     tokens_.ids.resize(most);
     if (ranges_) tokens_.offsets.resize(most);
@@ -89,7 +89,7 @@ Tokens ListTokens(const Tokenizer& tokenizer, std::string_view prompt, std::stri
     list.AddSuffix();
     list.AddTypes(1);
   }
-  truncated |= list.Cut(options.max_tokens);
+  truncated |= list.Limit(options.max_tokens);
   return list.Take(truncated);
 }
 

@@ -13,8 +13,11 @@ async function transformers() {
   const { AutoModel, AutoTokenizer, cos_sim, mean_pooling, pipeline } = await import('@huggingface/transformers');
   const extractor = await pipeline('feature-extraction', MODEL, { dtype: 'fp32' });
   const pooled = {};
-  for (const pooling of ['mean', 'cls', 'last_token']) {
-    pooled[pooling] = (await extractor(TEXTS, { pooling, normalize: true })).tolist();
+  for (const pooling of ['mean', 'cls']) pooled[pooling] = (await extractor(TEXTS, { pooling, normalize: true })).tolist();
+  // In a batch, transformers.js takes the vector of the padding behind a shorter text.
+  pooled.last_token = [];
+  for (const text of TEXTS) {
+    pooled.last_token.push((await extractor(text, { pooling: 'last_token', normalize: true })).tolist()[0]);
   }
   const tokens = await extractor(TEXTS[0]);
   const raw = await extractor(TEXTS[0], { pooling: 'mean' });
@@ -70,12 +73,9 @@ async function vectra() {
 async function lancedb() {
   const { getRegistry } = (await import('@lancedb/lancedb/embedding')).default;
   const embedding = await getRegistry().get('huggingface').create({ model: MODEL });
-  const [short, other] = TEXTS;
-  return {
-    // This package averages over the tokens of padding too.
-    sources: await embedding.computeSourceEmbeddings([short, other]), query: await embedding.computeQueryEmbeddings(short),
-    dimensions: embedding.ndims(),
-  };
+  // Texts of one length, because this package averages over the padding too, whose vectors are zeros in thimble.
+  const sources = await embedding.computeSourceEmbeddings(['The cat sleeps.', 'The dog sleeps.']);
+  return { sources, query: await embedding.computeQueryEmbeddings(TEXTS[1]), dimensions: embedding.ndims() };
 }
 
 async function semanticChunking() {

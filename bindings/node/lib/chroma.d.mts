@@ -1,7 +1,7 @@
 import type { EmbeddingFunction } from 'chromadb';
 import type { EmbeddingFunctionOptions } from './index.js';
 
-/** An embedding function of Chroma, which is found again by its name. */
+/** An embedding function of Chroma, registered by its name. */
 export class ThimbleEmbeddingFunction implements EmbeddingFunction {
   constructor(options?: EmbeddingFunctionOptions);
   readonly name: string;

@@ -36,6 +36,12 @@ function describe(value) {
   return `a ${typeof value}`;
 }
 
+const MILLISECONDS = ['unload_after', 'max_wait'];
+
+// An option that a native message names, `max_memory`, as JavaScript calls it.
+const optionName = (name) =>
+  name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()) + (MILLISECONDS.includes(name) ? 'Ms' : '');
+
 const isError = (value) => Object.prototype.toString.call(value) === '[object Error]';
 
 // An error of the addon, which may be of another realm, as a ThimbleError; any other as it is.
@@ -44,7 +50,7 @@ function fromNative(error) {
   // In a Node.js project the command line comes with the package.
   const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/,
     '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
-  return new ThimbleError(error.code, message);
+  return new ThimbleError(error.code, message.replace(/`([a-z]+(?:_[a-z]+)*)`/g, (_, name) => optionName(name)));
 }
 
 module.exports = { ThimbleError, describe, fromNative, invalid };

@@ -4,8 +4,7 @@ import type { EmbeddingFunctionOptions } from './index.js';
 /** Embeddings of LangChain.js. */
 export class ThimbleEmbeddings extends Embeddings {
   /**
-   * `prompts` puts the prompts before the texts that the model has: query before queries, passage or document before
-   * documents.
+   * `prompts` puts the model's prompts before the texts: query before queries, passage or document before documents.
    */
   constructor(fields?: EmbeddingFunctionOptions & EmbeddingsParams & { prompts?: boolean });
   embedDocuments(documents: string[]): Promise<number[][]>;

@@ -1,4 +1,4 @@
-// What transformers.js has for the task feature-extraction, with the same defaults: no pooling, no normalising, 512
+// The API of transformers.js for the task feature-extraction, with the same defaults: no pooling, no normalisation, 512
 // tokens, fp32.
 
 import type { Embedder } from './index.js';
@@ -8,7 +8,7 @@ import type { PreTrainedModel, PreTrainedTokenizer } from './transformers/tokeni
 export * from './transformers/tensor.js';
 export * from './transformers/tokenizer.js';
 
-/** int8 and uint8 are q8, q4f16 and bnb4 are q4; auto is fp32. thimble alone has q6 and q4-small. */
+/** int8 and uint8 are q8, q4f16 and bnb4 are q4; auto is fp32. q6 and q4-small exist only in thimble. */
 export type DataType =
   | 'auto' | 'fp32' | 'fp16' | 'q8' | 'int8' | 'uint8' | 'q4' | 'bnb4' | 'q4f16' | 'q6' | 'q4-small';
 /** thimble computes on the CPU, also for wasm, whose default dtype is q8. It refuses other devices. */
@@ -28,9 +28,9 @@ export type ProgressCallback = (progressInfo: ProgressInfo) => void;
 
 export interface PretrainedOptions {
   progress_callback?: ProgressCallback | null;
-  /** Ignored: the model's own counts. */
+  /** Ignored: that of the model applies. */
   config?: any;
-  /** Where new models go, and the first place that is looked into. Default: env.cacheDir, or thimble's own folder. */
+  /** Folder for new models, and the first place to look. Default: env.cacheDir, or thimble's own folder. */
   cache_dir?: string | null;
   /** Forbids the download. */
   local_files_only?: boolean;
@@ -42,12 +42,12 @@ export interface PretrainedOptions {
 export type PretrainedTokenizerOptions = PretrainedOptions;
 
 export interface PretrainedModelOptions extends PretrainedOptions {
-  /** Default: fp32, or q8 on wasm. Of an object the value of `model` counts. */
+  /** Default: fp32, or q8 on wasm. If it is an object, its value for `model` counts. */
   dtype?: DataType | Record<string, DataType> | null;
   device?: DeviceType | Record<string, DeviceType> | null;
-  /** Of @xenova/transformers, where there is no dtype: true is q8, false is fp32. */
+  /** From @xenova/transformers: without dtype, true is q8 and false is fp32. */
   quantized?: boolean | null;
-  /** A name with a dtype in it, such as model_quantized, counts as that dtype; other names are refused. */
+  /** A name that contains a dtype, such as model_quantized, selects that dtype; other names are refused. */
   model_file_name?: string | null;
   subfolder?: string | null;
   /** The following are ignored. */
@@ -56,7 +56,7 @@ export interface PretrainedModelOptions extends PretrainedOptions {
 }
 
 export interface FeatureExtractionPipelineOptions {
-  /** Default: none, which gives the vectors of the tokens as [texts][longest][dimensions], zeros behind shorter texts. */
+  /** Default: none, which returns the vectors of the tokens as [texts][longest][dimensions], padded with zeros. */
   pooling?: 'none' | 'mean' | 'cls' | 'first_token' | 'last_token' | 'eos';
   /** Default: false. */
   normalize?: boolean;
@@ -93,18 +93,18 @@ export const LogLevel: Readonly<{ DEBUG: 10; INFO: 20; WARNING: 30; ERROR: 40; N
 
 export interface TransformersEnvironment {
   readonly version: string;
-  /** Whether models are downloaded. Default: whether THIMBLE_DOWNLOAD is 1. */
+  /** Whether downloads are allowed. Default: true if THIMBLE_DOWNLOAD is 1. */
   allowRemoteModels: boolean;
-  /** Whether localModelPath is looked into. Default: true. */
+  /** Whether localModelPath is used. Default: true. */
   allowLocalModels: boolean;
   /** A folder of models in the layout of Hugging Face, ORGANISATION/NAME. Default: none. */
   localModelPath: string;
-  /** Where new models go, and the first place that is looked into. Default: thimble's own folder. */
+  /** Folder for new models, and the first place to look. Default: thimble's own folder. */
   cacheDir: string | null;
-  /** Has to be HF_ENDPOINT, if it is set. */
+  /** Must equal HF_ENDPOINT if that is set. */
   remoteHost: string;
   remotePathTemplate: string;
-  /** The following, and what else code sets, are ignored. */
+  /** The following, and any other settings, are ignored. */
   backends: { onnx: any; [name: string]: any };
   logLevel: number;
   useFS: boolean;
@@ -116,13 +116,13 @@ export interface TransformersEnvironment {
 }
 export const env: TransformersEnvironment;
 
-/** Which models are on this machine. A model is one file, by the name that progress_callback gets. */
+/** The models on this machine. A model is one file, with the name that progress_callback receives. */
 export class ModelRegistry {
   private constructor();
   static get_files(modelId: string, options?: PretrainedModelOptions): Promise<string[]>;
   static get_pipeline_files(task: string, modelId: string, options?: PretrainedModelOptions): Promise<string[]>;
   static get_available_dtypes(modelId: string, options?: PretrainedModelOptions): Promise<DataType[]>;
-  /** Whether pipeline() needs no download. Converts the model if it has to be. */
+  /** Whether pipeline() works without a download. Converts the model if necessary. */
   static is_cached(modelId: string, options?: PretrainedModelOptions): Promise<boolean>;
   static is_pipeline_cached(task: string, modelId: string, options?: PretrainedModelOptions): Promise<boolean>;
   static is_cached_files(modelId: string, options?: PretrainedModelOptions): Promise<CacheCheckResult>;

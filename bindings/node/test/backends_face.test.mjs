@@ -138,9 +138,9 @@ test('a chain does not mix spaces', async () => {
   assert.deepEqual(await mixed('a'), [1, 2]);
   const parts = createEmbeddingFunction({ backend: `${at('openai', 'status-500', 1).backend},ollama:m@${two}`, space: 'ours', maxRetries: 0,
     requestTexts: 1, concurrency: 2 });
-  assert.match((await rejection(parts(['a', 'b']))).message, /gives vectors of 2 values, and the space has 8/);
+  assert.match((await rejection(parts(['a', 'b']))).message, /returned vectors of 2 values, expected 8 in this space/);
   const asked = { backend: `mock,ollama:m@${two}`, space: 'ours', dimensions: 2 };
-  const longer = { code: 'invalid_argument', message: /mock gives vectors of 384 values, and the space has 2/ };
+  const longer = { code: 'invalid_argument', message: /mock returned vectors of 384 values, expected 2 in this space/ };
   await assert.rejects(createEmbeddingFunction(asked)('a'), longer);
   await assert.rejects(Embedder.create('m', asked), longer);
 });
@@ -152,7 +152,8 @@ test('an embedder has the same functions with a remote backend', async () => {
   assert.deepEqual((await logged(part)).map(({ texts }) => texts.length), [1]);
   const { fingerprint, limits, longTexts, prompts, maxTokens, name } = embedder.info;
   assert.deepEqual({ fingerprint, limits, longTexts, prompts, maxTokens, name },
-    { fingerprint: fingerprintOf('openai', url, 'm'), limits: { texts: 256, bytes: 300000 }, longTexts: [], prompts: {}, maxTokens: 8192, name: 'm' });
+    { fingerprint: fingerprintOf('openai', url, 'm'), limits: { texts: 256, bytes: 300000 }, longTexts: [], prompts: {}, maxTokens: 0, name: 'm' });
+  assert.equal((await Embedder.create('m', { backend: 'openai', dimensions: 8 })).info.maxTokens, 8192);
   assert.deepEqual(await embedder.embed('a'), Float32Array.from(vectorOf('a')));
   assert.deepEqual(await embedder.embed([]), []);
   const vectors = new Float32Array(16);

@@ -72,7 +72,8 @@ test('pads on the left where padding_side says so', async () => {
 });
 
 test('offsets are places in the string', () => {
-  const mapping = (text, options) => tokenizer(text, { return_tensor: false, return_offsets_mapping: true, ...options }).offset_mapping;
+  const mapping = (text, options) =>
+    tokenizer(text, { return_tensor: false, return_offsets_mapping: true, ...options }).offset_mapping;
   const text = 'The \u{1f600}\u00e9 day\u4e2d!';
   const at = (word) => [text.indexOf(word), text.indexOf(word) + word.length];
   assert.deepEqual(mapping(text), [[0, 0], at('The'), at('\u{1f600}\u00e9'), at('day'), at('\u4e2d'), at('!'), [0, 0]]);
@@ -127,7 +128,8 @@ test('long texts lose their last tokens as in transformers.js', async () => {
 test('a model refuses what its file cannot do', async () => {
   const model = await AutoModel.from_pretrained('small');
   const call = (ids, mask, types) => {
-    const tensor = (rows) => rows && new Tensor('int64', BigInt64Array.from(rows.flat().map(BigInt)), [rows.length, rows[0].length]);
+    const tensor = (rows) =>
+      rows && new Tensor('int64', BigInt64Array.from(rows.flat().map(BigInt)), [rows.length, rows[0].length]);
     return model({ input_ids: tensor(ids), attention_mask: tensor(mask), token_type_ids: tensor(types) });
   };
   const alone = await call([[2, 5, 3]]);
@@ -139,7 +141,7 @@ test('a model refuses what its file cannot do', async () => {
     [[[[2, 5], [2, 3]], [[1, 1], [0, 0]]], 'unsupported', /^attention_mask\[1\]/],
     [[[[2, 5, 3]], [[1, 0, 1]]], 'unsupported', /found 1 at 2/],
     [[[[2, 5, 3]], undefined, [[0, 1, 1]]], 'unsupported', /^token_type_ids\[0\]\[1\]: expected 0, found 1/],
-    [[[[2, 5, 3]], [[1, 1]]], 'invalid_argument', /^attention_mask: .*\[1,3\], found \[1,2\]/],
+    [[[[2, 5, 3]], [[1, 1]]], 'invalid_argument', /^attention_mask: .*\[1,3\] of input_ids, found dims \[1,2\]/],
     [[[[2, 5000]]], 'invalid_argument', /token id 5000/],
     [[[[2, 2 ** 40]]], 'invalid_argument', /^input_ids\[0\]\[1\]: expected a token id/],
     [[[Array(129).fill(2)]], 'invalid_argument', /expected 1 to 128, found 129/],

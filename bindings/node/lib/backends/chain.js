@@ -16,7 +16,8 @@ class Chain {
   #dimensions;
   name;
 
-  // `space` names the space if the user says that all members share one; `dimensions` is the length of its vectors if known.
+  // `space` names the space if the user says that all members share one; `dimensions` is the length of its vectors, if
+  // that is known.
   constructor(members, space, dimensions) {
     this.#members = members;
     this.#dimensions = dimensions;
@@ -85,7 +86,7 @@ class Chain {
   #check(member, found) {
     this.#dimensions ??= found;
     if (found === this.#dimensions) return;
-    throw invalid(`backend: ${member.name} gives vectors of ${found} values, and the space has ${this.#dimensions}`);
+    throw invalid(`backend: ${member.name} returned vectors of ${found} values, expected ${this.#dimensions} in this space`);
   }
 
   // Drops all vectors if one has another length.

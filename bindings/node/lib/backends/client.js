@@ -35,13 +35,18 @@ class Client {
     return [this.name, this.#base.origin, this.#options.model ?? '', this.#options.dimensions ?? 0].join('\n');
   }
 
+  // Whether the base URL is the table's, and not that of another server with this dialect.
+  get #atProvider() {
+    return this.#base.href === this.#dialect.baseUrl;
+  }
+
   // ModelInfo as in index.d.ts; dimensions are undefined until they are known. Asks the provider if it has a page about
   // itself.
   async describe(call) {
     const page = await this.#askPage(call);
     const { limits, inputType, longTexts } = this.#dialect;
     const model = this.#options.model ?? page.model ?? '';
-    const textTokens = page.textTokens ?? limits.textTokens ?? 0;
+    const textTokens = page.textTokens ?? (this.#atProvider && limits.textTokens || 0);
     return {
       name: model,
       backend: this.name,
@@ -109,7 +114,7 @@ class Client {
   async #send({ method, path, body }, { signal, deadline }, mostBytes, read) {
     const dialect = this.#dialect;
     const key = await keyOf(this.name, dialect);
-    if (key === undefined && dialect.keyRequired && this.#base.href === dialect.baseUrl) {
+    if (key === undefined && dialect.keyRequired && this.#atProvider) {
       throw new ThimbleError('not_found', `${this.name}: ${this.#base.origin} needs a key; set ${howToSet(dialect)}`);
     }
     const where = `${this.name}: ${this.#base.href}${path}`;

@@ -34,7 +34,7 @@ function remoteOptions(options) {
 // For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
 function refuseRemoteOptions(options) {
   const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
-  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends have it, and the backend is native`);
+  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends accept it, and the backend is native`);
 }
 
 // As the constructor of RemoteEngine. Its code is loaded when it is first needed: it takes a megabyte of heap.

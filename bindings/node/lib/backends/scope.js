@@ -18,8 +18,8 @@ function scope(parent, ms, reason) {
   };
 }
 
-// Resolves to what use(signal) does, with a signal that aborts with the first of `signals`, none of which is aborted yet.
-// AbortSignal.any() leaves some bytes of every call in a signal that outlives it.
+// Resolves to what use(signal) does, with a signal that aborts with the first of `signals`, none of which is aborted
+// yet. AbortSignal.any() leaves some bytes of every call in a signal that outlives it.
 async function withSignals(signals, use) {
   if (signals.length < 2) return use(signals[0]);
   const controller = new AbortController();

@@ -64,14 +64,14 @@ class AutoModel {
 
 // The ids of each sequence without its padding, as Int32Arrays.
 function sequencesOf({ input_ids: ids, attention_mask: mask, token_type_ids: types }) {
+  const found = (value) => (value instanceof Tensor ? `dims ${JSON.stringify(value.dims)}` : describe(value));
   if (!(ids instanceof Tensor) || ids.dims.length !== 2) {
-    throw invalid(`input_ids: expected a tensor of dims [texts, tokens], found ${ids instanceof Tensor ? JSON.stringify(ids.dims) : describe(ids)}`);
+    throw invalid(`input_ids: expected a tensor of dims [texts, tokens], found ${found(ids)}`);
   }
   for (const [name, tensor] of Object.entries({ attention_mask: mask, token_type_ids: types })) {
     if (tensor === undefined || tensor === null) continue;
     if (tensor instanceof Tensor && tensor.dims.join() === ids.dims.join()) continue;
-    throw invalid(`${name}: expected a tensor of the dims of input_ids, ${JSON.stringify(ids.dims)}, found ` +
-      (tensor instanceof Tensor ? JSON.stringify(tensor.dims) : describe(tensor)));
+    throw invalid(`${name}: expected a tensor of the ${found(ids)} of input_ids, found ${found(tensor)}`);
   }
   const [count, length] = ids.dims;
   return Array.from({ length: count }, (_, i) => {

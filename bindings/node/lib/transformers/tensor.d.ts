@@ -6,12 +6,12 @@ export type TensorDataType =
 export type TypedArray =
   | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 export type AnyTypedArray = TypedArray | BigInt64Array | BigUint64Array;
-/** A typed array in every tensor that thimble makes; `any[]` as transformers.js declares it. */
+/** A typed array in all tensors from thimble; `any[]` as declared by transformers.js. */
 export type DataArray = AnyTypedArray | any[];
 
-/** Values with dimensions. tensor[i], and iteration, give the parts along the first dimension. */
+/** Values with dimensions. tensor[i] and iteration return the parts along the first dimension. */
 export class Tensor {
-  /** Without dims they are [data.length]. */
+  /** Default dims: [data.length]. */
   constructor(type: TensorDataType, data: DataArray, dims?: readonly number[]);
   readonly type: TensorDataType;
   readonly data: DataArray;
@@ -27,13 +27,13 @@ export class Tensor {
   stride(): number[];
   clone(): Tensor;
   to(type: TensorDataType): Tensor;
-  /** One argument for each dimension, a copy: null is all of it, a number takes that part and drops the dimension,
-   * [begin, end] a range. */
+  /** A copy. One argument per dimension: null takes all of it, a number takes one part and drops the dimension,
+   * [begin, end] takes a range. */
   slice(...slices: (number | (number | null)[] | null)[]): Tensor;
   permute(...dims: number[]): Tensor;
   /** The same as permute. */
   transpose(...dims: number[]): Tensor;
-  /** -1 is what is left. */
+  /** -1 stands for the remaining values. */
   view(...dims: number[]): Tensor;
   squeeze(dim?: number | number[] | null): Tensor;
   squeeze_(dim?: number | number[] | null): this;
@@ -61,7 +61,7 @@ export class Tensor {
   round_(): this;
   gt(value: number | bigint): Tensor;
   lt(value: number | bigint): Tensor;
-  /** Along a dimension; null is over all values. */
+  /** Along a dimension; null means over all values. */
   sum(dim?: number | null, keepdim?: boolean): Tensor;
   mean(dim?: number | null, keepdim?: boolean): Tensor;
   /** As in transformers.js, p = 1 is the sum. */
@@ -73,7 +73,7 @@ export class Tensor {
   /** Lines along a dimension with unit length; a line of zeros stays. Default: p = 2 along dimension 1. */
   normalize(p?: number, dim?: number): Tensor;
   normalize_(p?: number, dim?: number): this;
-  /** Does nothing: values need not be given back. */
+  /** Does nothing; tensors need no disposal. */
   dispose(): void;
 }
 
@@ -81,14 +81,14 @@ export function cat(tensors: Tensor[], dim?: number): Tensor;
 export function stack(tensors: Tensor[], dim?: number): Tensor;
 export function mean(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 export function permute(tensor: Tensor, axes: number[]): Tensor;
-/** The mean of the tokens that the mask has: [texts][tokens][dimensions] and [texts][tokens] to [texts][dimensions]. */
+/** The mean of the tokens in the mask: [texts][tokens][dimensions] and [texts][tokens] to [texts][dimensions]. */
 export function mean_pooling(last_hidden_state: Tensor, attention_mask: Tensor): Tensor;
-/** Of the rows of two dimensions. */
+/** Applies to the rows of tensors of two dimensions. */
 export function layer_norm(input: Tensor, normalized_shape: number[], options?: { eps?: number }): Tensor;
 export function matmul(a: Tensor, b: Tensor): Promise<Tensor>;
-/** [values, places] of the greatest along the last dimension. */
+/** [values, indices] of the largest values along the last dimension. */
 export function topk(x: Tensor, k?: number | null): Promise<[Tensor, Tensor]>;
-/** float32, int64 or bool, as the value is a number, a BigInt or a boolean. */
+/** float32, int64 or bool if the value is a number, a BigInt or a boolean. */
 export function full(size: number[], fill_value: number | bigint | boolean): Tensor;
 export function full_like(tensor: Tensor, fill_value: number | bigint | boolean): Tensor;
 /** int64. */
@@ -96,12 +96,12 @@ export function ones(size: number[]): Tensor;
 export function ones_like(tensor: Tensor): Tensor;
 export function zeros(size: number[]): Tensor;
 export function zeros_like(tensor: Tensor): Tensor;
-/** One bit for each value, packed into int8 or uint8. */
+/** One bit per value, packed into int8 or uint8. */
 export function quantize_embeddings(tensor: Tensor, precision: 'binary' | 'ubinary'): Tensor;
 
 /** A vector is an array, or a tensor of dims [n] or [1, n]. */
 export type Vector = ArrayLike<number> | Tensor;
-/** The cosine of the angle between two vectors of one length. */
+/** The cosine of the angle between two vectors of the same length. */
 export function cos_sim(a: Vector, b: Vector): number;
 export function dot(a: Vector, b: Vector): number;
 export function magnitude(vector: Vector): number;

@@ -10,7 +10,7 @@ export interface TokenizerOptions {
   padding?: boolean | 'max_length';
   /** Default: true. */
   add_special_tokens?: boolean;
-  /** Whether texts lose the tokens behind max_length, the special ones behind them first. */
+  /** Cuts texts to max_length tokens; special tokens at the end are cut first. */
   truncation?: boolean | null;
   /** Default: model_max_length. */
   max_length?: number | null;
@@ -18,7 +18,7 @@ export interface TokenizerOptions {
   return_tensor?: boolean;
   /** Default: that of the tokenizer. */
   return_token_type_ids?: boolean | null;
-  /** Adds offset_mapping. thimble alone has it. */
+  /** Adds offset_mapping. Exists only in thimble. */
   return_offsets_mapping?: boolean;
 }
 
@@ -73,9 +73,9 @@ export interface PreTrainedTokenizer {
 export interface ModelInputs {
   /** [texts][tokens], 'int64'. */
   input_ids: Tensor;
-  /** Ones and behind them zeros in each row, which are padding. */
+  /** In each row ones, followed by zeros for padding. */
   attention_mask?: Tensor;
-  /** All zeros: a model file has the vectors of token type 0 alone. */
+  /** All zeros: model files contain only the vectors of token type 0. */
   token_type_ids?: Tensor;
 }
 

@@ -27,7 +27,8 @@ class PreTrainedTokenizer extends Callable {
     super();
     this.#engine = engineOf(embedder);
     if (this.#engine?.tokenize === undefined) {
-      throw new ThimbleError('unsupported', 'tokenizer: only models of thimble have one; get it by AutoTokenizer.from_pretrained');
+      throw new ThimbleError('unsupported',
+        'tokenizer: only models of thimble have one; get it by AutoTokenizer.from_pretrained');
     }
     this.#special = this.#engine.specialTokens();
     for (const role of ROLES) {
@@ -114,7 +115,8 @@ class PreTrainedTokenizer extends Callable {
 
   // For each text {length, fields, offsets?}: the tokens' numbers by the names of the result.
   #encode(texts, pairs, { specialTokens, offsets = false, typeIds = false }) {
-    const found = this.#engine.tokenize(texts, pairs, { specialTokens: Boolean(specialTokens), offsets: Boolean(offsets) });
+    const wanted = { specialTokens: Boolean(specialTokens), offsets: Boolean(offsets) };
+    const found = this.#engine.tokenize(texts, pairs, wanted);
     let begin = 0;
     return Array.from(found.lengths, (length, i) => {
       const end = begin + length;
@@ -122,7 +124,9 @@ class PreTrainedTokenizer extends Callable {
       const types = found.typeIds.subarray(begin, end);
       if (typeIds) fields.token_type_ids = types;
       const row = { length, fields };
-      if (offsets) row.offsets = unitRanges([texts[i], pairs?.[i] ?? ''], types, found.offsets.subarray(2 * begin, 2 * end));
+      if (offsets) {
+        row.offsets = unitRanges([texts[i], pairs?.[i] ?? ''], types, found.offsets.subarray(2 * begin, 2 * end));
+      }
       begin = end;
       return row;
     });
@@ -142,7 +146,8 @@ class PreTrainedTokenizer extends Callable {
 
   #pad(row, length) {
     if (this.pad_token_id === undefined) {
-      throw new ThimbleError('unsupported', `padding: ${this.#engine.info.name} has no token for it; leave padding out`);
+      throw new ThimbleError('unsupported',
+        `padding: ${this.#engine.info.name} has no token for it; leave padding out`);
     }
     const at = this.padding_side === 'right' ? 0 : length - row.length;
     for (const [name, values] of Object.entries(row.fields)) {
@@ -183,7 +188,8 @@ function checkTexts(text) {
 function pairsOf(text, pair) {
   if (pair === null) return undefined;
   if (Array.isArray(text) !== Array.isArray(pair)) {
-    throw invalid(`text_pair: expected ${Array.isArray(text) ? 'an array' : 'a string'} as text is one, found ${describe(pair)}`);
+    const expected = Array.isArray(text) ? 'an array' : 'a string';
+    throw invalid(`text_pair: expected ${expected} as text is one, found ${describe(pair)}`);
   }
   const pairs = Array.isArray(pair) ? pair : [pair];
   if (Array.isArray(text) && pairs.length !== text.length) {
