@@ -222,11 +222,18 @@ class Routes(WithServer):
         ids = json.loads(result.stdout)["ids"]
         tokens = self.server.post("/tokenize", {"inputs": [text, "x"]})
         self.assertEqual([token["id"] for token in tokens[0]], ids)
-        self.assertEqual([token["text"] for token in tokens[0]], [vocabulary[i] for i in ids])
         special = [token["special"] for token in tokens[0]]
         self.assertEqual(special, [True] + [False] * (len(ids) - 2) + [True])
+        self.assertEqual(tokens[0][0], {"id": ids[0], "text": vocabulary[ids[0]], "special": True, "start": None, "stop": None})
         bare = self.server.post("/tokenize", {"inputs": text, "add_special_tokens": False})
         self.assertEqual(bare[0], tokens[0][1:-1])
+        for words, prompt in ((text, ""), ("\u00c9t\u00e9 \u4e2d\u6587 \U0001f600x", ""), ("x y", "query: ")):
+            body = {"inputs": words, "add_special_tokens": False, **({"prompt_name": "query"} if prompt else {})}
+            found, = self.server.post("/tokenize", body)
+            whole = prompt + words
+            self.assertEqual([token["text"] for token in found], [whole[token["start"]:token["stop"]] for token in found])
+            covered = {at for token in found for at in range(token["start"], token["stop"])}
+            self.assertEqual(covered, {at for at, letter in enumerate(whole) if letter != " "})
         pieces = [vocabulary[i] for i in ids[1:-1]]
         expected = " ".join(pieces).replace(" ##", "").replace(" ,", ",").replace(" !", "!")
         self.assertEqual(self.server.post("/decode", {"ids": ids}), [expected])

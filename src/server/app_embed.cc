@@ -235,11 +235,7 @@ std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
   if (request.dimensions) {
     return Problem{.fault = Fault::kBadRequest, .message = "`dimensions`: vectors of tokens are not cut"};
   }
-  std::string prompt;
-  const std::string name = request.prompt_name.value_or(model.info.default_prompt_name);
-  for (const Prompt& other : model.info.prompts) {
-    if (other.name == name) prompt = other.text;
-  }
+  const std::string prompt = PromptText(model.info, request.prompt_name);
   Result<Lease> lease = pool_.Acquire(model.opened.name, model.opened.dtype);
   if (!lease.ok()) return ProblemOf(lease.status());
   std::string body = "[";

@@ -1,6 +1,5 @@
 // Tokens: the limit of a request, and TEI's requests about them.
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "server/app.h"
@@ -9,23 +8,9 @@
 namespace thimble::server {
 namespace {
 
-// JSON around each token, and its text.
+// JSON around each token, and its name.
 constexpr std::size_t kTokenBytes = 160;
-
-struct Around {
-  std::size_t before = 0, behind = 0;
-};
-
-// How many special tokens stand before and behind a text: what those of nothing and of a letter have in common.
-Result<Around> SpecialTokens(const Model& model) {
-  const TokenizeOptions options = {.prompt_name = std::string()};
-  const Result<Tokens> none = model.Tokenize("", options), letter = model.Tokenize("a", options);
-  if (!none.ok()) return none.status();
-  if (!letter.ok()) return letter.status();
-  const auto differ = std::mismatch(none->ids.begin(), none->ids.end(), letter->ids.begin(), letter->ids.end());
-  const auto before = static_cast<std::size_t>(differ.first - none->ids.begin());
-  return Around{.before = before, .behind = none->ids.size() - before};
-}
+constexpr std::size_t kMostEscapedBytes = 6;  // Of one byte of a text in JSON.
 
 }  // namespace
 
@@ -61,11 +46,15 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
   Result<Lease> lease = pool_.Acquire(served.opened.name, served.opened.dtype);
   if (!lease.ok()) return ProblemOf(lease.status());
   const thimble::Model& model = lease->model();
-  const Result<Around> around = SpecialTokens(model);
-  if (!around.ok()) return ProblemOf(around.status());
-  const TokenizeOptions options = {.max_tokens = served.info.positions, .prompt_name = request.prompt_name};
-  std::vector<std::int32_t> ids;  // Of all texts, so that the vocabulary is read once.
+  const TokenizeOptions options = {.max_tokens = served.info.positions,
+                                   .prompt_name = request.prompt_name,
+                                   .special_tokens = request.special_tokens,
+                                   .offsets = true};
+  // Of all texts, so that the vocabulary is read once.
+  std::vector<std::int32_t> ids;
+  std::vector<ByteRange> offsets;
   std::vector<std::size_t> ends;
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < request.texts.size(); ++i) {
     Result<Tokens> tokens = model.Tokenize(request.texts[i], options);
     if (!tokens.ok()) return ProblemOf(tokens.status());
@@ -74,23 +63,26 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
                      .message = "`inputs`: inputs[" + std::to_string(i) + "] has more than the " +
                                 std::to_string(served.info.positions) + " tokens that " + served.info.name + " takes"};
     }
-    std::span<const std::int32_t> own = tokens->ids;
-    if (!request.special_tokens) own = own.subspan(around->before, own.size() - around->before - around->behind);
-    ids.insert(ids.end(), own.begin(), own.end());
+    ids.insert(ids.end(), tokens->ids.begin(), tokens->ids.end());
+    offsets.insert(offsets.end(), tokens->offsets.begin(), tokens->offsets.end());
     ends.push_back(ids.size());
+    for (const ByteRange& range : tokens->offsets) bytes += (range.end - range.begin) * kMostEscapedBytes;
+    if (auto problem = CheckTokens(ids.size(), "inputs")) return problem;
   }
-  if (auto problem = CheckTokens(ids.size(), "inputs")) return problem;
-  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
+  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes + bytes);
   if (!hold.ok()) return ProblemOf(hold.status());
   exchange->holds.push_back(*std::move(hold));
-  const Result<std::vector<TokenText>> texts = TokenTexts(model, ids);
-  if (!texts.ok()) return ProblemOf(texts.status());
+  const Result<std::vector<TokenText>> names = TokenTexts(model, ids);
+  if (!names.ok()) return ProblemOf(names.status());
+  const std::string prompt = PromptText(served.info, request.prompt_name);
   std::string reply = "[";
   std::size_t begin = 0;
-  for (std::size_t end : ends) {
-    if (reply.size() > 1) reply += ',';
-    AppendTeiTokens(std::span(ids).subspan(begin, end - begin), std::span(*texts).subspan(begin, end - begin), reply);
-    begin = end;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    if (i > 0) reply += ',';
+    const std::size_t count = ends[i] - begin;
+    AppendTeiTokens(prompt + request.texts[i], std::span(ids).subspan(begin, count),
+                    std::span(offsets).subspan(begin, count), std::span(*names).subspan(begin, count), reply);
+    begin = ends[i];
   }
   exchange->reply = HttpReply{.body = reply + "]"};
   return std::nullopt;

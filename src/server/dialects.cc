@@ -29,6 +29,12 @@ const Prompt* PromptFor(const ModelInfo& info, std::string_view purpose) {
 
 }  // namespace
 
+std::string PromptText(const ModelInfo& info, const std::optional<std::string>& name) {
+  const std::string_view wanted = name ? *name : info.default_prompt_name;
+  const Prompt* prompt = FindPrompt(info, {&wanted, 1});
+  return prompt == nullptr ? std::string() : prompt->text;
+}
+
 std::size_t TotalTokens(std::span<const Report> reports) {
   std::size_t tokens = 0;
   for (const Report& report : reports) tokens += report.tokens;

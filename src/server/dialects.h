@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/fields.h"
@@ -75,8 +76,10 @@ struct TokenizeRequest {
   std::optional<std::string> prompt_name = {};
 };
 Parsed ParseTeiTokenize(const Json& body, TokenizeRequest& request);
-// Appends the tokens of one text. Where a token stands in its text is not known, so that start and stop are null.
-void AppendTeiTokens(std::span<const std::int32_t> ids, std::span<const TokenText> texts, std::string& body);
+// Appends the tokens of one text, which has its prompt before it: the part of the text that each stands for, and where
+// it is, in characters. A special token has its name, which is in `names`, and no place.
+void AppendTeiTokens(std::string_view text, std::span<const std::int32_t> ids, std::span<const ByteRange> offsets,
+                     std::span<const TokenText> names, std::string& body);
 
 // POST /decode.
 struct DecodeRequest {
@@ -96,6 +99,9 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request);
 Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
 Parsed ParseCohereOld(const Json& body, EmbedRequest& request);
 Body CohereOldBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
+
+// The text of the model's prompt of that name, unset for its default one; empty where it has none.
+std::string PromptText(const ModelInfo& info, const std::optional<std::string>& name);
 
 // Tokens of all texts.
 std::size_t TotalTokens(std::span<const Report> reports);

@@ -105,11 +105,25 @@ Parsed ParseTeiTokenize(const Json& body, TokenizeRequest& request) {
   return fields.problem();
 }
 
-void AppendTeiTokens(std::span<const std::int32_t> ids, std::span<const TokenText> texts, std::string& body) {
+void AppendTeiTokens(std::string_view text, std::span<const std::int32_t> ids, std::span<const ByteRange> offsets,
+                     std::span<const TokenText> names, std::string& body) {
+  const auto begins_character = [&](std::size_t at) { return (text[at] & 0xC0) != 0x80; };
+  std::size_t byte = 0, start = 0;  // A place in the text, and its characters before it.
   body += '[';
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    body += (i > 0 ? ",{\"id\":" : "{\"id\":") + std::to_string(ids[i]) + ",\"text\":" + JsonString(texts[i].text) +
-            (texts[i].special ? ",\"special\":true" : ",\"special\":false") + ",\"start\":null,\"stop\":null}";
+    const ByteRange range = offsets[i];
+    const bool special = names[i].special && range == ByteRange();
+    const std::string shown = special ? names[i].text : std::string(text.substr(range.begin, range.end - range.begin));
+    body += (i > 0 ? ",{\"id\":" : "{\"id\":") + std::to_string(ids[i]) + ",\"text\":" + JsonString(shown);
+    if (special) {
+      body += ",\"special\":true,\"start\":null,\"stop\":null}";
+      continue;
+    }
+    while (byte > range.begin) start -= begins_character(--byte) ? 1 : 0;
+    while (byte < range.begin) start += begins_character(byte++) ? 1 : 0;
+    std::size_t stop = start;
+    for (std::size_t at = range.begin; at < range.end; ++at) stop += begins_character(at) ? 1 : 0;
+    body += ",\"special\":false,\"start\":" + std::to_string(start) + ",\"stop\":" + std::to_string(stop) + '}';
   }
   body += ']';
 }
