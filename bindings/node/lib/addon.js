@@ -7,8 +7,10 @@ const { createRequire } = process.getBuiltinModule?.('node:module') ?? require('
 const { ThimbleError } = require('./errors.js');
 
 const FILE = 'thimble.node';
-// Of a checkout; a bundle does not know where its modules came from.
-const LOCAL_BUILD = module.path && path.join(module.path, '..', '..', '..', 'build');
+// This file; a bundle does not know where its modules came from, or gives a name alone.
+const HERE = path.isAbsolute(module.filename ?? '') ? module.filename : undefined;
+// Of a checkout.
+const LOCAL_BUILD = HERE && path.join(path.dirname(HERE), '..', '..', '..', 'build');
 
 // Platforms with a package that may fit this machine. Of those for one processor npm installs the one for the C library at
 // hand; where both are there, the other fails to load and is passed over.
@@ -20,7 +22,7 @@ function platforms() {
 // Files from which to look for this package and those beside it: this one; or for a bundle its own, that of the program, and
 // one in the working directory, which in a repository of several packages has what next lacks.
 function places() {
-  if (module.filename) return [module.filename];
+  if (HERE) return [HERE];
   const bundle = typeof __filename === 'string' ? __filename : undefined;
   return [...new Set([bundle, process.argv[1], 'package.json'].filter(Boolean).map((file) => path.resolve(file)))];
 }

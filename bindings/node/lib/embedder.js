@@ -1,7 +1,8 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
-const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteEngine } = require('./backends/options.js');
+const { remoteEngine } = require('./backends/engine.js');
+const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions } = require('./backends/options.js');
 const { call, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid } = require('./errors.js');
 const { NativeEngine } = require('./native.js');

@@ -1,7 +1,8 @@
 // createEmbeddingFunction: an async function from texts to arrays of numbers.
 'use strict';
 
-const { isLocal, refuseRemoteOptions, remoteEngine, remoteOptions } = require('./backends/options.js');
+const { remoteEngine } = require('./backends/engine.js');
+const { isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/options.js');
 const { withSignals } = require('./backends/scope.js');
 const { parseBackends } = require('./backends/table.js');
 const { EMBEDDER_OPTIONS, Embedder, openLocalEngine } = require('./embedder.js');

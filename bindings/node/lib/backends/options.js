@@ -1,4 +1,4 @@
-// Options of remote backends, and their engine.
+// Options of remote backends.
 'use strict';
 
 const { ThimbleError, invalid } = require('../errors.js');
@@ -37,10 +37,4 @@ function refuseRemoteOptions(options) {
   if (name) throw new ThimbleError('unsupported', `${name}: only remote backends accept it, and the backend is native`);
 }
 
-// As the constructor of RemoteEngine. Its code is loaded when it is first needed: it takes a megabyte of heap.
-function remoteEngine(...values) {
-  const { RemoteEngine } = require('./remote.js');
-  return new RemoteEngine(...values);
-}
-
-module.exports = { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteEngine, remoteOptions };
+module.exports = { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteOptions };
