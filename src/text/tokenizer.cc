@@ -110,10 +110,7 @@ bool TokenReader::NextWord() {
   num_pieces_ = next_piece_ = 0;
   word_.Clear();
   for (;;) {
-    const bool held = held_.has_value();
-    const Item item = held ? *held_ : NextItem();
-    if (held && ranges_ != nullptr) ranges_->item = ranges_->held;
-    held_.reset();
+    const Item item = held_ ? TakeHeld() : NextItem();
     if (item.kind == Item::Kind::kBreak) {
       word_.EndRun();
       continue;
@@ -125,7 +122,8 @@ bool TokenReader::NextWord() {
     if (!word_.empty()) {
       if (item.kind != Item::Kind::kEnd && !IsSpace(item)) {
         held_ = item;
-        if (ranges_ != nullptr) ranges_->held = ranges_->item;
+        if (ranges_ != nullptr) [[unlikely]]
+          ranges_->held = ranges_->item;
       }
       SplitWord();
       return true;
@@ -133,7 +131,8 @@ bool TokenReader::NextWord() {
     if (item.kind == Item::Kind::kEnd) return false;
     if (item.kind == Item::Kind::kAdded) {
       pieces_[num_pieces_++] = tokenizer_.tables_.added_ids[item.value] & ~kSingleWord;
-      if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->item;
+      if (ranges_ != nullptr) [[unlikely]]
+        ranges_->pieces[0] = ranges_->item;
       return true;
     }
     if (!IsSpace(item)) {
@@ -144,8 +143,17 @@ bool TokenReader::NextWord() {
   }
 }
 
+Item TokenReader::TakeHeld() {
+  const Item item = *held_;
+  held_.reset();
+  if (ranges_ != nullptr) [[unlikely]]
+    ranges_->item = ranges_->held;
+  return item;
+}
+
 void TokenReader::Append(const Item& item) {
-  if (ranges_ != nullptr) ranges_->AddCharacter(word_.size());
+  if (ranges_ != nullptr) [[unlikely]]
+    ranges_->AddCharacter(word_.size());
   word_.Append(item.value, item.rank);
 }
 
@@ -161,12 +169,14 @@ Item TokenReader::NextItem() {
   const Tables& tables = tokenizer_.tables_;
   if (tables.added == tables.added_raw) {
     const Item item = reader_.Next();
-    if (ranges_ != nullptr) ranges_->item = LastRange(item);
+    if (ranges_ != nullptr) [[unlikely]]
+      ranges_->item = LastRange(item);
     return item;
   }
   NormalizedReader ahead = reader_;
   const Item next = reader_.Next();
-  if (ranges_ != nullptr) ranges_->item = LastRange(next);
+  if (ranges_ != nullptr) [[unlikely]]
+    ranges_->item = LastRange(next);
   if (next.kind == Item::Kind::kAdded) previous_ = kNoCodePoint;
   if (next.kind != Item::Kind::kCharacter) return next;
   if (covered_ > 0) {
@@ -204,7 +214,8 @@ Item TokenReader::NextItem() {
   }
   reader_ = behind;
   previous_ = last;
-  if (ranges_ != nullptr) ranges_->item.end = size_ - reader_.left();
+  if (ranges_ != nullptr) [[unlikely]]
+    ranges_->item.end = size_ - reader_.left();
   return {Item::Kind::kAdded, CharClass::kWord, 0, static_cast<std::uint32_t>(match)};
 }
 
@@ -220,7 +231,8 @@ bool TokenReader::TouchesWord(NormalizedReader behind) const {
 // The longest pieces from left to right; a word that has none of somewhere is unknown.
 void TokenReader::SplitWord() {
   const std::uint32_t unknown = tokenizer_.tables_.unknown_id;
-  if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->word;
+  if (ranges_ != nullptr) [[unlikely]]
+    ranges_->pieces[0] = ranges_->word;
   if (word_.too_long()) {
     pieces_[num_pieces_++] = unknown;
     return;
@@ -232,10 +244,11 @@ void TokenReader::SplitWord() {
     if (match.length == 0 || num_pieces_ == pieces_.size()) {
       num_pieces_ = 0;
       pieces_[num_pieces_++] = unknown;
-      if (ranges_ != nullptr) ranges_->pieces[0] = ranges_->word;
+      if (ranges_ != nullptr) [[unlikely]]
+        ranges_->pieces[0] = ranges_->word;
       return;
     }
-    if (ranges_ != nullptr) {
+    if (ranges_ != nullptr) [[unlikely]] {
       const std::size_t begin = word.size() - rest.size();
       ranges_->AddPiece(num_pieces_, word, begin, begin + match.length);
     }

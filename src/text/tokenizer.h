@@ -91,6 +91,8 @@ class TokenReader {
   bool NextWord();
   // The next item, where a token that is looked for in normalised text is one.
   Item NextItem();
+  // The item that ended the last word; requires held_.
+  Item TakeHeld();
   // The bytes of the last item of `reader_`.
   ByteRange LastRange(const Item& item) const;
   void Append(const Item& item);
