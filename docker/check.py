@@ -19,6 +19,8 @@ import urllib.request
 NOBODY = 65534
 PORT = 18080
 TEXT = "The cat sleeps."
+# For a start, a reply and the end, in seconds.
+PATIENCE = 60
 
 
 def start(rootfs, *arguments, **options):
@@ -38,7 +40,7 @@ def call(path, body=None, key="secret"):
                                      data=json.dumps(body).encode() if body else None,
                                      headers={"authorization": "Bearer " + key, "content-type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as reply:
+    with opener.open(request, timeout=PATIENCE) as reply:
         return json.load(reply)
 
 
@@ -49,20 +51,23 @@ def main():
     arguments = [argument.replace("8080", str(PORT)) for argument in json.loads(command)]
     server = start(rootfs, *arguments, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
+        until = time.monotonic() + PATIENCE
+        while True:
             try:
                 call("/v1/models")
                 break
-            except OSError:
+            except OSError as error:
                 if server.poll() is not None:
                     sys.exit(f"check: the server ended with {server.returncode}")
+                if time.monotonic() > until:
+                    sys.exit(f"check: no reply within {PATIENCE} s: {error}")
                 time.sleep(0.05)
         reply = call("/v1/embeddings",
                      {"model": "all-MiniLM-L6-v2", "input": TEXT, "encoding_format": "base64"})
         data = base64.b64decode(reply["data"][0]["embedding"])
         served = struct.unpack(f"<{len(data) // 4}f", data)
         embed = start(rootfs, "embed", "-m", "all-MiniLM-L6-v2", "--format", "f32", TEXT, stdout=subprocess.PIPE)
-        output, _ = embed.communicate(timeout=10)
+        output, _ = embed.communicate(timeout=PATIENCE)
         if output != data:
             sys.exit(f"check: the server's vector {served[:3]} differs from the command line's")
         try:
@@ -72,7 +77,7 @@ def main():
             if error.code != 401:
                 sys.exit(f"check: a wrong key: status {error.code}, expected 401")
         server.send_signal(signal.SIGTERM)
-        if server.wait(timeout=10) != 0:
+        if server.wait(timeout=PATIENCE) != 0:
             sys.exit(f"check: SIGTERM ended the server with {server.returncode}, expected 0")
     finally:
         server.kill()

@@ -173,13 +173,15 @@ def byte_ranges(text, encoding, trimmed):
         places.append(places[-1] + len(character.encode()))
     numbers = []
     for token, (begin, end) in zip(encoding.tokens, encoding.offsets):
-        if token in trimmed:
+        if token.strip() in trimmed:
             begin += len(text[begin:end]) - len(text[begin:end].lstrip())
             end -= len(text[begin:end]) - len(text[begin:end].rstrip())
         numbers += [places[begin], places[end]]
     return numbers
 
 
+# The library numbers marks before it drops some of them, so that after reordering it gives the others their places.
+DROPPED_AND_REORDERED = ["a\u302f\u0301\u1b44", "a\u0301\u0323"]
 # The tokenizers whose offsets are recorded, and pairs of texts.
 WITH_OFFSETS = ["uncased", "cased", "added", "single_word", "nfkd_cleaned", "replaced"]
 PAIRS = [["hello world", "the cat"], ["", "cat"], ["caf\u00e9 [MASK]", "a\u4e2db unaffable"], ["\ufb01nd", ""]]
@@ -189,7 +191,8 @@ def offsets(config):
     """Rows of a text in hexadecimal and its ranges, and of two texts, their ids, types and ranges."""
     oracle = Tokenizer.from_str(json.dumps(config))
     trimmed = {token["content"] for token in config["added_tokens"] if token["lstrip"] or token["rstrip"]}
-    rows = [[text.encode().hex(), byte_ranges(text, oracle.encode(text), trimmed)] for text in TEXTS]
+    texts = [text for text in TEXTS if text not in DROPPED_AND_REORDERED]
+    rows = [[text.encode().hex(), byte_ranges(text, oracle.encode(text), trimmed)] for text in texts]
     pairs = []
     for first, second in PAIRS:
         both = oracle.encode(first, second)

@@ -30,5 +30,5 @@ node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destinatio
 
 if [ -n "${bun:-}" ]; then
   # What needs node's own programs and worker threads is left out.
-  "$bun" test "${bun_reporters[@]}" ./test/{backends,backends_face,embedder,embedding_function,errors,pool,tokenizer,transformers}.test.mjs
+  "$bun" test "${bun_reporters[@]}" ./test/{backends,backends_face,embedder,embedding_function,errors,pool,tensor,tokenizer,transformers}.test.mjs
 fi

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,8 @@ std::shared_ptr<const Model> TestModel() {
 
 Names NamesOf(const Model& model, const Ids& ids) {
   Names names;
-  for (const TokenText& token : *TokenTexts(model, ids)) names.push_back(token.text);
+  const std::vector<TokenText> texts = *TokenTexts(model, ids);
+  for (const TokenText& token : texts) names.push_back(token.text);
   return names;
 }
 

@@ -116,8 +116,9 @@ struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;  // Whether the text had more tokens than allowed.
   // If requested, the bytes of each token in prompt and text as one string, or in the second text of a pair; {0, 0} for
-  // a special token. As in the Rust `tokenizers` library, except that the range of an added token never includes the
-  // spaces beside it.
+  // a special token. As in the Rust `tokenizers` library, with two exceptions: the range of an added token never
+  // includes the spaces beside it, and the library swaps the places of reordered combining marks when it drops one of
+  // them.
   std::vector<ByteRange> offsets;
   std::vector<std::uint8_t> type_ids;  // For a pair, 1 for each token of the second text and after it, 0 for others.
 };
@@ -148,9 +149,9 @@ class Model {
   std::string_view isa() const;
 
   // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), up to the limit in the options. kInvalidArgument if the
-  // limit exceeds info().positions or leaves no room for special tokens, for a prompt that info() does not list, and for
-  // a pair with a limit. kUnsupported for a mock, and for the special tokens of a pair if the model does not put one
-  // [CLS] before a text and one [SEP] after it.
+  // limit exceeds info().positions or leaves no room for special tokens, for a prompt that info() does not list, and
+  // for a pair with a limit. kUnsupported for a mock, and for the special tokens of a pair if the model does not put
+  // one [CLS] before a text and one [SEP] after it.
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.

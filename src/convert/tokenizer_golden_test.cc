@@ -314,10 +314,12 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
       const std::string& text = texts[random() % texts.size()];
       text::Encoded encoded = tokenizer->Encode({}, text, ids);
       ASSERT_LE(encoded.tokens, ids.size());
-      for (const ByteRange& range :
-           text::ListTokens(*tokenizer, {}, text, {.max_tokens = 40, .offsets = true}).offsets) {
-        ASSERT_LE(range.begin, range.end);
-        ASSERT_LE(range.end, text.size());
+      if (i % 4 == 0) {
+        const Tokens list = text::ListTokens(*tokenizer, {}, text, {.max_tokens = 40, .offsets = true});
+        for (const ByteRange& range : list.offsets) {
+          ASSERT_LE(range.begin, range.end);
+          ASSERT_LE(range.end, text.size());
+        }
       }
       for (std::size_t k = 0; k < encoded.tokens; ++k) {
         ASSERT_GE(ids[k], 0);

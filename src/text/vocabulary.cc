@@ -71,7 +71,9 @@ SpecialIds SpecialIdsOf(const Tables& tables) {
     const std::optional<std::int32_t> id = IdOf(tables, first);
     return id ? id : IdOf(tables, second);
   };
-  SpecialIds ids = {.unk = static_cast<std::int32_t>(tables.unknown_id),
+  SpecialIds ids = {.cls = {},
+                    .sep = {},
+                    .unk = static_cast<std::int32_t>(tables.unknown_id),
                     .pad = either("[PAD]", "<pad>"),
                     .mask = either("[MASK]", "<mask>")};
   if (tables.prefix_count > 0) ids.cls = static_cast<std::int32_t>(tables.prefix[0]);
