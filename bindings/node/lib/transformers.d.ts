@@ -70,7 +70,7 @@ export interface FeatureExtractionPipeline {
   _call(texts: string | string[], options?: FeatureExtractionPipelineOptions): Promise<Tensor>;
   readonly task: string;
   readonly model: PreTrainedModel;
-  readonly tokenizer: PreTrainedTokenizer;
+  tokenizer: PreTrainedTokenizer;
   readonly embedder: Embedder;
   /** Unloads the model. Later calls fail. */
   dispose(): Promise<void>;

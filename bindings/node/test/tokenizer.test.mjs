@@ -112,6 +112,29 @@ test('a model gives the vectors of tokens that the pipeline pools', async () => 
     rows.tolist()[0].slice(0, 4));
 });
 
+// As mcp-local-rag does.
+test('a pipeline follows the tokenizer that it is given', async () => {
+  const extractor = await pipeline('feature-extraction', 'small');
+  const own = extractor.tokenizer;
+  const texts = ['the memory of a small vector', 'hello'];
+  const withOptions = (changed) => new Proxy(own, {
+    apply: (target, self, [text, options]) => Reflect.apply(target, self, [text, { ...options, ...changed }]),
+  });
+  for (const pooling of ['none', 'mean', 'cls', 'last_token']) {
+    const expected = await extractor(texts, { pooling, normalize: true });
+    extractor.tokenizer = withOptions({});
+    const same = await extractor(texts, { pooling, normalize: true });
+    assert.deepEqual(same.dims, expected.dims);
+    assert.ok(same.data.every((value, i) => Math.abs(value - expected.data[i]) < 1e-6), pooling);
+    extractor.tokenizer = withOptions({ max_length: 4 });
+    const shorter = await extractor(texts, { pooling });
+    assert.ok(pooling === 'none' ? shorter.dims[1] === 4 : shorter.data.some((value, i) => Math.abs(value - expected.data[i]) > 0.01));
+    extractor.tokenizer = own;
+    assert.deepEqual((await extractor(texts, { pooling, normalize: true })).data, expected.data);
+  }
+  assert.throws(() => (extractor.tokenizer = null), { code: 'invalid_argument', message: /^tokenizer: expected a function/ });
+});
+
 // What is behind the limit goes, the last special token first.
 test('long texts lose their last tokens as in transformers.js', async () => {
   const extractor = await pipeline('feature-extraction', 'small');

@@ -5,7 +5,7 @@ const { ThimbleError, describe, invalid } = require('../errors.js');
 const { checkOneOf, checkTexts } = require('../options.js');
 const { Callable } = require('./callable.js');
 const { BertModel } = require('./model.js');
-const { quantize_embeddings } = require('./operations.js');
+const { cat, mean_pooling, quantize_embeddings } = require('./operations.js');
 const { openPretrained } = require('./pretrained.js');
 const { Tensor } = require('./tensor.js');
 const { BertTokenizer } = require('./tokenizer.js');
@@ -18,6 +18,7 @@ const DEFAULT_MODEL = 'Xenova/all-MiniLM-L6-v2';
 
 class FeatureExtractionPipeline extends Callable {
   #tokenizer;
+  #otherTokenizer;
   #model;
 
   constructor({ task, embedder }) {
@@ -28,7 +29,13 @@ class FeatureExtractionPipeline extends Callable {
   }
 
   get tokenizer() {
-    return (this.#tokenizer ??= new BertTokenizer(this.embedder));
+    return this.#otherTokenizer ?? (this.#tokenizer ??= new BertTokenizer(this.embedder));
+  }
+
+  // Another tokenizer, such as this one behind a Proxy that changes its options, makes the ids of later calls.
+  set tokenizer(tokenizer) {
+    if (typeof tokenizer !== 'function') throw invalid(`tokenizer: expected a function, found ${describe(tokenizer)}`);
+    this.#otherTokenizer = tokenizer === this.#tokenizer ? undefined : tokenizer;
   }
 
   get model() {
@@ -40,7 +47,11 @@ class FeatureExtractionPipeline extends Callable {
     if (this.disposed) throw invalid('pipeline: it was disposed of; call pipeline() again');
     const list = textsOf(texts);
     let result;
-    if (POOLINGS[pooling] === 'none') {
+    if (this.#otherTokenizer) {
+      const inputs = await this.#otherTokenizer(list, { padding: true, truncation: true });
+      result = pooled((await this.model(inputs)).last_hidden_state, inputs.attention_mask, POOLINGS[pooling]);
+      if (normalize) result = result.normalize(2, -1);
+    } else if (POOLINGS[pooling] === 'none') {
       result = await embedTokens(this.embedder, list);
       if (normalize) result = result.normalize(2, -1);
     } else {
@@ -64,6 +75,14 @@ function textsOf(texts) {
   const list = Array.isArray(texts) ? texts.map((text) => (Array.isArray(text) ? checkTexts(text).join('') : text)) : texts;
   if (Array.isArray(list) && list.length === 0) throw invalid('texts: expected a string or an array of strings, found an empty array');
   return checkTexts(list).map((text) => text.toWellFormed?.() ?? text.replace(/\p{Surrogate}/gu, '\uFFFD'));
+}
+
+function pooled(states, mask, pooling) {
+  if (pooling === 'none') return states;
+  if (pooling === 'mean') return mean_pooling(states, mask);
+  if (pooling === 'cls') return states.slice(null, 0);
+  const last = mask.tolist().map((row) => row.reduce((sum, token) => sum + Number(token), 0) - 1);
+  return cat(last.map((token, text) => states.slice([text, text + 1], token)));
 }
 
 // [texts][longest][dimensions], zeros behind the tokens of a shorter text.
