@@ -111,8 +111,8 @@ class Embedder {
 
   // The same for one sequence of 1 to plan().max_tokens ids, as Model::Tokenize returns them: row t of `vectors`, which
   // has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. Every token has the token type 0.
-  // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for a
-  // mock; kIo.
+  // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for
+  // a mock; kIo.
   Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
   // Releases the scratch memory to the system until the next call.

@@ -123,8 +123,7 @@ int RunServe(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--max-request-tokens", options.max_request_tokens,
-                 "Token limit of a request, over all its texts")
+  app.add_option("--max-request-tokens", options.max_request_tokens, "Token limit of a request, over all its texts")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
