@@ -54,7 +54,7 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
   std::vector<std::int32_t> ids;
   std::vector<ByteRange> offsets;
   std::vector<std::size_t> ends;
-  std::size_t bytes = 0;
+  std::size_t count = 0, bytes = 0;
   for (std::size_t i = 0; i < request.texts.size(); ++i) {
     Result<Tokens> tokens = model.Tokenize(request.texts[i], options);
     if (!tokens.ok()) return ProblemOf(tokens.status());
@@ -63,12 +63,14 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
                      .message = "`inputs`: inputs[" + std::to_string(i) + "] has more than the " +
                                 std::to_string(served.info.positions) + " tokens that " + served.info.name + " takes"};
     }
+    count += tokens->ids.size();
+    if (count > options_.max_request_tokens) continue;
     ids.insert(ids.end(), tokens->ids.begin(), tokens->ids.end());
     offsets.insert(offsets.end(), tokens->offsets.begin(), tokens->offsets.end());
     ends.push_back(ids.size());
     for (const ByteRange& range : tokens->offsets) bytes += (range.end - range.begin) * kMostEscapedBytes;
-    if (auto problem = CheckTokens(ids.size(), "inputs")) return problem;
   }
+  if (auto problem = CheckTokens(count, "inputs")) return problem;
   Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes + bytes);
   if (!hold.ok()) return ProblemOf(hold.status());
   exchange->holds.push_back(*std::move(hold));
@@ -79,9 +81,9 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
   std::size_t begin = 0;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     if (i > 0) reply += ',';
-    const std::size_t count = ends[i] - begin;
-    AppendTeiTokens(prompt + request.texts[i], std::span(ids).subspan(begin, count),
-                    std::span(offsets).subspan(begin, count), std::span(*names).subspan(begin, count), reply);
+    const std::size_t own = ends[i] - begin;
+    AppendTeiTokens(prompt + request.texts[i], std::span(ids).subspan(begin, own),
+                    std::span(offsets).subspan(begin, own), std::span(*names).subspan(begin, own), reply);
     begin = ends[i];
   }
   exchange->reply = HttpReply{.body = reply + "]"};
