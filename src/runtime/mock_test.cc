@@ -111,7 +111,8 @@ TEST(Mock, StandsInForAnyModel) {
   EXPECT_EQ((*model)->info().name, "mock");
   EXPECT_EQ(refused.status().code(), Code::kInvalidArgument);
   EXPECT_EQ(remote.status().code(), Code::kInvalidArgument);
-  EXPECT_NE(remote.status().message().find("\"openai:...\"; a remote backend"), std::string::npos);
+  EXPECT_NE(remote.status().message().find("\"openai:...\"; only thimble embed"), std::string::npos)
+      << remote.status().message();
   EXPECT_EQ(native.status().code(), Code::kNotFound);
   EXPECT_TRUE(in_chain.ok());
   auto embedder = Embedder::Create(*model);
