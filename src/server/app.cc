@@ -2,9 +2,12 @@
 
 #include "server/app.h"
 
+#include <sys/random.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
-#include <random>
 #include <utility>
 
 #include "base/error.h"
@@ -27,9 +30,11 @@ bool IsRequestId(const std::string& id) {
 }
 
 std::string RandomPrefix() {
-  std::random_device device;
+  // Needs no /dev/urandom, which a container may lack.
+  std::uint32_t number = 0;
+  if (getentropy(&number, sizeof number) != 0) number = static_cast<std::uint32_t>(getpid());
   char text[16];
-  std::snprintf(text, sizeof text, "%08x", device());
+  std::snprintf(text, sizeof text, "%08x", number);
   return text;
 }
 
