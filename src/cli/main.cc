@@ -93,6 +93,12 @@ int main(int argc, char** argv) {
       return kFailed;
     }
   }
+#ifndef THIMBLE_SERVER
+  if (name == "serve") {
+    std::fputs("thimble serve: this build has no server, as in the npm package; build thimble from source\n", stderr);
+    return kFailed;
+  }
+#endif
   std::fprintf(stderr, "thimble: unknown command \"%s\"; run thimble --help for a list\n", argv[1]);
   return kWrongUse;
 }

@@ -30,6 +30,10 @@ class Embedder {
 
   // Of thimble's own layers; users have create() and pool.getModel().
   constructor(engine) {
+    if (typeof engine?.run !== 'function') {
+      throw invalid(`new Embedder: expected a call of Embedder.create(model, options), found new with ${describe(engine)}; ` +
+        'write await Embedder.create(...)');
+    }
     this.#engine = engine;
   }
 

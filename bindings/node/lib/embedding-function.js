@@ -19,7 +19,7 @@ function createEmbeddingFunction(options = {}) {
   checkNames(options, 'options', ['modelName', 'compat', ...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
   const { modelName, compat, signal, ...rest } = options;
   const localModel = modelName ?? DEFAULT_MODEL;
-  checkModel(localModel, rest.dtype);
+  checkModel(localModel, rest.dtype, 'modelName');
   checkOneOf(compat, 'compat', ['brainy']);
   checkSignal(signal);
   const pool = poolOptions(rest);

@@ -60,9 +60,9 @@ const MOCKS = ['mock', 'mock-hashed'];
 
 const checkDtype = (dtype) => checkOneOf(dtype, 'dtype', DTYPES);
 
-function checkModel(name, dtype) {
+function checkModel(name, dtype, option = 'model') {
   if (typeof name !== 'string' || name === '') {
-    throw invalid(`model: expected its name, a folder or the path of a .safetensors file, found ${describe(name)}`);
+    throw invalid(`${option}: expected its name, a folder or the path of a .safetensors file, found ${describe(name)}`);
   }
   checkDtype(dtype);
 }

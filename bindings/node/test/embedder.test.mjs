@@ -8,6 +8,12 @@ import { DIMENSIONS, cosine, modelFolder, words } from './support.mjs';
 const folder = modelFolder();
 const open = (options = {}) => Embedder.create('small', { folder, ...options });
 
+test('a constructor in place of create() is refused', () => {
+  for (const wrong of ['small', undefined, {}]) {
+    assert.throws(() => new Embedder(wrong), { code: 'invalid_argument', message: /await Embedder\.create/ });
+  }
+});
+
 test('says what the model is', async () => {
   const { info, dimensions } = await open({ dtype: 'q4' });
   assert.equal(dimensions, DIMENSIONS);

@@ -17,21 +17,24 @@ function rowOf({ data, dims }, name) {
   throw invalid(`${name}: expected a tensor of one vector, found dims ${JSON.stringify(dims)}; pass its parts tensor[i]`);
 }
 
-function dot(a, b) {
-  const [left, right] = [valuesOf(a, 'dot'), valuesOf(b, 'dot')];
+// For `name` in messages.
+function scalarProduct(a, b, name) {
+  const [left, right] = [valuesOf(a, name), valuesOf(b, name)];
   if (left.length !== right.length) {
-    throw invalid(`dot: expected vectors of one length, found ${left.length} and ${right.length}`);
+    throw invalid(`${name}: expected vectors of one length, found ${left.length} and ${right.length}`);
   }
   let sum = 0;
   for (let i = 0; i < left.length; ++i) sum += left[i] * right[i];
   return sum;
 }
 
+const dot = (a, b) => scalarProduct(a, b, 'dot');
+
 const magnitude = (vector) => Math.sqrt(dot(vector, vector));
 
 // NaN for arrays of zeros, which have no direction, as in transformers.js; tensors of zeros are an error.
 function cos_sim(a, b) {
-  const cosine = dot(a, b) / (magnitude(a) * magnitude(b));
+  const cosine = scalarProduct(a, b, 'cos_sim') / (magnitude(a) * magnitude(b));
   if (Number.isNaN(cosine) && (isTensor(a) || isTensor(b))) {
     throw invalid('cos_sim: expected vectors with a direction, found zeros or values that are no numbers');
   }
