@@ -108,7 +108,7 @@ test('a revision is another model', async () => {
   await assert.rejects(pipeline('feature-extraction', 'other/small'), { code: 'not_found', message: /Xenova\/small/ });
 });
 
-test('tells how far it is', async () => {
+test('reports its progress', async () => {
   const events = [];
   await pipeline('feature-extraction', 'small', { progress_callback: (event) => events.push(event) });
   const [name, file] = ['small', 'onnx/model.onnx'];
@@ -124,7 +124,7 @@ test('tells how far it is', async () => {
   await assert.rejects(pipeline('feature-extraction', 'small', { progress_callback() { throw failure; } }), failure);
 });
 
-// A folder for each place that is looked into, and `vector`, which tells what is found there.
+// A folder for each place that thimble searches, and `vector`, which shows which model it finds there.
 async function places(context) {
   const folders = Object.fromEntries(['home', 'cache', 'local'].map((name) => [name, temporaryFolder()]));
   process.env.THIMBLE_HOME = folders.home;
@@ -195,7 +195,7 @@ test('env.localModelPath comes first, as far as local models are allowed', async
   await assert.rejects(vector('tiny', { local_files_only: true }), { code: 'invalid_argument', message: /both forbidden/ });
 });
 
-test('ModelRegistry tells what is there', async () => {
+test('ModelRegistry lists the models on this machine', async () => {
   const file = 'onnx/model_quantized.onnx';
   const options = { dtype: 'q8' };
   assert.equal(await ModelRegistry.is_pipeline_cached('feature-extraction', 'small', options), true);

@@ -2,7 +2,7 @@
 'use strict';
 
 // [begin, end] of each token in UTF-16 units. `ranges` has two numbers of bytes for each token, in the order of the
-// text; `types` tells which of the two texts it is in.
+// text; `types` says which of the two texts it is in.
 function unitRanges(texts, types, ranges) {
   const places = texts.map((text) => new Places(text));
   return Array.from(types, (type, i) => {
