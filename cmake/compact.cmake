@@ -8,7 +8,6 @@ function(thimble_compact target)
   list(FILTER sources EXCLUDE REGEX "src/convert/(calibrat|forward|gptq|matrix_writer|moments|quantize)")
   list(FILTER sources INCLUDE REGEX "\\.cc$")
   set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -Oz)
-  # Sections, and symbols that only the target itself sees, let the linker drop what nothing calls.
+  # Sections let the linker drop what nothing calls.
   target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
-  set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()

@@ -28,10 +28,11 @@
 #include <vector>
 
 #include "thimble/embedder.h"
+#include "thimble/export.h"
 #include "thimble/pool.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct BackendOptions {
   // The model of native, as in ModelPool::Acquire, or of a dialect without a model in its name.
@@ -87,7 +88,7 @@ struct BackendInfo {
 };
 
 // A call that runs on its own thread. Move-only. The destructor cancels the call and waits for it.
-class PendingEmbeddings {
+class THIMBLE_API PendingEmbeddings {
  public:
   PendingEmbeddings(PendingEmbeddings&&) noexcept;
   PendingEmbeddings& operator=(PendingEmbeddings&&) noexcept;
@@ -107,7 +108,7 @@ class PendingEmbeddings {
 };
 
 // Thread-safe. Move-only.
-class Backend {
+class THIMBLE_API Backend {
  public:
   // Opens the backend of that name; an empty name means THIMBLE_BACKEND in the environment, or native. Loads and
   // requests nothing before the first call. kInvalidArgument for an unknown name, an invalid URL or option, and a chain
@@ -144,8 +145,8 @@ class Backend {
 };
 
 // Whether `name`, as in Backend::Open, includes a remote backend. kInvalidArgument for an unknown name.
-Result<bool> IsRemoteBackend(std::string_view name);
+THIMBLE_API Result<bool> IsRemoteBackend(std::string_view name);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BACKEND_H_

@@ -22,30 +22,32 @@
 #include <string_view>
 #include <vector>
 
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // The folder of named models: THIMBLE_HOME in the environment, or thimble in XDG_CACHE_HOME, or .cache/thimble in HOME
 // (on Windows in USERPROFILE). Empty if none of them is set.
-std::string CacheFolder();
+THIMBLE_API std::string CacheFolder();
 
 // Whether `model` can be a name: "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "acme/tiny@v2". Names
 // consist of letters, digits and . _ - and do not begin with a dot; paths, mocks and anything that ends in .safetensors
 // are not names.
-bool IsModelName(std::string_view model);
+THIMBLE_API bool IsModelName(std::string_view model);
 
 // The file of a model: the file that OpenModel opens for a name or a folder, or for a missing name, the file that
 // PullModel would write: FOLDER/[ORGANISATION/]NAME[@REVISION]-DTYPE.safetensors. FOLDER is `folder`, or CacheFolder()
 // if empty. Paths of model files, mock and mock-hashed are returned unchanged. kInvalidArgument for anything else, for
 // an unknown dtype, and for a bare name that several organisations have; kNotFound without FOLDER, and for a path
 // without a folder or whose folder was not converted.
-Result<std::string> ModelPath(std::string_view model, std::string_view dtype = "q8", const std::string& folder = {});
+THIMBLE_API Result<std::string> ModelPath(std::string_view model, std::string_view dtype = "q8",
+                                          const std::string& folder = {});
 
 // Model::Open of that file. kNotFound states what was looked for, what exists, and the command that gets the model.
-Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = "q8",
-                                               const std::string& folder = {});
+THIMBLE_API Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = "q8",
+                                                           const std::string& folder = {});
 
 // A model in the cache.
 struct NamedModel {
@@ -61,15 +63,15 @@ struct NamedModel {
 
 // The models in `folder`, CacheFolder() if empty, by name and dtype, then those from folders; none if the folder does
 // not exist. kIo if it cannot be read.
-Result<std::vector<NamedModel>> ListModels(const std::string& folder = {});
+THIMBLE_API Result<std::vector<NamedModel>> ListModels(const std::string& folder = {});
 
 // Removes a model, or with an empty dtype every dtype of it, and the files of interrupted pulls, from `folder`. `name`
 // is a name or path as for OpenModel; for a folder, this removes the models made from it, not the folder. Returns what
 // it removed. kNotFound if that is nothing; kInvalidArgument for an invalid name and for a bare name that several
 // organisations have; kIo.
-Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_view dtype = {},
-                                            const std::string& folder = {});
+THIMBLE_API Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_view dtype = {},
+                                                        const std::string& folder = {});
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_CACHE_H_

@@ -17,10 +17,11 @@
 #include <string>
 #include <string_view>
 
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct EmbedderOptions {
   std::size_t threads = 1;  // Worker threads for one call, 1 to 64. Vectors do not depend on it.
@@ -42,9 +43,9 @@ enum class LongTexts {
 };
 
 // "truncate", "error" or "chunk".
-std::string_view LongTextsName(LongTexts long_texts);
+THIMBLE_API std::string_view LongTextsName(LongTexts long_texts);
 // kInvalidArgument for any other name.
-Result<LongTexts> ParseLongTexts(std::string_view name);
+THIMBLE_API Result<LongTexts> ParseLongTexts(std::string_view name);
 
 // Options of one call.
 struct VectorOptions {
@@ -81,7 +82,7 @@ struct Report {
 
 // A model with scratch memory. Thread-compatible: use one per thread, or one with `threads` > 1. Keeps its model alive.
 // The vector of a text does not depend on the other texts of a batch, their order, or the number of threads.
-class Embedder {
+class THIMBLE_API Embedder {
  public:
   // The plan of an embedder with these options; takes no memory. kInvalidArgument for options out of range;
   // kOutOfMemory if one text of `max_tokens` needs more than `max_memory`; the message states how much it needs.
@@ -127,6 +128,6 @@ class Embedder {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_EMBEDDER_H_

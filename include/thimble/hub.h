@@ -23,10 +23,11 @@
 #include <vector>
 
 #include "thimble/cache.h"
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct PullProgress {
   enum class Stage {
@@ -91,8 +92,8 @@ struct PulledModel {
 // if the hub is busy; kIo if the network, the hub or the disk fails, a token is missing, or `progress` aborted the
 // pull; kCorrupt if a download does not match what the hub states; kUnsupported without libcurl, on Windows, and for
 // models that thimble does not support; otherwise the errors of opening and writing files.
-Result<PulledModel> PullModel(const std::string& model, const PullOptions& options = {});
+THIMBLE_API Result<PulledModel> PullModel(const std::string& model, const PullOptions& options = {});
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_HUB_H_

@@ -8,9 +8,10 @@
 
 #include <cstddef>
 
+#include "thimble/export.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Bytes of a process, from /proc/PID/smaps_rollup and /proc/PID/status.
 struct ProcessMemory {
@@ -24,12 +25,12 @@ struct ProcessMemory {
 
 // The memory of a process; 0 means this one. Thread-safe. kNotFound if the process does not exist, kIo if its figures
 // cannot be read, kUnsupported if the system does not report them.
-Result<ProcessMemory> MeasureMemory(int process = 0);
+THIMBLE_API Result<ProcessMemory> MeasureMemory(int process = 0);
 
 // The most bytes of memory that this process may use: the minimum of the machine's memory and the limits of its control
 // groups (memory.max or memory.limit_in_bytes). 0 if none is known. Thread-safe.
-std::size_t MemoryLimit();
+THIMBLE_API std::size_t MemoryLimit();
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_MEMORY_H_

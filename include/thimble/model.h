@@ -17,9 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "thimble/export.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // How the vectors of a text's tokens become one vector.
 enum class Pooling {
@@ -32,11 +33,11 @@ enum class Pooling {
 };
 
 // "mean", "cls", "last", "max", "mean_sqrt_len_tokens" or "weightedmean".
-std::string_view PoolingName(Pooling pooling);
+THIMBLE_API std::string_view PoolingName(Pooling pooling);
 // kInvalidArgument for any other name.
-Result<Pooling> ParsePooling(std::string_view name);
+THIMBLE_API Result<Pooling> ParsePooling(std::string_view name);
 // Several names separated by "+", for example "cls+mean".
-std::string PoolingNames(std::span<const Pooling> pooling);
+THIMBLE_API std::string PoolingNames(std::span<const Pooling> pooling);
 
 // Which truncation limit applies.
 enum class Truncation {
@@ -48,9 +49,9 @@ enum class Truncation {
 };
 
 // "sentence-transformers", "transformers.js" or "tokenizers".
-std::string_view TruncationName(Truncation truncation);
+THIMBLE_API std::string_view TruncationName(Truncation truncation);
 // kInvalidArgument for any other name.
-Result<Truncation> ParseTruncation(std::string_view name);
+THIMBLE_API Result<Truncation> ParseTruncation(std::string_view name);
 
 // A text that the model expects before texts of some kind, for example "query" with the text "query: ".
 struct Prompt {
@@ -125,7 +126,7 @@ struct Tokens {
 
 // A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
 // truncating the file in the meantime is undefined (the system sends SIGBUS).
-class Model {
+class THIMBLE_API Model {
  public:
   // Maps and validates the file at `path`. kNotFound or kIo if it cannot be read, kCorrupt if it is not a valid model
   // file, kUnsupported if it needs a newer thimble, kInvalidArgument if the environment variable THIMBLE_ISA names an
@@ -163,6 +164,6 @@ class Model {
   std::unique_ptr<const Impl> impl_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_MODEL_H_

@@ -21,10 +21,11 @@
 #include <vector>
 
 #include "thimble/embedder.h"
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct PoolOptions {
   // Folder of models, see cache.h. Empty means CacheFolder().
@@ -70,7 +71,7 @@ struct PoolEntry;
 // The right to use a model of a pool, which keeps it loaded. Move-only. Thread-safe: calls from several threads run at
 // the same time, as far as the budget and the processors allow; further calls wait. The processors are those that the
 // affinity and the control groups of the process (cpu.max or cpu.cfs_quota_us) allow.
-class Lease {
+class THIMBLE_API Lease {
  public:
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
@@ -99,7 +100,7 @@ class Lease {
 
 // A part of a pool's budget for memory that the caller uses: queues, vectors not yet sent. Its destructor releases it.
 // Move-only.
-class Reservation {
+class THIMBLE_API Reservation {
  public:
   Reservation(Reservation&& other) noexcept;
   Reservation& operator=(Reservation&& other) noexcept;
@@ -121,7 +122,7 @@ class Reservation {
 //
 // If the budget or the memory of the machine (pressure stall information of Linux) runs short, the pool first releases
 // idle scratch memory, then the least recently used idle model.
-class ModelPool {
+class THIMBLE_API ModelPool {
  public:
   // Starts one thread for releases and unloading. kOutOfMemory if the system refuses it, kInvalidArgument for options
   // out of range.
@@ -163,6 +164,6 @@ class ModelPool {
   std::shared_ptr<PoolState> state_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_POOL_H_

@@ -13,10 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Written by the converter.
 struct Receipt {
@@ -33,7 +34,7 @@ struct Receipt {
 };
 
 // Unset if there is none: for a mock, or a file from an older converter. kCorrupt if it is malformed.
-Result<std::optional<Receipt>> ReadReceipt(const Model& model);
+THIMBLE_API Result<std::optional<Receipt>> ReadReceipt(const Model& model);
 
 // What Verify found.
 struct Verification {
@@ -51,8 +52,8 @@ struct Verification {
 
 // Reads the whole file to compute its hash, embeds the texts of the receipt and compares the vectors bit by bit.
 // kNotFound if the file has no receipt, kCorrupt if it is malformed, and the errors of Embedder.
-Result<Verification> Verify(std::shared_ptr<const Model> model);
+THIMBLE_API Result<Verification> Verify(std::shared_ptr<const Model> model);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RECEIPT_H_

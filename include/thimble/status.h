@@ -18,7 +18,9 @@
 #include <string_view>
 #include <utility>
 
-namespace thimble {
+#include "thimble/export.h"
+
+namespace thimble::inline v0_1 {
 
 // What a caller can act on.
 enum class Code {
@@ -33,10 +35,10 @@ enum class Code {
 };
 
 // The name of a code as it appears in messages and bindings, for example "corrupt".
-std::string_view CodeName(Code code);
+THIMBLE_API std::string_view CodeName(Code code);
 
 // Success, or a code with a message. Cheap to move. Thread-compatible.
-class [[nodiscard]] Status {
+class [[nodiscard]] THIMBLE_API Status {
  public:
   Status() = default;
   Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
@@ -72,6 +74,6 @@ class [[nodiscard]] Result {
   std::optional<T> value_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_STATUS_H_

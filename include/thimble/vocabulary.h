@@ -13,10 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "thimble/export.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct TokenText {
   std::string text;      // Entry of the vocabulary, "##able" for a piece inside a word. Empty for an id without entry.
@@ -34,16 +35,16 @@ struct SpecialIds {
 };
 
 // Thread-safe. kUnsupported for a mock.
-Result<SpecialIds> FindSpecialIds(const Model& model);
+THIMBLE_API Result<SpecialIds> FindSpecialIds(const Model& model);
 
 // The entries of `ids`, in this order. Reads the whole vocabulary once, which takes about a millisecond. Thread-safe.
 // kInvalidArgument for an id beyond the model's vocabulary, kUnsupported for a mock.
-Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const std::int32_t> ids);
+THIMBLE_API Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const std::int32_t> ids);
 
 // The text of tokens as the BERT decoder of the Rust `tokenizers` library produces it: pieces are joined to words,
 // without spaces before punctuation. `skip_special` leaves control tokens out.
-std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special);
+THIMBLE_API std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_VOCABULARY_H_

@@ -19,7 +19,7 @@
 #include "base/guard.h"
 #include "base/thread.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using backends::Call;
@@ -229,4 +229,4 @@ Result<bool> IsRemoteBackend(std::string_view name) {
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<Mapping> Mapping::Create(std::size_t size) {
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -29,4 +29,4 @@ Mapping::~Mapping() {
   if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<Mapping> Mapping::Create(std::size_t size) {
   void* address = VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
@@ -27,4 +27,4 @@ Mapping::~Mapping() {
   if (!bytes_.empty()) VirtualFree(bytes_.data(), 0, MEM_RELEASE);
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -10,7 +10,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Writes all of `bytes` to an open file; `path` is for messages.
 Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& path);
@@ -46,6 +46,6 @@ class AtomicFile {
   int file_ = -1;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_ATOMIC_FILE_H_

@@ -13,7 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 namespace {
 
@@ -98,4 +98,4 @@ Status AtomicFile::Commit() {
   return Status();
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -25,7 +25,7 @@
 #include "base/thread.h"
 #include "base/thread_team.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
@@ -230,4 +230,4 @@ TEST(ThreadTeam, MembersWorkAtTheSameTime) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // A control group whose limits hold for this process.
 struct ControlGroup {
@@ -19,6 +19,6 @@ struct ControlGroup {
 // mounted; those of version 2 whatever controllers they have. `root` stands for "/": empty but for tests.
 std::vector<ControlGroup> ControlGroupsOf(std::string_view controller, const std::string& root);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_CONTROL_GROUPS_H_

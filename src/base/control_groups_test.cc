@@ -18,7 +18,7 @@
 #include "base/processors.h"
 #include "thimble/memory.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 namespace fs = std::filesystem;
@@ -246,4 +246,4 @@ TEST(UsableProcessors, AreThoseOfTheAffinityAndTheQuota) {
 TEST(MemoryLimit, IsSomethingReal) { EXPECT_GT(MemoryLimit(), std::size_t{16} << 20); }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

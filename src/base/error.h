@@ -29,7 +29,7 @@
   if (!result.ok()) return result.status();                     \
   variable = std::move(*result)
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 namespace internal {
 inline void AppendPart(std::string& message, std::string_view part) { message += part; }
@@ -51,6 +51,6 @@ Status Error(Code code, const Parts&... parts) {
 // kIo.
 Status SystemError(int error_number, std::string_view what, std::string_view path);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_ERROR_H_

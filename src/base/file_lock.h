@@ -9,7 +9,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Move-only. Holds the lock until destroyed, and then removes its file.
 class FileLock {
@@ -27,6 +27,6 @@ class FileLock {
   std::intptr_t file_;  // A descriptor, or a HANDLE of Windows; -1 once it is moved from.
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_FILE_LOCK_H_

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
@@ -65,4 +65,4 @@ FileLock::~FileLock() {
   close(static_cast<int>(file_));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

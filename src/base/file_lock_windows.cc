@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/windows_error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};
@@ -43,4 +43,4 @@ FileLock::~FileLock() {
   if (file_ != -1) CloseHandle(reinterpret_cast<HANDLE>(file_));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

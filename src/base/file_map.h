@@ -11,7 +11,7 @@
 #include "base/regular_file.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Owns one mapping. Move-only. The bytes are valid while this object lives; Thread-safe for reading.
 class FileMap {
@@ -34,6 +34,6 @@ class FileMap {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_FILE_MAP_H_

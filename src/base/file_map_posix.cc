@@ -8,7 +8,7 @@
 #include "base/file_map.h"
 #include "base/regular_file.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
@@ -23,4 +23,4 @@ FileMap::~FileMap() {
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -5,7 +5,7 @@
 #include "base/file_map.h"
 #include "base/windows_error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
@@ -25,4 +25,4 @@ FileMap::~FileMap() {
   if (!bytes_.empty()) UnmapViewOfFile(bytes_.data());
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -9,7 +9,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct FileStamp {
   std::uint64_t size = 0;
@@ -25,6 +25,6 @@ Result<FileStamp> StampOf(const std::string& path);
 // When the file was last read, or written if that is later; the epoch when it cannot be told.
 std::chrono::system_clock::time_point LastUseOf(const std::string& path);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_FILE_STAMP_H_

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/file_stamp.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 std::int64_t Nanoseconds(const timespec& time) {
@@ -36,4 +36,4 @@ std::chrono::system_clock::time_point LastUseOf(const std::string& path) {
   return std::chrono::system_clock::from_time_t(std::max(status.st_atime, status.st_mtime));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -7,7 +7,7 @@
 #include "base/file_stamp.h"
 #include "base/windows_error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Steps of 100 ns since 1601.
@@ -40,4 +40,4 @@ std::chrono::system_clock::time_point LastUseOf(const std::string& path) {
       std::chrono::duration<std::int64_t, std::ratio<1, 10'000'000>>(ticks)));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -4,7 +4,7 @@
 
 #include "base/keep_loaded.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 void KeepLoaded() {
   static const char here = 0;
@@ -12,4 +12,4 @@ void KeepLoaded() {
   if (dladdr(&here, &info) != 0) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

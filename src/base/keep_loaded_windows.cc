@@ -4,7 +4,7 @@
 
 #include "base/keep_loaded.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 void KeepLoaded() {
   static const char here = 0;
@@ -12,4 +12,4 @@ void KeepLoaded() {
   GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, &here, &module);
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "thimble/memory.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::size_t MemoryLimit() {
   std::uint64_t bytes = 0;
@@ -30,4 +30,4 @@ Result<ProcessMemory> MeasureMemory(int process) {
                        .data_bytes = info.internal};
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

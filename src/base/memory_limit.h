@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 inline constexpr std::size_t kNoMemoryLimit = std::numeric_limits<std::size_t>::max();
 
@@ -15,6 +15,6 @@ inline constexpr std::size_t kNoMemoryLimit = std::numeric_limits<std::size_t>::
 // control_groups.h.
 std::size_t CgroupMemoryLimit(const std::string& root);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_MEMORY_LIMIT_H_

@@ -12,7 +12,7 @@
 #include "base/proc_file.h"
 #include "thimble/memory.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Values from here on mean "no limit" in version 1 control groups.
@@ -64,4 +64,4 @@ Result<ProcessMemory> MeasureMemory(int process) {
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -8,7 +8,7 @@
 #include "base/windows_error.h"
 #include "thimble/memory.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::size_t MemoryLimit() {
   MEMORYSTATUSEX status = {};
@@ -35,4 +35,4 @@ Result<ProcessMemory> MeasureMemory(int process) {
                        .data_bytes = counters.PrivateUsage};
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -2,9 +2,9 @@
 
 #include "base/path.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::filesystem::path ToPath(const std::string& text) { return text; }
 std::string FromPath(const std::filesystem::path& path) { return path.native(); }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

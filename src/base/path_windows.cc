@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "base/windows_error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::filesystem::path ToPath(const std::string& text) { return WidePath(text); }
 
@@ -18,4 +18,4 @@ std::string FromPath(const std::filesystem::path& path) {
   return text;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

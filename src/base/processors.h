@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // How many processors this process may keep busy, at least 1: no more than it may run on, nor than the CPU quotas of
 // its control groups, rounded up. Thread-safe.
@@ -19,6 +19,6 @@ inline constexpr std::size_t kNoQuota = std::numeric_limits<std::size_t>::max();
 // there is none. `root` as in control_groups.h.
 std::size_t CgroupProcessors(const std::string& root);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_PROCESSORS_H_

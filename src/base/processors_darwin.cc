@@ -5,8 +5,8 @@
 
 #include "base/processors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::size_t UsableProcessors() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -11,7 +11,7 @@
 #include "base/proc_file.h"
 #include "base/processors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // The processors that `quota` of CPU time in each `period` keeps busy.
@@ -50,4 +50,4 @@ std::size_t UsableProcessors() {
   return quota.ok() ? std::min(processors, *quota) : processors;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

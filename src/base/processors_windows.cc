@@ -8,7 +8,7 @@
 
 #include "base/processors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::size_t UsableProcessors() {
   DWORD_PTR process = 0, system = 0;
@@ -19,4 +19,4 @@ std::size_t UsableProcessors() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

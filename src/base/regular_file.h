@@ -11,7 +11,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Move-only. Thread-safe.
 class RegularFile {
@@ -42,6 +42,6 @@ class RegularFile {
   std::uint64_t size_ = 0;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_REGULAR_FILE_H_

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/regular_file.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<RegularFile> RegularFile::Open(const std::string& path) {
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // A pipe must not make the caller wait.
@@ -38,4 +38,4 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
   return Status();
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -7,7 +7,7 @@
 #include "base/regular_file.h"
 #include "base/windows_error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 HANDLE AsHandle(std::intptr_t file) { return reinterpret_cast<HANDLE>(file); }
@@ -50,4 +50,4 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
   return Status();
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

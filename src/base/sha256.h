@@ -18,7 +18,7 @@
 #include "base/regular_file.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Thread-compatible.
 class Sha256 {
@@ -42,6 +42,6 @@ class Sha256 {
 // Bytes [begin, end) of a file. kIo when it has become shorter.
 Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, std::uint64_t end);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_SHA256_H_

@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Returns when `value` is no longer `old`. Whoever changes it calls notify_all() on it.
 template <typename T>
@@ -23,6 +23,6 @@ void WaitWhile(const std::atomic<T>& value, T old) {
   value.wait(old, std::memory_order_acquire);
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_SPIN_WAIT_H_

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::string_view CodeName(Code code) {
   switch (code) {
@@ -36,4 +36,4 @@ Status SystemError(int error_number, std::string_view what, std::string_view pat
   return Error(code, what, " ", path, ": ", std::generic_category().message(error_number));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

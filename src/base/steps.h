@@ -9,7 +9,7 @@
 
 #include "base/spin_wait.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Steps 0 to `count`, one after the other; the parts of a step in any order, at the same time. A thread takes the parts
 // that nobody has taken, so that one that comes late, or that the system holds up between two parts, is not waited for.
@@ -44,6 +44,6 @@ class Steps {
   std::atomic<std::size_t> done_ = 0;    // Parts of the step.
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_STEPS_H_

@@ -11,7 +11,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Neither copied nor moved, because the thread may hold its address.
 class Thread {
@@ -43,6 +43,6 @@ class Thread {
   bool running_ = false;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_THREAD_H_

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack_bytes) {
   pthread_attr_t attributes;
@@ -20,4 +20,4 @@ void Thread::Join() {
   running_ = false;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -9,7 +9,7 @@
 #include "base/spin_wait.h"
 #include "base/thread.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 struct ThreadTeam::State {
   struct Member {
@@ -96,4 +96,4 @@ void ThreadTeam::RunErased(void (*call)(void*, std::size_t), void* context) {
   }
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

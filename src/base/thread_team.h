@@ -8,7 +8,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Thread-compatible. The calling thread is member 0 of the team.
 class ThreadTeam {
@@ -41,6 +41,6 @@ class ThreadTeam {
   std::unique_ptr<State> state_;  // Null for a team of one.
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_BASE_THREAD_TEAM_H_

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 struct Call {
@@ -39,4 +39,4 @@ void Thread::Join() {
   running_ = false;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

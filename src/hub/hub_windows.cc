@@ -8,7 +8,7 @@
 #include "store/lookup.h"
 #include "thimble/hub.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
   return Guarded([&]() -> Result<PulledModel> {
@@ -26,4 +26,4 @@ Result<PulledModel> PullModel(const std::string& model, const PullOptions& optio
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

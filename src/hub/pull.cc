@@ -27,8 +27,7 @@
 #include "store/lookup.h"
 #include "thimble/hub.h"
 
-namespace thimble {
-namespace hub {
+namespace thimble::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -389,10 +388,12 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
 }
 
 }  // namespace
-}  // namespace hub
+}  // namespace thimble::hub
+
+namespace thimble::inline v0_1 {
 
 Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
   return Guarded([&] { return hub::Pull(model, options); });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -8,7 +8,7 @@
 #include "tests/test_model.h"
 #include "thimble/hub.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using test::TemporaryFolder;
@@ -32,4 +32,4 @@ TEST(PullModel, ProgressThatSaysNoEndsAConversionAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/steps.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using kernels::AttentionHead;
@@ -325,4 +325,4 @@ void Encoder::Quantize(const float* x, std::size_t width, const Rotation* rotati
   k_.quantize(x + rows.begin * width, rows.size(), width, rotation, workspace_, From(out, rows.begin));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

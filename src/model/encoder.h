@@ -13,7 +13,7 @@
 #include "kernels/kernels.h"
 #include "model/weights.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // How much an encoder takes on at once.
 struct TileShape {
@@ -123,6 +123,6 @@ class Encoder {
   std::int8_t* panel_ = nullptr;  // int8 only
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_MODEL_ENCODER_H_

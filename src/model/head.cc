@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using kernels::Activation;
@@ -150,4 +150,4 @@ void Head::RunModule(std::size_t index, const float* from, float* to) {
   }
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "thimble/model.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 namespace {
 
@@ -43,4 +43,4 @@ Result<Pooling> ParsePooling(std::string_view name) {
                "\", expected mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -13,7 +13,7 @@
 #include "text/tokenizer.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // kCorrupt when a table is missing or does not hold together.
 inline Result<text::Tokenizer> LoadTokenizer(const format::Reader& reader, std::size_t vocabulary) {
@@ -53,6 +53,6 @@ inline Result<text::Tokenizer> LoadTokenizer(const format::Reader& reader, std::
   return Status(tokenizer.status().code(), reader.path() + ": " + tokenizer.status().message());
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_MODEL_TOKENIZER_TENSORS_H_

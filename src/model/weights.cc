@@ -12,7 +12,7 @@
 #include "model/receipt_tensors.h"
 #include "model/tokenizer_tensors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using format::Reader;
@@ -359,4 +359,4 @@ Status WordTable::Read(std::span<const std::int32_t> ids, std::byte* rows) const
   return Status();
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

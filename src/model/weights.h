@@ -16,7 +16,7 @@
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; both [hidden].
 struct NormWeights {
@@ -76,6 +76,6 @@ struct Weights {
   explicit Weights(const text::Tokenizer& t) : tokenizer(t) {}
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_MODEL_WEIGHTS_H_

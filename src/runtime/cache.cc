@@ -9,7 +9,7 @@
 #include "runtime/mock.h"
 #include "store/lookup.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype,
                                                const std::string& folder) {
@@ -20,4 +20,4 @@ Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::stri
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -7,7 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Thread-safe.
 class Clock {
@@ -33,6 +33,6 @@ class SteadyClock final : public Clock {
   }
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_CLOCK_H_

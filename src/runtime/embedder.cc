@@ -13,7 +13,7 @@
 #include "runtime/engine.h"
 #include "runtime/plan.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::size_t kTextsPerWorker = 2;
@@ -169,4 +169,4 @@ void Embedder::Release() {
 std::size_t Embedder::dimensions() const { return impl_->model->dimensions(); }
 const Plan& Embedder::plan() const { return impl_->plan; }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

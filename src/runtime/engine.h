@@ -16,10 +16,11 @@
 #include "thimble/model.h"
 #include "thimble/vocabulary.h"
 
-namespace thimble {
-namespace format {
+namespace thimble::format {
 class Reader;
 }
+
+namespace thimble::inline v0_1 {
 
 // What a call to EmbedBatch works on; `reports` may be empty.
 struct Batch {
@@ -114,6 +115,6 @@ Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids);
 // The error of a text that is too long.
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_ENGINE_H_

@@ -6,7 +6,7 @@
 
 #include "base/processors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 std::shared_ptr<Executor> Executor::Shared() {
   static std::mutex mutex;
@@ -72,4 +72,4 @@ void Executor::Work() {
   }
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

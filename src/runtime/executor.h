@@ -13,7 +13,7 @@
 #include "base/thread.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Work for a thread of the executor.
 class Job {
@@ -52,6 +52,6 @@ class Executor {
   bool closed_ = false;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_EXECUTOR_H_

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "runtime/mock_vectors.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::string_view kMock = "mock";
@@ -149,4 +149,4 @@ std::unique_ptr<const Model::Impl> OpenMock(std::string_view name) {
   return std::make_unique<const MockModel>(name == kMockHashed);
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

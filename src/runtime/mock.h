@@ -8,7 +8,7 @@
 
 #include "runtime/engine.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Whether the environment's THIMBLE_BACKEND names what embeds, and native is not among it: a mock stands in for every
 // model, or models cannot be opened.
@@ -18,6 +18,6 @@ bool BackendHas(std::string_view name);
 // The mock of that name.
 std::unique_ptr<const Model::Impl> OpenMock(std::string_view name);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_MOCK_H_

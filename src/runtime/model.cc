@@ -15,7 +15,7 @@
 #include "runtime/native.h"
 #include "store/name.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
@@ -66,4 +66,4 @@ Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& opt
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

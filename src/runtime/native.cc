@@ -19,7 +19,7 @@
 #include "text/vocabulary.h"
 #include "text/windows.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Its header's strings and tables take about three times the header's bytes; the rest is what any use of the library
@@ -297,4 +297,4 @@ Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, c
       std::make_unique<const NativeModel>(std::move(reader), std::move(weights), kernels));
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

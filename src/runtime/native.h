@@ -10,11 +10,11 @@
 #include "runtime/engine.h"
 #include "thimble/status.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // Maps and checks the file at `path`; its workers use `kernels`. The errors of Model::Open.
 Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const kernels::Kernels& kernels);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_NATIVE_H_

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "runtime/engine.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Windows share an eighth: enough that what one cuts off is whole in the next.
@@ -121,4 +121,4 @@ Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::s
                max_tokens, "; set `long_texts` to truncate or chunk to embed it");
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

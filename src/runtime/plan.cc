@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Tokens of a tile unless memory is short or texts are longer: matrix products run at full speed from 16 rows, and more
@@ -53,4 +53,4 @@ Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, 
   return plan;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

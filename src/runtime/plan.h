@@ -9,7 +9,7 @@
 #include "runtime/engine.h"
 #include "thimble/embedder.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
@@ -22,6 +22,6 @@ std::size_t EmbedderFixedBytes(std::size_t threads);
 // for options out of range, kOutOfMemory when no tile fits.
 Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, std::size_t allowed);
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_PLAN_H_

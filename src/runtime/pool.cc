@@ -8,7 +8,7 @@
 #include "base/guard.h"
 #include "runtime/pool_state.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 Lease::Lease(std::shared_ptr<PoolState> pool, PoolEntry* entry) : pool_(std::move(pool)), entry_(entry) {}
 Lease::Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), entry_(std::exchange(other.entry_, nullptr)) {}
@@ -121,4 +121,4 @@ Result<PoolStats> ModelPool::Stats() const {
   return Guarded([&]() -> Result<PoolStats> { return state_->Stats(); });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

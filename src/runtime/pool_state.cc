@@ -15,7 +15,7 @@
 #include "thimble/cache.h"
 #include "thimble/memory.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using std::chrono::milliseconds;
@@ -343,4 +343,4 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   return status;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -17,7 +17,7 @@
 #include "runtime/clock.h"
 #include "thimble/pool.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 
 // One embedder of a model. Its memory is taken from the budget: `fixed_bytes` while it exists, `scratch_bytes` while
 // `resident`.
@@ -154,6 +154,6 @@ class PoolState {
   Thread thread_;
 };
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
 
 #endif  // THIMBLE_RUNTIME_POOL_STATE_H_

@@ -16,7 +16,7 @@
 #include "tests/fake_clock.h"
 #include "tests/test_model.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using std::chrono::milliseconds;
@@ -483,4 +483,4 @@ TEST_F(Pool, ThreadsOpenUseAndUnloadAtTheSameTime) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -6,7 +6,7 @@
 #include "base/proc_file.h"
 #include "runtime/pool_state.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 using std::chrono::milliseconds;
@@ -174,4 +174,4 @@ PoolStats PoolState::Stats() const {
   return stats;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -19,7 +19,7 @@
 #include "runtime/engine.h"
 #include "thimble/embedder.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::uint64_t kMaxGoldens = 4096;
@@ -116,4 +116,4 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

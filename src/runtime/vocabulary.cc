@@ -8,7 +8,7 @@
 #include "base/guard.h"
 #include "runtime/engine.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::string_view kContinuation = "##";
@@ -63,4 +63,4 @@ std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special) {
   return text;
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

@@ -14,7 +14,7 @@
 #include "store/name.h"
 #include "store/source_folder.h"
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 std::string Environment(const char* name) {
@@ -24,7 +24,9 @@ std::string Environment(const char* name) {
 
 }  // namespace
 
-namespace store {
+}  // namespace thimble::inline v0_1
+
+namespace thimble::store {
 
 bool IsFolder(std::string_view model) {
   if (IsFileOrMock(model)) return false;
@@ -48,7 +50,9 @@ Result<std::string> Lookup(std::string_view model, std::string_view dtype, const
   return FindFile(name, dtype, home);
 }
 
-}  // namespace store
+}  // namespace thimble::store
+
+namespace thimble::inline v0_1 {
 
 std::string CacheFolder() {
   if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
@@ -75,4 +79,4 @@ Result<std::string> ModelPath(std::string_view model, std::string_view dtype, co
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

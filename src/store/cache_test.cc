@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace thimble {
+namespace thimble::inline v0_1 {
 namespace {
 
 // Sets environment variables and puts them back.
@@ -128,4 +128,4 @@ TEST_F(EnvironmentTest, AMissingModelIsNamedWithTheCommandThatGetsIt) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::inline v0_1

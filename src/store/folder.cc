@@ -16,8 +16,7 @@
 #include "store/known_models.h"
 #include "store/source_folder.h"
 
-namespace thimble {
-namespace store {
+namespace thimble::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -318,7 +317,9 @@ std::string PullCommand(const std::string& model, std::string_view dtype, const 
   return command.append("thimble pull ").append(Quoted(model)).append(" --dtype ").append(dtype);
 }
 
-}  // namespace store
+}  // namespace thimble::store
+
+namespace thimble::inline v0_1 {
 
 Result<std::vector<NamedModel>> ListModels(const std::string& folder) {
   return Guarded([&]() -> Result<std::vector<NamedModel>> {
@@ -334,4 +335,4 @@ Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_v
   });
 }
 
-}  // namespace thimble
+}  // namespace thimble::inline v0_1
