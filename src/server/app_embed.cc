@@ -1,7 +1,6 @@
 // Requests with a body: from its fields to vectors, and to the body of the reply.
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
