@@ -116,7 +116,7 @@ void Measure(const std::vector<std::string>& stages, const std::vector<std::stri
 }
 
 Object MeasureModel(const std::string& program, const std::string& folder, const Options& options,
-                  const std::string& dtype, const std::string& texts) {
+                    const std::string& dtype, const std::string& texts) {
   const bool mock = dtype == "mock";
   Object row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
   const Result<std::string> path = ModelPath(mock ? dtype : options.name, dtype, folder);

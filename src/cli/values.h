@@ -3,7 +3,6 @@
 #ifndef THIMBLE_CLI_VALUES_H_
 #define THIMBLE_CLI_VALUES_H_
 
-
 #include "json/value.h"
 #include "thimble/status.h"
 

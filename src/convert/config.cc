@@ -119,8 +119,7 @@ Status CheckModality(const json::JsonFile& file) {
       text->object().size() == 2) {
     return Status();
   }
-  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"",
-                     modality->Text());
+  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"", modality->Text());
 }
 
 // A field under its name of today or that of before; what it holds changes the tokenizer or the model.
@@ -158,9 +157,8 @@ Status ReadProcessing(const json::JsonFile& file, Config* config) {
     for (const auto& [key, value] : settings.object()) {
       if (value.is_null() || key == "padding") continue;
       if (key != "max_length" || !value.is_unsigned() || value.integer() == 0 || value.integer() > (1 << 20)) {
-        return Unsupported(
-            file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
-            "\"" + key + "\" with " + value.Text());
+        return Unsupported(file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
+                           "\"" + key + "\" with " + value.Text());
       }
       config->max_seq_length = value.integer();
     }

@@ -163,7 +163,8 @@ Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
   for (const json::Value& module : json.json().array()) {
     const json::Value *path_value = module.Find("path"), *type_value = module.Find("type");
     const auto is_text = [](const json::Value* value) { return value != nullptr && value->is_string(); };
-    if (!is_text(path_value) || !is_text(type_value)) return json.Corrupt("path", "a text beside \"type\" in every module");
+    if (!is_text(path_value) || !is_text(type_value))
+      return json.Corrupt("path", "a text beside \"type\" in every module");
     const std::string &path = path_value->string(), &type = type_value->string();
     const std::string folder = JoinName(path, "");
     if (!folder.empty() && !IsInside(folder)) {

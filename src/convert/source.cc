@@ -89,8 +89,7 @@ Status Source::AddShards(const std::string& folder, const std::string& index) {
   if (map == nullptr || !map->is_object()) return file.Corrupt("weight_map", "an object from tensors to files");
   std::vector<std::string> shards;
   for (const auto& [tensor, shard] : map->object()) {
-    const bool inside = shard.is_string() && IsInside(shard.string()) &&
-                        shard.string().find('/') == std::string::npos;
+    const bool inside = shard.is_string() && IsInside(shard.string()) && shard.string().find('/') == std::string::npos;
     if (!inside) return file.Corrupt("weight_map." + tensor, "the name of a file beside it");
     shards.push_back(shard.string());
   }

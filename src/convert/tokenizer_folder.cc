@@ -147,8 +147,8 @@ class FolderReader {
     builds_ = IsOneOf(kBertClasses, name);
     if (builds_ || IsOneOf(kFileClasses, name)) return Status();
     return Error(Code::kUnsupported, path,
-                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"",
-                 chosen->string(), "\"");
+                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"", chosen->string(),
+                 "\"");
   }
 
   // Leaves in root_ what the vocabulary's file says, and its path in path_.
@@ -491,9 +491,8 @@ class FolderReader {
     json::Array single = {json::Object{{"SpecialToken", named_special("cls_token")}},
                           json::Object{{"Sequence", json::Object{{"id", "A"}}}},
                           json::Object{{"SpecialToken", named_special("sep_token")}}};
-    root()["post_processor"] = json::Object{{"type", "TemplateProcessing"},
-                                            {"single", std::move(single)},
-                                            {"special_tokens", std::move(special_tokens)}};
+    root()["post_processor"] = json::Object{
+        {"type", "TemplateProcessing"}, {"single", std::move(single)}, {"special_tokens", std::move(special_tokens)}};
     return Status();
   }
 

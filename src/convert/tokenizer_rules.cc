@@ -123,8 +123,7 @@ class RulesReader {
     if (composed_) return Unsupported("normalizer has Replace behind NFC or NFKC");
     const std::vector<std::uint32_t> characters = Characters(from->string());
     if (characters.size() != 1) {
-      return Unsupported("normalizer replaces \"", from->string(),
-                         "\", only one character is supported");
+      return Unsupported("normalizer replaces \"", from->string(), "\", only one character is supported");
     }
     rules_.steps.push_back({Kind::kReplace, characters[0], Characters(to->string())});
     replaces_ = true;

@@ -10,8 +10,8 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/guard.h"
 #include "base/file_lock.h"
+#include "base/guard.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
 #include "format/reader.h"

@@ -2,7 +2,6 @@
 
 #include "hub/listing.h"
 
-
 #include "base/error.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"

@@ -20,8 +20,8 @@ struct ParseLimits {
 };
 
 // A whole JSON text. kCorrupt when it is not JSON, is beyond the limits, or has an object that repeats a key; messages
-// begin with `what`. The members of an object are sorted. Without a limit of values it takes up to 32 times the memory of
-// `text`.
+// begin with `what`. The members of an object are sorted. Without a limit of values it takes up to 32 times the memory
+// of `text`.
 Result<Value> Parse(std::string_view text, std::string_view what, const ParseLimits& limits = {});
 
 }  // namespace thimble::json

@@ -57,9 +57,7 @@ double Value::number() const {
   return fraction_;
 }
 
-bool Value::empty() const {
-  return is_null() || (is_array() && array_->empty()) || (is_object() && object_->empty());
-}
+bool Value::empty() const { return is_null() || (is_array() && array_->empty()) || (is_object() && object_->empty()); }
 
 const Value* Value::Find(std::string_view key) const { return is_object() ? object_->Find(key) : nullptr; }
 
@@ -118,10 +116,10 @@ void Value::AppendText(std::string& out) const {
 Object::Object(std::initializer_list<Member> members) : members_(members), sorted_(members.size() < 2) {}
 
 const Value* Object::Find(std::string_view key) const {
-  const auto found = sorted_ ? std::lower_bound(members_.begin(), members_.end(), key,
-                                                [](const Member& member, auto wanted) { return member.key < wanted; })
-                             : std::find_if(members_.begin(), members_.end(),
-                                            [&](const Member& member) { return member.key == key; });
+  const auto found =
+      sorted_ ? std::lower_bound(members_.begin(), members_.end(), key,
+                                 [](const Member& member, auto wanted) { return member.key < wanted; })
+              : std::find_if(members_.begin(), members_.end(), [&](const Member& member) { return member.key == key; });
   return found == members_.end() || found->key != key ? nullptr : &found->value;
 }
 

@@ -24,8 +24,26 @@ std::string Expected(const nlohmann::json& json) {
 }
 
 TEST(Value, FractionsHaveTheDigitsOfNlohmann) {
-  for (double value : {0.0, -0.0, 1.0, 10.0, 1e-12, 1e-5, 1e-4, 0.001, 1.5, 100.25, 123456.789, 1e14, 1e15, 1e16, 1e300,
-                       5e-324, std::numeric_limits<double>::max(), 1.0 / 3, 1e22, -2.5e-7,
+  for (double value : {0.0,
+                       -0.0,
+                       1.0,
+                       10.0,
+                       1e-12,
+                       1e-5,
+                       1e-4,
+                       0.001,
+                       1.5,
+                       100.25,
+                       123456.789,
+                       1e14,
+                       1e15,
+                       1e16,
+                       1e300,
+                       5e-324,
+                       std::numeric_limits<double>::max(),
+                       1.0 / 3,
+                       1e22,
+                       -2.5e-7,
                        std::numeric_limits<double>::infinity()}) {
     EXPECT_EQ(Value(value).Text(), Expected(value));
   }
@@ -40,7 +58,8 @@ TEST(Value, FractionsHaveTheDigitsOfNlohmann) {
 
 TEST(Value, StringsAreEscapedAndMadeUtf8AsByNlohmann) {
   std::mt19937 random(1);
-  constexpr std::string_view kBytes = "a\"\\\n\x01\x1f\x7f\x80\xbf\xc1\xc3\xa9\xe0\xe2\x82\xac\xed\xa0\xf0\x9f\x98\x80\xf4\x90\xff";
+  constexpr std::string_view kBytes =
+      "a\"\\\n\x01\x1f\x7f\x80\xbf\xc1\xc3\xa9\xe0\xe2\x82\xac\xed\xa0\xf0\x9f\x98\x80\xf4\x90\xff";
   for (int i = 0; i < 20000; ++i) {
     std::string text;
     for (std::size_t length = random() % 9; length > 0; --length) text += kBytes[random() % kBytes.size()];

@@ -30,7 +30,7 @@ Object OpenAiModel(const ServedModel& model) {
 }
 
 Object OllamaDetails(const ServedModel& model) {
-  return {{"parent_model", ""},   {"format", "thimble"},  {"family", "bert"},
+  return {{"parent_model", ""},        {"format", "thimble"},  {"family", "bert"},
           {"families", Array{"bert"}}, {"parameter_size", ""}, {"quantization_level", model.info.dtype}};
 }
 
@@ -222,13 +222,12 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
                                             {"parameters", ""},
                                             {"template", "{{ .Prompt }}"},
                                             {"details", OllamaDetails(*model)},
-                                            {"model_info",
-                                             Object{{"general.architecture", "bert"},
-                                              {"general.basename", model->info.name},
-                                              {"bert.context_length", info.max_tokens},
-                                              {"bert.embedding_length", info.dimensions},
-                                              {"bert.block_count", info.layers},
-                                              {"bert.attention.head_count", info.heads}}},
+                                            {"model_info", Object{{"general.architecture", "bert"},
+                                                                  {"general.basename", model->info.name},
+                                                                  {"bert.context_length", info.max_tokens},
+                                                                  {"bert.embedding_length", info.dimensions},
+                                                                  {"bert.block_count", info.layers},
+                                                                  {"bert.attention.head_count", info.heads}}},
                                             {"capabilities", Array{"embedding"}},
                                             {"modified_at", TimeText(model->created)}})};
   return std::nullopt;

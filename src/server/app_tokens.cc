@@ -1,6 +1,5 @@
 // Tokens: the limit of a request, and TEI's requests about them.
 
-
 #include "server/app.h"
 #include "thimble/vocabulary.h"
 

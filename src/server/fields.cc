@@ -64,9 +64,7 @@ std::optional<Problem> ParseBody(std::string_view body, Json& object) {
   return std::nullopt;
 }
 
-const Json* Fields::Find(const char* name) const {
-  return object_.FindSet(name);
-}
+const Json* Fields::Find(const char* name) const { return object_.FindSet(name); }
 
 std::optional<std::string> Fields::String(const char* name) {
   const Json* value = Find(name);

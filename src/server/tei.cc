@@ -33,8 +33,7 @@ constexpr char kIds[] = "expected an array of token ids, or an array of such arr
 // False where one is no id.
 bool ReadIds(const Json& list, std::vector<std::int32_t>& ids) {
   for (const Json& item : list.array()) {
-    if (!item.is_unsigned() || item.integer() > std::numeric_limits<std::int32_t>::max())
-      return false;
+    if (!item.is_unsigned() || item.integer() > std::numeric_limits<std::int32_t>::max()) return false;
     ids.push_back(static_cast<std::int32_t>(item.integer()));
   }
   return true;
