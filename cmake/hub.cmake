@@ -39,14 +39,7 @@ endif()
 
 thimble_sources(hub_sources src/hub)
 add_library(thimble_hub STATIC ${hub_sources})
-add_library(thimble::hub ALIAS thimble_hub)
-set_target_properties(thimble_hub PROPERTIES EXPORT_NAME hub)
+target_sources(thimble_hub PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
+                                  FILES ${PROJECT_SOURCE_DIR}/include/thimble/hub.h)
 target_compile_options(thimble_hub PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags> thimble_convert thimble_net PUBLIC thimble)
-
-if(NOT THIMBLE_CROSS_INCLUDE)
-  set_target_properties(thimble_convert PROPERTIES EXPORT_NAME convert)
-  set_target_properties(thimble_net PROPERTIES EXPORT_NAME net)
-  install(TARGETS thimble_hub thimble_convert thimble_net EXPORT thimbleTargets
-          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()

@@ -109,13 +109,16 @@ TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
 }
 
 TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
-  const std::string made = folder_.File("made.safetensors");
+  const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
+  const convert::Options options;
   FailEach(
       [&] {
-        const Status status = convert::Convert(folder_.File("source"), made, {});
-        const long left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
+        const Status status = convert::Convert(source, made, options);
+        const long rest = fail_in.exchange(-1);
+        const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
         EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();
         std::filesystem::remove(made);
+        fail_in = rest;
         return status;
       },
       300, 200);
