@@ -60,7 +60,7 @@ Status Executor::Submit(std::shared_ptr<Job> job) {
       threads_.push_back(std::move(thread));
     } else if (threads_.empty()) {
       queue_.pop_back();
-      return status;
+      return Status(Code::kOverloaded, status.message());
     }
   }
   changed_.notify_one();

@@ -38,7 +38,7 @@ class Executor {
   // Drops the jobs that have not started, and waits for those that have.
   ~Executor();
 
-  // kOutOfMemory when there is no thread and the system refuses one: the caller is one who must not do the work.
+  // kOverloaded when there is no thread and the system refuses one: the caller must not do the work itself.
   Status Submit(std::shared_ptr<Job> job);
   // Forgets the job unless it has started.
   void Withdraw(const Job* job);
