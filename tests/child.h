@@ -11,6 +11,13 @@
 
 namespace thimble::test {
 
+// ThreadSanitizer takes the threads that such a child starts for those that it lost.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kChildrenMayHaveThreads = false;
+#else
+inline constexpr bool kChildrenMayHaveThreads = true;
+#endif
+
 // Forks; the child ends with the exit code that work() returns. Waits for it and returns that code, 1000 + the number
 // of the signal that killed it, or -1 for one that did not end within 20 seconds.
 template <typename Work>

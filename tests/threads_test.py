@@ -62,20 +62,24 @@ class Refused(unittest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, b""))
 
     def test_similar_says_so_too(self):
-        result = run("similar", "-m", model, "--threads", "2", "words", "some words", "others", threads=1)
+        (folder / "lines.txt").write_text("some words\nothers\n")
+        result = run("similar", "-m", model, "--threads", "2", "words", "-i", str(folder / "lines.txt"), threads=1)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"thimble similar: runs with 1 of 2 threads", result.stderr)
 
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "a conversion has as many threads as processors")
     def test_convert_writes_the_same_file(self):
-        paths = [folder / f"converted-{threads}.safetensors" for threads in (1, 2)]
-        for path, threads in zip(paths, (1, 2)):
-            result = run("convert", str(folder / "source"), str(path), "--threads", "2", threads=threads)
+        files = []
+        for threads in (1, 100):
+            path = folder / f"converted-{threads}.safetensors"
+            result = run("convert", str(folder / "source"), str(path), threads=threads)
             self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertEqual(b"runs with 1 of 2 threads" in result.stderr, threads == 1, result.stderr)
-        self.assertEqual(paths[0].read_bytes(), paths[1].read_bytes())
+            self.assertEqual(b"runs with 1 of " in result.stderr, threads == 1, result.stderr)
+            files.append(path.read_bytes())
+        self.assertEqual(files[0], files[1])
 
     def test_the_server_answers_with_an_error_and_recovers(self):
-        for threads, status in ((1, 429), (2, 200)):
+        for threads, status in ((1, 429), (3, 200)):
             with open(folder / f"log-{threads}", "w+") as log:
                 process = subprocess.Popen([CLI, "serve", "-m", model, "--listen", "127.0.0.1:0"], stderr=log,
                                            preexec_fn=limited(threads))

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #endif
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/thread.h"
@@ -17,6 +18,8 @@
 namespace thimble::inline v0_1 {
 namespace {
 
+// Of the smallest pages. A stack that ends within one takes a page more for what lies at its end.
+constexpr std::size_t kPageBytes = 4 << 10;
 // More than this is no longer a matter of room for thread-local variables.
 constexpr std::size_t kMostStackBytes = 64 << 20;
 
@@ -59,7 +62,8 @@ Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   int error = EINVAL;  // Which says that the stack is too small.
-  for (std::size_t bytes = stack_bytes + StackOverhead(); error == EINVAL && bytes <= kMostStackBytes; bytes *= 2) {
+  std::size_t bytes = RoundUp(stack_bytes + StackOverhead(), kPageBytes);
+  for (; error == EINVAL && bytes <= kMostStackBytes; bytes *= 2) {
     pthread_attr_setstacksize(&attributes, bytes);
     error = pthread_create(&thread_, &attributes, function, argument);
   }

@@ -96,6 +96,7 @@ int AllWork(ThreadTeam& team) {
 }
 
 TEST(ThreadTeam, HasItsThreadsInTheChildOfAForkAndInItsChild) {
+  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
   ThreadTeam team = ThreadTeam::Create(3);
   ASSERT_EQ(AllWork(team), 0);
   EXPECT_EQ(test::ExitCodeOfChild([&] {

@@ -37,6 +37,10 @@ class Fork : public testing::Test {
     delete folder_;
   }
 
+  void SetUp() override {
+    if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
+  }
+
   static ModelPool MakePool(PoolOptions options = {}) {
     options.max_wait = std::chrono::seconds(10);
     auto pool = ModelPool::Create(options);
@@ -233,6 +237,7 @@ class Blocker final : public Job {
 };
 
 TEST(ExecutorFork, AChildBeginsWithoutJobsAndRunsItsOwn) {
+  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
   auto executor = std::make_unique<Executor>();
   std::atomic<int> open = 0, runs = 0, later = 0;
   for (int i = 0; i < 64; ++i) ASSERT_TRUE(executor->Submit(std::make_shared<Blocker>(open)).ok());
@@ -257,7 +262,12 @@ TEST(ExecutorFork, AChildBeginsWithoutJobsAndRunsItsOwn) {
   runs.wait(0);
 }
 
-TEST_F(Fork, ASecondCallerOfAnEmbedderIsRefused) {
+class Callers : public Fork {
+ protected:
+  void SetUp() override {}
+};
+
+TEST_F(Callers, AreRefusedDuringTheCallOfAnotherThread) {
   auto model = Model::Open(*path_);
   ASSERT_TRUE(model.ok());
   auto embedder = Embedder::Create(*model);
