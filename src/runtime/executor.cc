@@ -37,16 +37,15 @@ Executor::~Executor() {
 
 Executor::Lock Executor::Enter() {
   Lock lock(mutex_);
-  while (fork_ != ForkNumber()) {
-    fork_ = ForkNumber();
-    new (&changed_) std::condition_variable;  // Its waiters do not exist, but would be waited for.
-    idle_threads_ = 0;
-    threads_.clear();
-    auto jobs = std::exchange(queue_, {});
-    lock.unlock();  // The end of a job may call this executor.
-    jobs.clear();
-    lock.lock();
-  }
+  if (fork_ == ForkNumber()) return lock;
+  fork_ = ForkNumber();
+  new (&changed_) std::condition_variable;  // Its waiters do not exist, but would be waited for.
+  idle_threads_ = 0;
+  threads_.clear();
+  auto jobs = std::exchange(queue_, {});
+  lock.unlock();  // The end of a job may call this executor.
+  jobs.clear();
+  lock.lock();
   return lock;
 }
 
