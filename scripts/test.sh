@@ -79,7 +79,7 @@ run_tests asan build-asan \
 
 stage tsan
 scripts/build.sh tsan base_test runtime_test integration_test
-run_tests tsan build-tsan -R 'Thread|Concurren|Team|Pool' -E 'Pooling|PoolTo'
+run_tests tsan build-tsan -R 'Thread|Fork|Concurren|Team|Pool' -E 'Pooling|PoolTo'
 
 # "make lint" runs clang-tidy too, which takes many minutes.
 stage format

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/thread_team.h"
 #include "cli/backend_flags.h"
 #include "cli/progress.h"
 #include "thimble/cache.h"
@@ -99,6 +100,11 @@ int Fail(std::string_view command, const Status& status) {
 void Note(std::string_view command, std::string_view note) {
   std::fprintf(stderr, "thimble %.*s: %.*s\n", static_cast<int>(command.size()), command.data(),
                static_cast<int>(note.size()), note.data());
+}
+
+void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted) {
+  const std::size_t granted = embedder.plan().threads;
+  if (granted < wanted) Note(command, FewerThreads(granted, wanted));
 }
 
 namespace {

@@ -53,6 +53,8 @@ std::string WithFlags(std::string_view message);
 int Fail(std::string_view command, const Status& status);
 // Prints on standard error what is not a failure.
 void Note(std::string_view command, std::string_view note);
+// The same where the embedder has fewer threads than `wanted`.
+void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted);
 
 // Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G are powers of 1000, Ki, Mi, Gi of 1024; case and a B at
 // the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.

@@ -61,7 +61,8 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   const Config& config = job.config;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
-  THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(threads));
+  ThreadTeam team = ThreadTeam::Create(threads);
+  if (team.size() < threads) job.notes.push_back(FewerThreads(team.size(), threads));
   for (const std::string& note : job.notes) {
     if (options.note) options.note(note);
   }
