@@ -10,9 +10,9 @@
 
 namespace thimble::cli {
 
-Status PrintValues(const nlohmann::ordered_json& values, bool as_json) {
+Status PrintValues(const nlohmann::ordered_json& values, bool as_json, std::span<const InputFile> inputs) {
   constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", inputs));
   if (as_json) {
     THIMBLE_RETURN_IF_ERROR(output.Write(values.dump(-1, ' ', false, kReplace) + "\n"));
     return output.Finish();
