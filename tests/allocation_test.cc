@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "base/guard.h"
+#include "json/parse.h"
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 
@@ -75,11 +77,11 @@ class Allocation : public testing::Test {
   }
 
   // Runs `work` again and again while its first, second ... allocation fails, until it needs no more. It must then have
-  // been refused at least `least` times; where it can do without what failed, it may succeed.
-  void FailEach(const std::function<Status()>& work, int least) {
+  // been refused at least `least` times; where it can do without what failed, it may succeed. Behind the first `each`
+  // only one of a growing number fails.
+  void FailEach(const std::function<Status()>& work, int least, long each = 100000) {
     int refused = 0;
-    for (long failing = 0;; ++failing) {
-      ASSERT_LT(failing, 100000);
+    for (long failing = 0;; failing += 1 + failing / each) {
       fail_in = failing;
       Status status = work();
       const bool failed = fail_in < 0;
@@ -100,6 +102,27 @@ class Allocation : public testing::Test {
   test::TemporaryFolder folder_;
   std::string path_;
 };
+
+TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
+  const std::string text = R"({"b":["a string that needs memory of its own",{"c":1,"a":2}],"a":[1,2,3,4,5],"c":{}})";
+  FailEach([&] { return Guarded([&] { return json::Parse(text, "text").status(); }); }, 10);
+}
+
+TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
+  const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
+  const convert::Options options;
+  FailEach(
+      [&] {
+        const Status status = convert::Convert(source, made, options);
+        const long rest = fail_in.exchange(-1);
+        const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
+        EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();
+        std::filesystem::remove(made);
+        fail_in = rest;
+        return status;
+      },
+      300, 200);
+}
 
 TEST_F(Allocation, FailureOnOpeningAModelIsAStatus) {
   FailEach([&] { return Model::Open(path_).status(); }, 50);

@@ -1,7 +1,6 @@
 // thimble plan: the memory of an embedding, before it takes any.
 
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"

@@ -31,7 +31,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxThreads = 8;  // More gain little.
+constexpr std::size_t kMaxThreads = 8;            // More gain little.
+constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
 
 constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
@@ -65,7 +66,7 @@ Status CheckNotRead(const std::string& source, const std::string& output) {
     std::error_code error;
     return fs::exists(ToPath(source + "/" + name), error);
   };
-  const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, json::kMaxConfigBytes); };
+  const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, kMaxIndexBytes); };
   const Result<std::vector<std::string>> names = FilesLookedFor({.names = {}, .has = has, .read = read});
   if (!names.ok()) return Status();  // Then there is no conversion.
   const std::optional<FileIdentity> identity = IdentityOf(output);

@@ -10,6 +10,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/guard.h"
 #include "base/leftover.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
@@ -66,7 +67,9 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
   const Leftover leftovers[] = {Leftover(place.string()), Leftover(place.parent_path().string()),
                                 Leftover(place.parent_path().parent_path().string())};
   Status status = MakeFolder(place.string());
-  if (status.ok()) status = ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter);
+  if (status.ok()) {
+    status = Guarded([&] { return ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter); });
+  }
   std::error_code ignored;
   fs::remove_all(scratch, ignored);
   if (status.ok() && !record.Holds()) status = Error(Code::kIo, "folder ", path, ": changed while it was converted");
