@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -187,8 +188,13 @@ TEST_F(AtomicFileTest, LeftoversAreRemovedWithTheirFolders) {
   fs::create_directory(Path("full"));
   Make("full/file");
   const Leftover full(Path("full"));
-  RemoveLeftovers();
-  RemoveLeftovers();  // Twice, as two signals would.
+  const pid_t child = fork();  // As what is removed must not be used again.
+  if (child == 0) {
+    RemoveLeftovers();
+    RemoveLeftovers();  // Twice, as two signals would.
+    _exit(0);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
   EXPECT_EQ(Names(), (std::vector<std::string>{"before", "full", "over"}));
 }
 
