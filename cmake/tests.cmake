@@ -58,3 +58,5 @@ endforeach()
 
 add_test(NAME public_headers_compile_alone COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target
                                                    all_verify_interface_header_sets)
+
+include(cmake/fuzz.cmake)
