@@ -3,8 +3,14 @@
 set(fuzz_sources tests/fuzz/common.cc tests/fuzz/model.cc tests/fuzz/source.cc tests/fuzz/wire.cc tests/fuzz/kernels.cc)
 add_library(thimble_fuzz_targets STATIC ${fuzz_sources})
 target_compile_definitions(thimble_fuzz_targets PRIVATE THIMBLE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures")
-target_link_libraries(thimble_fuzz_targets PUBLIC thimble_test_model thimble_commands thimble_hub thimble_backends
+target_link_libraries(thimble_fuzz_targets PUBLIC thimble_test_model thimble_hub thimble_backends
                                                   nlohmann_json::nlohmann_json)
+if(THIMBLE_FUZZ)  # The rest of the command line takes minutes to build with sanitizers.
+  target_sources(thimble_fuzz_targets PRIVATE src/cli/input.cc src/cli/options.cc src/cli/progress.cc)
+  target_link_libraries(thimble_fuzz_targets PUBLIC CLI11::CLI11)
+else()
+  target_link_libraries(thimble_fuzz_targets PUBLIC thimble_commands)
+endif()
 if(THIMBLE_SERVER)
   target_sources(thimble_fuzz_targets PRIVATE tests/fuzz/server.cc)
   target_compile_definitions(thimble_fuzz_targets PRIVATE THIMBLE_FUZZ_SERVER)

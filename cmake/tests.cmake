@@ -60,3 +60,5 @@ add_test(NAME public_headers_compile_alone COMMAND ${CMAKE_COMMAND} --build ${PR
                                                    all_verify_interface_header_sets)
 
 include(cmake/fuzz.cmake)
+add_executable(trust_soak tests/trust/soak.cc)
+target_link_libraries(trust_soak PRIVATE thimble_flags thimble)

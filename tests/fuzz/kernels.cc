@@ -3,6 +3,8 @@
 #include "kernels/kernels.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -67,7 +69,7 @@ class Shape {
 
 // Calls run(table, out) for each table, with `out` as it was before, and compares bits.
 template <typename T, typename Run>
-void Compare(std::size_t count, const T* before, Run&& run) {
+void Compare(const char* what, std::size_t count, const T* before, Run&& run) {
   Lined<T> expected(count);
   const std::span<const Kernels* const> all = AllKernels();
   for (std::size_t i = all.size(); i-- > 0;) {  // The reference is the last.
@@ -78,7 +80,13 @@ void Compare(std::size_t count, const T* before, Run&& run) {
     if (i + 1 == all.size()) {
       std::memcpy(expected.data(), out.data(), out.bytes());
     } else {
-      Check(std::memcmp(expected.data(), out.data(), out.bytes()) == 0, all[i]->name.data());
+      for (std::size_t at = 0; at < count; ++at) {
+        if (std::memcmp(expected.data() + at, out.data() + at, sizeof(T)) == 0) continue;
+        std::fprintf(stderr, "fuzz: %s of %s: element %zu of %zu: expected %.9g, found %.9g\n", what,
+                     std::string(all[i]->name).c_str(), at, count, static_cast<double>(expected[at]),
+                     static_cast<double>(out[at]));
+        Check(false, "every instruction set gives the same bits");
+      }
     }
   }
 }
@@ -164,7 +172,7 @@ void Linear(Shape& shape) {
     }
   }
   Lined<std::int8_t> panel(PanelBytes(inputs));
-  Compare<float>(before.size(), before.data(), [&](const Kernels& table, float* out) {
+  Compare<float>("linear", before.size(), before.data(), [&](const Kernels& table, float* out) {
     const LinearOutput output = {first, end, rows, epilogue, out, stride};
     if (IsInteger(format)) {
       table.linear_int8(matrix, {values.data(), inputs, row_scale.data()}, output, panel.data());
@@ -175,13 +183,14 @@ void Linear(Shape& shape) {
 }
 
 void Attention(Shape& shape) {
-  const std::size_t width = 16 * shape.Next(1, kMaxHeadWidth / 16), tokens = shape.Next(1, 150);
+  // Heads of a model are a multiple of 32 wide.
+  const std::size_t width = 32 * shape.Next(1, kMaxHeadWidth / 32), tokens = shape.Next(1, 150);
   const std::size_t queries = 1 + shape.Next(0, 255) % tokens;
   const std::size_t stride = 3 * width, out_stride = width + 16 * shape.Next(0, 2);
   const bool integers = shape.Next(0, 1) == 1;
   Lined<float> qkv(tokens * stride);
   shape.Fill(qkv);
-  Compare<float>(queries * out_stride, nullptr, [&](const Kernels& table, float* out) {
+  Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr, [&](const Kernels& table, float* out) {
     Lined<std::byte> scratch(AttentionBytes(tokens, width));
     const AttentionHead head = {qkv.data(), stride, tokens, queries, width, out, out_stride};
     (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
@@ -194,19 +203,22 @@ void Rows(Shape& shape) {
   for (Lined<float>* values : {&x, &gamma, &beta}) shape.Fill(*values);
   const auto activation = static_cast<Activation>(shape.Next(0, 5));
   const std::size_t first = shape.Next(1, 200);
-  Compare<float>(x.size(), x.data(), [&](const Kernels& table, float* out) {
+  Compare<float>("layer_norm", x.size(), x.data(), [&](const Kernels& table, float* out) {
     table.layer_norm(out, gamma.data(), beta.data(), 1e-12f, rows, width);
   });
-  Compare<float>(x.size(), x.data(), [&](const Kernels& table, float* out) { table.activate(activation, out, x.size()); });
-  Compare<float>(width, nullptr, [&](const Kernels& table, float* out) { table.sum(x.data(), rows, width, 0.25f, out); });
-  Compare<float>(width, nullptr,
+  Compare<float>("activate", x.size(), x.data(),
+                 [&](const Kernels& table, float* out) { table.activate(activation, out, x.size()); });
+  Compare<float>("sum", width, nullptr,
+                 [&](const Kernels& table, float* out) { table.sum(x.data(), rows, width, 0.25f, out); });
+  Compare<float>("weighted_mean", width, nullptr,
                  [&](const Kernels& table, float* out) { table.weighted_mean(x.data(), rows, width, first, out); });
-  Compare<float>(width, nullptr, [&](const Kernels& table, float* out) { table.largest(x.data(), rows, width, out); });
-  Compare<float>(width, x.data(), [&](const Kernels& table, float* out) { table.normalize(out, width); });
+  Compare<float>("largest", width, nullptr,
+                 [&](const Kernels& table, float* out) { table.largest(x.data(), rows, width, out); });
+  Compare<float>("normalize", width, x.data(), [&](const Kernels& table, float* out) { table.normalize(out, width); });
   const Rotation rotation = RotationFor(width);
   const Rotation* used = shape.Next(0, 1) == 1 ? &rotation : nullptr;
   Lined<float> workspace(width), scale(rows);
-  Compare<std::uint8_t>(rows * width, nullptr, [&](const Kernels& table, std::uint8_t* out) {
+  Compare<std::uint8_t>("quantize", rows * width, nullptr, [&](const Kernels& table, std::uint8_t* out) {
     table.quantize(x.data(), rows, width, used, workspace.data(), {out, width, scale.data()});
   });
 }

@@ -1,6 +1,8 @@
 // Requests of clients: HTTP by the parser and with the limits of the server, then its routes and dialects.
 
-#include <boost/beast/core/buffers_cat.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <chrono>
@@ -24,7 +26,7 @@ server::App& TheApp() {
     server::ServerOptions options;
     static const MemoryFolder folder;
     const_cast<MemoryFolder&>(folder).Write("model.safetensors", ModelBytes());
-    options.models = {{"mock-hashed", ""}, {folder.path() + "/model.safetensors", ""}};
+    options.models = {{folder.path() + "/model.safetensors", ""}, {"mock-hashed", ""}};
     options.max_items = 16;
     options.max_request_tokens = 4096;
     options.max_body = 1 << 20;
@@ -67,7 +69,11 @@ void Answer(server::HttpHead head, std::string body) {
   if (reply.content_type == "application/json" && !reply.body.empty()) {
     Check(json::Parse(reply.body, "the reply").ok(), "a reply is JSON, without numbers that are not finite");
   }
+  // Its line in the log goes nowhere: there are thousands a second.
+  static const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC), standard_error = dup(STDERR_FILENO);
+  dup2(nowhere, STDERR_FILENO);
   app.Finish(exchange, reply.body.size(), true);
+  dup2(standard_error, STDERR_FILENO);
 }
 
 }  // namespace

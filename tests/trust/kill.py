@@ -64,7 +64,7 @@ def writers(material, hub):
     pull = ["pull", REPOSITORY]
     return [
         Writer("convert", [convert("q8"), convert("fp16")], "out.safetensors", {}, True),
-        Writer("pull", [pull, pull], "models/test/tiny/main-q8.safetensors",
+        Writer("pull", [pull, pull], "models/test/tiny-q8.safetensors",
                {"THIMBLE_HOME": "{}/models", "HF_ENDPOINT": hub.url}, False),
         Writer("embed -o", [embed("npy"), embed("jsonl")], "out", {}, True),
     ]
