@@ -178,6 +178,14 @@ class Pull(Command):
         super().__init__("pull", ["pull", REPOSITORY],
                          environment={"THIMBLE_HOME": "{}/models", "HF_ENDPOINT": hub.url})
 
+    def problems(self, folder, before, code, out, error, stderr_broken):
+        if code != 0:
+            return super().problems(folder, before, code, out, error, stderr_broken)
+        # What it downloaded it may have failed to remove.
+        model = next(iter(self.expected_files))
+        right = self.stdout_fits(out) and snapshot(folder).get(model) == self.expected_files[model]
+        return ([] if right else ["exit code 0 with another output"]) + self.left(folder, before, {})
+
     def left(self, folder, before, now):
         code, _, error = self.run(folder)
         if code != 0:
