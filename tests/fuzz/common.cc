@@ -95,7 +95,8 @@ void MemoryFolder::Write(const std::string& name, std::string_view bytes) {
   const std::string path = path_ + "/" + name;
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 std::vector<std::pair<std::string, std::string>> SplitFiles(std::string_view input) {
@@ -123,9 +124,22 @@ std::string JoinFiles(const std::vector<std::pair<std::string, std::string>>& fi
 std::string MutateBytes(std::string_view input, std::uint32_t seed) {
   std::minstd_rand random(seed * 2 + 1);
   const auto below = [&](std::size_t limit) { return limit == 0 ? 0 : static_cast<std::size_t>(random()) % limit; };
-  static constexpr std::string_view kParts[] = {
-      "-1", "0", "99999999999999999999", "1e999", "null", "[]", "{}", "\"\"", "\xff\xfe", "[[[[[[[[", "\\ud800", "NaN", ",",
-      "/../", std::string_view("\0", 1), "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"};
+  static constexpr std::string_view kParts[] = {"-1",
+                                                "0",
+                                                "99999999999999999999",
+                                                "1e999",
+                                                "null",
+                                                "[]",
+                                                "{}",
+                                                "\"\"",
+                                                "\xff\xfe",
+                                                "[[[[[[[[",
+                                                "\\ud800",
+                                                "NaN",
+                                                ",",
+                                                "/../",
+                                                std::string_view("\0", 1),
+                                                "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"};
   std::string bytes(input);
   for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
     const std::size_t at = below(bytes.size() + 1);

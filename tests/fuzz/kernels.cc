@@ -146,14 +146,15 @@ void Linear(Shape& shape) {
   for (std::size_t i = 0; i < outputs; ++i) scale[i] = 0.001f * static_cast<float>(1 + i % 20);
   for (std::size_t i = 0; i < rows; ++i) row_scale[i] = 0.01f + 0.001f * static_cast<float>(i);
   const bool packed = IsTwoLevel(format);
-  Lined<std::uint8_t> codes(packed                          ? MatrixLevels(format).CodeBytes(outputs * inputs)
-                            : format == WeightFormat::kQ8   ? outputs * inputs
-                            : format == WeightFormat::kF16  ? 2 * outputs * inputs
-                                                            : 4 * outputs * inputs);
+  Lined<std::uint8_t> codes(packed                         ? MatrixLevels(format).CodeBytes(outputs * inputs)
+                            : format == WeightFormat::kQ8  ? outputs * inputs
+                            : format == WeightFormat::kF16 ? 2 * outputs * inputs
+                                                           : 4 * outputs * inputs);
   Lined<std::uint8_t> groups(packed ? outputs / 16 * MatrixLevels(format).StripGroupBytes(inputs) : 0);
   Lined<std::int32_t> comp(outputs);
   Lined<std::uint8_t> values(rows * inputs);
-  Matrix matrix = {.format = format, .outputs = outputs, .inputs = inputs, .weights = codes.data(), .bias = bias.data()};
+  Matrix matrix = {
+      .format = format, .outputs = outputs, .inputs = inputs, .weights = codes.data(), .bias = bias.data()};
   if (IsInteger(format)) {
     FillCodes(shape, format, outputs, inputs, codes, groups, comp);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(1 + shape.random()() % 255);
@@ -190,11 +191,12 @@ void Attention(Shape& shape) {
   const bool integers = shape.Next(0, 1) == 1;
   Lined<float> qkv(tokens * stride);
   shape.Fill(qkv);
-  Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr, [&](const Kernels& table, float* out) {
-    Lined<std::byte> scratch(AttentionBytes(tokens, width));
-    const AttentionHead head = {qkv.data(), stride, tokens, queries, width, out, out_stride};
-    (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
-  });
+  Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr,
+                 [&](const Kernels& table, float* out) {
+                   Lined<std::byte> scratch(AttentionBytes(tokens, width));
+                   const AttentionHead head = {qkv.data(), stride, tokens, queries, width, out, out_stride};
+                   (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
+                 });
 }
 
 void Rows(Shape& shape) {

@@ -21,7 +21,8 @@ std::string Contents(const std::filesystem::path& path) {
 }
 
 // What every tokenizer must do with every text.
-void Tokenize(const text::Tokenizer& tokenizer, std::size_t vocabulary, std::string_view prompt, std::string_view text) {
+void Tokenize(const text::Tokenizer& tokenizer, std::size_t vocabulary, std::string_view prompt,
+              std::string_view text) {
   std::vector<std::int32_t> ids(std::max<std::size_t>(64, tokenizer.num_special() + 1));
   const text::Encoded encoded = tokenizer.Encode(prompt, text, ids);
   Check(encoded.tokens <= ids.size(), "no more ids than there is room for");

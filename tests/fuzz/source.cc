@@ -45,10 +45,11 @@ void RunSafetensors(std::string_view input) {
 
 std::vector<std::string> SafetensorsSeeds() {
   // The header of real weights, with as many bytes as it states but all of them 0.
-  const std::string header = R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[4,4],"data_offsets":[0,64]},)"
-                             R"("b":{"dtype":"F16","shape":[8],"data_offsets":[64,80]},)"
-                             R"("c":{"dtype":"BF16","shape":[2,4],"data_offsets":[80,96]},)"
-                             R"("d":{"dtype":"I64","shape":[1],"data_offsets":[96,104]}})";
+  const std::string header =
+      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[4,4],"data_offsets":[0,64]},)"
+      R"("b":{"dtype":"F16","shape":[8],"data_offsets":[64,80]},)"
+      R"("c":{"dtype":"BF16","shape":[2,4],"data_offsets":[80,96]},)"
+      R"("d":{"dtype":"I64","shape":[1],"data_offsets":[96,104]}})";
   std::string length(8, '\0');
   length[0] = static_cast<char>(header.size() & 255);
   length[1] = static_cast<char>(header.size() >> 8);
@@ -89,7 +90,8 @@ void RunConfig(std::string_view input) {
   }
   if (!weights) {
     std::error_code ignored;
-    std::filesystem::create_symlink(SourceFolder() + "/model.safetensors", folder.path() + "/model.safetensors", ignored);
+    std::filesystem::create_symlink(SourceFolder() + "/model.safetensors", folder.path() + "/model.safetensors",
+                                    ignored);
   }
   if (auto view = convert::ViewOf(folder.path()); view.ok()) {
     if (const auto modules = convert::ReadModuleFolders(*view); modules.ok()) {
@@ -111,8 +113,8 @@ void RunConfig(std::string_view input) {
 
 std::vector<std::string> ConfigSeeds() {
   std::vector<std::pair<std::string, std::string>> files;
-  for (const char* name : {"config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json",
-                           "tokenizer.json"}) {
+  for (const char* name :
+       {"config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer.json"}) {
     files.emplace_back(name, Contents(SourceFolder() + "/" + name));
   }
   std::vector<std::string> seeds = {JoinFiles(files)};
@@ -124,9 +126,11 @@ std::vector<std::string> ConfigSeeds() {
                                             R"("activation_function":"torch.nn.modules.activation.Tanh"})");
   files.emplace_back("config_sentence_transformers.json",
                      R"({"prompts":{"query":"query: ","passage":"passage: "},"default_prompt_name":"query"})");
-  files.emplace_back("tokenizer_config.json",
-                     R"({"do_lower_case":true,"model_max_length":512,"tokenizer_class":"BertTokenizer","cls_token":"[CLS]"})");
-  files.emplace_back("special_tokens_map.json", R"({"cls_token":"[CLS]","sep_token":{"content":"[SEP]","lstrip":false}})");
+  files.emplace_back(
+      "tokenizer_config.json",
+      R"({"do_lower_case":true,"model_max_length":512,"tokenizer_class":"BertTokenizer","cls_token":"[CLS]"})");
+  files.emplace_back("special_tokens_map.json",
+                     R"({"cls_token":"[CLS]","sep_token":{"content":"[SEP]","lstrip":false}})");
   files.emplace_back("added_tokens.json", R"({"[NEW]":190})");
   seeds.push_back(JoinFiles(files));
   // Tokens from vocab.txt, and weights in shards that are not there.

@@ -1,11 +1,13 @@
 // What comes from others while thimble runs: lines of texts, answers of the hub and of providers.
 
-#include <cmath>
-#include <cstdlib>
+#include "backends/wire.h"
+
 #include <stdlib.h>
 
+#include <cmath>
+#include <cstdlib>
+
 #include "backends/table.h"
-#include "backends/wire.h"
 #include "cli/input.h"
 #include "convert/folder_files.h"
 #include "hub/listing.h"
