@@ -22,7 +22,9 @@ Result<FileMap> FileMap::Open(const std::string& path) {
 }
 
 FileMap::~FileMap() {
-  if (!bytes_.empty()) UnmapViewOfFile(bytes_.data());
+  if (!bytes_.empty() && !is_copy()) UnmapViewOfFile(bytes_.data());
 }
+
+MappedFault FindMappedFault(const void*) { return {}; }
 
 }  // namespace thimble::inline v0_1

@@ -1,7 +1,6 @@
 // Reading files on POSIX systems.
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,15 +14,21 @@ Result<RegularFile> RegularFile::Open(const std::string& path) {
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // A pipe must not make the caller wait.
   if (descriptor < 0) return SystemError(errno, "cannot open", path);
   RegularFile file(path, descriptor);
-  struct stat status = {};
-  if (fstat(descriptor, &status) != 0) return SystemError(errno, "cannot read the size of", path);
-  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path, ": expected a regular file");
-  file.size_ = static_cast<std::uint64_t>(status.st_size);
+  const std::optional<OpenFile> opened = Describe(descriptor);
+  if (!opened) return SystemError(errno, "cannot read the size of", path);
+  if (!opened->regular) return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  file.opened_ = *opened;
   return file;
 }
 
-RegularFile::~RegularFile() {
-  if (file_ != kNone) close(static_cast<int>(file_));
+Result<FileStamp> RegularFile::StampNow() const {
+  const std::optional<OpenFile> now = Describe(file_);
+  if (!now) return SystemError(errno, "cannot read the size of", path_);
+  return now->stamp;
+}
+
+void RegularFile::Close() {
+  if (file_ != kNone) close(static_cast<int>(std::exchange(file_, kNone)));
 }
 
 Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {

@@ -10,6 +10,7 @@
 #endif
 
 #include "cli/commands.h"
+#include "cli/fault_handler.h"
 #include "cli/options.h"
 
 namespace {
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
   }
   for (const Command& command : kCommands) {
     if (command.name != name) continue;
+    thimble::cli::HandleFaults(argv[1]);
     try {
       return command.run(argc - 1, argv + 1);
     } catch (const std::bad_alloc&) {

@@ -10,8 +10,8 @@
 #include "base/error.h"
 
 namespace thimble::format {
-Result<Reader> Reader::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(path));
+Result<Reader> Reader::Open(const std::string& path, bool copy) {
+  THIMBLE_ASSIGN_OR_RETURN(FileMap map, copy ? FileMap::Copy(path) : FileMap::Open(path));
   const std::span<const std::byte> bytes = map.bytes();
   THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length,
                            HeaderBytes(bytes.subspan(0, std::min<std::size_t>(8, bytes.size())), bytes.size(), path));

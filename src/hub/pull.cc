@@ -372,6 +372,17 @@ Result<PulledModel> PullFolder(const std::string& path, const PullOptions& optio
   return PulledModel{std::move(model), false};
 }
 
+// Whether the file at `path` has the bytes that were written.
+Status Check(const std::string& path, const PullOptions& options) {
+  const Status status = Model::Open(path, {.verify = true}).status();
+  if (status.code() == Code::kUnsupported) {
+    if (options.note) options.note(status.message());
+    return Status();
+  }
+  if (status.code() != Code::kCorrupt) return status;
+  return Error(Code::kCorrupt, status.message(), " with `force`");
+}
+
 Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
   Reporter reporter(options.progress);
   if (store::IsFileOrMock(model)) {
@@ -380,6 +391,10 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
   }
   Result<PulledModel> result =
       store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
+  if (result.ok()) {
+    const Status status = Check(result->model.path, options);
+    if (!status.ok()) result = status;
+  }
   if (const Result<std::string> folder = store::FolderOrDefault(options.folder); folder.ok()) {
     std::error_code ignored;
     fs::remove(store::PullFolder(*folder), ignored);  // Where it is empty.

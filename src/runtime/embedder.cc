@@ -27,6 +27,18 @@ struct Embedder::Impl {
   ThreadTeam team;
 
   WorkerTeam AllWorkers() { return {team, workers}; }
+
+  // What work() comes to. A file that was changed before is not touched; if it was changed meanwhile, that explains any
+  // failure and spoils any success.
+  template <typename Work>
+  Status Watched(Work&& work) {
+    return Guarded([&]() -> Status {
+      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
+      Status status = Guarded(work);
+      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
+      return status;
+    });
+  }
 };
 
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -103,7 +115,7 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
                        .first_index = options.first_index};
   // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
   if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
-    return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
+    return impl_->Watched([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
   }
   // Each run ends with a tile that is not full, so that one worker has one run. Several take runs, short enough that
   // none is left alone with the rest at the end.
@@ -113,7 +125,7 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   std::size_t next = 0;
   Status failure;  // That of the first text that has one.
   std::size_t failed = texts.size();
-  impl_->team.Run([&](std::size_t member) {
+  auto take_runs = [&](std::size_t member) {
     for (;;) {
       std::size_t begin, end;
       {
@@ -131,8 +143,11 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
       }
       next = texts.size();
     }
+  };
+  return impl_->Watched([&] {
+    impl_->team.Run(take_runs);
+    return std::move(failure);
   });
-  return failure;
 }
 
 Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
@@ -142,7 +157,12 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
                    " floats, found ", vectors.size());
     }
-    return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());
+    Report report;
+    THIMBLE_RETURN_IF_ERROR(impl_->Watched([&]() -> Status {
+      THIMBLE_ASSIGN_OR_RETURN(report, impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers()));
+      return Status();
+    }));
+    return report;
   });
 }
 
@@ -158,7 +178,7 @@ Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> ve
                    "; truncate longer sequences");
     }
     THIMBLE_RETURN_IF_ERROR(CheckIds(info, ids));
-    return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers());
+    return impl_->Watched([&] { return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers()); });
   });
 }
 
