@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/sha256.h"
+#include "base/error.h"
 #include "format/reader.h"
 #include "kernels/half.h"
 #include "tests/test_model.h"
@@ -99,7 +99,8 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
   const std::string path = folder.File("damaged.safetensors");
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   std::size_t tensors = 0, refused = 0, embedded = 0;
-  for (const auto& [name, tensor] : Header(good).items()) {
+  const ordered_json header = Header(good);
+  for (const auto& [name, tensor] : header.items()) {
     if (name == "__metadata__" || name.starts_with("receipt.")) continue;
     if (tensor["dtype"] != "F32" && tensor["dtype"] != "F16") continue;
     ++tensors;
@@ -108,7 +109,7 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
       // Of tables, what the first tokens need.
       std::size_t index = 3;
       if (name == "embeddings.words.weight") index = 2 * 64 + 3;  // [CLS]
-      if (name == "embeddings.words.scale") index = 2;
+      if (name == "embeddings.words.scale" || name == "embeddings.positions.scale") index = 2;
       SetElement(file, tensor, index, bad);
       ASSERT_TRUE(WriteFile(path, file).ok());
       auto model = Model::Open(path);
@@ -211,32 +212,42 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, DamagedWeights,
                          testing::Values(Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4),
                          [](const auto& param) { return test::DtypeTestName(param.param); });
 
+// Writes the test model with a Dense module of equal weights in the place of each activation, then converts it to fp32.
+Status ConvertWithDense(const std::string& source, const std::string& path, const std::vector<std::string>& activations,
+                        float weight) {
+  fs::create_directory(source);
+  THIMBLE_RETURN_IF_ERROR(test::WriteTestModel(source));
+  ordered_json modules = ordered_json::parse(Contents(source + "/modules.json"));
+  modules.erase(2);
+  const std::vector<float> weights(64 * 64, weight);
+  const std::string header = R"({"linear.weight":{"dtype":"F32","shape":[64,64],"data_offsets":[0,16384]}})";
+  std::string file(8, '\0');
+  file[0] = static_cast<char>(header.size());
+  file += header + std::string(reinterpret_cast<const char*>(weights.data()), 4 * weights.size());
+  for (std::size_t i = 0; i < activations.size(); ++i) {
+    const std::string name = std::to_string(2 + i) + "_Dense";
+    modules.push_back({{"idx", 2 + i}, {"path", name}, {"type", "sentence_transformers.models.Dense"}});
+    const ordered_json config = {{"in_features", 64},
+                                 {"out_features", 64},
+                                 {"bias", false},
+                                 {"activation_function", "torch.nn.modules." + activations[i]}};
+    fs::create_directory(source + "/" + name);
+    THIMBLE_RETURN_IF_ERROR(WriteFile(source + "/" + name + "/config.json", config.dump()));
+    THIMBLE_RETURN_IF_ERROR(WriteFile(source + "/" + name + "/model.safetensors", file));
+  }
+  THIMBLE_RETURN_IF_ERROR(WriteFile(source + "/modules.json", modules.dump()));
+  convert::Options options;
+  options.dtype = Dtype::kFp32;
+  options.calibrate = false;
+  return convert::Convert(source, path, options);
+}
+
 // An activation that ends at a number would hide infinities.
 TEST(DamagedHead, ADenseModuleThatIsNotFiniteIsNeverEmbeddedWith) {
-  for (const char* activation : {"torch.nn.modules.activation.Tanh", "torch.nn.modules.activation.ReLU"}) {
+  for (const char* activation : {"activation.Tanh", "activation.ReLU"}) {
     TemporaryFolder folder;
-    const std::string source = folder.File("source");
-    fs::create_directory(source);
-    ASSERT_TRUE(test::WriteTestModel(source).ok());
-    ordered_json modules = ordered_json::parse(Contents(source + "/modules.json"));
-    modules[2] = {{"idx", 2}, {"path", "2_Dense"}, {"type", "sentence_transformers.models.Dense"}};
-    ASSERT_TRUE(WriteFile(source + "/modules.json", modules.dump()).ok());
-    fs::create_directory(source + "/2_Dense");
-    const ordered_json config = {
-        {"in_features", 64}, {"out_features", 32}, {"bias", true}, {"activation_function", activation}};
-    ASSERT_TRUE(WriteFile(source + "/2_Dense/config.json", config.dump()).ok());
-    const std::vector<float> weights(64 * 32 + 32, 0.1f);
-    const std::string header = R"({"linear.weight":{"dtype":"F32","shape":[32,64],"data_offsets":[0,8192]},)"
-                               R"("linear.bias":{"dtype":"F32","shape":[32],"data_offsets":[8192,8320]}})";
-    std::string dense(8, '\0');
-    dense[0] = static_cast<char>(header.size());
-    dense += header + std::string(reinterpret_cast<const char*>(weights.data()), 4 * weights.size());
-    ASSERT_TRUE(WriteFile(source + "/2_Dense/model.safetensors", dense).ok());
     const std::string path = folder.File("model.safetensors");
-    convert::Options options;
-    options.dtype = Dtype::kQ8;
-    options.calibrate = false;
-    const Status converted = convert::Convert(source, path, options);
+    const Status converted = ConvertWithDense(folder.File("source"), path, {activation}, 0.1f);
     ASSERT_TRUE(converted.ok()) << converted.message();
     ASSERT_TRUE(OpenAndEmbed(path).ok()) << OpenAndEmbed(path).status().message();
     std::string file = Contents(path);
@@ -250,21 +261,12 @@ TEST(DamagedHead, ADenseModuleThatIsNotFiniteIsNeverEmbeddedWith) {
 
 TEST(DamagedSource, WeightsThatOverflowAreNotConverted) {
   TemporaryFolder folder;
-  ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
-  const std::string weights = folder.File("model.safetensors");
-  std::string file = Contents(weights);
-  const ordered_json header = Header(file);
-  for (std::size_t i = 0; i < 64 * 64; ++i) {
-    SetElement(file, header["encoder.layer.1.attention.output.dense.weight"], i, 3e38f);
-  }
-  ASSERT_TRUE(WriteFile(weights, file).ok());
-  convert::Options options;
-  options.dtype = Dtype::kFp32;
-  options.calibrate = false;
-  const Status status = convert::Convert(folder.path(), folder.File("out.safetensors"), options);
+  const std::string path = folder.File("model.safetensors");
+  const Status status =
+      ConvertWithDense(folder.File("source"), path, std::vector<std::string>(3, "linear.Identity"), 9e14f);
   EXPECT_EQ(status.code(), Code::kUnsupported) << status.message();
   EXPECT_TRUE(Contains(status, "not finite")) << status.message();
-  EXPECT_FALSE(fs::exists(folder.File("out.safetensors")));
+  EXPECT_FALSE(fs::exists(path));
 }
 
 class OpenFile : public testing::Test {
