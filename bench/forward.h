@@ -92,7 +92,7 @@ class Forward {
         ids_(std::move(ids)),
         vectors_(shape.sequences * weights.info.dimensions),
         together_(shape.sequences < 2 * threads),
-        team_(*ThreadTeam::Create(threads)) {
+        team_(ThreadTeam::Create(threads)) {
     const std::size_t most = together_ || threads == 1 ? shape.sequences : shape.sequences / (2 * threads);
     per_tile_ = std::clamp<std::size_t>(256 / shape.tokens, 1, most);
     lengths_.assign(per_tile_, static_cast<std::uint32_t>(shape.tokens));

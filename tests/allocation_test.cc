@@ -8,22 +8,42 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <new>
 #include <string>
 #include <vector>
 
+#include "base/guard.h"
+#include "json/parse.h"
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 
 namespace {
 
-// Counts down to the one that fails; negative fails none.
-std::atomic<long> fail_in = -1;
+// Those with these numbers fail.
+std::atomic<long> fail_begin = 0, fail_end = 0;
+std::atomic<long> next_number = 0;
 std::atomic<long> allocations = 0;
 
-bool FailsNow() { return fail_in >= 0 && fail_in-- == 0; }
+// Threads that the system still grants; negative for any number.
+std::atomic<int> threads_left = -1;
+
+bool FailsNow() {
+  const long number = next_number++;
+  return number >= fail_begin && number < fail_end;
+}
+
+bool ThreadFailsNow() {
+  if (threads_left > 0) {
+    --threads_left;
+    return false;
+  }
+  return threads_left == 0 || FailsNow();
+}
 
 }  // namespace
 
@@ -55,7 +75,7 @@ int __real_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, v
                           void* argument);
 int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
                           void* argument) {
-  return FailsNow() ? EAGAIN : __real_pthread_create(thread, attributes, function, argument);
+  return ThreadFailsNow() ? EAGAIN : __real_pthread_create(thread, attributes, function, argument);
 }
 }
 
@@ -64,6 +84,7 @@ namespace {
 
 class Allocation : public testing::Test {
  protected:
+  void TearDown() override { threads_left = -1; }
   void SetUp() override {
     const std::string source = folder_.File("source");
     std::filesystem::create_directory(source);
@@ -74,17 +95,20 @@ class Allocation : public testing::Test {
     ASSERT_TRUE(convert::Convert(source, path_, options).ok());
   }
 
-  // Runs `work` again and again while its first, second ... allocation fails, until it needs no more. It must then have
-  // been refused at least `least` times; where it can do without what failed, it may succeed.
-  void FailEach(const std::function<Status()>& work, int least) {
+  enum class Fails { kOnce, kFromThenOn };
+
+  // Runs `work` again and again while its first, second ... allocation fails, alone or with all that follow, until it
+  // needs no more. It must then have been refused at least `least` times; where it can do without what failed, it may
+  // succeed. Behind the first `each` only one of a growing number fails.
+  void FailEach(const std::function<Status()>& work, int least, Fails fails = Fails::kOnce, long each = 100000) {
     int refused = 0;
-    for (long failing = 0;; ++failing) {
-      ASSERT_LT(failing, 100000);
-      fail_in = failing;
+    for (long failing = 0;; failing += 1 + failing / each) {
+      next_number = 0;
+      fail_begin = failing;
+      fail_end = fails == Fails::kOnce ? failing + 1 : std::numeric_limits<long>::max();
       Status status = work();
-      const bool failed = fail_in < 0;
-      fail_in = -1;
-      if (!failed) {
+      fail_end = 0;
+      if (next_number <= failing) {
         EXPECT_TRUE(status.ok()) << status.message();
         EXPECT_GE(refused, least) << "the failures did not reach the code";
         RecordProperty("refused", refused);
@@ -101,8 +125,33 @@ class Allocation : public testing::Test {
   std::string path_;
 };
 
+TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
+  const std::string text = R"({"b":["a string that needs memory of its own",{"c":1,"a":2}],"a":[1,2,3,4,5],"c":{}})";
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) {
+    FailEach([&] { return Guarded([&] { return json::Parse(text, "text").status(); }); }, 10, fails);
+  }
+}
+
+TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
+  const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
+  const convert::Options options;
+  const auto work = [&] {
+    const Status status = Guarded([&] { return convert::Convert(source, made, options); });
+    const long end = fail_end.exchange(0), number = next_number;
+    const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
+    EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();
+    std::filesystem::remove(made);
+    fail_end = end;
+    next_number = number;
+    return status;
+  };
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) FailEach(work, 200, fails, 60);
+}
+
 TEST_F(Allocation, FailureOnOpeningAModelIsAStatus) {
-  FailEach([&] { return Model::Open(path_).status(); }, 50);
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) {
+    FailEach([&] { return Model::Open(path_).status(); }, 50, fails);
+  }
 }
 
 TEST_F(Allocation, FailureOnCreatingAnEmbedderIsAStatus) {
@@ -163,6 +212,59 @@ TEST_F(Allocation, AFailureLeavesThePoolInOrder) {
   EXPECT_EQ(stats->used_memory, 0u);
   EXPECT_TRUE(stats->models.empty());
   EXPECT_EQ(stats->loads, stats->unloads);
+}
+
+TEST_F(Allocation, AnEmbedderWorksWithTheThreadsThatAreGranted) {
+  auto model = Model::Open(path_);
+  ASSERT_TRUE(model.ok());
+  const std::vector<std::string_view> texts(30, "the memory of a small vector is good");
+  std::vector<float> expected(texts.size() * 64), found(texts.size() * 64);
+  ASSERT_TRUE(Embedder::Create(*model)->EmbedBatch(texts, expected).ok());
+  for (std::size_t granted : {0, 1, 2}) {
+    threads_left = static_cast<int>(granted);
+    auto embedder = Embedder::Create(*model, {.threads = 4});
+    ASSERT_TRUE(embedder.ok()) << embedder.status().message();
+    auto plan = Embedder::MakePlan(**model, {.threads = granted + 1});
+    ASSERT_TRUE(plan.ok());
+    EXPECT_EQ(embedder->plan().threads, granted + 1);
+    EXPECT_EQ(embedder->plan().peak_bytes, plan->peak_bytes);
+    ASSERT_TRUE(embedder->EmbedBatch(texts, found).ok());
+    EXPECT_EQ(found, expected);
+    ASSERT_TRUE(embedder->EmbedBatch(std::span(texts).first(1), std::span(found).first(64)).ok());
+    EXPECT_EQ(found, expected);
+  }
+}
+
+// The pool's own thread is refused, and then threads of embedders.
+TEST_F(Allocation, APoolWorksWithTheThreadsThatAreGranted) {
+  threads_left = 0;
+  PoolOptions options;
+  options.release_after = options.max_wait = std::chrono::milliseconds(0);
+  options.unload_after = std::chrono::milliseconds(20);
+  options.embedder.threads = 3;
+  auto pool = ModelPool::Create(options);
+  ASSERT_TRUE(pool.ok()) << pool.status().message();
+  float vector[64];
+  for (std::size_t granted : {0, 2}) {  // Of two, the pool has one.
+    threads_left = static_cast<int>(granted);
+    {
+      auto lease = pool->Acquire(path_);
+      ASSERT_TRUE(lease.ok());
+      ASSERT_TRUE(lease->Embed("hello", vector).ok());
+      threads_left = 0;
+      auto plan = Embedder::MakePlan(lease->model(), {.threads = granted == 0 ? 1u : 3u});
+      auto stats = pool->Stats();
+      ASSERT_TRUE(plan.ok() && stats.ok());
+      EXPECT_EQ(stats->used_memory + plan->scratch_bytes * plan->threads, plan->peak_bytes);
+      EXPECT_EQ(stats->models[0].private_bytes, stats->used_memory);
+    }
+    const timespec pause = {.tv_sec = 0, .tv_nsec = 30'000'000};
+    nanosleep(&pause, nullptr);
+    auto stats = pool->Stats();
+    ASSERT_TRUE(stats.ok());
+    EXPECT_EQ(stats->used_memory, 0u);
+    EXPECT_TRUE(stats->models.empty());
+  }
 }
 
 TEST_F(Allocation, EmbeddingAllocatesNothing) {

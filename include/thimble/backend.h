@@ -107,7 +107,8 @@ class THIMBLE_API PendingEmbeddings {
   std::unique_ptr<State> state_;
 };
 
-// Thread-safe. Move-only.
+// Thread-safe. Move-only. In the child of a fork(), calls fail with kInvalidArgument, because connections cannot be
+// shared: open another backend there.
 class THIMBLE_API Backend {
  public:
   // Opens the backend of that name; an empty name means THIMBLE_BACKEND in the environment, or native. Loads and

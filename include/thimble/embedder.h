@@ -24,7 +24,9 @@
 namespace thimble::inline v0_1 {
 
 struct EmbedderOptions {
-  std::size_t threads = 1;  // Worker threads for one call, 1 to 64. Vectors do not depend on it.
+  // Worker threads for one call, 1 to 64. Vectors do not depend on it. Where the system refuses some of them, the
+  // embedder works with fewer: see Embedder::plan().
+  std::size_t threads = 1;
   // Limit of the tokens of a text, or of a window, special tokens included; at most the positions of the model. 0 means
   // the limit that `truncation` selects.
   std::size_t max_tokens = 0;
@@ -83,6 +85,11 @@ struct Report {
 
 // A model with scratch memory. Thread-compatible: use one per thread, or one with `threads` > 1. Keeps its model alive.
 // The vector of a text does not depend on the other texts of a batch, their order, or the number of threads.
+//
+// A call during the call of another thread fails with kInvalidArgument. An embedder works in the child of a fork(),
+// too, where it starts its threads again, except in a child that a signal handler forks during a call. The threads of
+// an embedder have all signals blocked but those of their own faults. A thread must not be cancelled (pthread_cancel)
+// during a call.
 class THIMBLE_API Embedder {
  public:
   // The plan of an embedder with these options; takes no memory. kInvalidArgument for options out of range;
@@ -118,10 +125,11 @@ class THIMBLE_API Embedder {
   // a mock; kIo and kCorrupt as in Embed.
   Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
-  // Releases the scratch memory to the system until the next call.
+  // Releases the scratch memory to the system until the next call. Does nothing during a call.
   void Release();
 
   std::size_t dimensions() const;
+  // With as many `threads` as the system granted.
   const Plan& plan() const;
 
  private:

@@ -123,12 +123,17 @@ class THIMBLE_API Reservation {
 // renamed over it, the next Acquire loads it again; leases keep the model that they have. If it was removed, the loaded
 // model stays. The model of a folder is looked up in each call.
 //
+// A pool works in the child of a fork(), whatever other threads were doing in it: their calls are over there. Leases
+// and reservations that they had remain, so that their models stay loaded and their bytes taken. The pool's thread is
+// started again when it is needed. Not in a child that a signal handler forks. A thread must not be cancelled
+// (pthread_cancel) during a call.
+//
 // If the budget or the memory of the machine (pressure stall information of Linux) runs short, the pool first releases
 // idle scratch memory, then the least recently used idle model.
 class THIMBLE_API ModelPool {
  public:
-  // Starts one thread for releases and unloading. kOutOfMemory if the system refuses it, kInvalidArgument for options
-  // out of range.
+  // Starts one thread for releases and unloading; if the system refuses it, later calls do its work and try again.
+  // kInvalidArgument for options out of range.
   static Result<ModelPool> Create(const PoolOptions& options = {});
 
   ModelPool(ModelPool&&) noexcept;

@@ -16,6 +16,7 @@
 #include "backends/registry.h"
 #include "backends/vector_cache.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/guard.h"
 #include "base/thread.h"
 
@@ -51,10 +52,18 @@ struct Backend::Impl {
   std::optional<backends::VectorCache> cache;
   std::string space_fingerprint;  // Empty unless the user names the space.
 
+  const std::uint32_t fork = ForkNumber();
   std::atomic<bool> closed = false;
   std::mutex mutex;
   std::condition_variable ended;
   std::size_t calls = 0;  // Now running.
+
+  ~Impl() {
+    if (fork == ForkNumber()) return;
+    // Its connections belong to another process, which the end of a TLS session would disturb.
+    (void)member.release();
+    new (&ended) std::condition_variable;  // Waiters that do not exist would be waited for.
+  }
 
   Call CallOf(const BackendCall& call) {
     Call made = {call.prompt_name, call.long_texts, call.normalize, {}, backends::kNever};
@@ -70,6 +79,13 @@ struct Backend::Impl {
   // Counts a call while it runs.
   template <typename Work>
   auto Run(const Work& work) -> decltype(work()) {
+    // The mutex may be locked for ever.
+    if (fork != ForkNumber()) {
+      return Guarded([&] {
+        return Error(Code::kInvalidArgument, "backend ", member->name(), ": opened before a fork; open another in the ",
+                     "child");
+      });
+    }
     {
       const std::lock_guard lock(mutex);
       if (closed) return Error(Code::kIo, "backend ", member->name(), ": is closed");
@@ -87,6 +103,7 @@ struct Backend::Impl {
   }
 
   void Close() {
+    if (fork != ForkNumber()) return;
     closed = true;
     std::unique_lock lock(mutex);
     ended.wait(lock, [&] { return calls == 0; });
@@ -166,6 +183,10 @@ bool PendingEmbeddings::done() const { return state_->done; }
 
 Status PendingEmbeddings::Wait(std::vector<Embedding>& embeddings) {
   state_->thread.Join();
+  if (!state_->done) {
+    return Guarded(
+        [] { return Error(Code::kInvalidArgument, "the call ran before a fork, and ends in that process"); });
+  }
   embeddings = std::move(state_->embeddings);
   return state_->status;
 }

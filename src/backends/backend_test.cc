@@ -11,6 +11,7 @@
 #include "backends/chain.h"
 #include "backends/client.h"
 #include "backends/vector_cache.h"
+#include "tests/child.h"
 
 namespace thimble::backends {
 namespace {
@@ -92,6 +93,29 @@ TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
   const std::string_view text = "one";
   EXPECT_NE(backend->Embed({&text, 1}, {}, embeddings).message().find("is closed"), std::string::npos);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(5));
+}
+
+TEST(Backend, FailsAtOnceInTheChildOfAFork) {
+  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
+  auto backend = Backend::Open(kNobody, {.max_retries = 100});
+  ASSERT_TRUE(backend.ok());
+  auto pending = backend->Start({"one"});
+  ASSERT_TRUE(pending.ok());
+  EXPECT_EQ(test::ExitCodeOfChild([&] {
+              std::vector<Embedding> embeddings;
+              const std::string_view text = "one";
+              if (backend->Embed({&text, 1}, {}, embeddings).code() != Code::kInvalidArgument) return 1;
+              if (backend->Describe().status().message().find("before a fork") == std::string::npos) return 2;
+              if (pending->Wait(embeddings).code() != Code::kInvalidArgument) return 3;
+              {
+                Backend ended = *std::move(backend);
+                PendingEmbeddings over = *std::move(pending);
+              }
+              auto another = Backend::Open("mock-hashed");
+              return another.ok() && another->Embed({&text, 1}, {}, embeddings).ok() ? 0 : 4;
+            }),
+            0);
+  pending->Cancel();
 }
 
 TEST(Backend, TimeIsLimited) {

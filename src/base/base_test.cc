@@ -178,9 +178,8 @@ TEST_F(FileMapTest, ProcFileReadsNumbersBehindKeys) {
 
 TEST(ThreadTeam, NoMemberRunsAJobTwiceOrWhenItIsOver) {
   for (std::size_t size : {1, 2, 5}) {
-    auto team = ThreadTeam::Create(size);
-    ASSERT_TRUE(team.ok());
-    ThreadTeam moved = *std::move(team);
+    ThreadTeam team = ThreadTeam::Create(size);
+    ThreadTeam moved = std::move(team);
     EXPECT_EQ(moved.size(), size);
     std::vector<int> last(size, -1);  // Each member writes its own: no lock needed.
     int now = 0;
@@ -197,8 +196,7 @@ TEST(ThreadTeam, NoMemberRunsAJobTwiceOrWhenItIsOver) {
 }
 
 TEST(Steps, EachBeginsWhenTheOneBeforeHasEnded) {
-  auto team = ThreadTeam::Create(4);
-  ASSERT_TRUE(team.ok());
+  ThreadTeam team = ThreadTeam::Create(4);
   constexpr std::size_t kSteps = 300;
   auto parts = [](std::size_t step) { return 1 + step % 7; };
   for (int round = 0; round < 20; ++round) {
@@ -206,7 +204,7 @@ TEST(Steps, EachBeginsWhenTheOneBeforeHasEnded) {
     for (std::size_t step = 0; step < kSteps; ++step) done[step].resize(parts(step));
     Steps steps(kSteps);
     std::atomic<int> early = 0;
-    team->Run([&](std::size_t) {
+    team.Run([&](std::size_t) {
       steps.Run(parts, [&](std::size_t step, std::size_t part) {
         if (step > 0) early += done[step - 1] != std::vector<int>(parts(step - 1), 1);
         ++done[step][part];
@@ -218,10 +216,9 @@ TEST(Steps, EachBeginsWhenTheOneBeforeHasEnded) {
 }
 
 TEST(ThreadTeam, MembersWorkAtTheSameTime) {
-  auto team = ThreadTeam::Create(3);
-  ASSERT_TRUE(team.ok());
+  ThreadTeam team = ThreadTeam::Create(3);
   std::atomic<int> arrived = 0;
-  team->Run([&](std::size_t) {
+  team.Run([&](std::size_t) {
     ++arrived;
     while (arrived < 3) {  // Would never end if members ran one after the other.
     }

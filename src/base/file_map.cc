@@ -8,8 +8,8 @@
 
 namespace thimble::inline v0_1 {
 
-Result<FileMap> FileMap::Copy(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+Result<FileMap> FileMap::CopyOf(RegularFile file) {
+  const std::string path = file.path();
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
   Result<Mapping> copy = Mapping::Create(file.size());
   if (!copy.ok()) {

@@ -31,8 +31,10 @@ class FileMap {
   // kNotFound or kIo when the file cannot be opened or mapped; kInvalidArgument when it is not a regular file;
   // kCorrupt when it is empty.
   static Result<FileMap> Open(const std::string& path);
-  // The same, and kOutOfMemory where there is no room for a copy, kCorrupt when the file was written to meanwhile.
-  static Result<FileMap> Copy(const std::string& path);
+  // Maps an open file. kIo, kCorrupt.
+  static Result<FileMap> Of(RegularFile file);
+  // Copies an open file. kIo; kCorrupt, also when it was written to meanwhile; kOutOfMemory.
+  static Result<FileMap> CopyOf(RegularFile file);
 
   FileMap(FileMap&& other) noexcept
       : file_(std::move(other.file_)),

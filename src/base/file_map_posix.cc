@@ -29,6 +29,11 @@ void Replace(const MappedFile* from, const MappedFile* to) {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  return Of(std::move(file));
+}
+
+Result<FileMap> FileMap::Of(RegularFile file) {
+  const std::string& path = file.path();
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
   void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, static_cast<int>(file.handle()), 0);
   if (address == MAP_FAILED) {
@@ -39,7 +44,7 @@ Result<FileMap> FileMap::Open(const std::string& path) {
   }
   const std::span<const std::byte> bytes(static_cast<const std::byte*>(address), file.size());
   FileMap map(std::move(file), bytes);
-  map.listed_.reset(new MappedFile{map.bytes_, path, map.file_.handle(), map.file_.stamp()});
+  map.listed_.reset(new MappedFile{bytes, map.file_.path(), map.file_.handle(), map.file_.stamp()});
   Replace(nullptr, map.listed_.get());
   return map;
 }

@@ -14,11 +14,24 @@ Result<RegularFile> RegularFile::Open(const std::string& path) {
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // A pipe must not make the caller wait.
   if (descriptor < 0) return SystemError(errno, "cannot open", path);
   RegularFile file(path, descriptor);
-  const std::optional<OpenFile> opened = Describe(descriptor);
-  if (!opened) return SystemError(errno, "cannot read the size of", path);
-  if (!opened->regular) return Error(Code::kInvalidArgument, path, ": expected a regular file");
-  file.opened_ = *opened;
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
   return file;
+}
+
+Result<RegularFile> RegularFile::Share(std::intptr_t handle, const std::string& path) {
+  const int descriptor = fcntl(static_cast<int>(handle), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) return SystemError(errno, "cannot open", path);
+  RegularFile file(path, descriptor);
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
+  return file;
+}
+
+Status RegularFile::Measure() {
+  const std::optional<OpenFile> opened = Describe(file_);
+  if (!opened) return SystemError(errno, "cannot read the size of", path_);
+  if (!opened->regular) return Error(Code::kInvalidArgument, path_, ": expected a regular file");
+  opened_ = *opened;
+  return Status();
 }
 
 Result<FileStamp> RegularFile::StampNow() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/fork.h"
 #include "base/spin_wait.h"
 #include "base/thread.h"
 
@@ -26,12 +27,24 @@ struct ThreadTeam::State {
   std::atomic<bool> stop = false;
   void (*call)(void*, std::size_t) = nullptr;
   void* context = nullptr;
+  std::size_t count = 0;  // Of the members.
+  std::uint32_t fork = 0;
   std::unique_ptr<Member[]> members;  // Destroyed first, which waits for the threads.
 
   ~State() {
     stop = true;
     ++job;
     job.notify_all();
+  }
+
+  // Starts the threads; says how many the system granted.
+  std::size_t Start() {
+    fork = ForkNumber();
+    job = 0;
+    gate = kClosed;
+    std::size_t started = 0;
+    while (started < count && members[started].thread.Start(Loop, &members[started]).ok()) ++started;
+    return started;
   }
 
   // Whether the job is still open; then it stays what it is until Leave.
@@ -65,23 +78,25 @@ ThreadTeam::ThreadTeam(ThreadTeam&&) noexcept = default;
 ThreadTeam& ThreadTeam::operator=(ThreadTeam&&) noexcept = default;
 ThreadTeam::~ThreadTeam() = default;
 
-Result<ThreadTeam> ThreadTeam::Create(std::size_t size) {
+ThreadTeam ThreadTeam::Create(std::size_t size) {
   if (size <= 1) return ThreadTeam(1, nullptr);
   auto state = std::make_unique<State>();
-  state->members = std::make_unique<State::Member[]>(size - 1);
-  for (std::size_t index = 1; index < size; ++index) {
-    State::Member& member = state->members[index - 1];
-    member.state = state.get();
-    member.index = index;
-    Status status = member.thread.Start(State::Loop, &member);
-    if (!status.ok()) return status;
+  state->count = size - 1;
+  state->members = std::make_unique<State::Member[]>(state->count);
+  for (std::size_t i = 0; i < state->count; ++i) {
+    state->members[i].state = state.get();
+    state->members[i].index = i + 1;
   }
-  return ThreadTeam(size, std::move(state));
+  state->count = state->Start();
+  if (state->count == 0) return ThreadTeam(1, nullptr);
+  const std::size_t granted = state->count + 1;
+  return ThreadTeam(granted, std::move(state));
 }
 
 void ThreadTeam::RunErased(void (*call)(void*, std::size_t), void* context) {
   if (state_ == nullptr) return call(context, 0);
   State& state = *state_;
+  if (state.fork != ForkNumber()) state.Start();
   state.call = call;
   state.context = context;
   const std::uint32_t number = state.job.load(std::memory_order_relaxed) + 1;
@@ -94,6 +109,11 @@ void ThreadTeam::RunErased(void (*call)(void*, std::size_t), void* context) {
     WaitWhile(state.gate, inside);
     inside = state.gate.load(std::memory_order_acquire);
   }
+}
+
+std::string FewerThreads(std::size_t granted, std::size_t wanted) {
+  return "runs with " + std::to_string(granted) + " of " + std::to_string(wanted) +
+         " threads, because the system refused more (ulimit -u, pids.max of the control group)";
 }
 
 }  // namespace thimble::inline v0_1

@@ -5,16 +5,17 @@
 
 #include <cstddef>
 #include <memory>
-
-#include "thimble/status.h"
+#include <string>
+#include <type_traits>
 
 namespace thimble::inline v0_1 {
 
-// Thread-compatible. The calling thread is member 0 of the team.
+// Thread-compatible. The calling thread is member 0 of the team. In the child of a fork() its threads are started again
+// with the next job, as far as the system allows.
 class ThreadTeam {
  public:
-  // A team of `size` >= 1, that is size - 1 new threads. kOutOfMemory when the system refuses one.
-  static Result<ThreadTeam> Create(std::size_t size);
+  // A team of `size` >= 1, that is size - 1 new threads, or fewer where the system refuses more.
+  static ThreadTeam Create(std::size_t size);
 
   ThreadTeam(ThreadTeam&&) noexcept;
   ThreadTeam& operator=(ThreadTeam&&) noexcept;
@@ -40,6 +41,9 @@ class ThreadTeam {
   std::size_t size_ = 1;
   std::unique_ptr<State> state_;  // Null for a team of one.
 };
+
+// Says that a team has `granted` threads of the `wanted` ones.
+std::string FewerThreads(std::size_t granted, std::size_t wanted);
 
 }  // namespace thimble::inline v0_1
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/thread.h"
 
 namespace thimble::inline v0_1 {
@@ -29,6 +30,7 @@ Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack
   running_ = thread_ != nullptr;
   if (!running_) return Error(Code::kOutOfMemory, "the system refused a thread (error ", GetLastError(), ")");
   call.release();
+  fork_ = ForkNumber();
   return Status();
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/file_map.h"
+#include "base/leftover.h"
 #include "cli/options.h"
 
 namespace thimble::cli {
@@ -63,6 +64,7 @@ void Handle(int signal, siginfo_t* info, void*) {
   message << (found.written ? "; run the command again, and replace model files only by renaming, or use --load copy\n"
                             : "; run the command again when it can, or use --load copy\n");
   message.Write();
+  RemoveLeftovers();
   _exit(kFailed);
 }
 

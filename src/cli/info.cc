@@ -1,6 +1,6 @@
 // thimble info: what a model file holds.
 
-#include <nlohmann/json.hpp>
+#include <array>
 #include <optional>
 #include <string>
 
@@ -34,7 +34,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
   const ModelInfo& info = model->info();
-  nlohmann::ordered_json values = {
+  json::Object values = {
       {"name", info.name},
       {"dtype", info.dtype},
       {"dimensions", info.dimensions},
@@ -68,7 +68,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
     values["tokenizer_sha256"] = receipt->tokenizer_sha256;
     for (std::size_t i = 0; i < receipt->notes.size(); ++i) values["note." + std::to_string(i)] = receipt->notes[i];
   }
-  return PrintValues(values, as_json);
+  return PrintValues(values, as_json, std::array{model_option.File()});
 }
 
 }  // namespace

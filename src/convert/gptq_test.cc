@@ -26,11 +26,7 @@ const kernels::Kernels& BestKernels() {
   return **kernels;
 }
 
-ThreadTeam Team(std::size_t size) {
-  auto team = ThreadTeam::Create(size);
-  EXPECT_TRUE(team.ok());
-  return std::move(*team);
-}
+ThreadTeam Team(std::size_t size) { return ThreadTeam::Create(size); }
 
 // Tokens whose inputs are mixtures of a few common causes, some of them large.
 std::vector<float> CorrelatedTokens(std::size_t tokens, std::size_t width, std::uint32_t seed) {

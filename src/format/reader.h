@@ -72,6 +72,8 @@ class Reader {
   // Maps the file, or with `copy` reads it into private memory. kNotFound, kIo, kCorrupt, kOutOfMemory, or kUnsupported
   // for another version of the format.
   static Result<Reader> Open(const std::string& path, bool copy = false);
+  // The same of an open file.
+  static Result<Reader> Open(RegularFile file, bool copy = false);
 
   const std::string& path() const { return path_; }
   const Header& header() const { return header_; }

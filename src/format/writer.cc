@@ -3,10 +3,10 @@
 #include "format/writer.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "format/reader.h"
 
 namespace thimble::format {
@@ -14,15 +14,27 @@ namespace {
 
 // The JSON of a header.
 std::string HeaderJson(const Layout& layout) {
-  nlohmann::ordered_json json;
-  nlohmann::ordered_json& metadata = json["__metadata__"];
-  metadata[std::string(kVersionKey)] = layout.version;
-  for (const auto& [key, value] : layout.metadata) metadata[key] = value;
-  for (const TensorInfo& tensor : layout.tensors) {
-    json[tensor.name] = {
-        {"dtype", ElementName(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
+  std::string json = "{\"__metadata__\":{";
+  const auto add = [&](std::string_view key, std::string_view value) {
+    AppendJsonString(key, json);
+    json += ':';
+    AppendJsonString(value, json);
+  };
+  add(kVersionKey, layout.version);
+  for (const auto& [key, value] : layout.metadata) {
+    json += ',';
+    add(key, value);
   }
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  json += '}';
+  for (const TensorInfo& tensor : layout.tensors) {
+    json += ',';
+    AppendJsonString(tensor.name, json);
+    json.append(":{\"dtype\":\"").append(ElementName(tensor.type)).append("\",\"shape\":[");
+    for (std::uint64_t size : tensor.shape) json.append(std::to_string(size)).append(",");
+    if (json.back() == ',') json.pop_back();
+    json += "],\"data_offsets\":[" + std::to_string(tensor.begin) + "," + std::to_string(tensor.end) + "]}";
+  }
+  return json + "}";
 }
 
 }  // namespace
@@ -77,7 +89,7 @@ Status Writer::Append(std::string_view name, std::span<const std::byte> bytes) {
 }
 
 Status Writer::Overwrite(std::string_view name, std::span<const std::byte> bytes) {
-  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   for (std::size_t i = 0; i < next_; ++i) {
     const TensorInfo& tensor = layout_.tensors[i];
     if (tensor.name == name && bytes.size() <= tensor.bytes())
@@ -88,7 +100,7 @@ Status Writer::Overwrite(std::string_view name, std::span<const std::byte> bytes
 }
 
 Status Writer::SetMetadata(const std::string& key, const std::string& value) {
-  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   layout_.metadata.emplace_back(key, value);
   if (HeaderJson(layout_).size() + sizeof(std::uint64_t) > header_bytes_) {
     return Error(Code::kInvalidArgument, file_.path(), ": no room in the header for metadata \"", key, "\"");
@@ -96,10 +108,9 @@ Status Writer::SetMetadata(const std::string& key, const std::string& value) {
   return file_.WriteAt(0, Header());
 }
 
-Result<std::string> Writer::Flush() {
-  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
-  buffer_.clear();
-  return file_.temporary();
+Result<RegularFile> Writer::Flush() {
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
+  return RegularFile::Share(file_.descriptor(), file_.path());
 }
 
 Status Writer::Finish() {
@@ -107,8 +118,14 @@ Status Writer::Finish() {
     return Error(Code::kInvalidArgument, file_.path(), ": tensor \"", layout_.tensors[next_].name,
                  "\" is not complete");
   }
-  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   return file_.Commit();
+}
+
+Status Writer::WriteBuffer() {
+  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+  buffer_.clear();
+  return Status();
 }
 
 Status Writer::Write(std::span<const std::byte> bytes) {
@@ -117,8 +134,7 @@ Status Writer::Write(std::span<const std::byte> bytes) {
     buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + count);
     bytes = bytes.subspan(count);
     if (buffer_.size() < kWriteBytes) break;
-    THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
-    buffer_.clear();
+    THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   }
   return Status();
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/guard.h"
+#include "base/leftover.h"
 #include "convert/config.h"
 #include "convert/convert.h"
 #include "convert/folder_files.h"
@@ -266,7 +267,7 @@ Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& 
     if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another commit, or half a model.
   }
   Fetcher fetcher(task, listing, source, client, reporter);
-  Status status = fetcher.Fetch();
+  Status status = Guarded([&] { return fetcher.Fetch(); });
   const bool fetched = status.ok();
   if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
   const bool keep = fetched ? reporter.ended() : fetcher.resumable();
@@ -389,16 +390,16 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
     return Error(Code::kInvalidArgument, "model \"", model, "\": expected a name or a folder, found ",
                  store::IsMockName(model) ? "a mock" : "the path of a model file");
   }
-  Result<PulledModel> result =
-      store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
-  if (result.ok()) {
-    const Status status = Check(result->model.path, options);
-    if (!status.ok()) result = status;
-  }
-  if (const Result<std::string> folder = store::FolderOrDefault(options.folder); folder.ok()) {
-    std::error_code ignored;
-    fs::remove(store::PullFolder(*folder), ignored);  // Where it is empty.
-  }
+  const Result<std::string> folder = store::FolderOrDefault(options.folder);
+  const Leftover leftover = folder.ok() ? Leftover(store::PullFolder(*folder)) : Leftover();
+  // Guarded here too, so that nothing is left behind when memory is exhausted.
+  Result<PulledModel> result = Guarded([&]() -> Result<PulledModel> {
+    THIMBLE_ASSIGN_OR_RETURN(PulledModel pulled, store::IsFolder(model) ? PullFolder(model, options, reporter)
+                                                                        : PullNamed(model, options, reporter));
+    THIMBLE_RETURN_IF_ERROR(Check(pulled.model.path, options));
+    return pulled;
+  });
+  if (folder.ok()) store::SweepPulls(*folder);
   return result;
 }
 

@@ -1,6 +1,7 @@
 // The list of instruction sets and the choice among them.
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
@@ -63,7 +64,12 @@ Result<const Kernels*> FindKernels(std::string_view name) {
 }
 
 Result<const Kernels*> ChooseKernels() {
-  static const Result<const Kernels*> choice = Choose();
+  // Threads may choose at the same time, and find the same: a static initialisation that a fork meets would never end
+  // in the child.
+  static constinit std::atomic<const Kernels*> chosen = nullptr;
+  if (const Kernels* known = chosen.load(std::memory_order_acquire)) return known;
+  Result<const Kernels*> choice = Choose();
+  if (choice.ok()) chosen.store(*choice, std::memory_order_release);
   return choice;
 }
 

@@ -3,11 +3,13 @@
 #include "thimble/embedder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/guard.h"
 #include "base/thread_team.h"
 #include "runtime/engine.h"
@@ -25,6 +27,7 @@ struct Embedder::Impl {
   Plan plan;
   std::vector<std::unique_ptr<Worker>> workers;
   ThreadTeam team;
+  std::atomic<std::uint32_t> caller = 0;  // 0, or during a call ForkNumber() + 1.
 
   WorkerTeam AllWorkers() { return {team, workers}; }
 
@@ -41,6 +44,36 @@ struct Embedder::Impl {
   }
 };
 
+namespace {
+
+// The length of a call, of which an embedder has one at a time. A call that another process was in when this one was
+// forked from it does not count.
+class Turn {
+ public:
+  explicit Turn(std::atomic<std::uint32_t>& caller) : caller_(caller) {
+    const std::uint32_t mine = ForkNumber() + 1;
+    ok_ = caller.exchange(mine, std::memory_order_acquire) != mine;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (ok_) caller_.store(0, std::memory_order_release);
+  }
+  bool ok() const { return ok_; }
+  static Status Refusal() {
+    return Guarded([] {
+      return Error(Code::kInvalidArgument, "this Embedder is in a call of another thread; use one for each thread, or ",
+                   "leases of a ModelPool");
+    });
+  }
+
+ private:
+  std::atomic<std::uint32_t>& caller_;
+  bool ok_;
+};
+
+}  // namespace
+
 Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Embedder::Embedder(Embedder&&) noexcept = default;
 Embedder& Embedder::operator=(Embedder&&) noexcept = default;
@@ -55,6 +88,12 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
   return Guarded([&]() -> Result<Embedder> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Embedder::Create: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(Plan plan, MakePlan(*model, options));
+    ThreadTeam team = ThreadTeam::Create(plan.threads);
+    if (team.size() < plan.threads) {
+      EmbedderOptions granted = options;
+      granted.threads = team.size();
+      THIMBLE_ASSIGN_OR_RETURN(plan, MakePlan(*model, granted));
+    }
     const WorkerOptions worker_options = {
         .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
     std::vector<std::unique_ptr<Worker>> workers;
@@ -63,7 +102,6 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
       THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, model->impl().CreateWorker(worker_options));
       workers.push_back(std::move(worker));
     }
-    THIMBLE_ASSIGN_OR_RETURN(ThreadTeam team, ThreadTeam::Create(plan.threads));
     return Embedder(std::unique_ptr<Impl>(new Impl{std::move(model), plan, std::move(workers), std::move(team)}));
   });
 }
@@ -77,6 +115,8 @@ Result<Report> Embedder::Embed(std::string_view text, std::span<float> vector, c
 
 Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
                             std::span<Report> reports, const VectorOptions& options) {
+  const Turn turn(impl_->caller);
+  if (!turn.ok()) return Turn::Refusal();
   if (vectors.size() / dimensions() != texts.size() || vectors.size() % dimensions() != 0) {
     return Guarded([&] {
       return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions(), " floats, found ",
@@ -151,6 +191,8 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
 }
 
 Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
+  const Turn turn(impl_->caller);
+  if (!turn.ok()) return Turn::Refusal();
   return Guarded([&]() -> Result<Report> {
     const std::size_t width = impl_->model->info().token_dimensions;
     if (vectors.size() < plan().max_tokens * width) {
@@ -167,6 +209,8 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
 }
 
 Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
+  const Turn turn(impl_->caller);
+  if (!turn.ok()) return Turn::Refusal();
   return Guarded([&]() -> Status {
     const ModelInfo& info = impl_->model->info();
     if (vectors.size() / info.token_dimensions != ids.size() || vectors.size() % info.token_dimensions != 0) {
@@ -183,6 +227,8 @@ Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> ve
 }
 
 void Embedder::Release() {
+  const Turn turn(impl_->caller);
+  if (!turn.ok()) return;
   for (const std::unique_ptr<Worker>& worker : impl_->workers) worker->Release();
 }
 

@@ -2,18 +2,25 @@
 
 #include "runtime/executor.h"
 
+#include <new>
 #include <utility>
 
+#include "base/guard.h"
 #include "base/processors.h"
 
 namespace thimble::inline v0_1 {
 
 std::shared_ptr<Executor> Executor::Shared() {
-  static std::mutex mutex;
+  static ForkMutex mutex;
   static std::weak_ptr<Executor> shared;
+  {
+    std::lock_guard lock(mutex);
+    if (std::shared_ptr<Executor> executor = shared.lock()) return executor;
+  }
+  auto made = std::make_shared<Executor>();
   std::lock_guard lock(mutex);
-  std::shared_ptr<Executor> executor = shared.lock();
-  if (executor == nullptr) shared = executor = std::make_shared<Executor>();
+  std::shared_ptr<Executor> executor = shared.lock();  // Of another thread, meanwhile.
+  if (executor == nullptr) shared = executor = std::move(made);
   return executor;
 }
 
@@ -21,25 +28,42 @@ Executor::Executor() : max_threads_(UsableProcessors()) {}
 
 Executor::~Executor() {
   {
-    std::lock_guard lock(mutex_);
+    const Lock lock = Enter();
     closed_ = true;
     queue_.clear();
+    changed_.notify_all();
   }
-  changed_.notify_all();
   threads_.clear();  // Waits for each.
 }
 
+Executor::Lock Executor::Enter() {
+  Lock lock(mutex_);
+  if (fork_ == ForkNumber()) return lock;
+  fork_ = ForkNumber();
+  new (&changed_) std::condition_variable;  // Its waiters do not exist, but would be waited for.
+  idle_threads_ = 0;
+  threads_.clear();
+  auto jobs = std::exchange(queue_, {});
+  lock.unlock();  // The end of a job may call this executor.
+  jobs.clear();
+  lock.lock();
+  return lock;
+}
+
 Status Executor::Submit(std::shared_ptr<Job> job) {
-  std::lock_guard lock(mutex_);
+  const Lock lock = Enter();
   queue_.push_back(std::move(job));
   if (idle_threads_ < queue_.size() && threads_.size() < max_threads_) {
-    auto thread = std::make_unique<Thread>();
-    Status status = thread->Start(RunThread, this);
-    if (status.ok()) {
-      threads_.push_back(std::move(thread));
-    } else if (threads_.empty()) {
+    Status status = Guarded([&] {
+      threads_.reserve(max_threads_);  // Nothing may fail once the thread runs.
+      auto thread = std::make_unique<Thread>();
+      Status started = thread->Start(RunThread, this);
+      if (started.ok()) threads_.push_back(std::move(thread));
+      return started;
+    });
+    if (!status.ok() && threads_.empty()) {
       queue_.pop_back();
-      return status;
+      return Status(Code::kOverloaded, status.message());
     }
   }
   changed_.notify_one();
@@ -47,7 +71,7 @@ Status Executor::Submit(std::shared_ptr<Job> job) {
 }
 
 void Executor::Withdraw(const Job* job) {
-  std::lock_guard lock(mutex_);
+  const Lock lock = Enter();
   std::erase_if(queue_, [&](const std::shared_ptr<Job>& other) { return other.get() == job; });
 }
 
@@ -57,7 +81,7 @@ void* Executor::RunThread(void* self) {
 }
 
 void Executor::Work() {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   for (;;) {
     ++idle_threads_;
     changed_.wait(lock, [&] { return closed_ || !queue_.empty(); });

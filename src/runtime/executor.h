@@ -5,11 +5,13 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "base/fork.h"
 #include "base/thread.h"
 #include "thimble/status.h"
 
@@ -23,7 +25,9 @@ class Job {
   virtual void Run() = 0;
 };
 
-// Thread-safe. Jobs start in the order in which they came, as many at the same time as UsableProcessors().
+// Thread-safe. Jobs start in the order in which they came, as many at the same time as UsableProcessors(), or as the
+// system grants threads. The child of a fork() begins with no jobs: those that had not started are destroyed with its
+// first use of the executor, because the process that it was forked from runs them.
 class Executor {
  public:
   // The process's own, which ends with its last user: then none of its threads is left, and a shared library with this
@@ -34,17 +38,22 @@ class Executor {
   // Drops the jobs that have not started, and waits for those that have.
   ~Executor();
 
-  // kOutOfMemory when there is no thread and the system refuses one.
+  // kOverloaded when there is no thread and the system refuses one: the caller must not do the work itself.
   Status Submit(std::shared_ptr<Job> job);
   // Forgets the job unless it has started.
   void Withdraw(const Job* job);
 
  private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  // The mutex, in a child with the state of one in which nothing has happened.
+  Lock Enter();
   static void* RunThread(void* self);
   void Work();
 
   const std::size_t max_threads_;
-  std::mutex mutex_;
+  ForkMutex mutex_;
+  std::uint32_t fork_ = ForkNumber();  // Of which the state is.
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> queue_;
   std::vector<std::unique_ptr<Thread>> threads_;

@@ -3,6 +3,7 @@
 #include "runtime/pool_state.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -92,18 +93,49 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
   if (options.folder.empty()) options.folder = CacheFolder();
   if (environment.processors == 0) environment.processors = UsableProcessors();
   auto state = std::make_shared<PoolState>(std::move(options), std::move(environment));
-  THIMBLE_RETURN_IF_ERROR(state->thread_.Start(RunThread, state.get()));
+  Lock lock(state->mutex_);
+  state->StartThread();
   return state;
+}
+
+PoolState::Lock PoolState::Enter() {
+  Lock lock(mutex_);
+  if (fork_ != ForkNumber()) TakeOver();
+  if (!has_thread_ && !closed_) {
+    next_due_ = DoWhatIsDue(lock);
+    if (next_due_ != Clock::kNever) StartThread();
+  }
+  return lock;
+}
+
+void PoolState::TakeOver() {
+  fork_ = ForkNumber();
+  // Their waiters do not exist, but would be waited for.
+  new (&changed_) std::condition_variable;
+  new (&due_) std::condition_variable;
+  has_thread_ = false;
+  at_work_ = 0;
+  auto halfway = [](const std::shared_ptr<PoolEntry>& entry) { return entry->state != State::kReady; };
+  for (auto found = entries_.begin();
+       (found = std::find_if(entries_.begin(), entries_.end(), halfway)) != entries_.end();) {
+    Forget(**found);
+  }
+  for (const std::shared_ptr<PoolEntry>& entry : entries_) {
+    std::erase_if(entry->slots, [&](const std::unique_ptr<PoolSlot>& slot) {
+      if (slot->busy) used_memory_ -= slot->fixed_bytes + slot->scratch_bytes;
+      return slot->busy;
+    });
+  }
 }
 
 void PoolState::Close() {
   {
-    Lock lock(mutex_);
+    Lock lock = Enter();
     closed_ = true;
+    due_.notify_all();
   }
-  due_.notify_all();
   thread_.Join();
-  Lock lock(mutex_);
+  Lock lock = Enter();
   for (;;) {
     auto idle = std::find_if(entries_.begin(), entries_.end(), [](const std::shared_ptr<PoolEntry>& entry) {
       return entry->state == State::kReady && entry->leases == 0;
@@ -147,7 +179,7 @@ void PoolState::AddName(PoolEntry& entry, std::string_view name) {
 
 Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dtype, bool pin) {
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
-  Lock lock(mutex_);
+  Lock lock = Enter();
   std::string path;
   if (const std::shared_ptr<PoolEntry> entry = Find(name, dtype)) path = entry->path;
   // What a folder opens may have changed since it was loaded.
@@ -241,7 +273,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
 }
 
 void PoolState::Return(PoolEntry& entry) {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   if (--entry.leases > 0) return;
   entry.last_use = clock_.Now();
   changed_.notify_all();
@@ -255,17 +287,17 @@ void PoolState::Return(PoolEntry& entry) {
 
 void PoolState::UnloadNow(Lock& lock, PoolEntry& entry) {
   entry.state = State::kUnloading;
-  std::size_t bytes = 0;
   for (const std::unique_ptr<PoolSlot>& slot : entry.slots) {
-    bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
+    entry.fixed_bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
   }
   {
-    // Nobody else touches an entry in this state.
+    // Out of the entry, which has no half of them for the child of a fork.
+    auto slots = std::exchange(entry.slots, {});
+    auto model = std::exchange(entry.model, nullptr);
     Unlocked unlocked(lock);
-    std::vector<std::unique_ptr<PoolSlot>>().swap(entry.slots);
-    entry.model.reset();
+    slots.clear();
+    model.reset();
   }
-  used_memory_ -= bytes;
   ++unloads_;
   Forget(entry);
 }
@@ -281,14 +313,14 @@ void PoolState::Forget(PoolEntry& entry) {
 }
 
 void PoolState::Unpin(std::string_view name, std::string_view dtype) {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   std::shared_ptr<PoolEntry> entry = FindLoaded(lock, name, dtype);
   if (entry == nullptr || !std::exchange(entry->pinned, false)) return;
   WakeFor(UnloadTime(*entry));
 }
 
 void PoolState::Unload(std::string_view name, std::string_view dtype) {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   std::shared_ptr<PoolEntry> entry = FindLoaded(lock, name, dtype);
   if (entry == nullptr) return;
   changed_.wait(lock,
@@ -298,12 +330,12 @@ void PoolState::Unload(std::string_view name, std::string_view dtype) {
 
 Result<PoolSlot*> PoolState::BeginUse(PoolEntry& entry) {
   const Clock::Time deadline = clock_.Now() + options_.max_wait;
-  Lock lock(mutex_);
+  Lock lock = Enter();
   return TakeSlot(lock, entry, deadline);
 }
 
 void PoolState::EndUse(PoolSlot& slot) {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   --at_work_;
   slot.busy = false;
   slot.idle_since = clock_.Now();
@@ -353,20 +385,27 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   ++at_work_;
   EmbedderOptions options = options_.embedder;
   options.max_memory = plan.peak_bytes;
-  Status status;
-  {
+  Result<Embedder> made = [&] {
     Unlocked unlocked(lock);
-    status = Guarded([&]() -> Status {
-      THIMBLE_ASSIGN_OR_RETURN(slot->embedder, Embedder::Create(entry.model, options));
-      return Status();
-    });
+    return Guarded([&] { return Embedder::Create(entry.model, options); });
+  }();
+  if (made.ok()) {
+    const Plan& granted = made->plan();  // Of fewer threads, where the system refused some.
+    if (granted.threads < plan.threads) {
+      used_memory_ -= slot->fixed_bytes + slot->scratch_bytes;
+      slot->fixed_bytes = granted.fixed_bytes - entry.fixed_bytes;
+      slot->scratch_bytes = granted.threads * granted.scratch_bytes;
+      used_memory_ += slot->fixed_bytes + slot->scratch_bytes;
+      changed_.notify_all();
+    }
+    slot->embedder = *std::move(made);
+    return slot;
   }
-  if (status.ok()) return slot;
   --at_work_;
   used_memory_ -= slot->fixed_bytes + slot->scratch_bytes;
   std::erase_if(entry.slots, [&](const std::unique_ptr<PoolSlot>& other) { return other.get() == slot; });
   changed_.notify_all();
-  return status;
+  return made.status();
 }
 
 }  // namespace thimble::inline v0_1

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fork.h"
 #include "base/thread.h"
 #include "runtime/clock.h"
 #include "thimble/pool.h"
@@ -62,10 +63,12 @@ struct PoolEnvironment {
   std::size_t processors = 0;  // 0 means UsableProcessors().
 };
 
-// Thread-safe. Every function that takes a lock is called with the mutex held, and may release it meanwhile.
+// Thread-safe. Every function that takes a lock is called with the mutex held, and may release it meanwhile. In the
+// child of a fork() the calls of other threads are over, their embedders gone, and models that they were loading or
+// unloading not loaded; leases and reservations that other threads had remain.
 class PoolState {
  public:
-  // kInvalidArgument for options out of range, kOutOfMemory when the system refuses a thread.
+  // kInvalidArgument for options out of range.
   static Result<std::shared_ptr<PoolState>> Create(PoolOptions options, PoolEnvironment environment);
   PoolState(PoolOptions options, PoolEnvironment environment);
 
@@ -90,11 +93,16 @@ class PoolState {
   void Unload(std::string_view name, std::string_view dtype);
   Status Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait);
   void GiveBack(std::size_t bytes);
-  PoolStats Stats() const;
+  PoolStats Stats();
 
  private:
   using Lock = std::unique_lock<std::mutex>;
   using State = PoolEntry::State;
+
+  // Begins every function of the public part: the mutex, and what no thread of the pool does.
+  Lock Enter();
+  // Makes the state of the process that this one was forked from one of this process.
+  void TakeOver();
 
   Result<PoolSlot*> BeginUse(PoolEntry& entry);
   void EndUse(PoolSlot& slot);
@@ -124,8 +132,9 @@ class PoolState {
   // Waits for a change; kOverloaded when the time is over.
   Status AwaitChange(Lock& lock, Clock::Time deadline, std::string_view what);
 
-  // The thread.
+  // The thread. Where the system refuses it, every call does what is due, and tries again.
   static void* RunThread(void* self);
+  void StartThread();
   // Does what is due and says when the next thing will be.
   Clock::Time DoWhatIsDue(Lock& lock);
   void WakeFor(Clock::Time time);
@@ -138,9 +147,10 @@ class PoolState {
   const std::size_t turns_;  // Calls at work at the same time.
   const std::size_t max_memory_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;  // Anything that a caller may wait for.
-  std::condition_variable due_;      // Something is due earlier than the thread knows, or the end.
+  ForkMutex mutex_;
+  std::uint32_t fork_ = ForkNumber();  // Of which the state is.
+  std::condition_variable changed_;    // Anything that a caller may wait for.
+  std::condition_variable due_;        // Something is due earlier than the thread knows, or the end.
   std::vector<std::shared_ptr<PoolEntry>> entries_;
   std::size_t places_ = 0;
   std::size_t at_work_ = 0;
@@ -153,6 +163,7 @@ class PoolState {
   Clock::Time next_due_ = Clock::kNever;
   Clock::Time pressure_read_;
   Thread thread_;
+  bool has_thread_ = false;
 };
 
 }  // namespace thimble::inline v0_1

@@ -38,12 +38,12 @@ Status PoolState::TakeMemory(Lock& lock, std::size_t bytes, Clock::Time deadline
 
 Status PoolState::Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait) {
   const Clock::Time deadline = clock_.Now() + max_wait.value_or(options_.max_wait);
-  Lock lock(mutex_);
+  Lock lock = Enter();
   return TakeMemory(lock, bytes, deadline);
 }
 
 void PoolState::GiveBack(std::size_t bytes) {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   used_memory_ -= bytes;
   changed_.notify_all();
 }
@@ -84,6 +84,10 @@ Status PoolState::AwaitChange(Lock& lock, Clock::Time deadline, std::string_view
   }
   clock_.WaitUntil(changed_, lock, deadline);
   return Status();
+}
+
+void PoolState::StartThread() {
+  if (!closed_) has_thread_ = thread_.Start(RunThread, this).ok();
 }
 
 void* PoolState::RunThread(void* self) {
@@ -137,7 +141,11 @@ Clock::Time PoolState::DoWhatIsDue(Lock& lock) {
 void PoolState::WakeFor(Clock::Time time) {
   if (time >= next_due_) return;
   next_due_ = time;
-  due_.notify_one();
+  if (has_thread_) {
+    due_.notify_one();
+  } else {
+    StartThread();
+  }
 }
 
 Clock::Time PoolState::UnloadTime(const PoolEntry& entry) const {
@@ -148,8 +156,8 @@ bool PoolState::UnderPressure() const {
   return ProcFile(environment_.pressure_file.c_str()).Number("some avg10=").value_or(0) >= kPressureShare;
 }
 
-PoolStats PoolState::Stats() const {
-  Lock lock(mutex_);
+PoolStats PoolState::Stats() {
+  Lock lock = Enter();
   PoolStats stats = {.max_memory = max_memory_,
                      .used_memory = used_memory_,
                      .peak_memory = peak_memory_,
