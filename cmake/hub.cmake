@@ -21,9 +21,7 @@ endif()
 thimble_sources(convert_sources src/convert)
 add_library(thimble_convert STATIC ${convert_sources})
 target_compile_options(thimble_convert PRIVATE -ffunction-sections -fdata-sections)
-target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags>
-                                              $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${UTF8PROC_LIBRARY}
-                                      PUBLIC thimble)
+target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags> ${UTF8PROC_LIBRARY} PUBLIC thimble)
 target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
 
 # libcurl's headers alone: it is loaded when it is first needed.
@@ -41,16 +39,7 @@ endif()
 
 thimble_sources(hub_sources src/hub)
 add_library(thimble_hub STATIC ${hub_sources})
-add_library(thimble::hub ALIAS thimble_hub)
-set_target_properties(thimble_hub PROPERTIES EXPORT_NAME hub)
+target_sources(thimble_hub PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
+                                  FILES ${PROJECT_SOURCE_DIR}/include/thimble/hub.h)
 target_compile_options(thimble_hub PRIVATE -ffunction-sections -fdata-sections)
-target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags>
-                                          $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> thimble_convert thimble_net
-                                  PUBLIC thimble)
-
-if(NOT THIMBLE_CROSS_INCLUDE)
-  set_target_properties(thimble_convert PROPERTIES EXPORT_NAME convert)
-  set_target_properties(thimble_net PROPERTIES EXPORT_NAME net)
-  install(TARGETS thimble_hub thimble_convert thimble_net EXPORT thimbleTargets
-          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+target_link_libraries(thimble_hub PRIVATE $<BUILD_INTERFACE:thimble_flags> thimble_convert thimble_net PUBLIC thimble)

@@ -33,6 +33,9 @@ stage aarch64
 scripts/build.sh aarch64 kernels_test embed_lines
 run_tests aarch64 build-aarch64
 
+stage shared
+scripts/build.sh shared
+
 stage release
 scripts/build.sh release
 scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
@@ -40,7 +43,7 @@ onnx=$PWD/$(scripts/fetch_onnx.sh)
 scripts/fetch_known.sh gte-small
 # For this stage alone: the sanitizers below would take many minutes for real models and for emulation.
 THIMBLE_REAL_MODEL=$PWD/build/models THIMBLE_REAL_ONNX=$onnx THIMBLE_KNOWN_MODELS=$PWD/build/models/known \
-  THIMBLE_CROSS_BUILD=$PWD/build-aarch64 run_tests release build
+  THIMBLE_CROSS_BUILD=$PWD/build-aarch64 THIMBLE_SHARED_BUILD=$PWD/build-shared run_tests release build
 for dtype in fp32 fp16 q8 q6 q4 q4-small; do
   build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
 done

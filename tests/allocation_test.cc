@@ -11,23 +11,32 @@
 #include <ctime>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <new>
 #include <string>
 #include <vector>
 
+#include "base/guard.h"
+#include "json/parse.h"
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 
 namespace {
 
-// Counts down to the one that fails; negative fails none.
-std::atomic<long> fail_in = -1;
+// Those with these numbers fail.
+std::atomic<long> fail_begin = 0, fail_end = 0;
+std::atomic<long> next_number = 0;
 std::atomic<long> allocations = 0;
 
 // Threads that the system still grants; negative for any number.
 std::atomic<int> threads_left = -1;
 
-bool FailsNow() { return fail_in >= 0 && fail_in-- == 0; }
+bool FailsNow() {
+  const long number = next_number++;
+  return number >= fail_begin && number < fail_end;
+}
+
 bool ThreadFailsNow() {
   if (threads_left > 0) {
     --threads_left;
@@ -86,17 +95,20 @@ class Allocation : public testing::Test {
     ASSERT_TRUE(convert::Convert(source, path_, options).ok());
   }
 
-  // Runs `work` again and again while its first, second ... allocation fails, until it needs no more. It must then have
-  // been refused at least `least` times; where it can do without what failed, it may succeed.
-  void FailEach(const std::function<Status()>& work, int least) {
+  enum class Fails { kOnce, kFromThenOn };
+
+  // Runs `work` again and again while its first, second ... allocation fails, alone or with all that follow, until it
+  // needs no more. It must then have been refused at least `least` times; where it can do without what failed, it may
+  // succeed. Behind the first `each` only one of a growing number fails.
+  void FailEach(const std::function<Status()>& work, int least, Fails fails = Fails::kOnce, long each = 100000) {
     int refused = 0;
-    for (long failing = 0;; ++failing) {
-      ASSERT_LT(failing, 100000);
-      fail_in = failing;
+    for (long failing = 0;; failing += 1 + failing / each) {
+      next_number = 0;
+      fail_begin = failing;
+      fail_end = fails == Fails::kOnce ? failing + 1 : std::numeric_limits<long>::max();
       Status status = work();
-      const bool failed = fail_in < 0;
-      fail_in = -1;
-      if (!failed) {
+      fail_end = 0;
+      if (next_number <= failing) {
         EXPECT_TRUE(status.ok()) << status.message();
         EXPECT_GE(refused, least) << "the failures did not reach the code";
         RecordProperty("refused", refused);
@@ -113,8 +125,33 @@ class Allocation : public testing::Test {
   std::string path_;
 };
 
+TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
+  const std::string text = R"({"b":["a string that needs memory of its own",{"c":1,"a":2}],"a":[1,2,3,4,5],"c":{}})";
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) {
+    FailEach([&] { return Guarded([&] { return json::Parse(text, "text").status(); }); }, 10, fails);
+  }
+}
+
+TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
+  const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
+  const convert::Options options;
+  const auto work = [&] {
+    const Status status = Guarded([&] { return convert::Convert(source, made, options); });
+    const long end = fail_end.exchange(0), number = next_number;
+    const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
+    EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();
+    std::filesystem::remove(made);
+    fail_end = end;
+    next_number = number;
+    return status;
+  };
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) FailEach(work, 200, fails, 60);
+}
+
 TEST_F(Allocation, FailureOnOpeningAModelIsAStatus) {
-  FailEach([&] { return Model::Open(path_).status(); }, 50);
+  for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) {
+    FailEach([&] { return Model::Open(path_).status(); }, 50, fails);
+  }
 }
 
 TEST_F(Allocation, FailureOnCreatingAnEmbedderIsAStatus) {

@@ -22,13 +22,12 @@ LAYERS = {
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "convert", "hub", "server"},
+    "cli": {"base", "json", "convert", "hub", "server"},
 }
 # The core depends on nothing but the standard library, the system, and JSON inside json and format.
 CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
-THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("nlohmann/", "utf8proc.h"),
-               "net": ("curl/curl.h",), "hub": ("nlohmann/",), "backends": ("nlohmann/",),
-               "server": ("nlohmann/", "boost/"), "cli": ("nlohmann/", "CLI/")}
+THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("utf8proc.h",),
+               "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("nlohmann/", "CLI/")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 

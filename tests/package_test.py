@@ -13,17 +13,31 @@ CLI = os.environ["THIMBLE_CLI"]
 CMAKE = os.environ["THIMBLE_CMAKE"]
 
 
+SHARED = os.environ.get("THIMBLE_SHARED_BUILD")
+
+
 class Package(unittest.TestCase):
     def test_an_installed_library_serves_an_application(self):
+        self.serve(os.environ["THIMBLE_BUILD"], "libthimble.a")
+
+    @unittest.skipUnless(SHARED, "needs THIMBLE_SHARED_BUILD")
+    def test_so_does_an_installed_shared_library(self):
+        self.serve(SHARED, "libthimble.so")
+
+    def serve(self, build, library):
         with tempfile.TemporaryDirectory() as folder:
             def run(*command):
                 result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
                 self.assertEqual(result.returncode, 0, f"{command}: {result.stdout}{result.stderr}")
                 return result.stdout
 
-            run(CMAKE, "--install", os.environ["THIMBLE_BUILD"], "--prefix", f"{folder}/prefix")
+            run(CMAKE, "--install", build, "--prefix", f"{folder}/prefix")
             headers = {path.name for path in pathlib.Path(folder, "prefix/include/thimble").iterdir()}
             self.assertEqual(headers, {path.name for path in (ROOT / "include/thimble").iterdir()})
+            libraries = {path.name for path in pathlib.Path(folder, "prefix").rglob("libthimble*")}
+            self.assertIn(library, libraries)
+            self.assertEqual({name for name in libraries if not name.startswith(library)} & {"libthimble.a", "libthimble.so"},
+                             set())
             run(CMAKE, "-S", str(ROOT / "tests/consumer"), "-B", "build", f"-DCMAKE_PREFIX_PATH={folder}/prefix",
                 f"-DCMAKE_CXX_COMPILER={os.environ['THIMBLE_CXX']}",
                 f"-DCMAKE_CXX_FLAGS={os.environ['THIMBLE_CXX_FLAGS']}", f"-DEXAMPLE={ROOT / 'examples/embed.cc'}")

@@ -145,7 +145,10 @@ class Tls(unittest.TestCase):
         plain = socket.socket(fileno=connection.detach())
         plain.settimeout(10)
         plain.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)  # A record that was not made with the keys.
-        while plain.recv(1000):
+        try:
+            while plain.recv(1000):
+                pass
+        except ConnectionResetError:
             pass
         plain.close()
         self.server.get("/health")
@@ -157,7 +160,10 @@ class Tls(unittest.TestCase):
         slow = [self.server.plain() for _ in range(200)]
         begun = [self.server.plain() for _ in range(20)]
         for connection in begun:
-            connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+            try:
+                connection.sendall(b"\x16\x03\x01\x02\x00\x01")
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # Ended by now, on a busy machine.
         self.server.get("/health")
         if "sanitize" not in os.environ.get("THIMBLE_CXX_FLAGS", ""):
             self.assertLess(self.server.memory() - memory, 220 * 25_000)

@@ -27,6 +27,9 @@ target_link_libraries(thimble_node PRIVATE thimble_flags thimble_hub thimble)
 # macOS and Windows the addon calls KeepLoaded().
 if(NOT APPLE AND NOT WIN32)
   target_link_options(thimble_node PRIVATE LINKER:-z,nodelete)
+  if(BUILD_SHARED_LIBS)  # The parts that it links show the public interface then.
+    target_link_options(thimble_node PRIVATE LINKER:--exclude-libs,ALL)
+  endif()
 endif()
 if(WIN32)
   # Elsewhere what node has is found when the addon is loaded; here a library names it.

@@ -6,12 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "json/value.h"
 #include "net/retry.h"
 #include "thimble/status.h"
 
@@ -20,7 +20,7 @@ namespace thimble::backends {
 // A field of a request, and what to send in it by a name of ours. Values of null are not sent.
 struct Choice {
   std::string field;
-  std::map<std::string, nlohmann::json> values;
+  std::map<std::string, json::Value> values;
   std::string by_default;  // A name; empty: none.
   bool any = false;        // Every name is sent as it is.
 };
@@ -39,7 +39,7 @@ struct Dialect {
   std::string texts_field;
   std::string model_field;
   std::string dimensions_field;
-  nlohmann::json fixed;  // An object.
+  json::Object fixed;  // An object.
   Choice encoding;
   std::optional<Choice> input_type;
   std::optional<Choice> long_texts;
@@ -83,7 +83,7 @@ struct Table {
 const Table& TheTable();
 
 // The value at a JSON pointer without escapes; null when there is none.
-const nlohmann::json* Find(const nlohmann::json& value, std::string_view pointer);
+const json::Value* Find(const json::Value& value, std::string_view pointer);
 
 }  // namespace thimble::backends
 

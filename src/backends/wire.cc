@@ -9,12 +9,13 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "json/parse.h"
 
 namespace thimble::backends {
 namespace {
 
-using Json = nlohmann::json;
+using Json = json::Value;
 
 constexpr std::size_t kMostMessageBytes = 500;
 constexpr std::size_t kMostEscapedBytes = 6;  // Of one byte in JSON.
@@ -23,8 +24,8 @@ static_assert(std::endian::native == std::endian::little, "base64 holds floats a
 // What a message says of a value that is not as expected.
 std::string Shown(const Json* value) {
   if (value == nullptr) return "nothing";
-  if (value->is_number()) return value->dump();
-  return value->is_null() ? "null" : "a " + std::string(value->type_name());
+  if (value->is_number()) return value->Text();
+  return value->is_null() ? "null" : "a " + std::string(value->TypeName());
 }
 
 std::string NamesOf(const Choice& choice) {
@@ -33,7 +34,7 @@ std::string NamesOf(const Choice& choice) {
   return names;
 }
 
-void Set(Json& fields, const std::string& field, Json value) {
+void Set(json::Object& fields, const std::string& field, Json value) {
   if (!field.empty() && !value.is_null()) fields[field] = std::move(value);
 }
 
@@ -53,7 +54,7 @@ Result<Json> InputTypeOf(const Dialect& dialect, const std::optional<std::string
 // Appends the float that `value` is; false when it is none, or beyond a float.
 bool AppendFloat(const Json& value, std::vector<float>& vector) {
   if (!value.is_number()) return false;
-  vector.push_back(static_cast<float>(value.get<double>()));
+  vector.push_back(static_cast<float>(value.number()));
   return std::isfinite(vector.back());
 }
 
@@ -73,17 +74,17 @@ Result<std::vector<float>> VectorFromBase64(std::string_view text, const std::st
 
 Result<std::vector<float>> VectorOf(const Json* value, const std::string& where) {
   if (value != nullptr && value->is_string()) {
-    return VectorFromBase64(*value->get_ptr<const std::string*>(), where);
+    return VectorFromBase64(value->string(), where);
   }
-  if (value == nullptr || !value->is_array() || value->empty()) {
+  if (value == nullptr || !value->is_array() || value->array().empty()) {
     return Error(Code::kCorrupt, where, ": expected a vector, found ",
                  value != nullptr && value->is_array() ? "an empty array" : Shown(value));
   }
   std::vector<float> vector;
-  vector.reserve(value->size());
-  for (const Json& number : *value) {
+  vector.reserve(value->array().size());
+  for (const Json& number : value->array()) {
     if (!AppendFloat(number, vector)) {
-      return Error(Code::kCorrupt, where, ": value ", &number - &value->front(),
+      return Error(Code::kCorrupt, where, ": value ", &number - &value->array().front(),
                    ": expected a number that fits into a float, found ", Shown(&number));
     }
   }
@@ -91,8 +92,8 @@ Result<std::vector<float>> VectorOf(const Json* value, const std::string& where)
 }
 
 std::optional<std::size_t> CountOf(const Json* value) {
-  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
-  return value->get<std::size_t>();
+  if (value == nullptr || !value->is_unsigned()) return std::nullopt;
+  return value->integer();
 }
 
 // Digits alone.
@@ -153,10 +154,20 @@ std::vector<std::pair<std::size_t, std::size_t>> CutRequests(std::span<const std
 }
 
 std::string MakeBody(const Dialect& dialect, const RequestFields& fields, std::span<const std::string_view> texts) {
-  Json body = fields.fields;
-  Json& list = body[dialect.texts_field] = Json::array();
-  for (const std::string_view text : texts) list.push_back(text);
-  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string body = "{";
+  for (const auto& [field, value] : fields.fields) {
+    AppendJsonString(field, body);
+    body += ':';
+    value.AppendText(body);
+    body += ',';
+  }
+  AppendJsonString(dialect.texts_field, body);
+  body += ":[";
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) body += ',';
+    AppendJsonString(texts[i], body);
+  }
+  return body + "]}";
 }
 
 std::size_t MostReplyBytes(const Dialect& dialect, std::span<const std::string_view> texts, std::size_t dimensions) {
@@ -175,7 +186,7 @@ Result<DecodedReply> DecodeReply(const Dialect& dialect, const net::HttpReply& r
   const Table& table = TheTable();
   // Of a vector, and of all else that an item and the reply may have.
   const std::size_t most_numbers = dimensions == 0 ? table.most_dimensions : dimensions;
-  const Json::size_type most_values = 1024 + count * (most_numbers + 64);
+  const std::size_t most_values = 1024 + count * (most_numbers + 64);
   THIMBLE_ASSIGN_OR_RETURN(const Json body,
                            json::Parse(reply.body, where, {.depth = table.reply_depth, .values = most_values}));
   const std::string& place = dialect.items.at(std::string(encoding));
@@ -184,13 +195,13 @@ Result<DecodedReply> DecodeReply(const Dialect& dialect, const net::HttpReply& r
     return Error(Code::kCorrupt, where, ": expected a list at ", place.empty() ? "the top" : place,
                  " of the reply, found ", Shown(items));
   }
-  if (items->size() != count) {
-    return Error(Code::kCorrupt, where, ": expected ", count, " vectors, found ", items->size());
+  if (items->array().size() != count) {
+    return Error(Code::kCorrupt, where, ": expected ", count, " vectors, found ", items->array().size());
   }
   DecodedReply decoded;
   decoded.vectors.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
-    const Json& item = (*items)[i];
+    const Json& item = items->array()[i];
     const std::string item_where = std::string(where) + ": item " + std::to_string(i) + " of the reply";
     std::size_t index = i;
     if (!dialect.index.empty()) {
@@ -232,7 +243,7 @@ Result<InfoPage> DecodeInfo(const Dialect& dialect, const net::HttpReply& reply,
     if (!model->is_string()) {
       return Error(Code::kCorrupt, where, ": expected a name at ", dialect.info_model, ", found ", Shown(model));
     }
-    page.model = model->get<std::string>();
+    page.model = model->string();
   }
   return page;
 }
@@ -249,7 +260,7 @@ std::string MessageOf(const Dialect& dialect, std::string_view body, std::string
   for (const std::string& pointer : dialect.error) {
     const Json* value = Find(*parsed, pointer);
     if (value == nullptr || !value->is_string()) continue;
-    std::string message = WithoutKey(*value->get_ptr<const std::string*>(), key);
+    std::string message = WithoutKey(value->string(), key);
     for (char& letter : message) {
       if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = ' ';
     }

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,7 +29,7 @@ struct RequestOptions {
 
 // What a request holds beside its texts.
 struct RequestFields {
-  nlohmann::json fields;  // An object.
+  json::Object fields;
   std::string encoding;
 };
 

@@ -1,6 +1,5 @@
 // thimble info: what a model file holds.
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -34,7 +33,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
   const ModelInfo& info = model->info();
-  nlohmann::ordered_json values = {
+  json::Object values = {
       {"name", info.name},
       {"dtype", info.dtype},
       {"dimensions", info.dimensions},

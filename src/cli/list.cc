@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "json/value.h"
 #include "thimble/cache.h"
 
 namespace thimble::cli {
@@ -72,9 +72,9 @@ Status List(bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedModel> models, ListModels());
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   if (as_json) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    json::Array list;
     for (const NamedModel& model : models) {
-      list.push_back({
+      list.push_back(json::Object{
           {"name", model.name},
           {"dtype", model.dtype},
           {"bytes", model.bytes},
@@ -85,9 +85,8 @@ Status List(bool as_json) {
           {"used", TimeText(model.used, "%Y-%m-%dT%H:%M:%SZ")},
       });
     }
-    const nlohmann::ordered_json result = {{"folder", CacheFolder()}, {"models", list}};
-    constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-    THIMBLE_RETURN_IF_ERROR(output.Write(result.dump(-1, ' ', false, kReplace) + "\n"));
+    const json::Value result = json::Object{{"folder", CacheFolder()}, {"models", std::move(list)}};
+    THIMBLE_RETURN_IF_ERROR(output.Write(result.Text() + "\n"));
   } else {
     THIMBLE_RETURN_IF_ERROR(PrintTable(models, output));
   }

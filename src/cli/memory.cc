@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -16,13 +15,15 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/staged_process.h"
+#include "json/value.h"
 #include "thimble/cache.h"
 
 namespace thimble::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using json::Object;
+using json::Value;
 
 constexpr char kExamples[] =
     "  thimble memory\n"
@@ -95,12 +96,12 @@ class TextFile {
   std::string path_;
 };
 
-Json Figures(const ProcessMemory& memory) {
+Object Figures(const ProcessMemory& memory) {
   return {{"rss", memory.rss_bytes}, {"pss", memory.pss_bytes}, {"private", memory.private_bytes}};
 }
 
 // Adds what was measured to a row; the row's error says why it could not be.
-void Measure(const std::vector<std::string>& stages, const std::vector<std::string>& start, int starts, Json& row) {
+void Measure(const std::vector<std::string>& stages, const std::vector<std::string>& start, int starts, Object& row) {
   auto memory = RunStaged(stages);
   auto time = memory.ok() ? TimeCommand(start, starts) : Result<double>(memory.status());
   row["error"] = time.status().message();
@@ -114,10 +115,10 @@ void Measure(const std::vector<std::string>& stages, const std::vector<std::stri
   }
 }
 
-Json MeasureModel(const std::string& program, const std::string& folder, const Options& options,
-                  const std::string& dtype, const std::string& texts) {
+Object MeasureModel(const std::string& program, const std::string& folder, const Options& options,
+                    const std::string& dtype, const std::string& texts) {
   const bool mock = dtype == "mock";
-  Json row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
+  Object row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
   const Result<std::string> path = ModelPath(mock ? dtype : options.name, dtype, folder);
   if (!path.ok()) {
     row["error"] = path.status().message();
@@ -135,12 +136,12 @@ Json MeasureModel(const std::string& program, const std::string& folder, const O
   return row;
 }
 
-Json MeasurePeer(const std::string& peer, const std::string& dtype, const std::string& texts) {
+Object MeasurePeer(const std::string& peer, const std::string& dtype, const std::string& texts) {
   std::string folder = Environment("THIMBLE_PEERS");
   if (folder.empty()) folder = "build/peers";
   const std::string model =
       folder + "/models/Xenova/all-MiniLM-L6-v2/onnx/" + (dtype == "q8" ? "model_quantized.onnx" : "model.onnx");
-  Json row = {{"name", peer}, {"dtype", dtype}};
+  Object row = {{"name", peer}, {"dtype", dtype}};
   std::error_code error;
   row["file_bytes"] = fs::file_size(model, error);
   if (error) {
@@ -154,17 +155,19 @@ Json MeasurePeer(const std::string& peer, const std::string& dtype, const std::s
   return row;
 }
 
-std::string Megabytes(const Json& row, const char* stage, const char* figure) {
-  if (!row.contains(stage)) return "-";
+std::string Megabytes(const Value& row, const char* stage, const char* figure) {
+  const Value* figures = row.Find(stage);
+  if (figures == nullptr) return "-";
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f", row[stage][figure].get<double>() / 1e6);
+  std::snprintf(text, sizeof text, "%.2f", figures->Find(figure)->number() / 1e6);
   return text;
 }
 
-std::string Milliseconds(const Json& row, const char* key) {
-  if (!row.contains(key)) return "-";
+std::string Milliseconds(const Value& row, const char* key) {
+  const Value* time = row.Find(key);
+  if (time == nullptr) return "-";
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f", row[key].get<double>());
+  std::snprintf(text, sizeof text, "%.1f", time->number());
   return text;
 }
 
@@ -179,19 +182,19 @@ std::string TableLine(const std::vector<std::string>& cells) {
   return line + "\n";
 }
 
-std::string Table(const Json& result) {
+std::string Table(const Value& result) {
   std::string text = "MB (10^6 bytes), ms; see thimble memory --help for the columns\n";
   text +=
       TableLine({"", "file", "private", "private", "private", "private", "private", "pss", "rss", "cold", "reload"});
   text += TableLine({"", "", "start", "loaded", "peak", "idle", "unloaded", "peak", "peak", "start", ""});
-  for (const Json& row : result["rows"]) {
-    const std::string name = row["name"].get<std::string>() + " " + row["dtype"].get<std::string>();
-    if (!row["error"].get<std::string>().empty()) {
-      text += name + ": " + row["error"].get<std::string>() + "\n";
+  for (const Value& row : result.Find("rows")->array()) {
+    const std::string name = row.Find("name")->string() + " " + row.Find("dtype")->string();
+    if (const std::string& error = row.Find("error")->string(); !error.empty()) {
+      text += name + ": " + error + "\n";
       continue;
     }
     char file[32];
-    std::snprintf(file, sizeof file, "%.1f", row["file_bytes"].get<double>() / 1e6);
+    std::snprintf(file, sizeof file, "%.1f", row.Find("file_bytes")->number() / 1e6);
     std::vector<std::string> cells = {name, file};
     for (const char* stage : {"start", "loaded", "peak", "idle", "unloaded"}) {
       cells.push_back(Megabytes(row, stage, "private"));
@@ -210,17 +213,18 @@ Status Memory(const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(TextFile texts, TextFile::Create());
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   const std::string folder = ModelFolder(options, program);
-  Json result;
-  result["texts"] = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
+  const Object counts = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
+  json::Array rows;
   for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {
-    result["rows"].push_back(MeasureModel(program, folder, options, dtype, texts.path()));
+    rows.push_back(MeasureModel(program, folder, options, dtype, texts.path()));
   }
   if (options.peers) {
     for (const char* peer : {"transformers.js", "onnxruntime-node"}) {
-      for (const char* dtype : {"q8", "fp32"}) result["rows"].push_back(MeasurePeer(peer, dtype, texts.path()));
+      for (const char* dtype : {"q8", "fp32"}) rows.push_back(MeasurePeer(peer, dtype, texts.path()));
     }
   }
-  THIMBLE_RETURN_IF_ERROR(output.Write(options.json ? result.dump() + "\n" : Table(result)));
+  const Value result = Object{{"texts", counts}, {"rows", std::move(rows)}};
+  THIMBLE_RETURN_IF_ERROR(output.Write(options.json ? result.Text() + "\n" : Table(result)));
   return output.Finish();
 }
 

@@ -1,6 +1,5 @@
 // thimble plan: the memory of an embedding, before it takes any.
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"

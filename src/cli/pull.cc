@@ -1,6 +1,5 @@
 // thimble pull: a model from the hub, or from a folder, into the cache.
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/commands.h"

@@ -10,17 +10,16 @@
 
 namespace thimble::cli {
 
-Status PrintValues(const nlohmann::ordered_json& values, bool as_json) {
-  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+Status PrintValues(const json::Object& values, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   if (as_json) {
-    THIMBLE_RETURN_IF_ERROR(output.Write(values.dump(-1, ' ', false, kReplace) + "\n"));
+    THIMBLE_RETURN_IF_ERROR(output.Write(json::Value(values).Text() + "\n"));
     return output.Finish();
   }
   std::size_t width = 0;
-  for (const auto& [key, value] : values.items()) width = std::max(width, key.size() + 2);
-  for (const auto& [key, value] : values.items()) {
-    std::string text = value.dump(-1, ' ', false, kReplace);
+  for (const auto& [key, value] : values) width = std::max(width, key.size() + 2);
+  for (const auto& [key, value] : values) {
+    std::string text = value.Text();
     if (value.is_string()) text = text.substr(1, text.size() - 2);
     THIMBLE_RETURN_IF_ERROR(output.Write(key + std::string(width - key.size(), ' ') + text + "\n"));
   }

@@ -3,14 +3,13 @@
 #ifndef THIMBLE_CLI_VALUES_H_
 #define THIMBLE_CLI_VALUES_H_
 
-#include <nlohmann/json.hpp>
-
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
 
 // Prints the members of an object, one a line, or the object in one line.
-Status PrintValues(const nlohmann::ordered_json& values, bool as_json);
+Status PrintValues(const json::Object& values, bool as_json);
 
 }  // namespace thimble::cli
 

@@ -48,9 +48,9 @@ Status RequireText(const json::JsonFile& file, std::string_view key, std::string
 
 // kUnsupported unless the field is absent, false, or an empty object or array.
 Status RequireNothing(const json::JsonFile& file, std::string_view key) {
-  const nlohmann::json* value = file.Find(key);
-  if (value == nullptr || value->empty() || *value == false) return Status();
-  return Unsupported(file, key, "nothing", value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  const json::Value* value = file.Find(key);
+  if (value == nullptr || value->empty() || (value->is_boolean() && !value->boolean())) return Status();
+  return Unsupported(file, key, "nothing", value->Text());
 }
 
 Status ReadTransformer(const std::string& source, Config* config) {
@@ -110,27 +110,30 @@ Result<json::JsonFile> OpenSentenceConfig(const std::string& folder) {
 
 // What the transformer module hands on must be the vectors of the tokens of a text.
 Status CheckModality(const json::JsonFile& file) {
-  const nlohmann::json* modality = file.Find("modality_config");
+  const json::Value* modality = file.Find("modality_config");
   if (modality == nullptr) return Status();
-  const nlohmann::json expected = {{"method", "forward"}, {"method_output_name", "last_hidden_state"}};
-  const auto text = modality->is_object() ? modality->find("text") : modality->end();
-  if (modality->is_object() && text != modality->end() && *text == expected) return Status();
-  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"",
-                     modality->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  const json::Value* text = modality->Find("text");
+  const json::Value* method = text == nullptr ? nullptr : text->Find("method");
+  const json::Value* output = text == nullptr ? nullptr : text->Find("method_output_name");
+  if (method != nullptr && method->Is("forward") && output != nullptr && output->Is("last_hidden_state") &&
+      text->object().size() == 2) {
+    return Status();
+  }
+  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"", modality->Text());
 }
 
 // A field under its name of today or that of before; what it holds changes the tokenizer or the model.
-const nlohmann::json* FindKwargs(const json::JsonFile& file, std::string_view name, std::string_view old_name) {
-  const nlohmann::json* value = file.Find(old_name);
+const json::Value* FindKwargs(const json::JsonFile& file, std::string_view name, std::string_view old_name) {
+  const json::Value* value = file.Find(old_name);
   return value != nullptr ? value : file.Find(name);
 }
 
 // Keys of model_kwargs that change how vectors are computed, and not what they are.
 Status CheckModelKwargs(const json::JsonFile& file) {
-  const nlohmann::json* kwargs = FindKwargs(file, "model_kwargs", "model_args");
+  const json::Value* kwargs = FindKwargs(file, "model_kwargs", "model_args");
   if (kwargs == nullptr) return Status();
   if (!kwargs->is_object()) return file.Corrupt("model_kwargs", "an object");
-  for (const auto& [key, value] : kwargs->items()) {
+  for (const auto& [key, value] : kwargs->object()) {
     static constexpr std::string_view kHarmless[] = {"torch_dtype",       "dtype",      "attn_implementation",
                                                      "low_cpu_mem_usage", "device_map", "use_safetensors",
                                                      "trust_remote_code"};
@@ -143,22 +146,21 @@ Status CheckModelKwargs(const json::JsonFile& file) {
 
 // processing_kwargs: {"text": {"max_length": N}} limits texts; nothing else of it is supported.
 Status ReadProcessing(const json::JsonFile& file, Config* config) {
-  const nlohmann::json* kwargs = file.Find("processing_kwargs");
+  const json::Value* kwargs = file.Find("processing_kwargs");
   if (kwargs == nullptr) return Status();
   if (!kwargs->is_object()) return file.Corrupt("processing_kwargs", "an object");
-  for (const auto& [modality, settings] : kwargs->items()) {
+  for (const auto& [modality, settings] : kwargs->object()) {
     if (settings.is_null() || settings.empty()) continue;
     if (modality != "text" || !settings.is_object()) {
       return Unsupported(file, "processing_kwargs", "\"text\"", "\"" + modality + "\"");
     }
-    for (const auto& [key, value] : settings.items()) {
+    for (const auto& [key, value] : settings.object()) {
       if (value.is_null() || key == "padding") continue;
-      if (key != "max_length" || !value.is_number_unsigned() || value == 0 || value > (1 << 20)) {
-        return Unsupported(
-            file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
-            "\"" + key + "\" with " + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      if (key != "max_length" || !value.is_unsigned() || value.integer() == 0 || value.integer() > (1 << 20)) {
+        return Unsupported(file, "processing_kwargs.text", "\"max_length\" with an integer from 1",
+                           "\"" + key + "\" with " + value.Text());
       }
-      config->max_seq_length = value.get<std::size_t>();
+      config->max_seq_length = value.integer();
     }
   }
   return Status();
@@ -172,7 +174,7 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
       "tokenizer_args",     "processor_kwargs",  "config_args",  "config_kwargs",
       "transformer_task",   "modality_config",   "unpad_inputs", "query_expansion",
       "module_output_name", "processing_kwargs", "query_length", "document_length"};
-  for (const auto& [key, value] : file.json().items()) {
+  for (const auto& [key, value] : file.json().object()) {
     if (!value.is_null() && std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) {
       return Error(Code::kUnsupported, file.path(), ": \"", key, "\" is not known to thimble");
     }
@@ -188,7 +190,7 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
   THIMBLE_RETURN_IF_ERROR(ReadProcessing(file, config));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<bool> lower, file.Boolean("do_lower_case"));
   config->tokenizer.do_lower_case = lower.value_or(false);
-  if (const nlohmann::json* kwargs = FindKwargs(file, "processor_kwargs", "tokenizer_args"); kwargs != nullptr) {
+  if (const json::Value* kwargs = FindKwargs(file, "processor_kwargs", "tokenizer_args"); kwargs != nullptr) {
     if (!kwargs->is_object()) return file.Corrupt("processor_kwargs", "an object");
     config->tokenizer.arguments = *kwargs;
   }
@@ -210,13 +212,13 @@ Status ReadModulesOf(const std::string& source, Config* config) {
 // Texts before texts. An empty one says nothing, but its name may be asked for.
 Status ReadPrompts(const json::JsonFile& file, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> name, file.Text("default_prompt_name"));
-  const nlohmann::json* prompts = file.Find("prompts");
+  const json::Value* prompts = file.Find("prompts");
   if (prompts != nullptr) {
     if (!prompts->is_object()) return file.Corrupt("prompts", "an object");
-    if (prompts->size() > kMaxPrompts) return file.Corrupt("prompts", "at most 64 prompts");
-    for (const auto& [key, text] : prompts->items()) {
+    if (prompts->object().size() > kMaxPrompts) return file.Corrupt("prompts", "at most 64 prompts");
+    for (const auto& [key, text] : prompts->object()) {
       if (!text.is_string() && !text.is_null()) return file.Corrupt("prompts." + key, "a string");
-      config->prompts.push_back({key, text.is_null() ? std::string() : text.get<std::string>()});
+      config->prompts.push_back({key, text.is_null() ? std::string() : text.string()});
     }
   }
   if (!name) return Status();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -56,17 +55,18 @@ bool IsTransformer(std::string_view type) {
 Status AddShards(const FolderView& view, const std::string& index, std::vector<std::string>& files) {
   THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(index));
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile json, json::JsonFile::Parse(text, index));
-  const auto map = json.json().find("weight_map");
-  if (map == json.json().end() || !map->is_object()) return json.Corrupt("weight_map", "an object of file names");
+  const json::Value* map = json.Find("weight_map");
+  if (map == nullptr || !map->is_object()) return json.Corrupt("weight_map", "an object of file names");
   const std::string folder = index.substr(0, index.rfind('/') + 1);  // With its slash, or empty.
   std::set<std::string> shards;
-  for (const nlohmann::json& value : *map) {
-    const std::string* name = value.get_ptr<const std::string*>();
-    if (name == nullptr || !IsInside(*name)) return json.Corrupt("weight_map", "names of files inside the folder");
-    if (!view.has(folder + *name)) {
-      return Error(Code::kCorrupt, index, ": \"weight_map\" names ", *name, ", which is not there");
+  for (const auto& [tensor, name] : map->object()) {
+    if (!name.is_string() || !IsInside(name.string())) {
+      return json.Corrupt("weight_map", "names of files inside the folder");
     }
-    shards.insert(folder + *name);
+    if (!view.has(folder + name.string())) {
+      return Error(Code::kCorrupt, index, ": \"weight_map\" names ", name.string(), ", which is not there");
+    }
+    shards.insert(folder + name.string());
     if (shards.size() > kMaxShards) return Error(Code::kCorrupt, index, ": more than ", kMaxShards, " shards");
   }
   files.insert(files.end(), shards.begin(), shards.end());
@@ -156,22 +156,21 @@ Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
   if (!view.has(kModules)) return modules;
   THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(kModules));
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile json, json::JsonFile::Parse(text, kModules));
-  if (!json.json().is_array() || json.json().size() > kMaxModules) {
+  if (!json.json().is_array() || json.json().array().size() > kMaxModules) {
     return Error(Code::kCorrupt, kModules, ": expected an array of at most ", kMaxModules, " modules");
   }
   bool found = false;
-  for (const nlohmann::json& module : json.json()) {
-    const auto text_of = [&](const char* key) -> const std::string* {
-      if (!module.is_object() || !module.contains(key)) return nullptr;
-      return module[key].get_ptr<const std::string*>();
-    };
-    const std::string *path = text_of("path"), *type = text_of("type");
-    if (path == nullptr || type == nullptr) return json.Corrupt("path", "a text beside \"type\" in every module");
-    const std::string folder = JoinName(*path, "");
+  for (const json::Value& module : json.json().array()) {
+    const json::Value *path_value = module.Find("path"), *type_value = module.Find("type");
+    const auto is_text = [](const json::Value* value) { return value != nullptr && value->is_string(); };
+    if (!is_text(path_value) || !is_text(type_value))
+      return json.Corrupt("path", "a text beside \"type\" in every module");
+    const std::string &path = path_value->string(), &type = type_value->string();
+    const std::string folder = JoinName(path, "");
     if (!folder.empty() && !IsInside(folder)) {
-      return Error(Code::kCorrupt, kModules, ": \"path\": expected a folder inside this one, found \"", *path, "\"");
+      return Error(Code::kCorrupt, kModules, ": \"path\": expected a folder inside this one, found \"", path, "\"");
     }
-    if (!found && IsTransformer(*type)) {
+    if (!found && IsTransformer(type)) {
       found = true;
       modules.transformer = folder;
     } else if (!folder.empty()) {

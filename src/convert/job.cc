@@ -121,7 +121,7 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
     job->model_max_length = std::min(*job->tokenizer.model_max_length, config.positions);
   }
   // What is given to the tokenizer when it is made comes before what is told of the module.
-  const bool given = config.tokenizer.arguments.contains("model_max_length");
+  const bool given = config.tokenizer.arguments.Find("model_max_length") != nullptr;
   std::optional<std::size_t> limit = given ? job->model_max_length : config.max_seq_length;
   if (!limit) limit = job->model_max_length;
   if (!limit && defaults.max_tokens != 0) {

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <type_traits>
 
+#include "base/json_text.h"
 #include "convert/receipt.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
@@ -76,6 +76,8 @@ TableSpec PositionsOf(const Job& job) {
 
 format::Layout LayoutOf(const Job& job, const std::string& name) {
   const Config& c = job.config;
+  std::string epsilon;
+  AppendJsonNumber(c.layer_norm_epsilon, epsilon);
   format::Layout layout;
   if (NeedsVersion2(job)) layout.version = format::kVersion2;
   layout.metadata = {{"name", name},
@@ -88,7 +90,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
                      {"intermediate_size", std::to_string(c.intermediate)},
                      {"positions", std::to_string(c.positions)},
                      {"vocabulary", std::to_string(c.vocabulary)},
-                     {"layer_norm_eps", nlohmann::json(c.layer_norm_epsilon).dump()}};
+                     {"layer_norm_eps", epsilon}};
   DeclareHead(job.head, job.pooling_stated, job.HeadFormat(), &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));

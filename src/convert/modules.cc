@@ -41,7 +41,8 @@ constexpr std::pair<std::string_view, std::optional<Activation>> kActivations[] 
 
 // The fields of a module's config.json must be among these, because an unknown one may change vectors.
 Status CheckKeys(const json::JsonFile& file, std::initializer_list<std::string_view> known) {
-  for (const auto& [key, value] : file.json().items()) {
+  if (!file.json().is_object()) return Error(Code::kCorrupt, file.path(), ": expected a JSON object");
+  for (const auto& [key, value] : file.json().object()) {
     bool found = value.is_null();
     for (std::string_view name : known) found |= key == name;
     if (!found) return Error(Code::kUnsupported, file.path(), ": \"", key, "\" is not known to thimble");
@@ -72,16 +73,16 @@ Status AddPooling(const json::JsonFile& file, std::string_view name, HeadSpec* h
 
 // The form since 5.4: a word, a list of words, or words joined by "+".
 Status ReadPoolingMode(const json::JsonFile& file, HeadSpec* head) {
-  const nlohmann::json& mode = *file.Find("pooling_mode");
+  const json::Value& mode = *file.Find("pooling_mode");
   if (mode.is_array() && !mode.empty()) {
-    for (const nlohmann::json& word : mode) {
+    for (const json::Value& word : mode.array()) {
       if (!word.is_string()) return file.Corrupt("pooling_mode", "a word or a list of words");
-      THIMBLE_RETURN_IF_ERROR(AddPooling(file, word.get_ref<const std::string&>(), head));
+      THIMBLE_RETURN_IF_ERROR(AddPooling(file, word.string(), head));
     }
     return Status();
   }
   if (!mode.is_string()) return file.Corrupt("pooling_mode", "a word or a list of words");
-  std::string_view rest = mode.get_ref<const std::string&>();
+  std::string_view rest = mode.string();
   for (;;) {
     const std::size_t end = rest.find('+');
     THIMBLE_RETURN_IF_ERROR(AddPooling(file, rest.substr(0, end), head));
@@ -150,16 +151,15 @@ Result<std::optional<HeadModule>> ReadModule(std::string_view kind, const json::
 }  // namespace
 
 Result<Modules> ReadModules(const std::string& source, const json::JsonFile& file) {
-  if (!file.json().is_array() || file.json().size() > kMaxModules) {
+  if (!file.json().is_array() || file.json().array().size() > kMaxModules) {
     return Error(Code::kCorrupt, file.path(), ": expected a JSON array of at most ", kMaxModules, " modules");
   }
   Modules modules;
   bool transformer = false, pooling = false;
-  for (const nlohmann::json& entry : file.json()) {
+  for (const json::Value& entry : file.json().array()) {
     auto text = [&](const char* key) {
-      auto found = entry.is_object() ? entry.find(key) : entry.end();
-      return entry.is_object() && found != entry.end() && found->is_string() ? found->get<std::string>()
-                                                                             : std::string();
+      const json::Value* found = entry.Find(key);
+      return found != nullptr && found->is_string() ? found->string() : std::string();
     };
     const std::string type = text("type"), folder = text("path");
     const std::string kind = type.substr(type.rfind('.') + 1);

@@ -85,14 +85,13 @@ Status Source::AddFile(const std::string& path) {
 Status Source::AddShards(const std::string& folder, const std::string& index) {
   THIMBLE_ASSIGN_OR_RETURN(const std::string text, json::ReadFile(path_, kMaxIndexBytes));
   THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(text, path_));
-  const nlohmann::json* map = file.Find("weight_map");
+  const json::Value* map = file.Find("weight_map");
   if (map == nullptr || !map->is_object()) return file.Corrupt("weight_map", "an object from tensors to files");
   std::vector<std::string> shards;
-  for (const auto& [tensor, shard] : map->items()) {
-    const bool inside = shard.is_string() && IsInside(shard.get_ref<const std::string&>()) &&
-                        shard.get_ref<const std::string&>().find('/') == std::string::npos;
+  for (const auto& [tensor, shard] : map->object()) {
+    const bool inside = shard.is_string() && IsInside(shard.string()) && shard.string().find('/') == std::string::npos;
     if (!inside) return file.Corrupt("weight_map." + tensor, "the name of a file beside it");
-    shards.push_back(shard.get<std::string>());
+    shards.push_back(shard.string());
   }
   std::sort(shards.begin(), shards.end());
   shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
@@ -100,9 +99,9 @@ Status Source::AddShards(const std::string& folder, const std::string& index) {
   const std::string beside = folder + "/" + index.substr(0, index.rfind('/') + 1);
   for (const std::string& shard : shards) THIMBLE_RETURN_IF_ERROR(AddFile(beside + shard));
   // What the index names must be there; a shard of another export would lack it.
-  for (const auto& [tensor, shard] : map->items()) {
+  for (const auto& [tensor, shard] : map->object()) {
     if (!Contains(PlainName(tensor))) {
-      return Error(Code::kCorrupt, path_, ": tensor \"", tensor, "\" is not in ", shard.get_ref<const std::string&>());
+      return Error(Code::kCorrupt, path_, ": tensor \"", tensor, "\" is not in ", shard.string());
     }
   }
   return Status();

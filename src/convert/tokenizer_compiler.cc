@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <tuple>
 #include <type_traits>
@@ -118,7 +117,7 @@ Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, cons
   return CompileParsedTokenizer(file.json(), path);
 }
 
-Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path) {
+Result<CompiledTokenizer> CompileParsedTokenizer(const json::Value& root, const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(root, path));
   CompiledTokenizer compiled;
   text::OwnedTables& tables = compiled.owned;

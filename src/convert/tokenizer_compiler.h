@@ -4,10 +4,10 @@
 #define THIMBLE_CONVERT_TOKENIZER_COMPILER_H_
 
 #include <cstddef>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
+#include "json/value.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
@@ -28,7 +28,7 @@ struct CompiledTokenizer {
 // not run. Padding of the file is ignored.
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
 // The same of parsed JSON.
-Result<CompiledTokenizer> CompileParsedTokenizer(const nlohmann::json& root, const std::string& path);
+Result<CompiledTokenizer> CompileParsedTokenizer(const json::Value& root, const std::string& path);
 
 }  // namespace thimble::convert
 

@@ -20,7 +20,7 @@
 namespace thimble::convert {
 namespace {
 
-using Json = nlohmann::json;
+using Json = json::Value;
 
 // In the order in which the library adds them.
 constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
@@ -93,37 +93,36 @@ class FolderReader {
     return Error(Code::kUnsupported, config_path_, ": \"", key, "\": ", parts...);
   }
 
+  json::Object& root() { return root_.object(); }
+
   // The value of a setting, or null when there is none.
-  const Json* Setting(std::string_view key) const {
-    auto it = config_.find(key);
-    return it == config_.end() ? nullptr : &*it;
-  }
+  const Json* Setting(std::string_view key) const { return config_.Find(key); }
 
   Status ReadBoolean(const char* key, bool& value) const {
     const Json* setting = Setting(key);
     if (setting == nullptr) return Status();
     if (!setting->is_boolean()) return Corrupt(key, "expected true or false");
-    value = setting->get<bool>();
+    value = setting->boolean();
     return Status();
   }
 
   Status ReadSettings() {
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(config_path_));
+    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(config_path_));
     if (!file.json().is_object()) return Error(Code::kCorrupt, config_path_, ": expected a JSON object");
-    config_ = file.json();
+    config_ = std::move(file.Take().object());
     if (!settings_.arguments.is_object()) {
       return Error(Code::kCorrupt, folder_, "/sentence_bert_config.json: \"processor_kwargs\": expected an object");
     }
-    for (const auto& [key, value] : settings_.arguments.items()) {
+    for (const auto& [key, value] : settings_.arguments.object()) {
       if (IsOneOf(kFetchArguments, key)) continue;
-      const bool nothing = value.is_null() || value == "" || value == false;
+      const bool nothing = value.is_null() || value.Is("") || (value.is_boolean() && !value.boolean());
       if (IsOneOf(kChoosingArguments, key) && !nothing) {
         return Error(Code::kUnsupported, folder_, "/sentence_bert_config.json: processor_kwargs has \"", key, "\"");
       }
       if (!IsOneOf(kChoosingArguments, key)) config_[key] = value;
     }
     if (const Json* files = Setting("fast_tokenizer_files")) {
-      if (*files != Json::array({"tokenizer.json"})) {
+      if (!files->is_array() || files->array().size() != 1 || !files->array()[0].Is("tokenizer.json")) {
         return Unsupported("fast_tokenizer_files", "only \"tokenizer.json\" is read");
       }
     }
@@ -139,18 +138,17 @@ class FolderReader {
     THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile model, json::JsonFile::OpenIfPresent(folder_ + "/config.json"));
     if ((chosen == nullptr || chosen->is_null()) && model.json().is_object()) {
       path = folder_ + "/config.json";
-      auto it = model.json().find("tokenizer_class");
-      chosen = it == model.json().end() ? nullptr : &*it;
+      chosen = model.json().Find("tokenizer_class");
     }
     if (chosen == nullptr || chosen->is_null()) return Status();
     if (!chosen->is_string()) return Error(Code::kCorrupt, path, ": \"tokenizer_class\": expected a string");
-    std::string_view name = chosen->get_ref<const std::string&>();
+    std::string_view name = chosen->string();
     if (name.ends_with("Fast")) name.remove_suffix(4);
     builds_ = IsOneOf(kBertClasses, name);
     if (builds_ || IsOneOf(kFileClasses, name)) return Status();
     return Error(Code::kUnsupported, path,
-                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"",
-                 chosen->get_ref<const std::string&>(), "\"");
+                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"", chosen->string(),
+                 "\"");
   }
 
   // Leaves in root_ what the vocabulary's file says, and its path in path_.
@@ -158,9 +156,9 @@ class FolderReader {
     path_ = folder_ + "/tokenizer.json";
     Result<std::string> json = json::ReadFile(path_, json::kMaxTokenizerBytes);
     if (json.ok()) {
-      THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(*json, path_));
+      THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::Parse(*json, path_));
       if (!file.json().is_object()) return Error(Code::kCorrupt, path_, ": is not a JSON object");
-      root_ = file.json();
+      root_ = file.Take();
       return CheckListed();
     }
     if (json.status().code() != Code::kNotFound) return json.status();
@@ -180,7 +178,7 @@ class FolderReader {
 
   // One piece a line, without white space behind it; of equal ones the last counts.
   Status ReadLines(std::string_view text) {
-    Json pieces = Json::object();
+    std::map<std::string_view, std::size_t> lines;
     for (std::size_t line = 0; !text.empty(); ++line) {
       if (line == kMaxLines) return Error(Code::kUnsupported, path_, ": more than ", kMaxLines, " lines");
       const std::size_t end = std::min(text.find('\n'), text.size());
@@ -194,23 +192,27 @@ class FolderReader {
         }
         if (!IsWhiteSpace(code_point)) length = static_cast<std::size_t>(next - begin);
       }
-      pieces[std::string(text.substr(0, length))] = line;
+      lines[text.substr(0, length)] = line;
       text.remove_prefix(std::min(end + 1, text.size()));
     }
-    root_ = {{"model", {{"type", "WordPiece"}}}, {"added_tokens", Json::array()}};
-    root_["model"]["vocab"] = std::move(pieces);
+    json::Object pieces;
+    for (const auto& [piece, line] : lines) pieces.Append(std::string(piece)) = line;
+    json::Object model = {{"type", "WordPiece"}};
+    model["vocab"] = std::move(pieces);
+    root_ = json::Object();
+    root()["model"] = std::move(model);
     return Status();
   }
 
-  // Leaves root_["added_tokens"] an array of objects that have content and id.
+  // Leaves "added_tokens" of the root an array of objects that have content and id.
   Status CheckListed() {
-    Json& tokens = root_["added_tokens"];
-    if (tokens.is_null()) tokens = Json::array();
+    Json& tokens = root()["added_tokens"];
+    if (tokens.is_null()) tokens = json::Array();
     if (!tokens.is_array()) return Error(Code::kCorrupt, path_, ": added_tokens is not an array");
-    for (const Json& token : tokens) {
-      auto is = [&token](const char* key, auto good) { return token.contains(key) && good(token[key]); };
-      if (!is("content", [](const Json& content) { return content.is_string(); }) ||
-          !is("id", [](const Json& id) { return id.is_number_unsigned() && id <= UINT32_MAX; })) {
+    for (const Json& token : tokens.array()) {
+      const Json *content = token.Find("content"), *id = token.Find("id");
+      if (content == nullptr || !content->is_string() || id == nullptr || !id->is_unsigned() ||
+          id->integer() > UINT32_MAX) {
         return Error(Code::kCorrupt, path_, ": added_tokens has an entry that is not a token with an id");
       }
     }
@@ -220,19 +222,19 @@ class FolderReader {
   // {"content": ..., "lstrip": ...}.
   Status ReadToken(const Json& json, std::string_view where, Token& token) const {
     if (!json.is_object()) return Corrupt(where, "expected an object");
-    for (const auto& [key, value] : json.items()) {
+    for (const auto& [key, value] : json.object()) {
       if (key == "content") {
         if (!value.is_string()) return Corrupt(where, "expected a content that is a string");
-        token.content = value.get<std::string>();
+        token.content = value.string();
         continue;
       }
       if (key == "id" || key == "__type") continue;
       if (!value.is_boolean()) return Corrupt(where, "expected true or false for \"", key, "\"");
-      if (key == "special") token.special = value.get<bool>();
-      if (key == "single_word") token.single_word = value.get<bool>();
-      if (key == "lstrip") token.lstrip = value.get<bool>();
-      if (key == "rstrip") token.rstrip = value.get<bool>();
-      if (key == "normalized") token.normalized = value.get<bool>();
+      if (key == "special") token.special = value.boolean();
+      if (key == "single_word") token.single_word = value.boolean();
+      if (key == "lstrip") token.lstrip = value.boolean();
+      if (key == "rstrip") token.rstrip = value.boolean();
+      if (key == "normalized") token.normalized = value.boolean();
     }
     if (token.content.empty()) return Corrupt(where, "expected a content that is not empty");
     return Status();
@@ -240,14 +242,14 @@ class FolderReader {
 
   // A string, or a token in the form of tokenizer_config.json.
   Status ReadSpecial(const Json& json, std::string_view where, Token& token) const {
-    if (json.is_object() && json.contains("__type")) {
-      if (json["__type"] != "AddedToken") return Corrupt(where, "expected \"__type\" to be \"AddedToken\"");
+    if (const Json* type = json.Find("__type")) {
+      if (!type->Is("AddedToken")) return Corrupt(where, "expected \"__type\" to be \"AddedToken\"");
       THIMBLE_RETURN_IF_ERROR(ReadToken(json, where, token));
       token.special = true;
       return Status();
     }
-    if (!json.is_string() || json == "") return Corrupt(where, "expected a token");
-    token = Token{json.get<std::string>(), true};
+    if (!json.is_string() || json.Is("")) return Corrupt(where, "expected a token");
+    token = Token{json.string(), true};
     return Status();
   }
 
@@ -263,7 +265,7 @@ class FolderReader {
     std::map<std::uint32_t, Token> listed;
     if (const Json* decoder = Setting("added_tokens_decoder")) {
       if (!decoder->is_object()) return Corrupt("added_tokens_decoder", "expected an object");
-      for (const auto& [key, value] : decoder->items()) {
+      for (const auto& [key, value] : decoder->object()) {
         Result<std::uint32_t> index = ReadIndex(key);
         if (!index.ok()) return Corrupt("added_tokens_decoder", "expected an id, found \"", key, "\"");
         THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens_decoder." + key, listed[*index]));
@@ -271,10 +273,10 @@ class FolderReader {
     } else {
       THIMBLE_RETURN_IF_ERROR(ReadSpecialTokensMap());
       THIMBLE_RETURN_IF_ERROR(ReadAddedTokensFile(listed));
-      for (const Json& value : root_["added_tokens"]) {
+      for (const Json& value : root()["added_tokens"].array()) {
         Token token;
         THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens", token));
-        listed.insert_or_assign(value["id"].get<std::uint32_t>(), token);
+        listed.insert_or_assign(static_cast<std::uint32_t>(value.Find("id")->integer()), token);
       }
     }
     for (auto& [index, token] : listed) tokens_.push_back(std::move(token));
@@ -286,11 +288,11 @@ class FolderReader {
     const std::string path = folder_ + "/special_tokens_map.json";
     THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(path));
     if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
-    for (const auto& [key, value] : file.json().items()) {
-      auto argument = settings_.arguments.find(key);
-      if (argument != settings_.arguments.end() && !argument->is_null() && *argument != "") continue;
-      config_[key] = value;
-      if (value.is_object() && value.contains("content")) config_[key]["__type"] = "AddedToken";
+    for (const auto& [key, value] : file.json().object()) {
+      const Json* argument = settings_.arguments.FindSet(key);
+      if (argument != nullptr && !argument->Is("")) continue;
+      Json& setting = config_[key] = value;
+      if (value.Find("content") != nullptr) setting.object()["__type"] = "AddedToken";
     }
     return Status();
   }
@@ -305,12 +307,13 @@ class FolderReader {
       const Json* setting = Setting(key);
       if (setting != nullptr && ReadSpecial(*setting, key, token).ok()) special.insert(token.content);
     }
-    for (const auto& [content, index] : file.json().items()) {
-      if (content.empty() || !index.is_number_unsigned() || index > UINT32_MAX) {
+    for (const auto& [content, index] : file.json().object()) {
+      if (content.empty() || !index.is_unsigned() || index.integer() > UINT32_MAX) {
         return Error(Code::kCorrupt, path, ": expected tokens with ids, found \"", content, "\"");
       }
       const bool is_special = special.contains(content);
-      listed.insert_or_assign(index.get<std::uint32_t>(), Token{content, is_special, false, false, false, !is_special});
+      listed.insert_or_assign(static_cast<std::uint32_t>(index.integer()),
+                              Token{content, is_special, false, false, false, !is_special});
     }
     return Status();
   }
@@ -340,17 +343,24 @@ class FolderReader {
       if (extra == nullptr || extra->is_null()) continue;
       if (key == std::string_view("additional_special_tokens") && !extra_.empty()) continue;
       if (!extra->is_array() && !extra->is_object()) return Corrupt(key, "expected an array or an object");
-      for (const Json& value : *extra) {
+      const auto add = [&](const Json& value, bool known) -> Status {
         Token token;
         THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
-        if (extra->is_object()) THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
+        if (known) THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
         extra_.push_back(std::move(token));
+        return Status();
+      };
+      if (extra->is_array()) {
+        for (const Json& value : extra->array()) THIMBLE_RETURN_IF_ERROR(add(value, false));
+      } else {
+        for (const auto& [name, value] : extra->object()) THIMBLE_RETURN_IF_ERROR(add(value, true));
       }
     }
+    config_.Sort();
     // Tokens of a model's own, which the library knows by the ends of their names.
-    for (const auto& [key, value] : config_.items()) {
+    for (const auto& [key, value] : config_) {
       if (!key.ends_with("_token") || IsOneOf(kSpecialTokens, key)) continue;
-      if (!value.is_string() && !(value.is_object() && value.contains("__type"))) continue;
+      if (!value.is_string() && value.Find("__type") == nullptr) continue;
       Token token;
       THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
       THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
@@ -360,15 +370,14 @@ class FolderReader {
   }
 
   const Json* Pieces() const {
-    auto model = root_.find("model");
-    if (model == root_.end() || !model->is_object()) return nullptr;
-    auto pieces = model->find("vocab");
-    return pieces == model->end() || !pieces->is_object() ? nullptr : &*pieces;
+    const Json* model = root_.Find("model");
+    const Json* pieces = model == nullptr ? nullptr : model->Find("vocab");
+    return pieces == nullptr || !pieces->is_object() ? nullptr : pieces;
   }
 
   bool InVocabulary(const std::string& content) const {
     const Json* pieces = Pieces();
-    return pieces != nullptr && pieces->contains(content);
+    return pieces != nullptr && pieces->Find(content) != nullptr;
   }
 
   // The id of a token that is new would depend on the order of keys in a file.
@@ -382,24 +391,24 @@ class FolderReader {
     bool lowercase = true, chinese = true;
     THIMBLE_RETURN_IF_ERROR(ReadBoolean("do_lower_case", lowercase));
     THIMBLE_RETURN_IF_ERROR(ReadBoolean("tokenize_chinese_chars", chinese));
-    Json normalizer = {{"type", "BertNormalizer"},
-                       {"clean_text", true},
-                       {"handle_chinese_chars", chinese},
-                       {"strip_accents", nullptr},
-                       {"lowercase", lowercase}};
+    json::Object normalizer = {{"type", "BertNormalizer"},
+                               {"clean_text", true},
+                               {"handle_chinese_chars", chinese},
+                               {"strip_accents", nullptr},
+                               {"lowercase", lowercase}};
     const Json* strip = Setting("strip_accents");
     if (strip != nullptr && !strip->is_null()) {
       bool strips = false;
       THIMBLE_RETURN_IF_ERROR(ReadBoolean("strip_accents", strips));
       normalizer["strip_accents"] = strips;
     }
-    root_["normalizer"] = std::move(normalizer);
-    root_["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
-    root_["added_tokens"] = Json::array();
-    if (root_.contains("model") && root_["model"].is_object()) {
-      root_["model"]["unk_token"] = special_["unk_token"].content;
-      root_["model"]["continuing_subword_prefix"] = "##";
-      root_["model"]["max_input_chars_per_word"] = 100u;
+    root()["normalizer"] = std::move(normalizer);
+    root()["pre_tokenizer"] = json::Object{{"type", "BertPreTokenizer"}};
+    root()["added_tokens"] = json::Array();
+    if (Json& model = root()["model"]; model.is_object()) {
+      model.object()["unk_token"] = special_["unk_token"].content;
+      model.object()["continuing_subword_prefix"] = "##";
+      model.object()["max_input_chars_per_word"] = 100;
     }
     for (const char* key : {"cls_token", "sep_token"}) {
       // The library writes them into a template that it parses.
@@ -412,10 +421,12 @@ class FolderReader {
   }
 
   // A token that is listed once more has the options it is listed with last.
-  Status Relist(const Token& token, bool normalized, Json& list) const {
-    for (Json& entry : list) {
-      if (entry["content"] != token.content) continue;
-      if (entry.value("normalized", Json(false)) != normalized) {
+  Status Relist(const Token& token, bool normalized, json::Array& list) const {
+    for (Json& value : list) {
+      json::Object& entry = value.object();
+      if (!entry["content"].Is(token.content)) continue;
+      const Json* listed = entry.Find("normalized");
+      if (listed == nullptr ? normalized : !listed->is_boolean() || listed->boolean() != normalized) {
         return Error(Code::kUnsupported, config_path_, ": added token \"", token.content,
                      "\" differs in \"normalized\" from ", path_);
       }
@@ -428,15 +439,17 @@ class FolderReader {
 
   // Gives the tokens their ids and lists them, then puts those of class and separator around a text.
   Status AddTokens() {
-    Json& list = root_["added_tokens"];
-    const Json* pieces = Pieces();
-    if (pieces == nullptr) return Status();  // Which the compiler refuses.
-    std::uint64_t next_id = pieces->size();
+    if (Pieces() == nullptr) return Status();  // Which the compiler refuses.
+    Json& tokens = root()["added_tokens"];
+    if (tokens.is_null()) tokens = json::Array();
+    json::Array& list = tokens.array();
+    const json::Object& pieces = Pieces()->object();
+    std::uint64_t next_id = pieces.size();
     for (const Json& entry : list) {
       // The compiler checks it.
-      const std::uint64_t id = entry["id"].get<std::uint64_t>();
+      const std::uint64_t id = entry.Find("id")->integer();
       next_id = std::max(next_id, id + 1);
-      ids_.emplace(entry["content"].get<std::string>(), id);
+      ids_.emplace(entry.Find("content")->string(), id);
     }
     const std::size_t num_listed = tokens_.size();
     for (std::string_view key : kSpecialTokens) {
@@ -454,58 +467,64 @@ class FolderReader {
         if (i < num_listed) THIMBLE_RETURN_IF_ERROR(Relist(token, normalized, list));
         continue;
       }
-      auto piece = pieces->find(token.content);
-      std::uint64_t id = next_id;
-      if (piece != pieces->end() && piece->is_number_unsigned()) id = piece->get<std::uint64_t>();
+      const Json* piece = pieces.Find(token.content);
+      const std::uint64_t id = piece != nullptr && piece->is_unsigned() ? piece->integer() : next_id;
       const bool needed =
           token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
       if (i >= num_listed && id >= settings_.embeddings && !needed) continue;
       next_id = std::max(next_id, id + 1);
       ids_.emplace(token.content, id);
-      list.push_back({{"id", id},
-                      {"content", token.content},
-                      {"single_word", token.single_word},
-                      {"lstrip", token.lstrip},
-                      {"rstrip", token.rstrip},
-                      {"normalized", normalized}});
+      list.push_back(json::Object{{"id", id},
+                                  {"content", token.content},
+                                  {"single_word", token.single_word},
+                                  {"lstrip", token.lstrip},
+                                  {"rstrip", token.rstrip},
+                                  {"normalized", normalized}});
     }
     if (!builds_) return Status();
-    Json special_tokens = Json::object();
+    const auto named_special = [&](const char* key) { return json::Object{{"id", special_[key].content}}; };
+    json::Object special_tokens;
     for (const char* key : {"cls_token", "sep_token"}) {
       const std::string& content = special_[key].content;
-      special_tokens[content] = {{"id", content}, {"ids", Json::array({ids_[content]})}};
+      special_tokens[content] = json::Object{{"id", content}, {"ids", json::Array{ids_[content]}}};
     }
-    root_["post_processor"] = {{"type", "TemplateProcessing"},
-                               {"single", Json::array({{{"SpecialToken", {{"id", special_["cls_token"].content}}}},
-                                                       {{"Sequence", {{"id", "A"}}}},
-                                                       {{"SpecialToken", {{"id", special_["sep_token"].content}}}}})},
-                               {"special_tokens", std::move(special_tokens)}};
+    json::Array single = {json::Object{{"SpecialToken", named_special("cls_token")}},
+                          json::Object{{"Sequence", json::Object{{"id", "A"}}}},
+                          json::Object{{"SpecialToken", named_special("sep_token")}}};
+    root()["post_processor"] = json::Object{
+        {"type", "TemplateProcessing"}, {"single", std::move(single)}, {"special_tokens", std::move(special_tokens)}};
     return Status();
   }
 
   void PrependLowercase() {
-    const Json lowercase = {{"type", "Lowercase"}};
-    auto is_lowercase = [](const Json& part) { return part.is_object() && part.value("type", Json()) == "Lowercase"; };
-    Json& normalizer = root_["normalizer"];
+    const auto has_type = [](const Json& part, std::string_view name) {
+      const Json* type = part.Find("type");
+      return type != nullptr && type->Is(name);
+    };
+    const auto is_lowercase = [&](const Json& part) { return has_type(part, "Lowercase"); };
+    Json& normalizer = root()["normalizer"];
     if (is_lowercase(normalizer)) return;
-    Json members = Json::array();
-    if (normalizer.is_object() && normalizer.value("type", Json()) == "Sequence" &&
-        normalizer.contains("normalizers") && normalizer["normalizers"].is_array()) {
-      members = normalizer["normalizers"];
+    json::Array members = {json::Object{{"type", "Lowercase"}}};
+    const Json* sequence = normalizer.Find("normalizers");
+    if (has_type(normalizer, "Sequence") && sequence != nullptr && sequence->is_array()) {
+      const json::Array& old = sequence->array();
+      if (std::any_of(old.begin(), old.end(), is_lowercase)) return;
+      members.insert(members.end(), old.begin(), old.end());
     } else if (!normalizer.is_null()) {
       members.push_back(normalizer);
     }
-    if (std::any_of(members.begin(), members.end(), is_lowercase)) return;
-    members.insert(members.begin(), lowercase);
-    normalizer = {{"type", "Sequence"}, {"normalizers", std::move(members)}};
+    normalizer = json::Object{{"type", "Sequence"}, {"normalizers", std::move(members)}};
   }
 
   Status SetTruncation() {
     const Json* side = Setting("truncation_side");
     if (side == nullptr) return Status();
-    if (*side != "left" && *side != "right") return Corrupt("truncation_side", "expected \"left\" or \"right\"");
-    if (!root_.contains("truncation") || !root_["truncation"].is_object()) root_["truncation"] = Json::object();
-    root_["truncation"]["direction"] = *side == "left" ? "Left" : "Right";
+    if (!side->Is("left") && !side->Is("right")) {
+      return Corrupt("truncation_side", "expected \"left\" or \"right\"");
+    }
+    Json& truncation = root()["truncation"];
+    if (!truncation.is_object()) truncation = json::Object();
+    truncation.object()["direction"] = side->Is("left") ? "Left" : "Right";
     return Status();
   }
 
@@ -514,19 +533,19 @@ class FolderReader {
     const char* key = Setting("model_max_length") != nullptr ? "model_max_length" : "max_len";
     const Json* setting = Setting(key);
     if (setting == nullptr || setting->is_null()) return Status();
-    if (setting->is_number() && setting->get<double>() > kNoLimit) return Status();
-    if (!setting->is_number_unsigned() || *setting == 0) return Corrupt(key, "expected an integer above 0");
-    limit = setting->get<std::size_t>();
+    if (setting->is_number() && setting->number() > kNoLimit) return Status();
+    if (!setting->is_unsigned() || setting->integer() == 0) return Corrupt(key, "expected an integer above 0");
+    limit = setting->integer();
     return Status();
   }
 
   const TokenizerSettings& settings_;
   const std::string& folder_;
   const std::string config_path_;
-  Json config_;                           // tokenizer_config.json and what wins over it.
+  json::Object config_;                   // tokenizer_config.json and what wins over it.
   bool builds_ = true;                    // Whether the class builds a tokenizer anew.
   std::string path_;                      // Of the vocabulary.
-  Json root_;                             // A tokenizer.json.
+  Json root_;                             // A tokenizer.json, an object.
   std::vector<Token> tokens_;             // That files list with ids, then the others.
   std::map<std::string, Token> special_;  // By the names of settings.
   std::vector<Token> extra_;

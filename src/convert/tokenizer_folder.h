@@ -4,11 +4,11 @@
 #define THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "convert/tokenizer_compiler.h"
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -17,7 +17,7 @@ namespace thimble::convert {
 struct TokenizerSettings {
   bool do_lower_case = false;  // Of sentence_bert_config.json: puts a Lowercase before the normaliser.
   // processor_kwargs, or tokenizer_args, of sentence_bert_config.json: they win over tokenizer_config.json.
-  nlohmann::json arguments = nlohmann::json::object();
+  json::Value arguments = json::Object();
   std::size_t embeddings = 0;  // Rows of the word embeddings.
 };
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "json/parse.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
@@ -70,12 +71,14 @@ Files FilesOf(const Json& goldens, const Json& folder) {
   return files;
 }
 
+json::Value ValueOf(const Json& json) { return *json::Parse(json.dump(), "test"); }
+
 TokenizerSettings SettingsOf(const Json& folder) {
   TokenizerSettings settings;
   settings.embeddings = folder.value("embeddings", 49);
   if (!folder.contains("settings")) return settings;
   settings.do_lower_case = folder["settings"].value("do_lower_case", false);
-  settings.arguments = folder["settings"].value("arguments", Json::object());
+  settings.arguments = ValueOf(folder["settings"].value("arguments", Json::object()));
   return settings;
 }
 
@@ -158,7 +161,7 @@ TEST(TokenizerFolder, RefusesByNameWhatItDoesNotFollow) {
   for (const Refusal& refusal : refusals) {
     const Folder folder(refusal.files);
     TokenizerSettings settings;
-    settings.arguments = refusal.arguments;
+    settings.arguments = ValueOf(refusal.arguments);
     settings.embeddings = 100;
     Result<TokenizerSource> source = ReadTokenizer(folder.path(), settings);
     ASSERT_FALSE(source.ok()) << refusal.message;

@@ -3,7 +3,6 @@
 #include "convert/tokenizer_json.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -14,7 +13,7 @@
 namespace thimble::convert {
 namespace {
 
-using Json = nlohmann::json;
+using Json = json::Value;
 
 constexpr std::uint32_t kMaxId = (1u << 24) - 1;  // The tables keep 24 bits of an id.
 constexpr std::size_t kMaxGap = 4096;             // Ids without a token that a vocabulary may have beside its own size.
@@ -42,33 +41,26 @@ class Parser {
     return Error(Code::kUnsupported, path_, ": ", parts...);
   }
 
-  // The member `key`, or null.
-  static const Json* Find(const Json& object, const char* key) {
-    if (!object.is_object()) return nullptr;
-    auto it = object.find(key);
-    return it == object.end() || it->is_null() ? nullptr : &*it;
-  }
-
   Status ReadString(const Json& object, std::string_view where, const char* key, std::string& value) const {
-    const Json* member = Find(object, key);
+    const Json* member = object.FindSet(key);
     if (member == nullptr || !member->is_string()) return Corrupt(where, ".", key, " is not a string");
-    value = *member->get_ptr<const Json::string_t*>();
+    value = member->string();
     return Status();
   }
 
   Status ReadBoolean(const Json& object, std::string_view where, const char* key, bool fallback, bool& value) const {
-    const Json* member = Find(object, key);
+    const Json* member = object.FindSet(key);
     value = fallback;
     if (member == nullptr) return Status();
     if (!member->is_boolean()) return Corrupt(where, ".", key, " is not true or false");
-    value = *member->get_ptr<const Json::boolean_t*>();
+    value = member->boolean();
     return Status();
   }
 
   // A whole number from 0 to `limit`.
   static bool GetNumber(const Json& value, std::uint64_t limit, std::uint32_t& number) {
-    if (!value.is_number_unsigned()) return false;
-    const std::uint64_t wide = *value.get_ptr<const Json::number_unsigned_t*>();
+    if (!value.is_unsigned()) return false;
+    const std::uint64_t wide = value.integer();
     if (wide > limit) return false;
     number = static_cast<std::uint32_t>(wide);
     return true;
@@ -80,11 +72,11 @@ class Parser {
   }
 
   Status ReadModel() {
-    const Json* model = Find(root_, "model");
+    const Json* model = root_.FindSet("model");
     if (model == nullptr || !model->is_object()) return Corrupt("model is not an object");
     // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
-    const bool early = !model->contains("type") && model->contains("continuing_subword_prefix") &&
-                       model->contains("max_input_chars_per_word");
+    const bool early = model->Find("type") == nullptr && model->Find("continuing_subword_prefix") != nullptr &&
+                       model->Find("max_input_chars_per_word") != nullptr;
     std::string type;
     if (!early) THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "type", type));
     if (!early && type != "WordPiece") return Unsupported("model.type is \"", type, "\", expected \"WordPiece\"");
@@ -93,7 +85,7 @@ class Parser {
     if (config_.continuation.size() > text::kMaxPieceBytes) {
       return Unsupported("model.continuing_subword_prefix is longer than ", text::kMaxPieceBytes, " bytes");
     }
-    const Json* longest = Find(*model, "max_input_chars_per_word");
+    const Json* longest = model->FindSet("max_input_chars_per_word");
     if (longest == nullptr || !GetNumber(*longest, UINT32_MAX, config_.max_word_chars) || config_.max_word_chars == 0) {
       return Corrupt("model.max_input_chars_per_word is not a positive whole number");
     }
@@ -112,12 +104,12 @@ class Parser {
   }
 
   Status ReadVocabulary(const Json& model) {
-    const Json* vocabulary = Find(model, "vocab");
+    const Json* vocabulary = model.FindSet("vocab");
     if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
     if (vocabulary->empty()) return Corrupt("model.vocab is empty");
-    num_pieces_ = vocabulary->size();
+    num_pieces_ = vocabulary->object().size();
     std::size_t nodes = 0;
-    for (const auto& [piece, value] : vocabulary->items()) {
+    for (const auto& [piece, value] : vocabulary->object()) {
       std::uint32_t id = 0;
       THIMBLE_RETURN_IF_ERROR(ReadId(value, "the id of \"" + piece + "\" in model.vocab", id));
       if (piece.size() > text::kMaxPieceBytes) {
@@ -146,26 +138,26 @@ class Parser {
   }
 
   std::size_t num_added() const {
-    const Json* added = Find(root_, "added_tokens");
-    return added == nullptr ? 0 : added->size();
+    const Json* added = root_.FindSet("added_tokens");
+    return added == nullptr || !added->is_array() ? 0 : added->array().size();
   }
 
   Status ReadAddedTokens() {
-    const Json* tokens = Find(root_, "added_tokens");
+    const Json* tokens = root_.FindSet("added_tokens");
     if (tokens == nullptr) return Status();
     if (!tokens->is_array()) return Corrupt("added_tokens is not an array");
-    if (tokens->size() > text::kMaxAddedTokens) {
-      return Unsupported("added_tokens has ", tokens->size(), " entries, at most ", text::kMaxAddedTokens);
+    if (tokens->array().size() > text::kMaxAddedTokens) {
+      return Unsupported("added_tokens has ", tokens->array().size(), " entries, at most ", text::kMaxAddedTokens);
     }
     // The id that the library gives to the next token that the vocabulary lacks.
     std::size_t next_id = num_pieces_;
     std::unordered_set<std::string> listed;
-    for (std::size_t i = 0; i < tokens->size(); ++i) {
+    for (std::size_t i = 0; i < tokens->array().size(); ++i) {
       const std::string where = "added_tokens[" + std::to_string(i) + "]";
-      const Json& entry = (*tokens)[i];
+      const Json& entry = tokens->array()[i];
       AddedToken token;
       THIMBLE_RETURN_IF_ERROR(ReadString(entry, where, "content", token.content));
-      const Json* id = Find(entry, "id");
+      const Json* id = entry.FindSet("id");
       if (id == nullptr) return Corrupt(where, ".id is missing");
       THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
       bool left, right;
@@ -196,17 +188,17 @@ class Parser {
   }
 
   Status ReadPostProcessor() {
-    const Json* part = Find(root_, "post_processor");
+    const Json* part = root_.FindSet("post_processor");
     if (part == nullptr) return Status();
     std::string type;
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
-      const Json* members = Find(*part, "processors");
+      const Json* members = part->FindSet("processors");
       if (members == nullptr || !members->is_array()) return Corrupt("post_processor.processors is not an array");
-      if (members->size() != 1) {
-        return Unsupported("post_processor is a Sequence of ", members->size(), ", only one is supported");
+      if (members->array().size() != 1) {
+        return Unsupported("post_processor is a Sequence of ", members->array().size(), ", only one is supported");
       }
-      part = &(*members)[0];
+      part = &members->array()[0];
       THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     }
     // For one text, Roberta's differs from BERT's in offsets only.
@@ -220,12 +212,12 @@ class Parser {
 
   // [token, id].
   Status ReadPair(const Json& part, const char* key, std::vector<std::uint32_t>& ids) const {
-    const Json* pair = Find(part, key);
-    if (pair == nullptr || !pair->is_array() || pair->size() != 2) {
+    const Json* pair = part.FindSet(key);
+    if (pair == nullptr || !pair->is_array() || pair->array().size() != 2) {
       return Corrupt("post_processor.", key, " is not a pair of token and id");
     }
     std::uint32_t id = 0;
-    THIMBLE_RETURN_IF_ERROR(ReadId((*pair)[1], std::string("post_processor.") + key + "[1]", id));
+    THIMBLE_RETURN_IF_ERROR(ReadId(pair->array()[1], std::string("post_processor.") + key + "[1]", id));
     return AddSpecial(id, ids);
   }
 
@@ -239,13 +231,13 @@ class Parser {
   }
 
   Status ReadTemplate(const Json& part) {
-    const Json* single = Find(part, "single");
+    const Json* single = part.FindSet("single");
     if (single == nullptr || !single->is_array()) return Corrupt("post_processor.single is not an array");
     bool seen_text = false;
-    for (std::size_t i = 0; i < single->size(); ++i) {
+    for (std::size_t i = 0; i < single->array().size(); ++i) {
       const std::string where = "post_processor.single[" + std::to_string(i) + "]";
-      const Json* sequence = Find((*single)[i], "Sequence");
-      const Json* special = Find((*single)[i], "SpecialToken");
+      const Json* sequence = single->array()[i].FindSet("Sequence");
+      const Json* special = single->array()[i].FindSet("SpecialToken");
       std::string name;
       if (sequence != nullptr && special == nullptr) {
         THIMBLE_RETURN_IF_ERROR(ReadString(*sequence, where + ".Sequence", "id", name));
@@ -255,13 +247,13 @@ class Parser {
       }
       if (special == nullptr || sequence != nullptr) return Corrupt(where, " is not a Sequence or a SpecialToken");
       THIMBLE_RETURN_IF_ERROR(ReadString(*special, where + ".SpecialToken", "id", name));
-      const Json* tokens = Find(part, "special_tokens");
-      const Json* token = tokens == nullptr ? nullptr : Find(*tokens, name.c_str());
-      const Json* ids = token == nullptr ? nullptr : Find(*token, "ids");
+      const Json* tokens = part.FindSet("special_tokens");
+      const Json* token = tokens == nullptr ? nullptr : tokens->FindSet(name);
+      const Json* ids = token == nullptr ? nullptr : token->FindSet("ids");
       if (ids == nullptr || !ids->is_array()) {
         return Corrupt("post_processor.special_tokens has no ids for \"", name, "\"");
       }
-      for (const Json& value : *ids) {
+      for (const Json& value : ids->array()) {
         std::uint32_t id = 0;
         THIMBLE_RETURN_IF_ERROR(ReadId(value, "an id of \"" + name + "\" in post_processor.special_tokens", id));
         THIMBLE_RETURN_IF_ERROR(AddSpecial(id, seen_text ? config_.suffix : config_.prefix));
@@ -272,19 +264,19 @@ class Parser {
   }
 
   Status ReadTruncation() {
-    const Json* truncation = Find(root_, "truncation");
+    const Json* truncation = root_.FindSet("truncation");
     if (truncation == nullptr) return Status();
-    const Json* direction = Find(*truncation, "direction");
-    if (direction != nullptr && *direction != "Right" && *direction != "Left") {
+    const Json* direction = truncation->FindSet("direction");
+    if (direction != nullptr && !direction->Is("Right") && !direction->Is("Left")) {
       return Corrupt("truncation.direction is not \"Right\" or \"Left\"");
     }
-    config_.truncates_left = direction != nullptr && *direction == "Left";
-    const Json* length = Find(*truncation, "max_length");
+    config_.truncates_left = direction != nullptr && direction->Is("Left");
+    const Json* length = truncation->FindSet("max_length");
     if (length == nullptr) return Status();
-    if (!length->is_number_unsigned() || *length == 0) {
+    if (!length->is_unsigned() || length->integer() == 0) {
       return Corrupt("truncation.max_length is not an integer above 0");
     }
-    config_.max_length = length->get<std::size_t>();
+    config_.max_length = length->integer();
     return Status();
   }
 

@@ -5,12 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "convert/tokenizer_rules.h"
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -40,7 +40,7 @@ struct TokenizerConfig {
 
 // Reads a tokenizer.json. kCorrupt when it is malformed or contradicts itself, kUnsupported for what thimble does not
 // run. `path` names the source in messages.
-Result<TokenizerConfig> ParseTokenizer(const nlohmann::json& root, const std::string& path);
+Result<TokenizerConfig> ParseTokenizer(const json::Value& root, const std::string& path);
 
 }  // namespace thimble::convert
 

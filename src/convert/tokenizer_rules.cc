@@ -2,7 +2,6 @@
 
 #include "convert/tokenizer_rules.h"
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +11,7 @@
 namespace thimble::convert {
 namespace {
 
-using Json = nlohmann::json;
+using Json = json::Value;
 using Kind = NormalizerStep::Kind;
 
 class RulesReader {
@@ -20,13 +19,13 @@ class RulesReader {
   explicit RulesReader(const std::string& path) : path_(path) {}
 
   Result<TokenizerRules> Read(const Json& root) {
-    if (const Json* normalizer = Find(root, "normalizer")) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(*normalizer));
+    if (const Json* normalizer = root.FindSet("normalizer")) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(*normalizer));
     if (composed_) {
       return Unsupported("normalizer leaves the text composed (NFC or NFKC), which is supported only before NFD, NFKD ",
                          "or a BertNormalizer that strips accents");
     }
     if (rules_.trims && replaces_) return Unsupported("normalizer has both Strip and Replace");
-    const Json* pre_tokenizer = Find(root, "pre_tokenizer");
+    const Json* pre_tokenizer = root.FindSet("pre_tokenizer");
     if (pre_tokenizer != nullptr) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(*pre_tokenizer));
     if (!splits_at_spaces_) return Unsupported("pre_tokenizer does not split at spaces, expected \"BertPreTokenizer\"");
     return std::move(rules_);
@@ -42,31 +41,24 @@ class RulesReader {
     return Error(Code::kUnsupported, path_, ": ", parts...);
   }
 
-  // The member `key`, or null.
-  static const Json* Find(const Json& object, const char* key) {
-    if (!object.is_object()) return nullptr;
-    auto it = object.find(key);
-    return it == object.end() || it->is_null() ? nullptr : &*it;
-  }
-
   Result<std::string> ReadType(const Json& part, std::string_view where) const {
-    const Json* type = Find(part, "type");
+    const Json* type = part.FindSet("type");
     if (type == nullptr || !type->is_string()) return Corrupt(where, ".type is not a string");
-    return type->get<std::string>();
+    return type->string();
   }
 
   Result<const Json*> ReadMembers(const Json& part, std::string_view where, const char* key) const {
-    const Json* members = Find(part, key);
+    const Json* members = part.FindSet(key);
     if (members == nullptr || !members->is_array()) return Corrupt(where, ".", key, " is not an array");
     return members;
   }
 
   Status ReadBoolean(const Json& part, const char* key, bool fallback, bool& value) const {
-    const Json* member = Find(part, key);
+    const Json* member = part.FindSet(key);
     value = fallback;
     if (member == nullptr) return Status();
     if (!member->is_boolean()) return Corrupt("normalizer.", key, " is not true or false");
-    value = member->get<bool>();
+    value = member->boolean();
     return Status();
   }
 
@@ -74,7 +66,7 @@ class RulesReader {
     THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "normalizer"));
     if (type == "Sequence") {
       THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "normalizer", "normalizers"));
-      for (const Json& member : *members) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(member));
+      for (const Json& member : members->array()) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(member));
       return Status();
     }
     if (type == "BertNormalizer") return ReadBert(part);
@@ -123,18 +115,17 @@ class RulesReader {
   }
 
   Status ReadReplace(const Json& part) {
-    const Json* pattern = Find(part, "pattern");
-    const Json* from = pattern == nullptr ? nullptr : Find(*pattern, "String");
-    const Json* to = Find(part, "content");
+    const Json* pattern = part.FindSet("pattern");
+    const Json* from = pattern == nullptr ? nullptr : pattern->FindSet("String");
+    const Json* to = part.FindSet("content");
     if (pattern == nullptr || to == nullptr || !to->is_string()) return Corrupt("normalizer: Replace is malformed");
     if (from == nullptr || !from->is_string()) return Unsupported("normalizer replaces a regular expression");
     if (composed_) return Unsupported("normalizer has Replace behind NFC or NFKC");
-    const std::vector<std::uint32_t> characters = Characters(from->get_ref<const std::string&>());
+    const std::vector<std::uint32_t> characters = Characters(from->string());
     if (characters.size() != 1) {
-      return Unsupported("normalizer replaces \"", from->get_ref<const std::string&>(),
-                         "\", only one character is supported");
+      return Unsupported("normalizer replaces \"", from->string(), "\", only one character is supported");
     }
-    rules_.steps.push_back({Kind::kReplace, characters[0], Characters(to->get_ref<const std::string&>())});
+    rules_.steps.push_back({Kind::kReplace, characters[0], Characters(to->string())});
     replaces_ = true;
     replaced_in_order_ = ordered_;
     return Status();
@@ -154,7 +145,7 @@ class RulesReader {
     THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "pre_tokenizer"));
     if (type == "Sequence") {
       THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "pre_tokenizer", "pretokenizers"));
-      for (const Json& member : *members) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(member));
+      for (const Json& member : members->array()) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(member));
       return Status();
     }
     const bool spaces = type == "WhitespaceSplit", punctuation = type == "Punctuation";
@@ -162,8 +153,8 @@ class RulesReader {
       return Unsupported("pre_tokenizer.type is \"", type,
                          "\", expected BertPreTokenizer, WhitespaceSplit, Punctuation or a Sequence of them");
     }
-    const Json* behavior = Find(part, "behavior");
-    if (punctuation && behavior != nullptr && *behavior != "Isolated") {
+    const Json* behavior = part.FindSet("behavior");
+    if (punctuation && behavior != nullptr && !behavior->Is("Isolated")) {
       return Unsupported("pre_tokenizer.behavior of Punctuation is not \"Isolated\"");
     }
     splits_at_spaces_ |= !punctuation;

@@ -5,10 +5,10 @@
 #define THIMBLE_CONVERT_TOKENIZER_RULES_H_
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -37,7 +37,7 @@ struct TokenizerRules {
 
 // Reads the parts "normalizer" and "pre_tokenizer" of `root`. kCorrupt when they are malformed; kUnsupported for what
 // the steps cannot say exactly, such as text that stays composed. `path` names the source in messages.
-Result<TokenizerRules> ReadRules(const nlohmann::json& root, const std::string& path);
+Result<TokenizerRules> ReadRules(const json::Value& root, const std::string& path);
 
 }  // namespace thimble::convert
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/platform.h"
 #include "thimble/status.h"
 
 namespace thimble::format {

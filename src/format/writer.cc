@@ -3,10 +3,10 @@
 #include "format/writer.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "format/reader.h"
 
 namespace thimble::format {
@@ -14,15 +14,27 @@ namespace {
 
 // The JSON of a header.
 std::string HeaderJson(const Layout& layout) {
-  nlohmann::ordered_json json;
-  nlohmann::ordered_json& metadata = json["__metadata__"];
-  metadata[std::string(kVersionKey)] = layout.version;
-  for (const auto& [key, value] : layout.metadata) metadata[key] = value;
-  for (const TensorInfo& tensor : layout.tensors) {
-    json[tensor.name] = {
-        {"dtype", ElementName(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
+  std::string json = "{\"__metadata__\":{";
+  const auto add = [&](std::string_view key, std::string_view value) {
+    AppendJsonString(key, json);
+    json += ':';
+    AppendJsonString(value, json);
+  };
+  add(kVersionKey, layout.version);
+  for (const auto& [key, value] : layout.metadata) {
+    json += ',';
+    add(key, value);
   }
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  json += '}';
+  for (const TensorInfo& tensor : layout.tensors) {
+    json += ',';
+    AppendJsonString(tensor.name, json);
+    json.append(":{\"dtype\":\"").append(ElementName(tensor.type)).append("\",\"shape\":[");
+    for (std::uint64_t size : tensor.shape) json.append(std::to_string(size)).append(",");
+    if (json.back() == ',') json.pop_back();
+    json += "],\"data_offsets\":[" + std::to_string(tensor.begin) + "," + std::to_string(tensor.end) + "]}";
+  }
+  return json + "}";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
+#include "base/guard.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
 #include "format/reader.h"
@@ -77,7 +78,9 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
   const std::string made = store::ConvertedPath(record, product.dtype_name, product.folder);
   const std::string scratch = store::FilesPath(product.folder, lock_name);
   Status status = MakeFolder(fs::path(made).parent_path().string());
-  if (status.ok()) status = ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter);
+  if (status.ok()) {
+    status = Guarded([&] { return ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter); });
+  }
   std::error_code ignored;
   fs::remove_all(scratch, ignored);
   if (status.ok() && !record.Holds()) status = Error(Code::kIo, "folder ", path, ": changed while it was converted");

@@ -2,8 +2,6 @@
 
 #include "hub/listing.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
@@ -22,21 +20,15 @@ std::uint64_t MaxBytes(std::string_view name) {
   return name.ends_with(".json") ? json::kMaxConfigBytes : kMaxWeightBytes;
 }
 
-const nlohmann::json* Member(const nlohmann::json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
+std::string_view Text(const json::Value& object, const char* key) {
+  const json::Value* value = object.Find(key);
+  return value != nullptr && value->is_string() ? std::string_view(value->string()) : std::string_view();
 }
 
-std::string_view Text(const nlohmann::json& object, const char* key) {
-  const nlohmann::json* value = Member(object, key);
-  return value != nullptr && value->is_string() ? *value->get_ptr<const std::string*>() : std::string_view();
-}
-
-std::optional<std::uint64_t> Count(const nlohmann::json& object, const char* key) {
-  const nlohmann::json* value = Member(object, key);
-  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
-  return *value->get_ptr<const nlohmann::json::number_unsigned_t*>();
+std::optional<std::uint64_t> Count(const json::Value& object, const char* key) {
+  const json::Value* value = object.Find(key);
+  if (value == nullptr || !value->is_unsigned()) return std::nullopt;
+  return value->integer();
 }
 
 }  // namespace
@@ -47,15 +39,15 @@ Result<Listing> ParseListing(std::string_view json, const std::string& what) {
   listing.commit = Text(answer.json(), "sha");
   if (!store::IsCommit(listing.commit)) return answer.Corrupt("sha", "40 hexadecimal digits");
   listing.repository = Text(answer.json(), "id");
-  const nlohmann::json* siblings = Member(answer.json(), "siblings");
+  const json::Value* siblings = answer.json().Find("siblings");
   if (siblings == nullptr || !siblings->is_array()) return answer.Corrupt("siblings", "an array of files");
-  for (const nlohmann::json& entry : *siblings) {
+  for (const json::Value& entry : siblings->array()) {
     HubFile file;
     file.name = Text(entry, "rfilename");
     if (!convert::IsInside(file.name)) continue;
     file.max_bytes = MaxBytes(file.name);
     file.size = Count(entry, "size");
-    if (const nlohmann::json* lfs = Member(entry, "lfs"); lfs != nullptr && lfs->is_object()) {
+    if (const json::Value* lfs = entry.Find("lfs"); lfs != nullptr && lfs->is_object()) {
       file.sha256 = Text(*lfs, "sha256");
       if (std::optional<std::uint64_t> size = Count(*lfs, "size")) file.size = size;
     }

@@ -266,7 +266,7 @@ Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& 
     if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another commit, or half a model.
   }
   Fetcher fetcher(task, listing, source, client, reporter);
-  Status status = fetcher.Fetch();
+  Status status = Guarded([&] { return fetcher.Fetch(); });
   const bool fetched = status.ok();
   if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
   const bool keep = fetched ? reporter.ended() : fetcher.resumable();
@@ -378,8 +378,10 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
     return Error(Code::kInvalidArgument, "model \"", model, "\": expected a name or a folder, found ",
                  store::IsMockName(model) ? "a mock" : "the path of a model file");
   }
-  Result<PulledModel> result =
-      store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
+  // Guarded here too, so that nothing is left behind when memory is exhausted.
+  Result<PulledModel> result = Guarded([&] {
+    return store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
+  });
   if (const Result<std::string> folder = store::FolderOrDefault(options.folder); folder.ok()) {
     std::error_code ignored;
     fs::remove(store::PullFolder(*folder), ignored);  // Where it is empty.

@@ -26,7 +26,7 @@ Result<JsonFile> JsonFile::Open(const std::string& path) {
 }
 
 Result<JsonFile> JsonFile::Parse(std::string_view text, const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(nlohmann::json json, json::Parse(text, path));
+  THIMBLE_ASSIGN_OR_RETURN(Value json, json::Parse(text, path));
   if (!json.is_object() && !json.is_array()) return Error(Code::kCorrupt, path, ": expected a JSON object");
   return JsonFile(path, std::move(json), true);
 }
@@ -34,50 +34,45 @@ Result<JsonFile> JsonFile::Parse(std::string_view text, const std::string& path)
 Result<JsonFile> JsonFile::OpenIfPresent(const std::string& path) {
   Result<JsonFile> file = Open(path);
   if (file.ok() || file.status().code() != Code::kNotFound) return file;
-  return JsonFile(path, nlohmann::json::object(), false);
+  return JsonFile(path, Object(), false);
 }
 
 Status JsonFile::Corrupt(std::string_view key, std::string_view expected) const {
   return Error(Code::kCorrupt, path_, ": \"", key, "\": expected ", expected);
 }
 
-const nlohmann::json* JsonFile::Find(std::string_view key) const {
-  if (!json_.is_object()) return nullptr;
-  auto found = json_.find(key);
-  return found == json_.end() || found->is_null() ? nullptr : &*found;
-}
+const Value* JsonFile::Find(std::string_view key) const { return json_.FindSet(key); }
 
 Result<std::optional<std::uint64_t>> JsonFile::Integer(std::string_view key, std::uint64_t low,
                                                        std::uint64_t high) const {
-  const nlohmann::json* value = Find(key);
+  const Value* value = Find(key);
   if (value == nullptr) return std::optional<std::uint64_t>();
-  if (value->is_number_unsigned()) {
-    auto number = *value->get_ptr<const nlohmann::json::number_unsigned_t*>();
-    if (number >= low && number <= high) return std::optional<std::uint64_t>(number);
+  if (value->is_unsigned() && value->integer() >= low && value->integer() <= high) {
+    return std::optional<std::uint64_t>(value->integer());
   }
-  std::string found = value->is_number() ? ", found " + value->dump() : ", found a " + std::string(value->type_name());
+  std::string found = value->is_number() ? ", found " + value->Text() : ", found a " + std::string(value->TypeName());
   return Corrupt(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high) + found);
 }
 
 Result<std::optional<double>> JsonFile::Number(std::string_view key) const {
-  const nlohmann::json* value = Find(key);
+  const Value* value = Find(key);
   if (value == nullptr) return std::optional<double>();
   if (!value->is_number()) return Corrupt(key, "a number");
-  return std::optional<double>(value->get<double>());
+  return std::optional<double>(value->number());
 }
 
 Result<std::optional<std::string>> JsonFile::Text(std::string_view key) const {
-  const nlohmann::json* value = Find(key);
+  const Value* value = Find(key);
   if (value == nullptr) return std::optional<std::string>();
   if (!value->is_string()) return Corrupt(key, "a string");
-  return std::optional<std::string>(*value->get_ptr<const std::string*>());
+  return std::optional<std::string>(value->string());
 }
 
 Result<std::optional<bool>> JsonFile::Boolean(std::string_view key) const {
-  const nlohmann::json* value = Find(key);
+  const Value* value = Find(key);
   if (value == nullptr) return std::optional<bool>();
   if (!value->is_boolean()) return Corrupt(key, "true or false");
-  return std::optional<bool>(*value->get_ptr<const bool*>());
+  return std::optional<bool>(value->boolean());
 }
 
 Result<std::uint64_t> JsonFile::RequiredInteger(std::string_view key, std::uint64_t low, std::uint64_t high) const {

@@ -4,11 +4,11 @@
 #define THIMBLE_JSON_JSON_FILE_H_
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::json {
@@ -31,11 +31,12 @@ class JsonFile {
   static Result<JsonFile> OpenIfPresent(const std::string& path);
 
   const std::string& path() const { return path_; }
-  const nlohmann::json& json() const { return json_; }
+  const Value& json() const { return json_; }
+  Value Take() { return std::move(json_); }
   bool present() const { return present_; }
   Status Corrupt(std::string_view key, std::string_view expected) const;
   // The value of `key`; null when it is absent or null.
-  const nlohmann::json* Find(std::string_view key) const;
+  const Value* Find(std::string_view key) const;
 
   // The value of `key`; nullopt when it is absent or null; kCorrupt when it is of another type or out of range.
   Result<std::optional<std::uint64_t>> Integer(std::string_view key, std::uint64_t low, std::uint64_t high) const;
@@ -46,11 +47,11 @@ class JsonFile {
   Result<std::uint64_t> RequiredInteger(std::string_view key, std::uint64_t low, std::uint64_t high) const;
 
  private:
-  JsonFile(std::string path, nlohmann::json json, bool present)
+  JsonFile(std::string path, Value json, bool present)
       : path_(std::move(path)), json_(std::move(json)), present_(present) {}
 
   std::string path_;
-  nlohmann::json json_;
+  Value json_;
   bool present_;
 };
 

@@ -4,14 +4,14 @@
 #define THIMBLE_JSON_PARSE_H_
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::json {
 
-// Levels of objects and arrays: nlohmann's own functions call themselves for every level.
+// Levels of objects and arrays: functions of Value call themselves for every level.
 inline constexpr std::size_t kMaxDepth = 64;
 
 struct ParseLimits {
@@ -20,8 +20,9 @@ struct ParseLimits {
 };
 
 // A whole JSON text. kCorrupt when it is not JSON, is beyond the limits, or has an object that repeats a key; messages
-// begin with `what`. Without a limit of values it takes up to 16 times the memory of `text`.
-Result<nlohmann::json> Parse(std::string_view text, std::string_view what, const ParseLimits& limits = {});
+// begin with `what`. The members of an object are sorted. Without a limit of values it takes up to 32 times the memory
+// of `text`.
+Result<Value> Parse(std::string_view text, std::string_view what, const ParseLimits& limits = {});
 
 }  // namespace thimble::json
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/platform.h"
+
 namespace thimble::kernels {
 
 // Every format cuts the N outputs of a matrix into strips of 16, consecutive in memory.

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "base/guard.h"
 #include "base/processors.h"
 
 namespace thimble::inline v0_1 {
@@ -53,11 +54,14 @@ Status Executor::Submit(std::shared_ptr<Job> job) {
   const Lock lock = Enter();
   queue_.push_back(std::move(job));
   if (idle_threads_ < queue_.size() && threads_.size() < max_threads_) {
-    auto thread = std::make_unique<Thread>();
-    Status status = thread->Start(RunThread, this);
-    if (status.ok()) {
-      threads_.push_back(std::move(thread));
-    } else if (threads_.empty()) {
+    Status status = Guarded([&] {
+      threads_.reserve(max_threads_);  // Nothing may fail once the thread runs.
+      auto thread = std::make_unique<Thread>();
+      Status started = thread->Start(RunThread, this);
+      if (started.ok()) threads_.push_back(std::move(thread));
+      return started;
+    });
+    if (!status.ok() && threads_.empty()) {
       queue_.pop_back();
       return Status(Code::kOverloaded, status.message());
     }

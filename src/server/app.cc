@@ -88,6 +88,7 @@ ExchangePtr App::Begin(HttpHead head) {
                                                         : id_prefix_ + "-" + std::to_string(next_id_++);
   exchange->route = &FindRoute(exchange->head.method, exchange->head.path);
   const Route& route = *exchange->route;
+  exchange->exhausted = ErrorReply(route.dialect, ProblemOf(Status(Code::kOutOfMemory, "out of memory")));
   const bool page = route.action == Action::kRoot && exchange->head.accept.find("text/html") != std::string::npos;
   if ((!route.open || page) && !keys_.Accept(exchange->head)) {
     Fail(exchange,
@@ -137,8 +138,12 @@ void App::Fail(const ExchangePtr& exchange, Problem problem) const {
 }
 
 void App::End(const ExchangePtr& exchange, std::optional<Problem> problem) const {
-  if (problem) Fail(exchange, *std::move(problem));
-  if (!exchange->reply) Fail(exchange, {.fault = Fault::kInternal, .message = "no reply was made"});
+  const Status status = Guarded([&] {
+    if (problem) Fail(exchange, *std::move(problem));
+    if (!exchange->reply) Fail(exchange, {.fault = Fault::kInternal, .message = "no reply was made"});
+    return Status();
+  });
+  if (!status.ok()) exchange->reply = std::move(exchange->exhausted);
   exchange->done();
 }
 
@@ -150,11 +155,11 @@ void App::Finish(const ExchangePtr& exchange, std::size_t bytes_out, bool sent) 
   const std::chrono::duration<double> took = Clock::now() - exchange->begin;
   const Route& route = *exchange->route;
   const unsigned status = !sent ? 499 : exchange->reply->status;
-  metrics_.Count(route.path, status, took.count(), exchange->texts, exchange->tokens);
   if (std::string_view(route.method) == "POST" && at_work_ > 0) {
     --at_work_;
     last_work_ = Clock::now();
   }
+  metrics_.Count(route.path, status, took.count(), exchange->texts, exchange->tokens);
   const std::shared_ptr<EmbedWork> work = exchange->work();
   char numbers[192];
   std::snprintf(numbers, sizeof numbers,

@@ -38,7 +38,8 @@ struct Exchange {
   std::chrono::steady_clock::time_point begin;
   std::string body;
   std::optional<HttpReply> reply;
-  std::function<void()> done;  // Called once, when `reply` is there, on any thread.
+  HttpReply exhausted;         // For when there is no memory to make one.
+  std::function<void()> done;  // Called once, when `reply` is there, on any thread. Does not throw.
 
   EmbedRequest request;
   const ServedModel* model = nullptr;
@@ -84,7 +85,8 @@ class App {
   bool HoldBody(const ExchangePtr& exchange, std::size_t bytes);
   // Gives it a reply that says what is wrong.
   void Fail(const ExchangePtr& exchange, Problem problem) const;
-  // Answers it, with its body there. What was accepted gets its reply even after Stop.
+  // Answers it, with its body there. What was accepted gets its reply even after Stop. Throws only before `done` may be
+  // called.
   void Run(const ExchangePtr& exchange, std::function<void()> done);
   // Its client has gone: what waits is dropped, and `done` follows.
   void Cancel(const ExchangePtr& exchange);
@@ -135,6 +137,7 @@ class App {
   std::optional<Problem> Decode(const ExchangePtr& exchange, const Json& body);
   std::optional<Problem> Show(const ExchangePtr& exchange, const Json& body) const;
   void Keep(const ServedModel& model, std::chrono::nanoseconds time);
+  // Does not throw.
   void End(const ExchangePtr& exchange, std::optional<Problem> problem) const;
   // A step of an exchange, which ends with it unless `waits` is set: then something else ends it, or has already.
   using Step = std::function<std::optional<Problem>(bool& waits)>;

@@ -1,7 +1,6 @@
 // Requests with a body: from its fields to vectors, and to the body of the reply.
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
@@ -129,7 +128,7 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
     return std::nullopt;
   }
   work->done = [this, exchange] { Reply(exchange); };
-  const Status status = batcher_->Submit(work);
+  const Status status = Guarded([&] { return batcher_->Submit(work); });
   waits = status.ok();
   if (waits) return std::nullopt;
   work->done = nullptr;  // Which holds the exchange, which holds the work.

@@ -1,7 +1,7 @@
 // Requests that embed nothing: models, state, health, and the page.
 
 #include <ctime>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "server/app.h"
 #include "server/page.h"
@@ -9,9 +9,10 @@
 namespace thimble::server {
 namespace {
 
-using Ordered = nlohmann::ordered_json;
+using json::Array;
+using json::Object;
 
-std::string Dump(const Ordered& json) { return json.dump(-1, ' ', false, Ordered::error_handler_t::replace); }
+std::string Dump(Object object) { return Json(std::move(object)).Text(); }
 
 std::string TimeText(std::int64_t seconds) {
   const std::time_t time = static_cast<std::time_t>(seconds);
@@ -21,19 +22,19 @@ std::string TimeText(std::int64_t seconds) {
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
-Ordered OpenAiModel(const ServedModel& model) {
+Object OpenAiModel(const ServedModel& model) {
   return {{"id", model.id},
           {"object", "model"},
           {"created", model.created},
           {"owned_by", model.organisation.empty() ? "thimble" : model.organisation}};
 }
 
-Ordered OllamaDetails(const ServedModel& model) {
-  return {{"parent_model", ""},   {"format", "thimble"},  {"family", "bert"},
-          {"families", {"bert"}}, {"parameter_size", ""}, {"quantization_level", model.info.dtype}};
+Object OllamaDetails(const ServedModel& model) {
+  return {{"parent_model", ""},        {"format", "thimble"},  {"family", "bert"},
+          {"families", Array{"bert"}}, {"parameter_size", ""}, {"quantization_level", model.info.dtype}};
 }
 
-Ordered OllamaModel(const ServedModel& model) {
+Object OllamaModel(const ServedModel& model) {
   return {{"name", model.id + ":latest"},
           {"model", model.id + ":latest"},
           {"size", model.info.file_bytes},
@@ -134,9 +135,9 @@ Gauges App::ReadGauges() const {
 }
 
 std::string App::Models() const {
-  Ordered list = Ordered::array();
+  Array list;
   for (const auto& model : catalogue_.models()) list.push_back(OpenAiModel(*model));
-  return Dump({{"object", "list"}, {"data", list}});
+  return Dump({{"object", "list"}, {"data", std::move(list)}});
 }
 
 HttpReply App::Model(const HttpHead& head) const {
@@ -150,12 +151,12 @@ HttpReply App::Model(const HttpHead& head) const {
 
 std::string App::TeiInfo() const {
   const ServedModel& model = *catalogue_.models().front();
-  const auto optional = [](const std::string& text) { return text.empty() ? Ordered() : Ordered(text); };
+  const auto optional = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   return Dump({{"model_id", model.repository.empty() ? model.id : model.repository},
                {"model_sha", optional(model.revision)},
                {"model_dtype", model.info.dtype},
                {"served_model_name", model.id},
-               {"model_type", {{"embedding", {{"pooling", PoolingNames(model.info.pooling)}}}}},
+               {"model_type", Object{{"embedding", Object{{"pooling", PoolingNames(model.info.pooling)}}}}},
                {"max_concurrent_requests", options_.max_connections},
                {"max_input_length", model.info.max_tokens},
                {"max_batch_tokens", options_.max_request_tokens},
@@ -169,23 +170,23 @@ std::string App::TeiInfo() const {
 }
 
 std::string App::OllamaTags() const {
-  Ordered list = Ordered::array();
+  Array list;
   for (const auto& model : catalogue_.models()) {
-    Ordered entry = OllamaModel(*model);
+    Object entry = OllamaModel(*model);
     entry["modified_at"] = TimeText(model->created);
-    list.push_back(entry);
+    list.push_back(std::move(entry));
   }
-  return Dump({{"models", list}});
+  return Dump({{"models", std::move(list)}});
 }
 
 std::string App::OllamaRunning() {
-  Ordered list = Ordered::array();
+  Array list;
   const Result<PoolStats> stats = pool_.Stats();
   std::lock_guard lock(keep_mutex_);
   for (const auto& model : catalogue_.models()) {
     for (const ModelStats& loaded : stats.ok() ? stats->models : std::vector<ModelStats>()) {
       if (loaded.name != model->opened.name || (!loaded.dtype.empty() && loaded.dtype != model->opened.dtype)) continue;
-      Ordered entry = OllamaModel(*model);
+      Object entry = OllamaModel(*model);
       entry["size"] = loaded.private_bytes + loaded.mapped_bytes;
       entry["size_vram"] = 0;
       entry["context_length"] = model->info.max_tokens;
@@ -198,10 +199,10 @@ std::string App::OllamaRunning() {
         left = std::chrono::duration_cast<std::chrono::seconds>(*options_.pool.unload_after - loaded.idle);
       }
       entry["expires_at"] = TimeText(std::time(nullptr) + left.count());
-      list.push_back(entry);
+      list.push_back(std::move(entry));
     }
   }
-  return Dump({{"models", list}});
+  return Dump({{"models", std::move(list)}});
 }
 
 std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) const {
@@ -221,14 +222,13 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
                                             {"parameters", ""},
                                             {"template", "{{ .Prompt }}"},
                                             {"details", OllamaDetails(*model)},
-                                            {"model_info",
-                                             {{"general.architecture", "bert"},
-                                              {"general.basename", model->info.name},
-                                              {"bert.context_length", info.max_tokens},
-                                              {"bert.embedding_length", info.dimensions},
-                                              {"bert.block_count", info.layers},
-                                              {"bert.attention.head_count", info.heads}}},
-                                            {"capabilities", {"embedding"}},
+                                            {"model_info", Object{{"general.architecture", "bert"},
+                                                                  {"general.basename", model->info.name},
+                                                                  {"bert.context_length", info.max_tokens},
+                                                                  {"bert.embedding_length", info.dimensions},
+                                                                  {"bert.block_count", info.layers},
+                                                                  {"bert.attention.head_count", info.heads}}},
+                                            {"capabilities", Array{"embedding"}},
                                             {"modified_at", TimeText(model->created)}})};
   return std::nullopt;
 }

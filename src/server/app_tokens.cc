@@ -1,7 +1,5 @@
 // Tokens: the limit of a request, and TEI's requests about them.
 
-#include <nlohmann/json.hpp>
-
 #include "server/app.h"
 #include "thimble/vocabulary.h"
 

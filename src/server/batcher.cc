@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/guard.h"
+#include "server/exhausted.h"
 
 namespace thimble::server {
 namespace {
@@ -36,8 +37,9 @@ class Batcher::Runner final : public Job {
  public:
   explicit Runner(Batcher& batcher) : batcher_(batcher) {}
   void Run() override {
-    batcher_.RunOne();
-    batcher_.Next();
+    do {
+      batcher_.RunOne();
+    } while (batcher_.GoOn());
   }
 
  private:
@@ -49,6 +51,8 @@ Batcher::Batcher(Embed embed, Executor& executor, const Limits& limits)
 
 Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {
   const std::size_t bytes = Bytes(*work, 0, work->texts.size());
+  work->vectors.resize(work->texts.size() * work->model->info.dimensions);
+  work->reports.resize(work->texts.size());
   std::lock_guard lock(mutex_);
   work->queued_ = steady_clock::now();
   for (std::size_t text = 0; text < work->texts.size() && runners_ < limits_.threads; ++text) {
@@ -78,10 +82,13 @@ void Batcher::Cancel(const std::shared_ptr<EmbedWork>& work) {
   std::exchange(work->done, nullptr)();
 }
 
-void Batcher::Next() {
-  std::unique_lock lock(mutex_);
-  if (!queue_.empty() && executor_.Submit(std::make_shared<Runner>(*this)).ok()) return;
-  --runners_;
+bool Batcher::GoOn() {
+  std::lock_guard lock(mutex_);
+  if (queue_.empty()) {
+    --runners_;
+    return false;
+  }
+  return !Guarded([&] { return executor_.Submit(std::make_shared<Runner>(*this)); }).ok();
 }
 
 void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts,
@@ -95,11 +102,7 @@ void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most
     bytes += more;
   }
   if (begin == end) return;
-  if (begin == 0) {
-    work->waited = steady_clock::now() - work->queued_;
-    work->vectors.resize(work->texts.size() * work->model->info.dimensions);
-    work->reports.resize(work->texts.size());
-  }
+  if (begin == 0) work->waited = steady_clock::now() - work->queued_;
   parts.push_back({work, begin, end});
   work->next_ = end;
   ++work->at_work_;
@@ -110,6 +113,7 @@ void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most
 std::vector<Batcher::Part> Batcher::TakeBatch() {
   std::vector<Part> parts;
   if (queue_.empty()) return parts;
+  parts.reserve(std::min(queue_.size(), limits_.texts));  // Nothing else here allocates.
   std::size_t texts = 0, bytes = 0;
   // A thread that comes free a moment later finds its share.
   const std::size_t threads = std::max<std::size_t>(limits_.threads, 1);
@@ -122,9 +126,8 @@ std::vector<Batcher::Part> Batcher::TakeBatch() {
     }
   }
   const bool left = first->next_ < first->texts.size();
-  queue_.pop_front();
+  if (left) std::rotate(queue_.begin(), queue_.begin() + 1, queue_.end());
   std::erase_if(queue_, [](const auto& work) { return work->next_ == work->texts.size(); });
-  if (left) queue_.push_back(first);
   ++batches_;
   batch_texts_ += texts;
   return parts;
@@ -159,12 +162,12 @@ Status Batcher::EmbedParts(std::span<const Part> parts, nanoseconds& load) {
   return Status();
 }
 
-bool Batcher::Finish(const Part& part, const Status& status) {
+void Batcher::Finish(Part& part) {
   EmbedWork& work = *part.work;
   --work.at_work_;
-  if (!status.ok() && !work.over_) {
+  if (!part.status.ok() && !work.over_) {
     work.over_ = true;
-    work.status = status;
+    work.status = std::move(part.status);
     const auto found = std::find(queue_.begin(), queue_.end(), part.work);
     if (found != queue_.end()) {
       queue_.erase(found);
@@ -172,42 +175,42 @@ bool Batcher::Finish(const Part& part, const Status& status) {
       waiting_bytes_ -= Bytes(work, work.next_, work.texts.size());
     }
   }
-  return work.at_work_ == 0 && (work.over_ || work.next_ == work.texts.size());
+  part.is_last = work.at_work_ == 0 && (work.over_ || work.next_ == work.texts.size());
 }
 
 bool Batcher::RunOne() {
   std::vector<Part> parts;
-  {
+  const Status taken = Guarded([&] {
     std::lock_guard lock(mutex_);
     parts = TakeBatch();
-  }
+    return Status();
+  });
+  if (!taken.ok()) WaitForMemory();
   if (parts.empty()) return false;
   std::size_t bytes = 0;
   for (const Part& part : parts) bytes += Bytes(*part.work, part.begin, part.end);
   const auto begin = steady_clock::now();
   nanoseconds load = {};
-  std::vector<Status> statuses(parts.size());
   Status together = Guarded([&] { return EmbedParts(parts, load); });
   if (!together.ok() && parts.size() > 1) {
     // One request's fault is not another's.
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      statuses[i] = Guarded([&] { return EmbedParts({&parts[i], 1}, load); });
-    }
+    for (Part& part : parts) part.status = Guarded([&] { return EmbedParts({&part, 1}, load); });
   } else {
-    statuses.assign(parts.size(), together);
+    parts[0].status = std::move(together);
   }
   const std::chrono::duration<double> took = steady_clock::now() - begin - load;
-  std::vector<std::shared_ptr<EmbedWork>> done;
   {
     std::lock_guard lock(mutex_);
     const double measured = took.count() / static_cast<double>(bytes);
     seconds_per_byte_ += (seconds_per_byte_ == 0 ? 1 : kNewWeight) * (measured - seconds_per_byte_);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      parts[i].work->load += load;
-      if (Finish(parts[i], statuses[i])) done.push_back(parts[i].work);
+    for (Part& part : parts) {
+      part.work->load += load;
+      Finish(part);
     }
   }
-  for (const std::shared_ptr<EmbedWork>& work : done) std::exchange(work->done, nullptr)();
+  for (const Part& part : parts) {
+    if (part.is_last) std::exchange(part.work->done, nullptr)();
+  }
   return true;
 }
 

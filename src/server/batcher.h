@@ -60,7 +60,8 @@ class Batcher {
   // The executor must be destroyed first, when nothing waits.
   Batcher(Embed embed, Executor& executor, const Limits& limits);
 
-  // `work` has at least one text. kOverloaded when there is no thread; `done` is then not called.
+  // `work` has at least one text. kOverloaded when there is no thread, or an exception when memory is exhausted; `done` is
+  // then not called.
   Status Submit(const std::shared_ptr<EmbedWork>& work);
   // Takes no more texts of it: it ends with kOverloaded, at once unless a batch has some.
   void Cancel(const std::shared_ptr<EmbedWork>& work);
@@ -82,6 +83,8 @@ class Batcher {
   struct Part {
     std::shared_ptr<EmbedWork> work;
     std::size_t begin, end;
+    Status status = {};
+    bool is_last = false;  // Of its work, which is then done.
   };
 
   // Both with the mutex held.
@@ -89,9 +92,10 @@ class Batcher {
   void TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts, std::size_t& texts,
                  std::size_t& bytes);
   Status EmbedParts(std::span<const Part> parts, std::chrono::nanoseconds& load);
-  // Books the end of a part; whether its work is done.
-  bool Finish(const Part& part, const Status& status);
-  void Next();
+  // Books the end of a part.
+  void Finish(Part& part);
+  // Hands on to the next runner, so that others get their turn; true where this one has to go on, or nobody would.
+  bool GoOn();
 
   const Embed embed_;
   Executor& executor_;

@@ -1,7 +1,6 @@
 // Cohere's embed, versions 1 and 2.
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "server/dialects.h"
 
@@ -15,21 +14,19 @@ std::vector<std::string> InputTexts(Fields& fields, const Json& inputs) {
     fields.Refuse("inputs", "expected an array of objects with `content`", Fault::kEmpty);
     return texts;
   }
-  for (const Json& input : inputs) {
+  for (const Json& input : inputs.array()) {
     const std::string name = "inputs[" + std::to_string(texts.size()) + "]";
-    const auto content = input.is_object() ? input.find("content") : input.end();
-    if (!input.is_object() || content == input.end() || !content->is_array() || content->size() != 1) {
+    const Json* content = input.Find("content");
+    if (content == nullptr || !content->is_array() || content->array().size() != 1) {
       fields.Refuse(name, "expected an object with a `content` of one part");
       return texts;
     }
-    const Json& part = (*content)[0];
-    const bool text =
-        part.is_object() && part.value("type", Json()) == "text" && part.contains("text") && part["text"].is_string();
-    if (!text) {
+    const Json *type = content->array()[0].Find("type"), *text = content->array()[0].Find("text");
+    if (type == nullptr || !type->Is("text") || text == nullptr || !text->is_string()) {
       fields.Refuse(name, "expected a part of type text: only texts are embedded");
       return texts;
     }
-    texts.push_back(part["text"].get<std::string>());
+    texts.push_back(text->string());
   }
   return texts;
 }
@@ -81,8 +78,8 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request) {
   }
   if (const Json* types = fields.Find("embedding_types")) {
     request.encodings.clear();
-    for (const Json& type : types->is_array() ? *types : Json::array({*types})) {
-      const Json one = {{"embedding_types", type}};
+    for (const Json& type : types->is_array() ? types->array() : json::Array{*types}) {
+      const Json one = json::Object{{"embedding_types", type}};
       Fields choice(one);
       const auto name = choice.Choice("embedding_types", {"float", "int8", "uint8", "binary", "ubinary", "base64"});
       if (!name) {

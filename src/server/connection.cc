@@ -2,6 +2,8 @@
 
 #include "server/connection.h"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,8 +16,12 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <new>
 #include <string_view>
 #include <utility>
+
+#include "base/guard.h"
+#include "server/exhausted.h"
 
 namespace thimble::server {
 namespace {
@@ -60,11 +66,21 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
  public:
   HttpConnection(Socket socket, App& app, const ServerOptions& options,
                  std::shared_ptr<const TlsCertificate> certificate)
-      : stream_(std::move(socket)), app_(app), options_(options), certificate_(std::move(certificate)) {}
+      : stream_(std::move(socket)),
+        app_(app),
+        options_(options),
+        certificate_(std::move(certificate)),
+        encrypted_(certificate_ != nullptr) {}
 
   asio::awaitable<void> Run() {
-    Next next = certificate_ == nullptr || co_await Encrypt() ? Next::kRequest : Next::kEnd;
-    while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
+    Next next = Next::kEnd;
+    try {
+      if (certificate_ == nullptr || co_await Encrypt()) next = Next::kRequest;
+      while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
+    } catch (const std::bad_alloc&) {
+      next = Next::kEnd;
+      EndExhausted();
+    }
     stream_.End();
     if (next == Next::kLinger) co_await Linger();
     error_code ignored;
@@ -94,6 +110,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   // Serves one request.
   asio::awaitable<Next> RunOne() {
+    writing_ = false;
     if (buffer_.size() == 0 && !co_await AwaitFirst()) co_return Next::kEnd;
     plain().expires_after(options_.header_timeout);
     Parser parser;
@@ -104,28 +121,41 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (error) {
       co_return co_await AnswerBroken(error) ? Next::kLinger : Next::kEnd;
     }
-    const ExchangePtr exchange = app_.Begin(HeadOf(parser));
+    const ExchangePtr exchange = exchange_ = app_.Begin(HeadOf(parser));
     const bool has_body = parser.chunked() || parser.content_length().value_or(0) > 0;
     if (!exchange->reply) co_await ReadBody(parser, exchange);
     if (!exchange->reply && !parser.is_done()) {  // The client has gone, or is too slow.
-      app_.Finish(exchange, 0, false);
+      Finish(0, false);
       co_return Next::kEnd;
     }
     const bool refused = exchange->reply.has_value();
     if (!refused) {
       exchange->body = std::move(parser.get().body());
       if (!co_await Work(exchange)) {
-        app_.Finish(exchange, 0, false);
+        Finish(0, false);
         co_return Next::kEnd;
       }
     }
     const bool keep = parser.get().keep_alive() && !exchange->reply->close && !stopping_ && !(refused && has_body);
     const std::size_t written = co_await Write(exchange, keep);
-    app_.Finish(exchange, written, written > 0);
+    Finish(written, written > 0);
     if (written == 0) co_return Next::kEnd;
     if (refused && has_body) co_return Next::kLinger;
     co_return keep ? Next::kRequest : Next::kEnd;
   }
+
+  // Ends a request for which memory was exhausted, with a reply if none was begun.
+  void EndExhausted() {
+    if (!writing_ && !encrypted_) {
+      ::send(plain().socket().native_handle(), kExhausted, sizeof kExhausted - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    [[maybe_unused]] const Status logged = Guarded([&] {
+      if (exchange_ != nullptr) Finish(0, false);
+      return Status();
+    });
+  }
+
+  void Finish(std::size_t written, bool sent) { app_.Finish(std::exchange(exchange_, nullptr), written, sent); }
 
   // Waits for the first bytes of a request, with no more than a small buffer.
   asio::awaitable<bool> AwaitFirst() {
@@ -145,13 +175,13 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (error.category() != make_error_code(http::error::bad_method).category()) co_return false;
     if (error == http::error::end_of_stream || error == http::error::partial_message) co_return false;
     const bool too_large = error == http::error::header_limit || error == http::error::buffer_overflow;
-    const ExchangePtr exchange = app_.BeginBroken(
+    const ExchangePtr exchange = exchange_ = app_.BeginBroken(
         too_large
             ? Problem{.fault = Fault::kHeadTooLarge,
                       .message = "the header of the request has more than " + std::to_string(kHeaderBytes) + " bytes"}
             : Problem{.fault = Fault::kBadRequest, .message = "not an HTTP request: " + error.message()});
     const std::size_t written = co_await Write(exchange, false);
-    app_.Finish(exchange, written, written > 0);
+    Finish(written, written > 0);
     co_return true;
   }
 
@@ -189,38 +219,41 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   // Has the request answered; false when the client went meanwhile.
   asio::awaitable<bool> Work(const ExchangePtr& exchange) {
     plain().expires_never();
-    bool gone = false, done = false;
+    gone_ = done_ = false;
     // Bytes that are there already are of the next request, and nothing is seen behind them.
-    if (buffer_.size() == 0) WatchForEnd(exchange, gone, done);
+    if (buffer_.size() == 0) WatchForEnd(exchange);
     co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
         [this, &exchange](auto handler) {
           auto shared = std::make_shared<decltype(handler)>(std::move(handler));
           app_.Run(exchange, [shared, executor = stream_.get_executor()] {
-            asio::post(executor, [shared] { std::move (*shared)(); });
+            const auto post = [&] {
+              asio::post(executor, [shared] { std::move (*shared)(); });
+              return Status();
+            };
+            while (!Guarded(post).ok()) WaitForMemory();
           });
         },
         asio::use_awaitable);
-    done = true;
+    done_ = true;
     if (watching_) {
       error_code ignored;
       plain().socket().cancel(ignored);
-      // The watch refers to this frame, so that it ends first.
+      // Before the next request, which has a watch of its own.
       while (watching_) co_await asio::post(stream_.get_executor(), asio::use_awaitable);
     }
-    co_return !gone;
+    co_return !gone_;
   }
 
-  void WatchForEnd(const ExchangePtr& exchange, bool& gone, bool& done) {
+  void WatchForEnd(const ExchangePtr& exchange) {
+    plain().socket().async_wait(Socket::wait_read, [this, self = shared_from_this(), exchange](error_code error) {
+      watching_ = false;
+      if (error || done_) return;
+      const Stream::Look look = stream_.LookAhead();
+      if (look == Stream::Look::kNothing) return WatchForEnd(exchange);
+      gone_ = look == Stream::Look::kGone;
+      if (gone_) app_.Cancel(exchange);
+    });
     watching_ = true;
-    plain().socket().async_wait(Socket::wait_read,
-                                [this, self = shared_from_this(), exchange, &gone, &done](error_code error) {
-                                  watching_ = false;
-                                  if (error || done) return;
-                                  const Stream::Look look = stream_.LookAhead();
-                                  if (look == Stream::Look::kNothing) return WatchForEnd(exchange, gone, done);
-                                  gone = look == Stream::Look::kGone;
-                                  if (gone) app_.Cancel(exchange);
-                                });
   }
 
   // The number of bytes written; 0 when the client did not take them all.
@@ -237,6 +270,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head),
                                                        without_body ? asio::const_buffer() : asio::buffer(reply.body)};
     plain().expires_after(options_.transfer_timeout);
+    writing_ = true;
     error_code error;
     const std::size_t written =
         co_await asio::async_write(stream_, buffers, asio::redirect_error(asio::use_awaitable, error));
@@ -258,8 +292,13 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::shared_ptr<const TlsCertificate> certificate_;  // Until it was used.
   beast::flat_buffer buffer_;
   std::optional<Clock::time_point> idle_since_;
+  ExchangePtr exchange_;  // The request, until it is finished.
+  const bool encrypted_;
   bool stopping_ = false;
+  bool writing_ = false;  // The reply may have been written in part.
   bool watching_ = false;
+  bool gone_ = false;  // The client of the request at work,
+  bool done_ = false;  // or the work.
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 namespace thimble::server {
 namespace {
 
+using Reply = nlohmann::json;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
@@ -160,21 +161,21 @@ TEST(Replies, AreJsonOfEachDialect) {
   EmbedRequest request;
   request.model = "m";
   request.texts = {"a", "b", "\xff"};
-  Json json = Json::parse(*OpenAiBody(request, result));
+  Reply json = Reply::parse(*OpenAiBody(request, result));
   EXPECT_EQ(json["model"], "m\"");
-  EXPECT_EQ(json["data"][1]["embedding"], Json({0, 1}));
-  EXPECT_EQ(json["usage"], Json({{"prompt_tokens", 12}, {"total_tokens", 12}}));
-  EXPECT_EQ(Json::parse(*TeiBody(request, result))[0], Json({1, 0}));
+  EXPECT_EQ(json["data"][1]["embedding"], Reply({0, 1}));
+  EXPECT_EQ(json["usage"], Reply({{"prompt_tokens", 12}, {"total_tokens", 12}}));
+  EXPECT_EQ(Reply::parse(*TeiBody(request, result))[0], Reply({1, 0}));
   EXPECT_EQ(*TeiSimilarityBody(result), "[0.6,0.8]");
-  EXPECT_EQ(Json::parse(*OllamaBody(request, result))["prompt_eval_count"], 12);
+  EXPECT_EQ(Reply::parse(*OllamaBody(request, result))["prompt_eval_count"], 12);
   request.encodings = {Encoding::kInt8, Encoding::kUbinary};
-  json = Json::parse(*CohereBody(request, result, "id"));
-  EXPECT_EQ(json["embeddings"]["ubinary"], Json({{128}, {64}, {192}}));
+  json = Reply::parse(*CohereBody(request, result, "id"));
+  EXPECT_EQ(json["embeddings"]["ubinary"], Reply({{128}, {64}, {192}}));
   EXPECT_EQ(json["texts"][2], "\xef\xbf\xbd");
-  EXPECT_FALSE(ParseCohereOld(Json::parse(R"({"texts":["a"]})"), request));
-  json = Json::parse(*CohereOldBody(request, result, "id"));
+  EXPECT_FALSE(ParseCohereOld(json::Object{{"texts", json::Array{"a"}}}, request));
+  json = Reply::parse(*CohereOldBody(request, result, "id"));
   EXPECT_EQ(json["response_type"], "embeddings_floats");
-  EXPECT_EQ(json["embeddings"][1], Json({0, 1}));
+  EXPECT_EQ(json["embeddings"][1], Reply({0, 1}));
 }
 
 TEST(Problems, HaveTheShapeOfEachDialect) {

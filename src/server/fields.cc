@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "json/parse.h"
@@ -22,10 +21,10 @@ std::string Describe(const Json& value) {
   if (value.is_array()) return "an array";
   if (value.is_object()) return "an object";
   if (value.is_string()) {
-    const std::string& text = value.get_ref<const std::string&>();
+    const std::string& text = value.string();
     return text.size() <= 40 ? JsonString(text) : "a string of " + std::to_string(text.size()) + " bytes";
   }
-  return value.dump();
+  return value.Text();
 }
 
 std::string Lower(std::string text) {
@@ -65,15 +64,12 @@ std::optional<Problem> ParseBody(std::string_view body, Json& object) {
   return std::nullopt;
 }
 
-const Json* Fields::Find(const char* name) const {
-  const auto found = object_.find(name);
-  return found == object_.end() || found->is_null() ? nullptr : &*found;
-}
+const Json* Fields::Find(const char* name) const { return object_.FindSet(name); }
 
 std::optional<std::string> Fields::String(const char* name) {
   const Json* value = Find(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_string()) return value->get<std::string>();
+  if (value->is_string()) return value->string();
   Expect(name, "a string", *value);
   return std::nullopt;
 }
@@ -81,7 +77,7 @@ std::optional<std::string> Fields::String(const char* name) {
 std::optional<bool> Fields::Bool(const char* name) {
   const Json* value = Find(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_boolean()) return value->get<bool>();
+  if (value->is_boolean()) return value->boolean();
   Expect(name, "true or false", *value);
   return std::nullopt;
 }
@@ -89,7 +85,7 @@ std::optional<bool> Fields::Bool(const char* name) {
 std::optional<std::size_t> Fields::Count(const char* name) {
   const Json* value = Find(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_number_unsigned() && value->get<std::size_t>() > 0) return value->get<std::size_t>();
+  if (value->is_unsigned() && value->integer() > 0) return value->integer();
   Expect(name, "a positive integer", *value);
   return std::nullopt;
 }
@@ -99,7 +95,7 @@ std::optional<std::string> Fields::Choice(const char* name, std::initializer_lis
   if (value == nullptr) return std::nullopt;
   std::string list;
   for (const char* choice : allowed) {
-    if (value->is_string() && Lower(value->get<std::string>()) == Lower(choice)) return choice;
+    if (value->is_string() && Lower(value->string()) == Lower(choice)) return choice;
     list += (list.empty() ? "'" : ", '") + std::string(choice) + "'";
   }
   Refuse(name, "invalid value " + Describe(*value) + ". Supported values: [" + list + "]");
@@ -113,20 +109,20 @@ std::vector<std::string> Fields::Texts(const char* name, bool* single) {
     Refuse(name, "missing: expected a string or an array of strings", Fault::kEmpty);
     return {};
   }
-  if (value->is_string()) return {value->get<std::string>()};
+  if (value->is_string()) return {value->string()};
   std::vector<std::string> texts;
   if (!value->is_array()) {
     Expect(name, "a string or an array of strings", *value);
     return {};
   }
-  if (value->empty()) Refuse(name, "cannot be empty", Fault::kEmpty);
-  texts.reserve(value->size());
-  for (const Json& item : *value) {
+  if (value->array().empty()) Refuse(name, "cannot be empty", Fault::kEmpty);
+  texts.reserve(value->array().size());
+  for (const Json& item : value->array()) {
     if (item.is_string()) {
-      texts.push_back(item.get<std::string>());
+      texts.push_back(item.string());
       continue;
     }
-    if (item.is_number() || (item.is_array() && !item.empty() && item[0].is_number())) {
+    if (item.is_number() || (item.is_array() && !item.empty() && item.array()[0].is_number())) {
       Refuse(name,
              "token ids are not taken, because nothing says which vocabulary they are of; send texts (in LangChain: "
              "check_embedding_ctx_length=False)");

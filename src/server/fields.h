@@ -5,17 +5,17 @@
 
 #include <cstddef>
 #include <initializer_list>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "json/value.h"
 #include "server/problem.h"
 
 namespace thimble::server {
 
-using Json = nlohmann::json;
+using Json = json::Value;
 
 // Bytes that parsing a body takes at most, found without parsing it.
 std::size_t MemoryOf(std::string_view body);

@@ -1,7 +1,6 @@
 // Ollama's API.
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "server/dialects.h"
@@ -57,10 +56,10 @@ void ReadShared(Fields& fields, EmbedRequest& request) {
   if (request.model.empty()) fields.Refuse("model", "model is required");
   if (const Json* value = fields.Find("keep_alive")) {
     if (value->is_number()) {
-      const double seconds = std::clamp(value->get<double>(), -1.0, kMostSeconds);
+      const double seconds = std::clamp(value->number(), -1.0, kMostSeconds);
       request.keep_alive = nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
     } else if (value->is_string()) {
-      request.keep_alive = ParseDuration(value->get_ref<const std::string&>());
+      request.keep_alive = ParseDuration(value->string());
     }
     if (!request.keep_alive) fields.Refuse("keep_alive", "expected seconds or a duration such as \"5m\"");
   }
@@ -79,8 +78,7 @@ Parsed ParseOllama(const Json& body, EmbedRequest& request) {
   Fields fields(body);
   ReadShared(fields, request);
   const Json* input = fields.Find("input");
-  const bool empty = input == nullptr || (input->is_array() && input->empty()) ||
-                     (input->is_string() && input->get_ref<const std::string&>().empty());
+  const bool empty = input == nullptr || input->empty() || input->Is("");
   if (!empty) request.texts = fields.Texts("input");
   request.truncate = fields.Bool("truncate").value_or(true);
   request.dimensions = fields.Count("dimensions");

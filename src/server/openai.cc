@@ -1,7 +1,6 @@
 // OpenAI's embeddings, and the fields that Voyage, Jina and NIM add to them.
 
 #include <cctype>
-#include <nlohmann/json.hpp>
 
 #include "server/dialects.h"
 
@@ -9,16 +8,16 @@ namespace thimble::server {
 namespace {
 
 // Jina's input may be objects with one field.
-std::vector<std::string> InputTexts(Fields& fields, const Json& body) {
+std::vector<std::string> InputTexts(Fields& fields) {
   const Json* input = fields.Find("input");
-  if (input == nullptr || !input->is_array() || input->empty() || !(*input)[0].is_object()) {
+  if (input == nullptr || !input->is_array() || input->empty() || !input->array()[0].is_object()) {
     return fields.Texts("input");
   }
   std::vector<std::string> texts;
-  for (const Json& item : body["input"]) {
-    const auto text = item.is_object() ? item.find("text") : item.end();
-    if (item.is_object() && item.size() == 1 && text != item.end() && text->is_string()) {
-      texts.push_back(text->get<std::string>());
+  for (const Json& item : input->array()) {
+    const Json* text = item.Find("text");
+    if (text != nullptr && text->is_string() && item.object().size() == 1) {
+      texts.push_back(text->string());
       continue;
     }
     fields.Refuse("input[" + std::to_string(texts.size()) + "]",
@@ -81,7 +80,7 @@ void ReadEncoding(Fields& fields, EmbedRequest& request) {
 
 Parsed ParseOpenAi(const Json& body, EmbedRequest& request) {
   Fields fields(body);
-  request.texts = InputTexts(fields, body);
+  request.texts = InputTexts(fields);
   request.model = fields.String("model").value_or("");
   ReadEncoding(fields, request);
   request.dimensions = fields.Count("dimensions");

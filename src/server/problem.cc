@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
+
+#include "base/json_text.h"
 
 namespace thimble::server {
 namespace {
@@ -78,7 +79,9 @@ Problem ProblemOf(const Status& status) {
 }
 
 std::string JsonString(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string quoted;
+  AppendJsonString(text, quoted);
+  return quoted;
 }
 
 HttpReply ErrorReply(Dialect dialect, const Problem& problem) {

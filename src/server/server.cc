@@ -20,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -27,6 +28,7 @@
 #include "base/guard.h"
 #include "server/app.h"
 #include "server/connection.h"
+#include "server/exhausted.h"
 #include "server/listen.h"
 #include "server/log.h"
 
@@ -67,15 +69,22 @@ class Loop {
     asio::co_spawn(io_, TakeSignals(), asio::detached);
     asio::co_spawn(io_, Tick(), asio::detached);
     for (Acceptor& acceptor : acceptors_) asio::co_spawn(io_, Accept(acceptor), asio::detached);
-    io_.run();
+    const auto run = [&] {
+      io_.run();
+      return Status();
+    };
+    while (!Guarded(run).ok()) WaitForMemory();
   }
 
  private:
   void Stop() {
     if (stopping_) return;
     stopping_ = true;
-    NotifyManager("STOPPING=1");
-    LogEvent("stopping", std::to_string(connections_.size()) + " connections are open");
+    [[maybe_unused]] const Status logged = Guarded([&] {
+      NotifyManager("STOPPING=1");
+      LogEvent("stopping", std::to_string(connections_.size()) + " connections are open");
+      return Status();
+    });
     app_.Stop();
     error_code ignored;
     for (Acceptor& acceptor : acceptors_) acceptor.close(ignored);
@@ -84,18 +93,23 @@ class Loop {
     if (connections_.empty()) signals_.cancel(ignored);
   }
 
+  // Each of the coroutines below goes on where memory is exhausted for a while.
   asio::awaitable<void> TakeSignals() {
     while (!stopping_ || !connections_.empty()) {
-      error_code error;
-      const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
-      if (number == SIGHUP) {
-        LogReload("API keys", app_.ReloadKeys());
-        if (certificate_ != nullptr) LogReload("TLS certificate", ReloadCertificate());
-      } else if (stopping_) {
-        std::_Exit(1);
-      } else {
-        Stop();
+      try {
+        error_code error;
+        const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        if (error) co_return;
+        if (number == SIGHUP) {
+          LogReload("API keys", app_.ReloadKeys());
+          if (certificate_ != nullptr) LogReload("TLS certificate", ReloadCertificate());
+        } else if (stopping_) {
+          std::_Exit(1);
+        } else {
+          Stop();
+        }
+      } catch (const std::bad_alloc&) {
+        WaitForMemory();
       }
     }
   }
@@ -112,13 +126,17 @@ class Loop {
 
   asio::awaitable<void> Tick() {
     while (!stopping_) {
-      timer_.expires_after(kTick);
-      error_code error;
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
-      app_.Tick();
-      TrimWhenIdle();
-      if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
+      try {
+        timer_.expires_after(kTick);
+        error_code error;
+        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        if (error) co_return;
+        app_.Tick();
+        TrimWhenIdle();
+        if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
+      } catch (const std::bad_alloc&) {
+        WaitForMemory();
+      }
     }
   }
 
@@ -138,23 +156,31 @@ class Loop {
 
   asio::awaitable<void> Accept(Acceptor& acceptor) {
     while (!stopping_) {
-      error_code error;
-      Socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
-      if (stopping_) co_return;
-      if (error) {
-        // Most likely no descriptor is free.
-        asio::steady_timer pause(io_, kAcceptPause);
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        continue;
+      try {
+        co_await AcceptOne(acceptor);
+      } catch (const std::bad_alloc&) {
+        WaitForMemory();
       }
-      const int yes = 1;
-      ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
-      if (connections_.size() >= options_.max_connections && !EndIdle()) {
-        if (certificate_ == nullptr) ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
-        continue;
-      }
-      Add(std::move(socket));
     }
+  }
+
+  asio::awaitable<void> AcceptOne(Acceptor& acceptor) {
+    error_code error;
+    Socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    if (stopping_) co_return;
+    if (error) {
+      // Most likely no descriptor is free.
+      asio::steady_timer pause(io_, kAcceptPause);
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      co_return;
+    }
+    const int yes = 1;
+    ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // Fails on a Unix socket.
+    if (connections_.size() >= options_.max_connections && !EndIdle()) {
+      if (certificate_ == nullptr) ::send(socket.native_handle(), kFull, sizeof kFull - 1, MSG_DONTWAIT);
+      co_return;
+    }
+    Add(std::move(socket));
   }
 
   void Add(Socket socket) {

@@ -1,7 +1,6 @@
 // Text Embeddings Inference of Hugging Face.
 
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "server/dialects.h"
@@ -33,10 +32,9 @@ constexpr char kIds[] = "expected an array of token ids, or an array of such arr
 
 // False where one is no id.
 bool ReadIds(const Json& list, std::vector<std::int32_t>& ids) {
-  for (const Json& item : list) {
-    if (!item.is_number_unsigned() || item.get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max())
-      return false;
-    ids.push_back(item.get<std::int32_t>());
+  for (const Json& item : list.array()) {
+    if (!item.is_unsigned() || item.integer() > std::numeric_limits<std::int32_t>::max()) return false;
+    ids.push_back(static_cast<std::int32_t>(item.integer()));
   }
   return true;
 }
@@ -136,11 +134,11 @@ Parsed ParseTeiDecode(const Json& body, DecodeRequest& request) {
     fields.Refuse("ids", kIds, Fault::kEmpty);
     return fields.problem();
   }
-  if (!(*ids)[0].is_array()) {
+  if (!ids->array()[0].is_array()) {
     if (!ReadIds(*ids, request.ids.emplace_back())) fields.Refuse("ids", kIds);
     return fields.problem();
   }
-  for (const Json& list : *ids) {
+  for (const Json& list : ids->array()) {
     if (!list.is_array() || !ReadIds(list, request.ids.emplace_back())) fields.Refuse("ids", kIds);
   }
   return fields.problem();

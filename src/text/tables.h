@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "base/platform.h"
+
 namespace thimble::text {
 
 // How a character of normalised text takes part in splitting it into words.
