@@ -1,7 +1,7 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
 .PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-quality bench-server parity \
-  parity-folders stress-node lint clean
+  parity-folders stress-node trust lint clean
 
 all:
 	@scripts/build.sh release
@@ -47,6 +47,10 @@ parity-folders:
 # Half an hour; make test has one round of it.
 stress-node:
 	@scripts/node_stress.sh $(RUNS)
+
+# Seven hours; make test has minutes of it. PART, MINUTES, MOST, ROUNDS and TEXTS as in the script.
+trust:
+	@scripts/trust.sh
 
 lint:
 	@scripts/lint.sh

@@ -58,3 +58,7 @@ endforeach()
 
 add_test(NAME public_headers_compile_alone COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target
                                                    all_verify_interface_header_sets)
+
+include(cmake/fuzz.cmake)
+add_executable(trust_soak tests/trust/soak.cc)
+target_link_libraries(trust_soak PRIVATE thimble_flags thimble)

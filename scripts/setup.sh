@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12 and 13, as root or with sudo: scripts/setup.sh [build]. With
-# "build", only what building needs. Does nothing when all is there.
+# "build", only what building needs; "with PACKAGE...", these too. Does nothing when all is there.
 set -euo pipefail
 
 boost=libboost-dev
@@ -10,8 +10,9 @@ packages=(g++ cmake ninja-build make python3 python3-pip nlohmann-json3-dev libc
   libcurl4-openssl-dev ca-certificates libgtest-dev "$boost")
 if [ "${1:-}" != build ]; then
   packages+=(googletest curl python3-venv clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu qemu-user
-    wrk)
+    strace wrk)
 fi
+if [ "${1:-}" = with ]; then packages+=("${@:2}"); fi
 
 missing=()
 for package in "${packages[@]}"; do

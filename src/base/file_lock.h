@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "base/leftover.h"
 #include "thimble/status.h"
 
 namespace thimble::inline v0_1 {
@@ -24,6 +25,7 @@ class FileLock {
  private:
   FileLock(std::string path, std::intptr_t file) : path_(std::move(path)), file_(file) {}
   std::string path_;
+  Leftover leftover_;   // Of the file, while it is locked.
   std::intptr_t file_;  // A descriptor, or a HANDLE of Windows; -1 once it is moved from.
 };
 

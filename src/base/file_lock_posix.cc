@@ -52,15 +52,20 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<
       }
       std::this_thread::sleep_for(kPause);
     }
-    if (Names(path, file)) return lock;
+    if (Names(path, file)) {
+      lock.leftover_ = Leftover(path);
+      return lock;
+    }
     close(static_cast<int>(std::exchange(lock.file_, -1)));
   }
 }
 
-FileLock::FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+FileLock::FileLock(FileLock&& other) noexcept
+    : path_(std::move(other.path_)), leftover_(std::move(other.leftover_)), file_(std::exchange(other.file_, -1)) {}
 
 FileLock::~FileLock() {
   if (file_ < 0) return;
+  leftover_ = Leftover();  // First: what has that path afterwards may be another process's.
   unlink(path_.c_str());
   close(static_cast<int>(file_));
 }

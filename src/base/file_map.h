@@ -19,6 +19,8 @@ class FileMap {
   // kNotFound or kIo when the file cannot be opened or mapped; kInvalidArgument when it is not a regular file;
   // kCorrupt when it is empty.
   static Result<FileMap> Open(const std::string& path);
+  // Maps an open file. kIo, kCorrupt.
+  static Result<FileMap> Of(RegularFile file);
 
   FileMap(FileMap&& other) noexcept : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, {})) {}
   FileMap& operator=(FileMap&&) = delete;

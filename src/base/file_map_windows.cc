@@ -9,6 +9,11 @@ namespace thimble::inline v0_1 {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  return Of(std::move(file));
+}
+
+Result<FileMap> FileMap::Of(RegularFile file) {
+  const std::string& path = file.path();
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
   const HANDLE section =
       CreateFileMappingW(reinterpret_cast<HANDLE>(file.handle()), nullptr, PAGE_READONLY, 0, 0, nullptr);

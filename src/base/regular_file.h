@@ -19,6 +19,8 @@ class RegularFile {
   // kNotFound or kIo when it cannot be opened; kInvalidArgument when it is a directory, a pipe or the like, at which it
   // never waits.
   static Result<RegularFile> Open(const std::string& path);
+  // The open file `handle` (see handle()), which stays its owner's; it must allow reading. `path` is for messages.
+  static Result<RegularFile> Share(std::intptr_t handle, const std::string& path);
 
   RegularFile(RegularFile&& other) noexcept
       : path_(std::move(other.path_)), file_(std::exchange(other.file_, kNone)), size_(other.size_) {}
@@ -37,6 +39,7 @@ class RegularFile {
  private:
   static constexpr std::intptr_t kNone = -1;
   RegularFile(std::string path, std::intptr_t file) : path_(std::move(path)), file_(file) {}
+  Status Measure();
   std::string path_;
   std::intptr_t file_ = kNone;
   std::uint64_t size_ = 0;

@@ -15,11 +15,24 @@ Result<RegularFile> RegularFile::Open(const std::string& path) {
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // A pipe must not make the caller wait.
   if (descriptor < 0) return SystemError(errno, "cannot open", path);
   RegularFile file(path, descriptor);
-  struct stat status = {};
-  if (fstat(descriptor, &status) != 0) return SystemError(errno, "cannot read the size of", path);
-  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path, ": expected a regular file");
-  file.size_ = static_cast<std::uint64_t>(status.st_size);
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
   return file;
+}
+
+Result<RegularFile> RegularFile::Share(std::intptr_t handle, const std::string& path) {
+  const int descriptor = fcntl(static_cast<int>(handle), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) return SystemError(errno, "cannot open", path);
+  RegularFile file(path, descriptor);
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
+  return file;
+}
+
+Status RegularFile::Measure() {
+  struct stat status = {};
+  if (fstat(static_cast<int>(file_), &status) != 0) return SystemError(errno, "cannot read the size of", path_);
+  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path_, ": expected a regular file");
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  return Status();
 }
 
 RegularFile::~RegularFile() {

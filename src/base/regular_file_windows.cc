@@ -19,13 +19,29 @@ Result<RegularFile> RegularFile::Open(const std::string& path) {
                                     OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle == INVALID_HANDLE_VALUE) return WindowsError("cannot open", path);
   RegularFile file(path, reinterpret_cast<std::intptr_t>(handle));
-  if (GetFileType(handle) != FILE_TYPE_DISK) {
-    return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
+  return file;
+}
+
+Result<RegularFile> RegularFile::Share(std::intptr_t handle, const std::string& path) {
+  HANDLE copy = nullptr;
+  const HANDLE process = GetCurrentProcess();
+  if (!DuplicateHandle(process, AsHandle(handle), process, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+    return WindowsError("cannot open", path);
+  }
+  RegularFile file(path, reinterpret_cast<std::intptr_t>(copy));
+  THIMBLE_RETURN_IF_ERROR(file.Measure());
+  return file;
+}
+
+Status RegularFile::Measure() {
+  if (GetFileType(AsHandle(file_)) != FILE_TYPE_DISK) {
+    return Error(Code::kInvalidArgument, path_, ": expected a regular file");
   }
   LARGE_INTEGER size;
-  if (!GetFileSizeEx(handle, &size)) return WindowsError("cannot read the size of", path);
-  file.size_ = static_cast<std::uint64_t>(size.QuadPart);
-  return file;
+  if (!GetFileSizeEx(AsHandle(file_), &size)) return WindowsError("cannot read the size of", path_);
+  size_ = static_cast<std::uint64_t>(size.QuadPart);
+  return Status();
 }
 
 RegularFile::~RegularFile() {

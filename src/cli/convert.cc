@@ -20,8 +20,9 @@ constexpr char kExamples[] =
     "\n"
     "SOURCE is a folder that sentence-transformers, transformers or optimum saved or that was downloaded, with\n"
     "weights in model.safetensors, pytorch_model.bin, their shards with an index, or an ONNX export.\n"
-    "OUT appears only when it is complete. If the folder does not state pooling, limit or prompts, thimble has\n"
-    "built-in values for some models; --pooling and --normalize state them otherwise. Each assumption is printed.\n"
+    "OUT appears only when it is complete. It must not be a file that is read.\n"
+    "If the folder does not state pooling, limit or prompts, thimble has built-in values for some models; --pooling\n"
+    "and --normalize state them otherwise. Each assumption is printed.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller and less exact.\n"
     "The conversion uses the processors that the control group allows, at most 8. OUT does not depend on their\n"
     "number.\n";

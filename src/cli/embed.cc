@@ -1,5 +1,6 @@
 // thimble embed: texts to vectors.
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,7 +53,7 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
   NoteThreads("embed", embedder, options.threads);
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path, std::array{input.file(), model_option.File()}));
 
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
@@ -124,7 +125,7 @@ Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, 
   THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
   THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(name, model.dtype(), options));
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path, std::array{input.file(), model.File()}));
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
   RemoteResults results(output, format, rows, backend_flags.dimensions);
@@ -148,13 +149,18 @@ int RunEmbed(int argc, char** argv) {
   Arguments arguments("embed", "Turns texts into vectors.", kExamples);
   model.AddOptionalTo(arguments.app());
   source.AddTo(arguments);
-  arguments.app().add_option("-o,--output", output, "File to write; standard output if not given")->type_name("FILE");
+  CLI::Option* output_option = arguments.app().add_option(
+      "-o,--output", output, "File to write, which must not be one that is read; standard output if not given");
+  output_option->type_name("FILE");
   arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
   flags.AddVectorsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
   backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  if (output_option->count() > 0 && output.empty()) {
+    return Fail("embed", Error(Code::kInvalidArgument, "--output: the name is empty; use - for standard output"));
+  }
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("embed", remote.status());
   const Status status = *remote ? EmbedRemote(backend, model, source, flags, format, output)

@@ -1,5 +1,6 @@
 // thimble info: what a model file holds.
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -67,7 +68,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
     values["tokenizer_sha256"] = receipt->tokenizer_sha256;
     for (std::size_t i = 0; i < receipt->notes.size(); ++i) values["note." + std::to_string(i)] = receipt->notes[i];
   }
-  return PrintValues(values, as_json);
+  return PrintValues(values, as_json, std::array{model_option.File()});
 }
 
 }  // namespace

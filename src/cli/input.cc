@@ -76,16 +76,22 @@ Input::~Input() {
 
 Status Input::ReadBlock() {
   ssize_t count;
-  do {
-    count = read(file_, block_.data(), block_.size());
-  } while (count < 0 && errno == EINTR);
-  if (count < 0) return SystemError(errno, "cannot read", name_);
+  while ((count = read(file_, block_.data(), block_.size())) < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd more = {file_, POLLIN, 0};
+      if (poll(&more, 1, -1) < 0 && errno != EINTR) return SystemError(errno, "cannot read", name_);
+    } else if (errno != EINTR) {
+      return SystemError(errno, "cannot read", name_);
+    }
+  }
   block_begin_ = 0;
   block_end_ = static_cast<std::size_t>(count);
   bytes_read_ += block_end_;
   end_ = count == 0;
   return Status();
 }
+
+InputFile Input::file() const { return {name_, file_ < 0 ? std::nullopt : IdentityOfHandle(file_)}; }
 
 bool Input::ReadyWithin(int milliseconds) const {
   if (file_ < 0 || end_ || block_begin_ != block_end_) return true;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_identity.h"
 #include "cli/source_options.h"
 #include "thimble/status.h"
 
@@ -52,6 +53,9 @@ class Input {
 
   // Whether Next would find something, the end included, within `milliseconds`.
   bool ReadyWithin(int milliseconds) const;
+
+  // Which file it reads.
+  InputFile file() const;
 
   // Bytes read so far, and bytes in all or 0 when unknown.
   std::uint64_t bytes_read() const { return bytes_read_; }

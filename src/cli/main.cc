@@ -1,6 +1,5 @@
 // The command line: picks the command.
 
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -11,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/process_start.h"
 
 namespace {
 
@@ -69,17 +69,18 @@ int main(int argc, char** argv) {
 #ifdef __GLIBC__
   mallopt(M_TOP_PAD, 16 << 10);  // The heap grows by what is used, not by 128 KiB more.
 #endif
-  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is reported like any other failed write.
+  if (!thimble::cli::OccupyStandardDescriptors()) return kFailed;
+  thimble::cli::HandleSignals();
   if (argc < 2) {
     std::fputs(kHelp, stderr);
     return kWrongUse;
   }
   std::string_view name = argv[1];
   if (name == "--help" || name == "-h" || name == "help") {
-    return std::fputs(kHelp, stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;
+    return thimble::cli::Print(name, kHelp);
   }
   if (name == "--version") {
-    return std::printf("thimble %s\n", THIMBLE_VERSION) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;
+    return thimble::cli::Print(name, "thimble " THIMBLE_VERSION "\n");
   }
   for (const Command& command : kCommands) {
     if (command.name != name) continue;

@@ -71,29 +71,29 @@ std::string ModelFolder(const Options& options, const std::string& program) {
   return CacheFolder();
 }
 
-// A file of texts that goes with this object.
+// A file of texts without a name, which processes started from here inherit.
 class TextFile {
  public:
   static Result<TextFile> Create() {
-    TextFile file((fs::temp_directory_path() / "thimble-memory-XXXXXX").string());
-    const int descriptor = mkstemp(file.path_.data());
-    if (descriptor < 0) return SystemError(errno, "cannot create", file.path_);
+    std::string path = (fs::temp_directory_path() / "thimble-memory-XXXXXX").string();
+    TextFile file(mkstemp(path.data()));
+    if (file.descriptor_ < 0) return SystemError(errno, "cannot create", path);
+    unlink(path.c_str());
     const std::string texts = MemoryTexts();
-    Status status = WriteAll(descriptor, std::as_bytes(std::span(texts)), file.path_);
-    close(descriptor);
-    if (!status.ok()) return status;
+    THIMBLE_RETURN_IF_ERROR(WriteAll(file.descriptor_, std::as_bytes(std::span(texts)), path));
     return file;
   }
-  TextFile(TextFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TextFile(TextFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   TextFile& operator=(TextFile&&) = delete;
   ~TextFile() {
-    if (!path_.empty()) unlink(path_.c_str());
+    if (descriptor_ >= 0) close(descriptor_);
   }
-  const std::string& path() const { return path_; }
+  // For those processes.
+  std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
 
  private:
-  explicit TextFile(std::string path) : path_(std::move(path)) {}
-  std::string path_;
+  explicit TextFile(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
 };
 
 Object Figures(const ProcessMemory& memory) {

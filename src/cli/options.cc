@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/thread_team.h"
 #include "cli/backend_flags.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "thimble/cache.h"
 #include "thimble/hub.h"
@@ -37,7 +38,7 @@ std::optional<int> Arguments::Parse(int argc, char** argv) {
       throw CLI::ValidationError(name, option->get_name() + " does not accept \"" + value + "\"");
     }
   } catch (const CLI::CallForHelp&) {
-    return std::fputs(app_.help().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : kDone;
+    return Print(app_.get_name().substr(app_.get_name().find(' ') + 1), app_.help());
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "%s: %s (see --help)\n", app_.get_name().c_str(), error.what());
     return kWrongUse;
@@ -95,6 +96,13 @@ int Fail(std::string_view command, const Status& status) {
   std::fprintf(stderr, "thimble %.*s: %s\n", static_cast<int>(command.size()), command.data(),
                WithFlags(status.message()).c_str());
   return status.code() == Code::kInvalidArgument ? kWrongUse : kFailed;
+}
+
+int Print(std::string_view command, std::string_view text) {
+  Result<Output> output = Output::Open("");
+  Status status = output.ok() ? output->Write(text) : output.status();
+  if (status.ok()) status = output->Finish();
+  return status.ok() ? kDone : Fail(command, status);
 }
 
 void Note(std::string_view command, std::string_view note) {
@@ -221,6 +229,16 @@ Result<std::string> ModelOption::FullName() const {
     return Error(Code::kInvalidArgument, "model ", model_, ": --revision is ", revision_, "; give the revision once");
   }
   return model_;
+}
+
+InputFile ModelOption::File() const {
+  std::error_code error;
+  if (IsModelName(model_) && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {
+    return InputFileAt(model_);
+  }
+  const Result<std::string> name = FullName();
+  const Result<std::string> path = name.ok() ? ModelPath(*name, dtype_) : name;
+  return path.ok() ? InputFileAt(*path) : InputFile();
 }
 
 Result<std::shared_ptr<const Model>> ModelOption::Open() const {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_identity.h"
 #include "cli/source_options.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
@@ -51,6 +52,8 @@ std::string WithFlags(std::string_view message);
 
 // Prints on standard error why the command failed; returns its exit code.
 int Fail(std::string_view command, const Status& status);
+// Prints a text on standard output; returns the command's exit code.
+int Print(std::string_view command, std::string_view text);
 // Prints on standard error what is not a failure.
 void Note(std::string_view command, std::string_view note);
 // The same where the embedder has fewer threads than `wanted`.
@@ -79,6 +82,8 @@ class ModelOption {
   Result<std::shared_ptr<const Model>> Open() const;
   // NAME@REVISION, or the path.
   Result<std::string> FullName() const;
+  // The file that Open opens, once it has; nothing for a mock.
+  InputFile File() const;
   const std::string& dtype() const { return dtype_; }
 
  private:

@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <initializer_list>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -20,27 +24,42 @@ namespace {
 // disk would get the process killed.
 [[maybe_unused]] constexpr std::size_t kUnsyncedBytes = 256 << 10;
 
+// Which open descriptor a path stands for; -1 for other paths. Opening it by that name would begin again at the first
+// byte of a file, and replacing it would not reach the process that handed it on.
+int OwnDescriptor(std::string_view path) {
+  if (path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stderr") return STDERR_FILENO;
+  for (std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    const std::string_view digits = path.substr(folder.size());
+    int number = -1;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc() && end == digits.data() + digits.size()) return number;
+  }
+  return -1;
+}
+
 }  // namespace
 
-Result<Output> Output::Open(const std::string& path) {
+Result<Output> Output::Open(const std::string& path, std::span<const InputFile> inputs) {
   Output output;
   struct stat status;
-  if (path.empty() || path == "-") {
-    output.path_ = "standard output";
-    output.file_ = STDOUT_FILENO;
+  output.path_ = path.empty() || path == "-" ? "standard output" : path;
+  if (const int own = path.empty() || path == "-" ? STDOUT_FILENO : OwnDescriptor(path); own >= 0) {
+    THIMBLE_RETURN_IF_ERROR(CheckOutput(output.path_, IdentityOfHandle(own), inputs));
+    output.file_ = own;
   } else if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    output.path_ = path;
     output.file_ = open(path.c_str(), O_WRONLY | O_CLOEXEC);
     output.owned_ = true;
   } else {
+    THIMBLE_RETURN_IF_ERROR(CheckOutput(path, IdentityOf(path), inputs));
     THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
     output.atomic_.emplace(std::move(file));
-    output.path_ = path;
     output.file_ = output.atomic_->descriptor();
   }
-  if (output.file_ < 0) return SystemError(errno, "cannot write", output.path_);
-  int flags = fcntl(output.file_, F_GETFL);
-  if (flags >= 0 && (flags & O_APPEND) == 0) output.start_ = lseek(output.file_, 0, SEEK_CUR);
+  const int flags = output.file_ < 0 ? -1 : fcntl(output.file_, F_GETFL);
+  if (flags < 0) return SystemError(errno, "cannot write", output.path_);
+  if ((flags & O_APPEND) == 0) output.start_ = lseek(output.file_, 0, SEEK_CUR);
   return output;
 }
 
@@ -79,19 +98,16 @@ bool Output::seekable() const { return start_ >= 0; }
 
 Status Output::WriteAt(std::uint64_t offset, std::string_view bytes) {
   THIMBLE_RETURN_IF_ERROR(Flush());
-  while (!bytes.empty()) {
-    ssize_t count = pwrite(file_, bytes.data(), bytes.size(), start_ + static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot write", path_);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += static_cast<std::uint64_t>(count);
-  }
-  return Status();
+  return WriteAllAt(file_, static_cast<std::uint64_t>(start_) + offset, std::as_bytes(std::span(bytes)), path_);
 }
 
 Status Output::Finish() {
   THIMBLE_RETURN_IF_ERROR(Flush());
-  if (atomic_) return atomic_->Commit();
+  if (atomic_) {
+    THIMBLE_RETURN_IF_ERROR(atomic_->Commit());
+    if (!atomic_->remark().empty()) std::fprintf(stderr, "thimble: %s\n", atomic_->remark().c_str());
+    return Status();
+  }
   if (!std::exchange(owned_, false)) return Status();
   // Some devices report a failure only on closing.
   return close(file_) == 0 ? Status() : SystemError(errno, "cannot write", path_);

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/atomic_file.h"
+#include "base/file_identity.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
@@ -20,8 +22,10 @@ inline constexpr std::size_t kOutputBufferBytes = 64 << 10;
 // Move-only; Thread-compatible. Destroyed before Finish(), it leaves the file named as it was.
 class Output {
  public:
-  // "" and "-" mean standard output. Something that is not a regular file, such as a pipe, is written to directly.
-  static Result<Output> Open(const std::string& path);
+  // "" and "-" mean standard output; /dev/stdout and /dev/fd/N are what the process has open as that. Something else
+  // that is not a regular file, such as a pipe, is written to directly. kInvalidArgument when it is one of `inputs`, of
+  // which nothing must have been written yet: a shell may have opened it.
+  static Result<Output> Open(const std::string& path, std::span<const InputFile> inputs = {});
 
   Output(Output&& other) noexcept;
   Output& operator=(Output&&) = delete;
@@ -34,7 +38,7 @@ class Output {
   bool seekable() const;
   // Replaces bytes already written, `offset` from where the output began.
   Status WriteAt(std::uint64_t offset, std::string_view bytes);
-  // Flushes, and gives the file its name.
+  // Flushes, and gives the file its name. Prints on standard error if it had to be written in place.
   Status Finish();
 
   bool is_terminal() const;

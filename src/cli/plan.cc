@@ -1,5 +1,6 @@
 // thimble plan: the memory of an embedding, before it takes any.
 
+#include <array>
 #include <string>
 
 #include "base/error.h"
@@ -36,7 +37,7 @@ Status Plan(const ModelOption& model_option, const EmbedderFlags& flags, bool as
           {"tile_tokens", process.plan.tile_tokens},
           {"batch_texts", process.limits.batch_texts},
       },
-      as_json);
+      as_json, std::array{model_option.File()});
 }
 
 }  // namespace

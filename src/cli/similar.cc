@@ -1,6 +1,7 @@
 // thimble similar: the lines of a file, most alike first.
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <numeric>
 #include <span>
@@ -116,7 +117,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
   NoteThreads("similar", embedder, options.threads);
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{input.file(), model_option.File()}));
 
   const std::size_t dimensions = embedder.dimensions();
   std::vector<float> wanted(dimensions);
@@ -153,7 +154,7 @@ Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model
     of_lines.prompt_name = pair.line;
   }
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{input.file(), model.File()}));
   std::vector<Embedding> wanted;
   const std::string_view text = query;
   THIMBLE_RETURN_IF_ERROR(backend.Embed({&text, 1}, of_query, wanted));

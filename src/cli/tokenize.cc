@@ -1,5 +1,6 @@
 // thimble tokenize: texts to token ids.
 
+#include <array>
 #include <string>
 
 #include "base/error.h"
@@ -23,7 +24,7 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, co
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{input.file(), model_option.File()}));
   Progress progress(!output.is_terminal());
   Batch batch;
   std::string line;

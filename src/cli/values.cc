@@ -10,8 +10,8 @@
 
 namespace thimble::cli {
 
-Status PrintValues(const json::Object& values, bool as_json) {
-  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+Status PrintValues(const json::Object& values, bool as_json, std::span<const InputFile> inputs) {
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", inputs));
   if (as_json) {
     THIMBLE_RETURN_IF_ERROR(output.Write(json::Value(values).Text() + "\n"));
     return output.Finish();

@@ -1,6 +1,7 @@
 // thimble verify: whether a model file is whole and still gives the vectors of its receipt.
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 
@@ -33,7 +34,7 @@ Status Verify(const ModelOption& model_option) {
   THIMBLE_ASSIGN_OR_RETURN(Verification found, thimble::Verify(model));
   const std::string goldens = std::to_string(found.goldens);
   if (found.ok()) {
-    THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
+    THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{model_option.File()}));
     THIMBLE_RETURN_IF_ERROR(output.Write(model->info().name + ": the weights match the recorded hash, and " + goldens +
                                          " of " + goldens + " vectors are identical, bit for bit, on " +
                                          std::string(model->isa()) + "\n"));

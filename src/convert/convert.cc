@@ -9,29 +9,41 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_identity.h"
+#include "base/path.h"
 #include "base/processors.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "base/thread_team.h"
 #include "convert/calibration.h"
 #include "convert/calibrator.h"
+#include "convert/folder_files.h"
 #include "convert/forward.h"
 #include "convert/job.h"
 #include "convert/layout.h"
 #include "convert/model_writer.h"
 #include "convert/receipt.h"
+#include "json/json_file.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
 namespace {
 
-constexpr std::size_t kMaxThreads = 8;  // More gain little.
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxThreads = 8;            // More gain little.
+constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
 
 constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
 Result<std::string> HashOf(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   return Sha256OfFile(file, 0, file.size());
+}
+
+fs::path Resolved(const std::string& path) {
+  std::error_code error;
+  return fs::weakly_canonical(ToPath(path), error);
 }
 
 }  // namespace
@@ -49,6 +61,27 @@ std::string NameOf(const std::string& source) {
   return std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
 }
 
+Status CheckNotRead(const std::string& source, const std::string& output) {
+  const auto has = [&](const std::string& name) {
+    std::error_code error;
+    return fs::exists(ToPath(source + "/" + name), error);
+  };
+  const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, kMaxIndexBytes); };
+  const Result<std::vector<std::string>> names = FilesLookedFor({.names = {}, .has = has, .read = read});
+  if (!names.ok()) return Status();  // Then there is no conversion.
+  const std::optional<FileIdentity> identity = IdentityOf(output);
+  const fs::path target = Resolved(output);
+  for (const std::string& name : *names) {
+    const std::string path = source + "/" + name;
+    THIMBLE_RETURN_IF_ERROR(CheckOutput(output, identity, std::array{InputFileAt(path)}));
+    if (!identity && Resolved(path) == target) {
+      return Error(Code::kInvalidArgument, output, ": a conversion of ", source, " would read this file instead of ",
+                   "what it reads now; choose another output");
+    }
+  }
+  return Status();
+}
+
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
   const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
   if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
@@ -57,6 +90,11 @@ Status Convert(const std::string& source, const std::string& output, const Optio
                  " does not use it; leave it out");
   }
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
+  THIMBLE_RETURN_IF_ERROR(CheckNotRead(source, output));
+  std::vector<InputFile> inputs = {InputFileAt(job.tokenizer.path)};
+  for (const std::string& path : job.source.paths()) inputs.push_back(InputFileAt(path));
+  if (!options.calibration_file.empty()) inputs.push_back(InputFileAt(options.calibration_file));
+  THIMBLE_RETURN_IF_ERROR(CheckOutput(output, IdentityOf(output), inputs));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
   const Config& config = job.config;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
@@ -106,7 +144,9 @@ Status Convert(const std::string& source, const std::string& output, const Optio
                            VectorsOf(forward, seen, config.hidden, job.head, job.normalize, *kernels));
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
-  return writer.Finish();
+  THIMBLE_RETURN_IF_ERROR(writer.Finish());
+  if (options.note && !writer.remark().empty()) options.note(writer.remark());
+  return Status();
 }
 
 }  // namespace thimble::convert

@@ -61,13 +61,18 @@ struct Options {
 // The last component of a path.
 std::string NameOf(const std::string& source);
 
+// kInvalidArgument if `output` is a file of the folder `source` that a conversion reads, by whatever path or link, or
+// would be one that the next conversion reads.
+Status CheckNotRead(const std::string& source, const std::string& output);
+
 // Reads the folder `source`, in which the first file of WeightCandidates() (folder_files.h) has the weights, and writes
 // the model file `output`; nothing is left behind on failure. The same source and options give the same file, on every
 // instruction set with fused multiply-add. Needs memory for one layer, for what calibration knows of its inputs, and
 // for the activations of all texts, but never for the whole model. kInvalidArgument for a calibration file without
-// calibration, kNotFound for a missing file, kCorrupt for a malformed one, kUnsupported for an architecture,
-// activation, tokenizer or size that thimble does not run; the message names the file and the field or tensor. kIo when
-// `progress` ended it. Where the folder does not say how its tokens are pooled, nothing is assumed: kUnsupported.
+// calibration and where `output` is a file that is read (CheckNotRead), kNotFound for a missing file, kCorrupt for a
+// malformed one, kUnsupported for an architecture, activation, tokenizer or size that thimble does not run; the message
+// names the file and the field or tensor. kIo when `progress` ended it. Where the folder does not say how its tokens
+// are pooled, nothing is assumed: kUnsupported.
 Status Convert(const std::string& source, const std::string& output, const Options& options);
 
 }  // namespace thimble::convert

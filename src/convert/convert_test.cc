@@ -261,6 +261,32 @@ TEST(Convert, ProgressThatSaysNoEndsItAndLeavesNothing) {
 }
 
 // Weights that all have one value, from zero through subnormals to the largest float.
+TEST(Convert, RefusesToWriteWhatItReads) {
+  TemporaryFolder folder;
+  const std::string source = folder.File("source"), symbolic = folder.File("symbolic"), hard = folder.File("hard");
+  std::filesystem::create_directory(source);
+  ASSERT_TRUE(test::WriteTestModel(source).ok());
+  Options options;
+  options.calibrate = false;
+  for (const char* name : {"model.safetensors", "tokenizer.json", "config.json", "1_Pooling/config.json"}) {
+    const std::string path = source + "/" + name, before = Contents(path);
+    std::filesystem::create_symlink(path, symbolic);
+    std::filesystem::create_hard_link(path, hard);
+    for (const std::string& output : {path, symbolic, hard, source + "/../source/" + name}) {
+      const Status status = Convert(source, output, options);
+      EXPECT_EQ(status.code(), Code::kInvalidArgument) << output;
+      EXPECT_NE(status.message().find(output), std::string::npos) << status.message();
+      EXPECT_NE(status.message().find(path), std::string::npos) << status.message();
+    }
+    EXPECT_EQ(Contents(path), before);
+    std::filesystem::remove(symbolic);
+    std::filesystem::remove(hard);
+  }
+  // What the next conversion would read, and what none reads.
+  EXPECT_EQ(Convert(source, source + "/vocab.txt", options).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(Convert(source, source + "/out.safetensors", options).ok());
+}
+
 TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     for (float value : {0.0f, 1e-45f, 1e-38f, 1e-20f, 65504.0f, 1e6f, 1e15f, 3e38f}) {

@@ -228,4 +228,18 @@ Result<std::vector<std::string>> WeightFiles(const FolderView& view, const Modul
   return files;
 }
 
+Result<std::vector<std::string>> FilesLookedFor(FolderView view) {
+  std::set<std::string> asked;
+  const HasFile has = std::move(view.has);
+  view.has = [&](const std::string& name) {
+    asked.insert(name);
+    return has(name);
+  };
+  THIMBLE_ASSIGN_OR_RETURN(const ModuleFolders modules, ReadModuleFolders(view));
+  THIMBLE_RETURN_IF_ERROR(ConfigurationFiles(view, modules).status());
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> weights, WeightFiles(view, modules));
+  asked.insert(weights.begin(), weights.end());
+  return std::vector<std::string>(asked.begin(), asked.end());
+}
+
 }  // namespace thimble::convert

@@ -67,6 +67,10 @@ Result<std::vector<std::string>> ConfigurationFiles(const FolderView& view, cons
 // that is not inside or not there.
 Result<std::vector<std::string>> WeightFiles(const FolderView& view, const ModuleFolders& modules);
 
+// The files that a conversion of the folder reads, and those that it would rather have read. The errors of
+// ReadModuleFolders, ConfigurationFiles and WeightFiles.
+Result<std::vector<std::string>> FilesLookedFor(FolderView view);
+
 }  // namespace thimble::convert
 
 #endif  // THIMBLE_CONVERT_FOLDER_FILES_H_

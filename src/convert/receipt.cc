@@ -161,8 +161,8 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   THIMBLE_RETURN_IF_ERROR(writer->Append(kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
   THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
-  THIMBLE_ASSIGN_OR_RETURN(const std::string path, writer->Flush());
-  THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, writer->Flush());
+  THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const Weights weights, Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
                            Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));

@@ -44,6 +44,8 @@ class Source {
 
   // What an ONNX graph says beside its weights; null for other files.
   const OnnxModel* graph() const { return graph_.get(); }
+  // Paths of the files.
+  const std::vector<std::string>& paths() const { return hashed_; }
   // SHA-256 of all bytes of the files, one after the other, as 64 lower-case hexadecimal digits. kIo.
   Result<std::string> Hash() const;
 

@@ -10,8 +10,15 @@
 #include "base/error.h"
 
 namespace thimble::format {
+
 Result<Reader> Reader::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  return Open(std::move(file));
+}
+
+Result<Reader> Reader::Open(RegularFile file) {
+  const std::string path = file.path();
+  THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Of(std::move(file)));
   const std::span<const std::byte> bytes = map.bytes();
   THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length,
                            HeaderBytes(bytes.subspan(0, std::min<std::size_t>(8, bytes.size())), bytes.size(), path));

@@ -71,6 +71,8 @@ class Reader {
  public:
   // kNotFound, kIo, kCorrupt, or kUnsupported for another version of the format.
   static Result<Reader> Open(const std::string& path);
+  // The same of an open file.
+  static Result<Reader> Open(RegularFile file);
 
   const std::string& path() const { return path_; }
   const Header& header() const { return header_; }

@@ -89,7 +89,7 @@ Status Writer::Append(std::string_view name, std::span<const std::byte> bytes) {
 }
 
 Status Writer::Overwrite(std::string_view name, std::span<const std::byte> bytes) {
-  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   for (std::size_t i = 0; i < next_; ++i) {
     const TensorInfo& tensor = layout_.tensors[i];
     if (tensor.name == name && bytes.size() <= tensor.bytes())
@@ -100,7 +100,7 @@ Status Writer::Overwrite(std::string_view name, std::span<const std::byte> bytes
 }
 
 Status Writer::SetMetadata(const std::string& key, const std::string& value) {
-  THIMBLE_RETURN_IF_ERROR(Flush().status());
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   layout_.metadata.emplace_back(key, value);
   if (HeaderJson(layout_).size() + sizeof(std::uint64_t) > header_bytes_) {
     return Error(Code::kInvalidArgument, file_.path(), ": no room in the header for metadata \"", key, "\"");
@@ -108,10 +108,9 @@ Status Writer::SetMetadata(const std::string& key, const std::string& value) {
   return file_.WriteAt(0, Header());
 }
 
-Result<std::string> Writer::Flush() {
-  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
-  buffer_.clear();
-  return file_.temporary();
+Result<RegularFile> Writer::Flush() {
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
+  return RegularFile::Share(file_.descriptor(), file_.path());
 }
 
 Status Writer::Finish() {
@@ -119,8 +118,14 @@ Status Writer::Finish() {
     return Error(Code::kInvalidArgument, file_.path(), ": tensor \"", layout_.tensors[next_].name,
                  "\" is not complete");
   }
-  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+  THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   return file_.Commit();
+}
+
+Status Writer::WriteBuffer() {
+  THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
+  buffer_.clear();
+  return Status();
 }
 
 Status Writer::Write(std::span<const std::byte> bytes) {
@@ -129,8 +134,7 @@ Status Writer::Write(std::span<const std::byte> bytes) {
     buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + count);
     bytes = bytes.subspan(count);
     if (buffer_.size() < kWriteBytes) break;
-    THIMBLE_RETURN_IF_ERROR(file_.Write(buffer_));
-    buffer_.clear();
+    THIMBLE_RETURN_IF_ERROR(WriteBuffer());
   }
   return Status();
 }

@@ -1,4 +1,4 @@
-// Writes a model file in one pass, tensor after tensor, into a temporary file that takes the name only when complete.
+// Writes a model file in one pass, tensor after tensor, into a file that takes the name only when complete.
 
 #ifndef THIMBLE_FORMAT_WRITER_H_
 #define THIMBLE_FORMAT_WRITER_H_
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/regular_file.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 
@@ -29,7 +30,7 @@ struct Layout {
 // was.
 class Writer {
  public:
-  // Creates the temporary file beside `path` and writes the header. kInvalidArgument when a tensor's bytes are not a
+  // Creates the temporary file and writes the header. kInvalidArgument when a tensor's bytes are not a
   // multiple of kAlignment; kIo when the file cannot be made.
   static Result<Writer> Create(const std::string& path, Layout layout);
 
@@ -41,11 +42,13 @@ class Writer {
   Status Overwrite(std::string_view name, std::span<const std::byte> bytes);
   // Adds an entry to the metadata. kInvalidArgument when the header has no room left.
   Status SetMetadata(const std::string& key, const std::string& value);
-  // Makes all that was appended readable at the returned path, where it stays until Finish().
-  Result<std::string> Flush();
+  // Everything that was appended, to be read.
+  Result<RegularFile> Flush();
 
-  // Flushes to the disk and renames. kInvalidArgument when a tensor is not complete.
+  // Flushes to the disk and gives the file its name. kInvalidArgument when a tensor is not complete.
   Status Finish();
+  // As AtomicFile::remark().
+  const std::string& remark() const { return file_.remark(); }
 
  private:
   // The page cache keeps a file in pages as large as the writes that made it, and a mapping of large pages takes a
@@ -55,6 +58,7 @@ class Writer {
   Writer(AtomicFile file, Layout layout) : file_(std::move(file)), layout_(std::move(layout)) {}
   std::vector<std::byte> Header() const;
   Status Write(std::span<const std::byte> bytes);
+  Status WriteBuffer();
   AtomicFile file_;
   Layout layout_;
   std::vector<std::byte> buffer_;  // What comes before the next multiple of kWriteBytes.

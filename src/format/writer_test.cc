@@ -134,13 +134,13 @@ TEST(Writer, ReplacesBytesAndAddsMetadataWhileTheHeaderHasRoom) {
   ASSERT_TRUE(writer->Append("second", Count(64, 0)).ok());
   EXPECT_TRUE(writer->Overwrite("first", Count(32, 100)).ok());
   EXPECT_TRUE(writer->SetMetadata("late", "yes").ok());
-  auto path = writer->Flush();
-  ASSERT_TRUE(path.ok());
+  auto written = writer->Flush();
+  ASSERT_TRUE(written.ok());
   for (bool finished : {false, true}) {
     if (finished) {
       ASSERT_TRUE(writer->Finish().ok());
     }
-    auto reader = Reader::Open(finished ? folder.File("model") : *path);
+    auto reader = finished ? Reader::Open(folder.File("model")) : Reader::Open(*std::move(written));
     ASSERT_TRUE(reader.ok()) << reader.status().message();
     EXPECT_EQ(*reader->Text("name"), "early");
     EXPECT_EQ(*reader->Text("late"), "yes");

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <span>
 #include <system_error>
 
@@ -12,6 +11,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/guard.h"
+#include "base/leftover.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
 #include "format/reader.h"
@@ -29,26 +29,12 @@ std::string KeyOf(const std::string& path) {
   return hash.Hex().substr(0, 32);
 }
 
-// The files that a conversion of the folder reads, and those that it would rather have read.
 Result<std::vector<std::string>> FilesOf(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(convert::FolderView view, convert::ViewOf(path));
-  std::set<std::string> asked;
-  const convert::HasFile has = std::move(view.has);
-  view.has = [&](const std::string& name) {
-    asked.insert(name);
-    return has(name);
-  };
-  const auto files = [&]() -> Result<std::vector<std::string>> {
-    THIMBLE_ASSIGN_OR_RETURN(const convert::ModuleFolders modules, convert::ReadModuleFolders(view));
-    THIMBLE_RETURN_IF_ERROR(convert::ConfigurationFiles(view, modules).status());
-    return convert::WeightFiles(view, modules);
-  }();
-  if (!files.ok()) {
-    return Error(files.status().code(), "folder ", path, ": ", files.status().message(), "; found ",
-                 store::ContentsOf(path));
-  }
-  asked.insert(files->begin(), files->end());
-  return std::vector<std::string>(asked.begin(), asked.end());
+  Result<std::vector<std::string>> files = convert::FilesLookedFor(std::move(view));
+  if (files.ok()) return files;
+  return Error(files.status().code(), "folder ", path, ": ", files.status().message(), "; found ",
+               store::ContentsOf(path));
 }
 
 Status WriteRecord(const store::SourceRecord& record, const std::string& folder) {
@@ -77,7 +63,10 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
   THIMBLE_ASSIGN_OR_RETURN(store::SourceRecord record, store::MakeRecord(path, files));
   const std::string made = store::ConvertedPath(record, product.dtype_name, product.folder);
   const std::string scratch = store::FilesPath(product.folder, lock_name);
-  Status status = MakeFolder(fs::path(made).parent_path().string());
+  const fs::path place = fs::path(made).parent_path();
+  const Leftover leftovers[] = {Leftover(place.string()), Leftover(place.parent_path().string()),
+                                Leftover(place.parent_path().parent_path().string())};
+  Status status = MakeFolder(place.string());
   if (status.ok()) {
     status = Guarded([&] { return ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter); });
   }
@@ -113,6 +102,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
                  const std::vector<std::pair<std::string, std::string>>& metadata, Reporter& reporter) {
   THIMBLE_RETURN_IF_ERROR(MakeFolder(scratch));
   const std::string made = scratch + "/" + fs::path(path).filename().string();
+  const Leftover leftovers[] = {Leftover(made), Leftover(scratch)};
   convert::Options options;
   options.dtype = product.dtype;
   options.name = product.name.name;
@@ -127,6 +117,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
     return reporter.GoOn();
   };
   reporter.Enter(PullProgress::Stage::kConverting);
+  THIMBLE_RETURN_IF_ERROR(convert::CheckNotRead(source, path));
   THIMBLE_RETURN_IF_ERROR(convert::Convert(source, made, options));
   THIMBLE_RETURN_IF_ERROR(MakeFolder(fs::path(path).parent_path().string()));
   std::error_code error;
@@ -137,6 +128,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
 Status Link(const std::string& from, const std::string& to) {
   THIMBLE_RETURN_IF_ERROR(MakeFolder(fs::path(to).parent_path().string()));
   const std::string temporary = to + ".new";
+  const Leftover leftover(temporary);
   std::error_code error;
   fs::remove(temporary, error);
   fs::create_hard_link(from, temporary, error);
@@ -168,6 +160,7 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
   if (made.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(made, Make(canonical, product, reporter));
   }
+  if (named) THIMBLE_RETURN_IF_ERROR(convert::CheckNotRead(canonical, place));
   if (named) THIMBLE_RETURN_IF_ERROR(Link(made, place));
   std::optional<NamedModel> model = store::Describe(named ? place : made, product.folder);
   if (!model) return Error(Code::kIo, made, ": was removed during the conversion");

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/guard.h"
+#include "base/leftover.h"
 #include "convert/config.h"
 #include "convert/convert.h"
 #include "convert/folder_files.h"
@@ -378,14 +379,13 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
     return Error(Code::kInvalidArgument, "model \"", model, "\": expected a name or a folder, found ",
                  store::IsMockName(model) ? "a mock" : "the path of a model file");
   }
+  const Result<std::string> folder = store::FolderOrDefault(options.folder);
+  const Leftover leftover = folder.ok() ? Leftover(store::PullFolder(*folder)) : Leftover();
   // Guarded here too, so that nothing is left behind when memory is exhausted.
   Result<PulledModel> result = Guarded([&] {
     return store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
   });
-  if (const Result<std::string> folder = store::FolderOrDefault(options.folder); folder.ok()) {
-    std::error_code ignored;
-    fs::remove(store::PullFolder(*folder), ignored);  // Where it is empty.
-  }
+  if (folder.ok()) store::SweepPulls(*folder);
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <tuple>
 
@@ -304,6 +305,27 @@ std::optional<NamedModel> Describe(const std::string& path, const std::string& f
     model.organisation = OrganisationOf(model.repository);
   }
   return model;
+}
+
+void SweepPulls(const std::string& folder) {
+  const std::string pulls = PullFolder(folder);
+  std::error_code error;
+  std::set<std::string> keys;
+  for (fs::directory_iterator entry(ToPath(pulls), error), end; !error && entry != end; entry.increment(error)) {
+    const fs::path& path = entry->path();
+    if (path.extension() == ".lock" || path.extension() == ".files") keys.insert(FromPath(path.stem()));
+  }
+  for (const std::string& key : keys) {
+    const Result<FileLock> lock = FileLock::Acquire(pulls + "/" + key + ".lock", [] { return false; });
+    if (!lock.ok()) continue;  // Its process is at work.
+    const fs::path files = ToPath(pulls + "/" + key + ".files");
+    std::error_code ignored;
+    for (fs::directory_iterator entry(files, error), end; !error && entry != end; entry.increment(error)) {
+      if (entry->is_regular_file(ignored)) fs::remove(entry->path(), ignored);
+    }
+    fs::remove(files, ignored);  // Where it is empty.
+  }
+  fs::remove(ToPath(pulls), error);
 }
 
 std::string PullFolder(const std::string& folder) { return folder + "/.pull"; }

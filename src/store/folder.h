@@ -47,6 +47,9 @@ Result<std::string> FindFile(const ModelName& name, std::string_view dtype, cons
 std::optional<NamedModel> Describe(const std::string& path, const std::string& folder);
 
 std::string PullFolder(const std::string& folder);
+// Removes what pulls that were killed left: locks, and models that did not get their place. What was downloaded stays,
+// so that a pull can go on from there.
+void SweepPulls(const std::string& folder);
 std::string LockPath(const std::string& folder, const ModelName& name);
 std::string FilesPath(const std::string& folder, const ModelName& name);
 
