@@ -121,8 +121,8 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
         continue;
       }
       ++embedded;
-      for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast, Pooling::kMax,
-                                    Pooling::kMeanSqrtLen, Pooling::kWeightedMean}) {
+      for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast, Pooling::kMax, Pooling::kMeanSqrtLen,
+                                    Pooling::kWeightedMean}) {
         for (const bool normalize : {true, false}) {
           const auto found = Embed(*model, {.pooling = pooling, .normalize = normalize, .first_index = 7});
           ASSERT_FALSE(found.ok()) << name << " " << bad << " " << PoolingName(pooling);
@@ -387,7 +387,8 @@ TEST_F(OpenFile, ACopyIsNotAffected) {
   EXPECT_EQ(*Embed(*model), expected_);
   fs::resize_file(path_, 100);
   EXPECT_EQ(*Embed(*model), expected_);
-  EXPECT_EQ((*model)->Tokenize("hello")->ids, (*Model::Open(ValidModel(folder_.path(), Dtype::kQ8)))->Tokenize("hello")->ids);
+  EXPECT_EQ((*model)->Tokenize("hello")->ids,
+            (*Model::Open(ValidModel(folder_.path(), Dtype::kQ8)))->Tokenize("hello")->ids);
   const auto verified = Verify(*model);
   ASSERT_TRUE(verified.ok()) << verified.status().message();
   EXPECT_TRUE(verified->ok());
