@@ -121,8 +121,8 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
         continue;
       }
       ++embedded;
-      for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast, Pooling::kMax,
-                                    Pooling::kMeanSqrtLen, Pooling::kWeightedMean}) {
+      for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kLast, Pooling::kMax, Pooling::kMeanSqrtLen,
+                                    Pooling::kWeightedMean}) {
         for (const bool normalize : {true, false}) {
           const auto found = Embed(*model, {.pooling = pooling, .normalize = normalize, .first_index = 7});
           ASSERT_FALSE(found.ok()) << name << " " << bad << " " << PoolingName(pooling);
@@ -269,7 +269,7 @@ TEST(DamagedSource, WeightsThatOverflowAreNotConverted) {
   EXPECT_FALSE(fs::exists(path));
 }
 
-class OpenFile : public testing::Test {
+class ChangedWhileOpen : public testing::Test {
  protected:
   void SetUp() override {
     path_ = ValidModel(folder_.path(), Dtype::kQ8);
@@ -308,7 +308,7 @@ class OpenFile : public testing::Test {
   std::vector<float> expected_;
 };
 
-TEST_F(OpenFile, AnotherModelOverItIsNoticedByEveryCall) {
+TEST_F(ChangedWhileOpen, AnotherModelOverItIsNoticedByEveryCall) {
   auto model = Model::Open(path_);
   ASSERT_TRUE(Embed(*model).ok());
   Overwrite(other_);
@@ -323,7 +323,7 @@ TEST_F(OpenFile, AnotherModelOverItIsNoticedByEveryCall) {
   ExpectChanged(Verify(*model).status());
 }
 
-TEST_F(OpenFile, ATruncatedOneIsNotTouched) {
+TEST_F(ChangedWhileOpen, ATruncatedOneIsNotTouched) {
   auto model = Model::Open(path_);
   for (const std::size_t size : {good_.size() / 2, std::size_t{100}, std::size_t{0}}) {
     fs::resize_file(path_, size);
@@ -336,7 +336,7 @@ TEST_F(OpenFile, ATruncatedOneIsNotTouched) {
   ExpectChanged(Embed(*model).status());
 }
 
-TEST_F(OpenFile, OtherBytesWithTheOldTimeAreNoticed) {
+TEST_F(ChangedWhileOpen, OtherBytesWithTheOldTimeAreNoticed) {
   for (const bool verify : {false, true}) {
     ASSERT_NO_FATAL_FAILURE(Overwrite(good_));
     struct stat before;
@@ -353,7 +353,7 @@ TEST_F(OpenFile, OtherBytesWithTheOldTimeAreNoticed) {
   }
 }
 
-TEST_F(OpenFile, NamesLinksAndPermissionsAreNoChange) {
+TEST_F(ChangedWhileOpen, NamesLinksAndPermissionsAreNoChange) {
   auto model = Model::Open(path_);
   const auto expect_same = [&](const char* what) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -379,7 +379,7 @@ TEST_F(OpenFile, NamesLinksAndPermissionsAreNoChange) {
   expect_same("a folder in its place");
 }
 
-TEST_F(OpenFile, ACopyIsNotAffected) {
+TEST_F(ChangedWhileOpen, ACopyIsNotAffected) {
   auto model = Model::Open(path_, {.load = Load::kCopy});
   ASSERT_TRUE(model.ok()) << model.status().message();
   EXPECT_EQ(*Embed(*model), expected_);
@@ -387,13 +387,14 @@ TEST_F(OpenFile, ACopyIsNotAffected) {
   EXPECT_EQ(*Embed(*model), expected_);
   fs::resize_file(path_, 100);
   EXPECT_EQ(*Embed(*model), expected_);
-  EXPECT_EQ((*model)->Tokenize("hello")->ids, (*Model::Open(ValidModel(folder_.path(), Dtype::kQ8)))->Tokenize("hello")->ids);
+  EXPECT_EQ((*model)->Tokenize("hello")->ids,
+            (*Model::Open(ValidModel(folder_.path(), Dtype::kQ8)))->Tokenize("hello")->ids);
   const auto verified = Verify(*model);
   ASSERT_TRUE(verified.ok()) << verified.status().message();
   EXPECT_TRUE(verified->ok());
 }
 
-TEST_F(OpenFile, ACopyIsPlannedAsPrivateMemory) {
+TEST_F(ChangedWhileOpen, ACopyIsPlannedAsPrivateMemory) {
   auto mapped = Embedder::MakePlan(**Model::Open(path_));
   auto model = Model::Open(path_, {.load = Load::kCopy});
   auto copied = Embedder::MakePlan(**model);
@@ -413,7 +414,7 @@ TEST_F(OpenFile, ACopyIsPlannedAsPrivateMemory) {
   EXPECT_LE(stats.used_memory, copied->peak_bytes);
 }
 
-TEST_F(OpenFile, VerifyRefusesAFileWithoutAHash) {
+TEST_F(ChangedWhileOpen, VerifyRefusesAFileWithoutAHash) {
   const std::string key = "weights.sha256";
   std::string file = good_;
   file.replace(file.find(key), key.size(), "weights_sha256");
@@ -425,7 +426,7 @@ TEST_F(OpenFile, VerifyRefusesAFileWithoutAHash) {
   EXPECT_TRUE(Contains(status, "convert or pull")) << status.message();
 }
 
-TEST_F(OpenFile, VerifyRefusesAWrongHash) {
+TEST_F(ChangedWhileOpen, VerifyRefusesAWrongHash) {
   std::string file = good_;
   const std::size_t at = file.find("\"weights.sha256\":\"") + 18;
   file[at] = file[at] == '0' ? '1' : '0';
@@ -435,7 +436,7 @@ TEST_F(OpenFile, VerifyRefusesAWrongHash) {
   EXPECT_TRUE(Contains(status, "expected " + file.substr(at, 64))) << status.message();
 }
 
-TEST_F(OpenFile, MocksHaveNothingToVerify) {
+TEST_F(ChangedWhileOpen, MocksHaveNothingToVerify) {
   EXPECT_TRUE(Model::Open("mock", {.load = Load::kCopy, .verify = true}).ok());
 }
 
@@ -448,7 +449,7 @@ std::uint64_t BytesRead() {
   return value;
 }
 
-TEST_F(OpenFile, VerifyReadsAFileOnceUntilItChanges) {
+TEST_F(ChangedWhileOpen, VerifyReadsAFileOnceUntilItChanges) {
   const auto read_by_opening = [&] {
     const std::uint64_t before = BytesRead();
     EXPECT_TRUE(Model::Open(path_, {.verify = true}).ok());
@@ -466,7 +467,7 @@ TEST_F(OpenFile, VerifyReadsAFileOnceUntilItChanges) {
 }
 #endif
 
-class ChangedInPool : public OpenFile {
+class ChangedInPool : public ChangedWhileOpen {
  protected:
   ModelPool Pool(PoolOptions options = {}) {
     options.unload_after.reset();

@@ -1,7 +1,5 @@
 // Mapping files on POSIX systems.
 
-#include "base/file_map.h"
-
 #include <sys/mman.h>
 
 #include <array>
@@ -10,6 +8,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/file_map.h"
 
 namespace thimble::inline v0_1 {
 namespace {

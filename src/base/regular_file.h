@@ -24,9 +24,7 @@ class RegularFile {
   static Result<RegularFile> Share(std::intptr_t handle, const std::string& path);
 
   RegularFile(RegularFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        file_(std::exchange(other.file_, kNone)),
-        opened_(other.opened_) {}
+      : path_(std::move(other.path_)), file_(std::exchange(other.file_, kNone)), opened_(other.opened_) {}
   RegularFile& operator=(RegularFile&&) = delete;
   ~RegularFile() { Close(); }
 

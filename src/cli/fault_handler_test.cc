@@ -69,7 +69,9 @@ TEST_F(FaultHandler, OtherFaultsStayWhatTheyWere) {
   EXPECT_EXIT(
       {
         HandleOnlyOurs();
-        { auto map = FileMap::Open(path_); }
+        {
+          auto map = FileMap::Open(path_);
+        }
         EXPECT_TRUE(test::WriteFile(path_, "y").ok());
         kill(getpid(), SIGBUS);
         for (;;) pause();

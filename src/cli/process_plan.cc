@@ -44,8 +44,8 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
   for (std::size_t texts = kBatchTexts; texts >= 1; texts /= 2) {
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
-    const std::size_t own =
-        std::max(now.private_bytes, now.data_bytes) - copied + more_bytes + BufferBytes(process.limits, model.dimensions());
+    const std::size_t own = std::max(now.private_bytes, now.data_bytes) - copied + more_bytes +
+                            BufferBytes(process.limits, model.dimensions());
     EmbedderOptions rest = options;
     rest.max_memory = limit > own ? limit - own : 1;
     Result<Plan> plan = Embedder::MakePlan(model, rest);

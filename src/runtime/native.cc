@@ -195,9 +195,8 @@ Status NativeWorker::Flush(const Batch& batch) {
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
-      return Error(Code::kInvalidArgument, "texts[", text,
-                   "]: nothing to pool: the text has only the ", unpooled_, " tokens of the prompt, which ",
-                   weights_.info.name, " does not pool");
+      return Error(Code::kInvalidArgument, "texts[", text, "]: nothing to pool: the text has only the ", unpooled_,
+                   " tokens of the prompt, which ", weights_.info.name, " does not pool");
     }
     head_.Run(batch.pooling, rows, count, unpooled_, whole && batch.normalize, out);
     if (!whole) {

@@ -50,13 +50,15 @@ Result<std::string> FindFile(std::string_view name, std::string_view dtype, cons
 bool FileHasChanged(const Model& model, const std::string& path) {
   const format::Reader* reader = model.impl().reader();
   if (reader == nullptr) return false;
-  return !Guarded([&] {
-            const Result<FileStamp> now = StampOf(path);
-            if (!now.ok() || *now == reader->file().stamp()) return Status();
-            if (now->WrittenSince(reader->file().stamp())) return Status(Code::kCorrupt, "");
-            const Status status = model.impl().CheckFile();
-            return status.code() == Code::kCorrupt ? status : Status();
-          }).ok();
+  const FileStamp& loaded = reader->file().stamp();
+  bool changed = false;
+  (void)Guarded([&] {
+    const Result<FileStamp> now = StampOf(path);
+    if (!now.ok() || *now == loaded) return Status();
+    changed = now->WrittenSince(loaded) || model.impl().CheckFile().code() == Code::kCorrupt;
+    return Status();
+  });
+  return changed;
 }
 
 std::size_t Turns(std::size_t processors, std::size_t threads) {
