@@ -63,8 +63,9 @@ void AddFile(const fs::directory_entry& entry, const std::string& organisation, 
   file.name.name = parts->first.substr(0, at);
   if (!wanted.empty() && !SameWithoutCase(file.name.name, wanted)) return;
   if (at != std::string::npos) file.name.revision = *Unescaped(parts->first.substr(at + 1));
-  std::error_code ignored;
-  if (!entry.is_regular_file(ignored)) return;
+  // What cannot be looked at may be a model, and opening it says why it is none.
+  std::error_code error;
+  if (!entry.is_regular_file(error) && (!error || error == std::errc::no_such_file_or_directory)) return;
   file.dtype = parts->second;
   file.path = FromPath(entry.path());
   file.flat = organisation.empty();
@@ -152,11 +153,41 @@ std::string TextOf(const std::vector<StoredFile>& files) {
   return text + (files.size() > kMost ? ", and more" : "");
 }
 
+// What a model file in `folder` is, or why it is none.
+Result<NamedModel> ReadNamed(const std::string& path, const std::string& folder) {
+  const auto used = LastUseOf(path);  // Before it is read here.
+  const auto parts = SplitFileName(FromPath(ToPath(path).filename()));
+  const Result<format::Reader> reader = format::Reader::Open(path);
+  if (!reader.ok()) return reader.status();
+  if (!parts) return Error(Code::kCorrupt, path, ": expected NAME-DTYPE.safetensors");
+  NamedModel model;
+  model.name = parts->first;
+  if (const std::size_t at = model.name.find('@'); at != std::string::npos) {
+    model.name = model.name.substr(0, at + 1) + *Unescaped(model.name.substr(at + 1));
+  }
+  model.dtype = parts->second;
+  model.path = path;
+  model.bytes = reader->file_bytes();
+  model.repository = Metadata(reader, kRepositoryKey);
+  model.revision = Metadata(reader, kRevisionKey);
+  model.used = used;
+  const fs::path parent = ToPath(path).parent_path();
+  if (parent != ToPath(folder)) {
+    model.organisation = FromPath(parent.filename());
+  } else if (SameWithoutCase(NameIn(model.repository), model.name.substr(0, model.name.find('@')))) {
+    model.organisation = OrganisationOf(model.repository);
+  }
+  return model;
+}
+
 Result<std::vector<NamedModel>> List(const std::string& folder) {
   THIMBLE_ASSIGN_OR_RETURN(std::vector<StoredFile> files, FilesIn(folder));
   std::vector<NamedModel> models;
   for (const StoredFile& file : files) {
-    if (std::optional<NamedModel> model = Describe(file.path, folder)) models.push_back(*std::move(model));
+    Result<NamedModel> model = ReadNamed(file.path, folder);
+    // What is no model is left out, and what could not be read may be one.
+    if (model.status().code() == Code::kIo || model.status().code() == Code::kOutOfMemory) return model.status();
+    if (model.ok()) models.push_back(*std::move(model));
   }
   ListConverted(folder, models);
   return models;
@@ -283,28 +314,8 @@ Result<std::string> FindFile(const ModelName& name, std::string_view dtype, cons
 }
 
 std::optional<NamedModel> Describe(const std::string& path, const std::string& folder) {
-  const auto used = LastUseOf(path);  // Before it is read here.
-  const auto parts = SplitFileName(FromPath(ToPath(path).filename()));
-  const Result<format::Reader> reader = format::Reader::Open(path);
-  if (!reader.ok() || !parts) return std::nullopt;
-  NamedModel model;
-  model.name = parts->first;
-  if (const std::size_t at = model.name.find('@'); at != std::string::npos) {
-    model.name = model.name.substr(0, at + 1) + *Unescaped(model.name.substr(at + 1));
-  }
-  model.dtype = parts->second;
-  model.path = path;
-  model.bytes = reader->file_bytes();
-  model.repository = Metadata(reader, kRepositoryKey);
-  model.revision = Metadata(reader, kRevisionKey);
-  model.used = used;
-  const fs::path parent = ToPath(path).parent_path();
-  if (parent != ToPath(folder)) {
-    model.organisation = FromPath(parent.filename());
-  } else if (SameWithoutCase(NameIn(model.repository), model.name.substr(0, model.name.find('@')))) {
-    model.organisation = OrganisationOf(model.repository);
-  }
-  return model;
+  Result<NamedModel> model = ReadNamed(path, folder);
+  return model.ok() ? std::optional(*std::move(model)) : std::nullopt;
 }
 
 void SweepPulls(const std::string& folder) {

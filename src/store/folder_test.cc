@@ -160,6 +160,17 @@ TEST_F(Folder, ListsAndRemovesWhatANameOpens) {
   for (const char* name : {"../tiny", "a b", ""}) EXPECT_FALSE(RemoveModel(name, "", home_.path()).ok()) << name;
 }
 
+// A link to itself, which cannot be opened, as a file on a broken disk cannot.
+TEST_F(Folder, AModelThatCannotBeReadIsAnErrorOfTheList) {
+  Put("plain", "tiny-q8.safetensors");
+  ASSERT_EQ(ListModels(home_.path())->size(), 1u);
+  fs::create_symlink("loop-q8.safetensors", home_.File("loop-q8.safetensors"));
+  const Result<std::vector<NamedModel>> models = ListModels(home_.path());
+  ASSERT_FALSE(models.ok());
+  EXPECT_EQ(models.status().code(), Code::kIo);
+  EXPECT_TRUE(Has(models.status().message(), "loop-q8.safetensors")) << models.status().message();
+}
+
 TEST_F(Folder, WhatAFolderHoldsIsUsedOrNamed) {
   TemporaryFolder models;
   const auto find = [&](const std::string& dtype) {
