@@ -71,6 +71,23 @@ def run(*arguments, **options):
                           stderr=subprocess.PIPE, timeout=120, **options)
 
 
+def run_traced(*options, arguments):
+    """thimble embed with injected faults."""
+    if SANITIZED or not shutil.which("strace") or subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
+        raise unittest.SkipTest("needs strace, the right to trace, and no sanitizer")
+    child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", *map(str, options), CLI, "embed",
+                              *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             start_new_session=True)
+    try:
+        stdout, stderr = child.communicate(timeout=60)
+        return subprocess.CompletedProcess(child.args, child.returncode, stdout, stderr)
+    finally:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)  # What it traced goes on without it.
+        except ProcessLookupError:
+            pass
+
+
 def hashes(where):
     return {str(path.relative_to(where)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(where.rglob("*")) if path.is_file()}
@@ -253,18 +270,12 @@ class Descriptors(BadDay):
             self.assertEqual((child.stderr.read(), child.wait(60)), (b"", 0))
         self.assertEqual(found, expected)
 
-    @unittest.skipUnless(shutil.which("strace"), "needs strace")
-    @unittest.skipIf(SANITIZED, "sanitizers do not run under strace")
     def test_a_write_of_no_bytes_is_an_error(self):
         out = self.where / "fifo"
         os.mkfifo(out)
         reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
         self.addCleanup(os.close, reader)
-        command = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(out), "-e", "inject=write:retval=0", CLI]
-        probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True)
-        if probe.returncode != 0:
-            self.skipTest("may not trace")
-        result = subprocess.run([*command, "embed", "-m", self.model, "a", "-o", out], capture_output=True, timeout=60)
+        result = run_traced("-P", out, "-e", "inject=write:retval=0", arguments=("-m", self.model, "a", "-o", out))
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(b"wrote 0 of", result.stderr)
 
@@ -548,6 +559,17 @@ class Replacing(BadDay):
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"Permission denied", result.stderr)
         self.assertEqual(hashes(self.where), before)
+
+    def test_is_copied_where_a_file_without_a_name_cannot_get_one(self):
+        out, expected = self.where / "out", self.where / "expected"
+        self.embed_to(expected)
+        for _ in range(2):  # A new name, and one that is taken.
+            result = run_traced("-e", "inject=linkat:error=EPERM", arguments=("-m", self.model, "a", "-o", out))
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+            self.assertEqual(out.read_bytes(), expected.read_bytes())
+            self.assertEqual([name for name in os.listdir(self.where) if name.startswith("out")], ["out"])
+            out.write_text("old")
+            out.chmod(0o640)
 
     def test_full_disk_leaves_the_old_file(self):
         mounted = self.where / "full"

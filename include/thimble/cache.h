@@ -47,7 +47,8 @@ THIMBLE_API Result<std::string> ModelPath(std::string_view model, std::string_vi
 
 // Model::Open of that file. kNotFound states what was looked for, what exists, and the command that gets the model.
 THIMBLE_API Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = "q8",
-                                                           const std::string& folder = {});
+                                                           const std::string& folder = {},
+                                                           const OpenOptions& options = {});
 
 // A model in the cache.
 struct NamedModel {

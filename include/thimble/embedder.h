@@ -66,8 +66,9 @@ struct VectorOptions {
 // The memory of a model and an embedder in bytes, known before either takes any. Private memory belongs to the process
 // alone and never exceeds peak_bytes, whatever is embedded.
 struct Plan {
-  std::size_t mapped_bytes = 0;   // The model file: shared by all processes that use it; the system can drop it.
-  std::size_t fixed_bytes = 0;    // Private: tables, stacks, and pages that the code touches.
+  // The model file: shared by all processes that use it; the system can drop it. 0 for a copy.
+  std::size_t mapped_bytes = 0;
+  std::size_t fixed_bytes = 0;    // Private: tables, stacks, pages that the code touches, and the copy of the file.
   std::size_t scratch_bytes = 0;  // Private, per thread.
   std::size_t threads = 1;
   std::size_t peak_bytes = 0;   // fixed_bytes + threads * scratch_bytes.
@@ -103,7 +104,8 @@ class THIMBLE_API Embedder {
   Embedder& operator=(Embedder&&) noexcept;
 
   // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which has dimensions() floats. kIo if the
-  // model file can no longer be read; kInvalidArgument for options that this model does not support.
+  // model file can no longer be read; kCorrupt if it was written to, or gives a vector with a value that is not finite;
+  // kInvalidArgument for options that this model does not support.
   Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
 
   // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` has texts.size() * dimensions() floats, and `reports`
@@ -120,7 +122,7 @@ class THIMBLE_API Embedder {
   // The same for one sequence of 1 to plan().max_tokens ids, as Model::Tokenize returns them: row t of `vectors`, which
   // has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. Every token has the token type 0.
   // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for
-  // a mock; kIo.
+  // a mock; kIo and kCorrupt as in Embed.
   Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
 
   // Releases the scratch memory to the system until the next call. Does nothing during a call.

@@ -84,13 +84,17 @@ struct PulledModel {
 // for that folder. Weights rounded to 8 or 4 bits are skipped if the network is allowed.
 // - The repository on the hub. The download takes disk space until the conversion is complete.
 //
+// The file's weights must have the hash that it records, whether it was made now or before; `note` is told of an older
+// file that records none.
+//
 // Thread-safe. If several processes pull the same model at once, one of them does the work.
 //
 // kInvalidArgument for an invalid name, dtype, revision or environment, for a bare name that is unknown or that several
 // organisations have, and if a model from a folder would replace one of the same name from elsewhere; kNotFound if the
 // model, revision, folder or file does not exist, or is not on this machine and the network is not allowed; kOverloaded
 // if the hub is busy; kIo if the network, the hub or the disk fails, a token is missing, or `progress` aborted the
-// pull; kCorrupt if a download does not match what the hub states; kUnsupported without libcurl, on Windows, and for
+// pull; kCorrupt if a download does not match what the hub states, and for a model file
+// that is damaged, which `force` replaces; kUnsupported without libcurl, on Windows, and for
 // models that thimble does not support; otherwise the errors of opening and writing files.
 THIMBLE_API Result<PulledModel> PullModel(const std::string& model, const PullOptions& options = {});
 

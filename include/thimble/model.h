@@ -1,4 +1,4 @@
-// A model file, mapped and checked once, then immutable.
+// A model file, loaded and checked once, then immutable.
 //
 //   auto model = thimble::Model::Open("all-MiniLM-L6-v2-q8.safetensors");
 //   if (!model.ok()) return model.status();
@@ -83,7 +83,7 @@ struct ModelInfo {
       modules;                      // Steps between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
   std::vector<Prompt> prompts;      // Names are distinct.
   std::string default_prompt_name;  // Name of the default prompt; empty if there is none.
-  std::size_t file_bytes = 0;       // Size of the mapped file.
+  std::size_t file_bytes = 0;       // Size of the file.
   // Identity of the vector space: 32 hexadecimal digits that depend only on weights, tokenizer, dtype, dimensions,
   // pooling, truncation, normalisation and the default prompt. Empty for a mock, and for a file that does not record a
   // hash of its weights. Vectors with another pooling, normalisation or limit than the model's own belong to another
@@ -124,12 +124,36 @@ struct Tokens {
   std::vector<std::uint8_t> type_ids;  // For a pair, 1 for each token of the second text and after it, 0 for others.
 };
 
-// A mapped model. Thread-safe: every member function may be called from any thread. Keeps the mapping until destroyed;
-// truncating the file in the meantime is undefined (the system sends SIGBUS).
+// How the file of a model gets into memory.
+enum class Load {
+  kMap,  // Mapped: all processes share its pages. The file must not be written to; replace it by renaming a new one.
+  // Read once into private memory: for files that may change, and file systems that do not map files.
+  kCopy,
+};
+
+// "map" or "copy".
+THIMBLE_API std::string_view LoadName(Load load);
+// kInvalidArgument for any other name.
+THIMBLE_API Result<Load> ParseLoad(std::string_view name);
+
+// How a model is opened. A mock ignores it.
+struct OpenOptions {
+  Load load = Load::kMap;
+  // Whether the weights must have the SHA-256 that the file records. Reads the whole file, once in a process unless it
+  // was written to since, or less than two seconds before.
+  bool verify = false;
+};
+
+// A model in memory. Thread-safe: every member function may be called from any thread.
+//
+// If a mapped file is written to, calls fail with kCorrupt from then on. A call that runs at that moment may read
+// anything, and if the file is truncated then, the system sends SIGBUS, as it does if the disk fails. Removing the
+// file, or renaming another over it, does not affect an open model.
 class THIMBLE_API Model {
  public:
-  // Maps and validates the file at `path`. kNotFound or kIo if it cannot be read, kCorrupt if it is not a valid model
-  // file, kUnsupported if it needs a newer thimble, kInvalidArgument if the environment variable THIMBLE_ISA names an
+  // Loads and validates the file at `path`. kNotFound or kIo if it cannot be read, kCorrupt if it is not a valid model
+  // file or does not have its recorded hash, kOutOfMemory if there is no room for a copy, kUnsupported if it needs a
+  // newer thimble or records no hash to verify, kInvalidArgument if the environment variable THIMBLE_ISA names an
   // instruction set that is unknown or that this machine does not support.
   //
   // The paths "mock" and "mock-hashed" are models without a file, for tests of applications. mock has the vectors v[i]
@@ -137,7 +161,7 @@ class THIMBLE_API Model {
   // vectors of hashed character n-grams, which are similar for similar texts, and the limits, truncation, windows and
   // normalisation of a real model. Both have the prompts "query: ", "passage: " and "document: ".
   // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock for every path.
-  static Result<std::shared_ptr<const Model>> Open(const std::string& path);
+  static Result<std::shared_ptr<const Model>> Open(const std::string& path, const OpenOptions& options = {});
 
   ~Model();
   Model(const Model&) = delete;
@@ -152,7 +176,7 @@ class THIMBLE_API Model {
   // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), up to the limit in the options. kInvalidArgument if the
   // limit exceeds info().positions or leaves no room for special tokens, for a prompt that info() does not list, and
   // for a pair with a limit. kUnsupported for a mock, and for the special tokens of a pair if the model does not put
-  // one [CLS] before a text and one [SEP] after it.
+  // one [CLS] before a text and one [SEP] after it. kCorrupt if the mapped file was written to.
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.

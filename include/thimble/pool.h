@@ -40,6 +40,8 @@ struct PoolOptions {
   std::chrono::milliseconds release_after = std::chrono::seconds(1);
   // How long a call waits for memory or for its turn before it fails with kOverloaded; 0 means that it does not wait.
   std::chrono::milliseconds max_wait = std::chrono::seconds(30);
+  // How models are opened. A copy counts against the budget.
+  OpenOptions open = {};
   // Options of each call. `max_memory` limits the memory of one call.
   EmbedderOptions embedder = {};
 };
@@ -47,7 +49,7 @@ struct PoolOptions {
 struct ModelStats {
   std::string name;               // As first requested.
   std::string dtype;              // Empty for a path and for a mock.
-  std::size_t mapped_bytes = 0;   // The file, shared with other processes.
+  std::size_t mapped_bytes = 0;   // The file, shared with other processes; 0 for a copy.
   std::size_t private_bytes = 0;  // Share of the budget, scratch included.
   std::size_t leases = 0;         // Current leases.
   std::uint64_t uses = 0;         // Leases since the model was loaded.
@@ -117,8 +119,9 @@ class THIMBLE_API Reservation {
 //
 // A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, with a dtype, as in OpenModel; or the
 // path of a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open), without a dtype. The pool
-// has one copy of each model, whatever it is called. While a model is loaded, its name keeps referring to it, even if
-// the file changes; the model of a folder is looked up in each call.
+// has one copy of each model, whatever it is called. If the file of a loaded model was written to or another one was
+// renamed over it, the next Acquire loads it again; leases keep the model that they have. If it was removed, the loaded
+// model stays. The model of a folder is looked up in each call.
 //
 // A pool works in the child of a fork(), whatever other threads were doing in it: their calls are over there. Leases
 // and reservations that they had remain, so that their models stay loaded and their bytes taken. The pool's thread is

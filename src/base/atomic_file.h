@@ -53,6 +53,7 @@ class AtomicFile {
  private:
   AtomicFile(std::string path, std::string target) : path_(std::move(path)), target_(std::move(target)) {}
   int TakeName();
+  Status MoveToNamed();
   Status CopyInPlace();
 
   std::string path_;    // As given.

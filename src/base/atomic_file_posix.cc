@@ -160,6 +160,20 @@ int OpenElsewhere() {
 // another user, one with the sticky bit, a read-only file system or one file mounted.
 bool IsNameRefused(int error) { return error == EACCES || error == EPERM || error == EROFS || error == EBUSY; }
 
+// Copies all bytes to the beginning of `to`.
+Status Copy(int from, int to, const std::string& path) {
+  std::vector<std::byte> buffer(std::size_t{64} << 10);
+  for (std::uint64_t at = 0;;) {
+    const ssize_t count = pread(from, buffer.data(), buffer.size(), static_cast<off_t>(at));
+    if (count == 0) return Status();
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot read the temporary file of", path);
+    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(count));
+    THIMBLE_RETURN_IF_ERROR(WriteAllAt(to, at, bytes, path));
+    at += bytes.size();
+  }
+}
+
 // Gives `file` the owner, group and permissions of what it replaces, as far as that opens it to nobody new.
 void Inherit(int file, const struct stat& old) {
   struct stat now = {};
@@ -244,6 +258,21 @@ int AtomicFile::TakeName() {
   return 0;
 }
 
+// Copies the temporary file into one that has a name.
+Status AtomicFile::MoveToNamed() {
+  struct stat status = {};
+  if (fstat(file_, &status) != 0) return SystemError(errno, "cannot read the mode of", path_);
+  AtomicFile named(path_, target_);
+  named.file_ = OpenNamed(target_, status.st_mode & 0777, named.name_, named.leftover_);
+  if (named.file_ < 0) return SystemError(errno, "cannot create a file beside", path_);
+  THIMBLE_RETURN_IF_ERROR(Copy(file_, named.file_, path_));
+  if (fsync(named.file_) != 0) return SystemError(errno, "cannot flush", path_);
+  std::swap(file_, named.file_);
+  std::swap(name_, named.name_);
+  std::swap(leftover_, named.leftover_);
+  return Status();
+}
+
 // Copies the temporary file over the bytes of the one that has the name.
 Status AtomicFile::CopyInPlace() {
   struct Descriptor {
@@ -264,16 +293,7 @@ Status AtomicFile::CopyInPlace() {
     return status;
   }
 #endif
-  std::vector<std::byte> buffer(std::size_t{64} << 10);
-  for (off_t at = 0; at < from.st_size;) {
-    const ssize_t count = pread(file_, buffer.data(), buffer.size(), at);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read the temporary file of", path_);
-    if (count == 0) return Error(Code::kIo, path_, ": the temporary file became shorter while it was copied");
-    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(count));
-    THIMBLE_RETURN_IF_ERROR(WriteAllAt(out.number, static_cast<std::uint64_t>(at), bytes, path_));
-    at += count;
-  }
+  THIMBLE_RETURN_IF_ERROR(Copy(file_, out.number, path_));
   if (ftruncate(out.number, from.st_size) != 0) return SystemError(errno, "cannot shorten", path_);
   if (fsync(out.number) != 0) return SystemError(errno, "cannot flush", path_);
   remark_ = path_ +
@@ -288,7 +308,9 @@ Status AtomicFile::Commit() {
     // Some file systems report a full disk only on closing. This one stays open, as its lock ends with it.
     const int copy = fcntl(file_, F_DUPFD_CLOEXEC, 0);
     if (copy >= 0 && close(copy) != 0) return SystemError(errno, "cannot write", path_);
-    const int error = TakeName();
+    int error = TakeName();
+    // Some systems allow files without a name, but not links to them.
+    if (error != 0 && name_.empty() && MoveToNamed().ok()) error = TakeName();
     in_place_ = IsNameRefused(error) && access(target_.c_str(), W_OK) == 0;
     if (error != 0 && !in_place_) return SystemError(error, "cannot rename to", path_);
   }

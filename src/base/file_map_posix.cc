@@ -2,13 +2,29 @@
 
 #include <sys/mman.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file_map.h"
-#include "base/regular_file.h"
 
 namespace thimble::inline v0_1 {
+namespace {
+
+// Mappings that handlers of signals find. Those beyond are missing from their messages.
+constexpr std::size_t kMostListed = 64;
+std::array<std::atomic<const MappedFile*>, kMostListed> listed;
+
+void Replace(const MappedFile* from, const MappedFile* to) {
+  for (std::atomic<const MappedFile*>& place : listed) {
+    const MappedFile* expected = from;
+    if (place.compare_exchange_strong(expected, to)) return;
+  }
+}
+
+}  // namespace
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
@@ -19,13 +35,39 @@ Result<FileMap> FileMap::Of(RegularFile file) {
   const std::string& path = file.path();
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");
   void* address = mmap(nullptr, file.size(), PROT_READ, MAP_SHARED, static_cast<int>(file.handle()), 0);
-  if (address == MAP_FAILED) return SystemError(errno, "cannot map", path);
+  if (address == MAP_FAILED) {
+    const bool unsupported = errno == ENODEV;
+    const Status failure = SystemError(errno, "cannot map", path);
+    if (!unsupported) return failure;
+    return Error(Code::kIo, failure.message(), ": its file system does not map files; set `load` of a model to copy");
+  }
   const std::span<const std::byte> bytes(static_cast<const std::byte*>(address), file.size());
-  return FileMap(std::move(file), bytes);
+  FileMap map(std::move(file), bytes);
+  map.listed_.reset(new MappedFile{bytes, map.file_.path(), map.file_.handle(), map.file_.stamp()});
+  Replace(nullptr, map.listed_.get());
+  return map;
 }
 
 FileMap::~FileMap() {
-  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (bytes_.empty() || is_copy()) return;
+  if (listed_ != nullptr) Replace(listed_.get(), nullptr);
+  munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+MappedFault FindMappedFault(const void* address) {
+  MappedFault found;
+  for (const std::atomic<const MappedFile*>& place : listed) {
+    const MappedFile* file = place.load();
+    if (file == nullptr) continue;
+    const auto* byte = static_cast<const std::byte*>(address);
+    const bool here = byte >= file->bytes.data() && byte < file->bytes.data() + file->bytes.size();
+    const std::optional<OpenFile> now = Describe(file->handle);
+    const bool written = now && now->stamp.WrittenSince(file->stamp);
+    if (!here && !written) continue;
+    found = {file->path.c_str(), file->stamp.size, now ? now->stamp.size : 0, written};
+    if (here) return found;
+  }
+  return found;
 }
 
 }  // namespace thimble::inline v0_1

@@ -27,7 +27,9 @@ Result<FileMap> FileMap::Of(RegularFile file) {
 }
 
 FileMap::~FileMap() {
-  if (!bytes_.empty()) UnmapViewOfFile(bytes_.data());
+  if (!bytes_.empty() && !is_copy()) UnmapViewOfFile(bytes_.data());
 }
+
+MappedFault FindMappedFault(const void*) { return {}; }
 
 }  // namespace thimble::inline v0_1

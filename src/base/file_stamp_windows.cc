@@ -31,6 +31,27 @@ Result<FileStamp> StampOf(const std::string& path) {
   return stamp;
 }
 
+std::optional<OpenFile> Describe(std::intptr_t handle) {
+  const HANDLE opened = reinterpret_cast<HANDLE>(handle);
+  BY_HANDLE_FILE_INFORMATION data = {};
+  if (!GetFileInformationByHandle(opened, &data)) return std::nullopt;
+  OpenFile file;
+  file.stamp.size = (static_cast<std::uint64_t>(data.nFileSizeHigh) << 32) | data.nFileSizeLow;
+  file.stamp.written = Ticks(data.ftLastWriteTime);
+  // The file's index too, which the stamp of a path lacks here.
+  file.device = (static_cast<std::uint64_t>(data.nFileIndexHigh) << 32 | data.nFileIndexLow) ^
+                (static_cast<std::uint64_t>(data.dwVolumeSerialNumber) << 32);
+  file.regular = GetFileType(opened) == FILE_TYPE_DISK;
+  return file;
+}
+
+bool IsSettled(const FileStamp& stamp) {
+  constexpr std::int64_t kStep = 20'000'000;
+  FILETIME now;
+  GetSystemTimeAsFileTime(&now);
+  return stamp.written < Ticks(now) - kStep;
+}
+
 std::chrono::system_clock::time_point LastUseOf(const std::string& path) {
   constexpr std::int64_t kTicksTo1970 = 116'444'736'000'000'000;
   WIN32_FILE_ATTRIBUTE_DATA data = {};

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/file_stamp.h"
 #include "thimble/status.h"
 
 namespace thimble::inline v0_1 {
@@ -23,18 +24,25 @@ class RegularFile {
   static Result<RegularFile> Share(std::intptr_t handle, const std::string& path);
 
   RegularFile(RegularFile&& other) noexcept
-      : path_(std::move(other.path_)), file_(std::exchange(other.file_, kNone)), size_(other.size_) {}
+      : path_(std::move(other.path_)), file_(std::exchange(other.file_, kNone)), opened_(other.opened_) {}
   RegularFile& operator=(RegularFile&&) = delete;
-  ~RegularFile();
+  ~RegularFile() { Close(); }
 
   const std::string& path() const { return path_; }
   // What the system knows it by: a descriptor, or a HANDLE of Windows.
   std::intptr_t handle() const { return file_; }
   // Bytes it had when it was opened.
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return opened_.stamp.size; }
+  // Its stamp when it was opened, and what tells apart files of equal numbers.
+  const FileStamp& stamp() const { return opened_.stamp; }
+  std::uint64_t device() const { return opened_.device; }
+  // Its stamp now. kIo. Allocates nothing unless it fails.
+  Result<FileStamp> StampNow() const;
 
   // Fills `out` from byte `offset` on. kIo when the file has become shorter.
   Status ReadAt(std::uint64_t offset, std::span<std::byte> out) const;
+  // Ends reading; what was found at opening stays.
+  void Close();
 
  private:
   static constexpr std::intptr_t kNone = -1;
@@ -42,7 +50,7 @@ class RegularFile {
   Status Measure();
   std::string path_;
   std::intptr_t file_ = kNone;
-  std::uint64_t size_ = 0;
+  OpenFile opened_;
 };
 
 }  // namespace thimble::inline v0_1

@@ -1,7 +1,6 @@
 // Reading files on POSIX systems.
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,15 +27,21 @@ Result<RegularFile> RegularFile::Share(std::intptr_t handle, const std::string& 
 }
 
 Status RegularFile::Measure() {
-  struct stat status = {};
-  if (fstat(static_cast<int>(file_), &status) != 0) return SystemError(errno, "cannot read the size of", path_);
-  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path_, ": expected a regular file");
-  size_ = static_cast<std::uint64_t>(status.st_size);
+  const std::optional<OpenFile> opened = Describe(file_);
+  if (!opened) return SystemError(errno, "cannot read the size of", path_);
+  if (!opened->regular) return Error(Code::kInvalidArgument, path_, ": expected a regular file");
+  opened_ = *opened;
   return Status();
 }
 
-RegularFile::~RegularFile() {
-  if (file_ != kNone) close(static_cast<int>(file_));
+Result<FileStamp> RegularFile::StampNow() const {
+  const std::optional<OpenFile> now = Describe(file_);
+  if (!now) return SystemError(errno, "cannot read the size of", path_);
+  return now->stamp;
+}
+
+void RegularFile::Close() {
+  if (file_ != kNone) close(static_cast<int>(std::exchange(file_, kNone)));
 }
 
 Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/regular_file.h"
 #include "base/windows_error.h"
 
@@ -38,14 +39,20 @@ Status RegularFile::Measure() {
   if (GetFileType(AsHandle(file_)) != FILE_TYPE_DISK) {
     return Error(Code::kInvalidArgument, path_, ": expected a regular file");
   }
-  LARGE_INTEGER size;
-  if (!GetFileSizeEx(AsHandle(file_), &size)) return WindowsError("cannot read the size of", path_);
-  size_ = static_cast<std::uint64_t>(size.QuadPart);
+  const std::optional<OpenFile> opened = Describe(file_);
+  if (!opened) return WindowsError("cannot read the size of", path_);
+  opened_ = *opened;
   return Status();
 }
 
-RegularFile::~RegularFile() {
-  if (file_ != kNone) CloseHandle(AsHandle(file_));
+Result<FileStamp> RegularFile::StampNow() const {
+  const std::optional<OpenFile> now = Describe(file_);
+  if (!now) return WindowsError("cannot read the size of", path_);
+  return now->stamp;
+}
+
+void RegularFile::Close() {
+  if (file_ != kNone) CloseHandle(AsHandle(std::exchange(file_, kNone)));
 }
 
 Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/options.h"
 
 namespace thimble::cli {
 
@@ -26,12 +27,15 @@ Result<bool> BackendFlags::Choose() const {
   return false;
 }
 
-Result<Backend> BackendFlags::Open(const std::string& model, const std::string& dtype,
-                                   const EmbedderOptions& embedder) const {
+Result<Backend> BackendFlags::Open(const ModelOption& model, const EmbedderOptions& embedder) const {
   if (embedder.max_tokens != 0 || embedder.truncation != Truncation::kSentenceTransformers) {
     return Error(Code::kUnsupported, "--max-tokens and --truncation: only native backends accept them; leave them out");
   }
-  BackendOptions options = {.model = model, .dtype = dtype};
+  if (model.open().given()) {
+    return Error(Code::kUnsupported, "--load and --verify: only native backends accept them; leave them out");
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
+  BackendOptions options = {.model = name, .dtype = model.dtype()};
   options.pool.embedder = embedder;
   options.pool.max_memory = embedder.max_memory;
   options.base_url = base_url;

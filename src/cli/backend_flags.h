@@ -13,6 +13,7 @@
 namespace thimble::cli {
 
 class Arguments;
+class ModelOption;
 
 // --backend --base-url --dimensions --space --timeout.
 struct BackendFlags {
@@ -27,8 +28,8 @@ struct BackendFlags {
   // that Open opens it. kInvalidArgument for options of remote backends where there is none.
   Result<bool> Choose() const;
 
-  // `model` and `dtype` are what a native backend embeds with. kUnsupported for options that only those have.
-  Result<Backend> Open(const std::string& model, const std::string& dtype, const EmbedderOptions& options) const;
+  // `model` is what a native backend embeds with. kUnsupported for options that only those have.
+  Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options) const;
   Result<BackendCall> Call(const VectorOptions& options) const;
 };
 

@@ -122,8 +122,7 @@ Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, 
   THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(vectors));
-  THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(name, model.dtype(), options));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options));
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path, std::array{input.file(), model.File()}));
   std::optional<std::uint64_t> rows;

@@ -9,6 +9,7 @@
 #endif
 
 #include "cli/commands.h"
+#include "cli/fault_handler.h"
 #include "cli/options.h"
 #include "cli/process_start.h"
 
@@ -84,6 +85,7 @@ int main(int argc, char** argv) {
   }
   for (const Command& command : kCommands) {
     if (command.name != name) continue;
+    thimble::cli::HandleFaults(argv[1]);
     try {
       return command.run(argc - 1, argv + 1);
     } catch (const std::bad_alloc&) {

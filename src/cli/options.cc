@@ -216,6 +216,21 @@ void ModelOption::AddMore(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--revision", revision_, "Branch, tag or commit, as after the @ of a name; main if not given")
       ->type_name("NAME");
+  open_.AddTo(app);
+}
+
+void OpenFlags::AddTo(CLI::App& app) {
+  app.add_option("--load", load_, "map (default): share the file with other processes; copy: read it into own memory")
+      ->type_name("NAME");
+  app.add_flag("--verify", verify_, "Check that the weights have the hash that the file records");
+}
+
+Result<OpenOptions> OpenFlags::Options() const {
+  OpenOptions options = {.verify = verify_};
+  if (!load_.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(options.load, ParseLoad(load_));
+  }
+  return options;
 }
 
 Result<std::string> ModelOption::FullName() const {
@@ -246,22 +261,26 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   std::error_code error;
   const bool named = IsModelName(model_);
   THIMBLE_ASSIGN_OR_RETURN(const std::string name, FullName());
-  if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) return Model::Open(model_);
-  return OpenOrConvert(name, dtype_);
+  THIMBLE_ASSIGN_OR_RETURN(const OpenOptions options, open_.Options());
+  if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {
+    return Model::Open(model_, options);
+  }
+  return OpenOrConvert(name, dtype_, options);
 }
 
-Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype) {
-  auto opened = OpenModel(name, dtype);
+Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype,
+                                                   const OpenOptions& options) {
+  auto opened = OpenModel(name, dtype, {}, options);
   if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;
   // What is on this machine is converted when it is first asked for.
   Progress progress(true);
-  PullOptions options = {.dtype = dtype, .unstated_pooling = true, .local_files_only = true};
-  options.progress = [&](const PullProgress& state) {
+  PullOptions pull = {.dtype = dtype, .unstated_pooling = true, .local_files_only = true};
+  pull.progress = [&](const PullProgress& state) {
     if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
     return true;
   };
-  const Result<PulledModel> made = PullModel(name, options);
-  if (made.ok()) return Model::Open(made->model.path);
+  const Result<PulledModel> made = PullModel(name, pull);
+  if (made.ok()) return Model::Open(made->model.path, options);
   if (IsModelName(name) || made.status().code() != Code::kNotFound) return made.status();
   return Error(Code::kNotFound, made.status().message(),
                "\nMODEL is a model file made by thimble convert, a folder saved by sentence-transformers, or a name "

@@ -67,9 +67,23 @@ CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes,
 
 // The model that a name, a folder or a file stands for. What is on this machine as a folder or in another program's
 // cache is converted when it is not yet. The errors of OpenModel, and of PullModel for local files only.
-Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype);
+Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, const std::string& dtype,
+                                                   const OpenOptions& options);
 
-// MODEL, which is a name, a folder or a file, with --dtype and --revision.
+// --load --verify.
+class OpenFlags {
+ public:
+  void AddTo(CLI::App& app);
+  Result<OpenOptions> Options() const;
+  // Whether either was given.
+  bool given() const { return verify_ || !load_.empty(); }
+
+ private:
+  std::string load_;
+  bool verify_ = false;
+};
+
+// MODEL, which is a name, a folder or a file, with --dtype, --revision and OpenFlags.
 class ModelOption {
  public:
   // As -m MODEL.
@@ -85,6 +99,7 @@ class ModelOption {
   // The file that Open opens, once it has; nothing for a mock.
   InputFile File() const;
   const std::string& dtype() const { return dtype_; }
+  const OpenFlags& open() const { return open_; }
 
  private:
   void AddMore(CLI::App& app);
@@ -92,6 +107,7 @@ class ModelOption {
   std::string model_;
   std::string dtype_ = "q8";
   std::string revision_;
+  OpenFlags open_;
 };
 
 // --max-tokens --truncation --prompt-name.

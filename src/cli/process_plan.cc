@@ -34,14 +34,18 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
   std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit == 0) limit = std::numeric_limits<std::size_t>::max();
   THIMBLE_ASSIGN_OR_RETURN(ProcessMemory now, MeasureMemory());
+  // `now` counts the open model once more, which its plan counts too: of a copy that would be much.
+  EmbedderOptions unlimited = options;
+  unlimited.max_memory = 0;
+  THIMBLE_ASSIGN_OR_RETURN(const Plan least, Embedder::MakePlan(model, unlimited));
+  const std::size_t copied = model.info().file_bytes - least.mapped_bytes;
   ProcessPlan process;
   Status refused;
   for (std::size_t texts = kBatchTexts; texts >= 1; texts /= 2) {
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
-    // `now` counts the open model once more, which its plan counts too.
-    const std::size_t own =
-        std::max(now.private_bytes, now.data_bytes) + more_bytes + BufferBytes(process.limits, model.dimensions());
+    const std::size_t own = std::max(now.private_bytes, now.data_bytes) - copied + more_bytes +
+                            BufferBytes(process.limits, model.dimensions());
     EmbedderOptions rest = options;
     rest.max_memory = limit > own ? limit - own : 1;
     Result<Plan> plan = Embedder::MakePlan(model, rest);

@@ -37,13 +37,14 @@ struct Flags {
   int idle_timeout = 60;
   int header_timeout = 10;
   int transfer_timeout = 60;
+  OpenFlags open;
 };
 
 // Those named, or every one that is there: those of `dtype` first, which then have the plain names.
-Result<std::vector<server::ModelName>> FindModels(const Flags& flags) {
+Result<std::vector<server::ModelName>> FindModels(const Flags& flags, const OpenOptions& options) {
   std::vector<server::ModelName> models;
   for (const std::string& name : flags.models) {
-    THIMBLE_RETURN_IF_ERROR(OpenOrConvert(name, flags.dtype).status());
+    THIMBLE_RETURN_IF_ERROR(OpenOrConvert(name, flags.dtype, options).status());
     models.push_back({name, flags.dtype});
   }
   if (!models.empty()) return models;
@@ -52,7 +53,7 @@ Result<std::vector<server::ModelName>> FindModels(const Flags& flags) {
   for (const NamedModel& model : kept) {
     if (!IsModelName(model.name)) continue;
     const std::string name = (model.organisation.empty() ? "" : model.organisation + "/") + model.name;
-    const Status status = OpenModel(name, model.dtype).status();
+    const Status status = OpenModel(name, model.dtype, {}, options).status();
     if (status.ok()) {
       models.push_back({name, model.dtype});
     } else {
@@ -76,7 +77,8 @@ Status RunServer(server::ServerOptions& options, const Flags& flags, const Embed
   options.transfer_timeout = std::chrono::seconds(flags.transfer_timeout);
   if (options.listen.empty()) options.listen = {"127.0.0.1:8080"};
   options.version = THIMBLE_VERSION;
-  THIMBLE_ASSIGN_OR_RETURN(options.models, FindModels(flags));
+  THIMBLE_ASSIGN_OR_RETURN(options.pool.open, flags.open.Options());
+  THIMBLE_ASSIGN_OR_RETURN(options.models, FindModels(flags, options.pool.open));
   return server::Serve(options);
 }
 
@@ -95,6 +97,7 @@ int RunServe(int argc, char** argv) {
   app.add_option("--dtype", flags.dtype, "Dtype of models that are given by name or folder")
       ->type_name("NAME")
       ->capture_default_str();
+  flags.open.AddTo(app);
   app.add_option("--listen", options.listen, "HOST:PORT or unix:PATH; 127.0.0.1:8080 if not given; may be repeated")
       ->type_name("WHERE")
       ->allow_extra_args(false);

@@ -143,10 +143,9 @@ Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model
   THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(vectors));
-  THIMBLE_ASSIGN_OR_RETURN(const std::string name, model.FullName());
   of_query.normalize = true;  // A dot product is then the cosine.
   BackendCall of_lines = of_query;
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(name, model.dtype(), options));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options));
   if (prompts) {
     THIMBLE_ASSIGN_OR_RETURN(const BackendInfo info, backend.Describe(of_query));
     THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(info.prompt_names, info.name));

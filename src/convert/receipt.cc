@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/finite.h"
 #include "base/sha256.h"
 #include "convert/calibration.h"
 #include "convert/parallel.h"
@@ -166,6 +167,12 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   THIMBLE_ASSIGN_OR_RETURN(const Weights weights, Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
                            Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
+  if (!AllFinite(exact) || !AllFinite(vectors)) {
+    return Error(Code::kUnsupported,
+                 "the weights give vectors with values that are not finite: they exceed the range "
+                 "of ",
+                 AllFinite(exact) ? "this dtype; use fp32" : "fp32");
+  }
   const std::vector<float> goldens = Goldens(vectors, dimensions);
   THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
 

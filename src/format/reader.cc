@@ -11,14 +11,14 @@
 
 namespace thimble::format {
 
-Result<Reader> Reader::Open(const std::string& path) {
+Result<Reader> Reader::Open(const std::string& path, bool copy) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  return Open(std::move(file));
+  return Open(std::move(file), copy);
 }
 
-Result<Reader> Reader::Open(RegularFile file) {
+Result<Reader> Reader::Open(RegularFile file, bool copy) {
   const std::string path = file.path();
-  THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Of(std::move(file)));
+  THIMBLE_ASSIGN_OR_RETURN(FileMap map, copy ? FileMap::CopyOf(std::move(file)) : FileMap::Of(std::move(file)));
   const std::span<const std::byte> bytes = map.bytes();
   THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length,
                            HeaderBytes(bytes.subspan(0, std::min<std::size_t>(8, bytes.size())), bytes.size(), path));

@@ -66,17 +66,19 @@ struct ElementOf<Half> {
   static constexpr ElementType kType = ElementType::kF16;
 };
 
-// Owns the mapping. Thread-safe. Views it hands out are valid while it lives (moving it keeps them valid).
+// Owns the mapping or copy. Thread-safe. Views it hands out are valid while it lives (moving it keeps them valid).
 class Reader {
  public:
-  // kNotFound, kIo, kCorrupt, or kUnsupported for another version of the format.
-  static Result<Reader> Open(const std::string& path);
+  // Maps the file, or with `copy` reads it into private memory. kNotFound, kIo, kCorrupt, kOutOfMemory, or kUnsupported
+  // for another version of the format.
+  static Result<Reader> Open(const std::string& path, bool copy = false);
   // The same of an open file.
-  static Result<Reader> Open(RegularFile file);
+  static Result<Reader> Open(RegularFile file, bool copy = false);
 
   const std::string& path() const { return path_; }
   const Header& header() const { return header_; }
   std::size_t file_bytes() const { return map_.bytes().size(); }
+  const FileMap& map() const { return map_; }
   const RegularFile& file() const { return map_.file(); }
   // Where in the file a view that this reader handed out begins.
   std::uint64_t Offset(const void* view) const {

@@ -373,6 +373,17 @@ Result<PulledModel> PullFolder(const std::string& path, const PullOptions& optio
   return PulledModel{std::move(model), false};
 }
 
+// Whether the file at `path` has the bytes that were written.
+Status Check(const std::string& path, const PullOptions& options) {
+  const Status status = Model::Open(path, {.verify = true}).status();
+  if (status.code() == Code::kUnsupported) {
+    if (options.note) options.note(status.message());
+    return Status();
+  }
+  if (status.code() != Code::kCorrupt) return status;
+  return Error(Code::kCorrupt, status.message(), " with `force`");
+}
+
 Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
   Reporter reporter(options.progress);
   if (store::IsFileOrMock(model)) {
@@ -382,8 +393,11 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
   const Result<std::string> folder = store::FolderOrDefault(options.folder);
   const Leftover leftover = folder.ok() ? Leftover(store::PullFolder(*folder)) : Leftover();
   // Guarded here too, so that nothing is left behind when memory is exhausted.
-  Result<PulledModel> result = Guarded([&] {
-    return store::IsFolder(model) ? PullFolder(model, options, reporter) : PullNamed(model, options, reporter);
+  Result<PulledModel> result = Guarded([&]() -> Result<PulledModel> {
+    THIMBLE_ASSIGN_OR_RETURN(PulledModel pulled, store::IsFolder(model) ? PullFolder(model, options, reporter)
+                                                                        : PullNamed(model, options, reporter));
+    THIMBLE_RETURN_IF_ERROR(Check(pulled.model.path, options));
+    return pulled;
   });
   if (folder.ok()) store::SweepPulls(*folder);
   return result;

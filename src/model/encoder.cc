@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "base/steps.h"
 
 namespace thimble::inline v0_1 {
@@ -49,6 +51,9 @@ Table RowsFrom(const Table& table, std::size_t row) {
   if (table.scale != nullptr) rest.scale += row;
   return rest;
 }
+
+// Marks what was computed with a value that is not finite, where a later step would hide that.
+constexpr float kNotFinite = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
 
@@ -261,12 +266,18 @@ void Encoder::Attend(const Encoder& tile, const LayerWeights& layer, std::size_t
     row += length;
     context += queries * w_.hidden;
   }
+  if (w_.int8 || AllFinite({head_, stride})) return;
+  // A weight that is not finite: no row has finite outputs, but attention may hide them.
+  while (context > tile.context_ + width * head) *(context -= w_.hidden) = kNotFinite;
 }
 
 void Encoder::KeepFirstRows() {
   std::size_t row = 0;
   for (std::size_t i = 0; i < lengths_.size(); row += lengths_[i++]) {
-    std::memmove(x_ + i * w_.hidden, x_ + row * w_.hidden, w_.hidden * sizeof(float));
+    float* first = x_ + i * w_.hidden;
+    const bool finite = RowsAreFinite(x_ + row * w_.hidden, lengths_[i], w_.hidden);
+    std::memmove(first, x_ + row * w_.hidden, w_.hidden * sizeof(float));
+    if (!finite) *first = kNotFinite;  // Attention may have hidden it.
   }
 }
 
@@ -307,8 +318,10 @@ void Encoder::Activated(const kernels::Matrix& matrix, const Input& in, Range ro
   const bool gelu = w_.activation == kernels::Activation::kGelu;
   Linear(matrix, in, rows, outputs, gelu ? Epilogue::kGelu : Epilogue::kStore, out, w_.intermediate);
   if (gelu) return;
+  const bool finite = w_.int8 || AllFinite({out + rows.begin * w_.intermediate, outputs.size()});
   for (std::size_t row = rows.begin; row < rows.end; ++row) {
     k_.activate(w_.activation, out + row * w_.intermediate, outputs.size());
+    if (!finite) out[row * w_.intermediate] = kNotFinite;  // As in Attend.
   }
 }
 

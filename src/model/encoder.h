@@ -4,6 +4,7 @@
 #define THIMBLE_MODEL_ENCODER_H_
 
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,6 +25,14 @@ struct TileShape {
 // Which vectors of a tile are wanted. For the first alone, the last layer computes little more than its keys and
 // values.
 enum class WantedRows { kAll, kFirst };
+
+// Whether rows of the encoder, [rows][width], are finite: LayerNorm makes all of a row NaN where one value is not.
+inline bool RowsAreFinite(const float* x, std::size_t rows, std::size_t width) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (!std::isfinite(x[row * width])) return false;
+  }
+  return true;
+}
 
 class Encoder;
 

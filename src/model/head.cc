@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/checked.h"
+#include "base/finite.h"
 
 namespace thimble::inline v0_1 {
 namespace {
@@ -137,7 +139,11 @@ void Head::RunModule(std::size_t index, const float* from, float* to) {
       const std::size_t outputs = weights.dense.outputs;
       kernels::LinearOutput output = {.end = outputs, .rows = 1, .out = to, .stride = outputs};
       k_.linear_float(weights.dense, from, weights.dense.inputs, output);
-      if (module.activation) k_.activate(*module.activation, to, outputs);
+      if (module.activation) {
+        const bool finite = AllFinite({to, outputs});
+        k_.activate(*module.activation, to, outputs);
+        if (!finite) to[0] = std::numeric_limits<float>::quiet_NaN();  // Which the activation may have hidden.
+      }
       if (HeadSpec::HasResidualMatrix(module)) {
         output.epilogue = kernels::Epilogue::kAdd;
         k_.linear_float(weights.residual, from, weights.residual.inputs, output);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/finite.h"
 #include "base/sha256.h"
 #include "model/receipt_tensors.h"
 #include "model/tokenizer_tensors.h"
@@ -42,6 +44,14 @@ template <typename T>
 Status LoadVector(const Reader& reader, const std::string& name, std::size_t length, const T** out) {
   THIMBLE_ASSIGN_OR_RETURN(std::span<const T> values, reader.Tensor<T>(name, {length}));
   *out = values.data();
+  // Rounding to integers would turn such a value into a wrong number. Each text needs these vectors, so that reading
+  // them costs nothing later.
+  if constexpr (std::is_same_v<T, float>) {
+    if (!AllFinite(values)) {
+      return Error(Code::kCorrupt, reader.path(), ": tensor \"", name,
+                   "\": has a value that is not finite, so the file is damaged; convert or pull the model again");
+    }
+  }
   return Status();
 }
 
@@ -345,7 +355,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
     THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, name + "ffn_norm", h, &layer.ffn_norm));
   }
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words.table));
-  w.words.file = &reader.file();
+  w.words.file = &reader.map();
   w.words.offset = reader.Offset(w.words.table.values);
   w.words.row_bytes = kernels::RowBytes(w.words.table.format, h);
   return w;

@@ -38,7 +38,7 @@ struct LayerWeights {
 // brings in pages and more around each, and would soon have all of a table that is half of a small model.
 struct WordTable {
   kernels::Table table;  // [vocabulary][H]; `values` are not to be touched.
-  const RegularFile* file = nullptr;
+  const FileMap* file = nullptr;
   std::uint64_t offset = 0;  // Of the values in the file.
   std::size_t row_bytes = 0;
 

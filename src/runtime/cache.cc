@@ -12,11 +12,11 @@
 namespace thimble::inline v0_1 {
 
 Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype,
-                                               const std::string& folder) {
+                                               const std::string& folder, const OpenOptions& options) {
   return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
-    if (MockForced()) return Model::Open(std::string(model));
+    if (MockForced()) return Model::Open(std::string(model), options);
     THIMBLE_ASSIGN_OR_RETURN(std::string path, store::Lookup(model, dtype, folder));
-    return Model::Open(path);
+    return Model::Open(path, options);
   });
 }
 

@@ -30,6 +30,18 @@ struct Embedder::Impl {
   std::atomic<std::uint32_t> caller = 0;  // 0, or during a call ForkNumber() + 1.
 
   WorkerTeam AllWorkers() { return {team, workers}; }
+
+  // What work() comes to. A file that was changed before is not touched; if it was changed meanwhile, that explains any
+  // failure and spoils any success.
+  template <typename Work>
+  Status Watched(Work&& work) {
+    return Guarded([&]() -> Status {
+      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
+      Status status = Guarded(work);
+      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
+      return status;
+    });
+  }
 };
 
 namespace {
@@ -143,7 +155,7 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
                        .first_index = options.first_index};
   // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
   if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
-    return Guarded([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
+    return impl_->Watched([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
   }
   // Each run ends with a tile that is not full, so that one worker has one run. Several take runs, short enough that
   // none is left alone with the rest at the end.
@@ -172,7 +184,7 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
       next = texts.size();
     }
   };
-  return Guarded([&] {
+  return impl_->Watched([&] {
     impl_->team.Run(take_runs);
     return std::move(failure);
   });
@@ -187,7 +199,12 @@ Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vec
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
                    " floats, found ", vectors.size());
     }
-    return impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers());
+    Report report;
+    THIMBLE_RETURN_IF_ERROR(impl_->Watched([&]() -> Status {
+      THIMBLE_ASSIGN_OR_RETURN(report, impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers()));
+      return Status();
+    }));
+    return report;
   });
 }
 
@@ -205,7 +222,7 @@ Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> ve
                    "; truncate longer sequences");
     }
     THIMBLE_RETURN_IF_ERROR(CheckIds(info, ids));
-    return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers());
+    return impl_->Watched([&] { return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers()); });
   });
 }
 

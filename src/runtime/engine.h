@@ -53,8 +53,8 @@ struct WorkerTeam {
 class Worker {
  public:
   virtual ~Worker() = default;
-  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kInvalidArgument for a text that
-  // is too long, or windows that have no room.
+  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kCorrupt for a vector that is not
+  // finite; kInvalidArgument for a text that is too long, or windows that have no room.
   virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
   // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
   // with fewer texts than keep all of them busy.
@@ -88,6 +88,10 @@ struct Model::Impl {
 
   // The model's file; null for a mock.
   virtual const format::Reader* reader() const { return nullptr; }
+  // kCorrupt when the mapped file was written to since it was opened.
+  virtual Status CheckFile() const { return Status(); }
+  // Bytes of the file that are mapped.
+  virtual std::size_t MappedBytes() const { return 0; }
 
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;

@@ -18,7 +18,7 @@
 namespace thimble::inline v0_1 {
 namespace {
 
-Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
+Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path, const OpenOptions& options) {
   if (MockForced()) {
     const std::string_view backend = std::getenv("THIMBLE_BACKEND");
     if (store::IsMockName(backend)) {
@@ -33,14 +33,14 @@ Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path) {
   }
   if (store::IsMockName(path)) return OpenMock(path);
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
-  return OpenNative(std::string(path), *kernels);
+  return OpenNative(std::string(path), options, *kernels);
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const Model>> Model::Open(const std::string& path) {
+Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const OpenOptions& options) {
   return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
-    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const Impl> impl, OpenImpl(path));
+    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const Impl> impl, OpenImpl(path, options));
     return std::shared_ptr<const Model>(new Model(std::move(impl)));
   });
 }
@@ -62,7 +62,10 @@ Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& opt
       THIMBLE_ASSIGN_OR_RETURN(limit, ResolveMaxTokens(*impl_, options.max_tokens, options.truncation));
     }
     THIMBLE_ASSIGN_OR_RETURN(std::string_view prompt, FindPrompt(info(), options.prompt_name));
-    return impl_->Tokenize(prompt, text, limit, options);
+    THIMBLE_RETURN_IF_ERROR(impl_->CheckFile());
+    Result<Tokens> tokens = impl_->Tokenize(prompt, text, limit, options);
+    THIMBLE_RETURN_IF_ERROR(impl_->CheckFile());
+    return tokens;
   });
 }
 

@@ -9,12 +9,15 @@
 #include <utility>
 
 #include "base/arena.h"
+#include "base/checked.h"
 #include "base/error.h"
+#include "base/finite.h"
 #include "format/reader.h"
 #include "model/encoder.h"
 #include "model/head.h"
 #include "model/weights.h"
 #include "runtime/plan.h"
+#include "runtime/verified.h"
 #include "text/token_list.h"
 #include "text/vocabulary.h"
 #include "text/windows.h"
@@ -26,6 +29,8 @@ namespace {
 // touches once: its data, the stack, the heap's slack.
 constexpr std::size_t kHeaderFactor = 3;
 constexpr std::size_t kProcessBytes = 48 << 10;
+// Pages of this size are the largest of common systems; a copy takes whole ones.
+constexpr std::size_t kMostPageBytes = 64 << 10;
 
 text::Cut CutOf(Truncation truncation) {
   return truncation == Truncation::kTransformersJs ? text::Cut::kAll : text::Cut::kText;
@@ -65,6 +70,10 @@ class NativeWorker final : public Worker {
   // Embeds texts [begin, end), each tile with the help of `crew`.
   Status EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew);
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
+  // The vectors of one sequence, `what` in messages.
+  Status EncodeIds(std::span<const std::int32_t> ids, std::string_view what, float* rows, const WorkerTeam& team);
+  // The error of a vector of `what` that is not finite.
+  Status NotFinite(std::string_view what) const;
   // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
   Status Add(const Batch& batch, std::size_t tokens, bool goes_on);
   // Rows of a sequence that are a prompt's and not pooled. As sentence-transformers counts them: all of the prompt
@@ -180,14 +189,14 @@ Status NativeWorker::Flush(const Batch& batch) {
                            encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
+    const std::size_t text = batch.first_index + first_text_;
     float* out = batch.vectors + first_text_ * dimensions;
     const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
-      return Error(Code::kInvalidArgument, "texts[", batch.first_index + first_text_,
-                   "]: nothing to pool: the text has only the ", unpooled_, " tokens of the prompt, which ",
-                   weights_.info.name, " does not pool");
+      return Error(Code::kInvalidArgument, "texts[", text, "]: nothing to pool: the text has only the ", unpooled_,
+                   " tokens of the prompt, which ", weights_.info.name, " does not pool");
     }
     head_.Run(batch.pooling, rows, count, unpooled_, whole && batch.normalize, out);
     if (!whole) {
@@ -195,10 +204,19 @@ Status NativeWorker::Flush(const Batch& batch) {
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
       if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
     }
+    if (!RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !AllFinite({out, dimensions}))) {
+      return NotFinite("texts[" + std::to_string(text) + "]");
+    }
     if (goes_on_[i] == 0) ++first_text_;
     rows += count * width;
   }
   return Status();
+}
+
+Status NativeWorker::NotFinite(std::string_view what) const {
+  const std::string& path = weights_.words.file->file().path();
+  return Error(Code::kCorrupt, what, ": the vector has values that are not finite: ", path,
+               " is damaged; check it with thimble verify ", path);
 }
 
 void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
@@ -213,14 +231,20 @@ void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
 
 Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
   const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens}, cut_);
-  THIMBLE_RETURN_IF_ERROR(EmbedIds({ids_, encoded.tokens}, rows, team));
+  THIMBLE_RETURN_IF_ERROR(EncodeIds({ids_, encoded.tokens}, "text", rows, team));
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
 
 Status NativeWorker::EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) {
+  return EncodeIds(ids, "ids", rows, team);
+}
+
+Status NativeWorker::EncodeIds(std::span<const std::int32_t> ids, std::string_view what, float* rows,
+                               const WorkerTeam& team) {
   const auto length = static_cast<std::uint32_t>(ids.size());
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors,
                            encoder_.Encode(ids, {&length, 1}, WantedRows::kAll, TeamCrew(team).crew));
+  if (!AllFinite(vectors)) return NotFinite(what);
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Status();
 }
@@ -228,13 +252,15 @@ Status NativeWorker::EmbedIds(std::span<const std::int32_t> ids, float* rows, co
 class NativeModel final : public Model::Impl {
  public:
   NativeModel(std::unique_ptr<const format::Reader> reader, Weights weights, const kernels::Kernels& kernels)
-      : reader_(std::move(reader)), weights_(std::move(weights)), kernels_(kernels) {}
+      : reader_(std::move(reader)), watch_(*reader_), weights_(std::move(weights)), kernels_(kernels) {}
 
   const ModelInfo& info() const override { return weights_.info; }
   std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
   std::string_view isa() const override { return kernels_.name; }
 
   const format::Reader* reader() const override { return reader_.get(); }
+  Status CheckFile() const override { return watch_.Check(*reader_); }
+  std::size_t MappedBytes() const override { return reader_->map().is_copy() ? 0 : reader_->file_bytes(); }
 
   Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
                           const TokenizeOptions& options) const override {
@@ -267,7 +293,8 @@ class NativeModel final : public Model::Impl {
   SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer.tables()); }
 
   std::size_t FixedBytes() const override {
-    return kHeaderFactor * reader_->header().data_begin + weights_.layers.size() * sizeof(LayerWeights) + kProcessBytes;
+    return kHeaderFactor * reader_->header().data_begin + weights_.layers.size() * sizeof(LayerWeights) +
+           kProcessBytes + (reader_->map().is_copy() ? RoundUp(reader_->file_bytes(), kMostPageBytes) : 0);
   }
 
   std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {
@@ -283,14 +310,17 @@ class NativeModel final : public Model::Impl {
 
  private:
   std::unique_ptr<const format::Reader> reader_;  // Owns what `weights_` views.
+  const FileWatch watch_;
   Weights weights_;
   const kernels::Kernels& kernels_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const kernels::Kernels& kernels) {
-  THIMBLE_ASSIGN_OR_RETURN(format::Reader opened, format::Reader::Open(path));
+Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const OpenOptions& options,
+                                                      const kernels::Kernels& kernels) {
+  THIMBLE_ASSIGN_OR_RETURN(format::Reader opened, format::Reader::Open(path, options.load == Load::kCopy));
+  if (options.verify) THIMBLE_RETURN_IF_ERROR(VerifyWeights(opened));
   auto reader = std::make_unique<const format::Reader>(std::move(opened));
   THIMBLE_ASSIGN_OR_RETURN(Weights weights, Weights::Load(*reader));
   return std::unique_ptr<const Model::Impl>(

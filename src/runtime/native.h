@@ -12,8 +12,9 @@
 
 namespace thimble::inline v0_1 {
 
-// Maps and checks the file at `path`; its workers use `kernels`. The errors of Model::Open.
-Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const kernels::Kernels& kernels);
+// Loads and checks the file at `path`; its workers use `kernels`. The errors of Model::Open.
+Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const OpenOptions& options,
+                                                      const kernels::Kernels& kernels);
 
 }  // namespace thimble::inline v0_1
 

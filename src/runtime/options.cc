@@ -35,6 +35,15 @@ Result<Truncation> ParseTruncation(std::string_view name) {
                "\", expected sentence-transformers, transformers.js or tokenizers");
 }
 
+std::string_view LoadName(Load load) { return load == Load::kMap ? "map" : "copy"; }
+
+Result<Load> ParseLoad(std::string_view name) {
+  for (Load load : {Load::kMap, Load::kCopy}) {
+    if (name == LoadName(load)) return load;
+  }
+  return Error(Code::kInvalidArgument, "unknown `load` \"", name, "\", expected map or copy");
+}
+
 std::string_view LongTextsName(LongTexts long_texts) {
   switch (long_texts) {
     case LongTexts::kTruncate:

@@ -30,7 +30,7 @@ Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, 
   }
   Plan plan;
   THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(model, options.max_tokens, options.truncation));
-  plan.mapped_bytes = model.info().file_bytes;
+  plan.mapped_bytes = model.MappedBytes();
   plan.fixed_bytes = model.FixedBytes() + EmbedderFixedBytes(options.threads);
   plan.threads = options.threads;
   auto set_tile = [&](std::size_t tokens) {

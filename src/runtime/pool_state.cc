@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_stamp.h"
 #include "base/guard.h"
 #include "base/processors.h"
+#include "format/reader.h"
 #include "runtime/mock.h"
 #include "runtime/plan.h"
 #include "store/lookup.h"
@@ -41,6 +43,22 @@ Result<std::string> FindFile(std::string_view name, std::string_view dtype, cons
   Result<std::string> found = store::Lookup(name, dtype, folder);
   const bool mocked = !found.ok() && found.status().code() == Code::kNotFound && MockForced();
   return mocked ? std::string(name) : found;
+}
+
+// Whether a path now has another file than that of a loaded model, or one that was written to. What is not there any
+// more has not changed.
+bool FileHasChanged(const Model& model, const std::string& path) {
+  const format::Reader* reader = model.impl().reader();
+  if (reader == nullptr) return false;
+  const FileStamp& loaded = reader->file().stamp();
+  bool changed = false;
+  (void)Guarded([&] {
+    const Result<FileStamp> now = StampOf(path);
+    if (!now.ok() || *now == loaded) return Status();
+    changed = now->WrittenSince(loaded) || model.impl().CheckFile().code() == Code::kCorrupt;
+    return Status();
+  });
+  return changed;
 }
 
 std::size_t Turns(std::size_t processors, std::size_t threads) {
@@ -131,7 +149,7 @@ void PoolState::Close() {
 
 std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_view dtype) const {
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->dtype != KeyDtype(name, dtype)) continue;
+    if (entry->outdated || entry->dtype != KeyDtype(name, dtype)) continue;
     if (std::find(entry->names.begin(), entry->names.end(), name) != entry->names.end()) return entry;
   }
   return nullptr;
@@ -139,7 +157,7 @@ std::shared_ptr<PoolEntry> PoolState::Find(std::string_view name, std::string_vi
 
 std::shared_ptr<PoolEntry> PoolState::FindPath(std::string_view path) const {
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
-    if (entry->path == path) return entry;
+    if (!entry->outdated && entry->path == path) return entry;
   }
   return nullptr;
 }
@@ -175,9 +193,19 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     if (entry->state == State::kReady) {
       AddName(*entry, name);
       ++entry->leases;
-      ++entry->uses;
-      entry->pinned |= pin;
-      return entry.get();
+      const bool changed = [&] {
+        Unlocked unlocked(lock);
+        return FileHasChanged(*entry->model, path);
+      }();
+      if (!changed) {
+        ++entry->uses;
+        entry->pinned |= pin;
+        return entry.get();
+      }
+      entry->outdated = true;
+      pin |= std::exchange(entry->pinned, false);
+      if (--entry->leases == 0) UnloadNow(lock, *entry);
+      continue;
     }
     // Another caller is loading or unloading it.
     changed_.wait(lock, [&] { return entry->state == State::kReady || entry->state == State::kGone; });
@@ -204,7 +232,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
 }
 
 Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, Plan& plan) const {
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path, options_.open));
   std::size_t allowed = max_memory_;
   if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
   THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->impl(), options_.embedder, allowed));
@@ -252,7 +280,7 @@ void PoolState::Return(PoolEntry& entry) {
   entry.last_use = clock_.Now();
   changed_.notify_all();
   const Clock::Time time = UnloadTime(entry);
-  if (closed_ || time <= entry.last_use) {
+  if (closed_ || entry.outdated || time <= entry.last_use) {
     UnloadNow(lock, entry);
   } else {
     WakeFor(time);

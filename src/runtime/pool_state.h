@@ -48,6 +48,7 @@ struct PoolEntry {
   std::size_t leases = 0;
   std::uint64_t uses = 0;
   bool pinned = false;
+  bool outdated = false;  // Its file has changed: nothing finds it any more, and it goes with its last lease.
   Clock::Time last_use;
   std::vector<std::unique_ptr<PoolSlot>> slots;
 

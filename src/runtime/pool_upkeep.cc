@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/proc_file.h"
+#include "runtime/engine.h"
 #include "runtime/pool_state.h"
 
 namespace thimble::inline v0_1 {
@@ -169,7 +170,7 @@ PoolStats PoolState::Stats() {
     ModelStats& model = stats.models.emplace_back();
     model.name = entry->name;
     model.dtype = entry->dtype;
-    model.mapped_bytes = entry->model->info().file_bytes;
+    model.mapped_bytes = entry->model->impl().MappedBytes();
     model.private_bytes = entry->fixed_bytes;
     for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
       model.private_bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);

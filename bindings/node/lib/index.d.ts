@@ -70,6 +70,12 @@ export interface PoolOptions {
   unloadAfterMs?: number;
   /** How long a call waits for memory before it fails as overloaded. Default: 30,000. */
   maxWaitMs?: number;
+  /** How the file of a model gets into memory: mapped, so that processes share its pages, or copied into private memory,
+   * which counts against maxMemory: for files that may change. Default: map. */
+  load?: 'map' | 'copy';
+  /** Whether a model is refused as corrupt unless its weights have the SHA-256 that its file records. Reads the whole file,
+   * once in a process unless it changes. Mocks ignore it. Default: false. */
+  verify?: boolean;
   /** Threads per call, 1 to 64. Vectors do not depend on it. Default: THIMBLE_THREADS, or 1. */
   threads?: number;
   /** Token limit of a text or window. Default: the limit that `truncation` selects. */

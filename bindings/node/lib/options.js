@@ -96,7 +96,8 @@ function backendOf(backend, model) {
 }
 
 const POOL_OPTIONS = [
-  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'threads', 'maxTokens', 'truncation',
+  'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'load', 'verify', 'threads', 'maxTokens',
+  'truncation',
 ];
 
 // Whether a model that is not there is to be downloaded: an option, or THIMBLE_DOWNLOAD.
@@ -118,6 +119,8 @@ function poolOptions(options) {
     maxModels: checkInteger(options.maxModels, 'maxModels', 1),
     unloadAfterMs: unload,
     maxWaitMs: checkInteger(options.maxWaitMs, 'maxWaitMs', 0),
+    load: checkOneOf(options.load, 'load', ['map', 'copy']),
+    verify: checkType(options.verify, 'verify', 'boolean'),
     threads: checkInteger(options.threads ?? undefined, 'threads', 1, 64) ??
       checkInteger(process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined, 'THIMBLE_THREADS', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),

@@ -80,6 +80,10 @@ Result<PoolOptions> ToPoolOptions(Napi::Object options) {
     result.unload_after = time.count() < 0 ? std::nullopt : std::optional(time);
   }
   result.max_wait = ToTime(options.Get("maxWaitMs"), result.max_wait);
+  if (const Napi::Value load = options.Get("load"); !load.IsUndefined()) {
+    THIMBLE_ASSIGN_OR_RETURN(result.open.load, ParseLoad(ToString(load)));
+  }
+  result.open.verify = options.Get("verify").ToBoolean().Value();
   if (const std::size_t threads = ToSize(options.Get("threads")); threads != 0) result.embedder.threads = threads;
   result.embedder.max_tokens = ToSize(options.Get("maxTokens"));
   if (const Napi::Value truncation = options.Get("truncation"); !truncation.IsUndefined()) {

@@ -32,8 +32,8 @@ std::size_t ToSize(Napi::Value value);
 // {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}; kInvalidArgument for an unknown pooling
 // or longTexts.
 Result<VectorOptions> ToVectorOptions(Napi::Object options);
-// {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, threads?, maxTokens?, truncation?}, unloadAfterMs
-// below 0 meaning never; kInvalidArgument for an unknown truncation.
+// {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, load?, verify?, threads?, maxTokens?, truncation?},
+// unloadAfterMs below 0 meaning never; kInvalidArgument for an unknown load or truncation.
 Result<PoolOptions> ToPoolOptions(Napi::Object options);
 
 Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens);

@@ -11,8 +11,8 @@ const { scope, unlessAborted } = require('./scope.js');
 const { namedFingerprint } = require('./space.js');
 const { parseBackends } = require('./table.js');
 
-// Options that change vectors, and that no provider knows.
-const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision'];
+// Options that change or check vectors, and that no provider knows.
+const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revision', 'load', 'verify'];
 
 // Embedded to learn the length of vectors. It has no place, because no caller has passed it.
 const PROBE = 'dimensions';
