@@ -212,7 +212,13 @@ class Serve(Command):
                                        env=clean_environment(HOME=str(folder), THIMBLE_HOME=str(folder / "none")))
             deadline = time.monotonic() + LIMIT_SECONDS / 2
             socket = folder / "socket"
-            while not socket.exists() and process.poll() is None and time.monotonic() < deadline:
+            # Before it says that it listens, a signal ends it. Where that line is what fails, it is long there after 5 s.
+            begin = time.monotonic()
+            while process.poll() is None and time.monotonic() < deadline:
+                if b'"listening"' in os.pread(log.fileno(), 1 << 16, 0):
+                    break
+                if socket.exists() and time.monotonic() > begin + 5:
+                    break
                 time.sleep(0.005)
             answers = self.ask(socket) if socket.exists() else b""
             for waited in (LIMIT_SECONDS / 3, 5):
