@@ -100,6 +100,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
   ThreadTeam team = ThreadTeam::Create(threads);
+  // Not a note of the job, which the file records: the file does not depend on the threads.
   if (team.size() < threads && options.note) options.note(FewerThreads(team.size(), threads));
   for (const std::string& note : job.notes) {
     if (options.note) options.note(note);
