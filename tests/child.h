@@ -18,6 +18,13 @@ inline constexpr bool kChildrenMayHaveThreads = false;
 inline constexpr bool kChildrenMayHaveThreads = true;
 #endif
 
+// A thread that the child lost may have had the allocator of AddressSanitizer locked.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kOthersMayAllocate = false;
+#else
+inline constexpr bool kOthersMayAllocate = true;
+#endif
+
 // Forks; the child ends with the exit code that work() returns. Waits for it and returns that code, 1000 + the number
 // of the signal that killed it, or -1 for one that did not end within 20 seconds.
 template <typename Work>

@@ -158,7 +158,7 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
   std::vector<float> expected;
   for (const kernels::Kernels* k : kernels::AllKernels()) {
     if (!k->supported()) continue;
-    auto model = OpenNative(*path, *k);
+    auto model = OpenNative(*path, {}, *k);
     ASSERT_TRUE(model.ok()) << model.status().message();
     auto worker = (*model)->CreateWorker({.max_tokens = (*model)->info().max_tokens, .tile_tokens = 100});
     ASSERT_TRUE(worker.ok());

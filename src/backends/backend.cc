@@ -158,9 +158,11 @@ struct PendingEmbeddings::State {
 
   static void* Run(void* self) {
     auto* state = static_cast<State*>(self);
-    state->status = state->impl->Run([&]() -> Status {
-      const std::vector<std::string_view> views(state->texts.begin(), state->texts.end());
-      return state->impl->Embed(views, state->call, state->embeddings);
+    state->status = Guarded([&] {
+      return state->impl->Run([&]() -> Status {
+        const std::vector<std::string_view> views(state->texts.begin(), state->texts.end());
+        return state->impl->Embed(views, state->call, state->embeddings);
+      });
     });
     state->done = true;
     return nullptr;

@@ -96,7 +96,7 @@ TEST(Backend, CallsEndWhenTheyAreCancelledOrClosed) {
 }
 
 TEST(Backend, FailsAtOnceInTheChildOfAFork) {
-  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
+  if (!test::kChildrenMayHaveThreads || !test::kOthersMayAllocate) GTEST_SKIP() << "the sanitizer does not allow it";
   auto backend = Backend::Open(kNobody, {.max_retries = 100});
   ASSERT_TRUE(backend.ok());
   auto pending = backend->Start({"one"});

@@ -201,6 +201,7 @@ class FolderReader {
     model["vocab"] = std::move(pieces);
     root_ = json::Object();
     root()["model"] = std::move(model);
+    root()["added_tokens"] = json::Array();
     return Status();
   }
 

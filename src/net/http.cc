@@ -165,7 +165,13 @@ struct Exchange {
 };
 
 int OnProgress(void* go_on, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return (*static_cast<std::function<bool()>*>(go_on))() ? 0 : 1;
+  // No exception passes through libcurl, which is C.
+  bool goes_on = false;
+  const Status status = Guarded([&] {
+    goes_on = (*static_cast<std::function<bool()>*>(go_on))();
+    return Status();
+  });
+  return status.ok() && goes_on ? 0 : 1;
 }
 
 // A list of request headers.

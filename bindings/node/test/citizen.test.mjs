@@ -1,8 +1,10 @@
 // What the package does to the process that uses it: the event loop, worker threads, the end, and growth.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { lib, modelFolder, realModels, runModule } from './support.mjs';
+import { lib, modelFolder, realModels, runModule, temporaryFolder } from './support.mjs';
 
 const folder = JSON.stringify(realModels ?? modelFolder());
 const model = realModels ? '"all-MiniLM-L6-v2"' : '"small"';
@@ -104,6 +106,32 @@ test('the addon may be loaded in workers alone, and go with them', async () => {
     }
     console.log('done');`);
   assert.deepEqual({ code, signal, err, out }, { code: 0, signal: null, err: '', out: 'done\n' });
+});
+
+test('child_process.fork and cluster start processes that embed, while this one does', async () => {
+  const child = join(temporaryFolder(), 'child.mjs');
+  writeFileSync(child, `
+    import { Embedder } from ${lib('index.mjs')};
+    const embedder = await Embedder.create(${model}, { folder: ${folder}, threads: 2 });
+    process.send([...await embedder.embed('a small vector')]);
+    process.disconnect();`);
+  const out = await expectCleanRun(`
+    import { fork } from 'node:child_process';
+    import cluster from 'node:cluster';
+    const child = ${JSON.stringify(child)};
+    const embedder = await Embedder.create(model, { folder, threads: 2 });
+    const expected = await embedder.embed('a small vector');
+    const calls = Array.from({ length: 4 }, () => embedder.embed(long));
+    cluster.setupPrimary({ exec: child, execArgv: [] });
+    const started = Array.from({ length: 3 }, () => [fork(child, { execArgv: [] }), cluster.fork()]).flat();
+    const answers = await Promise.all(started.map((process) => new Promise((resolve, reject) => {
+      process.once('message', resolve);
+      process.once('error', reject);
+      process.once('exit', (code) => reject(new Error('ended with ' + code)));
+    })));
+    await Promise.all(calls);
+    console.log(answers.every((answer) => isDeepStrictEqual(new Float32Array(answer), expected)));`);
+  assert.equal(out, 'true\n');
 });
 
 test('process.exit with calls at work ends at once and cleanly', async () => {
