@@ -40,7 +40,7 @@ class TrustTest(unittest.TestCase):
         self.run_part("kill.py", "--rounds", "5")
 
     def test_memory_and_descriptors_do_not_grow(self):
-        self.run_part("soak.py", "--texts", "30000", "--node", "0")
+        self.run_part("soak.py", "--texts", "60000", "--node", "0")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ struct AttentionHead {
   std::size_t qkv_stride = 0;
   std::size_t tokens = 0;
   std::size_t queries = 0;  // At most `tokens`; of the other rows the query is not read.
-  std::size_t width = 0;    // A multiple of 16, at most kMaxHeadWidth.
+  std::size_t width = 0;    // A multiple of 32, at most kMaxHeadWidth.
   float* out = nullptr;
   std::size_t out_stride = 0;
 };

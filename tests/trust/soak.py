@@ -18,7 +18,7 @@ import time
 from common import CLI, ROOT, Findings, Material, clean_environment, write_results
 
 GROWTH_BYTES = 1_000_000
-SAMPLES_PER_SECOND = 20
+SAMPLES_PER_SECOND = 40
 
 
 def private_bytes(pid):
