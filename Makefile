@@ -48,7 +48,7 @@ parity-folders:
 stress-node:
 	@scripts/node_stress.sh $(RUNS)
 
-# Seven hours; make test has minutes of it. PART, MINUTES, MOST, ROUNDS and TEXTS as in the script.
+# Seven hours; make test has minutes of it. PART, MINUTES and others as in the script.
 trust:
 	@scripts/trust.sh
 

@@ -4,8 +4,10 @@
 #   PART=fuzz|faults|kill|soak   only this part, several separated by blanks
 #   MINUTES=30                   of each fuzz target
 #   MOST=60                      calls of a kind that fail in turn, for each command
+#   ERRORS=9                     errors that each of them fails with
 #   ROUNDS=200                   of kill -9, for each command
 #   TEXTS=1000000                of the soak
+#   NODE=0                       soaks without Node.js
 #   PAGE=0                       leaves docs/trust.md as it is
 #
 # Ends with an error when it found anything; build/trust/found has what shows it again.
@@ -37,11 +39,11 @@ if has fuzz; then
   scripts/build.sh fuzz thimble_fuzz
   python3 tests/trust/fuzz.py --minutes "${MINUTES:-30}" || failed=1
 fi
-if has faults; then python3 tests/trust/faults.py --most "${MOST:-60}" || failed=1; fi
+if has faults; then python3 tests/trust/faults.py --most "${MOST:-60}" --errors "${ERRORS:-9}" || failed=1; fi
 if has kill; then python3 tests/trust/kill.py --rounds "${ROUNDS:-200}" || failed=1; fi
 if has soak; then
   node=0
-  if command -v node > /dev/null; then
+  if [ "${NODE:-1}" != 0 ] && command -v node > /dev/null; then
     scripts/node_build.sh > /dev/null
     node=1
   fi
@@ -50,7 +52,7 @@ fi
 
 # The command as it was given.
 command="make trust"
-for name in PART MINUTES MOST ROUNDS TEXTS; do
+for name in PART MINUTES MOST ERRORS ROUNDS TEXTS NODE; do
   if [ -n "${!name:-}" ]; then command+=" $name=\"${!name}\""; fi
 done
 if [ "${PAGE:-1}" != 0 ]; then python3 tests/trust/page.py "$command"; fi

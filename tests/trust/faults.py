@@ -356,7 +356,7 @@ def main():
     lock = threading.Lock()
     material = Material(lines=60)
     hub = FakeHub({REPOSITORY: read_folder(material.source)})
-    results = {"commands": {}}
+    results = {"most": options.most, "errors": min(options.errors, max(map(len, ERRORS.values()))), "commands": {}}
     try:
         for command in commands(material, hub):
             if options.only and command.name not in options.only:
@@ -381,11 +381,12 @@ def main():
             if changed := material.changed():
                 findings.add(f"{command.name}: inputs changed: {changed}")
                 material.before = snapshot(material.inputs)
+            # After each command, so that a run that is ended keeps what it has.
+            results["seconds"] = round(time.monotonic() - begin)
+            write_results("faults", results, findings)
     finally:
         hub.close()
         material.close()
-    results["seconds"] = round(time.monotonic() - begin)
-    results["most"] = options.most
     return write_results("faults", results, findings)
 
 

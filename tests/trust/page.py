@@ -53,7 +53,8 @@ def faults(results):
             for name, each in commands.items()]
     rows.append(["all", "", *(number(sum(each[key] for each in commands.values()))
                               for key in ("faults", "survived", "completed"))])
-    return f"At most {results['most']} calls of each kind failed in turn, evenly spread.\n\n" + \
+    return f"At most {results['most']} calls of each kind failed in turn, evenly spread, each with at most " \
+        f"{results['errors']} errors.\n\n" + \
         table(["command", "kinds of calls", "faults injected", "survived", "of these, right output"], rows)
 
 
