@@ -60,8 +60,8 @@ class Batcher {
   // The executor must be destroyed first, when nothing waits.
   Batcher(Embed embed, Executor& executor, const Limits& limits);
 
-  // `work` has at least one text. kOverloaded when there is no thread, or an exception when memory is exhausted; `done` is
-  // then not called.
+  // `work` has at least one text. kOverloaded when there is no thread, or an exception when memory is exhausted; `done`
+  // is then not called.
   Status Submit(const std::shared_ptr<EmbedWork>& work);
   // Takes no more texts of it: it ends with kOverloaded, at once unless a batch has some.
   void Cancel(const std::shared_ptr<EmbedWork>& work);
