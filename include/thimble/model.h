@@ -161,7 +161,8 @@ class THIMBLE_API Model {
   // vectors of hashed character n-grams, which are similar for similar texts, and the limits, truncation, windows and
   // normalisation of a real model. Both have the prompts "query: ", "passage: " and "document: ".
   // THIMBLE_BACKEND=mock (or mock-hashed) in the environment opens the mock for every path.
-  static Result<std::shared_ptr<const Model>> Open(const std::string& path, const OpenOptions& options = {});
+  static Result<std::shared_ptr<const Model>> Open(const std::string& path);
+  static Result<std::shared_ptr<const Model>> Open(const std::string& path, const OpenOptions& options);
 
   ~Model();
   Model(const Model&) = delete;

@@ -38,6 +38,8 @@ Result<std::unique_ptr<const Model::Impl>> OpenImpl(std::string_view path, const
 
 }  // namespace
 
+Result<std::shared_ptr<const Model>> Model::Open(const std::string& path) { return Open(path, {}); }
+
 Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const OpenOptions& options) {
   return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
     THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const Impl> impl, OpenImpl(path, options));

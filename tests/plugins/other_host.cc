@@ -8,7 +8,7 @@
 
 namespace thimble {
 
-Result<std::shared_ptr<const Model>> Model::Open(const std::string&, const OpenOptions&) {
+Result<std::shared_ptr<const Model>> Model::Open(const std::string&) {
   std::puts("the program's function was called by the plug-in");
   return Status(Code::kIo, "wrong");
 }
