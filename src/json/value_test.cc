@@ -51,7 +51,9 @@ TEST(Value, FractionsHaveTheDigitsOfNlohmann) {
   for (int i = 0; i < 20000; ++i) {
     const double value = std::bit_cast<double>(random());
     const std::string text = Value(value).Text();
-    if (value == value) EXPECT_EQ(Parse(text, "")->number(), value) << text;
+    if (value == value) {
+      EXPECT_EQ(Parse(text, "")->number(), value) << text;
+    }
     EXPECT_LE(text.size(), Expected(value).size());
   }
 }
