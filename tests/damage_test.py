@@ -18,6 +18,7 @@ import time
 import unittest
 
 CLI = os.environ["THIMBLE_CLI"]
+SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
 HAS_SERVER = subprocess.run([CLI, "serve", "--help"], capture_output=True).returncode == 0
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("THIMBLE_") or key == "THIMBLE_ISA"}
 
@@ -99,8 +100,10 @@ class Damage(unittest.TestCase):
         end = begin + entries["receipt.golden_texts"]["data_offsets"][0]
         lines = folder / "lines.txt"
         lines.write_text("a dog\n")
-        commands = (["embed", "hello", "-m"], ["similar", "hello", lines, "-m"], ["tokenize", "hello", "-m"], ["info"], ["plan"],
-                    ["verify"])
+        commands = [["embed", "hello", "-m"], ["similar", "hello", lines, "-m"], ["tokenize", "hello", "-m"], ["info"],
+                    ["verify"]]
+        if not SANITIZED:
+            commands.append(["plan"])
         for command in commands:
             done = run(*command, self.model, "--verify")
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -131,6 +134,7 @@ class Damage(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn('unknown --load "mmap", expected map or copy', done.stderr)
 
+    @unittest.skipIf(SANITIZED, "a sanitizer's memory is beyond every plan")
     def test_a_copy_is_planned(self):
         mapped = json.loads(run("plan", "--json", self.model).stdout)
         copied = json.loads(run("plan", "--json", "--load", "copy", self.model).stdout)
@@ -187,13 +191,12 @@ class Damage(unittest.TestCase):
         for _ in range(10):
             self.model.unlink()
             self.model.write_bytes(good)
-            process = subprocess.Popen([CLI, "embed", "-m", self.model, "-i", lines, "--format", "f32", "-o", folder / "out"],
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-            time.sleep(0.05 + 0.2 * generator.random())
+            process = subprocess.Popen([CLI, "embed", "-m", self.model, "-i", lines], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+            process.stdout.read(1)  # It computes, until the pipe is full.
+            time.sleep(0.01 * generator.random())
             os.truncate(self.model, 4096)
             _, error = process.communicate(timeout=60)
-            if process.returncode == 0:
-                continue  # It was ready before.
             self.assertEqual(process.returncode, 1, error)
             self.assertIn(f"{self.model}: was changed while it was open: had {len(good)} bytes, has 4096", error)
 
