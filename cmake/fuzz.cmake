@@ -6,7 +6,8 @@ target_compile_definitions(thimble_fuzz_targets PRIVATE THIMBLE_FIXTURES="${PROJ
 target_link_libraries(thimble_fuzz_targets PUBLIC thimble_test_model thimble_hub thimble_backends
                                                   nlohmann_json::nlohmann_json)
 if(THIMBLE_FUZZ)  # The rest of the command line takes minutes to build with sanitizers.
-  target_sources(thimble_fuzz_targets PRIVATE src/cli/input.cc src/cli/options.cc src/cli/progress.cc)
+  target_sources(thimble_fuzz_targets PRIVATE src/cli/input.cc src/cli/json_text.cc src/cli/options.cc src/cli/output.cc
+                                              src/cli/progress.cc)
   target_link_libraries(thimble_fuzz_targets PUBLIC CLI11::CLI11)
 else()
   target_link_libraries(thimble_fuzz_targets PUBLIC thimble_commands)

@@ -122,6 +122,7 @@ TEST_F(Fork, AnEmbedderThatWasInUseIsFree) {
 }
 
 TEST_F(Fork, APoolWorksAndEnds) {
+  if (!test::kOthersMayAllocate) GTEST_SKIP() << "AddressSanitizer does not allow it";
   for (std::size_t threads : {1, 2}) {
     std::optional<ModelPool> pool = MakePool({.embedder = {.threads = threads}});
     auto acquired = pool->Acquire(*path_);
@@ -194,6 +195,7 @@ TEST_F(Fork, APoolThatOtherThreadsUseIsConsistent) {
 }
 
 TEST_F(Fork, ThePoolOfAChildUnloadsInTime) {
+  if (!test::kOthersMayAllocate) GTEST_SKIP() << "AddressSanitizer does not allow it";
   ModelPool pool = MakePool({.unload_after = milliseconds(50)});
   {
     auto lease = pool.Acquire(*path_);
