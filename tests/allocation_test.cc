@@ -163,7 +163,7 @@ TEST_F(Allocation, FailureOnCreatingAnEmbedderIsAStatus) {
         options.threads = 3;
         return Embedder::Create(*model, options).status();
       },
-      10);
+      8);
 }
 
 TEST_F(Allocation, FailureOnTokenizingIsAStatus) {
