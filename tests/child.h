@@ -18,7 +18,7 @@ inline constexpr bool kChildrenMayHaveThreads = false;
 inline constexpr bool kChildrenMayHaveThreads = true;
 #endif
 
-// A thread that the child lost, of a pool for example, may have had the allocator of AddressSanitizer locked.
+// A thread that the child lost may have had the allocator of AddressSanitizer locked, as each has while it starts.
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kOthersMayAllocate = false;
 #else

@@ -38,7 +38,7 @@ class Fork : public testing::Test {
   }
 
   void SetUp() override {
-    if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
+    if (!test::kChildrenMayHaveThreads || !test::kOthersMayAllocate) GTEST_SKIP() << "the sanitizer does not allow it";
   }
 
   static ModelPool MakePool(PoolOptions options = {}) {
@@ -122,7 +122,6 @@ TEST_F(Fork, AnEmbedderThatWasInUseIsFree) {
 }
 
 TEST_F(Fork, APoolWorksAndEnds) {
-  if (!test::kOthersMayAllocate) GTEST_SKIP() << "AddressSanitizer does not allow it";
   for (std::size_t threads : {1, 2}) {
     std::optional<ModelPool> pool = MakePool({.embedder = {.threads = threads}});
     auto acquired = pool->Acquire(*path_);
@@ -153,7 +152,6 @@ TEST_F(Fork, APoolWorksAndEnds) {
 }
 
 TEST_F(Fork, APoolThatOtherThreadsUseIsConsistent) {
-  if (!test::kOthersMayAllocate) GTEST_SKIP() << "AddressSanitizer does not allow it";
   ModelPool pool = MakePool({.unload_after = milliseconds(0), .embedder = {.threads = 2}});
   std::vector<float> expected;
   {
@@ -195,7 +193,6 @@ TEST_F(Fork, APoolThatOtherThreadsUseIsConsistent) {
 }
 
 TEST_F(Fork, ThePoolOfAChildUnloadsInTime) {
-  if (!test::kOthersMayAllocate) GTEST_SKIP() << "AddressSanitizer does not allow it";
   ModelPool pool = MakePool({.unload_after = milliseconds(50)});
   {
     auto lease = pool.Acquire(*path_);
