@@ -41,7 +41,7 @@ def fuzz(results):
     covered = [[folder, f"{number(reached)} of {number(lines)}", f"{100 * reached / lines:.0f} %"]
                for folder, (reached, lines) in sorted(results["coverage"].items()) if lines]
     return "\n\n".join([
-        f"Each target ran for {results['minutes']:g} minutes of this run; corpora of earlier runs are kept.",
+        f"Each target ran for {results['minutes']:g} min in this run; corpora of earlier runs are kept.",
         table(["target", "inputs tried", "CPU seconds", "edges reached", "inputs kept"], rows),
         "Lines of `src/` that the corpora reach, in what the targets link:",
         table(["folder", "lines", "share"], covered)])
@@ -54,7 +54,7 @@ def faults(results):
     rows.append(["all", "", *(number(sum(each[key] for each in commands.values()))
                               for key in ("faults", "survived", "completed"))])
     return f"At most {results['most']} calls of each kind failed in turn, evenly spread, each with at most " \
-        f"{results['errors']} errors.\n\n" + \
+        f"{results['errors']} of its errors.\n\n" + \
         table(["command", "kinds of calls", "faults injected", "survived", "of these, right output"], rows)
 
 
