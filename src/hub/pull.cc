@@ -241,6 +241,13 @@ class Fetcher {
   bool said_ = true;  // Errors do not name the repository yet.
 };
 
+// Removes a download that is no longer needed. An entry that fails ends remove_all; a second one takes the rest.
+void RemoveDownload(const std::string& files) {
+  std::error_code error;
+  fs::remove_all(files, error);
+  if (error) fs::remove_all(files, error);
+}
+
 Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& reporter) {
   THIMBLE_ASSIGN_OR_RETURN(Settings settings, ReadSettings());
   reporter.Enter(Stage::kDownloading);
@@ -271,7 +278,7 @@ Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& 
   const bool fetched = status.ok();
   if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
   const bool keep = fetched ? reporter.ended() : fetcher.resumable();
-  if (!keep) fs::remove_all(files, error);
+  if (!keep) RemoveDownload(files);
   THIMBLE_RETURN_IF_ERROR(status);
   THIMBLE_ASSIGN_OR_RETURN(NamedModel model, DescribeAt(PlaceOf(task), task));
   return PulledModel{std::move(model), true};
@@ -294,9 +301,11 @@ Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<Local
       THIMBLE_RETURN_IF_ERROR(ConvertNamed(task, source.path, files, source.commit, reporter));
       return DescribeAt(PlaceOf(task), task);
     }();
+    if (model.ok()) {
+      RemoveDownload(files);
+      return std::optional(*std::move(model));
+    }
     std::error_code ignored;
-    if (model.ok()) fs::remove_all(files, ignored);
-    if (model.ok()) return std::optional(*std::move(model));
     fs::remove(files, ignored);  // Where it is empty: a download may have left something to go on from.
     if (reporter.ended()) return model.status();
     if (error.ok()) error = Error(model.status().code(), source.path, ": ", model.status().message());
