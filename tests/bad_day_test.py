@@ -83,7 +83,7 @@ def run_traced(*options, arguments):
         return subprocess.CompletedProcess(child.args, child.returncode, stdout, stderr)
     finally:
         try:
-            os.killpg(child.pid, signal.SIGKILL)  # What it traced goes on without it.
+            os.killpg(child.pid, signal.SIGKILL)  # Otherwise the traced command would keep running.
         except ProcessLookupError:
             pass
 

@@ -67,9 +67,11 @@ def main():
         errors = round_words(source, folder / "rounded")
         (folder / "texts").write_text("\n".join(texts) + "\n")
         vectors = {}
-        for name, dtype, place in (("fp32", "fp32", source), ("fp32, words of q8", "fp32", folder / "rounded"),
-                                   ("q8", "q8", source), ("q4", "q4", source)):
-            output([THIMBLE, "convert", place, folder / "model", "--dtype", dtype, "--name", "x"])
+        for name, place, *options in (("fp32", source, "--dtype", "fp32"),
+                                      ("fp32, words of q8", folder / "rounded", "--dtype", "fp32"),
+                                      ("q8", source), ("q8 without GPTQ", source, "--no-calibration"),
+                                      ("q4", source, "--dtype", "q4")):
+            output([THIMBLE, "convert", place, folder / "model", "--name", "x", *options])
             vectors[name] = array.array("f", output([THIMBLE, "embed", "-m", folder / "model", "-i", folder / "texts",
                                                      "--format", "f32"]))
     length = len(vectors["fp32"]) // len(texts)

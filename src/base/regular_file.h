@@ -33,7 +33,7 @@ class RegularFile {
   std::intptr_t handle() const { return file_; }
   // Bytes it had when it was opened.
   std::uint64_t size() const { return opened_.stamp.size; }
-  // Its stamp when it was opened, and what tells apart files of equal numbers.
+  // Its stamp when it was opened, and what distinguishes files with the same number.
   const FileStamp& stamp() const { return opened_.stamp; }
   std::uint64_t device() const { return opened_.device; }
   // Its stamp now. kIo. Allocates nothing unless it fails.

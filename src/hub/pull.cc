@@ -351,15 +351,11 @@ Result<PulledModel> PullNamed(const std::string& model, const PullOptions& optio
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<LocalSource> sources,
                            FindLocalSources(task.asked, options.local_folders, looked));
   if (sources.empty() && options.local_files_only) return NotHere(task, looked, true);
-  const std::string folder = task.product.folder;
-  Result<PulledModel> result = [&]() -> Result<PulledModel> {
-    THIMBLE_ASSIGN_OR_RETURN(
-        FileLock lock, FileLock::Acquire(store::LockPath(folder, task.product.name), [&] { return reporter.GoOn(); }));
-    THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task, !options.name.empty()));  // Another process may just have made it.
-    if (there) return PulledModel{*std::move(there), false};
-    return PullLocked(task, sources, looked, options, reporter);
-  }();
-  return result;
+  const std::string lock_path = store::LockPath(task.product.folder, task.product.name);
+  THIMBLE_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(lock_path, [&] { return reporter.GoOn(); }));
+  THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task, !options.name.empty()));  // Another process may just have made it.
+  if (there) return PulledModel{*std::move(there), false};
+  return PullLocked(task, sources, looked, options, reporter);
 }
 
 Result<PulledModel> PullFolder(const std::string& path, const PullOptions& options, Reporter& reporter) {

@@ -1,4 +1,4 @@
-// What the server does while memory is exhausted: it waits, and it answers with what was made before.
+// What the server does while memory is exhausted: it waits, and sends a reply that was prepared in advance.
 
 #ifndef THIMBLE_SERVER_EXHAUSTED_H_
 #define THIMBLE_SERVER_EXHAUSTED_H_
@@ -8,7 +8,7 @@
 
 namespace thimble::server {
 
-// For a thread that cannot go on, nor hand on its work, without memory that others give back.
+// For a thread that can neither continue nor hand over its work until others release memory.
 inline void WaitForMemory() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
 
 // The reply to a request that ended before it had one of its own.

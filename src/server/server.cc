@@ -93,7 +93,7 @@ class Loop {
     if (connections_.empty()) signals_.cancel(ignored);
   }
 
-  // Each of the coroutines below goes on where memory is exhausted for a while.
+  // The coroutines below continue after memory was exhausted for a while.
   asio::awaitable<void> TakeSignals() {
     while (!stopping_ || !connections_.empty()) {
       try {

@@ -3,7 +3,7 @@
     fuzz.py [--minutes M] [--only TARGET]
 
 THIMBLE_FUZZ names the program built for libFuzzer, THIMBLE_REPLAY the one that writes the inputs to begin with. The
-corpora grow in RESULTS/corpus; a later run goes on with them.
+corpora grow in RESULTS/corpus; a later run starts from them.
 """
 
 import argparse
