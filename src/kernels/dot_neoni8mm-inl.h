@@ -30,7 +30,7 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
 
 inline constexpr std::size_t kProductInputs = 8;
 
-template <std::size_t kHeight, std::size_t kWidth, bool kPrefetch>
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
 THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
   constexpr std::size_t kPairs = (kHeight + 1) / 2;  // The last row of an odd number is taken twice.
@@ -41,7 +41,7 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
   }
   const std::int8_t* line = w.first;
   for (const std::uint8_t* end = a + inputs; a != end; a += 8, line += 2 * w.step) {
-    if constexpr (kPrefetch) {
+    if constexpr (kFirst) {
       THIMBLE_UNROLL
       for (std::size_t j = 0; j < 2 * kWidth; ++j) Prefetch(line + kWidth * w.strip + j / 2 * w.strip + j % 2 * w.step);
     }

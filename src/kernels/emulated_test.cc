@@ -65,6 +65,8 @@ THIMBLE_INLINE __m256i VexVpdpbusd(__m256i acc, __m256i a, __m256i b) {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/packed-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avxvnni_emulated
 THIMBLE_END_TARGET

@@ -49,13 +49,13 @@ THIMBLE_INLINE void AddBlock(const Lines& w, const std::uint8_t* a, std::size_t 
 }
 
 // 16 rows of kWidth strips from output n.
-template <std::size_t kWidth, Epilogue kEpilogue>
+template <std::size_t kWidth>
 __attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
-                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
+                                         const QuantizedRows& x, std::size_t row, const LinearOutput& output) {
   I acc[kBlockRows][kWidth];
   StartTile(w, n, acc);
   AddBlock({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile<kBlockRows, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+  FinishTile(w, n, x, row, acc, output);
 }
 
 // Expands kWidth strips of 6 or 4 bits from output n into int8 lines.
@@ -96,14 +96,9 @@ inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const Li
   const std::size_t rows = output.rows / kBlockRows * kBlockRows;
   if (rows > 0) {
     const TileScope scope;
-    WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-      ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-        const std::int8_t* strips = StripsOf<kWidth>(w, n, panel);
-        float* out = output.out + (n - output.begin);
-        for (std::size_t row = 0; row < rows; row += kBlockRows) {
-          BlockInt8<kWidth, kEpilogue>(w, n, strips, x, row, out + row * output.stride, output.stride);
-        }
-      });
+    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+      const std::int8_t* strips = StripsOf<kWidth>(w, n, panel);
+      for (std::size_t row = 0; row < rows; row += kBlockRows) BlockInt8<kWidth>(w, n, strips, x, row, output);
     });
   }
   if (rows == output.rows) return;

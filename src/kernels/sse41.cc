@@ -21,6 +21,8 @@ namespace sse41 {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/packed-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace sse41
 THIMBLE_END_TARGET

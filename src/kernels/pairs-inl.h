@@ -1,0 +1,95 @@
+// Steps of integer products for the instruction sets that multiply pairs of 16-bit numbers: weights are widened once for
+// all rows of a product, activations once for a strip.
+
+// The line of four inputs: of each output the inputs 0 and 1, then of each the inputs 2 and 3.
+using LineWeight = std::int16_t;
+
+// As Lines in generic.h, of 64 words. `bytes` are those of the first strip, from which its lines are yet to be made.
+struct Lines {
+  LineWeight* first;
+  std::size_t step;
+  std::size_t strip;
+  const std::int8_t* bytes = nullptr;
+};
+
+// Where attention puts the bytes of `count` weights of lines, which FinishLines then widens: behind what it writes before
+// it reads them.
+THIMBLE_INLINE std::int8_t* LineBytes(LineWeight* lines, std::size_t count) {
+  return reinterpret_cast<std::int8_t*>(lines) + count;
+}
+THIMBLE_INLINE void FinishLines(LineWeight* lines, std::size_t count) {
+  const std::int8_t* bytes = LineBytes(lines, count);
+  for (std::size_t i = 0; i < count; i += 64) {
+    const I weights = LoadLine(bytes + i);
+    StoreLine(lines + i, WidenPair<0>(weights));
+    StoreLine(lines + i + 32, WidenPair<1>(weights));
+  }
+}
+
+// The sum of the weights of each output in `count` lines.
+THIMBLE_INLINE I SumOfLines(const LineWeight* line, std::size_t step, std::size_t count) {
+  const std::int16_t ones[2] = {1, 1};
+  const Quad one = LoadQuad(ones);
+  I sum = Zero();
+  for (std::size_t i = 0; i < count; ++i, line += step) {
+    sum = AddPair(AddPair(sum, one, LoadLine(line)), one, LoadLine(line + 32));
+  }
+  return sum;
+}
+
+// What the sum of int8 products with weights begins with; `comp` is -128 times the sum of an output's weights.
+THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return LoadI(comp); }
+
+// Inputs are taken in steps of so many.
+inline constexpr std::size_t kProductInputs = 16;
+// Activations that are widened at a time, of each row.
+inline constexpr std::size_t kWideInputs = 384;
+
+// Two inputs, those at `a` of each row.
+template <std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void AddHalfLines(const std::int16_t (*a)[kWideInputs], const I (&b)[kWidth],
+                                 I (&acc)[kHeight][kWidth]) {
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kHeight; ++i) {
+    const Quad pair = LoadQuad(a[i]);
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = AddPair(acc[i][j], pair, b[j]);
+  }
+}
+
+// With kFirst the lines are made from the bytes on the way, and the bytes of the next strip fetched meanwhile.
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
+THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
+                                I (&acc)[kHeight][kWidth]) {
+  static_assert(!kFirst || kWidth == 1);
+  alignas(64) std::int16_t wide[kHeight][kWideInputs];
+  LineWeight* line = w.first;
+  const std::int8_t* bytes = w.bytes;
+  for (std::size_t begin = 0; begin < inputs; begin += kWideInputs) {
+    const std::size_t count = inputs - begin < kWideInputs ? inputs - begin : kWideInputs;
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      for (std::size_t k = 0; k < count; k += 16) WidenCodes(a + i * a_stride + begin + k, wide[i] + k);
+    }
+    for (std::size_t k = 0; k < count; k += 4, line += w.step) {
+      const auto pair = reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k);
+      I b[kWidth];
+      if constexpr (kFirst) {
+        Prefetch(bytes + w.strip);
+        const I weights = LoadLine(bytes);
+        bytes += 64;
+        b[0] = WidenPair<0>(weights);
+        StoreLine(line, b[0]);
+        AddHalfLines(pair, b, acc);
+        b[0] = WidenPair<1>(weights);
+        StoreLine(line + 32, b[0]);
+      } else {
+        THIMBLE_UNROLL
+        for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * w.strip);
+        AddHalfLines(pair, b, acc);
+        THIMBLE_UNROLL
+        for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * w.strip + 32);
+      }
+      AddHalfLines(reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k + 2), b, acc);
+    }
+  }
+}
