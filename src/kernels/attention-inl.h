@@ -16,7 +16,14 @@ class ScratchCursor {
   std::byte* next_;
 };
 
-static_assert(kAttentionRows <= kMaxAttentionRows);
+inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
+  const std::size_t padded = RoundUp(tokens, 16);
+  const std::size_t codes = padded * width * (1 + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
+  const std::size_t int8_bytes = codes + kAttentionRows * padded * (sizeof(float) + 1);
+  const std::size_t float_bytes = (width + kAttentionRows) * padded * sizeof(float);
+  constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
+  return RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
+}
 
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.

@@ -4,7 +4,12 @@
 // Up to so many accumulators leave registers for the integers of a group and for constants.
 inline constexpr std::size_t kRoomyTile = 12;
 
-static_assert(kTileStrips <= kMaxTileStrips && sizeof(Levels) <= kMaxLevelsBytes);
+static_assert(kTileStrips <= kMaxTileStrips);
+
+// The strips of a tile unpacked, and the integers of a group of each.
+inline std::size_t PanelBytes(std::size_t inputs) {
+  return kTileStrips * (kStrip * inputs + RoundUp(sizeof(Levels), 64));
+}
 
 // The codes and group data of strips of one matrix.
 struct PackedStrip {

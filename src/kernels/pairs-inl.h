@@ -4,7 +4,8 @@
 // The line of four inputs: of each output the inputs 0 and 1, then of each the inputs 2 and 3.
 using LineWeight = std::int16_t;
 
-// As Lines in generic.h, of 64 words. `bytes` are those of the first strip, from which its lines are yet to be made.
+// As Lines in generic.h, of 64 words. `bytes` are those of the strips, where their lines are yet to be
+// made from them.
 struct Lines {
   LineWeight* first;
   std::size_t step;
@@ -57,11 +58,10 @@ THIMBLE_INLINE void AddHalfLines(const std::int16_t (*a)[kWideInputs], const I (
   }
 }
 
-// With kFirst the lines are made from the bytes on the way, and the bytes of the next strip fetched meanwhile.
+// With kFirst the lines are made from the bytes on the way, and the bytes of the next strips fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
 THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
-  static_assert(!kFirst || kWidth == 1);
   alignas(64) std::int16_t wide[kHeight][kWideInputs];
   LineWeight* line = w.first;
   const std::int8_t* bytes = w.bytes;
@@ -73,22 +73,27 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
     for (std::size_t k = 0; k < count; k += 4, line += w.step) {
       const auto pair = reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k);
       I b[kWidth];
-      if constexpr (kFirst) {
-        Prefetch(bytes + w.strip);
-        const I weights = LoadLine(bytes);
-        bytes += 64;
-        b[0] = WidenPair<0>(weights);
-        StoreLine(line, b[0]);
-        AddHalfLines(pair, b, acc);
-        b[0] = WidenPair<1>(weights);
-        StoreLine(line + 32, b[0]);
-      } else {
-        THIMBLE_UNROLL
-        for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * w.strip);
-        AddHalfLines(pair, b, acc);
-        THIMBLE_UNROLL
-        for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(line + j * w.strip + 32);
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        if constexpr (kFirst) {
+          Prefetch(bytes + (kWidth + j) * w.strip);
+          b[j] = WidenPair<0>(LoadLine(bytes + j * w.strip));
+          StoreLine(line + j * w.strip, b[j]);
+        } else {
+          b[j] = LoadLine(line + j * w.strip);
+        }
       }
+      AddHalfLines(pair, b, acc);
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        if constexpr (kFirst) {
+          b[j] = WidenPair<1>(LoadLine(bytes + j * w.strip));
+          StoreLine(line + j * w.strip + 32, b[j]);
+        } else {
+          b[j] = LoadLine(line + j * w.strip + 32);
+        }
+      }
+      bytes += 64;
       AddHalfLines(reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k + 2), b, acc);
     }
   }

@@ -148,11 +148,17 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
   }
 }
 
+inline std::size_t PanelBytes(std::size_t inputs) {
+  const std::size_t words = kTileStrips * kStrip * inputs * sizeof(LineWeight);
+  const std::size_t codes = std::max(CodePanel<4>::Bytes(inputs), CodePanel<6>::Bytes(inputs));
+  return RoundUp(std::max(words, codes), 64);
+}
+
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   if (w.format == WeightFormat::kQ4) return LinearCodes<4>(w, x, output, panel);
   if (w.format == WeightFormat::kQ6) return LinearCodes<6>(w, x, output, panel);
-  for (std::size_t n = output.begin; n < output.end; n += kStrip) {
-    const std::int8_t* strip = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-    PanelInt8<1, true>(w, n, {reinterpret_cast<LineWeight*>(panel), 64, kStrip * w.inputs, strip}, x, output, 0);
-  }
+  ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+    const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+    PanelInt8<kWidth, true>(w, n, {reinterpret_cast<LineWeight*>(panel), 64, kStrip * w.inputs, strips}, x, output, 0);
+  });
 }
