@@ -151,9 +151,15 @@ def tokenizer_line(run):
     return f"\nTime of the tokenizer relative to the forward pass of the same text: {text}.\n"
 
 
+def held(result):
+    seen = min(row["seen"] for run in result["runs"] for row in measured(run))
+    return (f"All held to {result['isa']}: each was seen at {seen:,} instructions or more of what it computes, all of them in "
+            f"{result['isa']}.\n")
+
+
 def tables(result):
     about = result["corpus"]
-    parts = [f"All held to {result['isa']}.\n" if result["isa"] else "![The fastest peer against thimble](peers.svg)\n",
+    parts = [held(result) if result["isa"] else "![The fastest peer against thimble](peers.svg)\n",
              f"{result['processor']}, {result['cpus']} CPUs, load average {result['load']:.1f} before the run, "
              f"rounds: {result['rounds']}. Corpus: {about['texts']:,} texts, {about['name']}, passes: "
              f"{max(len(figures['texts_per_s']) for figures in own(result['runs'][0])['corpus'].values())}.\n"]
@@ -169,10 +175,14 @@ def tables(result):
     versions = {row["name"]: row["version"] for run in result["runs"] for row in run["rows"] if not row["error"]}
     unique = dict.fromkeys(version for name, version in versions.items() if not name.startswith("thimble"))
     parts.append("Versions: " + "; ".join(unique) + ".\n")
-    errors = [(row["name"], words(run["threads"]), row["error"]) for run in result["runs"] for row in run["rows"]
-              if row["error"]]
+    errors = {}
+    for run in result["runs"]:
+        for row in run["rows"]:
+            if row["error"]:
+                errors.setdefault((words(run["threads"]), row["error"]), []).append(row["name"])
     if errors:
-        parts.append("Not measured:\n\n" + "".join(f"- {name} ({threads}): {error}\n" for name, threads, error in errors))
+        parts.append("Not measured:\n\n" + "".join(f"- {'; '.join(names)} ({threads}): {error}\n"
+                                                   for (threads, error), names in errors.items()))
     return "\n".join(parts)
 
 

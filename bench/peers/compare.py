@@ -201,15 +201,15 @@ class Run:
             row["version"] = peer.facts["version"]
             self.peers.append((peer, row))
             if options.isa:
-                self.attempt(row, lambda: self.check_isa(peer))
+                row["seen"] = self.attempt(row, lambda: self.check_isa(peer))
 
     def say(self, what):
         print(f"[{time.strftime('%T')}] {self.threads} thread{'s' * (self.threads > 1)}: {what}", file=sys.stderr,
               flush=True)
 
     def fail(self, row, error):
-        row["error"] = str(error)
-        print(f"  {row['name']} is not measured: {error}", file=sys.stderr, flush=True)
+        row["error"] = " ".join(str(error).split())
+        print(f"  {row['name']} is not measured: {row['error']}", file=sys.stderr, flush=True)
 
     def each(self, first=0):
         """The peers that still run, beginning with number `first` of them."""
@@ -225,6 +225,7 @@ class Run:
             return None
 
     def check_isa(self, peer):
+        """How many instructions a peer was seen at, all of them of the set that it is held to."""
         watch = held.Watch(peer.process.pid, self.options.isa)
         until = time.monotonic() + PATIENCE
         try:
@@ -235,6 +236,7 @@ class Run:
             raise PeerError(f"whether it keeps to {self.options.isa} cannot be seen: {error}") from None
         if watch.verdict():
             raise PeerError(watch.verdict())
+        return watch.seen
 
     def shapes(self):
         rounds = self.options.rounds
