@@ -73,8 +73,8 @@ THIMBLE_INLINE void StoreTile(const F (&y)[kHeight][kWidth], const LinearOutput&
 
 // Scales, bias and epilogue.
 template <std::size_t kHeight, std::size_t kWidth>
-THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const QuantizedRows& x, std::size_t row,
-                               I (&acc)[kHeight][kWidth], const LinearOutput& output) {
+THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
+                               const LinearOutput& output, std::size_t row) {
   F y[kHeight][kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
@@ -82,7 +82,7 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const QuantizedRo
     F bias = Load(w.bias + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
-      y[i][j] = Fma(Mul(ToFloat(acc[i][j]), scale), Set(x.scale[row + i]), bias);
+      y[i][j] = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[row + i]), bias);
     }
   }
   StoreTile<false>(y, output, row, n);
@@ -91,12 +91,12 @@ THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const QuantizedRo
 // One tile of int8: comp + sum_k (values of row i) w, then FinishTile. The lines are those of kWidth strips from output
 // n. With kFirst they are read for the first time: what AddProducts says.
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
-__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const Lines& lines, const QuantizedRows& x,
+__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x,
                                         std::size_t row, const LinearOutput& output) {
   I acc[kHeight][kWidth];
   StartTile(w, n, acc);
   AddProducts<kHeight, kWidth, kFirst>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile(w, n, x, row, acc, output);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 THIMBLE_INLINE F LoadWeight(const float* p) { return Load(p); }
@@ -144,7 +144,7 @@ THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
 
 // Rows from `first_row` of kWidth strips from output n; with kFirst, their first tile is the first of all.
 template <std::size_t kWidth, bool kFirst>
-void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const QuantizedRows& x, const LinearOutput& output,
+void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
                std::size_t first_row) {
   ForEachTile<kTileRows>(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t row, bool first) {
     if (kFirst && first) {

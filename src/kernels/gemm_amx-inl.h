@@ -55,7 +55,7 @@ __attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const s
   I acc[kBlockRows][kWidth];
   StartTile(w, n, acc);
   AddBlock({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile(w, n, x, row, acc, output);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 // Expands kWidth strips of 6 or 4 bits from output n into int8 lines.

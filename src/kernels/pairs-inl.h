@@ -1,8 +1,9 @@
-// Steps of integer products for the instruction sets that multiply pairs of 16-bit numbers: weights are widened once for
-// all rows of a product, activations once for a strip.
+// Steps of integer products for the instruction sets that multiply pairs of 16-bit numbers, to which weights and
+// activations are widened first.
 
 // The line of four inputs: of each output the inputs 0 and 1, then of each the inputs 2 and 3.
 using LineWeight = std::int16_t;
+using Code = std::int16_t;
 
 // As Lines in generic.h, of 64 words. `bytes` are those of the strips, where their lines are yet to be
 // made from them.
@@ -27,6 +28,18 @@ THIMBLE_INLINE void FinishLines(LineWeight* lines, std::size_t count) {
   }
 }
 
+// The codes of 16 activations, plus 128; and of 16 probabilities.
+THIMBLE_INLINE void StoreQuery(Code* p, I a) {
+  alignas(16) std::uint8_t bytes[16];
+  StoreBytesOffset(bytes, a);
+  WidenCodes(bytes, p);
+}
+THIMBLE_INLINE void StoreProbability(Code* p, I a) {
+  alignas(16) std::uint8_t bytes[16];
+  StoreBytes(bytes, a);
+  WidenCodes(bytes, p);
+}
+
 // The sum of the weights of each output in `count` lines.
 THIMBLE_INLINE I SumOfLines(const LineWeight* line, std::size_t step, std::size_t count) {
   const std::int16_t ones[2] = {1, 1};
@@ -42,17 +55,14 @@ THIMBLE_INLINE I SumOfLines(const LineWeight* line, std::size_t step, std::size_
 THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return LoadI(comp); }
 
 // Inputs are taken in steps of so many.
-inline constexpr std::size_t kProductInputs = 16;
-// Activations that are widened at a time, of each row.
-inline constexpr std::size_t kWideInputs = 384;
+inline constexpr std::size_t kProductInputs = 4;
 
 // Two inputs, those at `a` of each row.
 template <std::size_t kHeight, std::size_t kWidth>
-THIMBLE_INLINE void AddHalfLines(const std::int16_t (*a)[kWideInputs], const I (&b)[kWidth],
-                                 I (&acc)[kHeight][kWidth]) {
+THIMBLE_INLINE void AddHalfLines(const Code* a, std::size_t a_stride, const I (&b)[kWidth], I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL
   for (std::size_t i = 0; i < kHeight; ++i) {
-    const Quad pair = LoadQuad(a[i]);
+    const Quad pair = LoadQuad(a + i * a_stride);
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = AddPair(acc[i][j], pair, b[j]);
   }
@@ -60,41 +70,33 @@ THIMBLE_INLINE void AddHalfLines(const std::int16_t (*a)[kWideInputs], const I (
 
 // With kFirst the lines are made from the bytes on the way, and the bytes of the next strips fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
-THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
+THIMBLE_INLINE void AddProducts(const Lines& w, const Code* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
-  alignas(64) std::int16_t wide[kHeight][kWideInputs];
   LineWeight* line = w.first;
   const std::int8_t* bytes = w.bytes;
-  for (std::size_t begin = 0; begin < inputs; begin += kWideInputs) {
-    const std::size_t count = inputs - begin < kWideInputs ? inputs - begin : kWideInputs;
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      for (std::size_t k = 0; k < count; k += 16) WidenCodes(a + i * a_stride + begin + k, wide[i] + k);
-    }
-    for (std::size_t k = 0; k < count; k += 4, line += w.step) {
-      const auto pair = reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k);
-      I b[kWidth];
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) {
-        if constexpr (kFirst) {
-          Prefetch(bytes + (kWidth + j) * w.strip);
-          b[j] = WidenPair<0>(LoadLine(bytes + j * w.strip));
-          StoreLine(line + j * w.strip, b[j]);
-        } else {
-          b[j] = LoadLine(line + j * w.strip);
-        }
+  for (const Code* end = a + inputs; a != end; a += 4, line += w.step) {
+    I b[kWidth];
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      if constexpr (kFirst) {
+        Prefetch(bytes + (kWidth + j) * w.strip);
+        b[j] = WidenPair<0>(LoadLine(bytes + j * w.strip));
+        StoreLine(line + j * w.strip, b[j]);
+      } else {
+        b[j] = LoadLine(line + j * w.strip);
       }
-      AddHalfLines(pair, b, acc);
-      THIMBLE_UNROLL
-      for (std::size_t j = 0; j < kWidth; ++j) {
-        if constexpr (kFirst) {
-          b[j] = WidenPair<1>(LoadLine(bytes + j * w.strip));
-          StoreLine(line + j * w.strip + 32, b[j]);
-        } else {
-          b[j] = LoadLine(line + j * w.strip + 32);
-        }
-      }
-      bytes += 64;
-      AddHalfLines(reinterpret_cast<const std::int16_t(*)[kWideInputs]>(wide[0] + k + 2), b, acc);
     }
+    AddHalfLines(a, a_stride, b, acc);
+    THIMBLE_UNROLL
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      if constexpr (kFirst) {
+        b[j] = WidenPair<1>(LoadLine(bytes + j * w.strip));
+        StoreLine(line + j * w.strip + 32, b[j]);
+      } else {
+        b[j] = LoadLine(line + j * w.strip + 32);
+      }
+    }
+    AddHalfLines(a + 2, a_stride, b, acc);
+    if constexpr (kFirst) bytes += 64;
   }
 }

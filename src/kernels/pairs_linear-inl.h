@@ -1,5 +1,5 @@
-// Matrix products of the instruction sets that multiply pairs of 16-bit numbers. The weights of a strip become a panel
-// first: those of q8 words; of q6 and q4 the codes as bytes, whose products with activations fit into words, and which
+// Matrix products of the instruction sets that multiply pairs of 16-bit numbers. The first tile of rows makes a panel of
+// the weights of its strips for the others: those of q8 as words; of q6 and q4 the codes as bytes, whose products with activations fit into words, and which
 // meet the multipliers of their groups when those words are added in pairs. What a group adds to each weight of an output
 // meets the sum of its activations: with w = m code + rest,
 //   sum_k w[k] a[k] = sum over groups (m sum_k code[k] a[k] + rest sum_k a[k]).
@@ -32,31 +32,31 @@ struct CodePanel {
   std::int16_t* sums;         // [rows][groups]
 };
 
-// The sums of the activations of each group, for `rows` rows.
+// The sums of the activations of each group.
 template <int kBits>
-THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const QuantizedRows& x, std::size_t first, std::size_t rows,
+THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const CodeRows<std::uint8_t>& x, std::size_t rows,
                               std::size_t inputs) {
   constexpr std::size_t kGroup = CodePanel<kBits>::kForm.group;
   for (std::size_t row = 0; row < rows; ++row) {
-    const std::uint8_t* a = x.values + (first + row) * x.stride;
+    const std::uint8_t* a = x.values + row * x.stride;
     std::int16_t* sums = p.sums + row * p.groups;
     for (std::size_t k = 0; k < inputs; k += kGroup) sums[k / kGroup] = SumOfCodes<kGroup>(a + k);
     if (inputs / kGroup % 2 == 1) sums[inputs / kGroup] = 0;
   }
 }
 
-// One tile of the strip from output n, as TileInt8; its first row is the panel's row `summed`. With kFirst the panel is
-// filled on the way, and what the next strip reads is fetched meanwhile.
+// One tile of the strip from output n, as TileInt8. With kFirst the panel is filled on the way, and what the next strip
+// reads is fetched meanwhile.
 template <int kBits, std::size_t kHeight, bool kFirst>
 __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const CodePanel<kBits>& panel,
-                                         std::size_t summed, const QuantizedRows& x, std::size_t row,
+                                         const CodeRows<std::uint8_t>& x, std::size_t row,
                                          const LinearOutput& output) {
   using Panel = CodePanel<kBits>;
   constexpr const TwoLevel& kForm = Panel::kForm;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
   const std::uint8_t* bundle = static_cast<const std::uint8_t*>(w.weights) + kForm.CodeBytes(n * w.inputs);
   const std::uint8_t* group = w.groups + n / kStrip * strip_groups;
-  const std::int16_t* sums = panel.sums + summed * panel.groups;
+  const std::int16_t* sums = panel.sums + row * panel.groups;
   const std::uint8_t* a = x.values + row * x.stride;
   const std::size_t a_stride = x.stride, groups = w.inputs / kForm.group;
   std::uint8_t* code = panel.codes;
@@ -127,38 +127,62 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
     }
     if constexpr (kFirst) previous = levels;
   }
-  FinishTile(w, n, x, row, acc, output);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 template <int kBits>
 void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* memory) {
   const CodePanel<kBits> panel(w.inputs, memory);
-  for (std::size_t begin = 0; begin < output.rows; begin += kSummedRows) {
-    const std::size_t rows = output.rows - begin < kSummedRows ? output.rows - begin : kSummedRows;
-    SumGroups(panel, x, begin, rows, w.inputs);
+  LinearOutput block = output;
+  for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
+    block.rows = std::min(output.rows - begin, kSummedRows);
+    const CodeRows<std::uint8_t> rows = {x.values + begin * x.stride, x.stride, x.scale + begin};
+    SumGroups(panel, rows, block.rows, w.inputs);
     for (std::size_t n = output.begin; n < output.end; n += kStrip) {
-      ForEachTile<kTileRows>(rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
+      ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
         if (first) {
-          TileCodes<kBits, kHeight, true>(w, n, panel, row, x, begin + row, output);
+          TileCodes<kBits, kHeight, true>(w, n, panel, rows, row, block);
         } else {
-          TileCodes<kBits, kHeight, false>(w, n, panel, row, x, begin + row, output);
+          TileCodes<kBits, kHeight, false>(w, n, panel, rows, row, block);
         }
       });
     }
   }
 }
 
+// Activations of so many bytes are widened at a time: of 384 inputs 64 rows, a block of the encoder, of 1536 inputs 16,
+// which share the work on a panel.
+inline constexpr std::size_t kWideBytes = 48 * 1024;
+
+inline std::size_t WideRows(std::size_t inputs) {
+  return std::max<std::size_t>(kWideBytes / (inputs * sizeof(Code)) / kTileRows, 1) * kTileRows;
+}
+
+inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+  LineWeight* const lines = reinterpret_cast<LineWeight*>(panel);
+  Code* const wide = lines + kTileStrips * kStrip * w.inputs;
+  LinearOutput block = output;
+  for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
+    block.rows = std::min(output.rows - begin, WideRows(w.inputs));
+    for (std::size_t row = 0; row < block.rows; ++row) {
+      const std::uint8_t* codes = x.values + (begin + row) * x.stride;
+      for (std::size_t k = 0; k < w.inputs; k += 16) WidenCodes(codes + k, wide + row * w.inputs + k);
+    }
+    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+      const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, x.scale + begin}, block,
+                              0);
+    });
+  }
+}
+
 inline std::size_t PanelBytes(std::size_t inputs) {
-  const std::size_t words = kTileStrips * kStrip * inputs * sizeof(LineWeight);
-  const std::size_t codes = std::max(CodePanel<4>::Bytes(inputs), CodePanel<6>::Bytes(inputs));
-  return RoundUp(std::max(words, codes), 64);
+  const std::size_t words = (kTileStrips * kStrip + WideRows(inputs)) * inputs * sizeof(std::int16_t);
+  return RoundUp(std::max({words, CodePanel<4>::Bytes(inputs), CodePanel<6>::Bytes(inputs)}), 64);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   if (w.format == WeightFormat::kQ4) return LinearCodes<4>(w, x, output, panel);
   if (w.format == WeightFormat::kQ6) return LinearCodes<6>(w, x, output, panel);
-  ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-    const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-    PanelInt8<kWidth, true>(w, n, {reinterpret_cast<LineWeight*>(panel), 64, kStrip * w.inputs, strips}, x, output, 0);
-  });
+  LinearBytes(w, x, output, panel);
 }
