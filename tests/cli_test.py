@@ -418,6 +418,8 @@ class Info(unittest.TestCase):
         self.assertEqual((values["name"], values["dtype"], values["dimensions"]), ("test", "q8", DIMENSIONS))
         self.assertEqual(values["file_bytes"], os.stat(model).st_size)
         self.assertGreater(values["scratch_bytes"], 0)
+        pairs = ("sse41", "avx2", "avx512")
+        self.assertEqual(values["fastest_dtype"], "q4" if values["isa"] in pairs else "q8")
         lines = run("info", "-m", model).stdout.decode().splitlines()
         expected = {key: json.dumps(value).strip('"') for key, value in values.items()}
         self.assertEqual(dict(line.split(maxsplit=1) for line in lines), expected)

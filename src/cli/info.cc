@@ -52,6 +52,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"file_bytes", info.file_bytes},
       {"scratch_bytes", plan.scratch_bytes},
       {"isa", std::string(model->isa())},
+      {"fastest_dtype", std::string(model->fastest_dtype())},
       {"fingerprint", info.fingerprint},
   };
   for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;

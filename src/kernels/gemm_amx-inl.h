@@ -112,6 +112,7 @@ inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const Li
 constexpr Kernels MakeAmxKernels(std::string_view name, bool (*supported)()) {
   return {.name = name,
           .supported = supported,
+          .fastest = kFastest,
           .linear_int8 = LinearInt8InBlocks,
           .panel_bytes = PanelBytes,
           .linear_float = [](auto... a) { kAvx512Vnni.linear_float(a...); },

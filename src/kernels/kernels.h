@@ -67,6 +67,7 @@ struct AttentionHead {
 struct Kernels {
   std::string_view name;  // As given to THIMBLE_ISA.
   bool (*supported)();    // Whether processor and operating system can run it.
+  WeightFormat fastest;   // Of matrix products; docs/isa.md has the figures.
 
   // y with int8 activations and q8, q6 or q4 weights: fma(float(sum_k w[n][k] (values - 128)) * scale[n], scale[m],
   // bias[n]), the sum exact in int32. `panel` holds panel_bytes(w.inputs) bytes, 64-byte aligned. The Gelu is within

@@ -1,5 +1,7 @@
 // Steps of integer products, for the instruction sets that have dot products of bytes, and for the reference.
 
+inline constexpr WeightFormat kFastest = WeightFormat::kQ8;
+
 using LineWeight = std::int8_t;
 using Code = std::uint8_t;
 // The rows of a tile of float.

@@ -1,6 +1,8 @@
 // Steps of integer products for the instruction sets that multiply pairs of 16-bit numbers, to which weights and
 // activations are widened first.
 
+inline constexpr WeightFormat kFastest = WeightFormat::kQ4;
+
 // The line of four inputs: of each output the inputs 0 and 1, then of each the inputs 2 and 3.
 using LineWeight = std::int16_t;
 using Code = std::int16_t;

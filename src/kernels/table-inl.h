@@ -3,6 +3,7 @@
 constexpr Kernels MakeKernels(std::string_view name, bool (*supported)()) {
   return {.name = name,
           .supported = supported,
+          .fastest = kFastest,
           .linear_int8 = LinearInt8,
           .panel_bytes = PanelBytes,
           .linear_float = LinearFloat,

@@ -77,6 +77,7 @@ struct Model::Impl {
   virtual std::size_t special_tokens() const = 0;
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
+  virtual std::string_view fastest_dtype() const = 0;
   // Token ids of prompt and text, at most `max_tokens`, which leaves room for the special ones. Of the options it looks
   // at the others.
   virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,

@@ -113,6 +113,7 @@ class MockModel final : public Model::Impl {
   const ModelInfo& info() const override { return info_; }
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
   std::string_view isa() const override { return "none"; }
+  std::string_view fastest_dtype() const override { return "none"; }
   Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t, const TokenizeOptions&) const override {
     return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
   }

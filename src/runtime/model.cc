@@ -53,6 +53,7 @@ Model::~Model() = default;
 const ModelInfo& Model::info() const { return impl_->info(); }
 std::size_t Model::dimensions() const { return info().dimensions; }
 std::string_view Model::isa() const { return impl_->isa(); }
+std::string_view Model::fastest_dtype() const { return impl_->fastest_dtype(); }
 
 Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& options) const {
   return Guarded([&]() -> Result<Tokens> {
