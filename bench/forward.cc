@@ -108,6 +108,8 @@ int Main(int count, char** arguments) {
       return 1;
     }
     for (const kernels::Kernels* set : sets) {
+      // Without fused multiply-add a float model is for emergencies.
+      if (set != sets.front() && !weights->int8 && !Floor(*weights, set->name).known()) continue;
       std::printf("%s %s, %s, one core\n", weights->info.name.c_str(), weights->info.dtype.c_str(),
                   std::string(set->name).c_str());
       std::printf("%8s %10s %10s %10s %7s\n", "tokens", "median us", "least us", "floor us", "ratio");
