@@ -22,13 +22,14 @@ namespace avxvnni {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/unpack-inl.h"
 // clang-format on
 }  // namespace avxvnni
 THIMBLE_END_TARGET
 
 static bool AvxVnniSupported() { return DetectCpu().avxvnni; }
 
-constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", AvxVnniSupported);
+constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", AvxVnniSupported, avxvnni::LinearInt8Unpacked);
 
 }  // namespace thimble::kernels
 #endif

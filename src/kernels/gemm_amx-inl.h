@@ -58,39 +58,6 @@ __attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const s
   FinishTile<kBlockRows, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
 }
 
-// Expands kWidth strips of 6 or 4 bits from output n into int8 lines.
-template <int kBits, std::size_t kWidth>
-__attribute__((noinline)) void UnpackStrips(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
-  constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    PackedStrip strip = StripOf(w, n + kStrip * j);
-    for (std::size_t k = 0; k < w.inputs; k += kForm.group, strip.groups += kForm.GroupBytes()) {
-      const Levels levels = LoadLevels<kBits, false>(strip.groups);
-      for (std::size_t i = 0; i < kForm.group; i += 4 * kLines, strip.codes += kBundle, panel += 64 * kLines) {
-        StoreLine(panel, UnpackLine<kBits, 0, false>(strip.codes, levels));
-        StoreLine(panel + 64, UnpackLine<kBits, 1, false>(strip.codes, levels));
-        if constexpr (kBits == 6) {
-          StoreLine(panel + 128, UnpackLine<kBits, 2, false>(strip.codes, levels));
-          StoreLine(panel + 192, UnpackLine<kBits, 3, false>(strip.codes, levels));
-        }
-      }
-    }
-  }
-}
-
-// The strips of q8, or the others unpacked.
-template <std::size_t kWidth>
-THIMBLE_INLINE const std::int8_t* StripsOf(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  if (w.format == WeightFormat::kQ8) return static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  if (w.format == WeightFormat::kQ4) {
-    UnpackStrips<4, kWidth>(w, n, panel);
-  } else {
-    UnpackStrips<6, kWidth>(w, n, panel);
-  }
-  return panel;
-}
-
 inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const LinearOutput& output,
                                std::int8_t* panel) {
   const std::size_t rows = output.rows / kBlockRows * kBlockRows;

@@ -9,10 +9,11 @@
 #include "kernels/attention-inl.h"
 // clang-format on
 
-constexpr Kernels MakeKernels(std::string_view name, bool (*supported)()) {
+constexpr Kernels MakeKernels(std::string_view name, bool (*supported)(),
+                              decltype(Kernels::linear_int8) linear_int8 = LinearInt8) {
   return {.name = name,
           .supported = supported,
-          .linear_int8 = LinearInt8,
+          .linear_int8 = linear_int8,
           .linear_float = LinearFloat,
           .embed = Embed,
           .layer_norm = LayerNorm,

@@ -17,13 +17,14 @@ namespace neon {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/unpack-inl.h"
 // clang-format on
 }  // namespace neon
 THIMBLE_END_TARGET
 
 static bool NeonSupported() { return true; }
 
-constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported);
+constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported, neon::LinearInt8Unpacked);
 
 }  // namespace thimble::kernels
 #endif

@@ -18,13 +18,14 @@ namespace neondot {
 #include "kernels/packed_neon-inl.h"
 #include "kernels/lines-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/unpack-inl.h"
 // clang-format on
 }  // namespace neondot
 THIMBLE_END_TARGET
 
 static bool NeonDotSupported() { return DetectCpu().dotprod; }
 
-constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported);
+constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported, neondot::LinearInt8Unpacked);
 
 }  // namespace thimble::kernels
 #endif
