@@ -44,9 +44,10 @@ THIMBLE_INLINE void StorePairs(std::int8_t* p, const Line& first, const Line& la
   }
 }
 
-// Spelled out because gcc 12 copies the accumulators of the intrinsic from register to register.
+// Spelled out and kept in order because compilers copy the accumulators of the intrinsic from register to register, or
+// put them on the stack.
 THIMBLE_INLINE void AddMatrix(int32x4_t& acc, uint8x16_t rows, int8x16_t outputs) {
-  asm("usmmla %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(rows), "w"(outputs));
+  asm volatile("usmmla %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(rows), "w"(outputs));
 }
 
 inline constexpr std::size_t kProductInputs = 16;
@@ -62,6 +63,8 @@ THIMBLE_INLINE void AddEight(const std::int8_t* line, const Lines& w, const std:
     const uint64x2_t x = vreinterpretq_u64_u8(vld1q_u8(a + 2 * i * a_stride));
     const uint64x2_t y = vreinterpretq_u64_u8(vld1q_u8(a + second * a_stride));
     rows[i] = vreinterpretq_u8_u64(kHalf == 0 ? vzip1q_u64(x, y) : vzip2q_u64(x, y));
+    // Here and below, compilers would first load all that a step needs, for which there are not enough registers.
+    asm volatile("" : "+w"(rows[i]) : : "memory");
   }
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
@@ -70,8 +73,7 @@ THIMBLE_INLINE void AddEight(const std::int8_t* line, const Lines& w, const std:
       const std::int8_t* p = line + j * w.strip + (kPaired ? 32 : 16) * n;
       int8x16_t low = vld1q_s8(p), high = vld1q_s8(p + (kPaired ? 16 : w.step));
       if constexpr (!kPaired) PairQuads(low, high, low, high);
-      // GCC 14 would first load all weights of a step, for which there are not enough registers.
-      asm volatile("" ::: "memory");
+      asm volatile("" : "+w"(low), "+w"(high) : : "memory");
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kPairs; ++i) {
         AddMatrix(sum[i][j][2 * n], rows[i], low);
