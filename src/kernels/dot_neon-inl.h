@@ -28,15 +28,13 @@ THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
 THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   // Spelled out because compilers would first compute all products of a tile, for which there are not enough registers.
   return MapI([&](int i) {
-    int32x4_t sum = acc.v[i];
     int16x8_t low, high;
     asm volatile(
-        "smull %1.8h, %3.8b, %4.8b\n"
-        "smull2 %2.8h, %3.16b, %4.16b\n"
-        "addp %1.8h, %1.8h, %2.8h\n"
-        "sadalp %0.4s, %1.8h"
-        : "+w"(sum), "=&w"(low), "=&w"(high)
+        "smull %0.8h, %2.8b, %3.8b\n"
+        "smull2 %1.8h, %2.16b, %3.16b\n"
+        "addp %0.8h, %0.8h, %1.8h"
+        : "=&w"(low), "=&w"(high)
         : "w"(a), "w"(w.v[i]));
-    return sum;
+    return vpadalq_s16(acc.v[i], low);
   });
 }
