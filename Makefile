@@ -29,7 +29,7 @@ bench-memory:
 
 bench-peers:
 	@scripts/bench_peers.sh "$(DATA)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
-	  $(foreach text,$(ONLY),--only $(text))
+	  $(if $(ISA),--isa $(ISA)) $(foreach text,$(ONLY),--only $(text))
 
 bench-quality:
 	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))

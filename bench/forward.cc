@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <utility>
@@ -34,7 +35,7 @@ void Measure(const Weights& weights, const kernels::Kernels& kernels, const Shap
   double begin = Now();
   forward.Run();
   const int inner = std::max(1, static_cast<int>(2e-3 / (Now() - begin)));
-  constexpr int kSamples = 41;
+  const int kSamples = std::getenv("ONE") ? 61 : 41;
   std::vector<double> times, floors, ratios;
   const bool has_peak = HasPeak();
   auto peak = [&] { return weights.int8 ? PeakMacs() : PeakFloatMacs(); };
@@ -80,7 +81,7 @@ int Main(int count, char** arguments) {
     std::printf("%s %s, %s, one core\n", weights->info.name.c_str(), weights->info.dtype.c_str(),
                 std::string((*kernels)->name).c_str());
     std::printf("%8s %10s %10s %10s %7s\n", "tokens", "median us", "least us", "floor us", "ratio");
-    for (Shape shape : {Shape{1, 8},
+    for (Shape shape : std::getenv("ONE") ? std::vector<Shape>{Shape{1,16},{1,32},{8,16},{32,16}} : std::vector<Shape>{Shape{1, 8},
                         {1, 16},
                         {1, 32},
                         {1, 64},

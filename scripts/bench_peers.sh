@@ -2,15 +2,17 @@
 # thimble beside its peers in one run: scripts/bench_peers.sh DATA [OPTION]...
 #
 # DATA is a folder with stsb/stsb-en-{test,train}.csv and ir/scifact/corpus.jsonl, or empty: then texts are made up. The
-# options are those of bench/peers/compare.py: --quick, --rounds N, --threads N..., --only TEXT. Leaves build/peers.json,
-# and puts a whole run into the documents. The first run fetches the peers (10 minutes, 9 GB of disk); a run takes about 40
-# minutes, with --quick 8. Figures to be published want an idle machine.
+# options are those of bench/peers/compare.py: --quick, --rounds N, --threads N..., --only TEXT, --isa avx2. Leaves
+# build/peers.json, or build/peers-avx2.json, and puts a whole run into the documents. The first run fetches the peers (10
+# minutes, 9 GB of disk); a run takes about 40 minutes, with --quick 8. Figures to be published want an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 data=()
 if [ -n "${1:-}" ]; then data=(--data "$1"); fi
 shift $(($# > 0))
+isa=$(grep -oP -- '--isa \K\S+' <<< "$*" || true)
+result=build/peers${isa:+-$isa}.json
 
 scripts/setup_node.sh --check
 scripts/build.sh release thimble_cli bench_peer
@@ -18,7 +20,7 @@ scripts/model.sh q8 q6 q4 fp32
 source=$(scripts/fetch_model.sh)
 node=$(scripts/peers.sh)
 peers=(--node "$node")
-if llama=$(scripts/llama.sh); then peers+=(--llama "$llama"); fi
+if llama=$(scripts/llama.sh ${isa:+"$isa"}); then peers+=(--llama "$llama"); fi
 
 work=build/bench-peers
 venv=$work/venv
@@ -38,8 +40,8 @@ if [ -f "$venv/installed.txt" ]; then
     --onnx "$node/models/Xenova/all-MiniLM-L6-v2/onnx" "${data[@]}"
 fi
 
-python3 bench/peers/compare.py build/peers.json --tokenizer "$source/tokenizer.json" "${data[@]}" "${peers[@]}" "$@"
-python3 scripts/peers_report.py --print build/peers.json
+python3 bench/peers/compare.py "$result" --tokenizer "$source/tokenizer.json" "${data[@]}" "${peers[@]}" "$@"
+python3 scripts/peers_report.py --print "$result"
 if [[ " $* " != *" --only"* && " $* " != *" --quick"* && " $* " != *" --threads"* ]]; then
-  python3 scripts/peers_report.py build/peers.json
+  python3 scripts/peers_report.py "$result"
 fi

@@ -1,8 +1,9 @@
 """Puts the figures of bench/peers/compare.py into the documents: python3 scripts/peers_report.py PEERS.json
 
-Writes docs/peers.svg, and in README.md and docs/peers.md what is between the lines <!-- peers --> and <!-- /peers -->. With
---check nothing is written, and the exit code is 1 when something differs; with --print the tables go to standard output
-instead.
+Writes docs/peers.svg, and in README.md and docs/peers.md what is between the lines <!-- peers --> and <!-- /peers -->. Of a
+run that is held to an instruction set only docs/peers.md has figures, between <!-- peers ISA --> and <!-- /peers ISA -->.
+With --check nothing is written, and the exit code is 1 when something differs; with --print the tables go to standard
+output instead.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import charts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OWN = "thimble q8"
+ORDERS = {"corpus": "mixed", "corpus, sorted": "sorted"}
 KINDS = {"text": "End to end from text", "ids": "Model only, from token ids to the pooled vector"}
 
 
@@ -30,19 +32,11 @@ def measured(run):
     return [row for row in run["rows"] if not row["error"]]
 
 
-def own(run):
-    rows = [row for row in measured(run) if row["name"] == OWN]
+def own(run, name=OWN):
+    rows = [row for row in measured(run) if row["name"] == name]
     if not rows:
-        raise SystemExit(f"{OWN} was not measured with {words(run['threads'])}")
+        raise SystemExit(f"{name} was not measured with {words(run['threads'])}")
     return rows[0]
-
-
-def fastest(run, kind, shape):
-    """(ratio, row) of the peer that takes the least time for a shape: the median over the rounds of its time over ours."""
-    ours = own(run)[kind][shape]["rounds"]
-    found = [(statistics.median(theirs / mine for theirs, mine in zip(row[kind][shape]["rounds"], ours)), row)
-             for row in measured(run) if not is_own(row) and shape in row[kind]]
-    return min(found, key=lambda entry: entry[0], default=None)
 
 
 def throughput(row, order):
@@ -51,20 +45,34 @@ def throughput(row, order):
     return statistics.median(figures["texts_per_s"]) if figures and figures["texts_per_s"] else 0
 
 
+def figure(row, what):
+    """Texts a second of the corpus, or the milliseconds of a shape; 0 if it was not measured."""
+    if what in ORDERS:
+        return throughput(row, ORDERS[what])
+    return statistics.median(row["text"][what]["rounds"]) if what in row["text"] else 0
+
+
+def ratio(mine, row, what):
+    """How many times longer a row takes than ours. Of a shape, the median over the rounds."""
+    if what in ORDERS:
+        return figure(mine, what) / figure(row, what)
+    return statistics.median(theirs / ours
+                             for theirs, ours in zip(row["text"][what]["rounds"], mine["text"][what]["rounds"]))
+
+
+def contest(run, name=OWN):
+    """For every shape and the corpus: (what, [(ratio, row) of each peer, the fastest first])."""
+    mine = own(run, name)
+    for what in [*mine["text"], *ORDERS]:
+        peers = [row for row in measured(run) if not is_own(row) and figure(row, what) and figure(mine, what)]
+        if peers:
+            yield what, sorted(((ratio(mine, row, what), row) for row in peers), key=lambda entry: entry[0])
+
+
 def against(run):
-    """Rows of (what, our figure, unit, peer, its figure, ratio)."""
-    result = []
-    for shape in own(run)["text"]:
-        found = fastest(run, "text", shape)
-        if found:
-            figures = [statistics.median(row["text"][shape]["rounds"]) for row in (own(run), found[1])]
-            result.append((shape, figures[0], "ms", found[1]["name"], figures[1], found[0]))
-    for order, name in (("mixed", "corpus"), ("sorted", "corpus, sorted")):
-        peer = max((row for row in measured(run) if not is_own(row)), key=lambda row: throughput(row, order), default=None)
-        if peer and throughput(peer, order) and throughput(own(run), order):
-            mine, theirs = throughput(own(run), order), throughput(peer, order)
-            result.append((name, mine, "texts/s", peer["name"], theirs, mine / theirs))
-    return result
+    """Rows of (what, our figure, unit, fastest peer, its figure, ratio)."""
+    return [(what, figure(own(run), what), "texts/s" if what in ORDERS else "ms", row["name"], figure(row, what), value)
+            for what, [(value, row), *_] in contest(run)]
 
 
 def markdown(head, rows):
@@ -120,6 +128,21 @@ def summary(run):
     return markdown(["from text", OWN, "fastest peer", "its figure", "ratio"], rows)
 
 
+def ratios(run):
+    """Of every dtype of ours to every peer."""
+    parts = []
+    for mine in filter(is_own, measured(run)):
+        lines = list(contest(run, mine["name"]))
+        names = [row["name"] for row in measured(run) if any(row is peer for _, found in lines for _, peer in found)]
+        rows = []
+        for what, found in lines:
+            values = {row["name"]: f"{value:.2f}" for value, row in found}
+            rows.append([what, *(values.get(name, "-") for name in names), f"{found[0][0]:.2f}", found[0][1]["name"]])
+        parts.append(f"### {words(run['threads']).capitalize()}: how many times longer the peers take than {mine['name']}"
+                     f"\n\n{markdown(['from text', *names, 'fastest', 'which is'], rows)}")
+    return parts
+
+
 def tokenizer_line(run):
     if not run["tokenizer"]:
         return ""
@@ -128,25 +151,38 @@ def tokenizer_line(run):
     return f"\nTime of the tokenizer relative to the forward pass of the same text: {text}.\n"
 
 
+def held(result):
+    seen = min(row["seen"] for run in result["runs"] for row in measured(run))
+    return (f"All held to {result['isa']}: each was seen at {seen:,} instructions or more of what it computes, all of them in "
+            f"{result['isa']}.\n")
+
+
 def tables(result):
     about = result["corpus"]
-    parts = ["![The fastest peer against thimble](peers.svg)\n",
+    parts = [held(result) if result["isa"] else "![The fastest peer against thimble](peers.svg)\n",
              f"{result['processor']}, {result['cpus']} CPUs, load average {result['load']:.1f} before the run, "
              f"rounds: {result['rounds']}. Corpus: {about['texts']:,} texts, {about['name']}, passes: "
              f"{max(len(figures['texts_per_s']) for figures in own(result['runs'][0])['corpus'].values())}.\n"]
     for run in result["runs"]:
         title = words(run["threads"]).capitalize()
-        parts.append(f"### {title}: {OWN} against the fastest peer\n\n{summary(run)}{tokenizer_line(run)}")
+        if result["isa"]:
+            parts += ratios(run)
+        else:
+            parts.append(f"### {title}: {OWN} against the fastest peer\n\n{summary(run)}{tokenizer_line(run)}")
         for kind, name in KINDS.items():
             parts.append(f"### {title}: {name[0].lower() + name[1:]}\n\n{times(run, kind)}")
         parts.append(f"### {title}: a corpus of mixed lengths\n\n{corpus(run)}")
     versions = {row["name"]: row["version"] for run in result["runs"] for row in run["rows"] if not row["error"]}
     unique = dict.fromkeys(version for name, version in versions.items() if not name.startswith("thimble"))
     parts.append("Versions: " + "; ".join(unique) + ".\n")
-    errors = [(row["name"], words(run["threads"]), row["error"]) for run in result["runs"] for row in run["rows"]
-              if row["error"]]
+    errors = {}
+    for run in result["runs"]:
+        for row in run["rows"]:
+            if row["error"]:
+                errors.setdefault((words(run["threads"]), row["error"]), []).append(row["name"])
     if errors:
-        parts.append("Not measured:\n\n" + "".join(f"- {name} ({threads}): {error}\n" for name, threads, error in errors))
+        parts.append("Not measured:\n\n" + "".join(f"- {'; '.join(names)} ({threads}): {error}\n"
+                                                   for (threads, error), names in errors.items()))
     return "\n".join(parts)
 
 
@@ -181,9 +217,13 @@ def main():
     if options.print:
         print(tables(result), end="")
         return
-    new = {options.root / "docs/peers.svg": plot(result)}
-    for name, text in (("README.md", readme(result)), ("docs/peers.md", tables(result))):
-        new[options.root / name] = charts.replaced(options.root / name, "peers", text)
+    document = options.root / "docs/peers.md"
+    if result["isa"]:
+        new = {document: charts.replaced(document, f"peers {result['isa']}", tables(result))}
+    else:
+        new = {options.root / "docs/peers.svg": plot(result),
+               options.root / "README.md": charts.replaced(options.root / "README.md", "peers", readme(result)),
+               document: charts.replaced(document, "peers", tables(result))}
     sys.exit(charts.update(new, options.check))
 
 

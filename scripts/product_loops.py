@@ -20,13 +20,13 @@ MCA = "llvm-mca-19"  # Version 14, which Debian 12 has too, lacks most of the mo
 
 # The rows of the first table: functions, H being the rows of a tile.
 LOOPS = {
-    "q8, q6, q4": "TileInt8<H,1,0,(true|false)>",
-    "fp32": "TileFloat<H,1,0,float>",
-    "fp16": "TileFloat<H,1,0,unsigned short>",
+    "q8, q6, q4": "TileInt8<H,1,(true|false)>",
+    "fp32": "TileFloat<H,1,float>",
+    "fp16": "TileFloat<H,1,unsigned short>",
     "attention, int8": "AttendInt8<H>",
     "attention, float": "AttendFloat<H>",
 }
-PAIRED_LOOPS = {"q8, q6, q4": "TilePairs<H,0>", "q8, at most 12 rows": "TileInt8<H,1,0,true>"}
+PAIRED_LOOPS = {"q8, q6, q4": "TilePairs<H>", "q8, at most 12 rows": "TileInt8<H,1,true>"}
 FLOAT_LOOPS = ("fp32", "fp16", "attention, float")
 # The rows of the second: functions, and lines of 64 weights in a turn of their outer loop.
 UNPACKING = {"q6": ("Unpack(Lines|Pairs)<6>", 16), "q4": ("Unpack(Lines|Pairs)<4>", 8), "q8": ("PairStrip", 2)}
@@ -69,8 +69,8 @@ def functions(library, target):
 
 
 def name_in(function, name):
-    """Of a function of the set `name`, what LOOPS has: TileInt8<6,1,0,true>."""
-    found = re.search(rf"kernels::{name}::(\w+(?:<.*?>)?)\(", function.replace("(thimble::kernels::Epilogue)", ""))
+    """Of a function of the set `name`, what LOOPS has: TileInt8<6,1,true>."""
+    found = re.search(rf"kernels::{name}::(\w+(?:<.*?>)?)\(", function)
     return re.sub(r"ul\b", "", found.group(1)).replace(", ", ",") if found else ""
 
 

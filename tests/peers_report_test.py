@@ -33,7 +33,7 @@ SLOW = row("fastembed int8", {"8": figures(1.4, 1.5, 1.5), "8x16": figures(10.0,
 REFERENCE = row("sentence-transformers fp32", {"8": figures(9.0, 9.0, 9.0), "8x16": figures(150.0, 150.0, 150.0)}, {}, 117,
                 cosine=None)
 BROKEN = row("CTranslate2 int8", {"8": figures(0.1, 0.1, 0.1)}, {}, 9000, error="its process ended with code -9")
-RESULT = {"processor": "a processor", "cpus": 2, "load": 0.04, "quick": False, "only": [], "rounds": 3, "seconds": 1.0,
+RESULT = {"processor": "a processor", "cpus": 2, "load": 0.04, "isa": None, "quick": False, "only": [], "rounds": 3, "seconds": 1.0,
           "corpus": {"name": "made up", "texts": 2652},
           "runs": [{"threads": 1, "reference": "sentence-transformers fp32", "tokenizer": {"8": 0.012, "corpus": 0.034},
                     "rows": [OWN, FAST, SLOW, REFERENCE, BROKEN]}]}
@@ -102,6 +102,29 @@ class PeersReport(unittest.TestCase):
         self.assertEqual(len(bars), len(ratios))
         for bar, ratio in zip(bars, ratios):
             self.assertAlmostEqual(float(bar.get("width")) / float(bars[0].get("width")), ratio / ratios[0], places=2)
+
+    def test_a_run_held_to_an_instruction_set_has_the_ratios_of_every_dtype_and_a_place_of_its_own(self):
+        result = copy.deepcopy(RESULT)
+        result["isa"] = "avx2"
+        for number, measured in enumerate(result["runs"][0]["rows"]):
+            measured["seen"] = 1000 + number
+        q4 = row("thimble q4", {"8": figures(0.25, 0.5, 0.25), "8x16": figures(4.0, 4.0, 4.0)}, {}, 1400, seen=1001)
+        result["runs"][0]["rows"].insert(1, q4)
+        self.write(result)
+        document = self.root / "docs/peers.md"
+        document.write_text(document.read_text() + "<!-- peers avx2 -->\n<!-- /peers avx2 -->\n")
+        before = (self.root / "README.md").read_text()
+        text = self.tables()
+        self.assertEqual((self.root / "README.md").read_text(), before)
+        self.assertTrue(text.startswith("before\n<!-- peers -->\nstale\n<!-- /peers -->\nafter\n<!-- peers avx2 -->\n"))
+        self.assertIn("All held to avx2: each was seen at 1,000 instructions or more", text)
+        own, smaller = text.split("how many times longer the peers take than ")[1:]
+        head = "| from text | OpenVINO int8 | fastembed int8 | sentence-transformers fp32 | fastest | which is |"
+        self.assertTrue(own.startswith(f"thimble q8\n\n{head}\n"), own)
+        self.assertIn("| 8 | 2.20 | 2.80 | 18.00 | 2.20 | OpenVINO int8 |\n", own)
+        self.assertIn("| 8x16 | 1.12 | 1.25 | 18.75 | 1.12 | OpenVINO int8 |\n", own)
+        self.assertIn("| corpus | 1.71 | 1.84 | 5.98 | 1.71 | OpenVINO int8 |\n", own)
+        self.assertIn("| 8 | 4.40 | 5.60 | 36.00 | 4.40 | OpenVINO int8 |\n", smaller)
 
     def test_a_run_without_our_own_figures_is_an_error(self):
         result = copy.deepcopy(RESULT)

@@ -2,7 +2,7 @@
 
 Every peer is a process of its own (the protocol is in serve.py) that loads the model once. Rounds go over the shapes, and
 in each of them over the peers, so that what the machine does meanwhile meets all of them. Exit code 1 when thimble itself
-could not be measured; a peer that cannot run is named with the reason.
+could not be measured; a peer that cannot run, or that --isa does not hold, is named with the reason.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import corpus
+import held
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.append(str(ROOT / "bench/quality"))
@@ -39,6 +40,8 @@ PATIENCE = 600
 PAUSE = 0.03
 # A visit of a peer lasts this long at least, in seconds; calls of more than SLOW milliseconds are not warmed up again.
 VISIT, SLOW = 0.03, 100
+# Seconds of a request in which a peer is watched, if it is held to an instruction set.
+WATCHED = 0.3
 
 
 @dataclasses.dataclass
@@ -47,6 +50,7 @@ class Entry:
     command: list  # With {threads}.
     needs: tuple = ()  # Steps of prepare.py.
     missing: str = ""  # Why it cannot be tried.
+    environment: dict = dataclasses.field(default_factory=dict)
 
 
 class PeerError(Exception):
@@ -63,9 +67,6 @@ def environment(threads, work):
     result |= {"TOKENIZERS_PARALLELISM": "false" if threads == 1 else "true", "HF_HUB_OFFLINE": "1",
                "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(work / "hub"),
                "PYTHONDONTWRITEBYTECODE": "1"}
-    # Of its own choice it takes AVX2 where the processor is not Intel's.
-    if "avx512_vnni" in pathlib.Path("/proc/cpuinfo").read_text():
-        result["CT2_FORCE_CPU_ISA"] = "AVX512"
     return result
 
 
@@ -85,7 +86,7 @@ class Peer:
         with open(log, "w") as file:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
-                env=environment(threads, options.work), preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+                env=environment(threads, options.work) | entry.environment, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.rest = b""
         try:
             self.facts = self.read()
@@ -94,12 +95,15 @@ class Peer:
             raise
         self.slow = {}  # (shape, kind) -> the least ms of its last visit.
 
-    def read(self):
+    def read(self, meanwhile=None):
+        """The next answer. MEANWHILE is called again and again until it comes, after as many seconds as it returned."""
         until = time.monotonic() + PATIENCE
         while b"\n" not in self.rest:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+            if left <= 0:
                 raise PeerError(f"no answer within {PATIENCE} s")
+            if not select.select([self.process.stdout], [], [], meanwhile() if meanwhile else left)[0]:
+                continue
             part = os.read(self.process.stdout.fileno(), 1 << 16)
             if not part:
                 raise PeerError(f"its process ended with code {self.process.wait()}")
@@ -110,13 +114,13 @@ class Peer:
             raise PeerError(answer["error"])
         return answer
 
-    def ask(self, **request):
+    def ask(self, meanwhile=None, **request):
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
         except OSError:
             raise PeerError(f"its process ended with code {self.process.wait()}") from None
-        return self.read()
+        return self.read(meanwhile)
 
     def close(self):
         self.process.stdin.close()
@@ -158,6 +162,8 @@ def entries(options):
         for step in entry.needs:
             if step in failed and not entry.missing:
                 entry.missing = f"its files could not be made: {failed[step]}"
+        entry.environment, free = held.how(entry.name, options.isa)
+        entry.missing = free or entry.missing
     return [entry for entry in result if not options.only or any(part in entry.name for part in [OWN, *options.only])]
 
 
@@ -194,14 +200,16 @@ class Run:
                 continue
             row["version"] = peer.facts["version"]
             self.peers.append((peer, row))
+            if options.isa:
+                row["seen"] = self.attempt(row, lambda: self.check_isa(peer))
 
     def say(self, what):
         print(f"[{time.strftime('%T')}] {self.threads} thread{'s' * (self.threads > 1)}: {what}", file=sys.stderr,
               flush=True)
 
     def fail(self, row, error):
-        row["error"] = str(error)
-        print(f"  {row['name']} is not measured: {error}", file=sys.stderr, flush=True)
+        row["error"] = " ".join(str(error).split())
+        print(f"  {row['name']} is not measured: {row['error']}", file=sys.stderr, flush=True)
 
     def each(self, first=0):
         """The peers that still run, beginning with number `first` of them."""
@@ -215,6 +223,20 @@ class Run:
         except PeerError as error:
             self.fail(row, error)
             return None
+
+    def check_isa(self, peer):
+        """How many instructions a peer was seen at, all of them of the set that it is held to."""
+        watch = held.Watch(peer.process.pid, self.options.isa)
+        until = time.monotonic() + PATIENCE
+        try:
+            while watch.seen < held.ENOUGH and time.monotonic() < until:
+                for texts, _ in self.batches.values():
+                    peer.ask(watch.look, do="time", texts=texts, seconds=WATCHED, least=1, warm=0)
+        except OSError as error:
+            raise PeerError(f"whether it keeps to {self.options.isa} cannot be seen: {error}") from None
+        if watch.verdict():
+            raise PeerError(watch.verdict())
+        return watch.seen
 
     def shapes(self):
         rounds = self.options.rounds
@@ -339,7 +361,8 @@ def main():
     parser.add_argument("--python", type=pathlib.Path, help="the interpreter that has the peers in Python")
     parser.add_argument("--node", type=pathlib.Path, help="folder that scripts/peers.sh made")
     parser.add_argument("--llama", type=pathlib.Path, help="folder that scripts/llama.sh made")
-    parser.add_argument("--threads", type=int, nargs="+", help="1 and, where there are two CPUs, 2")
+    parser.add_argument("--isa", choices=held.HELD, help="hold every peer to this instruction set; leave out the others")
+    parser.add_argument("--threads", type=int, nargs="+", help="1 and, where there are two CPUs and no --isa, 2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--corpus-rounds", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="2 rounds of 3 shapes and 40 texts: to see that it works")
@@ -350,7 +373,7 @@ def main():
         name, texts = corpus.mixed(vocabulary, options.data)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"bench-peers: {options.data}: {error}")
-    options.threads = options.threads or [1, 2][:len(os.sched_getaffinity(0))]
+    options.threads = options.threads or [1, 2][:1 if options.isa else len(os.sched_getaffinity(0))]
     options.shapes, options.batches = list(SHAPES), BATCHES
     if options.quick:
         options.rounds, options.corpus_rounds = 2, 1
@@ -358,7 +381,7 @@ def main():
     load = os.getloadavg()[0]
     begin = time.time()
     runs = [Run(threads, options, vocabulary, texts).result() for threads in options.threads]
-    result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "quick": options.quick,
+    result = {"processor": processor(), "cpus": os.cpu_count(), "load": load, "isa": options.isa, "quick": options.quick,
               "only": options.only or [], "rounds": options.rounds, "seconds": time.time() - begin,
               "corpus": {"name": name, "texts": len(texts)}, "runs": runs}
     options.output.write_text(json.dumps(result, indent=1) + "\n")

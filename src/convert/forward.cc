@@ -90,7 +90,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
   const std::size_t hidden = shape_.hidden, width = hidden / shape_.heads;
   std::vector<float> heads(chunk_ * 3 * hidden), context(chunk_ * hidden);
   std::vector<float> inner(chunk_ * shape_.intermediate);
-  const std::size_t scratch_bytes = kernels::AttentionBytes(chunk_, width);
+  const std::size_t scratch_bytes = k_.attention_bytes(chunk_, width);
   THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * scratch_bytes));
   std::vector<std::size_t> rows_before;
 

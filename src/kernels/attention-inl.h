@@ -16,17 +16,24 @@ class ScratchCursor {
   std::byte* next_;
 };
 
-static_assert(kAttentionRows <= kMaxAttentionRows);
+inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
+  const std::size_t padded = RoundUp(tokens, 16);
+  const std::size_t codes = padded * width * (1 + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
+  const std::size_t int8_bytes = codes + kAttentionRows * padded * (sizeof(float) + 1);
+  const std::size_t float_bytes = (width + kAttentionRows) * padded * sizeof(float);
+  constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
+  return RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
+}
 
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
   std::uint8_t* query;     // [tokens][width], + 128
   float* query_scale;      // [padded]
-  std::int8_t* key;        // [padded/16][width/4][16][4]
+  LineWeight* key;         // [padded/16][width/4][16][4]
   float* key_scale;        // [padded], 0 behind the last token
   std::int32_t* key_comp;  // [padded]: -128 times the sum of a token's key
-  std::int8_t* value;      // [padded/4][width/16][16][4]
+  LineWeight* value;       // [padded/4][width/16][16][4]
   float* value_scale;      // [padded], 0 behind the last token
   // [width] 128 times the sum of a column of values, where the products are of signed bytes.
   alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
@@ -59,13 +66,15 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.width = head.width;
   q.query = cursor.Take<std::uint8_t>(q.tokens * q.width);
   q.query_scale = cursor.Take<float>(q.padded);
-  q.key = cursor.Take<std::int8_t>(q.padded * q.width);
+  q.key = cursor.Take<LineWeight>(q.padded * q.width);
   q.key_scale = cursor.Take<float>(q.padded);
   q.key_comp = cursor.Take<std::int32_t>(q.padded);
-  q.value = cursor.Take<std::int8_t>(q.padded * q.width);
+  q.value = cursor.Take<LineWeight>(q.padded * q.width);
   q.value_scale = cursor.Take<float>(q.padded);
   q.score = cursor.Take<float>(kAttentionRows * q.padded);
   q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
+  std::int8_t* const key = LineBytes(q.key, q.padded * q.width);
+  std::int8_t* const value = LineBytes(q.value, q.padded * q.width);
 
   for (std::size_t begin = 0; begin < q.padded; begin += 16) {
     // Behind the last token its row stands in, with a factor of 0.
@@ -96,26 +105,20 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
           keys[j] = ToInt(Mul(Load(rows[i + j] - q.width + k), Set(key_factor[i + j])));
           values[j] = ToInt(Mul(Load(rows[i + j] + k), Set(value_factor[i + j])));
         }
-        StoreQuads(keys, q.key + begin * q.width + 16 * k + 4 * i);
-        StoreColumns(values, q.value + (begin + i) * q.width + 4 * k);
+        StoreQuads(keys, key + begin * q.width + 16 * k + 4 * i);
+        StoreColumns(values, value + (begin + i) * q.width + 4 * k);
       }
     }
   }
+  FinishLines(q.key, q.padded * q.width);
+  FinishLines(q.value, q.padded * q.width);
   if constexpr (kSigned) {
-    const std::uint8_t minus_ones[4] = {127, 127, 127, 127};
-    const Quad minus_one = LoadQuad(minus_ones);
     for (std::size_t k = 0; k < q.width; k += 16) {
-      I sum = Zero();
-      for (std::size_t t = 0; t < q.padded; t += 4) sum = Dot4(sum, minus_one, LoadLine(q.value + t * q.width + 4 * k));
-      StoreI(q.value_comp + k, TimesMinus128(sum));
+      StoreI(q.value_comp + k, TimesMinus128(SumOfLines(q.value + 4 * k, 4 * q.width, q.padded / 4)));
     }
   } else {
-    const std::uint8_t ones[4] = {1, 1, 1, 1};
-    const Quad one = LoadQuad(ones);
     for (std::size_t t = 0; t < q.padded; t += 16) {
-      I sum = Zero();
-      for (std::size_t k = 0; k < q.width; k += 4) sum = Dot4(sum, one, LoadLine(q.key + t * q.width + 16 * k));
-      StoreI(q.key_comp + t, TimesMinus128(sum));
+      StoreI(q.key_comp + t, TimesMinus128(SumOfLines(q.key + t * q.width, 64, q.width / 4)));
     }
   }
   return q;

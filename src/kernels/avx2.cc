@@ -16,11 +16,12 @@ namespace avx2 {
 #include "kernels/vector_avx2-inl.h"
 #include "kernels/codes_x86-inl.h"
 #include "kernels/fold_rows-inl.h"
-#include "kernels/dot_avx2-inl.h"
 #include "kernels/packed_avx2-inl.h"
-#include "kernels/lines-inl.h"
-#include "kernels/products-inl.h"
+#include "kernels/dot_avx2-inl.h"
+#include "kernels/pairs-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/pairs_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avx2
 THIMBLE_END_TARGET

@@ -18,11 +18,12 @@ namespace avx512 {
 // clang-format off: in this order
 #include "kernels/vector_x86-inl.h"
 #include "kernels/vector_avx512-inl.h"
-#include "kernels/dot_avx512-inl.h"
 #include "kernels/packed_avx512-inl.h"
-#include "kernels/lines-inl.h"
-#include "kernels/products-inl.h"
+#include "kernels/dot_avx512-inl.h"
+#include "kernels/pairs-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/pairs_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avx512
 THIMBLE_END_TARGET

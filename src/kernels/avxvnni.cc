@@ -23,13 +23,15 @@ namespace avxvnni {
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 #include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avxvnni
 THIMBLE_END_TARGET
 
 static bool AvxVnniSupported() { return DetectCpu().avxvnni; }
 
-constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", AvxVnniSupported, avxvnni::LinearInt8Unpacked);
+constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", AvxVnniSupported);
 
 }  // namespace thimble::kernels
 #endif

@@ -39,15 +39,6 @@ Result<const Kernels*> Choose() {
 
 }  // namespace
 
-std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
-  std::size_t padded = RoundUp(tokens, 16);
-  std::size_t int8_bytes =
-      3 * padded * width + 4 * padded * sizeof(float) + kMaxAttentionRows * padded * (sizeof(float) + 1);
-  std::size_t float_bytes = padded * width * sizeof(float) + kMaxAttentionRows * padded * sizeof(float);
-  constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
-  return RoundUp((int8_bytes > float_bytes ? int8_bytes : float_bytes) + kLines, 64);
-}
-
 std::span<const Kernels* const> AllKernels() { return kAll; }
 
 Result<const Kernels*> FindKernels(std::string_view name) {

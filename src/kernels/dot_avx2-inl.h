@@ -1,45 +1,86 @@
-// Dot products of AVX2. See vector_scalar-inl.h for what each operation computes.
+// Products of AVX2: of pairs of 16-bit numbers, which are exact for bytes of any value, and of bytes with the codes of q6
+// and q4, whose sums of two fit into 16 bits.
 
-// Weights widened to 16 bits: of each output the inputs 0 and 2 (even) and 1 and 3 (odd), so that a multiply-add of
-// pairs is exact, which the byte form (it saturates) is not.
-struct Line {
-  __m256i even_low, odd_low, even_high, odd_high;
-};
-struct Quad {
-  __m256i even, odd;
-};
+// One broadcast, in every lane: four codes, or a pair of them widened to 16 bits.
+using Quad = __m256i;
 
-// 6 accumulators, 4 registers of weights, 2 of activations and temporaries, of 16.
+// 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 16. Of float, 12 accumulators: two fused
+// multiply-adds a cycle leave no time for more loads.
 inline constexpr bool kSigned = false;
-inline constexpr std::size_t kTileRows = 3;
+inline constexpr std::size_t kTileRows = 4;
+inline constexpr std::size_t kFloatTileRows = 6;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 3;
+inline constexpr std::size_t kAttentionRows = 4;
 inline constexpr std::size_t kAttentionStrips = 1;
 
-THIMBLE_INLINE Line ToLine(__m256i low, __m256i high) {
-  return {_mm256_srai_epi16(_mm256_slli_epi16(low, 8), 8), _mm256_srai_epi16(low, 8),
-          _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8), _mm256_srai_epi16(high, 8)};
+THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm256_set1_epi32(LoadAs<std::int32_t>(p)); }
+// Additions are spelled out because gcc 12 reorders those of the intrinsics: it multiplies first, for which there are not
+// enough registers.
+THIMBLE_INLINE __m256i AddLanes(__m256i a, __m256i b) {
+  asm("vpaddd %1, %0, %0" : "+x"(a) : "x"(b));
+  return a;
 }
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  const __m256i* q = reinterpret_cast<const __m256i*>(p);
-  return ToLine(_mm256_load_si256(q), _mm256_load_si256(q + 1));
+THIMBLE_INLINE __m256i AddWords(__m256i a, __m256i b) {
+  asm("vpaddw %1, %0, %0" : "+x"(a) : "x"(b));
+  return a;
 }
-THIMBLE_INLINE __m256i NarrowHalfLine(__m256i even, __m256i odd) {
-  return _mm256_or_si256(_mm256_and_si256(even, _mm256_set1_epi16(255)), _mm256_slli_epi16(odd, 8));
+// acc[n] + the product of two pairs of words, those of a and of lane n of w.
+THIMBLE_INLINE I AddPair(I acc, Quad a, I w) {
+  return {AddLanes(acc.low, _mm256_madd_epi16(a, w.low)), AddLanes(acc.high, _mm256_madd_epi16(a, w.high))};
 }
-THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
-  __m256i* q = reinterpret_cast<__m256i*>(p);
-  _mm256_store_si256(q, NarrowHalfLine(a.even_low, a.odd_low));
-  _mm256_store_si256(q + 1, NarrowHalfLine(a.even_high, a.odd_high));
-}
-THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  __m256i bytes = _mm256_set1_epi32(LoadAs<std::int32_t>(p));
-  return {_mm256_and_si256(bytes, _mm256_set1_epi16(255)), _mm256_srli_epi16(bytes, 8)};
-}
-THIMBLE_INLINE I Dot4(I acc, Quad a, Line w) {
-  acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(a.even, w.even_low));
-  acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.even, w.even_high));
-  acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(a.odd, w.odd_low));
-  acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(a.odd, w.odd_high));
+// Both in one piece, so that a sum of q6 does not wait in a register for its multiplier.
+THIMBLE_INLINE __m256i AddPairs(__m256i acc, __m256i a, const __m256i& b) {
+  asm("vpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "+x"(a) : "xm"(b));
   return acc;
+}
+THIMBLE_INLINE I AddPairs(I acc, I a, const I& b) {
+  return {AddPairs(acc.low, a.low, b.low), AddPairs(acc.high, a.high, b.high)};
+}
+// Of each lane two words: the sums of two products of the unsigned bytes of a with the signed bytes of w.
+THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return {_mm256_maddubs_epi16(a, w.low), _mm256_maddubs_epi16(a, w.high)}; }
+THIMBLE_INLINE I AddWords(I a, I b) { return {AddWords(a.low, b.low), AddWords(a.high, b.high)}; }
+
+THIMBLE_INLINE I LoadLine(const void* p) {
+  const __m256i* q = static_cast<const __m256i*>(p);
+  return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
+}
+THIMBLE_INLINE void StoreLine(void* p, I a) {
+  __m256i* q = static_cast<__m256i*>(p);
+  _mm256_store_si256(q, a.low);
+  _mm256_store_si256(q + 1, a.high);
+}
+// The signed bytes 2 kPair and 2 kPair + 1 of each lane as words.
+template <int kPair>
+THIMBLE_INLINE I WidenPair(I a) {
+  constexpr char k = 2 * kPair;
+  const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1,
+                                                                   k + 9, -1, k + 12, -1, k + 13));
+  return {_mm256_srai_epi16(_mm256_shuffle_epi8(a.low, places), 8),
+          _mm256_srai_epi16(_mm256_shuffle_epi8(a.high, places), 8)};
+}
+// 16 unsigned bytes as words.
+THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
+}
+
+// Line kLine of a bundle as bytes that MultiplyBytes takes: 6 bits as they are, from those of 4 bits 8 is taken.
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
+  const I codes = {LoadCodeLine<kBits, kLine>(bundle), LoadCodeLine<kBits, kLine>(bundle + 32)};
+  if constexpr (kBits == 6) return codes;
+  const __m256i half = _mm256_set1_epi8(8);
+  return {_mm256_sub_epi8(codes.low, half), _mm256_sub_epi8(codes.high, half)};
+}
+// What a weight is beside its multiplier times its signed code, for two groups: words 0 and 1 of each lane.
+template <int kBits>
+THIMBLE_INLINE __m256i Rest(__m256i multipliers, __m256i offsets) {
+  const __m256i offset = _mm256_and_si256(offsets, _mm256_set1_epi16(255));
+  return _mm256_sub_epi16(kBits == 4 ? _mm256_slli_epi16(multipliers, 3) : _mm256_setzero_si256(), offset);
+}
+template <int kBits>
+THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
+  return {_mm256_blend_epi16(Rest<kBits>(first.multipliers.low, first.offsets.low),
+                             Rest<kBits>(second.multipliers.low, second.offsets.low), 0xAA),
+          _mm256_blend_epi16(Rest<kBits>(first.multipliers.high, first.offsets.high),
+                             Rest<kBits>(second.multipliers.high, second.offsets.high), 0xAA)};
 }

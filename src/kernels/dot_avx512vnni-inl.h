@@ -11,7 +11,6 @@ inline constexpr std::size_t kTileStrips = 3;
 inline constexpr std::size_t kAttentionRows = 8;
 inline constexpr std::size_t kAttentionStrips = 2;
 
-THIMBLE_INLINE Line ToLine(__m512i bytes) { return bytes; }
 THIMBLE_INLINE Line LoadLine(const std::int8_t* p) { return _mm512_load_si512(p); }
 THIMBLE_INLINE void StoreLine(std::int8_t* p, Line a) { _mm512_store_si512(p, a); }
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) { return _mm512_set1_epi32(LoadAs<std::int32_t>(p)); }

@@ -1,8 +1,6 @@
 // Dot products of AVX-VNNI. See vector_scalar-inl.h for what each operation computes.
 
-struct Line {
-  __m256i low, high;
-};
+using Line = I;
 using Quad = __m256i;
 
 // 12 accumulators, 2 registers of weights and 1 of activations, of 16.
@@ -16,7 +14,6 @@ THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
   const __m256i* q = reinterpret_cast<const __m256i*>(p);
   return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
 }
-THIMBLE_INLINE Line ToLine(__m256i low, __m256i high) { return {low, high}; }
 THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
   __m256i* q = reinterpret_cast<__m256i*>(p);
   _mm256_store_si256(q, a.low);

@@ -45,12 +45,12 @@ THIMBLE_INLINE void AddLine(const std::int8_t* line, std::size_t strip, const in
   }
 }
 
-template <std::size_t kHeight, std::size_t kWidth, bool kPrefetch>
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
 THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
   const std::int8_t* line = w.first;
   for (const std::uint8_t* end = a + inputs; a != end; a += 16, line += 4 * w.step) {
-    if constexpr (kPrefetch) {
+    if constexpr (kFirst) {
       THIMBLE_UNROLL
       for (std::size_t j = 0; j < 4 * kWidth; ++j) Prefetch(line + kWidth * w.strip + j / 4 * w.strip + j % 4 * w.step);
     }

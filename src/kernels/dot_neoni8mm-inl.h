@@ -84,7 +84,7 @@ THIMBLE_INLINE void AddEight(const std::int8_t* line, const Lines& w, const std:
 }
 
 // With kPaired each two lines hold pairs already.
-template <bool kPaired, bool kPrefetch, std::size_t kHeight, std::size_t kWidth>
+template <bool kPaired, bool kFirst, std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void AddMatrices(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
   constexpr std::size_t kPairs = (kHeight + 1) / 2;  // The last row of an odd number is taken twice.
@@ -95,7 +95,7 @@ THIMBLE_INLINE void AddMatrices(const Lines& w, const std::uint8_t* a, std::size
   }
   const std::int8_t* line = w.first;
   for (const std::uint8_t* end = a + inputs; a != end; a += 16, line += 4 * w.step) {
-    if constexpr (kPrefetch) {
+    if constexpr (kFirst) {
       THIMBLE_UNROLL
       for (std::size_t j = 0; j < 4 * kWidth; ++j) Prefetch(line + kWidth * w.strip + j / 4 * w.strip + j % 4 * w.step);
     }
@@ -114,8 +114,8 @@ THIMBLE_INLINE void AddMatrices(const Lines& w, const std::uint8_t* a, std::size
   }
 }
 
-template <std::size_t kHeight, std::size_t kWidth, bool kPrefetch>
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
 THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
-  AddMatrices<false, kPrefetch>(w, a, a_stride, inputs, acc);
+  AddMatrices<false, kFirst>(w, a, a_stride, inputs, acc);
 }

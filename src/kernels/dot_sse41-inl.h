@@ -1,32 +1,71 @@
-// Dot products of SSE4.1. See vector_scalar-inl.h for what each operation computes.
+// Products of SSE4.1, as in dot_avx2-inl.h.
 
-// Weights as they lie in memory: widened, as in dot_avx2-inl.h, they would fill half the registers.
-using Line = I;
-struct Quad {
-  __m128i even, odd;
-};
+using Quad = __m128i;
 
-// 8 accumulators, 4 registers of activations, 2 of weights and temporaries, of 16.
+// 8 accumulators, 4 registers of weights, 1 of activations and temporaries, of 16.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 2;
+inline constexpr std::size_t kFloatTileRows = 2;
 inline constexpr std::size_t kTileStrips = 1;
 inline constexpr std::size_t kAttentionRows = 2;
 inline constexpr std::size_t kAttentionStrips = 1;
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  return MapI([=](int i) { return LoadBytes(p + 16 * i); });
+THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm_set1_epi32(LoadAs<std::int32_t>(p)); }
+THIMBLE_INLINE __m128i AddLanes(__m128i a, __m128i b) {
+  asm("paddd %1, %0" : "+x"(a) : "x"(b));
+  return a;
 }
-THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
-  for (int i = 0; i < 4; ++i) _mm_store_si128(reinterpret_cast<__m128i*>(p + 16 * i), a.v[i]);
+THIMBLE_INLINE __m128i AddWords(__m128i a, __m128i b) {
+  asm("paddw %1, %0" : "+x"(a) : "x"(b));
+  return a;
 }
-THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
-  __m128i bytes = _mm_set1_epi32(LoadAs<std::int32_t>(p));
-  return {_mm_and_si128(bytes, _mm_set1_epi16(255)), _mm_srli_epi16(bytes, 8)};
+THIMBLE_INLINE I AddPair(I acc, Quad a, const I& w) {
+  return MapI([&](int i) { return AddLanes(acc.v[i], _mm_madd_epi16(a, w.v[i])); });
 }
-THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
+THIMBLE_INLINE I AddPairs(I acc, const I& a, const I& b) {
+  return MapI([&](int i) { return AddLanes(acc.v[i], _mm_madd_epi16(a.v[i], b.v[i])); });
+}
+THIMBLE_INLINE I MultiplyBytes(Quad a, const I& w) {
+  return MapI([&](int i) { return _mm_maddubs_epi16(a, w.v[i]); });
+}
+THIMBLE_INLINE I AddWords(I a, const I& b) {
+  return MapI([&](int i) { return AddWords(a.v[i], b.v[i]); });
+}
+
+THIMBLE_INLINE I LoadLine(const void* p) {
+  return MapI([=](int i) { return _mm_load_si128(static_cast<const __m128i*>(p) + i); });
+}
+THIMBLE_INLINE void StoreLine(void* p, const I& a) {
+  for (int i = 0; i < 4; ++i) _mm_store_si128(static_cast<__m128i*>(p) + i, a.v[i]);
+}
+template <int kPair>
+THIMBLE_INLINE I WidenPair(const I& a) {
+  constexpr char k = 2 * kPair;
+  const __m128i places =
+      _mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1, k + 9, -1, k + 12, -1, k + 13);
+  return MapI([&](int i) { return _mm_srai_epi16(_mm_shuffle_epi8(a.v[i], places), 8); });
+}
+THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
+  const __m128i codes = LoadBytes(p), zero = _mm_setzero_si128();
+  _mm_store_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi8(codes, zero));
+  _mm_store_si128(reinterpret_cast<__m128i*>(out + 8), _mm_unpackhi_epi8(codes, zero));
+}
+
+template <int kBits, std::size_t kLine>
+THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
+  return MapI([=](int i) {
+    const __m128i codes = LoadCodeLine<kBits, kLine>(bundle + 16 * i);
+    return kBits == 6 ? codes : _mm_sub_epi8(codes, _mm_set1_epi8(8));
+  });
+}
+template <int kBits>
+THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
+  const auto rest = [](__m128i multipliers, __m128i offsets) {
+    const __m128i offset = _mm_and_si128(offsets, _mm_set1_epi16(255));
+    return _mm_sub_epi16(kBits == 4 ? _mm_slli_epi16(multipliers, 3) : _mm_setzero_si128(), offset);
+  };
   return MapI([&](int i) {
-    __m128i even = _mm_srai_epi16(_mm_slli_epi16(w.v[i], 8), 8), odd = _mm_srai_epi16(w.v[i], 8);
-    __m128i sum = _mm_add_epi32(_mm_madd_epi16(a.even, even), _mm_madd_epi16(a.odd, odd));
-    return _mm_add_epi32(acc.v[i], sum);
+    return _mm_blend_epi16(rest(first.multipliers.v[i], first.offsets.v[i]),
+                           rest(second.multipliers.v[i], second.offsets.v[i]), 0xAA);
   });
 }

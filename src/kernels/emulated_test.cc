@@ -66,6 +66,8 @@ THIMBLE_INLINE __m256i VexVpdpbusd(__m256i acc, __m256i a, __m256i b) {
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 #include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avxvnni_emulated
 THIMBLE_END_TARGET
@@ -81,7 +83,6 @@ namespace amx_emulated {
 #include "kernels/products-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/gemm-inl.h"
-#include "kernels/packed-inl.h"
 #include "kernels/unpack-inl.h"
 // clang-format on
 
@@ -147,8 +148,7 @@ static bool HasAvx2() { return DetectCpu().avx2; }
 static bool HasAvx512Vnni() { return DetectCpu().avx512vnni; }
 
 std::vector<const Kernels*> EmulatedKernels() {
-  static constexpr Kernels kAvxVnniEmulated =
-      avxvnni_emulated::MakeKernels("avxvnni_emulated", HasAvx2, avxvnni_emulated::LinearInt8Unpacked);
+  static constexpr Kernels kAvxVnniEmulated = avxvnni_emulated::MakeKernels("avxvnni_emulated", HasAvx2);
   static constexpr Kernels kAmxEmulated = amx_emulated::MakeAmxKernels("amx_emulated", HasAvx512Vnni);
   return {&kAvxVnniEmulated, &kAmxEmulated};
 }

@@ -1,10 +1,14 @@
-// Matrix products: tiles of kTileRows rows by kTileStrips strips whose accumulators stay in registers.
+// Matrix products: tiles of kTileRows rows (of float, kFloatTileRows) by kTileStrips strips whose accumulators stay in
+// registers.
 
-// Splits `rows` into tiles of nearly equal height: 9 rows are 5 + 4, never 8 + 1.
-THIMBLE_INLINE std::size_t TileCount(std::size_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+// Splits `rows` into tiles of nearly equal height, at most kRows: of 8, 9 rows are 5 + 4, never 8 + 1.
+template <std::size_t kRows>
+THIMBLE_INLINE std::size_t TileCount(std::size_t rows) {
+  return (rows + kRows - 1) / kRows;
+}
 
-// Calls f.template operator()<height>() for a run-time height in 1..kTileRows.
-template <std::size_t kHeight = kTileRows, typename Function>
+// Calls f.template operator()<height>() for a run-time height in 1..kHeight.
+template <std::size_t kHeight, typename Function>
 THIMBLE_INLINE void WithHeight(std::size_t height, Function f) {
   if constexpr (kHeight == 1) {
     f.template operator()<1>();
@@ -17,13 +21,6 @@ THIMBLE_INLINE void WithHeight(std::size_t height, Function f) {
   }
 }
 
-template <Epilogue kEpilogue>
-THIMBLE_INLINE void Finish(F y, float* out) {
-  if constexpr (kEpilogue == Epilogue::kAdd) y = Add(y, Load(out));
-  if constexpr (kEpilogue == Epilogue::kGelu) y = GeluFast(y);
-  Store(out, y);
-}
-
 template <std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL
@@ -32,6 +29,11 @@ THIMBLE_INLINE void StartTile(const Matrix& w, std::size_t n, I (&acc)[kHeight][
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) acc[i][j] = comp;
   }
+}
+
+// Where output n of a row goes.
+THIMBLE_INLINE float* OutputAt(const LinearOutput& output, std::size_t row, std::size_t n) {
+  return output.out + row * output.stride + (n - output.begin);
 }
 
 // In place.
@@ -44,45 +46,66 @@ __attribute__((noinline)) void GeluOfRows(float* rows, std::size_t stride, std::
   }
 }
 
+// Stores a tile, adds it to what is there, or stores its Gelu. A Gelu beside other registers of the tile would leave too
+// few for it where F is several, and the exact one is long: those come after.
+template <bool kExact, std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void StoreTile(const F (&y)[kHeight][kWidth], const LinearOutput& output, std::size_t row,
+                              std::size_t n) {
+  constexpr bool kGeluLater = kExact || __is_class(F);
+  float* const out = OutputAt(output, row, n);
+  const Epilogue epilogue = output.epilogue;
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    float* place = out + kStrip * j;
+    if (epilogue == Epilogue::kAdd) {
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i, place += output.stride) Store(place, Add(y[i][j], Load(place)));
+    } else if (kGeluLater || epilogue == Epilogue::kStore) {
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i, place += output.stride) Store(place, y[i][j]);
+    } else {
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i, place += output.stride) Store(place, GeluFast(y[i][j]));
+    }
+  }
+  if (kGeluLater && epilogue == Epilogue::kGelu) GeluOfRows<kExact>(out, output.stride, kHeight, kStrip * kWidth);
+}
+
 // Scales, bias and epilogue.
-template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue>
+template <std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void FinishTile(const Matrix& w, std::size_t n, const float* row_scale, I (&acc)[kHeight][kWidth],
-                               float* out, std::size_t stride) {
-  // Where F is several registers, a Gelu beside accumulators would leave too few for them.
-  constexpr bool kGeluLater = kEpilogue == Epilogue::kGelu && __is_class(F);
-  constexpr Epilogue kNow = kGeluLater ? Epilogue::kStore : kEpilogue;
+                               const LinearOutput& output, std::size_t row) {
+  F y[kHeight][kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
     F scale = Load(w.scale + n + kStrip * j);
     F bias = Load(w.bias + n + kStrip * j);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
-      F y = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[i]), bias);
-      Finish<kNow>(y, out + i * stride + kStrip * j);
+      y[i][j] = Fma(Mul(ToFloat(acc[i][j]), scale), Set(row_scale[row + i]), bias);
     }
   }
-  if constexpr (kGeluLater) GeluOfRows<false>(out, stride, kHeight, kStrip * kWidth);
+  StoreTile<false>(y, output, row, n);
 }
 
-// One tile of int8: comp + sum_k (values of row i) w, then FinishTile. `strips` are kWidth strips of K * 16 bytes from
-// output n. With kPrefetch the strips after them are fetched meanwhile.
-template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
-__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
-                                        const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
-  const Lines lines = {strips, 64, kStrip * w.inputs};
+// One tile of int8: comp + sum_k (values of row i) w, then FinishTile. The lines are those of kWidth strips from output
+// n. With kFirst they are read for the first time: what AddProducts says.
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
+__attribute__((noinline)) void TileInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x,
+                                        std::size_t row, const LinearOutput& output) {
   I acc[kHeight][kWidth];
   StartTile(w, n, acc);
-  AddProducts<kHeight, kWidth, kPrefetch>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+  AddProducts<kHeight, kWidth, kFirst>(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 THIMBLE_INLINE F LoadWeight(const float* p) { return Load(p); }
 THIMBLE_INLINE F LoadWeight(const std::uint16_t* p) { return LoadHalf(p); }
 
 // One tile of float: acc = bias, then fma over k in order. The strips after these are fetched meanwhile.
-template <std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, typename Weight>
+template <std::size_t kHeight, std::size_t kWidth, typename Weight>
 __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const Weight* strips, const float* a,
-                                         std::size_t a_stride, float* out, std::size_t stride) {
+                                         std::size_t a_stride, std::size_t row, const LinearOutput& output) {
   const std::size_t strip_size = kStrip * w.inputs;
   F acc[kHeight][kWidth];
   THIMBLE_UNROLL
@@ -105,52 +128,39 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
       for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = Fma(x, b[j], acc[i][j]);
     }
   }
-  // The exact Gelu is long, and would stand in every height and width of a tile.
-  constexpr bool kGelu = kEpilogue == Epilogue::kGelu;
-  THIMBLE_UNROLL
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      Finish<kGelu ? Epilogue::kStore : kEpilogue>(acc[i][j], out + i * stride + kStrip * j);
-    }
-  }
-  if constexpr (kGelu) GeluOfRows<true>(out, stride, kHeight, kStrip * kWidth);
+  StoreTile<true>(acc, output, row, n);
 }
 
-// Runs tile.operator()<height>(row) over all rows.
-template <typename Tile>
+// Runs tile.operator()<height>(row, whether it is the first) over all rows, at most kRows at a time.
+template <std::size_t kRows, typename Tile>
 THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
-  std::size_t tiles = TileCount(rows);
+  std::size_t tiles = TileCount<kRows>(rows);
   for (std::size_t t = 0, row = 0; t < tiles; ++t) {
     std::size_t height = (rows - row) / (tiles - t);
-    WithHeight(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t == 0); });
+    WithHeight<kRows>(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t == 0); });
     row += height;
   }
 }
 
-// All rows of kWidth strips of q8, or of unpacked strips, from output n and row `row`.
-template <std::size_t kWidth, Epilogue kEpilogue, bool kPrefetch>
-void PanelInt8(const Matrix& w, std::size_t n, const std::int8_t* strips, const QuantizedRows& x,
-               const LinearOutput& output, std::size_t first_row) {
-  float* out = output.out + (n - output.begin);
-  ForEachTile(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t tile_row, bool first) {
-    const std::size_t row = first_row + tile_row;
-    if (kPrefetch && first) {
-      TileInt8<kHeight, kWidth, kEpilogue, true>(w, n, strips, x, row, out + row * output.stride, output.stride);
+// Rows from `first_row` of kWidth strips from output n; with kFirst, their first tile is the first of all.
+template <std::size_t kWidth, bool kFirst>
+void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
+               std::size_t first_row) {
+  ForEachTile<kTileRows>(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t row, bool first) {
+    if (kFirst && first) {
+      TileInt8<kHeight, kWidth, true>(w, n, lines, x, first_row + row, output);
     } else {
-      TileInt8<kHeight, kWidth, kEpilogue, false>(w, n, strips, x, row, out + row * output.stride, output.stride);
+      TileInt8<kHeight, kWidth, false>(w, n, lines, x, first_row + row, output);
     }
   });
 }
 
-// All rows of kWidth strips of float weights, or of keys, from output n.
-template <std::size_t kWidth, Epilogue kEpilogue, typename Weight>
+// All rows of kWidth strips of float weights from output n.
+template <std::size_t kWidth, typename Weight>
 void PanelFloat(const Matrix& w, std::size_t n, const float* x, std::size_t x_stride, const LinearOutput& output) {
-  float* out = output.out + (n - output.begin);
   const Weight* strips = static_cast<const Weight*>(w.weights) + n * w.inputs;
-  ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
-    TileFloat<kHeight, kWidth, kEpilogue>(w, n, strips, x + row * x_stride, x_stride, out + row * output.stride,
-                                          output.stride);
+  ForEachTile<kFloatTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+    TileFloat<kHeight, kWidth>(w, n, strips, x + row * x_stride, x_stride, row, output);
   });
 }
 
@@ -164,27 +174,12 @@ THIMBLE_INLINE void ForEachPanel(std::size_t begin, std::size_t end, Panel panel
   }
 }
 
-// Calls f.operator()<epilogue>() for a run-time epilogue.
-template <typename Function>
-THIMBLE_INLINE void WithEpilogue(Epilogue epilogue, Function f) {
-  switch (epilogue) {
-    case Epilogue::kStore:
-      return f.template operator()<Epilogue::kStore>();
-    case Epilogue::kAdd:
-      return f.template operator()<Epilogue::kAdd>();
-    case Epilogue::kGelu:
-      return f.template operator()<Epilogue::kGelu>();
-  }
-}
-
 inline void LinearFloat(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output) {
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-      if (w.format == WeightFormat::kF16) {
-        PanelFloat<kWidth, kEpilogue, std::uint16_t>(w, n, x, x_stride, output);
-      } else {
-        PanelFloat<kWidth, kEpilogue, float>(w, n, x, x_stride, output);
-      }
-    });
+  ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+    if (w.format == WeightFormat::kF16) {
+      PanelFloat<kWidth, std::uint16_t>(w, n, x, x_stride, output);
+    } else {
+      PanelFloat<kWidth, float>(w, n, x, x_stride, output);
+    }
   });
 }

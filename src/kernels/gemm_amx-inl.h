@@ -49,13 +49,13 @@ THIMBLE_INLINE void AddBlock(const Lines& w, const std::uint8_t* a, std::size_t 
 }
 
 // 16 rows of kWidth strips from output n.
-template <std::size_t kWidth, Epilogue kEpilogue>
-__attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
-                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
+template <std::size_t kWidth>
+__attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const Lines& lines, const QuantizedRows& x,
+                                         std::size_t row, const LinearOutput& output) {
   I acc[kBlockRows][kWidth];
   StartTile(w, n, acc);
-  AddBlock({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile<kBlockRows, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+  AddBlock(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
+  FinishTile(w, n, x, row, acc, output);
 }
 
 inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const LinearOutput& output,
@@ -63,14 +63,9 @@ inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const Li
   const std::size_t rows = output.rows / kBlockRows * kBlockRows;
   if (rows > 0) {
     const TileScope scope;
-    WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-      ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-        const std::int8_t* strips = StripsOf<kWidth>(w, n, panel);
-        float* out = output.out + (n - output.begin);
-        for (std::size_t row = 0; row < rows; row += kBlockRows) {
-          BlockInt8<kWidth, kEpilogue>(w, n, strips, x, row, out + row * output.stride, output.stride);
-        }
-      });
+    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+      const Lines lines = LinesOf<kWidth>(w, n, panel);
+      for (std::size_t row = 0; row < rows; row += kBlockRows) BlockInt8<kWidth>(w, n, lines, x, row, output);
     });
   }
   if (rows == output.rows) return;
@@ -85,12 +80,14 @@ constexpr Kernels MakeAmxKernels(std::string_view name, bool (*supported)()) {
   return {.name = name,
           .supported = supported,
           .linear_int8 = LinearInt8InBlocks,
+          .panel_bytes = [](auto... a) { return kAvx512Vnni.panel_bytes(a...); },
           .linear_float = [](auto... a) { kAvx512Vnni.linear_float(a...); },
           .embed = [](auto... a) { kAvx512Vnni.embed(a...); },
           .layer_norm = [](auto... a) { kAvx512Vnni.layer_norm(a...); },
           .quantize = [](auto... a) { kAvx512Vnni.quantize(a...); },
           .attention_int8 = [](auto... a) { kAvx512Vnni.attention_int8(a...); },
           .attention_float = [](auto... a) { kAvx512Vnni.attention_float(a...); },
+          .attention_bytes = [](auto... a) { return kAvx512Vnni.attention_bytes(a...); },
           .activate = [](auto... a) { kAvx512Vnni.activate(a...); },
           .sum = [](auto... a) { kAvx512Vnni.sum(a...); },
           .weighted_mean = [](auto... a) { kAvx512Vnni.weighted_mean(a...); },

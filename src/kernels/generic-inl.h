@@ -5,24 +5,5 @@
 #include "kernels/math-inl.h"
 #include "kernels/rows-inl.h"
 #include "kernels/gemm-inl.h"
-#include "kernels/packed-inl.h"
 #include "kernels/attention-inl.h"
 // clang-format on
-
-constexpr Kernels MakeKernels(std::string_view name, bool (*supported)(),
-                              decltype(Kernels::linear_int8) linear_int8 = LinearInt8) {
-  return {.name = name,
-          .supported = supported,
-          .linear_int8 = linear_int8,
-          .linear_float = LinearFloat,
-          .embed = Embed,
-          .layer_norm = LayerNorm,
-          .quantize = Quantize,
-          .attention_int8 = AttentionInt8,
-          .attention_float = AttentionFloat,
-          .activate = Activate,
-          .sum = Sum,
-          .weighted_mean = WeightedMean,
-          .largest = Largest,
-          .normalize = Normalize};
-}

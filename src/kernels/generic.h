@@ -3,6 +3,7 @@
 #ifndef THIMBLE_KERNELS_GENERIC_H_
 #define THIMBLE_KERNELS_GENERIC_H_
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>

@@ -69,9 +69,10 @@ struct Kernels {
   bool (*supported)();    // Whether processor and operating system can run it.
 
   // y with int8 activations and q8, q6 or q4 weights: fma(float(sum_k w[n][k] (values - 128)) * scale[n], scale[m],
-  // bias[n]), the sum exact in int32. `panel` holds PanelBytes(w.inputs) bytes, 64-byte aligned, used for q6 and q4
-  // only. The Gelu is within 1.2e-4.
+  // bias[n]), the sum exact in int32. `panel` holds panel_bytes(w.inputs) bytes, 64-byte aligned. The Gelu is within
+  // 1.2e-4.
   void (*linear_int8)(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel);
+  std::size_t (*panel_bytes)(std::size_t inputs);
   // y with float activations and fp32 or fp16 weights: fma over k in order, from the bias. The Gelu is within 1e-6.
   void (*linear_float)(const Matrix& w, const float* x, std::size_t x_stride, const LinearOutput& output);
 
@@ -87,10 +88,11 @@ struct Kernels {
                    const QuantizedRows& out);
 
   // Attention with int8 queries, keys, values and probabilities, each with a scale for its token. `scratch` holds
-  // AttentionBytes(tokens, width) bytes, 64-byte aligned.
+  // attention_bytes(tokens, width) bytes, 64-byte aligned.
   void (*attention_int8)(const AttentionHead& head, std::byte* scratch);
   // The same in float, within 1e-6 of the exact softmax.
   void (*attention_float)(const AttentionHead& head, std::byte* scratch);
+  std::size_t (*attention_bytes)(std::size_t tokens, std::size_t width);
 
   // x = activation(x), `count` a multiple of 16: within 1e-6 max(1, |x|).
   void (*activate)(Activation activation, float* x, std::size_t count);
@@ -105,15 +107,8 @@ struct Kernels {
   void (*normalize)(float* x, std::size_t width);
 };
 
-// The most of all instruction sets, which scratch is sized by; each set asserts that it takes no more.
-inline constexpr std::size_t kMaxTileStrips = 3;     // Strips of a matrix product done together.
-inline constexpr std::size_t kMaxLevelsBytes = 128;  // The integers of one group of a strip, unpacked.
-inline constexpr std::size_t kMaxAttentionRows = 8;  // Queries of attention done together.
-
-// The strips of a tile unpacked, and the integers of a group of each.
-constexpr std::size_t PanelBytes(std::size_t inputs) { return kMaxTileStrips * (kStrip * inputs + kMaxLevelsBytes); }
-// Upper bound over all instruction sets and both kinds of attention.
-std::size_t AttentionBytes(std::size_t tokens, std::size_t width);
+// The most strips of a matrix product that an instruction set does together.
+inline constexpr std::size_t kMaxTileStrips = 3;
 
 // Every table compiled in, best first, whether or not this machine can run it. The last is "scalar", the reference.
 std::span<const Kernels* const> AllKernels();

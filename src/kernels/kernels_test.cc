@@ -233,7 +233,7 @@ struct LinearRun {
     std::memcpy(out.data(), initial.data(), out.size() * sizeof(float));
     LinearOutput output = {test.begin, test.end, test.rows, test.epilogue, out.data(), Stride()};
     if (m.view.scale != nullptr) {
-      Buffer<std::int8_t> panel(PanelBytes(test.inputs));
+      Buffer<std::int8_t> panel(k.panel_bytes(test.inputs));
       k.linear_int8(m.view, {values.data(), test.inputs + 64, scale.data()}, output, panel.data());
     } else {
       k.linear_float(m.view, x.data(), test.inputs, output);
@@ -308,7 +308,7 @@ TEST(ScalarKernels, GeluKeepsItsPromises) {
   Buffer<std::int8_t> codes(16 * 64);
   Buffer<std::int32_t> comp(16);
   Buffer<std::uint8_t> values(64, 128);
-  Buffer<std::int8_t> panel(PanelBytes(64));
+  Buffer<std::int8_t> panel(k.panel_bytes(64));
   double worst_exact = 0, worst_fast = 0;
   for (int i = -12000; i < 12000; i += 16) {
     for (int j = 0; j < 16; ++j) bias[j] = static_cast<float>(i + j) * 1e-3f;
@@ -406,7 +406,7 @@ struct AttentionRun {
     FillNormal(random, 1.0f, qkv.data(), qkv.size());
   }
   void Run(const Kernels& k, bool int8, Buffer<float>& out) {
-    Buffer<std::byte> scratch(AttentionBytes(head.tokens, head.width), std::byte{0xcd});
+    Buffer<std::byte> scratch(k.attention_bytes(head.tokens, head.width), std::byte{0xcd});
     head.out = out.data();
     (int8 ? k.attention_int8 : k.attention_float)(head, scratch.data());
   }

@@ -18,13 +18,15 @@ namespace neon {
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
 #include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace neon
 THIMBLE_END_TARGET
 
 static bool NeonSupported() { return true; }
 
-constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported, neon::LinearInt8Unpacked);
+constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported);
 
 }  // namespace thimble::kernels
 #endif

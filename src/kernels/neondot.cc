@@ -19,13 +19,15 @@ namespace neondot {
 #include "kernels/lines-inl.h"
 #include "kernels/generic-inl.h"
 #include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace neondot
 THIMBLE_END_TARGET
 
 static bool NeonDotSupported() { return DetectCpu().dotprod; }
 
-constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported, neondot::LinearInt8Unpacked);
+constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported);
 
 }  // namespace thimble::kernels
 #endif

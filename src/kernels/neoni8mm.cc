@@ -19,14 +19,15 @@ namespace neoni8mm {
 #include "kernels/lines-inl.h"
 #include "kernels/generic-inl.h"
 #include "kernels/unpack-inl.h"
-#include "kernels/gemm_neoni8mm-inl.h"
+#include "kernels/paired_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace neoni8mm
 THIMBLE_END_TARGET
 
 static bool NeonI8mmSupported() { return DetectCpu().i8mm; }
 
-constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", NeonI8mmSupported, neoni8mm::LinearInt8InPairs);
+constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", NeonI8mmSupported);
 
 }  // namespace thimble::kernels
 #endif

@@ -4,17 +4,11 @@
 // Up to so many accumulators leave registers for the integers of a group and for constants.
 inline constexpr std::size_t kRoomyTile = 12;
 
-static_assert(kTileStrips <= kMaxTileStrips && sizeof(Levels) <= kMaxLevelsBytes);
+static_assert(kTileStrips <= kMaxTileStrips);
 
-// The codes and group data of strips of one matrix.
-struct PackedStrip {
-  const std::uint8_t* codes;
-  const std::uint8_t* groups;
-};
-THIMBLE_INLINE PackedStrip StripOf(const Matrix& w, std::size_t n) {
-  const TwoLevel& levels = MatrixLevels(w.format);
-  return {static_cast<const std::uint8_t*>(w.weights) + levels.CodeBytes(n * w.inputs),
-          w.groups + n / kStrip * levels.StripGroupBytes(w.inputs)};
+// The strips of a tile unpacked, and the integers of a group of each.
+inline std::size_t PanelBytes(std::size_t inputs) {
+  return kTileStrips * (kStrip * inputs + RoundUp(sizeof(Levels), 64));
 }
 
 // Line kLine of the bundles at `codes` of kWidth strips: unpacked, multiplied, and kept.
@@ -33,9 +27,9 @@ THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_b
 
 // TileInt8 on codes. `panel` gets the kWidth strips as lines of int8 if kKeep. In a crowded tile the memory behind them
 // holds `levels`: in registers those would leave too few for the accumulators.
-template <int kBits, std::size_t kHeight, std::size_t kWidth, Epilogue kEpilogue, bool kKeep>
-__attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const QuantizedRows& x, std::size_t row,
-                                          float* out, std::size_t stride, std::int8_t* panel) {
+template <int kBits, std::size_t kHeight, std::size_t kWidth, bool kKeep>
+__attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const QuantizedRows& x,
+                                          const LinearOutput& output, std::int8_t* panel) {
   constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
   constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
@@ -44,7 +38,7 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
   Levels roomy_levels[kWidth];
   Levels* levels = kCrowded ? reinterpret_cast<Levels*>(panel + kWidth * panel_strip) : roomy_levels;
   PackedStrip strip = StripOf(w, n);
-  const std::uint8_t* a = x.values + row * x.stride;
+  const std::uint8_t* a = x.values;
   I acc[kHeight][kWidth];
   StartTile(w, n, acc);
   for (const std::uint8_t* end = a + w.inputs; a != end;) {
@@ -69,37 +63,34 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
       panel += 64 * kLines;
     }
   }
-  FinishTile<kHeight, kWidth, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+  FinishTile(w, n, x, 0, acc, output);
 }
 
 // All rows of kWidth strips from output n.
-template <int kBits, std::size_t kWidth, Epilogue kEpilogue>
+template <int kBits, std::size_t kWidth>
 void PanelPacked(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output,
                  std::int8_t* panel) {
-  float* out = output.out + (n - output.begin);
-  const std::size_t first = output.rows / TileCount(output.rows);
-  WithHeight(first, [&]<std::size_t kHeight>() {
+  const std::size_t first = output.rows / TileCount<kTileRows>(output.rows);
+  WithHeight<kTileRows>(first, [&]<std::size_t kHeight>() {
     if (output.rows == kHeight) {
-      TilePacked<kBits, kHeight, kWidth, kEpilogue, false>(w, n, x, 0, out, output.stride, panel);
+      TilePacked<kBits, kHeight, kWidth, false>(w, n, x, output, panel);
     } else {
-      TilePacked<kBits, kHeight, kWidth, kEpilogue, true>(w, n, x, 0, out, output.stride, panel);
+      TilePacked<kBits, kHeight, kWidth, true>(w, n, x, output, panel);
     }
   });
-  if (first < output.rows) PanelInt8<kWidth, kEpilogue, false>(w, n, panel, x, output, first);
+  if (first < output.rows) PanelInt8<kWidth, false>(w, n, {panel, 64, kStrip * w.inputs}, x, output, first);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-      switch (w.format) {
-        case WeightFormat::kQ4:
-          return PanelPacked<4, kWidth, kEpilogue>(w, n, x, output, panel);
-        case WeightFormat::kQ6:
-          return PanelPacked<6, kWidth, kEpilogue>(w, n, x, output, panel);
-        default:
-          const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-          return PanelInt8<kWidth, kEpilogue, true>(w, n, strips, x, output, 0);
-      }
-    });
+  ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+    switch (w.format) {
+      case WeightFormat::kQ4:
+        return PanelPacked<4, kWidth>(w, n, x, output, panel);
+      case WeightFormat::kQ6:
+        return PanelPacked<6, kWidth>(w, n, x, output, panel);
+      default:
+        const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+        return PanelInt8<kWidth, true>(w, n, {strips, 64, kStrip * w.inputs}, x, output, 0);
+    }
   });
 }

@@ -49,8 +49,8 @@ THIMBLE_INLINE __m256i LoadCodeLine(const std::uint8_t* bundle) {
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
 template <int kBits, std::size_t kLine, bool kCrowded>
-THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
+THIMBLE_INLINE I UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   __m256i low = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle), levels.multipliers.low);
   __m256i high = _mm256_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 32), levels.multipliers.high);
-  return ToLine(_mm256_sub_epi8(low, levels.offsets.low), _mm256_sub_epi8(high, levels.offsets.high));
+  return {_mm256_sub_epi8(low, levels.offsets.low), _mm256_sub_epi8(high, levels.offsets.high)};
 }

@@ -82,12 +82,12 @@ THIMBLE_INLINE __m512i LoadCodeLine(const std::uint8_t* bundle) {
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
 template <int kBits, std::size_t kLine, bool kCrowded>
-THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
+THIMBLE_INLINE __m512i UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   __m512i line = LoadCodeLine<kBits, kLine, kCrowded>(bundle);
   if constexpr (!kCrowded) {
-    return ToLine(_mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets));
+    return _mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets);
   }
   asm("vpmullw %1, %0, %0" : "+v"(line) : "m"(levels.multipliers));
   asm("vpsubb %1, %0, %0" : "+v"(line) : "m"(levels.offsets));
-  return ToLine(line);
+  return line;
 }

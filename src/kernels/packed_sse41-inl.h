@@ -39,11 +39,3 @@ THIMBLE_INLINE __m128i LoadCodeLine(const std::uint8_t* bundle) {
     return _mm_or_si128(_mm_or_si128(low, middle), high);
   }
 }
-// A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-template <int kBits, std::size_t kLine, bool kCrowded>
-THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
-  return MapI([&](int i) {
-    __m128i products = _mm_mullo_epi16(LoadCodeLine<kBits, kLine>(bundle + 16 * i), levels.multipliers.v[i]);
-    return _mm_sub_epi8(products, levels.offsets.v[i]);
-  });
-}

@@ -29,6 +29,7 @@
 #endif
 
 #define THIMBLE_INLINE inline __attribute__((always_inline))
+#define THIMBLE_LAMBDA __attribute__((always_inline))
 #if defined(__clang__)
 #define THIMBLE_UNROLL _Pragma("unroll")
 #else

@@ -16,11 +16,12 @@ namespace sse41 {
 #include "kernels/vector_sse41-inl.h"
 #include "kernels/codes_x86-inl.h"
 #include "kernels/fold_rows-inl.h"
-#include "kernels/dot_sse41-inl.h"
 #include "kernels/packed_sse41-inl.h"
-#include "kernels/lines-inl.h"
-#include "kernels/products-inl.h"
+#include "kernels/dot_sse41-inl.h"
+#include "kernels/pairs-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/pairs_linear-inl.h"
+#include "kernels/table-inl.h"
 // clang-format on
 }  // namespace sse41
 THIMBLE_END_TARGET

@@ -1,5 +1,15 @@
-// Products with the two-level formats where unpacking among the dot products would cost more than before them: a strip
-// is unpacked into a panel of int8 lines, and the tiles are those of q8.
+// Unpacking of a strip of the two-level formats before its products.
+
+// The codes and group data of strips of one matrix.
+struct PackedStrip {
+  const std::uint8_t* codes;
+  const std::uint8_t* groups;
+};
+THIMBLE_INLINE PackedStrip StripOf(const Matrix& w, std::size_t n) {
+  const TwoLevel& levels = MatrixLevels(w.format);
+  return {static_cast<const std::uint8_t*>(w.weights) + levels.CodeBytes(n * w.inputs),
+          w.groups + n / kStrip * levels.StripGroupBytes(w.inputs)};
+}
 
 // Expands the strip of 6 or 4 bits from output n into lines, which `store` gets two at a time. The strip after it is
 // fetched meanwhile.
@@ -31,27 +41,12 @@ __attribute__((noinline)) void UnpackLines(const Matrix& w, std::size_t n, std::
   });
 }
 
-// kWidth strips of q8 from output n, or of another format in the panel.
+// The lines of kWidth strips from output n: as they are stored, of q8; else in the panel.
 template <std::size_t kWidth>
-THIMBLE_INLINE const std::int8_t* StripsOf(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  if (w.format == WeightFormat::kQ8) return static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    auto unpack = w.format == WeightFormat::kQ4 ? UnpackLines<4> : UnpackLines<6>;
-    unpack(w, n + kStrip * j, panel + kStrip * j * w.inputs);
-  }
-  return panel;
-}
-
-inline void LinearInt8Unpacked(const Matrix& w, const QuantizedRows& x, const LinearOutput& output,
-                               std::int8_t* panel) {
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-      const std::int8_t* strips = StripsOf<kWidth>(w, n, panel);
-      if (strips == panel) {
-        PanelInt8<kWidth, kEpilogue, false>(w, n, strips, x, output, 0);
-      } else {
-        PanelInt8<kWidth, kEpilogue, true>(w, n, strips, x, output, 0);
-      }
-    });
-  });
+THIMBLE_INLINE Lines LinesOf(const Matrix& w, std::size_t n, std::int8_t* panel) {
+  const std::size_t size = kStrip * w.inputs;
+  if (w.format == WeightFormat::kQ8) return {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, 64, size};
+  auto* unpack = w.format == WeightFormat::kQ4 ? UnpackLines<4> : UnpackLines<6>;
+  for (std::size_t j = 0; j < kWidth; ++j) unpack(w, n + kStrip * j, panel + j * size);
+  return {panel, 64, size};
 }

@@ -24,3 +24,13 @@ THIMBLE_INLINE __m128i PackedMultipliers(const std::uint8_t* group) {
 }
 // To the second-level cache: to the first it was slower at 16 to 32 rows.
 THIMBLE_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
+// The sum of kCount unsigned bytes.
+template <std::size_t kCount>
+THIMBLE_INLINE std::int16_t SumOfCodes(const std::uint8_t* p) {
+  __m128i sum = _mm_setzero_si128();
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kCount; i += 16) {
+    sum = _mm_add_epi64(sum, _mm_sad_epu8(LoadBytes(p + i), _mm_setzero_si128()));
+  }
+  return static_cast<std::int16_t>(_mm_cvtsi128_si32(_mm_add_epi64(sum, _mm_unpackhi_epi64(sum, sum))));
+}

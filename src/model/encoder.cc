@@ -60,11 +60,11 @@ constexpr float kNotFinite = std::numeric_limits<float>::quiet_NaN();
 Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena)
     : w_(weights), k_(kernels), block_(BlockRows(shape.tokens)) {
   x_ = arena.Take<float>(shape.tokens * w_.hidden);
-  attention_ = arena.Take<std::byte>(kernels::AttentionBytes(shape.longest, w_.head_width));
+  attention_ = arena.Take<std::byte>(k_.attention_bytes(shape.longest, w_.head_width));
   if (w_.int8) {
     codes_ = TakeRows(arena, shape.tokens, w_.hidden);
     workspace_ = arena.Take<float>(w_.intermediate);
-    panel_ = arena.Take<std::int8_t>(kernels::PanelBytes(std::max(w_.hidden, w_.intermediate)));
+    panel_ = arena.Take<std::int8_t>(k_.panel_bytes(std::max(w_.hidden, w_.intermediate)));
   }
   // Embedding, attention and the feed-forward network take turns on the rest.
   std::size_t begin = arena.used();

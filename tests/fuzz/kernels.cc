@@ -172,10 +172,10 @@ void Linear(Shape& shape) {
       }
     }
   }
-  Lined<std::int8_t> panel(PanelBytes(inputs));
   Compare<float>("linear", before.size(), before.data(), [&](const Kernels& table, float* out) {
     const LinearOutput output = {first, end, rows, epilogue, out, stride};
     if (IsInteger(format)) {
+      Lined<std::int8_t> panel(table.panel_bytes(inputs));
       table.linear_int8(matrix, {values.data(), inputs, row_scale.data()}, output, panel.data());
     } else {
       table.linear_float(matrix, x.data(), inputs, output);
@@ -193,7 +193,7 @@ void Attention(Shape& shape) {
   shape.Fill(qkv);
   Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr,
                  [&](const Kernels& table, float* out) {
-                   Lined<std::byte> scratch(AttentionBytes(tokens, width));
+                   Lined<std::byte> scratch(table.attention_bytes(tokens, width));
                    const AttentionHead head = {qkv.data(), stride, tokens, queries, width, out, out_stride};
                    (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
                  });

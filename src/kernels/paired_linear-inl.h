@@ -1,8 +1,10 @@
 // Matrix products of int8 in NEON with i8mm. Pairing the quads of weights takes a third of the time of a tile, so that
-// strips of many rows are paired once, in the panel; those of 6 and 4 bits are unpacked into it anyway.
+// strips of many rows are paired once, in the panel; those of q6 and q4 are unpacked into it anyway.
 
 // Up to so many tiles pair the weights of q8 each for itself: storing them and loading them again costs as much.
 inline constexpr std::size_t kUnpairedTiles = 2;
+
+inline std::size_t PanelBytes(std::size_t inputs) { return kStrip * inputs; }
 
 template <int kBits>
 __attribute__((noinline)) void UnpackPairs(const Matrix& w, std::size_t n, std::int8_t* panel) {
@@ -20,33 +22,30 @@ __attribute__((noinline)) inline void PairStrip(const Matrix& w, std::size_t n, 
 }
 
 // TileInt8 of a paired strip.
-template <std::size_t kHeight, Epilogue kEpilogue>
+template <std::size_t kHeight>
 __attribute__((noinline)) void TilePairs(const Matrix& w, std::size_t n, const std::int8_t* panel,
-                                         const QuantizedRows& x, std::size_t row, float* out, std::size_t stride) {
+                                         const QuantizedRows& x, std::size_t row, const LinearOutput& output) {
   I acc[kHeight][1];
   StartTile(w, n, acc);
   AddMatrices<true, false>({panel, 64, 0}, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile<kHeight, 1, kEpilogue>(w, n, x.scale + row, acc, out, stride);
+  FinishTile(w, n, x, row, acc, output);
 }
 
-inline void LinearInt8InPairs(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   static_assert(kTileStrips == 1);
-  const bool unpaired = w.format == WeightFormat::kQ8 && TileCount(output.rows) <= kUnpairedTiles;
+  const bool unpaired = w.format == WeightFormat::kQ8 && TileCount<kTileRows>(output.rows) <= kUnpairedTiles;
   auto* pair = w.format == WeightFormat::kQ8   ? PairStrip
                : w.format == WeightFormat::kQ4 ? UnpackPairs<4>
                                                : UnpackPairs<6>;
-  WithEpilogue(output.epilogue, [&]<Epilogue kEpilogue>() {
-    for (std::size_t n = output.begin; n < output.end; n += kStrip) {
-      const std::int8_t* strip = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-      if (!unpaired) pair(w, n, panel);
-      ForEachTile(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
-        float* out = output.out + row * output.stride + (n - output.begin);
-        if (unpaired) {
-          TileInt8<kHeight, 1, kEpilogue, true>(w, n, strip, x, row, out, output.stride);
-        } else {
-          TilePairs<kHeight, kEpilogue>(w, n, panel, x, row, out, output.stride);
-        }
-      });
-    }
-  });
+  for (std::size_t n = output.begin; n < output.end; n += kStrip) {
+    if (!unpaired) pair(w, n, panel);
+    const Lines lines = {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, 64, kStrip * w.inputs};
+    ForEachTile<kTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+      if (unpaired) {
+        TileInt8<kHeight, 1, true>(w, n, lines, x, row, output);
+      } else {
+        TilePairs<kHeight>(w, n, panel, x, row, output);
+      }
+    });
+  }
 }

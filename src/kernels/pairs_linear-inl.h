@@ -1,0 +1,188 @@
+// Matrix products of the instruction sets that multiply pairs of 16-bit numbers. The first tile of rows makes a panel of
+// the weights of its strips for the others: those of q8 as words; of q6 and q4 the codes as bytes, whose products with activations fit into words, and which
+// meet the multipliers of their groups when those words are added in pairs. What a group adds to each weight of an output
+// meets the sum of its activations: with w = m code + rest,
+//   sum_k w[k] a[k] = sum over groups (m sum_k code[k] a[k] + rest sum_k a[k]).
+
+// Rows whose sums of groups are held at a time.
+inline constexpr std::size_t kSummedRows = 128;
+
+template <int kBits>
+struct CodePanel {
+  static constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
+  static constexpr std::size_t kBundleLines = kBits == 4 ? 2 : 4, kBundleBytes = kBits == 4 ? 64 : 192;
+
+  // Groups of `inputs`, made even by one of zeros.
+  static constexpr std::size_t Groups(std::size_t inputs) { return RoundUp(inputs / kForm.group, 2); }
+  static constexpr std::size_t Bytes(std::size_t inputs) {
+    return kStrip * inputs + Groups(inputs) * (64 + 32 + 2 * kSummedRows);
+  }
+
+  CodePanel(std::size_t inputs, std::int8_t* panel)
+      : groups(Groups(inputs)),
+        codes(reinterpret_cast<std::uint8_t*>(panel)),
+        multipliers(reinterpret_cast<std::int16_t*>(codes + kStrip * inputs)),
+        rests(multipliers + 32 * groups),
+        sums(rests + 16 * groups) {}
+
+  std::size_t groups;
+  std::uint8_t* codes;        // [inputs/4][16][4], signed
+  std::int16_t* multipliers;  // [groups][16][2], each twice
+  std::int16_t* rests;        // [groups/2][16][2]
+  std::int16_t* sums;         // [rows][groups]
+};
+
+// The sums of the activations of each group.
+template <int kBits>
+THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const CodeRows<std::uint8_t>& x, std::size_t rows,
+                              std::size_t inputs) {
+  constexpr std::size_t kGroup = CodePanel<kBits>::kForm.group;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::uint8_t* a = x.values + row * x.stride;
+    std::int16_t* sums = p.sums + row * p.groups;
+    for (std::size_t k = 0; k < inputs; k += kGroup) sums[k / kGroup] = SumOfCodes<kGroup>(a + k);
+    if (inputs / kGroup % 2 == 1) sums[inputs / kGroup] = 0;
+  }
+}
+
+// One tile of the strip from output n, as TileInt8. With kFirst the panel is filled on the way, and what the next strip
+// reads is fetched meanwhile.
+template <int kBits, std::size_t kHeight, bool kFirst>
+__attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const CodePanel<kBits>& panel,
+                                         const CodeRows<std::uint8_t>& x, std::size_t row,
+                                         const LinearOutput& output) {
+  using Panel = CodePanel<kBits>;
+  constexpr const TwoLevel& kForm = Panel::kForm;
+  const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
+  const std::uint8_t* bundle = static_cast<const std::uint8_t*>(w.weights) + kForm.CodeBytes(n * w.inputs);
+  const std::uint8_t* group = w.groups + n / kStrip * strip_groups;
+  const std::int16_t* sums = panel.sums + row * panel.groups;
+  const std::uint8_t* a = x.values + row * x.stride;
+  const std::size_t a_stride = x.stride, groups = w.inputs / kForm.group;
+  std::uint8_t* code = panel.codes;
+  Levels previous;
+  I acc[kHeight][1];
+  StartTile(w, n, acc);
+  for (std::size_t g = 0; g < groups; ++g) {
+    Levels levels;
+    if constexpr (kFirst) {
+      levels = LoadLevels<kBits, false>(group);
+      StoreLine(panel.multipliers + 32 * g, levels.multipliers);
+      Prefetch(group + strip_groups);
+      group += kForm.GroupBytes();
+    }
+    // Of q4 the sums of products in words: those of a group fit, 16 of a byte and a code of at most 8 in each.
+    I words[kHeight];
+    const auto add_line = [&]<std::size_t kLine>(bool first) THIMBLE_LAMBDA {
+      I codes;
+      if constexpr (kFirst) {
+        codes = SignedCodes<kBits, kLine>(bundle);
+        StoreLine(code, codes);
+      } else {
+        codes = LoadLine(code);
+      }
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i) {
+        const I products = MultiplyBytes(LoadQuad(a + i * a_stride), codes);
+        if constexpr (kBits == 6) {
+          acc[i][0] = AddPairs(acc[i][0], products, LoadLine(panel.multipliers + 32 * g));
+        } else {
+          words[i] = first ? products : AddWords(words[i], products);
+        }
+      }
+      a += 4;
+      code += 64;
+    };
+    const auto add_bundle = [&](bool first) THIMBLE_LAMBDA {
+      add_line.template operator()<0>(first);
+      add_line.template operator()<1>(false);
+      if constexpr (kBits == 6) {
+        add_line.template operator()<2>(false);
+        add_line.template operator()<3>(false);
+      }
+      if constexpr (kFirst) {
+        for (std::size_t i = 0; i < Panel::kBundleBytes; i += 64) Prefetch(bundle + strip_bytes + i);
+        bundle += Panel::kBundleBytes;
+      }
+    };
+    constexpr std::size_t kBundles = kForm.group / (4 * Panel::kBundleLines);
+    if constexpr (kBits == 6) {
+      for (std::size_t i = 0; i < kBundles; ++i) add_bundle(false);
+    } else {
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kBundles; ++i) add_bundle(i == 0);
+      const I multipliers = LoadLine(panel.multipliers + 32 * g);
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i) acc[i][0] = AddPairs(acc[i][0], words[i], multipliers);
+    }
+    if (g % 2 == 1 || g + 1 == groups) {
+      std::int16_t* const rests = panel.rests + g / 2 * 32;
+      // Behind the last of an odd number of groups the sums are 0.
+      if constexpr (kFirst) StoreLine(rests, Rests<kBits>(g % 2 == 1 ? previous : levels, levels));
+      const I rest = LoadLine(rests);
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kHeight; ++i) {
+        acc[i][0] = AddPair(acc[i][0], LoadQuad(sums + i * panel.groups + g / 2 * 2), rest);
+      }
+    }
+    if constexpr (kFirst) previous = levels;
+  }
+  FinishTile(w, n, x.scale, acc, output, row);
+}
+
+template <int kBits>
+void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* memory) {
+  const CodePanel<kBits> panel(w.inputs, memory);
+  LinearOutput block = output;
+  for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
+    block.rows = std::min(output.rows - begin, kSummedRows);
+    const CodeRows<std::uint8_t> rows = {x.values + begin * x.stride, x.stride, x.scale + begin};
+    SumGroups(panel, rows, block.rows, w.inputs);
+    for (std::size_t n = output.begin; n < output.end; n += kStrip) {
+      ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
+        if (first) {
+          TileCodes<kBits, kHeight, true>(w, n, panel, rows, row, block);
+        } else {
+          TileCodes<kBits, kHeight, false>(w, n, panel, rows, row, block);
+        }
+      });
+    }
+  }
+}
+
+// Activations of so many bytes are widened at a time: of 384 inputs 64 rows, a block of the encoder, of 1536 inputs 16,
+// which share the work on a panel.
+inline constexpr std::size_t kWideBytes = 48 * 1024;
+
+inline std::size_t WideRows(std::size_t inputs) {
+  return std::max<std::size_t>(kWideBytes / (inputs * sizeof(Code)) / kTileRows, 1) * kTileRows;
+}
+
+inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+  LineWeight* const lines = reinterpret_cast<LineWeight*>(panel);
+  Code* const wide = lines + kTileStrips * kStrip * w.inputs;
+  LinearOutput block = output;
+  for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
+    block.rows = std::min(output.rows - begin, WideRows(w.inputs));
+    for (std::size_t row = 0; row < block.rows; ++row) {
+      const std::uint8_t* codes = x.values + (begin + row) * x.stride;
+      for (std::size_t k = 0; k < w.inputs; k += 16) WidenCodes(codes + k, wide + row * w.inputs + k);
+    }
+    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+      const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, x.scale + begin}, block,
+                              0);
+    });
+  }
+}
+
+inline std::size_t PanelBytes(std::size_t inputs) {
+  const std::size_t words = (kTileStrips * kStrip + WideRows(inputs)) * inputs * sizeof(std::int16_t);
+  return RoundUp(std::max({words, CodePanel<4>::Bytes(inputs), CodePanel<6>::Bytes(inputs)}), 64);
+}
+
+inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
+  if (w.format == WeightFormat::kQ4) return LinearCodes<4>(w, x, output, panel);
+  if (w.format == WeightFormat::kQ6) return LinearCodes<6>(w, x, output, panel);
+  LinearBytes(w, x, output, panel);
+}
