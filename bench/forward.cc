@@ -1,12 +1,11 @@
-// The forward pass of a real model against the floor of the machine, both measured in the same run.
+// The forward pass of a real model against the floor of the machine, both measured in the same run, for every instruction
+// set that runs here, or for the one that THIMBLE_ISA names.
 //
 //   bench_forward MODEL...
 //
-// Prints, for each model and shape: microseconds (median and least), the floor, and the median of the ratio to it. One
-// core, token ids given, tokenizer excluded. For the 384-wide models with 6 layers the floor of integer models is F1,
-// the time that the multiply-accumulates and the element-wise work take when nothing overlaps and nothing waits; that
-// of float models is the multiply-accumulates alone. Both are at the peak of the moment: a loop of register-only
-// products runs before and after every sample.
+// Prints, for each model, set and shape: microseconds (median and least), the floor of that set and of the model's
+// formats (bench/forward.h), and the median of the ratio to it. One core, token ids given, tokenizer excluded. The peaks
+// are those of the moment: loops on registers run before and after every sample. Then where the time goes, by part.
 
 #include "bench/forward.h"
 
@@ -20,40 +19,64 @@
 #include <utility>
 #include <vector>
 
+#include "bench/parts.h"
 #include "format/reader.h"
 
 namespace thimble::bench {
 namespace {
 
-void Measure(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+std::vector<std::int32_t> RandomIds(const Weights& weights, const Shape& shape) {
   std::mt19937 random(1);
   std::uniform_int_distribution<std::int32_t> id(0, static_cast<std::int32_t>(weights.info.vocabulary) - 1);
   std::vector<std::int32_t> ids(shape.sequences * shape.tokens);
   for (std::int32_t& value : ids) value = id(random);
-  Forward forward(weights, kernels, shape, std::move(ids), 1);
+  return ids;
+}
+
+std::string Name(const Shape& shape) {
+  return (shape.sequences > 1 ? std::to_string(shape.sequences) + "x" : "") + std::to_string(shape.tokens);
+}
+
+void Measure(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+  Forward forward(weights, kernels, shape, RandomIds(weights, shape), 1);
+  const Floor floor(weights, kernels.name);
   for (int i = 0; i < 3; ++i) forward.Run();
   double begin = Now();
   forward.Run();
-  const int inner = std::max(1, static_cast<int>(2e-3 / (Now() - begin)));
-  const int kSamples = std::getenv("ONE") ? 61 : 41;
+  const double once = Now() - begin;
+  const int inner = std::max(1, static_cast<int>(2e-3 / once));
+  const int samples = std::clamp(static_cast<int>(4 / once), 7, 41);
   std::vector<double> times, floors, ratios;
-  const bool has_peak = HasPeak();
-  auto peak = [&] { return weights.int8 ? PeakMacs() : PeakFloatMacs(); };
-  for (int sample = 0; sample < kSamples; ++sample) {
-    const double before = has_peak ? peak() : 0;
+  for (int sample = 0; sample < samples; ++sample) {
+    const double before = floor.known() ? floor.Measure(shape) : 0;
     begin = Now();
     for (int i = 0; i < inner; ++i) forward.Run();
-    double time = (Now() - begin) / inner;
-    times.push_back(time);
-    if (!has_peak) continue;
-    const double macs = std::max(before, peak());
-    floors.push_back(weights.int8 ? Floor(shape, macs) : Macs(shape) / macs);
-    ratios.push_back(time / floors.back());
+    times.push_back((Now() - begin) / inner);
+    if (!floor.known()) continue;
+    floors.push_back(std::min(before, floor.Measure(shape)));
+    ratios.push_back(times.back() / floors.back());
   }
-  std::string name = (shape.sequences > 1 ? std::to_string(shape.sequences) + "x" : "") + std::to_string(shape.tokens);
-  double least = *std::min_element(times.begin(), times.end());
-  std::printf("%8s %10.0f %10.0f", name.c_str(), Median(times) * 1e6, least * 1e6);
-  if (has_peak) std::printf(" %10.0f %7.2f", Median(floors) * 1e6, Median(ratios));
+  const double least = *std::min_element(times.begin(), times.end());
+  std::printf("%8s %10.0f %10.0f", Name(shape).c_str(), Median(times) * 1e6, least * 1e6);
+  if (floor.known()) std::printf(" %10.0f %7.2f", Median(floors) * 1e6, Median(ratios));
+  std::printf("\n");
+}
+
+void MeasureParts(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+  PartTimer timer(kernels);
+  Forward forward(weights, timer.kernels(), shape, RandomIds(weights, shape), 1);
+  std::vector<std::vector<double>> samples(kParts);
+  double total = 0;
+  for (int i = 0; i < 12; ++i) {
+    timer.Clear();
+    forward.Run();
+    for (std::size_t part = 0; i >= 2 && part < kParts; ++part) samples[part].push_back(timer.seconds(part));
+  }
+  for (const std::vector<double>& part : samples) total += Median(part);
+  std::printf("%8s", Name(shape).c_str());
+  for (std::size_t part = 0; part < kParts; ++part) {
+    std::printf("  %s %.1f %%", kPartNames[part], 100 * Median(samples[part]) / total);
+  }
   std::printf("\n");
 }
 
@@ -66,10 +89,16 @@ int Main(int count, char** arguments) {
   CPU_ZERO(&cpus);
   CPU_SET(0, &cpus);
   sched_setaffinity(0, sizeof cpus, &cpus);
-  auto kernels = kernels::ChooseKernels();
-  if (!kernels.ok()) {
-    std::fprintf(stderr, "bench_forward: %s\n", kernels.status().message().c_str());
+  auto chosen = kernels::ChooseKernels();
+  if (!chosen.ok()) {
+    std::fprintf(stderr, "bench_forward: %s\n", chosen.status().message().c_str());
     return 1;
+  }
+  std::vector<const kernels::Kernels*> sets = {*chosen};
+  if (std::getenv("THIMBLE_ISA") == nullptr) {
+    for (const kernels::Kernels* set : kernels::AllKernels()) {
+      if (set != *chosen && set->supported() && set->name != "scalar") sets.push_back(set);
+    }
   }
   for (int i = 1; i < count; ++i) {
     auto reader = format::Reader::Open(arguments[i]);
@@ -78,21 +107,24 @@ int Main(int count, char** arguments) {
       std::fprintf(stderr, "bench_forward: %s\n", weights.status().message().c_str());
       return 1;
     }
-    std::printf("%s %s, %s, one core\n", weights->info.name.c_str(), weights->info.dtype.c_str(),
-                std::string((*kernels)->name).c_str());
-    std::printf("%8s %10s %10s %10s %7s\n", "tokens", "median us", "least us", "floor us", "ratio");
-    for (Shape shape : std::getenv("ONE") ? std::vector<Shape>{Shape{1,16},{1,32},{8,16},{32,16}} : std::vector<Shape>{Shape{1, 8},
-                        {1, 16},
-                        {1, 32},
-                        {1, 64},
-                        {1, 128},
-                        {1, 256},
-                        {1, 512},
-                        {8, 16},
-                        {8, 32},
-                        {32, 16},
-                        {32, 128}}) {
-      Measure(*weights, **kernels, shape);
+    for (const kernels::Kernels* set : sets) {
+      std::printf("%s %s, %s, one core\n", weights->info.name.c_str(), weights->info.dtype.c_str(),
+                  std::string(set->name).c_str());
+      std::printf("%8s %10s %10s %10s %7s\n", "tokens", "median us", "least us", "floor us", "ratio");
+      for (const Shape& shape : {Shape{1, 8},
+                                 {1, 16},
+                                 {1, 32},
+                                 {1, 64},
+                                 {1, 128},
+                                 {1, 256},
+                                 {1, 512},
+                                 {8, 16},
+                                 {8, 32},
+                                 {32, 16},
+                                 {32, 128}}) {
+        Measure(*weights, *set, shape);
+      }
+      for (const Shape& shape : {Shape{1, 32}, {1, 256}, {32, 16}}) MeasureParts(*weights, *set, shape);
     }
   }
   return 0;

@@ -4,75 +4,80 @@
 #define THIMBLE_BENCH_FORWARD_H_
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/thread_team.h"
+#include "bench/peak.h"
 #include "model/encoder.h"
 #include "model/head.h"
 #include "model/weights.h"
 
 namespace thimble::bench {
 
-inline double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-#if defined(__x86_64__)
-// Runs an instruction on 20 registers of 512 bits for about 20 microseconds; it does `macs` multiply-accumulates.
-#define THIMBLE_PEAK(name, instruction, target_features, macs)                                                \
-  __attribute__((target(target_features), noinline)) inline double name() {                                   \
-    constexpr int kLoops = 4000;                                                                              \
-    asm volatile("vpxord %%zmm30, %%zmm30, %%zmm30\n vpxord %%zmm31, %%zmm31, %%zmm31" ::: "xmm30", "xmm31"); \
-    const double begin = Now();                                                                               \
-    for (int i = 0; i < kLoops; ++i) {                                                                        \
-      THIMBLE_FIVE(instruction, "0", "1", "2", "3", "4")                                                      \
-      THIMBLE_FIVE(instruction, "5", "6", "7", "8", "9")                                                      \
-      THIMBLE_FIVE(instruction, "10", "11", "12", "13", "14")                                                 \
-      THIMBLE_FIVE(instruction, "15", "16", "17", "18", "19")                                                 \
-    }                                                                                                         \
-    return 20.0 * kLoops * macs / (Now() - begin);                                                            \
-  }
-#define THIMBLE_ONE(instruction, n) asm volatile(instruction " %%zmm30, %%zmm31, %%zmm" n ::: "xmm" n);
-#define THIMBLE_FIVE(instruction, a, b, c, d, e) \
-  THIMBLE_ONE(instruction, a)                    \
-  THIMBLE_ONE(instruction, b) THIMBLE_ONE(instruction, c) THIMBLE_ONE(instruction, d) THIMBLE_ONE(instruction, e)
-// Multiply-accumulates a second of one core, of bytes and of floats.
-THIMBLE_PEAK(PeakMacs, "vpdpbusd", "avx512f,avx512vnni", 64)
-THIMBLE_PEAK(PeakFloatMacs, "vfmadd231ps", "avx512f", 16)
-#undef THIMBLE_PEAK
-#undef THIMBLE_ONE
-#undef THIMBLE_FIVE
-inline bool HasPeak() { return __builtin_cpu_supports("avx512vnni"); }
-#else
-inline double PeakMacs() { return 0; }
-inline double PeakFloatMacs() { return 0; }
-inline bool HasPeak() { return false; }
-#endif
-
 struct Shape {
   std::size_t sequences, tokens;
 };
 
-// Multiply-accumulates of MiniLM-L6: 10.617 M weights a token, and for each pair of tokens of a sequence two products
-// of 384 numbers in each of 6 layers.
-inline double Macs(const Shape& shape) {
-  const double tokens = static_cast<double>(shape.sequences * shape.tokens);
-  return tokens * (10.617e6 + 2.0 * 384 * 6 * static_cast<double>(shape.tokens));
-}
+// The least time that a forward pass can take on one core if nothing overlaps and nothing waits: every product at the peak
+// of its own instructions, and for integer models the element-wise work, which takes time as F1 has it.
+//
+// F1 is the floor of MiniLM-L6 on a core of 236 GMAC/s (the project's first measurements): 45.0 us a token for products
+// with weights, 6.3 for element-wise work, rotation included; for each pair of tokens of a sequence 19.5 ns for products
+// and 14.5 for element-wise work. The latter follow the layers times their width, and the peak of the products of q8.
+class Floor {
+ public:
+  Floor(const Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
+    for (const LayerWeights& layer : weights.layers) {
+      for (const kernels::Matrix* m : {&layer.qkv, &layer.attention_output, &layer.ffn_in, &layer.ffn_out}) {
+        macs_[static_cast<std::size_t>(m->format)] += static_cast<double>(m->outputs * m->inputs);
+      }
+    }
+    const double width = static_cast<double>(weights.layers.size() * weights.hidden);
+    pair_macs_ = 2 * width;
+    size_ = width / (6 * 384);
+  }
 
-// F1 in seconds on one core for MiniLM-L6: 50.2 us a token at 236 GMAC/s, 1.1 us for the
-// rotation, and 34 ns for each pair of tokens of a sequence. `peak` is what PeakMacs says.
-inline double Floor(const Shape& shape, double peak) {
-  double tokens = static_cast<double>(shape.sequences * shape.tokens);
-  double pairs = static_cast<double>(shape.sequences * shape.tokens * shape.tokens);
-  return (50.2e-6 + 1.1e-6) * tokens * (236e9 / peak) + 0.034e-6 * pairs;
-}
+  // Whether the peaks of all products are known.
+  bool known() const {
+    for (std::size_t i = 0; i < macs_.size(); ++i) {
+      if (macs_[i] > 0 && peaks_.Of(static_cast<kernels::WeightFormat>(i)) == nullptr) return false;
+    }
+    return peaks_.Of(Attention()) != nullptr;
+  }
+
+  // Seconds, at the peaks of this moment.
+  double Measure(const Shape& shape) const {
+    const double tokens = static_cast<double>(shape.sequences * shape.tokens);
+    const double pairs = tokens * static_cast<double>(shape.tokens);
+    const double attention = peaks_.Of(Attention())();
+    double seconds = pairs * pair_macs_ / attention;
+    for (std::size_t i = 0; i < macs_.size(); ++i) {
+      const auto format = static_cast<kernels::WeightFormat>(i);
+      if (macs_[i] > 0) seconds += tokens * macs_[i] / (format == Attention() ? attention : peaks_.Of(format)());
+    }
+    if (int8_) seconds += size_ * (6.3e-6 * tokens + 14.5e-9 * pairs) * (236e9 / attention);
+    return seconds;
+  }
+
+ private:
+  // Keys and values are products of bytes, or of floats.
+  kernels::WeightFormat Attention() const {
+    return int8_ ? kernels::WeightFormat::kQ8 : kernels::WeightFormat::kF32;
+  }
+
+  Peaks peaks_;
+  bool int8_;
+  std::array<double, 5> macs_ = {};  // For a token, by format.
+  double pair_macs_ = 0;             // For each two tokens of a sequence.
+  double size_ = 0;                  // Relative to MiniLM-L6.
+};
 
 inline double Median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());

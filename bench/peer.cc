@@ -14,7 +14,6 @@
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -39,20 +38,19 @@ struct Peer {
   std::vector<float> vectors;
 };
 
-// Milliseconds of each call, until there are `least` of them and `seconds` are over.
-Json Time(const Json& request, const std::optional<Shape>& shape, std::size_t threads,
-          const std::function<void()>& call) {
+// Milliseconds of each call, until there are `least` of them and `seconds` are over; and what `floor`, in seconds, says
+// then, unless it is empty.
+Json Time(const Json& request, const std::function<double()>& floor, const std::function<void()>& call) {
   const double seconds = request.at("seconds");
   const std::size_t least = request.at("least"), warm = request.at("warm");
   for (std::size_t i = 0; i < warm; ++i) call();
   Json times = Json::array(), floors = Json::array();
   for (double begin = Now(); times.size() < least || Now() - begin < seconds;) {
-    const double before = shape ? PeakMacs() : 0;
+    const double before = floor ? floor() : 0;
     const double start = Now();
     call();
     times.push_back((Now() - start) * 1e3);
-    if (!shape) continue;
-    floors.push_back(Floor(*shape, std::max(before, PeakMacs())) * 1e3 / static_cast<double>(threads));
+    if (floor) floors.push_back(std::min(before, floor()) * 1e3);
   }
   return {{"ms", std::move(times)}, {"floor_ms", std::move(floors)}};
 }
@@ -79,20 +77,24 @@ Json TimeIds(Peer& peer, const Json& request) {
     throw std::runtime_error("ids: expected 0 to " + std::to_string(vocabulary - 1));
   }
   Forward forward(peer.weights, peer.kernels, shape, std::move(ids), peer.threads);
-  const bool peak = HasPeak() && peer.weights.int8;
-  return Time(request, peak ? std::optional(shape) : std::nullopt, peer.threads, [&] { forward.Run(); });
+  const Floor floor(peer.weights, peer.kernels.name);
+  std::function<double()> measure;
+  if (peer.weights.int8 && floor.known()) {
+    measure = [&] { return floor.Measure(shape) / static_cast<double>(peer.threads); };
+  }
+  return Time(request, measure, [&] { forward.Run(); });
 }
 
 Json TimeTexts(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
   peer.vectors.resize(texts.size() * peer.embedder.dimensions());
-  return Time(request, std::nullopt, peer.threads, [&] { Embed(peer, texts, peer.vectors); });
+  return Time(request, nullptr, [&] { Embed(peer, texts, peer.vectors); });
 }
 
 Json Tokenize(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
   std::vector<std::int32_t> ids(peer.embedder.plan().max_tokens);
-  return Time(request, std::nullopt, peer.threads, [&] {
+  return Time(request, nullptr, [&] {
     for (std::string_view text : texts) peer.weights.tokenizer.Encode({}, text, ids);
   });
 }

@@ -18,8 +18,8 @@ class ScratchCursor {
 
 inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
   const std::size_t padded = RoundUp(tokens, 16);
-  const std::size_t codes = padded * width * (1 + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
-  const std::size_t int8_bytes = codes + kAttentionRows * padded * (sizeof(float) + 1);
+  const std::size_t codes = padded * width * (sizeof(Code) + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
+  const std::size_t int8_bytes = codes + kAttentionRows * padded * (sizeof(float) + sizeof(Code));
   const std::size_t float_bytes = (width + kAttentionRows) * padded * sizeof(float);
   constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
   return RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
@@ -28,7 +28,7 @@ inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
-  std::uint8_t* query;     // [tokens][width], + 128
+  Code* query;             // [tokens][width], + 128
   float* query_scale;      // [padded]
   LineWeight* key;         // [padded/16][width/4][16][4]
   float* key_scale;        // [padded], 0 behind the last token
@@ -38,7 +38,7 @@ struct Int8Head {
   // [width] 128 times the sum of a column of values, where the products are of signed bytes.
   alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
   float* score;               // [kAttentionRows][padded]
-  std::uint8_t* probability;  // [kAttentionRows][padded]
+  Code* probability;          // [kAttentionRows][padded]
 };
 
 // Of 16 rows: scales, and factors from values to codes; both are 0 from row `present` on.
@@ -64,7 +64,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.queries = head.queries;
   q.padded = RoundUp(head.tokens, 16);
   q.width = head.width;
-  q.query = cursor.Take<std::uint8_t>(q.tokens * q.width);
+  q.query = cursor.Take<Code>(q.tokens * q.width);
   q.query_scale = cursor.Take<float>(q.padded);
   q.key = cursor.Take<LineWeight>(q.padded * q.width);
   q.key_scale = cursor.Take<float>(q.padded);
@@ -72,7 +72,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.value = cursor.Take<LineWeight>(q.padded * q.width);
   q.value_scale = cursor.Take<float>(q.padded);
   q.score = cursor.Take<float>(kAttentionRows * q.padded);
-  q.probability = cursor.Take<std::uint8_t>(kAttentionRows * q.padded);
+  q.probability = cursor.Take<Code>(kAttentionRows * q.padded);
   std::int8_t* const key = LineBytes(q.key, q.padded * q.width);
   std::int8_t* const value = LineBytes(q.value, q.padded * q.width);
 
@@ -94,7 +94,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
       const float* row = rows[i] - 2 * q.width;
       F f = Set(query_factor[i]);
       for (std::size_t k = 0; k < q.width; k += 16) {
-        StoreBytesOffset(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
+        StoreQuery(q.query + (begin + i) * q.width + k, ToInt(Mul(Load(row + k), f)));
       }
     }
     for (std::size_t i = 0; i < 16; i += 4) {
@@ -214,7 +214,7 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
       const std::size_t place = i * q.padded + t;
-      StoreBytes(q.probability + place, ToInt(Mul(Load(q.score + place), Set(to_byte[i]))));
+      StoreProbability(q.probability + place, ToInt(Mul(Load(q.score + place), Set(to_byte[i]))));
     }
   }
   for (std::size_t k = 0; k < q.width; k += 16 * kAttentionStrips) {

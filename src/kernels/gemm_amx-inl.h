@@ -55,7 +55,7 @@ __attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const L
   I acc[kBlockRows][kWidth];
   StartTile(w, n, acc);
   AddBlock(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile(w, n, x, row, acc, output);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const LinearOutput& output,

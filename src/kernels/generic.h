@@ -27,6 +27,14 @@ struct Lines {
   std::size_t strip;
 };
 
+// Rows of activations as integer products read them; x[m][k] = scale[m] * (values[m * stride + k] - 128).
+template <typename Code>
+struct CodeRows {
+  const Code* values;
+  std::size_t stride;
+  const float* scale;
+};
+
 // One for each file of this folder that defines it.
 extern const Kernels kScalar;
 #if defined(__x86_64__)

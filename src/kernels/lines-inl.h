@@ -1,12 +1,17 @@
 // Steps of integer products, for the instruction sets that have dot products of bytes, and for the reference.
 
 using LineWeight = std::int8_t;
+using Code = std::uint8_t;
 // The rows of a tile of float.
 inline constexpr std::size_t kFloatTileRows = kTileRows;
 
 // Where attention puts the bytes of `count` weights of lines, which FinishLines then makes ready for products.
 THIMBLE_INLINE std::int8_t* LineBytes(LineWeight* lines, std::size_t) { return lines; }
 THIMBLE_INLINE void FinishLines(LineWeight*, std::size_t) {}
+
+// The codes of 16 activations, plus 128; and of 16 probabilities.
+THIMBLE_INLINE void StoreQuery(Code* p, I a) { StoreBytesOffset(p, a); }
+THIMBLE_INLINE void StoreProbability(Code* p, I a) { StoreBytes(p, a); }
 
 // The sum of the weights of each output in `count` lines, negated if kSigned.
 THIMBLE_INLINE I SumOfLines(const LineWeight* line, std::size_t step, std::size_t count) {

@@ -63,7 +63,7 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
       panel += 64 * kLines;
     }
   }
-  FinishTile(w, n, x, 0, acc, output);
+  FinishTile(w, n, x.scale, acc, output, 0);
 }
 
 // All rows of kWidth strips from output n.
@@ -78,7 +78,8 @@ void PanelPacked(const Matrix& w, std::size_t n, const QuantizedRows& x, const L
       TilePacked<kBits, kHeight, kWidth, true>(w, n, x, output, panel);
     }
   });
-  if (first < output.rows) PanelInt8<kWidth, false>(w, n, {panel, 64, kStrip * w.inputs}, x, output, first);
+  if (first == output.rows) return;
+  PanelInt8<kWidth, false>(w, n, {panel, 64, kStrip * w.inputs}, {x.values, x.stride, x.scale}, output, first);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
@@ -90,7 +91,7 @@ inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutp
         return PanelPacked<6, kWidth>(w, n, x, output, panel);
       default:
         const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-        return PanelInt8<kWidth, true>(w, n, {strips, 64, kStrip * w.inputs}, x, output, 0);
+        return PanelInt8<kWidth, true>(w, n, {strips, 64, kStrip * w.inputs}, {x.values, x.stride, x.scale}, output, 0);
     }
   });
 }

@@ -24,15 +24,16 @@ __attribute__((noinline)) inline void PairStrip(const Matrix& w, std::size_t n, 
 // TileInt8 of a paired strip.
 template <std::size_t kHeight>
 __attribute__((noinline)) void TilePairs(const Matrix& w, std::size_t n, const std::int8_t* panel,
-                                         const QuantizedRows& x, std::size_t row, const LinearOutput& output) {
+                                         const CodeRows<Code>& x, std::size_t row, const LinearOutput& output) {
   I acc[kHeight][1];
   StartTile(w, n, acc);
   AddMatrices<true, false>({panel, 64, 0}, x.values + row * x.stride, x.stride, w.inputs, acc);
-  FinishTile(w, n, x, row, acc, output);
+  FinishTile(w, n, x.scale, acc, output, row);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   static_assert(kTileStrips == 1);
+  const CodeRows<Code> rows = {x.values, x.stride, x.scale};
   const bool unpaired = w.format == WeightFormat::kQ8 && TileCount<kTileRows>(output.rows) <= kUnpairedTiles;
   auto* pair = w.format == WeightFormat::kQ8   ? PairStrip
                : w.format == WeightFormat::kQ4 ? UnpackPairs<4>
@@ -42,9 +43,9 @@ inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutp
     const Lines lines = {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, 64, kStrip * w.inputs};
     ForEachTile<kTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
       if (unpaired) {
-        TileInt8<kHeight, 1, true>(w, n, lines, x, row, output);
+        TileInt8<kHeight, 1, true>(w, n, lines, rows, row, output);
       } else {
-        TilePairs<kHeight>(w, n, panel, x, row, output);
+        TilePairs<kHeight>(w, n, panel, rows, row, output);
       }
     });
   }
