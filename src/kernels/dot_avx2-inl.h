@@ -28,13 +28,15 @@ THIMBLE_INLINE __m256i AddWords(__m256i a, __m256i b) {
 THIMBLE_INLINE I AddPair(I acc, Quad a, I w) {
   return {AddLanes(acc.low, _mm256_madd_epi16(a, w.low)), AddLanes(acc.high, _mm256_madd_epi16(a, w.high))};
 }
-// Both in one piece, so that a sum of q6 does not wait in a register for its multiplier.
-THIMBLE_INLINE __m256i AddPairs(__m256i acc, __m256i a, const __m256i& b) {
-  asm("vpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "+x"(a) : "xm"(b));
+// acc + the products of the pairs of words of a and of the line at p, which stays in memory: registers are few.
+THIMBLE_INLINE __m256i AddPairs(__m256i acc, __m256i a, const std::int16_t* p) {
+  asm("vpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0"
+      : "+x"(acc), "+x"(a)
+      : "m"(*reinterpret_cast<const __m256i*>(p)));
   return acc;
 }
-THIMBLE_INLINE I AddPairs(I acc, I a, const I& b) {
-  return {AddPairs(acc.low, a.low, b.low), AddPairs(acc.high, a.high, b.high)};
+THIMBLE_INLINE I AddPairs(I acc, I a, const std::int16_t* p) {
+  return {AddPairs(acc.low, a.low, p), AddPairs(acc.high, a.high, p + 16)};
 }
 // Of each lane two words: the sums of two products of the unsigned bytes of a with the signed bytes of w.
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return {_mm256_maddubs_epi16(a, w.low), _mm256_maddubs_epi16(a, w.high)}; }

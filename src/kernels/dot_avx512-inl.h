@@ -20,8 +20,8 @@ THIMBLE_INLINE I AddWords(I a, I b) {
   asm("vpaddw %1, %0, %0" : "+v"(a) : "v"(b));
   return a;
 }
-THIMBLE_INLINE I AddPairs(I acc, I a, I b) { return AddLanes(acc, _mm512_madd_epi16(a, b)); }
-THIMBLE_INLINE I AddPair(I acc, Quad a, I w) { return AddPairs(acc, a, w); }
+THIMBLE_INLINE I AddPair(I acc, Quad a, I w) { return AddLanes(acc, _mm512_madd_epi16(a, w)); }
+THIMBLE_INLINE I AddPairs(I acc, I a, const std::int16_t* p) { return AddPair(acc, a, _mm512_load_si512(p)); }
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w); }
 
 THIMBLE_INLINE I LoadLine(const void* p) { return _mm512_load_si512(p); }

@@ -64,10 +64,11 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
   I acc[kHeight][1];
   StartTile(w, n, acc);
   for (std::size_t g = 0; g < groups; ++g) {
+    std::int16_t* const multipliers = panel.multipliers + 32 * g;
     Levels levels;
     if constexpr (kFirst) {
       levels = LoadLevels<kBits, false>(group);
-      StoreLine(panel.multipliers + 32 * g, levels.multipliers);
+      StoreLine(multipliers, levels.multipliers);
       Prefetch(group + strip_groups);
       group += kForm.GroupBytes();
     }
@@ -85,7 +86,7 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
       for (std::size_t i = 0; i < kHeight; ++i) {
         const I products = MultiplyBytes(LoadQuad(a + i * a_stride), codes);
         if constexpr (kBits == 6) {
-          acc[i][0] = AddPairs(acc[i][0], products, LoadLine(panel.multipliers + 32 * g));
+          acc[i][0] = AddPairs(acc[i][0], products, multipliers);
         } else {
           words[i] = first ? products : AddWords(words[i], products);
         }
@@ -105,13 +106,14 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
         bundle += Panel::kBundleBytes;
       }
     };
-    constexpr std::size_t kBundles = kForm.group / (4 * Panel::kBundleLines);
-    if constexpr (kBits == 6) {
+    constexpr std::size_t kLines = kForm.group / 4, kBundles = kLines / Panel::kBundleLines;
+    if constexpr (kBits == 6 && kFirst) {
       for (std::size_t i = 0; i < kBundles; ++i) add_bundle(false);
+    } else if constexpr (kBits == 6) {
+      for (std::size_t i = 0; i < kLines; ++i) add_line.template operator()<0>(false);
     } else {
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kBundles; ++i) add_bundle(i == 0);
-      const I multipliers = LoadLine(panel.multipliers + 32 * g);
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kHeight; ++i) acc[i][0] = AddPairs(acc[i][0], words[i], multipliers);
     }

@@ -35,7 +35,7 @@ THIMBLE_INLINE void UnpackStrip(const Matrix& w, std::size_t n, std::int8_t* pan
 }
 template <int kBits>
 __attribute__((noinline)) void UnpackLines(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  UnpackStrip<kBits>(w, n, panel, [](std::int8_t* p, const Line& first, const Line& second) {
+  UnpackStrip<kBits>(w, n, panel, [](std::int8_t* p, const Line& first, const Line& second) THIMBLE_LAMBDA {
     StoreLine(p, first);
     StoreLine(p + 64, second);
   });
