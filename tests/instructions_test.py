@@ -24,7 +24,8 @@ ARM = (
     ("products of mixed signs, and of matrices", r"^(usdot|sudot|smmla|ummla|usmmla)\b", ("neoni8mm",)),
     ("SVE", r"\bz\d+\.[bhsd]|\bp\d+/[mz]", ()),
 )
-# Namespaces of kernels: the instructions of their products, and how many tiles of rows by strips of q8 there are.
+# Namespaces of kernels: the instructions of their products, and how many tiles of rows by strips of q8 there are;
+# i8mm has those of paired strips too.
 X86_TILES = {
     "sse41": (r"pmaddwd", 2),
     "avx2": (r"vpmaddwd", 4),
@@ -32,7 +33,7 @@ X86_TILES = {
     "avx512": (r"vpmaddwd", 4 * 2),
     "avx512vnni": (r"vpdpbusd", 8 * 2),
 }
-ARM_TILES = {"neon": (r"sadalp", 4), "neondot": (r"sdot", 5), "neoni8mm": (r"usmmla", 6)}
+ARM_TILES = {"neon": (r"sadalp", 4), "neondot": (r"sdot", 5), "neoni8mm": (r"usmmla", 6 * 2)}
 
 
 def cache(build, name):
@@ -101,7 +102,7 @@ class Instructions:
     def test_matrix_tiles_do_not_spill_between_dot_products(self):
         tiles = {}
         for name, body in self.functions:
-            kernel = re.search(r"kernels::(\w+)::TileInt8<(\d+)ul, (\d+)ul,", name)
+            kernel = re.search(r"kernels::(\w+)::Tile(Int8|Pairs)<(\d+)ul, (\d+ul)?", name)
             if not kernel or kernel.group(1) not in self.tiles:
                 continue
             namespace = kernel.group(1)

@@ -24,7 +24,7 @@ namespace amx {
 #include "kernels/products-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/gemm-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
 #include "kernels/instructions_amx-inl.h"
 #include "kernels/gemm_amx-inl.h"
 // clang-format on

@@ -23,6 +23,7 @@ namespace avx512vnni {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/unpack-inl.h"
 #include "kernels/packed-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on

@@ -22,7 +22,8 @@ namespace avxvnni {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avxvnni

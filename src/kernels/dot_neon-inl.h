@@ -26,11 +26,15 @@ THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
 // The sum of two products is a 16-bit one: -128 meets -128 nowhere, because codes of activations end at -127, and the
 // weights that -128 as a probability meets do too.
 THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
+  // Spelled out because compilers would first compute all products of a tile, for which there are not enough registers.
   return MapI([&](int i) {
-    int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(w.v[i])), high = vmull_high_s8(a, w.v[i]);
-    int16x8_t sums = vpaddq_s16(low, high);
-    // GCC 14 would first compute all products of a tile, for which there are not enough registers.
-    asm volatile("" : "+w"(sums));
-    return vpadalq_s16(acc.v[i], sums);
+    int16x8_t low, high;
+    asm volatile(
+        "smull %0.8h, %2.8b, %3.8b\n"
+        "smull2 %1.8h, %2.16b, %3.16b\n"
+        "addp %0.8h, %0.8h, %1.8h"
+        : "=&w"(low), "=&w"(high)
+        : "w"(a), "w"(w.v[i]));
+    return vpadalq_s16(acc.v[i], low);
   });
 }

@@ -28,10 +28,64 @@ THIMBLE_INLINE I Dot4(I acc, Quad a, const Line& w) {
   return MapI([&](int i) { return vusdotq_s32(acc.v[i], a, w.v[i]); });
 }
 
-inline constexpr std::size_t kProductInputs = 8;
+// Of four outputs their inputs 0 to 3 and 4 to 7: two by two outputs with all eight.
+THIMBLE_INLINE void PairQuads(int8x16_t first, int8x16_t last, int8x16_t& low, int8x16_t& high) {
+  const int32x4_t a = vreinterpretq_s32_s8(first), b = vreinterpretq_s32_s8(last);
+  low = vreinterpretq_s8_s32(vzip1q_s32(a, b));
+  high = vreinterpretq_s8_s32(vzip2q_s32(a, b));
+}
+// Two lines as AddMatrices takes them with kPaired.
+THIMBLE_INLINE void StorePairs(std::int8_t* p, const Line& first, const Line& last) {
+  for (std::size_t n = 0; n < 4; ++n) {
+    int8x16_t low, high;
+    PairQuads(first.v[n], last.v[n], low, high);
+    vst1q_s8(p + 32 * n, low);
+    vst1q_s8(p + 32 * n + 16, high);
+  }
+}
 
-template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
-THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
+// Spelled out and kept in order because compilers copy the accumulators of the intrinsic from register to register, or
+// put them on the stack.
+THIMBLE_INLINE void AddMatrix(int32x4_t& acc, uint8x16_t rows, int8x16_t outputs) {
+  asm volatile("usmmla %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(rows), "w"(outputs));
+}
+
+inline constexpr std::size_t kProductInputs = 16;
+
+// Inputs [8 kHalf, 8 kHalf + 8) of sixteen, with the two lines at `line` of each strip.
+template <std::size_t kHalf, bool kPaired, std::size_t kHeight, std::size_t kPairs, std::size_t kWidth>
+THIMBLE_INLINE void AddEight(const std::int8_t* line, const Lines& w, const std::uint8_t* a, std::size_t a_stride,
+                             int32x4_t (&sum)[kPairs][kWidth][8]) {
+  uint8x16_t rows[kPairs];
+  THIMBLE_UNROLL
+  for (std::size_t i = 0; i < kPairs; ++i) {
+    const std::size_t second = 2 * i + 1 < kHeight ? 2 * i + 1 : 2 * i;
+    const uint64x2_t x = vreinterpretq_u64_u8(vld1q_u8(a + 2 * i * a_stride));
+    const uint64x2_t y = vreinterpretq_u64_u8(vld1q_u8(a + second * a_stride));
+    rows[i] = vreinterpretq_u8_u64(kHalf == 0 ? vzip1q_u64(x, y) : vzip2q_u64(x, y));
+    // Here and below, compilers would first load all that a step needs, for which there are not enough registers.
+    asm volatile("" : "+w"(rows[i]) : : "memory");
+  }
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    THIMBLE_UNROLL
+    for (std::size_t n = 0; n < 4; ++n) {
+      const std::int8_t* p = line + j * w.strip + (kPaired ? 32 : 16) * n;
+      int8x16_t low = vld1q_s8(p), high = vld1q_s8(p + (kPaired ? 16 : w.step));
+      if constexpr (!kPaired) PairQuads(low, high, low, high);
+      asm volatile("" : "+w"(low), "+w"(high) : : "memory");
+      THIMBLE_UNROLL
+      for (std::size_t i = 0; i < kPairs; ++i) {
+        AddMatrix(sum[i][j][2 * n], rows[i], low);
+        AddMatrix(sum[i][j][2 * n + 1], rows[i], high);
+      }
+    }
+  }
+}
+
+// With kPaired each two lines hold pairs already.
+template <bool kPaired, bool kFirst, std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void AddMatrices(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
   constexpr std::size_t kPairs = (kHeight + 1) / 2;  // The last row of an odd number is taken twice.
   int32x4_t sum[kPairs][kWidth][8];
@@ -40,35 +94,13 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
     sum[s / 8 / kWidth][s / 8 % kWidth][s % 8] = vdupq_n_s32(0);
   }
   const std::int8_t* line = w.first;
-  for (const std::uint8_t* end = a + inputs; a != end; a += 8, line += 2 * w.step) {
+  for (const std::uint8_t* end = a + inputs; a != end; a += 16, line += 4 * w.step) {
     if constexpr (kFirst) {
       THIMBLE_UNROLL
-      for (std::size_t j = 0; j < 2 * kWidth; ++j) Prefetch(line + kWidth * w.strip + j / 2 * w.strip + j % 2 * w.step);
+      for (std::size_t j = 0; j < 4 * kWidth; ++j) Prefetch(line + kWidth * w.strip + j / 4 * w.strip + j % 4 * w.step);
     }
-    uint8x16_t rows[kPairs];
-    THIMBLE_UNROLL
-    for (std::size_t p = 0; p < kPairs; ++p) {
-      const std::size_t second = 2 * p + 1 < kHeight ? 2 * p + 1 : 2 * p;
-      rows[p] = vcombine_u8(vld1_u8(a + 2 * p * a_stride), vld1_u8(a + second * a_stride));
-    }
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      THIMBLE_UNROLL
-      for (std::size_t n = 0; n < 4; ++n) {
-        // Of four outputs the inputs 0 to 3 and 4 to 7: two by two outputs with all eight.
-        const std::int8_t* quads = line + j * w.strip + 16 * n;
-        int32x4_t first = vreinterpretq_s32_s8(vld1q_s8(quads)), last = vreinterpretq_s32_s8(vld1q_s8(quads + w.step));
-        int8x16_t low = vreinterpretq_s8_s32(vzip1q_s32(first, last));
-        int8x16_t high = vreinterpretq_s8_s32(vzip2q_s32(first, last));
-        // GCC 14 would first load all weights of a step, for which there are not enough registers.
-        asm volatile("" ::: "memory");
-        THIMBLE_UNROLL
-        for (std::size_t p = 0; p < kPairs; ++p) {
-          sum[p][j][2 * n] = vusmmlaq_s32(sum[p][j][2 * n], rows[p], low);
-          sum[p][j][2 * n + 1] = vusmmlaq_s32(sum[p][j][2 * n + 1], rows[p], high);
-        }
-      }
-    }
+    AddEight<0, kPaired, kHeight>(line, w, a, a_stride, sum);
+    AddEight<1, kPaired, kHeight>(line + 2 * w.step, w, a, a_stride, sum);
   }
   THIMBLE_UNROLL
   for (std::size_t i = 0; i < kHeight; ++i) {
@@ -80,4 +112,10 @@ THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size
       acc[i][s / 4].v[s % 4] = vaddq_s32(acc[i][s / 4].v[s % 4], row);
     }
   }
+}
+
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
+THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,
+                                I (&acc)[kHeight][kWidth]) {
+  AddMatrices<false, kFirst>(w, a, a_stride, inputs, acc);
 }

@@ -65,7 +65,8 @@ THIMBLE_INLINE __m256i VexVpdpbusd(__m256i acc, __m256i a, __m256i b) {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on
 }  // namespace avxvnni_emulated
@@ -82,7 +83,7 @@ namespace amx_emulated {
 #include "kernels/products-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/gemm-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
 // clang-format on
 
 void TileConfigure(const void* config) {

@@ -50,45 +50,12 @@ THIMBLE_INLINE void AddBlock(const Lines& w, const std::uint8_t* a, std::size_t 
 
 // 16 rows of kWidth strips from output n.
 template <std::size_t kWidth>
-__attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const std::int8_t* strips,
-                                         const QuantizedRows& x, std::size_t row, const LinearOutput& output) {
+__attribute__((noinline)) void BlockInt8(const Matrix& w, std::size_t n, const Lines& lines, const QuantizedRows& x,
+                                         std::size_t row, const LinearOutput& output) {
   I acc[kBlockRows][kWidth];
   StartTile(w, n, acc);
-  AddBlock({strips, 64, kStrip * w.inputs}, x.values + row * x.stride, x.stride, w.inputs, acc);
+  AddBlock(lines, x.values + row * x.stride, x.stride, w.inputs, acc);
   FinishTile(w, n, x.scale, acc, output, row);
-}
-
-// Expands kWidth strips of 6 or 4 bits from output n into int8 lines.
-template <int kBits, std::size_t kWidth>
-__attribute__((noinline)) void UnpackStrips(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
-  constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    PackedStrip strip = StripOf(w, n + kStrip * j);
-    for (std::size_t k = 0; k < w.inputs; k += kForm.group, strip.groups += kForm.GroupBytes()) {
-      const Levels levels = LoadLevels<kBits, false>(strip.groups);
-      for (std::size_t i = 0; i < kForm.group; i += 4 * kLines, strip.codes += kBundle, panel += 64 * kLines) {
-        StoreLine(panel, UnpackLine<kBits, 0, false>(strip.codes, levels));
-        StoreLine(panel + 64, UnpackLine<kBits, 1, false>(strip.codes, levels));
-        if constexpr (kBits == 6) {
-          StoreLine(panel + 128, UnpackLine<kBits, 2, false>(strip.codes, levels));
-          StoreLine(panel + 192, UnpackLine<kBits, 3, false>(strip.codes, levels));
-        }
-      }
-    }
-  }
-}
-
-// The strips of q8, or the others unpacked.
-template <std::size_t kWidth>
-THIMBLE_INLINE const std::int8_t* StripsOf(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  if (w.format == WeightFormat::kQ8) return static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-  if (w.format == WeightFormat::kQ4) {
-    UnpackStrips<4, kWidth>(w, n, panel);
-  } else {
-    UnpackStrips<6, kWidth>(w, n, panel);
-  }
-  return panel;
 }
 
 inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const LinearOutput& output,
@@ -97,8 +64,8 @@ inline void LinearInt8InBlocks(const Matrix& w, const QuantizedRows& x, const Li
   if (rows > 0) {
     const TileScope scope;
     ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-      const std::int8_t* strips = StripsOf<kWidth>(w, n, panel);
-      for (std::size_t row = 0; row < rows; row += kBlockRows) BlockInt8<kWidth>(w, n, strips, x, row, output);
+      const Lines lines = LinesOf<kWidth>(w, n, panel);
+      for (std::size_t row = 0; row < rows; row += kBlockRows) BlockInt8<kWidth>(w, n, lines, x, row, output);
     });
   }
   if (rows == output.rows) return;
@@ -114,7 +81,7 @@ constexpr Kernels MakeAmxKernels(std::string_view name, bool (*supported)()) {
           .supported = supported,
           .fastest = kFastest,
           .linear_int8 = LinearInt8InBlocks,
-          .panel_bytes = PanelBytes,
+          .panel_bytes = [](auto... a) { return kAvx512Vnni.panel_bytes(a...); },
           .linear_float = [](auto... a) { kAvx512Vnni.linear_float(a...); },
           .embed = [](auto... a) { kAvx512Vnni.embed(a...); },
           .layer_norm = [](auto... a) { kAvx512Vnni.layer_norm(a...); },

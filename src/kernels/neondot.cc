@@ -18,7 +18,8 @@ namespace neondot {
 #include "kernels/packed_neon-inl.h"
 #include "kernels/lines-inl.h"
 #include "kernels/generic-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
+#include "kernels/unpacked_linear-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on
 }  // namespace neondot

@@ -18,7 +18,8 @@ namespace neoni8mm {
 #include "kernels/packed_neon-inl.h"
 #include "kernels/lines-inl.h"
 #include "kernels/generic-inl.h"
-#include "kernels/packed-inl.h"
+#include "kernels/unpack-inl.h"
+#include "kernels/paired_linear-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on
 }  // namespace neoni8mm

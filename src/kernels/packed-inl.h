@@ -11,17 +11,6 @@ inline std::size_t PanelBytes(std::size_t inputs) {
   return kTileStrips * (kStrip * inputs + RoundUp(sizeof(Levels), 64));
 }
 
-// The codes and group data of strips of one matrix.
-struct PackedStrip {
-  const std::uint8_t* codes;
-  const std::uint8_t* groups;
-};
-THIMBLE_INLINE PackedStrip StripOf(const Matrix& w, std::size_t n) {
-  const TwoLevel& levels = MatrixLevels(w.format);
-  return {static_cast<const std::uint8_t*>(w.weights) + levels.CodeBytes(n * w.inputs),
-          w.groups + n / kStrip * levels.StripGroupBytes(w.inputs)};
-}
-
 // Line kLine of the bundles at `codes` of kWidth strips: unpacked, multiplied, and kept.
 template <int kBits, bool kKeep, std::size_t kLine, std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_bytes, const Levels* levels,

@@ -11,6 +11,7 @@ namespace scalar {
 #include "kernels/lines-inl.h"
 #include "kernels/products-inl.h"
 #include "kernels/generic-inl.h"
+#include "kernels/unpack-inl.h"
 #include "kernels/packed-inl.h"
 #include "kernels/table-inl.h"
 // clang-format on

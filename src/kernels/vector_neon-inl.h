@@ -23,7 +23,10 @@ THIMBLE_INLINE F Load(const float* p) {
 THIMBLE_INLINE void Store(float* p, F a) {
   for (int i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.v[i]);
 }
+// What is not a constant stays a scalar: compilers would load it to all lanes, which takes the ports of products, and
+// products by a lane do not need it.
 THIMBLE_INLINE F Set(float x) {
+  if (!__builtin_constant_p(x)) asm("" : "+w"(x));
   return Map([=](int) { return vdupq_n_f32(x); });
 }
 THIMBLE_INLINE F Add(F a, F b) {
@@ -137,7 +140,8 @@ THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) { vst1q_u8(p, veorq_u
 
 THIMBLE_INLINE void StoreColumns(const I (&rows)[4], std::int8_t* p) {
   auto row = [&](int i) { return vreinterpretq_s8_u8(LowBytes(rows[i])); };
-  vst4q_s8(p, {{row(0), row(1), row(2), row(3)}});
+  const int8x16x4_t columns = {{row(0), row(1), row(2), row(3)}};
+  vst4q_s8(p, columns);  // A macro in clang.
 }
 THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
   auto row = [&](int i) { return vreinterpretq_s32_u8(LowBytes(rows[i])); };
