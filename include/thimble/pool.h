@@ -72,7 +72,8 @@ struct PoolEntry;
 
 // The right to use a model of a pool, which keeps it loaded. Move-only. Thread-safe: calls from several threads run at
 // the same time, as far as the budget and the processors allow; further calls wait. The processors are those that the
-// affinity and the control groups of the process (cpu.max or cpu.cfs_quota_us) allow.
+// affinity and the control groups of the process (cpu.max or cpu.cfs_quota_us) allow, of hybrid processors the
+// performance cores if there are any among them.
 class THIMBLE_API Lease {
  public:
   Lease(Lease&& other) noexcept;

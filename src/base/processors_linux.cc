@@ -3,8 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "base/control_groups.h"
 #include "base/guard.h"
@@ -32,6 +35,51 @@ std::size_t QuotaOf(const ControlGroup& group) {
   return Processors(quota.Number(""), period.Number(""));
 }
 
+// Takes the number at the start of `text`.
+std::optional<std::size_t> TakeNumber(std::string_view& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return number;
+}
+
+// Whether a list of the kernel, such as "0-3,8", has the number.
+bool Has(std::string_view list, std::size_t number) {
+  while (const std::optional<std::size_t> first = TakeNumber(list)) {
+    std::optional<std::size_t> last = first;
+    if (list.starts_with('-')) {
+      list.remove_prefix(1);
+      last = TakeNumber(list);
+    }
+    if (last && *first <= number && number <= *last) return true;
+    if (!list.starts_with(',')) break;
+    list.remove_prefix(1);
+  }
+  return false;
+}
+
+// How many of `allowed` are performance cores; all if the kernel reports no difference or none of them is one.
+std::size_t PerformanceProcessors(std::span<const std::size_t> allowed, const std::string& root) {
+  std::ptrdiff_t count = 0;
+  const ProcFile list((root + "/sys/devices/cpu_core/cpus").c_str());
+  if (list.error() == 0) {
+    count = std::ranges::count_if(allowed, [&](std::size_t number) { return Has(list.text(), number); });
+  } else {
+    std::vector<double> capacities;
+    for (std::size_t number : allowed) {
+      const std::string folder = root + "/sys/devices/system/cpu/cpu" + std::to_string(number);
+      const ProcFile capacity((folder + "/cpu_capacity").c_str());
+      capacities.push_back(capacity.Number("").value_or(0));
+      if (!(capacities.back() > 0)) return allowed.size();
+    }
+    // Cores with less would delay the others. Of three kinds of cores, the medium ones have more than half.
+    const double most = capacities.empty() ? 0 : std::ranges::max(capacities);
+    count = std::ranges::count_if(capacities, [&](double capacity) { return capacity > most / 2; });
+  }
+  return count > 0 ? static_cast<std::size_t>(count) : allowed.size();
+}
+
 }  // namespace
 
 std::size_t CgroupProcessors(const std::string& root) {
@@ -40,14 +88,21 @@ std::size_t CgroupProcessors(const std::string& root) {
   return least;
 }
 
+std::size_t ProcessorsAmong(std::span<const std::size_t> allowed, const std::string& root) {
+  return std::max<std::size_t>(1, std::min(PerformanceProcessors(allowed, root), CgroupProcessors(root)));
+}
+
 std::size_t UsableProcessors() {
   cpu_set_t sets[8];  // As many processors as any kernel can have.
-  std::size_t processors = 1;
-  if (sched_getaffinity(0, sizeof sets, sets) == 0) {
-    processors = static_cast<std::size_t>(std::max(1, CPU_COUNT_S(sizeof sets, sets)));
-  }
-  auto quota = Guarded([]() -> Result<std::size_t> { return CgroupProcessors(""); });
-  return quota.ok() ? std::min(processors, *quota) : processors;
+  if (sched_getaffinity(0, sizeof sets, sets) != 0) return 1;
+  auto usable = Guarded([&]() -> Result<std::size_t> {
+    std::vector<std::size_t> allowed;
+    for (std::size_t number = 0; number < 8 * sizeof sets; ++number) {
+      if (CPU_ISSET_S(number, sizeof sets, sets)) allowed.push_back(number);
+    }
+    return ProcessorsAmong(allowed, "");
+  });
+  return usable.ok() ? *usable : static_cast<std::size_t>(CPU_COUNT_S(sizeof sets, sets));
 }
 
 }  // namespace thimble::inline v0_1

@@ -24,8 +24,8 @@ constexpr char kExamples[] =
     "If the folder does not state pooling, limit or prompts, thimble has built-in values for some models; --pooling\n"
     "and --normalize state them otherwise. Each assumption is printed.\n"
     "q8 is nearly as exact as fp32 at a quarter of its size; q6, q4 and q4-small are smaller and less exact.\n"
-    "The conversion uses the processors that the control group allows, at most 8. OUT does not depend on their\n"
-    "number.\n";
+    "The conversion uses the processors that the control group allows, of hybrid ones the performance cores, at most\n"
+    "8. OUT does not depend on their number.\n";
 
 }  // namespace
 

@@ -47,8 +47,8 @@ struct Options {
   // `calibration_file`, or on thimble's own texts where that is empty; else each weight is rounded by itself.
   bool calibrate = true;
   std::string calibration_file = {};
-  // 0 means the processors that this process's affinity and control groups allow, at most 8. The file does not depend
-  // on it.
+  // 0 means the processors that this process's affinity and control groups allow, of hybrid ones the performance
+  // cores, at most 8. The file does not depend on it.
   std::size_t threads = 0;
   // Called with the share of the work that is done, 0 to 1, from the thread that called Convert; may be empty. False
   // ends the conversion: between two calls is the work on one matrix, or on the receipt.

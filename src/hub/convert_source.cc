@@ -2,16 +2,19 @@
 
 #include "hub/convert_source.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <system_error>
+#include <vector>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
+#include "base/regular_file.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
 #include "format/reader.h"
@@ -90,6 +93,19 @@ bool IsOfFolder(const std::string& there, const std::string& path) {
   return !reader.ok() || reader->Metadata(kFolderKey).value_or("") == KeyOf(path);
 }
 
+// Not by std::filesystem::copy_file, which brings all streams and locales of libc++ into a program.
+Status Copy(const std::string& from, const std::string& to) {
+  THIMBLE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(from));
+  THIMBLE_ASSIGN_OR_RETURN(AtomicFile copy, AtomicFile::Create(to));
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(file.size(), 1 << 16));
+  for (std::uint64_t offset = 0; offset < file.size(); offset += buffer.size()) {
+    buffer.resize(std::min<std::uint64_t>(file.size() - offset, buffer.size()));
+    THIMBLE_RETURN_IF_ERROR(file.ReadAt(offset, buffer));
+    THIMBLE_RETURN_IF_ERROR(copy.Write(buffer));
+  }
+  return copy.Commit();
+}
+
 }  // namespace
 
 Status MakeFolder(const std::string& path) {
@@ -132,8 +148,8 @@ Status Link(const std::string& from, const std::string& to) {
   std::error_code error;
   fs::remove(temporary, error);
   fs::create_hard_link(from, temporary, error);
-  if (error) fs::copy_file(from, temporary, fs::copy_options::overwrite_existing, error);
-  if (!error) fs::rename(temporary, to, error);
+  if (error) return Copy(from, to);  // On another file system, or on one without links.
+  fs::rename(temporary, to, error);
   if (!error) {
     fs::remove(temporary, error);  // Where both were one file already, renaming did nothing.
     return Status();
