@@ -1,11 +1,12 @@
-// The forward pass of a real model against the floor of the machine, both measured in the same run, for every instruction
-// set that runs here, or for the one that THIMBLE_ISA names.
+// The forward pass of a real model against the floor of the machine, both measured in the same run, for every
+// instruction set that runs here, or for the one that THIMBLE_ISA names.
 //
 //   bench_forward MODEL...
 //
 // Prints, for each model, set and shape: microseconds (median and least), the floor of that set and of the model's
-// formats (bench/forward.h), and the median of the ratio to it. One core, token ids given, tokenizer excluded. The peaks
-// are those of the moment: loops on registers run before and after every sample. Then where the time goes, by part.
+// formats (bench/forward.h), and the median of the ratio to it. One core, token ids given, tokenizer excluded. The
+// peaks are those of the moment: loops on registers run before and after every sample. Then where the time goes, by
+// part.
 
 #include "bench/forward.h"
 

@@ -25,12 +25,13 @@ struct Shape {
   std::size_t sequences, tokens;
 };
 
-// The least time that a forward pass can take on one core if nothing overlaps and nothing waits: every product at the peak
-// of its own instructions, and for integer models the element-wise work, which takes time as F1 has it.
+// The least time that a forward pass can take on one core if nothing overlaps and nothing waits: every product at the
+// peak of its own instructions, and for integer models the element-wise work, which takes time as F1 has it.
 //
 // F1 is the floor of MiniLM-L6 on a core of 236 GMAC/s (the project's first measurements): 45.0 us a token for products
-// with weights, 6.3 for element-wise work, rotation included; for each pair of tokens of a sequence 19.5 ns for products
-// and 14.5 for element-wise work. The latter follow the layers times their width, and the peak of the products of q8.
+// with weights, 6.3 for element-wise work, rotation included; for each pair of tokens of a sequence 19.5 ns for
+// products and 14.5 for element-wise work. The latter follow the layers times their width, and the peak of the products
+// of q8.
 class Floor {
  public:
   Floor(const Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
@@ -68,9 +69,7 @@ class Floor {
 
  private:
   // Keys and values are products of bytes, or of floats.
-  kernels::WeightFormat Attention() const {
-    return int8_ ? kernels::WeightFormat::kQ8 : kernels::WeightFormat::kF32;
-  }
+  kernels::WeightFormat Attention() const { return int8_ ? kernels::WeightFormat::kQ8 : kernels::WeightFormat::kF32; }
 
   Peaks peaks_;
   bool int8_;

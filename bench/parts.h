@@ -49,13 +49,13 @@ class PartTimer {
     seconds_[kPart] += Now() - begin;
   }
 
-  static void LinearInt8(const kernels::Matrix& w, const kernels::QuantizedRows& x,
-                         const kernels::LinearOutput& output, std::int8_t* panel) {
+  static void LinearInt8(const kernels::Matrix& w, const kernels::QuantizedRows& x, const kernels::LinearOutput& output,
+                         std::int8_t* panel) {
     Linear(output, [&](const kernels::LinearOutput& o) { under_->linear_int8(w, x, o, panel); });
   }
 
-  // The product once as it is, and before that without its Gelu, and with half of the rows: the differences are the time
-  // of the Gelu, and of what all rows share. Only the last call's results stay, but for sums, which are made once.
+  // The product once as it is, and before that without its Gelu, and with half of the rows: the differences are the
+  // time of the Gelu, and of what all rows share. Only the last call's results stay, but for sums, which are made once.
   template <typename Call>
   static void Linear(const kernels::LinearOutput& output, Call call) {
     const auto time = [&](const kernels::LinearOutput& o) {

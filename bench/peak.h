@@ -18,34 +18,34 @@ inline double Now() {
 #if defined(__x86_64__)
 // A function that repeats `body` on ten sums; it does `macs` multiply-accumulates on each. `body` takes the number of a
 // sum and of a register for products. Registers 14 and 15 are the factors, of zeros: values do not change the time.
-#define THIMBLE_PEAK(name, target_features, loops, macs, body)                                                      \
-  __attribute__((target(target_features), noinline)) inline double name() {                                         \
-    const double begin = Now();                                                                                      \
-    asm volatile("pxor %%xmm14, %%xmm14\n pxor %%xmm15, %%xmm15" ::: "xmm14", "xmm15");                              \
-    for (int i = 0; i < loops; ++i) {                                                                                \
-      asm volatile(body("0", "10") body("1", "11") body("2", "12") body("3", "10") body("4", "11")                   \
-                       body("5", "12") body("6", "10") body("7", "11") body("8", "12") body("9", "10") ::            \
-                           : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",         \
-                             "xmm10", "xmm11", "xmm12");                                                             \
-    }                                                                                                                \
-    return 10.0 * loops * macs / (Now() - begin);                                                                    \
+#define THIMBLE_PEAK(name, target_features, loops, macs, body)                                                        \
+  __attribute__((target(target_features), noinline)) inline double name() {                                           \
+    const double begin = Now();                                                                                       \
+    asm volatile("pxor %%xmm14, %%xmm14\n pxor %%xmm15, %%xmm15" ::: "xmm14", "xmm15");                               \
+    for (int i = 0; i < loops; ++i) {                                                                                 \
+      asm volatile(body("0", "10") body("1", "11") body("2", "12") body("3", "10") body("4", "11") body("5", "12")    \
+                       body("6", "10") body("7", "11") body("8", "12") body("9", "10")::                              \
+                           : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+                             "xmm11", "xmm12");                                                                       \
+    }                                                                                                                 \
+    return 10.0 * loops * macs / (Now() - begin);                                                                     \
   }
 
 // Pairs of words, as q8 without a dot product of bytes; bytes and codes in pairs with their multipliers (q6); bytes and
 // codes in words (q4).
-#define THIMBLE_SSE_PAIRS(sum, product)                                                     \
+#define THIMBLE_SSE_PAIRS(sum, product) \
   "movdqa %%xmm14, %%xmm" product "\n pmaddwd %%xmm15, %%xmm" product "\n paddd %%xmm" product ", %%xmm" sum "\n"
-#define THIMBLE_SSE_CODES(sum, product)                                                             \
+#define THIMBLE_SSE_CODES(sum, product)                                                                     \
   "movdqa %%xmm14, %%xmm" product "\n pmaddubsw %%xmm15, %%xmm" product "\n pmaddwd %%xmm15, %%xmm" product \
   "\n paddd %%xmm" product ", %%xmm" sum "\n"
-#define THIMBLE_SSE_WORDS(sum, product)                                                       \
+#define THIMBLE_SSE_WORDS(sum, product) \
   "movdqa %%xmm14, %%xmm" product "\n pmaddubsw %%xmm15, %%xmm" product "\n paddw %%xmm" product ", %%xmm" sum "\n"
-#define THIMBLE_VEX_PAIRS(r, sum, product)                                                            \
+#define THIMBLE_VEX_PAIRS(r, sum, product) \
   "vpmaddwd %%" r "14, %%" r "15, %%" r product "\n vpaddd %%" r product ", %%" r sum ", %%" r sum "\n"
-#define THIMBLE_VEX_CODES(r, sum, product)                                                                   \
+#define THIMBLE_VEX_CODES(r, sum, product)                                                               \
   "vpmaddubsw %%" r "14, %%" r "15, %%" r product "\n vpmaddwd %%" r product ", %%" r "15, %%" r product \
   "\n vpaddd %%" r product ", %%" r sum ", %%" r sum "\n"
-#define THIMBLE_VEX_WORDS(r, sum, product)                                                              \
+#define THIMBLE_VEX_WORDS(r, sum, product) \
   "vpmaddubsw %%" r "14, %%" r "15, %%" r product "\n vpaddw %%" r product ", %%" r sum ", %%" r sum "\n"
 #define THIMBLE_YMM_PAIRS(sum, product) THIMBLE_VEX_PAIRS("ymm", sum, product)
 #define THIMBLE_YMM_CODES(sum, product) THIMBLE_VEX_CODES("ymm", sum, product)

@@ -173,8 +173,8 @@ class THIMBLE_API Model {
   std::size_t dimensions() const;
   // The instruction set in use, as named by THIMBLE_ISA, for example "avx512vnni"; "none" for a mock.
   std::string_view isa() const;
-  // The dtype whose matrix products are fastest with that instruction set: "q4" where products of bytes with small codes
-  // are cheaper than those of two bytes, else "q8"; "none" for a mock.
+  // The dtype whose matrix products are fastest with that instruction set: "q4" where products of bytes with small
+  // codes are cheaper than those of two bytes, else "q8"; "none" for a mock.
   std::string_view fastest_dtype() const;
 
   // The ids of `text` (UTF-8; invalid bytes count as U+FFFD), up to the limit in the options. kInvalidArgument if the

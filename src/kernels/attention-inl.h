@@ -37,8 +37,8 @@ struct Int8Head {
   float* value_scale;      // [padded], 0 behind the last token
   // [width] 128 times the sum of a column of values, where the products are of signed bytes.
   alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
-  float* score;               // [kAttentionRows][padded]
-  Code* probability;          // [kAttentionRows][padded]
+  float* score;       // [kAttentionRows][padded]
+  Code* probability;  // [kAttentionRows][padded]
 };
 
 // Of 16 rows: scales, and factors from values to codes; both are 0 from row `present` on.

@@ -2,7 +2,7 @@
 
 #include "kernels/generic.h"
 
-#if defined(__x86_64__) && !defined(THIMBLE_COMPACT)
+#if defined(__x86_64__)
 #include <immintrin.h>
 
 #include "kernels/cpu_x86.h"

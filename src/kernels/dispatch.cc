@@ -12,9 +12,7 @@ namespace thimble::kernels {
 namespace {
 
 constexpr std::array kAll = {
-#if defined(THIMBLE_COMPACT) && defined(__x86_64__)
-    &kAmx,    &kAvx512Vnni, &kAvxVnni, &kAvx2,
-#elif defined(__x86_64__)
+#if defined(__x86_64__)
     &kAmx,    &kAvx512Vnni, &kAvxVnni, &kAvx512, &kAvx2, &kSse41,
 #elif defined(__aarch64__)
     &kNeonI8mm,

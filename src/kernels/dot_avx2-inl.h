@@ -1,5 +1,5 @@
-// Products of AVX2: of pairs of 16-bit numbers, which are exact for bytes of any value, and of bytes with the codes of q6
-// and q4, whose sums of two fit into 16 bits.
+// Products of AVX2: of pairs of 16-bit numbers, which are exact for bytes of any value, and of bytes with the codes of
+// q6 and q4, whose sums of two fit into 16 bits.
 
 // One broadcast, in every lane: four codes, or a pair of them widened to 16 bits.
 using Quad = __m256i;
@@ -14,8 +14,8 @@ inline constexpr std::size_t kAttentionRows = 4;
 inline constexpr std::size_t kAttentionStrips = 1;
 
 THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm256_set1_epi32(LoadAs<std::int32_t>(p)); }
-// Additions are spelled out because gcc 12 reorders those of the intrinsics: it multiplies first, for which there are not
-// enough registers.
+// Additions are spelled out because gcc 12 reorders those of the intrinsics: it multiplies first, for which there are
+// not enough registers.
 THIMBLE_INLINE __m256i AddLanes(__m256i a, __m256i b) {
   asm("vpaddd %1, %0, %0" : "+x"(a) : "x"(b));
   return a;
@@ -30,16 +30,16 @@ THIMBLE_INLINE I AddPair(I acc, Quad a, I w) {
 }
 // acc + the products of the pairs of words of a and of the line at p, which stays in memory: registers are few.
 THIMBLE_INLINE __m256i AddPairs(__m256i acc, __m256i a, const std::int16_t* p) {
-  asm("vpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0"
-      : "+x"(acc), "+x"(a)
-      : "m"(*reinterpret_cast<const __m256i*>(p)));
+  asm("vpmaddwd %2, %1, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "+x"(a) : "m"(*reinterpret_cast<const __m256i*>(p)));
   return acc;
 }
 THIMBLE_INLINE I AddPairs(I acc, I a, const std::int16_t* p) {
   return {AddPairs(acc.low, a.low, p), AddPairs(acc.high, a.high, p + 16)};
 }
 // Of each lane two words: the sums of two products of the unsigned bytes of a with the signed bytes of w.
-THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return {_mm256_maddubs_epi16(a, w.low), _mm256_maddubs_epi16(a, w.high)}; }
+THIMBLE_INLINE I MultiplyBytes(Quad a, I w) {
+  return {_mm256_maddubs_epi16(a, w.low), _mm256_maddubs_epi16(a, w.high)};
+}
 THIMBLE_INLINE I AddWords(I a, I b) { return {AddWords(a.low, b.low), AddWords(a.high, b.high)}; }
 
 THIMBLE_INLINE I LoadLine(const void* p) {
@@ -55,8 +55,8 @@ THIMBLE_INLINE void StoreLine(void* p, I a) {
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {
   constexpr char k = 2 * kPair;
-  const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1,
-                                                                   k + 9, -1, k + 12, -1, k + 13));
+  const __m256i places = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1, k + 9, -1, k + 12, -1, k + 13));
   return {_mm256_srai_epi16(_mm256_shuffle_epi8(a.low, places), 8),
           _mm256_srai_epi16(_mm256_shuffle_epi8(a.high, places), 8)};
 }

@@ -46,8 +46,8 @@ __attribute__((noinline)) void GeluOfRows(float* rows, std::size_t stride, std::
   }
 }
 
-// Stores a tile, adds it to what is there, or stores its Gelu. A Gelu beside other registers of the tile would leave too
-// few for it where F is several, and the exact one is long: those come after.
+// Stores a tile, adds it to what is there, or stores its Gelu. A Gelu beside other registers of the tile would leave
+// too few for it where F is several, and the exact one is long: those come after.
 template <bool kExact, std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void StoreTile(const F (&y)[kHeight][kWidth], const LinearOutput& output, std::size_t row,
                               std::size_t n) {

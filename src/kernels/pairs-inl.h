@@ -16,8 +16,8 @@ struct Lines {
   const std::int8_t* bytes = nullptr;
 };
 
-// Where attention puts the bytes of `count` weights of lines, which FinishLines then widens: behind what it writes before
-// it reads them.
+// Where attention puts the bytes of `count` weights of lines, which FinishLines then widens: behind what it writes
+// before it reads them.
 THIMBLE_INLINE std::int8_t* LineBytes(LineWeight* lines, std::size_t count) {
   return reinterpret_cast<std::int8_t*>(lines) + count;
 }

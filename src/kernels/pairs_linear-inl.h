@@ -1,7 +1,7 @@
-// Matrix products of the instruction sets that multiply pairs of 16-bit numbers. The first tile of rows makes a panel of
-// the weights of its strips for the others: those of q8 as words; of q6 and q4 the codes as bytes, whose products with activations fit into words, and which
-// meet the multipliers of their groups when those words are added in pairs. What a group adds to each weight of an output
-// meets the sum of its activations: with w = m code + rest,
+// Matrix products of the instruction sets that multiply pairs of 16-bit numbers. The first tile of rows makes a panel
+// of the weights of its strips for the others: those of q8 as words; of q6 and q4 the codes as bytes, whose products
+// with activations fit into words, and which meet the multipliers of their groups when those words are added in pairs.
+// What a group adds to each weight of an output meets the sum of its activations: with w = m code + rest,
 //   sum_k w[k] a[k] = sum over groups (m sum_k code[k] a[k] + rest sum_k a[k]).
 
 // Rows whose sums of groups are held at a time.
@@ -49,8 +49,7 @@ THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const CodeRows<std::uin
 // reads is fetched meanwhile.
 template <int kBits, std::size_t kHeight, bool kFirst>
 __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const CodePanel<kBits>& panel,
-                                         const CodeRows<std::uint8_t>& x, std::size_t row,
-                                         const LinearOutput& output) {
+                                         const CodeRows<std::uint8_t>& x, std::size_t row, const LinearOutput& output) {
   using Panel = CodePanel<kBits>;
   constexpr const TwoLevel& kForm = Panel::kForm;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
