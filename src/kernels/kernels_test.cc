@@ -72,6 +72,9 @@ void FillNormal(std::mt19937& random, float deviation, float* out, std::size_t c
   for (std::size_t i = 0; i < count; ++i) out[i] = normal(random);
 }
 
+// The first inputs of a product, a group of each format, have the largest codes: kernels that saturate fail there.
+constexpr std::size_t kExtremes = 64;
+
 // A matrix with random contents, and its weights as plain numbers.
 struct TestMatrix {
   TestMatrix(WeightFormat f, std::size_t outputs, std::size_t inputs, std::mt19937& random)
@@ -108,7 +111,7 @@ struct TestMatrix {
             break;
           }
           case WeightFormat::kQ8:
-            code = k < 8 ? (n % 2 ? -127 : 127) : byte(random);  // Extremes first: saturating kernels fail there.
+            code = k < kExtremes ? (n % 2 ? -127 : 127) : byte(random);
             codes[n / 16 * 16 * inputs + k / 4 * 64 + n % 16 * 4 + k % 4] = static_cast<std::int8_t>(code);
             break;
           case WeightFormat::kQ6:
@@ -124,7 +127,8 @@ struct TestMatrix {
               const std::size_t bit = n % 16 * static_cast<std::size_t>(levels.multiplier_bits);
               data[16 + bit / 8] = static_cast<std::uint8_t>(data[16 + bit / 8] | (multiplier - 1) << bit % 8);
             }
-            const int q = std::uniform_int_distribution<int>(0, levels.largest_code())(random);
+            const int q = k < kExtremes ? (n % 2 ? 0 : levels.largest_code())
+                                        : std::uniform_int_distribution<int>(0, levels.largest_code())(random);
             PackCode(f, inputs, n, k, static_cast<unsigned>(q));
             code = multiplier * q - offset;
             break;
@@ -207,6 +211,9 @@ std::vector<LinearCase> LinearCases() {
       cases.push_back({format, 192, 128, 7, 96, 192, epilogue});  // One head of many.
     }
     cases.push_back({format, 384, 1536, 11, 0, 384, Epilogue::kAdd});
+    // More rows than any set holds at a time.
+    cases.push_back({format, 32, 1536, 37, 0, 32, Epilogue::kAdd});
+    cases.push_back({format, 32, 64, 410, 0, 32, Epilogue::kGelu});
   }
   return cases;
 }
@@ -224,7 +231,7 @@ struct LinearRun {
     FillNormal(random, 1.0f, initial.data(), initial.size());
     std::uniform_int_distribution<int> byte(1, 255);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<std::uint8_t>(i % (c.inputs + 64) < 8 ? 255 : byte(random));
+      values[i] = static_cast<std::uint8_t>(i % (c.inputs + 64) < kExtremes ? 255 : byte(random));
     }
     for (std::size_t i = 0; i < c.rows; ++i) scale[i] = 0.01f + 0.001f * static_cast<float>(i);
   }

@@ -7,8 +7,7 @@ inline constexpr WeightFormat kFastest = WeightFormat::kQ4;
 using LineWeight = std::int16_t;
 using Code = std::int16_t;
 
-// As Lines in generic.h, of 64 words. `bytes` are those of the strips, where their lines are yet to be
-// made from them.
+// As Lines in generic.h, of 64 words. `bytes`, if not null, are those from which the lines are yet to be made.
 struct Lines {
   LineWeight* first;
   std::size_t step;
