@@ -4,7 +4,7 @@
 # kernels are what they are checked against, and run on next to no machine.
 function(thimble_compact target)
   get_target_property(sources ${target} SOURCES)
-  list(FILTER sources EXCLUDE REGEX "src/kernels/([^s]|sse)|src/(model|text)/|src/runtime/(embedder|native)")
+  list(FILTER sources EXCLUDE REGEX "src/kernels/([^s]|sse)|src/model/[^w]|src/text/|src/runtime/(embedder|native)")
   list(FILTER sources EXCLUDE REGEX "src/convert/(calibrat|forward|gptq|matrix_writer|moments|quantize)")
   list(FILTER sources INCLUDE REGEX "\\.cc$")
   set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -Oz)

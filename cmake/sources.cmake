@@ -1,11 +1,11 @@
 # Finds the sources of layers: every .cc of a folder but the tests beside them, and but those of other systems, whose
-# names end in _linux, _darwin, _windows, or _posix for all but Windows.
+# names end in _linux, _darwin, _windows, or _posix for all but Windows. THIMBLE_COMPACT adds those that end in _compact.
 
 function(thimble_sources variable)
   set(found "")
   foreach(folder ${ARGN})
     file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cc)
-    list(FILTER files EXCLUDE REGEX "_test\\.cc$")
+    list(FILTER files EXCLUDE REGEX "_(test|compact)\\.cc$")
     list(APPEND found ${files})
   endforeach()
   foreach(system Linux Darwin Windows)
