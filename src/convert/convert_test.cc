@@ -44,7 +44,7 @@ std::string Contents(const std::string& path) {
 // A source tensor as floats.
 std::vector<float> SourceValues(const std::string& folder, std::string_view name,
                                 const std::vector<std::uint64_t>& shape) {
-  auto source = Source::Open(folder, "model.safetensors");
+  auto source = Source::Open(folder, "model.safetensors", kBert);
   EXPECT_TRUE(source.ok());
   auto tensor = source->Find(name, shape);
   EXPECT_TRUE(tensor.ok()) << tensor.status().message();

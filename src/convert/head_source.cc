@@ -118,7 +118,7 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
           return Error(Code::kNotFound, source, "/", folders[i],
                        ": modules.json names it, but it contains neither model.safetensors nor pytorch_model.bin");
         }
-        THIMBLE_ASSIGN_OR_RETURN(const Source file, Source::Open(source, name));
+        THIMBLE_ASSIGN_OR_RETURN(const Source file, Source::Open(source, name, encoder.family()));
         THIMBLE_RETURN_IF_ERROR(ReadModule(file, "", module, &weights));
       }
     }

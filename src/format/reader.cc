@@ -103,8 +103,8 @@ Result<bool> Reader::Boolean(std::string_view key) const {
   return Error(Code::kCorrupt, path_, ": metadata \"", key, "\": expected true or false, found \"", text, "\"");
 }
 
-Result<std::span<const std::byte>> Reader::Bytes(std::string_view name, ElementType type,
-                                                 std::span<const std::uint64_t> shape, bool check_shape) const {
+Result<std::span<const std::byte>> Reader::Find(std::string_view name, ElementType type,
+                                                std::span<const std::uint64_t> shape, bool check_shape) const {
   const TensorInfo* tensor = Find(name);
   if (tensor == nullptr) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
   if (tensor->type != type) {

@@ -97,7 +97,12 @@ class Reader {
 
   bool Contains(std::string_view name) const { return Find(name) != nullptr; }
 
-  // The elements of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.
+  // The data of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.
+  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type,
+                                           std::span<const std::uint64_t> shape) const {
+    return Find(name, type, shape, true);
+  }
+  // The same of a type that is known.
   template <typename T>
   Result<std::span<const T>> Tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const {
     return Elements<T>(name, {shape.begin(), shape.size()}, true);
@@ -111,12 +116,12 @@ class Reader {
  private:
   Reader(std::string path, FileMap map, Header header);
   const TensorInfo* Find(std::string_view name) const;
-  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type,
-                                           std::span<const std::uint64_t> shape, bool check_shape) const;
+  Result<std::span<const std::byte>> Find(std::string_view name, ElementType type, std::span<const std::uint64_t> shape,
+                                          bool check_shape) const;
   template <typename T>
   Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape,
                                       bool check_shape) const {
-    Result<std::span<const std::byte>> bytes = Bytes(name, ElementOf<T>::kType, shape, check_shape);
+    Result<std::span<const std::byte>> bytes = Find(name, ElementOf<T>::kType, shape, check_shape);
     if (!bytes.ok()) return bytes.status();
     return std::span<const T>(reinterpret_cast<const T*>(bytes->data()), bytes->size() / sizeof(T));
   }
