@@ -73,7 +73,7 @@ Status ReadTransformer(const std::string& source, Config* config) {
     return Unsupported(file, family.activation, known, "\"" + config->hidden_act + "\"");
   }
   config->encoder.activation = *activation;
-  for (const Family::Size& size : family.sizes) {
+  for (const NamedSize& size : family.sizes) {
     THIMBLE_ASSIGN_OR_RETURN(config->encoder.*size.size, file.RequiredInteger(size.key, size.low, size.high));
   }
   config->tokenizer.embeddings = config->encoder.vocabulary;

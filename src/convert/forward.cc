@@ -133,9 +133,8 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
         Attend(heads.data(), std::span(lengths).subspan(first, end - first), scratch, out);
         continue;
       }
-      const bool gelu = step.activation == kernels::Activation::kGelu;
-      Linear(matrix, in, rows, step.add ? Epilogue::kAdd : gelu ? Epilogue::kGelu : Epilogue::kStore, out);
-      if (!step.activation || gelu) continue;
+      Linear(matrix, in, rows, step.epilogue, out);
+      if (!step.activation) continue;
       ForEach(team_, rows, [&](std::size_t row, std::size_t) {
         k_.activate(*step.activation, out + row * step.outputs, step.outputs);
       });

@@ -79,14 +79,6 @@ Status WriteHeadMatrix(const std::string& name, kernels::WeightFormat format, co
   return WriteMatrix(SpecOf(name, format, matrix), read, nullptr, matrix.bias, writer);
 }
 
-void DeclareVector(const std::string& name, std::size_t size, format::Layout* layout) {
-  format::TensorInfo tensor;
-  tensor.name = name;
-  tensor.type = format::ElementType::kF32;
-  tensor.shape = {size};
-  layout->tensors.push_back(tensor);
-}
-
 }  // namespace
 
 kernels::Matrix HeadMatrix::view() const {
@@ -146,8 +138,7 @@ void DeclareHead(const HeadSource& head, bool pooling_stated, kernels::WeightFor
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));
         break;
       case HeadModule::Kind::kLayerNorm:
-        DeclareVector(name + ".weight", head.modules[i].gamma.size(), layout);
-        DeclareVector(name + ".bias", head.modules[i].beta.size(), layout);
+        DeclareNorm(name, head.modules[i].gamma.size(), layout);
         break;
       case HeadModule::Kind::kDense:
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));

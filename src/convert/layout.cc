@@ -16,21 +16,7 @@
 namespace thimble::convert {
 namespace {
 
-using format::TensorInfo;
 using kernels::WeightFormat;
-
-void DeclareVector(const std::string& name, std::size_t size, format::ElementType type, format::Layout* layout) {
-  TensorInfo tensor;
-  tensor.name = name;
-  tensor.type = type;
-  tensor.shape = {size};
-  layout->tensors.push_back(tensor);
-}
-
-void DeclareNorm(const std::string& name, std::size_t width, format::Layout* layout) {
-  DeclareVector(name + ".weight", width, format::ElementType::kF32, layout);
-  DeclareVector(name + ".bias", width, format::ElementType::kF32, layout);
-}
 
 std::string FormatText(WeightFormat format) {
   std::string text(kernels::WeightFormatName(format));

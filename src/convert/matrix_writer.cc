@@ -20,14 +20,19 @@ using kernels::kStrip;
 using kernels::TwoLevel;
 using kernels::WeightFormat;
 
-void AddTensors(const std::string& name, WeightFormat format, const StoredTensors& tensors, format::Layout* layout) {
+void AddTensor(std::string name, format::ElementType type, std::span<const std::uint64_t> shape,
+               format::Layout* layout) {
+  format::TensorInfo& tensor = layout->tensors.emplace_back();
+  tensor.name = std::move(name);
+  tensor.type = type;
+  tensor.shape.assign(shape.begin(), shape.end());
+}
+
+void AddTensors(const std::string& name, WeightFormat format, std::span<const StoredTensor> tensors,
+                format::Layout* layout) {
   layout->metadata.emplace_back(name + ".format", kernels::WeightFormatName(format));
   for (const StoredTensor& stored : tensors) {
-    format::TensorInfo tensor;
-    tensor.name = name + std::string(stored.suffix());
-    tensor.type = stored.type;
-    tensor.shape.assign(stored.shape().begin(), stored.shape().end());
-    layout->tensors.push_back(std::move(tensor));
+    AddTensor(name + std::string(stored.suffix()), stored.type, stored.shape(), layout);
   }
 }
 
@@ -127,6 +132,16 @@ Status CheckHalves(std::string_view tensor, std::span<const std::uint16_t> value
 }
 
 }  // namespace
+
+void DeclareVector(const std::string& name, std::size_t size, format::ElementType type, format::Layout* layout) {
+  const std::uint64_t shape[] = {size};
+  AddTensor(name, type, shape, layout);
+}
+
+void DeclareNorm(const std::string& name, std::size_t width, format::Layout* layout) {
+  DeclareVector(name + ".weight", width, format::ElementType::kF32, layout);
+  DeclareVector(name + ".bias", width, format::ElementType::kF32, layout);
+}
 
 void Declare(const MatrixSpec& spec, format::Layout* layout) {
   AddTensors(spec.name, spec.format, TensorsOfMatrix(spec.format, spec.outputs, spec.inputs), layout);

@@ -390,7 +390,7 @@ class OnnxTest : public testing::Test {
     if (!external.empty()) {
       EXPECT_TRUE(test::WriteFile(folder_.File("model.onnx.data"), external).ok());
     }
-    return OpenOnnx(path_, kBert);
+    return OpenOnnx(path_, *FindFamily("bert"));
   }
   Status Failure(const std::string& graph, const std::string& external = "") {
     auto model = Open(graph, external);
@@ -506,7 +506,7 @@ TEST_F(OnnxTest, OnlyAnApproximatedGeluMayDifferFromConfigJson) {
   };
   const auto config = [](const std::string& name, Activation activation) {
     Config result;
-    result.family = &kBert;
+    result.family = FindFamily("bert");
     result.hidden_act = name;
     result.encoder.activation = activation;
     result.encoder.heads = kHeads;

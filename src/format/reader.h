@@ -95,6 +95,10 @@ class Reader {
   // "true" or "false".
   Result<bool> Boolean(std::string_view key) const;
 
+  // The errors of a value: kCorrupt where it had to be `expected`, kUnsupported where it is a `what` of a later build.
+  Status Mismatch(std::string_view key, std::string_view expected) const;
+  Status Unknown(std::string_view key, std::string_view what) const;
+
   bool Contains(std::string_view name) const { return Find(name) != nullptr; }
 
   // The data of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.

@@ -12,17 +12,12 @@
 namespace thimble::inline v0_1 {
 namespace {
 
-struct Size {
-  const char* key;
-  std::size_t Architecture::* size;
-  std::uint64_t low, high;
-};
-constexpr Size kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxHidden},
-                           {"layers", &Architecture::layers, 1, kMaxLayers},
-                           {"heads", &Architecture::heads, 1, kMaxHidden},
-                           {"intermediate_size", &Architecture::intermediate, 64, kMaxIntermediate},
-                           {"positions", &Architecture::positions, 1, kMaxPositions},
-                           {"vocabulary", &Architecture::vocabulary, 1, kMaxVocabulary}};
+constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxHidden},
+                                {"layers", &Architecture::layers, 1, kMaxLayers},
+                                {"heads", &Architecture::heads, 1, kMaxHidden},
+                                {"intermediate_size", &Architecture::intermediate, 64, kMaxIntermediate},
+                                {"positions", &Architecture::positions, 1, kMaxPositions},
+                                {"vocabulary", &Architecture::vocabulary, 1, kMaxVocabulary}};
 constexpr const char* kEpsilonKey = "layer_norm_eps";
 
 }  // namespace
@@ -41,10 +36,13 @@ Status CheckSizes(const Architecture& a, const std::string& path, Code code) {
 
 std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architecture& architecture) {
   std::vector<std::pair<std::string, std::string>> metadata;
-  metadata.emplace_back("activation", ActivationName(architecture.activation));
-  for (const Size& size : kSizes) metadata.emplace_back(size.key, std::to_string(architecture.*size.size));
-  AppendJsonNumber(architecture.norm_epsilon, metadata.emplace_back(kEpsilonKey, "").second);
-  for (const EncoderChoice& choice : kEncoderChoices) metadata.emplace_back(choice.key, choice.value);
+  auto add = [&](std::string_view key, std::string_view value) { metadata.emplace_back(key, value); };
+  std::string epsilon;
+  AppendJsonNumber(architecture.norm_epsilon, epsilon);
+  add("activation", ActivationName(architecture.activation));
+  for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
+  add(kEpsilonKey, epsilon);
+  for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
   return metadata;
 }
 
@@ -54,23 +52,21 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
     const bool known =
         std::any_of(std::begin(kEncoderChoices), std::end(kEncoderChoices),
                     [&](const EncoderChoice& choice) { return choice.key == key && choice.value == value; });
-    if (known) continue;
-    return Error(Code::kUnsupported, reader.path(), ": metadata \"", key, "\": this build does not know \"", value,
-                 "\"");
+    if (!known) return reader.Unknown(key, "value");
   }
   Architecture architecture;
   THIMBLE_ASSIGN_OR_RETURN(std::string_view name, reader.Text("activation"));
   std::optional<kernels::Activation> activation;
   if (!ParseActivation(name, &activation) || !activation) {
-    return Error(Code::kUnsupported, reader.path(), ": activation: this build does not know \"", name, "\"");
+    return reader.Unknown("activation", "activation");
   }
   architecture.activation = *activation;
-  for (const Size& size : kSizes) {
+  for (const NamedSize& size : kSizes) {
     THIMBLE_ASSIGN_OR_RETURN(architecture.*size.size, reader.Integer(size.key, size.low, size.high));
   }
   THIMBLE_ASSIGN_OR_RETURN(architecture.norm_epsilon, reader.Number(kEpsilonKey));
   if (!(architecture.norm_epsilon > 0 && architecture.norm_epsilon < 1)) {
-    return Error(Code::kCorrupt, reader.path(), ": ", kEpsilonKey, ": expected a number between 0 and 1");
+    return reader.Mismatch(kEpsilonKey, "a number between 0 and 1");
   }
   THIMBLE_RETURN_IF_ERROR(CheckSizes(architecture, reader.path(), Code::kCorrupt));
   return architecture;

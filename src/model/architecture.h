@@ -33,7 +33,7 @@ struct Architecture {
 // Choices that have one value so far, which a model file states and which one without the key means. A second value
 // is a field of Architecture, and part of a file's fingerprint.
 struct EncoderChoice {
-  std::string_view key, value;
+  char key[24], value[12];  // No pointers, which would be relocated into private memory.
 };
 inline constexpr std::string_view kEncoderPrefix = "encoder.";
 inline constexpr EncoderChoice kEncoderChoices[] = {
@@ -50,6 +50,13 @@ inline constexpr std::uint64_t kMaxIntermediate = 1 << 16;
 inline constexpr std::uint64_t kMaxLayers = 128;
 inline constexpr std::uint64_t kMaxPositions = 1 << 16;
 inline constexpr std::uint64_t kMaxVocabulary = 1 << 24;
+
+// How a size is spelled somewhere, and its range there.
+struct NamedSize {
+  char key[24];
+  std::size_t Architecture::* size;
+  std::uint64_t low, high;
+};
 
 // `code` unless the kernels can run these sizes; `path` names where they are from.
 Status CheckSizes(const Architecture& architecture, const std::string& path, Code code);

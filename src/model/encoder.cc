@@ -174,8 +174,9 @@ void Encoder::Attend(const Encoder& tile, const Part& part) {
   std::size_t row = 0;
   for (std::uint32_t length : tile.lengths_) {
     const std::size_t queries = first ? 1 : length;
-    if (first)
+    if (first) {
       Multiply(qkv, tile.RowsOf(step.in, row), 1, {query, key}, Epilogue::kStore, head_ + row * stride, stride);
+    }
     const AttentionHead attention = {.qkv = head_ + row * stride,
                                      .qkv_stride = stride,
                                      .tokens = length,
@@ -207,7 +208,7 @@ void Encoder::RunRows(Encoder& tile, const Part& part) {
         Normalize(w_.norm(part.layer, step), in, count);
         continue;
       }
-      if (step.in != Buffer::kStream) Quantize(step.in, in, count);
+      if (step.quantizes()) Quantize(step.in, in, count);
       Linear(step, part.layer, in, count, {0, step.outputs}, rows_of(step.out));
     }
   }
@@ -215,14 +216,9 @@ void Encoder::RunRows(Encoder& tile, const Part& part) {
 
 void Encoder::Linear(const Step& step, std::size_t layer, const Rows& in, std::size_t rows, Range outputs,
                      const Rows& out) {
-  const bool gelu = step.activation == kernels::Activation::kGelu;
   float* values = out.values + outputs.begin;
-  Multiply(w_.matrix(layer, step), in, rows, outputs,
-           step.add ? Epilogue::kAdd
-           : gelu   ? Epilogue::kGelu
-                    : Epilogue::kStore,
-           values, out.width);
-  if (!step.activation || gelu) return;
+  Multiply(w_.matrix(layer, step), in, rows, outputs, step.epilogue, values, out.width);
+  if (!step.activation) return;
   const bool finite = w_.int8 || AllFinite({values, outputs.size()});
   for (std::size_t row = 0; row < rows; ++row, values += out.width) {
     k_.activate(*step.activation, values, outputs.size());

@@ -10,18 +10,16 @@ Program::Program(const Architecture& a)
       inner_rotation(kernels::RotationFor(a.intermediate)) {
   using enum Buffer;
   using enum Step::Kind;
+  using enum kernels::Epilogue;
+  const bool gelu = a.activation == kernels::Activation::kGelu;
+  const auto activation = gelu ? std::nullopt : std::optional(a.activation);
   layer = {
-      {.kind = kAttention, .name = "qkv", .in = kStream, .out = kContext, .outputs = 3 * a.hidden},
-      {.kind = kLinear, .name = "attention_output", .in = kContext, .out = kStream, .outputs = a.hidden, .add = true},
-      {.kind = kNorm, .name = "attention_norm", .in = kStream, .out = kStream},
-      {.kind = kLinear,
-       .name = "ffn_in",
-       .in = kStream,
-       .out = kInner,
-       .outputs = a.intermediate,
-       .activation = a.activation},
-      {.kind = kLinear, .name = "ffn_out", .in = kInner, .out = kStream, .outputs = a.hidden, .add = true},
-      {.kind = kNorm, .name = "ffn_norm", .in = kStream, .out = kStream},
+      {kAttention, "qkv", kStream, kContext, 3 * a.hidden},
+      {kLinear, "attention_output", kContext, kStream, a.hidden, kAdd},
+      {kNorm, "attention_norm", kStream, kStream},
+      {kLinear, "ffn_in", kStream, kInner, a.intermediate, gelu ? kGelu : kStore, activation},
+      {kLinear, "ffn_out", kInner, kStream, a.hidden, kAdd},
+      {kNorm, "ffn_norm", kStream, kStream},
   };
   for (Step& step : layer) {
     step.inputs = Width(step.in);

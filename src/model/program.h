@@ -27,17 +27,21 @@ enum class Buffer : std::uint8_t {
 struct Step {
   enum class Kind : std::uint8_t {
     kAttention,  // out = softmax(Q K^T) V of each head, with Q, K and V the product of W and `in`, plus b.
-    kLinear,     // out = activation(W in + b), or out + W in + b.
+    kLinear,     // out = activation(W in + b), or out + W in + b, by `epilogue` and `activation`.
     kNorm,       // out = norm(in), in place.
   };
   Kind kind;
   std::string_view name;  // Of its weights in each layer of a model file.
   Buffer in, out;
   // Of its matrix; for kAttention, query, key and value of each head in turn, scores in log2 units.
-  std::size_t outputs = 0, inputs = 0;
+  std::size_t outputs = 0;
+  kernels::Epilogue epilogue = kernels::Epilogue::kStore;
+  std::optional<kernels::Activation> activation = {};  // Unless the epilogue does it.
+  std::size_t inputs = 0;
   std::size_t index = 0;  // Of its weights among the matrices, or the norms, of a layer.
-  bool add = false;       // kLinear: whether the product is added to `out`.
-  std::optional<kernels::Activation> activation = {};
+
+  // Whether rows of `in` become int8 inputs here: those of the stream have become it with their norm.
+  bool quantizes() const { return kind == Kind::kLinear && in != Buffer::kStream; }
 };
 
 // The name of the weights of a step of layer `layer` in a model file.

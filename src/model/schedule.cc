@@ -34,17 +34,16 @@ Schedule::Schedule(const Program& program, const Tile& tile, std::size_t crew)
 
 Schedule::Tasks Schedule::TasksOf(const Program& program, bool by_outputs) {
   Tasks tasks;
+  const std::span<const Step> steps = program.layer;
   auto add = [&](Part::Kind kind, std::size_t first, std::size_t end) {
-    tasks.list[tasks.count++] = {kind, static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(end)};
+    tasks.list[tasks.count++] = {.kind = kind, .steps = steps.subspan(first, end - first)};
   };
-  const std::vector<Step>& steps = program.layer;
   for (std::size_t i = 0, end; i < steps.size(); i = end) {
     end = i + 1;
     if (steps[i].kind == Step::Kind::kAttention) {
       add(Part::Kind::kHead, i, end);
     } else if (by_outputs && steps[i].kind == Step::Kind::kLinear) {
-      // A norm has made the stream's rows inputs already.
-      if (steps[i].in != Buffer::kStream) add(Part::Kind::kInputs, i, end);
+      if (steps[i].quantizes()) add(Part::Kind::kInputs, i, end);
       add(Part::Kind::kOutputs, i, end);
     } else {
       // A product of the stream waits for all threads: inner rows share their memory with the context.
@@ -58,44 +57,34 @@ Schedule::Tasks Schedule::TasksOf(const Program& program, bool by_outputs) {
   return tasks;
 }
 
-std::size_t Schedule::LayerOf(std::size_t task) const { return std::min((task - 1) / tasks_.count, layers_ - 1); }
-
-const Schedule::Task& Schedule::TaskOf(std::size_t task) const {
-  const std::size_t layer = LayerOf(task);
-  return (layer + 1 < layers_ ? tasks_ : last_tasks_).list[task - 1 - layer * tasks_.count];
+Part Schedule::Whole(std::size_t task) const {
+  if (task == 0) return {.rows = {0, tile_.rows}};
+  const std::size_t layer = std::min((task - 1) / tasks_.count, layers_ - 1);
+  const bool last = layer + 1 == layers_;
+  Part whole = (last ? last_tasks_ : tasks_).list[task - 1 - layer * tasks_.count];
+  whole.layer = layer;
+  whole.first_rows = last && tile_.wanted == WantedRows::kFirst;
+  whole.rows = {0, whole.first_rows ? tile_.sequences : tile_.rows};
+  return whole;
 }
 
-bool Schedule::FirstRows(std::size_t task) const {
-  return tile_.wanted == WantedRows::kFirst && task > 0 && LayerOf(task) + 1 == layers_;
-}
-
-std::size_t Schedule::Parts(std::size_t task) const {
-  if (task == 0) return row_parts_;
-  const Task& one = TaskOf(task);
-  if (one.kind == Part::Kind::kHead) return program_.architecture.heads;
-  if (one.kind == Part::Kind::kOutputs) return std::min(members_, program_.layer[one.first].outputs / kernels::kStrip);
-  return FirstRows(task) ? 1 : row_parts_;
+std::size_t Schedule::PartsOf(const Part& whole) const {
+  if (whole.kind == Part::Kind::kHead) return program_.architecture.heads;
+  if (whole.kind == Part::Kind::kOutputs) return std::min(members_, whole.steps[0].outputs / kernels::kStrip);
+  return whole.first_rows ? 1 : row_parts_;
 }
 
 Part Schedule::At(std::size_t task, std::size_t part) const {
-  const std::size_t parts = Parts(task);
-  Part out;
-  out.first_rows = FirstRows(task);
-  out.rows = {0, out.first_rows ? tile_.sequences : tile_.rows};
-  if (task > 0) {
-    const Task& one = TaskOf(task);
-    out.kind = one.kind;
-    out.layer = LayerOf(task);
-    out.steps = std::span(program_.layer).subspan(one.first, one.end - one.first);
-  }
-  if (out.kind == Part::Kind::kHead) {
-    out.head = part;
-  } else if (out.kind == Part::Kind::kOutputs) {
-    out.outputs = Share(out.steps[0].outputs, kOutputStep, part, parts);
+  Part share = Whole(task);
+  const std::size_t parts = PartsOf(share);
+  if (share.kind == Part::Kind::kHead) {
+    share.head = part;
+  } else if (share.kind == Part::Kind::kOutputs) {
+    share.outputs = Share(share.steps[0].outputs, kOutputStep, part, parts);
   } else {
-    out.rows = Share(out.rows.end, 1, part, parts);
+    share.rows = Share(share.rows.end, 1, part, parts);
   }
-  return out;
+  return share;
 }
 
 }  // namespace thimble::inline v0_1

@@ -33,10 +33,10 @@ struct Part {
   };
   Kind kind = Kind::kEmbed;
   std::size_t layer = 0;
-  std::span<const Step> steps;  // One, except for kRows.
+  std::span<const Step> steps = {};  // One, except for kRows.
   std::size_t head = 0;
-  Range rows;
-  Range outputs;
+  Range rows = {};
+  Range outputs = {};
   bool first_rows = false;  // Whether only the first row of each sequence is left to do; `rows` then counts those.
 };
 
@@ -54,25 +54,19 @@ class Schedule {
   // Threads that find enough to do.
   std::size_t members() const { return members_; }
   std::size_t count() const { return 1 + (layers_ - 1) * tasks_.count + last_tasks_.count; }
-  std::size_t Parts(std::size_t task) const;
+  std::size_t Parts(std::size_t task) const { return PartsOf(Whole(task)); }
   Part At(std::size_t task, std::size_t part) const;
 
  private:
-  // Steps [first, end) of a layer, shared in one way.
-  struct Task {
-    Part::Kind kind = Part::Kind::kRows;
-    std::uint8_t first = 0, end = 0;
-  };
   struct Tasks {
-    std::array<Task, 16> list;
+    std::array<Part, 12> list;
     std::size_t count = 0;
   };
-  // With `by_outputs` each product is shared by its outputs.
+  // Of a layer. With `by_outputs` each product is shared by its outputs.
   static Tasks TasksOf(const Program& program, bool by_outputs);
-  std::size_t LayerOf(std::size_t task) const;
-  const Task& TaskOf(std::size_t task) const;
-  // Whether only first rows are left.
-  bool FirstRows(std::size_t task) const;
+  // A task before it is divided.
+  Part Whole(std::size_t task) const;
+  std::size_t PartsOf(const Part& whole) const;
 
   const Program& program_;
   const Tile tile_;

@@ -10,52 +10,40 @@ using enum format::ElementType;
 using enum StoredTensor::Role;
 using kernels::kStrip;
 using kernels::WeightFormat;
+using Stored = StoredTensor;
 
 std::string_view StoredTensor::suffix() const {
-  static constexpr std::string_view kSuffixes[] = {".weight", ".groups", ".scale", ".comp", ".bias"};
+  static constexpr char kSuffixes[][8] = {".weight", ".groups", ".scale", ".comp", ".bias"};
   return kSuffixes[static_cast<std::size_t>(role)];
 }
 
-StoredTensors TensorsOfMatrix(WeightFormat format, std::size_t outputs, std::size_t inputs) {
+std::vector<StoredTensor> TensorsOfMatrix(WeightFormat format, std::size_t outputs, std::size_t inputs) {
   const std::uint64_t strips = outputs / kStrip;
-  StoredTensors tensors;
-  switch (format) {
-    case WeightFormat::kF32:
-    case WeightFormat::kF16:
-      tensors.Add({kWeight, format == WeightFormat::kF32 ? kF32 : kF16, 3, {strips, inputs, kStrip}});
-      break;
-    case WeightFormat::kQ8:
-      tensors.Add({kWeight, kI8, 4, {strips, inputs / 4, kStrip, 4}});
-      break;
-    case WeightFormat::kQ6:
-      tensors.Add({kWeight, kU8, 5, {strips, inputs / 16, 3, kStrip, 4}});
-      break;
-    case WeightFormat::kQ4:
-      tensors.Add({kWeight, kU8, 4, {strips, inputs / 8, kStrip, 4}});
-      break;
-  }
+  std::vector<StoredTensor> tensors = {
+      format == WeightFormat::kF32   ? Stored{kWeight, kF32, 3, {strips, inputs, kStrip}}
+      : format == WeightFormat::kF16 ? Stored{kWeight, kF16, 3, {strips, inputs, kStrip}}
+      : format == WeightFormat::kQ8  ? Stored{kWeight, kI8, 4, {strips, inputs / 4, kStrip, 4}}
+      : format == WeightFormat::kQ6  ? Stored{kWeight, kU8, 5, {strips, inputs / 16, 3, kStrip, 4}}
+                                     : Stored{kWeight, kU8, 4, {strips, inputs / 8, kStrip, 4}}};
   if (kernels::IsTwoLevel(format)) {
-    tensors.Add({kGroups, kU8, 2, {strips, kernels::MatrixLevels(format).StripGroupBytes(inputs)}});
+    tensors.push_back({kGroups, kU8, 2, {strips, kernels::MatrixLevels(format).StripGroupBytes(inputs)}});
   }
   if (kernels::IsInteger(format)) {
-    tensors.Add({kScale, kF32, 1, {outputs}});
-    tensors.Add({kComp, kI32, 1, {outputs}});
+    tensors.push_back({kScale, kF32, 1, {outputs}});
+    tensors.push_back({kComp, kI32, 1, {outputs}});
   }
-  tensors.Add({kBias, kF32, 1, {outputs}});
+  tensors.push_back({kBias, kF32, 1, {outputs}});
   return tensors;
 }
 
-StoredTensors TensorsOfTable(WeightFormat format, std::size_t rows, std::size_t width) {
-  StoredTensors tensors;
+std::vector<StoredTensor> TensorsOfTable(WeightFormat format, std::size_t rows, std::size_t width) {
+  // Filled up to whole cache lines.
   if (kernels::IsTwoLevel(format)) {
-    // Filled up to whole cache lines, as the scales are.
-    tensors.Add({kWeight, kU8, 1, {RoundUp(rows * kernels::RowBytes(format, width), 64)}});
-  } else {
-    const format::ElementType type = format == WeightFormat::kF32 ? kF32 : format == WeightFormat::kF16 ? kF16 : kI8;
-    tensors.Add({kWeight, type, 2, {rows, width}});
+    return {{kWeight, kU8, 1, {RoundUp(rows * kernels::RowBytes(format, width), 64)}},
+            {kScale, kF16, 1, {RoundUp(rows, 32)}}};
   }
-  if (kernels::IsInteger(format)) tensors.Add({kScale, kF16, 1, {RoundUp(rows, 32)}});
-  return tensors;
+  if (format == WeightFormat::kQ8) return {{kWeight, kI8, 2, {rows, width}}, {kScale, kF16, 1, {RoundUp(rows, 32)}}};
+  return {{kWeight, format == WeightFormat::kF32 ? kF32 : kF16, 2, {rows, width}}};
 }
 
 }  // namespace thimble::inline v0_1

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "format/safetensors.h"
 #include "kernels/matrix.h"
@@ -28,19 +29,8 @@ struct StoredTensor {
 };
 
 // In their order.
-class StoredTensors {
- public:
-  const StoredTensor* begin() const { return list_.data(); }
-  const StoredTensor* end() const { return list_.data() + count_; }
-  void Add(const StoredTensor& tensor) { list_[count_++] = tensor; }
-
- private:
-  std::array<StoredTensor, 5> list_;
-  std::size_t count_ = 0;
-};
-
-StoredTensors TensorsOfMatrix(kernels::WeightFormat format, std::size_t outputs, std::size_t inputs);
-StoredTensors TensorsOfTable(kernels::WeightFormat format, std::size_t rows, std::size_t width);
+std::vector<StoredTensor> TensorsOfMatrix(kernels::WeightFormat format, std::size_t outputs, std::size_t inputs);
+std::vector<StoredTensor> TensorsOfTable(kernels::WeightFormat format, std::size_t rows, std::size_t width);
 
 }  // namespace thimble::inline v0_1
 

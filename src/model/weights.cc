@@ -29,11 +29,6 @@ constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-sm
 constexpr std::string_view kPromptPrefix = "prompt.";
 constexpr std::string_view kHeadPrefix = "head.";
 
-Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
-  return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
-               "\"");
-}
-
 // Rounding to integers would turn a value that is not finite into a wrong number. Each text needs these vectors, so
 // that reading them costs nothing later.
 Status CheckFinite(const Reader& reader, std::string_view name, std::span<const float> values) {
@@ -55,16 +50,14 @@ Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix)
        {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     if (text == kernels::WeightFormatName(format)) return format;
   }
-  return Error(Code::kUnsupported, reader.path(), ": metadata \"", key,
-               "\": this build does not know the weight format \"", text, "\"");
+  return reader.Unknown(key, "weight format");
 }
 
 Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t outputs, std::size_t inputs, bool int8,
                   Matrix* matrix) {
   THIMBLE_ASSIGN_OR_RETURN(matrix->format, LoadFormat(reader, name));
   if (kernels::IsInteger(matrix->format) != int8) {
-    return Mismatch(reader, name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16",
-                    kernels::WeightFormatName(matrix->format));
+    return reader.Mismatch(name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16");
   }
   matrix->outputs = outputs;
   matrix->inputs = inputs;
@@ -144,8 +137,7 @@ Status LoadHead(const Reader& reader, Weights* w) {
     HeadWeights weights;
     THIMBLE_ASSIGN_OR_RETURN(const std::string_view kind, reader.Text(name));
     if (!ParseHeadKind(kind, &module.kind)) {
-      return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
-                   "\": this build does not know the module \"", kind, "\"");
+      return reader.Unknown(name, "module");
     }
     if (module.kind == HeadModule::Kind::kTruncate) {
       THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, width));
@@ -153,8 +145,7 @@ Status LoadHead(const Reader& reader, Weights* w) {
       THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, kMaxHidden));
       THIMBLE_ASSIGN_OR_RETURN(const std::string_view activation, reader.Text(name + ".activation"));
       if (!ParseActivation(activation, &module.activation)) {
-        return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
-                     ".activation\": this build does not know \"", activation, "\"");
+        return reader.Unknown(name + ".activation", "activation");
       }
       THIMBLE_ASSIGN_OR_RETURN(module.residual, reader.Boolean(name + ".residual"));
       module.bias = true;
@@ -186,7 +177,7 @@ Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width
 Status CheckRotation(const Reader& reader, std::string_view key, const kernels::Rotation& rotation) {
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, reader.Text(key));
   std::string expected = kernels::RotationName(rotation);
-  return text == expected ? Status() : Mismatch(reader, key, "\"" + expected + "\"", text);
+  return text == expected ? Status() : reader.Mismatch(key, "\"" + expected + "\"");
 }
 
 // Whether a change of this entry changes vectors.
@@ -222,7 +213,7 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
   if (std::find(std::begin(kDtypes), std::end(kDtypes), info.dtype) == std::end(kDtypes)) {
-    return Error(Code::kUnsupported, reader.path(), ": this build does not know the dtype \"", info.dtype, "\"");
+    return reader.Unknown("dtype", "dtype");
   }
   w->int8 = info.dtype != "fp32" && info.dtype != "fp16";
   info.token_dimensions = architecture.hidden;
@@ -247,7 +238,7 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   const bool known = info.default_prompt_name.empty() ||
                      std::any_of(info.prompts.begin(), info.prompts.end(),
                                  [&](const Prompt& prompt) { return prompt.name == info.default_prompt_name; });
-  if (!known) return Mismatch(reader, "default_prompt_name", "the name of a prompt", info.default_prompt_name);
+  if (!known) return reader.Mismatch("default_prompt_name", "the name of a prompt");
   info.file_bytes = reader.file_bytes();
   info.fingerprint = Fingerprint(reader);
   if (!w->int8) return Status();

@@ -77,7 +77,7 @@ void RunOnnx(std::string_view input) {
   }();
   (void)external;
   folder.Write("model.onnx", input);
-  if (const auto model = convert::OpenOnnx(folder.path() + "/model.onnx", convert::kBert); model.ok())
+  if (const auto model = convert::OpenOnnx(folder.path() + "/model.onnx", *convert::FindFamily("bert")); model.ok())
     ReadWeights(*model->weights);
 }
 

@@ -5,12 +5,12 @@
 namespace thimble::convert {
 namespace {
 
-constexpr Family::Size kSizes[] = {{"hidden_size", &Architecture::hidden, 1, kMaxHidden},
-                                   {"num_hidden_layers", &Architecture::layers, 1, kMaxLayers},
-                                   {"num_attention_heads", &Architecture::heads, 1, kMaxHidden},
-                                   {"intermediate_size", &Architecture::intermediate, 1, kMaxIntermediate},
-                                   {"max_position_embeddings", &Architecture::positions, 3, kMaxPositions},
-                                   {"vocab_size", &Architecture::vocabulary, 1, kMaxVocabulary}};
+constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 1, kMaxHidden},
+                                {"num_hidden_layers", &Architecture::layers, 1, kMaxLayers},
+                                {"num_attention_heads", &Architecture::heads, 1, kMaxHidden},
+                                {"intermediate_size", &Architecture::intermediate, 1, kMaxIntermediate},
+                                {"max_position_embeddings", &Architecture::positions, 3, kMaxPositions},
+                                {"vocab_size", &Architecture::vocabulary, 1, kMaxVocabulary}};
 constexpr Family::Text kRequired[] = {{"position_embedding_type", "absolute"}};
 // TensorFlow's.
 constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},

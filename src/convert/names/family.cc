@@ -5,18 +5,19 @@
 #include <algorithm>
 
 namespace thimble::convert {
-namespace {
 
-constexpr const Family* kFamilies[] = {&kBert};
-
-}  // namespace
+// In the files beside this one.
+extern const Family kBert;
+static constexpr const Family* kFamilies[] = {&kBert};
 
 std::string Family::PrefixOf(std::size_t index) const { return std::string(layer) + std::to_string(index) + "."; }
 
 std::string Family::TensorOf(std::string_view step, std::size_t part) const {
   const auto found = std::find_if(steps.begin(), steps.end(), [&](const Weights& one) { return one.step == step; });
-  return std::string(found->tensors[part]);
+  return found->tensors[part];
 }
+
+std::span<const Family* const> Families() { return kFamilies; }
 
 const Family* FindFamily(std::string_view model_type) {
   for (const Family* family : kFamilies) {

@@ -3,7 +3,6 @@
 #ifndef THIMBLE_CONVERT_NAMES_FAMILY_H_
 #define THIMBLE_CONVERT_NAMES_FAMILY_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,23 +14,17 @@
 namespace thimble::convert {
 
 struct Family {
-  struct Size {
-    const char* key;
-    std::size_t Architecture::* size;
-    std::uint64_t low, high;
-  };
   struct Text {
     const char *key, *value;
   };
   struct Weights {
-    std::string_view step;                    // Of a Program.
-    std::array<std::string_view, 3> tensors;  // Query, key and value, or one.
+    const char *step, *tensors[3];  // Of a Program; query, key and value, or one.
   };
 
   std::string_view name;  // model_type of config.json, and the architecture of a model file.
 
   // config.json.
-  std::span<const Size> sizes;
+  std::span<const NamedSize> sizes;
   std::span<const Text> required;  // What must be so, or absent.
   const char *activation, *default_activation;
   const char* epsilon;
@@ -40,11 +33,10 @@ struct Family {
   std::uint64_t default_token_types;
 
   // Tensors.
-  std::string_view prefix;          // Before all names, in a checkpoint with a head.
-  std::span<const Text> old_names;  // Ends of names, and those of today.
-  std::string_view words, positions, types;
-  std::string_view embedding_norm;  // And so on without ".weight" and ".bias".
-  std::string_view layer;           // Before the number of a layer.
+  std::string_view prefix;                                   // Before all names, in a checkpoint with a head.
+  std::span<const Text> old_names;                           // Ends of names, and those of today.
+  std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow.
+  std::string_view layer;                                    // Before the number of a layer.
   std::span<const Weights> steps;
 
   // What is before the names of a layer's tensors,
@@ -53,12 +45,11 @@ struct Family {
   std::string TensorOf(std::string_view step, std::size_t part = 0) const;
 };
 
+std::span<const Family* const> Families();
 // Null for a model_type that thimble does not know.
 const Family* FindFamily(std::string_view model_type);
 // All that it knows, for messages: "\"a\" or \"b\"".
 std::string FamilyNames();
-
-extern const Family kBert;
 
 }  // namespace thimble::convert
 
