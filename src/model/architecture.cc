@@ -2,7 +2,6 @@
 
 #include "model/architecture.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -19,6 +18,13 @@ constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxH
                                 {"positions", &Architecture::positions, 1, kMaxPositions},
                                 {"vocabulary", &Architecture::vocabulary, 1, kMaxVocabulary}};
 constexpr const char* kEpsilonKey = "layer_norm_eps";
+
+bool IsKnown(std::string_view key, std::string_view value) {
+  for (const EncoderChoice& choice : kEncoderChoices) {
+    if (choice.key == key) return choice.value == value;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -48,11 +54,7 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
 
 Result<Architecture> ReadArchitecture(const format::Reader& reader) {
   for (const auto& [key, value] : reader.header().metadata) {
-    if (!key.starts_with(kEncoderPrefix)) continue;
-    const bool known =
-        std::any_of(std::begin(kEncoderChoices), std::end(kEncoderChoices),
-                    [&](const EncoderChoice& choice) { return choice.key == key && choice.value == value; });
-    if (!known) return reader.Unknown(key, "value");
+    if (key.starts_with(kEncoderPrefix) && !IsKnown(key, value)) return reader.Unknown(key, "value");
   }
   Architecture architecture;
   THIMBLE_ASSIGN_OR_RETURN(std::string_view name, reader.Text("activation"));
