@@ -24,7 +24,7 @@ struct OnnxEncoder {
 };
 
 // The encoder whose last hidden state is `tokens`. Every node on the way is accounted for: attention, activation, mask
-// and positions are computed and compared with what the encoder computes. kUnsupported, with the node and what was
+// and positions are computed and compared with those of a Program. kUnsupported, with the node and what was
 // expected there, for a graph that is no such encoder.
 Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const Family& family);
 
