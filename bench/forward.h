@@ -103,12 +103,13 @@ class Forward {
     const TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
     Arena measure;
     Encoder(weights, kernels, tile, measure);
-    Head(weights.head, weights.head_weights, weights.hidden, kernels, measure);
+    Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
     for (std::size_t i = 0; i < threads; ++i) {
       memory_.push_back(*Mapping::Create(measure.used()));
       Arena arena(memory_.back().bytes());
       owned_.push_back(std::make_unique<Encoder>(weights, kernels, tile, arena));
-      heads_.push_back(std::make_unique<Head>(weights.head, weights.head_weights, weights.hidden, kernels, arena));
+      heads_.push_back(
+          std::make_unique<Head>(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena));
       encoders_.push_back(owned_.back().get());
     }
   }
@@ -127,7 +128,7 @@ class Forward {
  private:
   // The tile that begins with sequence `first`, by a member and its crew.
   void Tile(std::size_t first, std::size_t member, const Crew& crew) {
-    const std::size_t count = std::min(per_tile_, shape_.sequences - first), width = weights_.hidden;
+    const std::size_t count = std::min(per_tile_, shape_.sequences - first), width = weights_.info.token_dimensions;
     const std::span<const std::int32_t> ids(ids_.data() + first * shape_.tokens, count * shape_.tokens);
     const float* rows = (*encoders_[member]->Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
     for (std::size_t i = 0; i < count; ++i) {

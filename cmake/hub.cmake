@@ -18,7 +18,7 @@ else()
   find_library(UTF8PROC_LIBRARY NAMES libutf8proc.a utf8proc REQUIRED)
 endif()
 
-thimble_sources(convert_sources src/convert)
+thimble_sources(convert_sources src/convert src/convert/names)
 add_library(thimble_convert STATIC ${convert_sources})
 target_compile_options(thimble_convert PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags> ${UTF8PROC_LIBRARY} PUBLIC thimble)

@@ -78,6 +78,13 @@ class Layers(unittest.TestCase):
                         self.assertTrue(name.startswith(allowed) if allowed else False,
                                         f"{path.relative_to(ROOT)} includes {name}")
 
+    def test_no_model_has_a_name_in_the_encoder_and_its_kernels(self):
+        families = {path.stem for path in sources("src/convert/names") if path.suffix == ".cc"} - {"family"}
+        self.assertIn("bert", families)
+        for path in sources("src/model") + sources("src/kernels"):
+            for family in families:
+                self.assertNotIn(family, path.read_text(encoding="ascii").lower(), path.relative_to(ROOT))
+
     def test_bindings_see_public_headers_base_and_the_executor_alone(self):
         for path in sources("bindings/node/src"):
             here = {name.name for name in path.parent.iterdir()}

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "format/reader.h"
 #include "tests/test_model.h"
 #include "thimble/embedder.h"
 
@@ -174,6 +175,14 @@ TEST_F(ReceiptTest, FingerprintIsThatOfTheVectorsAndOfNothingElse) {
   EXPECT_EQ(fingerprint.size(), 32u);
   EXPECT_EQ(Changed(path, "name", "other", "")->info().fingerprint, fingerprint);
   EXPECT_EQ(Changed(path, "receipt.calibration", "other", "")->info().fingerprint, fingerprint);
+  // Files from before it was stated.
+  for (const char* choice :
+       {"encoder.positions", "encoder.attention", "encoder.feed_forward", "encoder.norm", "encoder.norm_place"}) {
+    ASSERT_TRUE(format::Reader::Open(path)->Metadata(choice)) << choice;
+    const auto old = Changed(path, choice, "", "");
+    EXPECT_EQ(old->info().fingerprint, fingerprint) << choice;
+    EXPECT_TRUE(Verify(old)->ok()) << choice;
+  }
   for (const auto& [key, value] : {std::pair{"pooling", "cls"},
                                    {"normalize", "false"},
                                    {"max_tokens", "32"},

@@ -14,12 +14,11 @@ constexpr double kDamping = 0.01;  // Of the mean of the diagonal of H.
 
 }  // namespace
 
-Calibrator::Calibrator(const ForwardShape& shape, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
+Calibrator::Calibrator(const Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
                        ThreadTeam& team)
     : fit_(fit), end_(end), kernels_(kernels), team_(team) {
-  for (std::size_t i = 0; i < kInputs; ++i) {
-    const bool wide = static_cast<Input>(i) == Input::kFfnOut;
-    seen_.push_back({Moments(wide ? shape.intermediate : shape.hidden, kernels), {}});
+  for (const Step& step : program.layer) {
+    if (step.kind != Step::Kind::kNorm) seen_.push_back({Moments(step.inputs, kernels), {}});
   }
 }
 
@@ -30,8 +29,8 @@ void Calibrator::Begin() {
   }
 }
 
-void Calibrator::Watch(Input input, std::size_t first, const float* x, std::size_t rows) {
-  Seen& seen = seen_[static_cast<std::size_t>(input)];
+void Calibrator::Watch(std::size_t matrix, std::size_t first, const float* x, std::size_t rows) {
+  Seen& seen = seen_[matrix];
   if (first < fit_) {
     seen.moments.Add(x, rows, team_);
   } else if (first < end_) {
@@ -75,9 +74,9 @@ double Calibrator::OutputError(std::span<const float> weights, const QuantizedMa
   return sum;
 }
 
-Result<QuantizedMatrix> Calibrator::Quantize(Input input, const MatrixSource& source) {
+Result<QuantizedMatrix> Calibrator::Quantize(std::size_t index, const MatrixSource& source) {
   const MatrixSpec& spec = source.spec;
-  Seen& seen = seen_[static_cast<std::size_t>(input)];
+  Seen& seen = seen_[index];
   std::vector<float> weights(spec.outputs * spec.inputs);
   for (std::size_t n = 0; n < spec.outputs; n += kernels::kStrip) {
     THIMBLE_RETURN_IF_ERROR(source.read(n, std::span(weights).subspan(n * spec.inputs, kernels::kStrip * spec.inputs)));

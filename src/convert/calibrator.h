@@ -31,15 +31,15 @@ class Calibrator {
  public:
   // Sequences of a Forward below `fit` are what GPTQ sees, those from there to `end` what it is checked on; later ones
   // are not calibration.
-  Calibrator(const ForwardShape& shape, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
+  Calibrator(const Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
              ThreadTeam& team);
 
   // To be given to Forward::Run for one layer after the other.
-  void Watch(Input input, std::size_t first, const float* x, std::size_t rows);
+  void Watch(std::size_t matrix, std::size_t first, const float* x, std::size_t rows);
   // Forgets the last layer.
   void Begin();
   // The rows of a matrix of the layer that was last watched.
-  Result<QuantizedMatrix> Quantize(Input input, const MatrixSource& source);
+  Result<QuantizedMatrix> Quantize(std::size_t matrix, const MatrixSource& source);
 
   const CalibrationReport& report() const { return report_; }
 

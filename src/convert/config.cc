@@ -11,7 +11,6 @@
 #include "convert/folder_files.h"
 #include "convert/modules.h"
 #include "json/json_file.h"
-#include "kernels/matrix.h"
 
 namespace thimble::convert {
 namespace {
@@ -57,45 +56,35 @@ Status ReadTransformer(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
                            json::JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
-  if (!type) return file.Corrupt("model_type", "\"bert\", found nothing");
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "bert"));
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, "position_embedding_type", "absolute"));
+  if (!type) return file.Corrupt("model_type", FamilyNames() + ", found nothing");
+  config->family = FindFamily(*type);
+  if (config->family == nullptr) return Unsupported(file, "model_type", FamilyNames(), "\"" + *type + "\"");
+  const Family& family = *config->family;
+  for (const Family::Text& text : family.required) THIMBLE_RETURN_IF_ERROR(RequireText(file, text.key, text.value));
   for (const char* key : {"is_decoder", "add_cross_attention", "quantization_config"}) {
     THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
   }
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> hidden_act, file.Text("hidden_act"));
-  config->hidden_act = hidden_act.value_or("gelu");
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> hidden_act, file.Text(family.activation));
+  config->hidden_act = hidden_act.value_or(family.default_activation);
   const std::optional<Activation> activation = HiddenActivation(config->hidden_act);
   if (!activation) {
     std::string known;
     for (const auto& [name, value] : kActivations) known.append(known.empty() ? "" : ", ").append(name);
-    return Unsupported(file, "hidden_act", known, "\"" + config->hidden_act + "\"");
+    return Unsupported(file, family.activation, known, "\"" + config->hidden_act + "\"");
   }
-  config->activation = *activation;
-  THIMBLE_ASSIGN_OR_RETURN(config->hidden, file.RequiredInteger("hidden_size", 1, 1 << 14));
-  THIMBLE_ASSIGN_OR_RETURN(config->layers, file.RequiredInteger("num_hidden_layers", 1, 128));
-  THIMBLE_ASSIGN_OR_RETURN(config->heads, file.RequiredInteger("num_attention_heads", 1, 1 << 14));
-  THIMBLE_ASSIGN_OR_RETURN(config->intermediate, file.RequiredInteger("intermediate_size", 1, 1 << 16));
-  THIMBLE_ASSIGN_OR_RETURN(config->positions, file.RequiredInteger("max_position_embeddings", 3, 1 << 16));
-  THIMBLE_ASSIGN_OR_RETURN(config->vocabulary, file.RequiredInteger("vocab_size", 1, 1 << 24));
-  config->tokenizer.embeddings = config->vocabulary;
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer("type_vocab_size", 1, 1 << 10));
-  config->token_types = token_types.value_or(2);
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number("layer_norm_eps"));
-  config->layer_norm_epsilon = epsilon.value_or(1e-12);
-  if (!(config->layer_norm_epsilon > 0 && config->layer_norm_epsilon < 1)) {
-    return file.Corrupt("layer_norm_eps", "a number between 0 and 1");
+  config->encoder.activation = *activation;
+  for (const NamedSize& size : family.sizes) {
+    THIMBLE_ASSIGN_OR_RETURN(config->encoder.*size.size, file.RequiredInteger(size.key, size.low, size.high));
   }
-  if (config->hidden % 64 != 0 || config->intermediate % 64 != 0) {
-    return Error(Code::kUnsupported, file.path(), ": hidden_size ", config->hidden, " and intermediate_size ",
-                 config->intermediate, ": expected multiples of 64");
+  config->tokenizer.embeddings = config->encoder.vocabulary;
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer(family.token_types, 1, 1 << 10));
+  config->token_types = token_types.value_or(family.default_token_types);
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number(family.epsilon));
+  config->encoder.norm_epsilon = epsilon.value_or(family.default_epsilon);
+  if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {
+    return file.Corrupt(family.epsilon, "a number between 0 and 1");
   }
-  const std::size_t width = config->hidden / config->heads;
-  if (config->hidden % config->heads != 0 || width % 32 != 0 || width > kernels::kMaxHeadWidth) {
-    return Error(Code::kUnsupported, file.path(), ": num_attention_heads ", config->heads, " of hidden_size ",
-                 config->hidden, ": expected heads of 32, 64, 96 or 128");
-  }
-  return Status();
+  return CheckSizes(config->encoder, file.path(), Code::kUnsupported);
 }
 
 // The file that says how the transformer module takes its texts, under the first of its names that is there.
@@ -203,7 +192,7 @@ Status ReadModulesOf(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(Modules modules, ReadModules(source, file));
   config->transformer = modules.transformer;
   THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, config));
-  THIMBLE_RETURN_IF_ERROR(SizeModules(source, config->hidden, &modules));
+  THIMBLE_RETURN_IF_ERROR(SizeModules(source, config->encoder.hidden, &modules));
   config->head = std::move(modules.head);
   config->head_folders = std::move(modules.folders);
   return Status();
@@ -237,7 +226,7 @@ Status ReadSentenceTransformers(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
   if (!dimensions || !config->head) return Status();
   HeadSpec& head = *config->head;
-  const std::size_t width = head.Dimensions(config->hidden);
+  const std::size_t width = head.Dimensions(config->encoder.hidden);
   if (*dimensions >= width) return Status();
   head.modules.push_back({.kind = HeadModule::Kind::kTruncate, .inputs = width, .outputs = *dimensions});
   config->head_folders.emplace_back();

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "convert/convert.h"
+#include "convert/names/family.h"
 #include "convert/tokenizer_folder.h"
 #include "kernels/kernels.h"
+#include "model/architecture.h"
 #include "model/head.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
@@ -19,16 +21,10 @@ namespace thimble::convert {
 
 struct Config {
   std::string transformer;  // Folder of config.json, tokenizer and weights inside the source, "" for the source itself.
-  std::size_t hidden = 0;
-  std::size_t layers = 0;
-  std::size_t heads = 0;
-  std::size_t intermediate = 0;
-  std::size_t positions = 0;
-  std::size_t vocabulary = 0;
+  const Family* family = nullptr;
+  Architecture encoder;
   std::size_t token_types = 0;
-  double layer_norm_epsilon = 0;
   std::string hidden_act;  // As config.json spells it.
-  kernels::Activation activation = kernels::Activation::kGelu;
 
   std::optional<HeadSpec> head;           // Without a Normalize at its end, which is:
   bool normalize = false;                 // Both unset without modules.json.

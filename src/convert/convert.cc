@@ -96,7 +96,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   if (!options.calibration_file.empty()) inputs.push_back(InputFileAt(options.calibration_file));
   THIMBLE_RETURN_IF_ERROR(CheckOutput(output, IdentityOf(output), inputs));
   const std::string name = options.name.empty() ? NameOf(source) : options.name;
-  const Config& config = job.config;
+  const Architecture& encoder = job.program.architecture;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
   ThreadTeam team = ThreadTeam::Create(threads);
@@ -106,26 +106,21 @@ Status Convert(const std::string& source, const std::string& output, const Optio
     if (options.note) options.note(note);
   }
   const text::Tables tables = job.tokenizer.tokenizer.tables();
-  THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, config.vocabulary));
+  THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, encoder.vocabulary));
 
   // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
   CalibrationSet set = {.fit = {}, .unseen = {}, .description = "none"};
   if (job.int8() && options.calibrate) {
-    const std::size_t longest = std::min(config.positions, Forward::kMaxChunk);
-    THIMBLE_ASSIGN_OR_RETURN(set, MakeCalibration(tokenizer, config.vocabulary, longest, options.calibration_file));
+    const std::size_t longest = std::min(encoder.positions, Forward::kMaxChunk);
+    THIMBLE_ASSIGN_OR_RETURN(set, MakeCalibration(tokenizer, encoder.vocabulary, longest, options.calibration_file));
   }
   const std::size_t fit = set.fit.lengths.size(), seen = fit + set.unseen.lengths.size();
   Sequences sequences = std::move(set.fit);
   sequences.Add(set.unseen);
   sequences.Add(ReceiptSequences(tokenizer, job.max_tokens));
-  const ForwardShape shape = {.hidden = config.hidden,
-                              .intermediate = config.intermediate,
-                              .heads = config.heads,
-                              .epsilon = static_cast<float>(config.layer_norm_epsilon),
-                              .activation = config.activation};
-  Forward forward(shape, std::move(sequences), {fit, seen}, *kernels, team);
+  Forward forward(job.program, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
-  if (seen > 0) calibrator.emplace(shape, fit, seen, *kernels, team);
+  if (seen > 0) calibrator.emplace(job.program, fit, seen, *kernels, team);
 
   ReceiptFacts facts;
   facts.calibration = set.description;
@@ -142,7 +137,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
   facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> exact,
-                           VectorsOf(forward, seen, config.hidden, job.head, job.normalize, *kernels));
+                           VectorsOf(forward, seen, encoder.hidden, job.head, job.normalize, *kernels));
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
   THIMBLE_RETURN_IF_ERROR(writer.Finish());

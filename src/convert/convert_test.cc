@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "convert/source.h"
 #include "format/reader.h"
 #include "kernels/half.h"
+#include "model/program.h"
 #include "tests/test_model.h"
 
 namespace thimble::convert {
@@ -44,7 +46,7 @@ std::string Contents(const std::string& path) {
 // A source tensor as floats.
 std::vector<float> SourceValues(const std::string& folder, std::string_view name,
                                 const std::vector<std::uint64_t>& shape) {
-  auto source = Source::Open(folder, "model.safetensors");
+  auto source = Source::Open(folder, "model.safetensors", *FindFamily("bert"));
   EXPECT_TRUE(source.ok());
   auto tensor = source->Find(name, shape);
   EXPECT_TRUE(tensor.ok()) << tensor.status().message();
@@ -135,6 +137,27 @@ TEST(Convert, ElementTypeOfTheSourceIsAllThatRoundsItsWeights) {
   for (std::size_t i = 0; i < exact.size(); ++i) {
     EXPECT_EQ(half[i], kernels::HalfToFloat(kernels::FloatToHalf(exact[i])));
     EXPECT_EQ(brain[i], std::bit_cast<float>(std::bit_cast<std::uint32_t>(exact[i]) & 0xffff0000u));
+  }
+}
+
+TEST(Convert, EveryFamilyNamesAllSizesAndTheTensorsOfAllSteps) {
+  for (const Family* family : Families()) {
+    Architecture sizes;
+    for (const NamedSize& size : family->sizes) sizes.*size.size = 64;
+    for (std::size_t size :
+         {sizes.hidden, sizes.layers, sizes.heads, sizes.intermediate, sizes.positions, sizes.vocabulary}) {
+      EXPECT_EQ(size, 64u) << family->name;
+    }
+    std::set<std::string> names;
+    const Program program(sizes);
+    for (const Step& step : program.layer) {
+      const auto found = std::find_if(family->steps.begin(), family->steps.end(),
+                                      [&](const Family::Weights& one) { return one.step == step.name; });
+      ASSERT_NE(found, family->steps.end()) << family->name << " " << step.name;
+      for (std::size_t part = 0; part < (step.kind == Step::Kind::kAttention ? 3 : 1); ++part) {
+        EXPECT_TRUE(names.insert(family->TensorOf(step.name, part)).second) << step.name << " " << part;
+      }
+    }
   }
 }
 

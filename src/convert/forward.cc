@@ -1,10 +1,10 @@
-// The steps of model/encoder.cc in fp32, in chunks of tokens.
+// The program in fp32, in chunks of tokens.
 
 #include "convert/forward.h"
 
 #include <algorithm>
+#include <numeric>
 
-#include "base/arena.h"
 #include "base/error.h"
 #include "convert/parallel.h"
 
@@ -36,15 +36,15 @@ struct Forward::FloatMatrix {
   }
 };
 
-Forward::Forward(const ForwardShape& shape, Sequences sequences, std::vector<std::size_t> cuts,
+Forward::Forward(const Program& program, Sequences sequences, std::vector<std::size_t> cuts,
                  const kernels::Kernels& kernels, ThreadTeam& team)
-    : shape_(shape),
+    : program_(program),
       sequences_(std::move(sequences)),
       cuts_(std::move(cuts)),
       chunk_(kMaxChunk),
       k_(kernels),
       team_(team),
-      x_(sequences_.ids.size() * shape.hidden) {
+      x_(sequences_.ids.size() * program.architecture.hidden) {
   for (std::size_t length : sequences_.lengths) chunk_ = std::max(chunk_, length);
 }
 
@@ -61,38 +61,52 @@ void Forward::Linear(const Matrix& w, const float* x, std::size_t rows, Epilogue
 }
 
 void Forward::Normalize(const NormSource& norm, float* x, std::size_t rows) {
-  k_.layer_norm(x, norm.gamma.data(), norm.beta.data(), shape_.epsilon, rows, shape_.hidden);
+  const Architecture& a = program_.architecture;
+  k_.layer_norm(x, norm.gamma.data(), norm.beta.data(), static_cast<float>(a.norm_epsilon), rows, a.hidden);
 }
 
 Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type,
                       const NormSource& norm) {
-  std::vector<float> place(shape_.hidden);
+  const std::size_t hidden = program_.architecture.hidden;
+  std::vector<float> place(hidden);
   float* x = x_.data();
   const std::int32_t* id = sequences_.ids.data();
   for (std::uint32_t length : sequences_.lengths) {
-    for (std::uint32_t t = 0; t < length; ++t, ++id, x += shape_.hidden) {
-      THIMBLE_RETURN_IF_ERROR(word(static_cast<std::size_t>(*id), {x, shape_.hidden}));
+    for (std::uint32_t t = 0; t < length; ++t, ++id, x += hidden) {
+      THIMBLE_RETURN_IF_ERROR(word(static_cast<std::size_t>(*id), {x, hidden}));
       THIMBLE_RETURN_IF_ERROR(position(t, place));
-      for (std::size_t k = 0; k < shape_.hidden; ++k) x[k] += place[k] + type[k];
+      for (std::size_t k = 0; k < hidden; ++k) x[k] += place[k] + type[k];
     }
   }
   Normalize(norm, x_.data(), sequences_.ids.size());
   return Status();
 }
 
-Status Forward::Run(const LayerSource& layer, const Watch& watch) {
-  FloatMatrix qkv, attention_output, ffn_in, ffn_out;
-  THIMBLE_RETURN_IF_ERROR(qkv.Load(layer.qkv));
-  THIMBLE_RETURN_IF_ERROR(attention_output.Load(layer.attention_output));
-  THIMBLE_RETURN_IF_ERROR(ffn_in.Load(layer.ffn_in));
-  THIMBLE_RETURN_IF_ERROR(ffn_out.Load(layer.ffn_out));
+void Forward::Attend(const float* heads, std::span<const std::uint32_t> lengths, Mapping& scratch, float* context) {
+  const std::size_t count = program_.architecture.heads, width = program_.architecture.head_width();
+  std::vector<std::size_t> rows_before(lengths.size());
+  std::exclusive_scan(lengths.begin(), lengths.end(), rows_before.begin(), std::size_t{0});
+  ForEach(team_, lengths.size() * count, [&](std::size_t i, std::size_t member) {
+    const std::size_t sequence = i / count, head = i % count, row = rows_before[sequence];
+    k_.attention_float({.qkv = heads + (row * count + head) * 3 * width,
+                        .qkv_stride = 3 * count * width,
+                        .tokens = lengths[sequence],
+                        .queries = lengths[sequence],
+                        .width = width,
+                        .out = context + (row * count + head) * width,
+                        .out_stride = count * width},
+                       scratch.bytes().data() + member * (scratch.bytes().size() / team_.size()));
+  });
+}
 
-  const std::size_t hidden = shape_.hidden, width = hidden / shape_.heads;
-  std::vector<float> heads(chunk_ * 3 * hidden), context(chunk_ * hidden);
-  std::vector<float> inner(chunk_ * shape_.intermediate);
-  const std::size_t scratch_bytes = k_.attention_bytes(chunk_, width);
-  THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * scratch_bytes));
-  std::vector<std::size_t> rows_before;
+Status Forward::Run(const LayerSource& layer, const Watch& watch) {
+  std::vector<FloatMatrix> matrices(layer.matrices.size());
+  for (std::size_t i = 0; i < matrices.size(); ++i) THIMBLE_RETURN_IF_ERROR(matrices[i].Load(layer.matrices[i]));
+
+  const Architecture& a = program_.architecture;
+  std::vector<float> heads(chunk_ * 3 * a.hidden), context(chunk_ * a.hidden), inner(chunk_ * a.intermediate);
+  THIMBLE_ASSIGN_OR_RETURN(Mapping scratch,
+                           Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
 
   float* x = x_.data();
   std::size_t cut = 0;
@@ -101,40 +115,31 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
     while (cut < cuts_.size() && cuts_[cut] <= first) ++cut;
     const std::size_t limit = cut < cuts_.size() ? cuts_[cut] : lengths.size();
     std::size_t rows = 0;
-    rows_before.clear();
-    for (end = first; end < limit && rows + lengths[end] <= chunk_; ++end) {
-      rows_before.push_back(rows);
-      rows += lengths[end];
-    }
-    THIMBLE_RETURN_IF_ERROR(watch(Input::kQkv, first, x, rows));
-    Linear(qkv.view, x, rows, Epilogue::kStore, heads.data());
-    ForEach(team_, (end - first) * shape_.heads, [&](std::size_t i, std::size_t member) {
-      const std::size_t sequence = i / shape_.heads, head = i % shape_.heads, row = rows_before[sequence];
-      k_.attention_float({.qkv = &heads[row * 3 * hidden + head * 3 * width],
-                          .qkv_stride = 3 * hidden,
-                          .tokens = lengths[first + sequence],
-                          .queries = lengths[first + sequence],
-                          .width = width,
-                          .out = &context[row * hidden + head * width],
-                          .out_stride = hidden},
-                         scratch.bytes().data() + member * scratch_bytes);
-    });
-    THIMBLE_RETURN_IF_ERROR(watch(Input::kAttentionOutput, first, context.data(), rows));
-    Linear(attention_output.view, context.data(), rows, Epilogue::kAdd, x);
-    Normalize(layer.attention_norm, x, rows);
-    THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnIn, first, x, rows));
-    if (shape_.activation == kernels::Activation::kGelu) {
-      Linear(ffn_in.view, x, rows, Epilogue::kGelu, inner.data());
-    } else {
-      Linear(ffn_in.view, x, rows, Epilogue::kStore, inner.data());
+    for (end = first; end < limit && rows + lengths[end] <= chunk_; ++end) rows += lengths[end];
+    auto rows_of = [&](Buffer buffer) {
+      return buffer == Buffer::kStream ? x : buffer == Buffer::kContext ? context.data() : inner.data();
+    };
+    for (const Step& step : program_.layer) {
+      const float* in = rows_of(step.in);
+      float* out = rows_of(step.out);
+      if (step.kind == Step::Kind::kNorm) {
+        Normalize(layer.norms[step.index], out, rows);
+        continue;
+      }
+      THIMBLE_RETURN_IF_ERROR(watch(step.index, first, in, rows));
+      const Matrix& matrix = matrices[step.index].view;
+      if (step.kind == Step::Kind::kAttention) {
+        Linear(matrix, in, rows, Epilogue::kStore, heads.data());
+        Attend(heads.data(), std::span(lengths).subspan(first, end - first), scratch, out);
+        continue;
+      }
+      Linear(matrix, in, rows, step.epilogue, out);
+      if (!step.activation) continue;
       ForEach(team_, rows, [&](std::size_t row, std::size_t) {
-        k_.activate(shape_.activation, &inner[row * shape_.intermediate], shape_.intermediate);
+        k_.activate(*step.activation, out + row * step.outputs, step.outputs);
       });
     }
-    THIMBLE_RETURN_IF_ERROR(watch(Input::kFfnOut, first, inner.data(), rows));
-    Linear(ffn_out.view, inner.data(), rows, Epilogue::kAdd, x);
-    Normalize(layer.ffn_norm, x, rows);
-    x += rows * hidden;
+    x += rows * a.hidden;
   }
   return Status();
 }

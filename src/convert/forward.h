@@ -10,10 +10,12 @@
 #include <span>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/thread_team.h"
 #include "convert/matrix_writer.h"
 #include "kernels/kernels.h"
 #include "kernels/matrix.h"
+#include "model/program.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -45,22 +47,11 @@ struct NormSource {
   std::vector<float> gamma, beta;
 };
 
+// By Step::index.
 struct LayerSource {
-  MatrixSource qkv, attention_output, ffn_in, ffn_out;
-  NormSource attention_norm, ffn_norm;
+  std::vector<MatrixSource> matrices;
+  std::vector<NormSource> norms;
 };
-
-struct ForwardShape {
-  std::size_t hidden = 0;
-  std::size_t intermediate = 0;
-  std::size_t heads = 0;
-  float epsilon = 0;  // Of LayerNorm.
-  kernels::Activation activation = kernels::Activation::kGelu;
-};
-
-// Which matrix an input is of.
-enum class Input { kQkv, kAttentionOutput, kFfnIn, kFfnOut };
-inline constexpr std::size_t kInputs = 4;
 
 // Thread-compatible. Holds [tokens][hidden] floats, the weights of one layer while it runs, and the activations of a
 // chunk.
@@ -68,14 +59,15 @@ class Forward {
  public:
   // Most tokens of a chunk, unless one sequence has more.
   static constexpr std::size_t kMaxChunk = 512;
-  // Called with the inputs of a matrix, [rows][its inputs], for the sequences from `first` on of a chunk. A failure
-  // ends the pass.
-  using Watch = std::function<Status(Input input, std::size_t first, const float* x, std::size_t rows)>;
+  // Called with the inputs of a matrix of the layer, [rows][its inputs], for the sequences from `first` on of a chunk.
+  // A failure ends the pass.
+  using Watch = std::function<Status(std::size_t matrix, std::size_t first, const float* x, std::size_t rows)>;
   using ReadRow = std::function<Status(std::size_t row, std::span<float> out)>;
 
-  // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one.
-  Forward(const ForwardShape& shape, Sequences sequences, std::vector<std::size_t> cuts,
-          const kernels::Kernels& kernels, ThreadTeam& team);
+  // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one. The
+  // program must outlive it.
+  Forward(const Program& program, Sequences sequences, std::vector<std::size_t> cuts, const kernels::Kernels& kernels,
+          ThreadTeam& team);
 
   // The embeddings: `word` and `position` read rows, `type` is part of every token.
   Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
@@ -89,9 +81,10 @@ class Forward {
  private:
   struct FloatMatrix;
   void Linear(const kernels::Matrix& w, const float* x, std::size_t rows, kernels::Epilogue epilogue, float* out);
+  void Attend(const float* heads, std::span<const std::uint32_t> lengths, Mapping& scratch, float* context);
   void Normalize(const NormSource& norm, float* x, std::size_t rows);
 
-  ForwardShape shape_;
+  const Program& program_;
   Sequences sequences_;
   std::vector<std::size_t> cuts_;
   std::size_t chunk_;

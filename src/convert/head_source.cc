@@ -79,14 +79,6 @@ Status WriteHeadMatrix(const std::string& name, kernels::WeightFormat format, co
   return WriteMatrix(SpecOf(name, format, matrix), read, nullptr, matrix.bias, writer);
 }
 
-void DeclareVector(const std::string& name, std::size_t size, format::Layout* layout) {
-  format::TensorInfo tensor;
-  tensor.name = name;
-  tensor.type = format::ElementType::kF32;
-  tensor.shape = {size};
-  layout->tensors.push_back(tensor);
-}
-
 }  // namespace
 
 kernels::Matrix HeadMatrix::view() const {
@@ -118,7 +110,7 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
           return Error(Code::kNotFound, source, "/", folders[i],
                        ": modules.json names it, but it contains neither model.safetensors nor pytorch_model.bin");
         }
-        THIMBLE_ASSIGN_OR_RETURN(const Source file, Source::Open(source, name));
+        THIMBLE_ASSIGN_OR_RETURN(const Source file, Source::Open(source, name, encoder.family()));
         THIMBLE_RETURN_IF_ERROR(ReadModule(file, "", module, &weights));
       }
     }
@@ -146,8 +138,7 @@ void DeclareHead(const HeadSource& head, bool pooling_stated, kernels::WeightFor
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));
         break;
       case HeadModule::Kind::kLayerNorm:
-        DeclareVector(name + ".weight", head.modules[i].gamma.size(), layout);
-        DeclareVector(name + ".bias", head.modules[i].beta.size(), layout);
+        DeclareNorm(name, head.modules[i].gamma.size(), layout);
         break;
       case HeadModule::Kind::kDense:
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));

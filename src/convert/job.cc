@@ -20,21 +20,17 @@ WeightFormat FinestFormat(Dtype dtype) {
   return dtype == Dtype::kFp32 ? WeightFormat::kF32 : dtype == Dtype::kFp16 ? WeightFormat::kF16 : WeightFormat::kQ8;
 }
 
-WeightFormat MatrixFormat(Dtype dtype) {
-  return dtype == Dtype::kQ6                               ? WeightFormat::kQ6
-         : dtype == Dtype::kQ4 || dtype == Dtype::kQ4Small ? WeightFormat::kQ4
-                                                           : FinestFormat(dtype);
-}
-
 }  // namespace
 
 // The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
-WeightFormat Job::AttentionFormat(std::size_t layer) const {
-  return layer + 1 == config.layers ? FinestFormat(dtype) : MatrixFormat(dtype);
-}
-
-WeightFormat Job::FeedForwardFormat(std::size_t layer) const {
-  return dtype == Dtype::kQ4Small ? MatrixFormat(dtype) : AttentionFormat(layer);
+WeightFormat Job::MatrixFormat(std::size_t layer, const Step& step) const {
+  const bool feed_forward = step.in == Buffer::kInner || step.out == Buffer::kInner;
+  if (layer + 1 == program.architecture.layers && !(feed_forward && dtype == Dtype::kQ4Small)) {
+    return FinestFormat(dtype);
+  }
+  return dtype == Dtype::kQ6                               ? WeightFormat::kQ6
+         : dtype == Dtype::kQ4 || dtype == Dtype::kQ4Small ? WeightFormat::kQ4
+                                                           : FinestFormat(dtype);
 }
 
 WeightFormat Job::WordFormat() const {
@@ -118,7 +114,7 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
 void ChooseLimits(const Defaults& defaults, Job* job) {
   const Config& config = job->config;
   if (job->tokenizer.model_max_length) {
-    job->model_max_length = std::min(*job->tokenizer.model_max_length, config.positions);
+    job->model_max_length = std::min(*job->tokenizer.model_max_length, config.encoder.positions);
   }
   // What is given to the tokenizer when it is made comes before what is told of the module.
   const bool given = config.tokenizer.arguments.Find("model_max_length") != nullptr;
@@ -128,7 +124,7 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
     limit = defaults.max_tokens;
     job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens: the built-in value for this model");
   }
-  job->max_tokens = std::min(limit.value_or(config.positions), config.positions);
+  job->max_tokens = std::min(limit.value_or(config.encoder.positions), config.encoder.positions);
 }
 
 void ChoosePrompts(const Defaults& defaults, Job* job) {
@@ -152,19 +148,20 @@ Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* conf
     return Error(Code::kCorrupt, path, ": the graph has ", key, " ", found, ", config.json ", expected);
   };
   const std::optional<kernels::Activation> activation = HiddenActivation(graph.activation);
-  if (config->activation == kernels::Activation::kGelu && activation == kernels::Activation::kGeluTanh) {
-    config->activation = *activation;
+  if (config->encoder.activation == kernels::Activation::kGelu && activation == kernels::Activation::kGeluTanh) {
+    config->encoder.activation = *activation;
     notes->push_back(
         "the graph computes GELU by the approximation with tanh, config.json names the exact one: the "
         "graph's is used");
-  } else if (!graph.activation.empty() && activation != config->activation) {
-    return contradiction("hidden_act", graph.activation, config->hidden_act);
+  } else if (!graph.activation.empty() && activation != config->encoder.activation) {
+    return contradiction(config->family->activation, graph.activation, config->hidden_act);
   }
-  if (graph.heads != 0 && graph.heads != config->heads) {
-    return contradiction("num_attention_heads", std::to_string(graph.heads), std::to_string(config->heads));
+  if (graph.heads != 0 && graph.heads != config->encoder.heads) {
+    return contradiction("attention heads", std::to_string(graph.heads), std::to_string(config->encoder.heads));
   }
-  if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config->layer_norm_epsilon)) {
-    return contradiction("layer_norm_eps", std::to_string(*graph.epsilon), std::to_string(config->layer_norm_epsilon));
+  if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config->encoder.norm_epsilon)) {
+    return contradiction(config->family->epsilon, std::to_string(*graph.epsilon),
+                         std::to_string(config->encoder.norm_epsilon));
   }
   return Status();
 }
@@ -173,25 +170,27 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
                            ReadTokenizer(TransformerFolder(folder, config.transformer), config.tokenizer));
-  if (tokenizer.tokenizer.vocabulary > config.vocabulary) {
+  if (tokenizer.tokenizer.vocabulary > config.encoder.vocabulary) {
     return Error(Code::kCorrupt, tokenizer.path, ": ids up to ", tokenizer.tokenizer.vocabulary - 1,
-                 ", config.json has vocab_size ", config.vocabulary);
+                 ", config.json has vocab_size ", config.encoder.vocabulary);
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family));
+  std::vector<std::string> notes;
+  if (const OnnxModel* graph = source.graph(); graph != nullptr) {
+    THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));
+    if (!graph->note.empty()) notes.push_back(graph->note);
+  }
+  Program program(config.encoder);
   Job job = {.config = std::move(config),
+             .program = std::move(program),
              .dtype = options.dtype,
              .source = std::move(source),
              .tokenizer = std::move(tokenizer),
              .head = {},
              .model_max_length = {},
              .prompts = {},
-             .notes = {}};
-  const OnnxModel* graph = job.source.graph();
-  if (graph != nullptr) {
-    THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &job.config, &job.notes));
-    if (!graph->note.empty()) job.notes.push_back(graph->note);
-  }
+             .notes = std::move(notes)};
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));
   ChooseLimits(options.defaults, &job);
   ChoosePrompts(options.defaults, &job);

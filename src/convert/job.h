@@ -14,12 +14,14 @@
 #include "convert/source.h"
 #include "convert/tokenizer_folder.h"
 #include "kernels/matrix.h"
+#include "model/program.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
 struct Job {
   Config config;
+  Program program;  // Of the encoder.
   Dtype dtype = Dtype::kQ8;
   Source source;
   TokenizerSource tokenizer;
@@ -33,8 +35,7 @@ struct Job {
 
   bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
   // How the parts of the model keep their weights.
-  kernels::WeightFormat AttentionFormat(std::size_t layer) const;
-  kernels::WeightFormat FeedForwardFormat(std::size_t layer) const;
+  kernels::WeightFormat MatrixFormat(std::size_t layer, const Step& step) const;
   kernels::WeightFormat WordFormat() const;
   kernels::WeightFormat PositionFormat() const;
   kernels::WeightFormat HeadFormat() const;

@@ -69,13 +69,13 @@ class JobTest : public testing::Test {
 
 TEST_F(JobTest, SizesComeFromConfigJson) {
   const Config config = Read().config;
-  EXPECT_EQ(config.hidden, 64u);
-  EXPECT_EQ(config.layers, 2u);
-  EXPECT_EQ(config.heads, 2u);
-  EXPECT_EQ(config.intermediate, 128u);
-  EXPECT_EQ(config.positions, 128u);
+  EXPECT_EQ(config.encoder.hidden, 64u);
+  EXPECT_EQ(config.encoder.layers, 2u);
+  EXPECT_EQ(config.encoder.heads, 2u);
+  EXPECT_EQ(config.encoder.intermediate, 128u);
+  EXPECT_EQ(config.encoder.positions, 128u);
   EXPECT_EQ(config.token_types, 2u);
-  EXPECT_EQ(config.layer_norm_epsilon, 1e-12);
+  EXPECT_EQ(config.encoder.norm_epsilon, 1e-12);
 }
 
 TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
@@ -84,8 +84,8 @@ TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
             "max_position_embeddings":32,"vocab_size":1000,"hidden_act":null})");
   const Config config = Read().config;
   EXPECT_EQ(config.token_types, 2u);
-  EXPECT_EQ(config.layer_norm_epsilon, 1e-12);
-  EXPECT_EQ(config.activation, kernels::Activation::kGelu);
+  EXPECT_EQ(config.encoder.norm_epsilon, 1e-12);
+  EXPECT_EQ(config.encoder.activation, kernels::Activation::kGelu);
 }
 
 TEST_F(JobTest, EveryNameOfAnActivationIsKnownAndOthersAreRefused) {
@@ -104,7 +104,7 @@ TEST_F(JobTest, EveryNameOfAnActivationIsKnownAndOthersAreRefused) {
                                 {"silu", Activation::kSilu},
                                 {"relu", Activation::kRelu}}) {
     write(name);
-    EXPECT_EQ(Read().config.activation, expected) << name;
+    EXPECT_EQ(Read().config.encoder.activation, expected) << name;
   }
   write("mish");
   ExpectRefusal(Code::kUnsupported, "\"hidden_act\"");

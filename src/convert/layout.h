@@ -10,14 +10,12 @@
 #include "convert/job.h"
 #include "convert/matrix_writer.h"
 #include "format/writer.h"
+#include "model/program.h"
 
 namespace thimble::convert {
 
-struct LayerSpecs {
-  MatrixSpec qkv, attention_output, ffn_in, ffn_out;
-};
-
-LayerSpecs SpecsOf(const Job& job, std::size_t layer);
+// The matrix of a step of a layer.
+MatrixSpec SpecOf(const Job& job, std::size_t layer, const Step& step);
 TableSpec WordsOf(const Job& job);
 TableSpec PositionsOf(const Job& job);
 

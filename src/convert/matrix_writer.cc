@@ -11,25 +11,29 @@
 #include "convert/gptq.h"
 #include "convert/quantize.h"
 #include "kernels/half.h"
+#include "model/tensors.h"
 
 namespace thimble::convert {
 namespace {
 
-using format::ElementType;
 using kernels::kStrip;
 using kernels::TwoLevel;
 using kernels::WeightFormat;
 
-void Add(format::Layout* layout, std::string name, ElementType type, std::vector<std::uint64_t> shape) {
-  format::TensorInfo tensor;
+void AddTensor(std::string name, format::ElementType type, std::span<const std::uint64_t> shape,
+               format::Layout* layout) {
+  format::TensorInfo& tensor = layout->tensors.emplace_back();
   tensor.name = std::move(name);
   tensor.type = type;
-  tensor.shape = std::move(shape);
-  layout->tensors.push_back(std::move(tensor));
+  tensor.shape.assign(shape.begin(), shape.end());
 }
 
-void AddFormat(format::Layout* layout, const std::string& name, WeightFormat format) {
+void AddTensors(const std::string& name, WeightFormat format, std::span<const StoredTensor> tensors,
+                format::Layout* layout) {
   layout->metadata.emplace_back(name + ".format", kernels::WeightFormatName(format));
+  for (const StoredTensor& stored : tensors) {
+    AddTensor(name + std::string(stored.suffix()), stored.type, stored.shape(), layout);
+  }
 }
 
 // Codes into bytes, in runs of `run` codes that lie `step` bytes apart; see kernels::MatrixLevels and RowLevels, whose
@@ -129,60 +133,22 @@ Status CheckHalves(std::string_view tensor, std::span<const std::uint16_t> value
 
 }  // namespace
 
+void DeclareVector(const std::string& name, std::size_t size, format::ElementType type, format::Layout* layout) {
+  const std::uint64_t shape[] = {size};
+  AddTensor(name, type, shape, layout);
+}
+
+void DeclareNorm(const std::string& name, std::size_t width, format::Layout* layout) {
+  DeclareVector(name + ".weight", width, format::ElementType::kF32, layout);
+  DeclareVector(name + ".bias", width, format::ElementType::kF32, layout);
+}
+
 void Declare(const MatrixSpec& spec, format::Layout* layout) {
-  AddFormat(layout, spec.name, spec.format);
-  const std::uint64_t strips = spec.outputs / kStrip, inputs = spec.inputs;
-  const std::string weight = spec.name + ".weight";
-  switch (spec.format) {
-    case WeightFormat::kF32:
-      Add(layout, weight, ElementType::kF32, {strips, inputs, kStrip});
-      break;
-    case WeightFormat::kF16:
-      Add(layout, weight, ElementType::kF16, {strips, inputs, kStrip});
-      break;
-    case WeightFormat::kQ8:
-      Add(layout, weight, ElementType::kI8, {strips, inputs / 4, kStrip, 4});
-      break;
-    case WeightFormat::kQ6:
-      Add(layout, weight, ElementType::kU8, {strips, inputs / 16, 3, kStrip, 4});
-      break;
-    case WeightFormat::kQ4:
-      Add(layout, weight, ElementType::kU8, {strips, inputs / 8, kStrip, 4});
-      break;
-  }
-  if (kernels::IsTwoLevel(spec.format)) {
-    const TwoLevel& levels = kernels::MatrixLevels(spec.format);
-    Add(layout, spec.name + ".groups", ElementType::kU8, {strips, levels.StripGroupBytes(inputs)});
-  }
-  if (kernels::IsInteger(spec.format)) {
-    Add(layout, spec.name + ".scale", ElementType::kF32, {spec.outputs});
-    Add(layout, spec.name + ".comp", ElementType::kI32, {spec.outputs});
-  }
-  Add(layout, spec.name + ".bias", ElementType::kF32, {spec.outputs});
+  AddTensors(spec.name, spec.format, TensorsOfMatrix(spec.format, spec.outputs, spec.inputs), layout);
 }
 
 void Declare(const TableSpec& spec, format::Layout* layout) {
-  AddFormat(layout, spec.name, spec.format);
-  const std::string weight = spec.name + ".weight";
-  switch (spec.format) {
-    case WeightFormat::kF32:
-      Add(layout, weight, ElementType::kF32, {spec.rows, spec.width});
-      break;
-    case WeightFormat::kF16:
-      Add(layout, weight, ElementType::kF16, {spec.rows, spec.width});
-      break;
-    case WeightFormat::kQ8:
-      Add(layout, weight, ElementType::kI8, {spec.rows, spec.width});
-      break;
-    case WeightFormat::kQ6:
-    case WeightFormat::kQ4:
-      // Filled up to whole cache lines.
-      Add(layout, weight, ElementType::kU8, {RoundUp(spec.rows * kernels::RowBytes(spec.format, spec.width), 64)});
-      break;
-  }
-  if (kernels::IsInteger(spec.format)) {
-    Add(layout, spec.name + ".scale", ElementType::kF16, {RoundUp(spec.rows, 32)});
-  }
+  AddTensors(spec.name, spec.format, TensorsOfTable(spec.format, spec.rows, spec.width), layout);
 }
 
 Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,

@@ -36,7 +36,10 @@ struct TableSpec {
 // Reads `count` rows from `first` on: [count][width].
 using ReadRows = std::function<Status(std::size_t first, std::span<float> out)>;
 
-// Adds the tensors of a matrix or table, and their format, to a layout.
+// Adds a tensor of one dimension to a layout; the weight and bias of a norm; the tensors of a matrix or table and their
+// format.
+void DeclareVector(const std::string& name, std::size_t size, format::ElementType type, format::Layout* layout);
+void DeclareNorm(const std::string& name, std::size_t width, format::Layout* layout);
 void Declare(const MatrixSpec& spec, format::Layout* layout);
 void Declare(const TableSpec& spec, format::Layout* layout);
 

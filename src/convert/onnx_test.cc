@@ -390,7 +390,7 @@ class OnnxTest : public testing::Test {
     if (!external.empty()) {
       EXPECT_TRUE(test::WriteFile(folder_.File("model.onnx.data"), external).ok());
     }
-    return OpenOnnx(path_);
+    return OpenOnnx(path_, *FindFamily("bert"));
   }
   Status Failure(const std::string& graph, const std::string& external = "") {
     auto model = Open(graph, external);
@@ -506,10 +506,11 @@ TEST_F(OnnxTest, OnlyAnApproximatedGeluMayDifferFromConfigJson) {
   };
   const auto config = [](const std::string& name, Activation activation) {
     Config result;
+    result.family = FindFamily("bert");
     result.hidden_act = name;
-    result.activation = activation;
-    result.heads = kHeads;
-    result.layer_norm_epsilon = Style().epsilon;
+    result.encoder.activation = activation;
+    result.encoder.heads = kHeads;
+    result.encoder.norm_epsilon = Style().epsilon;
     return result;
   };
   Config same = config("gelu_new", Activation::kGeluTanh);
@@ -517,7 +518,7 @@ TEST_F(OnnxTest, OnlyAnApproximatedGeluMayDifferFromConfigJson) {
   EXPECT_TRUE(notes.empty());
   Config exact = config("gelu", Activation::kGelu);
   EXPECT_TRUE(follow("gelu_new", &exact).ok());
-  EXPECT_EQ(exact.activation, Activation::kGeluTanh);
+  EXPECT_EQ(exact.encoder.activation, Activation::kGeluTanh);
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_NE(notes[0].find("approximation"), std::string::npos) << notes[0];
   for (auto [graph, name, activation] : {std::tuple("gelu", "gelu_new", Activation::kGeluTanh),

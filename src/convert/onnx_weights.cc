@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "convert/onnx_bert.h"
+#include "convert/onnx_encoder.h"
 #include "convert/onnx_head.h"
 
 namespace thimble::convert {
@@ -35,12 +35,12 @@ class OnnxWeightFile : public WeightFile {
 
 // The last hidden state: an output of that name, else an output that is one. A graph with `sentence` may pool before
 // that output, so that the encoder's last norm is looked for instead.
-Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, OnnxValue sentence, OnnxValue* tokens) {
+Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const Family& family, OnnxValue sentence, OnnxValue* tokens) {
   const OnnxGraph& graph = layers->graph();
   for (const char* name : {"last_hidden_state", "token_embeddings"}) {
     *tokens = graph.Output(name);
     if (*tokens != kNoValue && (sentence == kNoValue || layers->Norm(*tokens) != nullptr)) {
-      return FindBertEncoder(layers, *tokens);
+      return FindOnnxEncoder(layers, *tokens, family);
     }
   }
   constexpr int kMostTries = 8;
@@ -49,7 +49,7 @@ Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, OnnxValue sentence, OnnxValu
   auto attempt = [&](OnnxValue value) -> std::optional<OnnxEncoder> {
     if (value == kNoValue || tries == kMostTries || layers->Norm(value) == nullptr) return std::nullopt;
     *tokens = value;
-    auto encoder = FindBertEncoder(layers, value);
+    auto encoder = FindOnnxEncoder(layers, value, family);
     if (encoder.ok()) return *std::move(encoder);
     if (tries++ == 0) first = encoder.status();
     return std::nullopt;
@@ -91,14 +91,14 @@ bool IsFloat(OnnxType type) {
 
 }  // namespace
 
-Result<OnnxModel> OpenOnnx(const std::string& path) {
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family) {
   THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
   auto data = std::make_unique<OnnxData>(std::move(file));
   THIMBLE_ASSIGN_OR_RETURN(const OnnxGraph graph, OnnxGraph::Index(data.get()));
   OnnxLayers layers(graph);
   OnnxValue tokens = kNoValue;
   const OnnxValue sentence = graph.Output("sentence_embedding");
-  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, sentence, &tokens));
+  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, family, sentence, &tokens));
   OnnxModel model;
   std::vector<NamedOnnxWeight> weights = std::move(encoder.weights);
   if (sentence != kNoValue) {

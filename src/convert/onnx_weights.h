@@ -1,4 +1,4 @@
-// The weights of a BERT encoder in an ONNX file, and what else its graph states about the model.
+// The weights of an encoder in an ONNX file, and what else its graph states about the model.
 
 #ifndef THIMBLE_CONVERT_ONNX_WEIGHTS_H_
 #define THIMBLE_CONVERT_ONNX_WEIGHTS_H_
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "convert/names/family.h"
 #include "convert/weight_file.h"
 #include "model/head.h"
 #include "thimble/status.h"
@@ -16,7 +17,7 @@
 namespace thimble::convert {
 
 struct OnnxModel {
-  // Under the names of a model.safetensors of BERT without a prefix, those of the head as "head.I.linear.weight",
+  // Under the names of a model.safetensors of the family without a prefix, those of the head as "head.I.linear.weight",
   // "head.I.linear.bias", "head.I.residual.weight", "head.I.norm.weight" and "head.I.norm.bias", I the index of the
   // module. Quantised weights are read as the numbers that they stand for. The table of token types has one row where
   // the graph has but that of type 0.
@@ -32,8 +33,8 @@ struct OnnxModel {
 
 // kNotFound, kIo; kCorrupt for what is no ONNX file, or one whose data are not there; kInvalidArgument for data outside
 // the folder of the file; kUnsupported, with the node and what was expected there, for a graph that computes anything
-// but BERT and a head that HeadSpec has.
-Result<OnnxModel> OpenOnnx(const std::string& path);
+// but such an encoder and a head that HeadSpec has.
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family);
 
 }  // namespace thimble::convert
 

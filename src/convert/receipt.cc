@@ -56,7 +56,7 @@ Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequen
   const TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
   Arena measure;
   (void)Encoder(weights, kernels, shape, measure);
-  (void)Head(weights.head, weights.head_weights, weights.hidden, kernels, measure);
+  (void)Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
   struct Worker {
     Mapping memory;
     std::optional<Arena> arena;
@@ -68,7 +68,7 @@ Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequen
     THIMBLE_ASSIGN_OR_RETURN(worker.memory, Mapping::Create(measure.used()));
     worker.arena.emplace(worker.memory.bytes());
     worker.encoder.emplace(weights, kernels, shape, *worker.arena);
-    worker.head.emplace(weights.head, weights.head_weights, weights.hidden, kernels, *worker.arena);
+    worker.head.emplace(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, *worker.arena);
   }
   std::vector<std::size_t> begin(sequences.lengths.size());
   std::exclusive_scan(sequences.lengths.begin(), sequences.lengths.end(), begin.begin(), std::size_t{0});

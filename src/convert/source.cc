@@ -23,19 +23,20 @@ constexpr float kLargestValue = 1e15f;
 
 constexpr std::size_t kMaxIndexBytes = 16 << 20, kMaxShards = 1000, kHashedAtOnce = 1 << 20;
 
-// A name as BERT's own model has it: checkpoints of whole models put their parts' names before it, and those of
-// TensorFlow call the weights of LayerNorm gamma and beta.
-std::string PlainName(std::string_view name) {
-  static constexpr std::string_view kPrefixes[] = {"module.", "0.auto_model.", "0.model.", "auto_model.", "bert."};
-  for (std::string_view prefix : kPrefixes) {
+// A name as a family's own model has it: checkpoints of whole models put their parts' names before it, and old ones may
+// end otherwise.
+std::string PlainName(std::string_view name, const Family& family) {
+  for (std::string_view prefix : {std::string_view("module."), std::string_view("0.auto_model."),
+                                  std::string_view("0.model."), std::string_view("auto_model."), family.prefix}) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
-  std::string plain(name);
-  for (const auto& [old_end, new_end] :
-       {std::pair<std::string_view, std::string_view>(".LayerNorm.gamma", "weight"), {".LayerNorm.beta", "bias"}}) {
-    if (name.ends_with(old_end)) plain.replace(name.rfind('.') + 1, std::string::npos, new_end);
+  for (const auto& [old_end, end] : family.old_names) {
+    if (name.ends_with(old_end)) {
+      name.remove_suffix(std::string_view(old_end).size());
+      return std::string(name) + end;
+    }
   }
-  return plain;
+  return std::string(name);
 }
 
 Status HashFile(const std::string& path, Sha256* hash) {
@@ -51,8 +52,8 @@ Status HashFile(const std::string& path, Sha256* hash) {
 
 }  // namespace
 
-Result<Source> Source::Open(const std::string& folder, const std::string& name) {
-  Source source;
+Result<Source> Source::Open(const std::string& folder, const std::string& name, const Family& family) {
+  Source source(family);
   source.path_ = folder + "/" + name;
   if (IsWeightIndex(name)) {
     THIMBLE_RETURN_IF_ERROR(source.AddShards(folder, name));
@@ -65,7 +66,7 @@ Result<Source> Source::Open(const std::string& folder, const std::string& name) 
 Status Source::AddFile(const std::string& path) {
   hashed_.push_back(path);
   if (path.ends_with(".onnx")) {
-    THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, OpenOnnx(path));
+    THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, OpenOnnx(path, *family_));
     graph_ = std::make_unique<OnnxModel>(std::move(model));
     hashed_.insert(hashed_.end(), graph_->data_files.begin(), graph_->data_files.end());
     AddNames(*graph_->weights);
@@ -100,7 +101,7 @@ Status Source::AddShards(const std::string& folder, const std::string& index) {
   for (const std::string& shard : shards) THIMBLE_RETURN_IF_ERROR(AddFile(beside + shard));
   // What the index names must be there; a shard of another export would lack it.
   for (const auto& [tensor, shard] : map->object()) {
-    if (!Contains(PlainName(tensor))) {
+    if (!Contains(PlainName(tensor, *family_))) {
       return Error(Code::kCorrupt, path_, ": tensor \"", tensor, "\" is not in ", shard.string());
     }
   }
@@ -109,7 +110,8 @@ Status Source::AddShards(const std::string& folder, const std::string& index) {
 
 void Source::AddNames(WeightFile& file) {
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
-    const auto [entry, added] = tensors_.try_emplace(PlainName(file.tensors()[i].name), Entry{{&file, i}, false});
+    const auto [entry, added] =
+        tensors_.try_emplace(PlainName(file.tensors()[i].name, *family_), Entry{{&file, i}, false});
     if (!added) entry->second.twice = true;
   }
 }

@@ -1,4 +1,4 @@
-// The weights of a folder, from files of any format, under the names that BERT has in a model.safetensors.
+// The weights of a folder, from files of any format, under the names that their family has in a model.safetensors.
 
 #ifndef THIMBLE_CONVERT_SOURCE_H_
 #define THIMBLE_CONVERT_SOURCE_H_
@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "convert/names/family.h"
 #include "convert/onnx_weights.h"
 #include "convert/weight_file.h"
 #include "thimble/status.h"
@@ -31,7 +32,7 @@ class Source {
   // The file `name` of `folder`: safetensors, a checkpoint of PyTorch, an index of shards of either, or an ONNX file,
   // by its name. kNotFound, kIo, kCorrupt when it is not such a file, kUnsupported when its graph is not that of an
   // encoder.
-  static Result<Source> Open(const std::string& folder, const std::string& name);
+  static Result<Source> Open(const std::string& folder, const std::string& name, const Family& family);
 
   // The tensor `name`, whatever stands before it in the file, checked to have this shape. kCorrupt when it is missing,
   // there twice, or of another shape. Valid while the source lives.
@@ -44,6 +45,7 @@ class Source {
 
   // What an ONNX graph says beside its weights; null for other files.
   const OnnxModel* graph() const { return graph_.get(); }
+  const Family& family() const { return *family_; }
   // Paths of the files.
   const std::vector<std::string>& paths() const { return hashed_; }
   // SHA-256 of all bytes of the files, one after the other, as 64 lower-case hexadecimal digits. kIo.
@@ -55,11 +57,12 @@ class Source {
     bool twice = false;
   };
 
-  Source() = default;
+  explicit Source(const Family& family) : family_(&family) {}
   Status AddFile(const std::string& path);
   Status AddShards(const std::string& folder, const std::string& index);
   void AddNames(WeightFile& file);
 
+  const Family* family_;
   std::string path_;
   std::vector<std::string> hashed_;  // Paths of what is read.
   std::vector<std::unique_ptr<WeightFile>> files_;

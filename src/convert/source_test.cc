@@ -37,7 +37,7 @@ class SourceTest : public testing::Test {
   Result<std::vector<float>> Read(const std::string& bytes, std::size_t size, std::uint64_t first = 0) {
     const std::string path = folder_.File("model.safetensors");
     EXPECT_TRUE(test::WriteFile(path, bytes).ok());
-    auto source = Source::Open(folder_.path(), "model.safetensors");
+    auto source = Source::Open(folder_.path(), "model.safetensors", *FindFamily("bert"));
     if (!source.ok()) return source.status();
     const std::uint64_t shape[] = {first + size};
     auto tensor = source->Find("t", shape);
@@ -123,7 +123,7 @@ TEST_F(SourceTest, OldNamesOfLayerNormAreItsWeightAndBias) {
   for (auto [stored, name] : {std::pair("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
                               {"encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias"}}) {
     ASSERT_TRUE(test::WriteFile(folder_.File("model.safetensors"), OneTensor("F32", bits, stored)).ok());
-    auto source = Source::Open(folder_.path(), "model.safetensors");
+    auto source = Source::Open(folder_.path(), "model.safetensors", *FindFamily("bert"));
     ASSERT_TRUE(source.ok());
     EXPECT_TRUE(source->Find(name, shape).ok()) << stored;
   }
@@ -137,7 +137,7 @@ TEST_F(SourceTest, ShardsAreReadByTheirIndex) {
   };
   auto open = [&](const std::string& map) {
     EXPECT_TRUE(test::WriteFile(folder_.File("model.safetensors.index.json"), "{\"weight_map\":" + map + "}").ok());
-    return Source::Open(folder_.path(), "model.safetensors.index.json");
+    return Source::Open(folder_.path(), "model.safetensors.index.json", *FindFamily("bert"));
   };
   write("a.safetensors", OneTensor("F32", bits, "a"));
   write("b.safetensors", OneTensor("F32", bits, "bert.b"));

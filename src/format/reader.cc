@@ -80,8 +80,7 @@ Result<std::uint64_t> Reader::Integer(std::string_view key, std::uint64_t low, s
   std::uint64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
-    return Error(Code::kCorrupt, path_, ": metadata \"", key, "\": expected an integer from ", low, " to ", high,
-                 ", found \"", text, "\"");
+    return Mismatch(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return value;
 }
@@ -91,7 +90,7 @@ Result<double> Reader::Number(std::string_view key) const {
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    return Error(Code::kCorrupt, path_, ": metadata \"", key, "\": expected a number, found \"", text, "\"");
+    return Mismatch(key, "a number");
   }
   return value;
 }
@@ -100,11 +99,21 @@ Result<bool> Reader::Boolean(std::string_view key) const {
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, Text(key));
   if (text == "true") return true;
   if (text == "false") return false;
-  return Error(Code::kCorrupt, path_, ": metadata \"", key, "\": expected true or false, found \"", text, "\"");
+  return Mismatch(key, "true or false");
 }
 
-Result<std::span<const std::byte>> Reader::Bytes(std::string_view name, ElementType type,
-                                                 std::span<const std::uint64_t> shape, bool check_shape) const {
+Status Reader::Mismatch(std::string_view key, std::string_view expected) const {
+  return Error(Code::kCorrupt, path_, ": metadata \"", key, "\": expected ", expected, ", found \"",
+               Metadata(key).value_or(""), "\"");
+}
+
+Status Reader::Unknown(std::string_view key, std::string_view what) const {
+  return Error(Code::kUnsupported, path_, ": metadata \"", key, "\": this build does not know the ", what, " \"",
+               Metadata(key).value_or(""), "\"");
+}
+
+Result<std::span<const std::byte>> Reader::Find(std::string_view name, ElementType type,
+                                                std::span<const std::uint64_t> shape, bool check_shape) const {
   const TensorInfo* tensor = Find(name);
   if (tensor == nullptr) return Error(Code::kCorrupt, path_, ": tensor \"", name, "\" is missing");
   if (tensor->type != type) {

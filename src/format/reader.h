@@ -95,9 +95,18 @@ class Reader {
   // "true" or "false".
   Result<bool> Boolean(std::string_view key) const;
 
+  // The errors of a value: kCorrupt where it had to be `expected`, kUnsupported where it is a `what` of a later build.
+  Status Mismatch(std::string_view key, std::string_view expected) const;
+  Status Unknown(std::string_view key, std::string_view what) const;
+
   bool Contains(std::string_view name) const { return Find(name) != nullptr; }
 
-  // The elements of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.
+  // The data of the tensor `name`, checked to have this type and shape. kCorrupt when it is missing or differs.
+  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type,
+                                           std::span<const std::uint64_t> shape) const {
+    return Find(name, type, shape, true);
+  }
+  // The same of a type that is known.
   template <typename T>
   Result<std::span<const T>> Tensor(std::string_view name, std::initializer_list<std::uint64_t> shape) const {
     return Elements<T>(name, {shape.begin(), shape.size()}, true);
@@ -111,12 +120,12 @@ class Reader {
  private:
   Reader(std::string path, FileMap map, Header header);
   const TensorInfo* Find(std::string_view name) const;
-  Result<std::span<const std::byte>> Bytes(std::string_view name, ElementType type,
-                                           std::span<const std::uint64_t> shape, bool check_shape) const;
+  Result<std::span<const std::byte>> Find(std::string_view name, ElementType type, std::span<const std::uint64_t> shape,
+                                          bool check_shape) const;
   template <typename T>
   Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape,
                                       bool check_shape) const {
-    Result<std::span<const std::byte>> bytes = Bytes(name, ElementOf<T>::kType, shape, check_shape);
+    Result<std::span<const std::byte>> bytes = Find(name, ElementOf<T>::kType, shape, check_shape);
     if (!bytes.ok()) return bytes.status();
     return std::span<const T>(reinterpret_cast<const T*>(bytes->data()), bytes->size() / sizeof(T));
   }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/thread_team.h"
 #include "kernels/kernels.h"
+#include "model/schedule.h"
 #include "model/weights.h"
 
 namespace thimble::inline v0_1 {
@@ -21,10 +22,6 @@ struct TileShape {
   std::size_t tokens = 0;   // Rows of a tile, over all its sequences.
   std::size_t longest = 0;  // Longest sequence, at most `tokens`.
 };
-
-// Which vectors of a tile are wanted. For the first alone, the last layer computes little more than its keys and
-// values.
-enum class WantedRows { kAll, kFirst };
 
 // Whether rows of the encoder, [rows][width], are finite: LayerNorm makes all of a row NaN where one value is not.
 inline bool RowsAreFinite(const float* x, std::size_t rows, std::size_t width) {
@@ -58,56 +55,36 @@ class Encoder {
                                         WantedRows wanted = WantedRows::kAll, const Crew& crew = {});
 
  private:
-  struct Range {
-    std::size_t begin = 0, end = 0;
-    std::size_t size() const { return end - begin; }
+  // Rows of a buffer, from one of them on: floats and, where matrices take them, their int8 codes.
+  struct Rows {
+    float* values;
+    kernels::QuantizedRows codes;
+    std::size_t width;
   };
-  // Part `part` of `parts` of 0 to `count`, in whole steps as far as they go.
-  static Range Share(std::size_t count, std::size_t step, std::size_t part, std::size_t parts);
-  // The steps of a layer. Those behind kFeedForward take the place of it and kProject for few rows, of which every
-  // member then computes some outputs of each matrix.
-  enum class Step : std::uint8_t {
-    kAttend,       // By heads.
-    kProject,      // By rows: the rest of attention,
-    kFeedForward,  // and the feed-forward network.
-    kQuantizeContext,
-    kProjectOutputs,
-    kNormalizeProjected,
-    kInnerOutputs,
-    kQuantizeInner,
-    kOutputs,
-    kNormalizeOutputs,
-  };
-  // How a tile is shared: its steps, and for `members` threads their parts.
-  struct Schedule;
+  // Of a buffer of this encoder.
+  Rows RowsOf(Buffer buffer, std::size_t row) const;
 
-  // Does one part of a step of the tile that lies in the buffers of `tile`, with the buffers of this encoder for what
-  // only its thread needs.
-  void Do(Encoder& tile, const Schedule& schedule, std::size_t step, std::size_t part);
-  // x = the embeddings of some rows of the tile, before LayerNorm.
+  // Does a part of the tile that lies in the buffers of `tile`, with the buffers of this encoder for what only its
+  // thread needs.
+  void Do(Encoder& tile, const Part& part);
+  // The stream's rows are the embeddings. kIo when the model's file cannot be read.
   Status Embed(const Encoder& tile, Range rows);
   // The context of a head, for all rows.
-  void Attend(const Encoder& tile, const LayerWeights& layer, std::size_t head, WantedRows wanted);
-  // Moves the first row of each sequence to the front of x.
-  void KeepFirstRows();
-  // The rest of a layer for some rows, which need nothing of the others.
-  void Project(const Encoder& tile, const LayerWeights& layer, Range rows);
-  void FeedForward(const Encoder& tile, const LayerWeights& layer, Range rows);
+  void Attend(const Encoder& tile, const Part& part);
+  // Steps for some rows.
+  void RunRows(Encoder& tile, const Part& part);
+  // Some outputs of a product.
+  void Linear(const Step& step, std::size_t layer, const Rows& in, std::size_t rows, Range outputs, const Rows& out);
+  // The stream's rows normalised, and made inputs of a matrix.
+  void Normalize(const NormWeights& norm, const Rows& x, std::size_t rows);
+  // Makes rows inputs of a matrix.
+  void Quantize(Buffer buffer, const Rows& x, std::size_t rows);
 
-  // Rows of activations, all from row 0 on: int8 codes or floats, as the weights need them.
-  struct Input {
-    kernels::QuantizedRows codes;
-    const float* values = nullptr;
-  };
-  // out = W x + b for some rows and outputs; out[0] is row 0 of the first of them.
-  void Linear(const kernels::Matrix& matrix, const Input& in, Range rows, Range outputs, kernels::Epilogue epilogue,
-              float* out, std::size_t stride);
-  // The same through the activation of the feed-forward network; rows of `out` are [intermediate] apart.
-  void Activated(const kernels::Matrix& matrix, const Input& in, Range rows, Range outputs, float* out);
-  // x = LayerNorm(x), and, for int8, its rotated codes as the next matrix's input.
-  void Normalize(const Encoder& tile, const NormWeights& norm, Range rows);
-  void Quantize(const float* x, std::size_t width, const kernels::Rotation* rotation, const kernels::QuantizedRows& out,
-                Range rows);
+  // out = W x + b for some outputs, the first of which goes to out[0].
+  void Multiply(const kernels::Matrix& matrix, const Rows& in, std::size_t rows, Range outputs,
+                kernels::Epilogue epilogue, float* out, std::size_t stride);
+  // Moves the first row of each sequence to the front of the stream.
+  void KeepFirstRows();
 
   const Weights& w_;
   const kernels::Kernels& k_;
@@ -116,9 +93,9 @@ class Encoder {
   std::span<const std::int32_t> ids_;
   std::span<const std::uint32_t> lengths_;
   std::atomic<bool> failed_ = false;  // A member could not read the model's file.
-  float* x_ = nullptr;                // [tokens][hidden] residual stream
-  kernels::QuantizedRows codes_;      // [tokens][hidden] input of the next matrix, int8 only
-  float* context_ = nullptr;          // [tokens][hidden] attention's output
+  float* stream_ = nullptr;           // [tokens][hidden]
+  kernels::QuantizedRows codes_;      // [tokens][hidden] of the stream or the context, int8 only
+  float* context_ = nullptr;          // [tokens][hidden]
 
   // A member's own, and of few rows the tile's too.
   Status status_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/error.h"
 #include "base/finite.h"
 
 namespace thimble::inline v0_1 {
@@ -27,6 +28,13 @@ constexpr std::pair<std::optional<Activation>, std::string_view> kActivations[] 
     {Activation::kGeluTanh, "gelu_tanh"}, {Activation::kQuickGelu, "quick_gelu"},
     {Activation::kSilu, "silu"},          {Activation::kRelu, "relu"},
     {Activation::kTanh, "tanh"}};
+
+constexpr std::pair<Pooling, std::string_view> kPoolings[] = {{Pooling::kMean, "mean"},
+                                                              {Pooling::kCls, "cls"},
+                                                              {Pooling::kLast, "last"},
+                                                              {Pooling::kMax, "max"},
+                                                              {Pooling::kMeanSqrtLen, "mean_sqrt_len_tokens"},
+                                                              {Pooling::kWeightedMean, "weightedmean"}};
 
 template <typename Table, typename Value>
 std::string_view NameIn(const Table& table, const Value& value) {
@@ -55,6 +63,21 @@ std::string_view ActivationName(std::optional<Activation> activation) { return N
 bool ParseHeadKind(std::string_view name, HeadModule::Kind* kind) { return FindIn(kKinds, name, kind); }
 bool ParseActivation(std::string_view name, std::optional<Activation>* activation) {
   return FindIn(kActivations, name, activation);
+}
+
+std::string_view PoolingName(Pooling pooling) { return NameIn(kPoolings, pooling); }
+
+std::string PoolingNames(std::span<const Pooling> pooling) {
+  std::string names;
+  for (Pooling way : pooling) names.append(names.empty() ? "" : "+").append(PoolingName(way));
+  return names;
+}
+
+Result<Pooling> ParsePooling(std::string_view name) {
+  Pooling pooling;
+  if (FindIn(kPoolings, name, &pooling)) return pooling;
+  return Error(Code::kInvalidArgument, "unknown pooling \"", name,
+               "\", expected mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
 }
 
 Head::Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size_t width,

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/finite.h"
 #include "base/sha256.h"
 #include "model/receipt_tensors.h"
+#include "model/tensors.h"
 #include "model/tokenizer_tensors.h"
 
 namespace thimble::inline v0_1 {
@@ -22,37 +22,25 @@ using kernels::Matrix;
 using kernels::Table;
 using kernels::WeightFormat;
 
-// Limits far above any model of the family, so that sizes computed from them cannot overflow.
-constexpr std::uint64_t kMaxHidden = 1 << 14;
-constexpr std::uint64_t kMaxIntermediate = 1 << 16;
-constexpr std::uint64_t kMaxLayers = 128;
-constexpr std::uint64_t kMaxPositions = 1 << 16;
-constexpr std::uint64_t kMaxVocabulary = 1 << 24;
-// The model_max_length of BERT models, for files that do not tell it.
+// The model_max_length of files that do not tell it.
 constexpr std::size_t kModelMaxLength = 512;
 
 constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 constexpr std::string_view kPromptPrefix = "prompt.";
 constexpr std::string_view kHeadPrefix = "head.";
 
-Status Mismatch(const Reader& reader, std::string_view key, std::string_view expected, std::string_view found) {
-  return Error(Code::kCorrupt, reader.path(), ": metadata \"", key, "\": expected ", expected, ", found \"", found,
-               "\"");
+// Rounding to integers would turn a value that is not finite into a wrong number. Each text needs these vectors, so
+// that reading them costs nothing later.
+Status CheckFinite(const Reader& reader, std::string_view name, std::span<const float> values) {
+  if (AllFinite(values)) return Status();
+  return Error(Code::kCorrupt, reader.path(), ": tensor \"", name,
+               "\": has a value that is not finite, so the file is damaged; convert or pull the model again");
 }
 
-template <typename T>
-Status LoadVector(const Reader& reader, const std::string& name, std::size_t length, const T** out) {
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const T> values, reader.Tensor<T>(name, {length}));
+Status LoadVector(const Reader& reader, const std::string& name, std::size_t length, const float** out) {
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> values, reader.Tensor<float>(name, {length}));
   *out = values.data();
-  // Rounding to integers would turn such a value into a wrong number. Each text needs these vectors, so that reading
-  // them costs nothing later.
-  if constexpr (std::is_same_v<T, float>) {
-    if (!AllFinite(values)) {
-      return Error(Code::kCorrupt, reader.path(), ": tensor \"", name,
-                   "\": has a value that is not finite, so the file is damaged; convert or pull the model again");
-    }
-  }
-  return Status();
+  return CheckFinite(reader, name, values);
 }
 
 Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix) {
@@ -62,95 +50,54 @@ Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix)
        {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
     if (text == kernels::WeightFormatName(format)) return format;
   }
-  return Error(Code::kUnsupported, reader.path(), ": metadata \"", key,
-               "\": this build does not know the weight format \"", text, "\"");
+  return reader.Unknown(key, "weight format");
 }
 
 Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t outputs, std::size_t inputs, bool int8,
                   Matrix* matrix) {
   THIMBLE_ASSIGN_OR_RETURN(matrix->format, LoadFormat(reader, name));
   if (kernels::IsInteger(matrix->format) != int8) {
-    return Mismatch(reader, name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16",
-                    kernels::WeightFormatName(matrix->format));
+    return reader.Mismatch(name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16");
   }
   matrix->outputs = outputs;
   matrix->inputs = inputs;
-  const std::uint64_t strips = outputs / kernels::kStrip;
-  const std::string weight = name + ".weight";
-  switch (matrix->format) {
-    case WeightFormat::kF32: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<float>(weight, {strips, inputs, kernels::kStrip}));
-      matrix->weights = values.data();
-      break;
-    }
-    case WeightFormat::kF16: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<format::Half>(weight, {strips, inputs, kernels::kStrip}));
-      matrix->weights = values.data();
-      break;
-    }
-    case WeightFormat::kQ8: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values,
-                               reader.Tensor<std::int8_t>(weight, {strips, inputs / 4, kernels::kStrip, 4}));
-      matrix->weights = values.data();
-      break;
-    }
-    case WeightFormat::kQ6: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values,
-                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 16, 3, kernels::kStrip, 4}));
-      matrix->weights = values.data();
-      break;
-    }
-    case WeightFormat::kQ4: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values,
-                               reader.Tensor<std::uint8_t>(weight, {strips, inputs / 8, kernels::kStrip, 4}));
-      matrix->weights = values.data();
-      break;
+  for (const StoredTensor& stored : TensorsOfMatrix(matrix->format, outputs, inputs)) {
+    const std::string tensor = name + std::string(stored.suffix());
+    THIMBLE_ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, reader.Bytes(tensor, stored.type, stored.shape()));
+    const auto* floats = reinterpret_cast<const float*>(bytes.data());
+    switch (stored.role) {
+      case StoredTensor::Role::kWeight:
+        matrix->weights = bytes.data();
+        break;
+      case StoredTensor::Role::kGroups:
+        matrix->groups = reinterpret_cast<const std::uint8_t*>(bytes.data());
+        break;
+      case StoredTensor::Role::kComp:
+        matrix->comp = reinterpret_cast<const std::int32_t*>(bytes.data());
+        break;
+      case StoredTensor::Role::kScale:
+      case StoredTensor::Role::kBias:
+        (stored.role == StoredTensor::Role::kScale ? matrix->scale : matrix->bias) = floats;
+        THIMBLE_RETURN_IF_ERROR(CheckFinite(reader, tensor, {floats, outputs}));
+        break;
     }
   }
-  if (kernels::IsTwoLevel(matrix->format)) {
-    const std::uint64_t strip_bytes = kernels::MatrixLevels(matrix->format).StripGroupBytes(inputs);
-    THIMBLE_ASSIGN_OR_RETURN(auto groups, reader.Tensor<std::uint8_t>(name + ".groups", {strips, strip_bytes}));
-    matrix->groups = groups.data();
-  }
-  if (int8) {
-    THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".scale", outputs, &matrix->scale));
-    THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".comp", outputs, &matrix->comp));
-  }
-  return LoadVector(reader, name + ".bias", outputs, &matrix->bias);
+  return Status();
 }
 
 Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows, std::size_t width, Table* table) {
   THIMBLE_ASSIGN_OR_RETURN(table->format, LoadFormat(reader, name));
   table->rows = rows;
   table->width = width;
-  const std::string weight = name + ".weight";
-  switch (table->format) {
-    case WeightFormat::kF32: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<float>(weight, {rows, width}));
-      table->values = values.data();
-      return Status();
-    }
-    case WeightFormat::kF16: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<format::Half>(weight, {rows, width}));
-      table->values = values.data();
-      return Status();
-    }
-    case WeightFormat::kQ8: {
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::int8_t>(weight, {rows, width}));
-      table->values = values.data();
-      break;
-    }
-    case WeightFormat::kQ6:
-    case WeightFormat::kQ4: {
-      const std::uint64_t bytes = RoundUp(rows * kernels::RowBytes(table->format, width), 64);
-      THIMBLE_ASSIGN_OR_RETURN(auto values, reader.Tensor<std::uint8_t>(weight, {bytes}));
-      table->values = values.data();
-      break;
+  for (const StoredTensor& stored : TensorsOfTable(table->format, rows, width)) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::span<const std::byte> bytes,
+                             reader.Bytes(name + std::string(stored.suffix()), stored.type, stored.shape()));
+    if (stored.role == StoredTensor::Role::kWeight) {
+      table->values = bytes.data();
+    } else {
+      table->scale = reinterpret_cast<const std::uint16_t*>(bytes.data());
     }
   }
-  // Filled up to whole cache lines.
-  THIMBLE_ASSIGN_OR_RETURN(auto scale, reader.Tensor<format::Half>(name + ".scale", {RoundUp(rows, 32)}));
-  table->scale = &scale.data()->bits;
   return Status();
 }
 
@@ -183,15 +130,14 @@ Status LoadHead(const Reader& reader, Weights* w) {
   if (reader.Metadata("head.modules")) {
     THIMBLE_ASSIGN_OR_RETURN(modules, reader.Integer("head.modules", 1, kMaxHeadModules));
   }
-  std::size_t width = head.pooling.size() * w->hidden;
+  std::size_t width = head.pooling.size() * w->info.token_dimensions;
   for (std::size_t i = 0; i < modules; ++i) {
     const std::string name = std::string(kHeadPrefix) + std::to_string(i);
     HeadModule module = {.inputs = width, .outputs = width};
     HeadWeights weights;
     THIMBLE_ASSIGN_OR_RETURN(const std::string_view kind, reader.Text(name));
     if (!ParseHeadKind(kind, &module.kind)) {
-      return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
-                   "\": this build does not know the module \"", kind, "\"");
+      return reader.Unknown(name, "module");
     }
     if (module.kind == HeadModule::Kind::kTruncate) {
       THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, width));
@@ -199,8 +145,7 @@ Status LoadHead(const Reader& reader, Weights* w) {
       THIMBLE_ASSIGN_OR_RETURN(module.outputs, reader.Integer(name + ".outputs", 1, kMaxHidden));
       THIMBLE_ASSIGN_OR_RETURN(const std::string_view activation, reader.Text(name + ".activation"));
       if (!ParseActivation(activation, &module.activation)) {
-        return Error(Code::kUnsupported, reader.path(), ": metadata \"", name,
-                     ".activation\": this build does not know \"", activation, "\"");
+        return reader.Unknown(name + ".activation", "activation");
       }
       THIMBLE_ASSIGN_OR_RETURN(module.residual, reader.Boolean(name + ".residual"));
       module.bias = true;
@@ -229,11 +174,10 @@ Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width
   return LoadVector(reader, name + ".bias", width, &norm->beta);
 }
 
-Status CheckRotation(const Reader& reader, std::string_view key, std::size_t width, kernels::Rotation* rotation) {
-  *rotation = kernels::RotationFor(width);
+Status CheckRotation(const Reader& reader, std::string_view key, const kernels::Rotation& rotation) {
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, reader.Text(key));
-  std::string expected = kernels::RotationName(*rotation);
-  return text == expected ? Status() : Mismatch(reader, key, "\"" + expected + "\"", text);
+  std::string expected = kernels::RotationName(rotation);
+  return text == expected ? Status() : reader.Mismatch(key, "\"" + expected + "\"");
 }
 
 // Whether a change of this entry changes vectors.
@@ -264,39 +208,19 @@ std::string Fingerprint(const Reader& reader) {
 }
 
 Status LoadConfig(const Reader& reader, Weights* w) {
-  THIMBLE_ASSIGN_OR_RETURN(std::string_view architecture, reader.Text("architecture"));
-  if (architecture != "bert") {
-    return Error(Code::kUnsupported, reader.path(), ": architecture: expected \"bert\", found \"", architecture, "\"");
-  }
-  THIMBLE_ASSIGN_OR_RETURN(std::string_view activation, reader.Text("activation"));
-  std::optional<kernels::Activation> parsed_activation;
-  if (!ParseActivation(activation, &parsed_activation) || !parsed_activation) {
-    return Error(Code::kUnsupported, reader.path(), ": activation: this build does not know \"", activation, "\"");
-  }
-  w->activation = *parsed_activation;
+  const Architecture& architecture = w->program.architecture;
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
   if (std::find(std::begin(kDtypes), std::end(kDtypes), info.dtype) == std::end(kDtypes)) {
-    return Error(Code::kUnsupported, reader.path(), ": this build does not know the dtype \"", info.dtype, "\"");
+    return reader.Unknown("dtype", "dtype");
   }
   w->int8 = info.dtype != "fp32" && info.dtype != "fp16";
-  THIMBLE_ASSIGN_OR_RETURN(w->hidden, reader.Integer("hidden_size", 64, kMaxHidden));
-  THIMBLE_ASSIGN_OR_RETURN(w->intermediate, reader.Integer("intermediate_size", 64, kMaxIntermediate));
-  THIMBLE_ASSIGN_OR_RETURN(info.layers, reader.Integer("layers", 1, kMaxLayers));
-  THIMBLE_ASSIGN_OR_RETURN(info.heads, reader.Integer("heads", 1, kMaxHidden));
-  if (w->hidden % 64 != 0 || w->intermediate % 64 != 0) {
-    return Error(Code::kCorrupt, reader.path(), ": hidden_size ", w->hidden, " and intermediate_size ", w->intermediate,
-                 ": expected multiples of 64");
-  }
-  w->head_width = w->hidden / info.heads;
-  if (w->hidden % info.heads != 0 || w->head_width % 32 != 0 || w->head_width > kernels::kMaxHeadWidth) {
-    return Error(Code::kCorrupt, reader.path(), ": ", info.heads, " heads of hidden_size ", w->hidden,
-                 ": expected a width of 32, 64, 96 or 128 each");
-  }
-  info.token_dimensions = w->hidden;
-  THIMBLE_ASSIGN_OR_RETURN(info.vocabulary, reader.Integer("vocabulary", 1, kMaxVocabulary));
-  THIMBLE_ASSIGN_OR_RETURN(info.positions, reader.Integer("positions", 1, kMaxPositions));
+  info.token_dimensions = architecture.hidden;
+  info.layers = architecture.layers;
+  info.heads = architecture.heads;
+  info.vocabulary = architecture.vocabulary;
+  info.positions = architecture.positions;
   THIMBLE_ASSIGN_OR_RETURN(info.max_tokens, reader.Integer("max_tokens", 1, info.positions));
   THIMBLE_ASSIGN_OR_RETURN(info.normalize, reader.Boolean("normalize"));
   info.tokenizers_max_tokens = info.positions;
@@ -314,47 +238,45 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   const bool known = info.default_prompt_name.empty() ||
                      std::any_of(info.prompts.begin(), info.prompts.end(),
                                  [&](const Prompt& prompt) { return prompt.name == info.default_prompt_name; });
-  if (!known) return Mismatch(reader, "default_prompt_name", "the name of a prompt", info.default_prompt_name);
-  THIMBLE_ASSIGN_OR_RETURN(double epsilon, reader.Number("layer_norm_eps"));
-  if (!(epsilon > 0 && epsilon < 1)) {
-    return Error(Code::kCorrupt, reader.path(), ": layer_norm_eps: expected a number between 0 and 1");
-  }
-  w->layer_norm_epsilon = static_cast<float>(epsilon);
+  if (!known) return reader.Mismatch("default_prompt_name", "the name of a prompt");
   info.file_bytes = reader.file_bytes();
   info.fingerprint = Fingerprint(reader);
   if (!w->int8) return Status();
-  THIMBLE_RETURN_IF_ERROR(CheckRotation(reader, "rotation.hidden", w->hidden, &w->hidden_rotation));
-  return CheckRotation(reader, "rotation.intermediate", w->intermediate, &w->intermediate_rotation);
+  THIMBLE_RETURN_IF_ERROR(CheckRotation(reader, "rotation.hidden", w->program.stream_rotation));
+  return CheckRotation(reader, "rotation.intermediate", w->program.inner_rotation);
 }
 
 }  // namespace
 
 Result<Weights> Weights::Load(const format::Reader& reader) {
-  THIMBLE_ASSIGN_OR_RETURN(std::uint64_t vocabulary, reader.Integer("vocabulary", 1, kMaxVocabulary));
-  THIMBLE_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, LoadTokenizer(reader, vocabulary));
-  Weights w(tokenizer);
+  THIMBLE_ASSIGN_OR_RETURN(const Architecture architecture, ReadArchitecture(reader));
+  THIMBLE_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, LoadTokenizer(reader, architecture.vocabulary));
+  Weights w(architecture, tokenizer);
   THIMBLE_RETURN_IF_ERROR(LoadConfig(reader, &w));
   THIMBLE_RETURN_IF_ERROR(LoadHead(reader, &w));
-  const std::size_t h = w.hidden;
+  const std::size_t h = architecture.hidden;
   if (w.info.max_tokens <= tokenizer.num_special()) {
     return Error(Code::kCorrupt, reader.path(), ": max_tokens ", w.info.max_tokens, " leaves no room beside ",
                  tokenizer.num_special(), " special tokens");
   }
-  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", w.info.positions, h, &w.positions));
+  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", architecture.positions, h, &w.positions));
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.offset", h, &w.embedding_offset));
   THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, "embeddings.norm", h, &w.embedding_norm));
-  w.layers.resize(w.info.layers);
-  for (std::size_t i = 0; i < w.layers.size(); ++i) {
-    LayerWeights& layer = w.layers[i];
-    const std::string name = "layers." + std::to_string(i) + ".";
-    THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name + "qkv", 3 * h, h, w.int8, &layer.qkv));
-    THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name + "attention_output", h, h, w.int8, &layer.attention_output));
-    THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, name + "attention_norm", h, &layer.attention_norm));
-    THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name + "ffn_in", w.intermediate, h, w.int8, &layer.ffn_in));
-    THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name + "ffn_out", h, w.intermediate, w.int8, &layer.ffn_out));
-    THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, name + "ffn_norm", h, &layer.ffn_norm));
+  w.matrices.resize(architecture.layers * w.program.matrices);
+  w.norms.resize(architecture.layers * w.program.norms);
+  Matrix* matrix = w.matrices.data();
+  NormWeights* norm = w.norms.data();
+  for (std::size_t i = 0; i < architecture.layers; ++i) {
+    for (const Step& step : w.program.layer) {
+      const std::string name = NameOfStep(i, step);
+      if (step.kind == Step::Kind::kNorm) {
+        THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, name, step.inputs, norm++));
+      } else {
+        THIMBLE_RETURN_IF_ERROR(LoadMatrix(reader, name, step.outputs, step.inputs, w.int8, matrix++));
+      }
+    }
   }
-  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", w.info.vocabulary, h, &w.words.table));
+  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", architecture.vocabulary, h, &w.words.table));
   w.words.file = &reader.map();
   w.words.offset = reader.Offset(w.words.table.values);
   w.words.row_bytes = kernels::RowBytes(w.words.table.format, h);

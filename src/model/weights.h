@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "format/reader.h"
-#include "kernels/kernels.h"
 #include "kernels/matrix.h"
 #include "model/head.h"
+#include "model/program.h"
 #include "text/tokenizer.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
@@ -22,16 +22,6 @@ namespace thimble::inline v0_1 {
 struct NormWeights {
   const float* gamma = nullptr;
   const float* beta = nullptr;
-};
-
-// One transformer layer; H hidden, F intermediate.
-struct LayerWeights {
-  kernels::Matrix qkv;               // [3H][H]: for each head its query, key and value; scores come out in log2 units.
-  kernels::Matrix attention_output;  // [H][H]
-  NormWeights attention_norm;
-  kernels::Matrix ffn_in;   // [F][H]
-  kernels::Matrix ffn_out;  // [H][F]
-  NormWeights ffn_norm;
 };
 
 // The word table, whose rows are read from the file and not from its mapping: a text needs few of them, but a mapping
@@ -49,14 +39,8 @@ struct WordTable {
 // Views into a Reader, which must outlive them and stay where it is. Thread-safe.
 struct Weights {
   ModelInfo info;
-  std::size_t hidden = 0;
-  std::size_t intermediate = 0;
-  std::size_t head_width = 0;
-  float layer_norm_epsilon = 0;
-  kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
-  bool int8 = false;                        // Whether activations are int8 (q8, q6, q4) or float (fp32, fp16).
-  kernels::Rotation hidden_rotation;        // Of the inputs of qkv and ffn_in; int8 only.
-  kernels::Rotation intermediate_rotation;  // Of the inputs of ffn_out; int8 only.
+  Program program;
+  bool int8 = false;  // Whether activations are int8 (q8, q6, q4) or float (fp32, fp16).
 
   text::Tokenizer tokenizer;
   WordTable words;
@@ -64,16 +48,25 @@ struct Weights {
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   NormWeights embedding_norm;
-  std::vector<LayerWeights> layers;
+  std::vector<kernels::Matrix> matrices;  // Of each layer, in the order of its steps.
+  std::vector<NormWeights> norms;         // The same.
   HeadSpec head;
   std::vector<HeadWeights> head_weights;  // One for each module.
+
+  // Of a step of a layer.
+  const kernels::Matrix& matrix(std::size_t layer, const Step& step) const {
+    return matrices[layer * program.matrices + step.index];
+  }
+  const NormWeights& norm(std::size_t layer, const Step& step) const {
+    return norms[layer * program.norms + step.index];
+  }
 
   // kCorrupt when a value or a tensor is missing, out of range or of the wrong shape; kUnsupported for an architecture
   // or a format that this build does not know.
   static Result<Weights> Load(const format::Reader& reader);
 
  private:
-  explicit Weights(const text::Tokenizer& t) : tokenizer(t) {}
+  Weights(const Architecture& architecture, const text::Tokenizer& t) : program(architecture), tokenizer(t) {}
 };
 
 }  // namespace thimble::inline v0_1

@@ -51,7 +51,7 @@ class NativeWorker final : public Worker {
         goes_on_(arena_.Take<std::uint8_t>(options.tile_tokens)),
         window_sum_(arena_.Take<double>(weights.info.dimensions)),
         windows_(weights.tokenizer, options.max_tokens, arena_),
-        head_(weights.head, weights.head_weights, weights.hidden, kernels, arena_) {}
+        head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {}
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
@@ -179,7 +179,7 @@ Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on) {
 
 Status NativeWorker::Flush(const Batch& batch) {
   if (num_sequences_ == 0) return Status();
-  const std::size_t width = weights_.hidden;
+  const std::size_t width = weights_.info.token_dimensions;
   const std::size_t dimensions = weights_.info.dimensions;
   const std::size_t sequences = std::exchange(num_sequences_, 0), ids = std::exchange(num_ids_, 0);
   const bool only_first = unpooled_ == 0 && std::all_of(batch.pooling.begin(), batch.pooling.end(),
@@ -294,8 +294,9 @@ class NativeModel final : public Model::Impl {
   SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer.tables()); }
 
   std::size_t FixedBytes() const override {
-    return kHeaderFactor * reader_->header().data_begin + weights_.layers.size() * sizeof(LayerWeights) +
-           kProcessBytes + (reader_->map().is_copy() ? RoundUp(reader_->file_bytes(), kMostPageBytes) : 0);
+    return kHeaderFactor * reader_->header().data_begin + weights_.matrices.size() * sizeof(kernels::Matrix) +
+           weights_.norms.size() * sizeof(NormWeights) + kProcessBytes +
+           (reader_->map().is_copy() ? RoundUp(reader_->file_bytes(), kMostPageBytes) : 0);
   }
 
   std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {

@@ -77,7 +77,8 @@ void RunOnnx(std::string_view input) {
   }();
   (void)external;
   folder.Write("model.onnx", input);
-  if (const auto model = convert::OpenOnnx(folder.path() + "/model.onnx"); model.ok()) ReadWeights(*model->weights);
+  if (const auto model = convert::OpenOnnx(folder.path() + "/model.onnx", *convert::FindFamily("bert")); model.ok())
+    ReadWeights(*model->weights);
 }
 
 void RunConfig(std::string_view input) {
@@ -107,8 +108,8 @@ void RunConfig(std::string_view input) {
     Check(!job.status().message().empty(), "an error has a message");
     return;
   }
-  Check(job->max_tokens <= job->config.positions, "no more tokens than positions");
-  Check(std::isfinite(job->config.layer_norm_epsilon), "the epsilon is finite");
+  Check(job->max_tokens <= job->config.encoder.positions, "no more tokens than positions");
+  Check(std::isfinite(job->config.encoder.norm_epsilon), "the epsilon is finite");
 }
 
 std::vector<std::string> ConfigSeeds() {

@@ -1,6 +1,6 @@
 // The walk from the last hidden state back to the embeddings, layer by layer, and what is checked of each.
 
-#include "convert/onnx_bert.h"
+#include "convert/onnx_encoder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,7 +29,8 @@ struct Layer {
 
 class Walk {
  public:
-  explicit Walk(OnnxLayers* layers) : layers_(*layers), graph_(layers->graph()), probe_(graph_) {}
+  Walk(OnnxLayers* layers, const Family& names)
+      : layers_(*layers), names_(names), graph_(layers->graph()), probe_(graph_) {}
 
   Result<OnnxEncoder> Run(OnnxValue tokens) {
     std::vector<Layer> found;
@@ -45,7 +46,7 @@ class Walk {
       if (norm->term_bias) sum.vectors.push_back(*norm->term_bias);
       if (sum.products.empty()) {
         THIMBLE_RETURN_IF_ERROR(Embeddings(value, sum));
-        THIMBLE_RETURN_IF_ERROR(AddNorm("embeddings.LayerNorm", value, *norm, &encoder_.weights));
+        THIMBLE_RETURN_IF_ERROR(AddNorm(std::string(names_.embedding_norm), value, *norm, &encoder_.weights));
         states_.push_back(value);
         states_.insert(states_.end(), norm->terms.begin(), norm->terms.end());
         break;
@@ -61,7 +62,7 @@ class Walk {
     if (found.empty()) return graph_.Unsupported(tokens, "no layers");
     std::reverse(found.begin(), found.end());
     for (std::size_t i = 0; i < found.size(); ++i) {
-      const std::string prefix = "encoder.layer." + std::to_string(i) + ".";
+      const std::string prefix = names_.PrefixOf(i);
       THIMBLE_RETURN_IF_ERROR(Attention(prefix, found[i]));
       for (NamedOnnxWeight& one : found[i].weights) {
         encoder_.weights.push_back({prefix + one.name, std::move(one.weight)});
@@ -105,6 +106,10 @@ class Walk {
     weights->push_back({name + ".bias", *linear.bias});
   }
 
+  void AddProjection(const std::string& prefix, std::size_t part, const OnnxLinear& linear) {
+    AddLinear(prefix + names_.TensorOf("qkv", part), linear, &encoder_.weights);
+  }
+
   // From the output of a layer to its input.
   Status FeedForward(OnnxValue value, const OnnxNorm& output_norm, const OnnxSum& output_sum, Layer* layer) {
     OnnxValue middle = kNoValue;
@@ -118,17 +123,17 @@ class Walk {
       return graph_.Unsupported(value, "layers with different activations");
     }
     encoder_.activation = inner.activation;
-    AddLinear("intermediate.dense", inner.linear, &layer->weights);
-    AddLinear("output.dense", output, &layer->weights);
-    THIMBLE_RETURN_IF_ERROR(AddNorm("output.LayerNorm", value, output_norm, &layer->weights));
+    AddLinear(names_.TensorOf("ffn_in"), inner.linear, &layer->weights);
+    AddLinear(names_.TensorOf("ffn_out"), output, &layer->weights);
+    THIMBLE_RETURN_IF_ERROR(AddNorm(names_.TensorOf("ffn_norm"), value, output_norm, &layer->weights));
 
     const OnnxNorm* norm = layers_.Norm(middle);
     if (norm == nullptr) return graph_.Unsupported(middle, "expected the layer norm of an attention");
     OnnxSum sum = layers_.Sum(norm->terms);
     if (norm->term_bias) sum.vectors.push_back(*norm->term_bias);
     THIMBLE_ASSIGN_OR_RETURN(const OnnxLinear dense, Residual(middle, sum, &layer->input));
-    AddLinear("attention.output.dense", dense, &layer->weights);
-    THIMBLE_RETURN_IF_ERROR(AddNorm("attention.output.LayerNorm", middle, *norm, &layer->weights));
+    AddLinear(names_.TensorOf("attention_output"), dense, &layer->weights);
+    THIMBLE_RETURN_IF_ERROR(AddNorm(names_.TensorOf("attention_norm"), middle, *norm, &layer->weights));
     layer->context = graph_.Core(dense.input);
     layer->states = {value, middle, layer->input};
     for (const OnnxNorm* one : {&output_norm, norm}) {
@@ -208,9 +213,9 @@ class Walk {
         types->shape[1] != encoder_.hidden) {
       return graph_.Unsupported(value, "embeddings of different or impossible widths");
     }
-    encoder_.weights.push_back({"embeddings.word_embeddings.weight", *words});
-    encoder_.weights.push_back({"embeddings.position_embeddings.weight", *positions});
-    encoder_.weights.push_back({"embeddings.token_type_embeddings.weight", *types});
+    encoder_.weights.push_back({std::string(names_.words) + ".weight", *words});
+    encoder_.weights.push_back({std::string(names_.positions) + ".weight", *positions});
+    encoder_.weights.push_back({std::string(names_.types) + ".weight", *types});
     return Status();
   }
 
@@ -241,7 +246,7 @@ class Walk {
     if (!scale || !bias) return graph_.Unsupported(value, "its norm is not constant");
     THIMBLE_RETURN_IF_ERROR(AddTables(value, words, positions, types));
     const OnnxNorm norm{{}, {}, *scale, *bias, node->Real("epsilon", 1e-12f)};
-    THIMBLE_RETURN_IF_ERROR(AddNorm("embeddings.LayerNorm", value, norm, &encoder_.weights));
+    THIMBLE_RETURN_IF_ERROR(AddNorm(std::string(names_.embedding_norm), value, norm, &encoder_.weights));
     states_.push_back(value);
     return true;
   }
@@ -287,9 +292,7 @@ class Walk {
       do {
         if (!SameAsAttention(arrays[order[0]], arrays[order[1]], arrays[order[2]], heads, *result)) continue;
         encoder_.heads = heads;
-        AddLinear(prefix + "attention.self.query", linears[order[0]], &encoder_.weights);
-        AddLinear(prefix + "attention.self.key", linears[order[1]], &encoder_.weights);
-        AddLinear(prefix + "attention.self.value", linears[order[2]], &encoder_.weights);
+        for (std::size_t part = 0; part < 3; ++part) AddProjection(prefix, part, linears[order[part]]);
         return Status();
       } while (std::next_permutation(order, order + 3));
       if (encoder_.heads != 0) break;
@@ -390,12 +393,11 @@ class Walk {
         node.Find("qkv_hidden_sizes") != nullptr) {
       return graph_.Unsupported(layer.context, "expected one matrix for queries, keys and values of the layer's input");
     }
-    const char* parts[] = {"query", "key", "value"};
     for (std::uint64_t i = 0; i < 3; ++i) {
       OnnxWeight weight = Transposed(*packed);
       weight.shape[0] = hidden;
       weight.offset += i * hidden * weight.strides[0];
-      AddLinear(prefix + "attention.self." + parts[i], {layer.input, weight, PartOf(*bias, i)}, &encoder_.weights);
+      AddProjection(prefix, i, {layer.input, weight, PartOf(*bias, i)});
     }
     return Status();
   }
@@ -418,18 +420,18 @@ class Walk {
     if (bias && (bias->shape[0] != 3 * encoder_.hidden || bias->quantization)) {
       return graph_.Unsupported(layer.context, "a bias of another length");
     }
-    const char* parts[] = {"query", "key", "value"};
     for (std::size_t i = 0; i < 3; ++i) {
       auto linear = graph_.Linear(node.input(i));
       if (!linear || (linear->bias && bias)) return graph_.Unsupported(layer.context, "expected matrix products");
       if (bias) linear->bias = PartOf(*bias, i);
       THIMBLE_RETURN_IF_ERROR(CheckProjection(layer.context, layer, *linear));
-      AddLinear(prefix + "attention.self." + parts[i], *linear, &encoder_.weights);
+      AddProjection(prefix, i, *linear);
     }
     return Status();
   }
 
   OnnxLayers& layers_;
+  const Family& names_;
   const OnnxGraph& graph_;
   const OnnxProbe probe_;
   OnnxEncoder encoder_;
@@ -438,6 +440,8 @@ class Walk {
 
 }  // namespace
 
-Result<OnnxEncoder> FindBertEncoder(OnnxLayers* layers, OnnxValue tokens) { return Walk(layers).Run(tokens); }
+Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const Family& family) {
+  return Walk(layers, family).Run(tokens);
+}
 
 }  // namespace thimble::convert

@@ -1,0 +1,47 @@
+// BERT.
+
+#include "convert/names/family.h"
+
+namespace thimble::convert {
+namespace {
+
+constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 1, kMaxHidden},
+                                {"num_hidden_layers", &Architecture::layers, 1, kMaxLayers},
+                                {"num_attention_heads", &Architecture::heads, 1, kMaxHidden},
+                                {"intermediate_size", &Architecture::intermediate, 1, kMaxIntermediate},
+                                {"max_position_embeddings", &Architecture::positions, 3, kMaxPositions},
+                                {"vocab_size", &Architecture::vocabulary, 1, kMaxVocabulary}};
+constexpr Family::Text kRequired[] = {{"position_embedding_type", "absolute"}};
+// TensorFlow's.
+constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},
+                                      {".LayerNorm.beta", ".LayerNorm.bias"}};
+constexpr Family::Weights kSteps[] = {
+    {"qkv", {"attention.self.query", "attention.self.key", "attention.self.value"}},
+    {"attention_output", {"attention.output.dense"}},
+    {"attention_norm", {"attention.output.LayerNorm"}},
+    {"ffn_in", {"intermediate.dense"}},
+    {"ffn_out", {"output.dense"}},
+    {"ffn_norm", {"output.LayerNorm"}},
+};
+
+}  // namespace
+
+extern constexpr Family kBert = {.name = "bert",
+                                 .sizes = kSizes,
+                                 .required = kRequired,
+                                 .activation = "hidden_act",
+                                 .default_activation = "gelu",
+                                 .epsilon = "layer_norm_eps",
+                                 .default_epsilon = 1e-12,
+                                 .token_types = "type_vocab_size",
+                                 .default_token_types = 2,
+                                 .prefix = "bert.",
+                                 .old_names = kOldNames,
+                                 .words = "embeddings.word_embeddings",
+                                 .positions = "embeddings.position_embeddings",
+                                 .types = "embeddings.token_type_embeddings",
+                                 .embedding_norm = "embeddings.LayerNorm",
+                                 .layer = "encoder.layer.",
+                                 .steps = kSteps};
+
+}  // namespace thimble::convert

@@ -1,0 +1,56 @@
+// How a family of models spells what thimble describes: the keys of its config.json and the names of its tensors.
+
+#ifndef THIMBLE_CONVERT_NAMES_FAMILY_H_
+#define THIMBLE_CONVERT_NAMES_FAMILY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "model/architecture.h"
+
+namespace thimble::convert {
+
+struct Family {
+  struct Text {
+    const char *key, *value;
+  };
+  struct Weights {
+    const char *step, *tensors[3];  // Of a Program; query, key and value, or one.
+  };
+
+  std::string_view name;  // model_type of config.json, and the architecture of a model file.
+
+  // config.json.
+  std::span<const NamedSize> sizes;
+  std::span<const Text> required;  // What must be so, or absent.
+  const char *activation, *default_activation;
+  const char* epsilon;
+  double default_epsilon;
+  const char* token_types;
+  std::uint64_t default_token_types;
+
+  // Tensors.
+  std::string_view prefix;                                   // Before all names, in a checkpoint with a head.
+  std::span<const Text> old_names;                           // Ends of names, and those of today.
+  std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow.
+  std::string_view layer;                                    // Before the number of a layer.
+  std::span<const Weights> steps;
+
+  // What is before the names of a layer's tensors,
+  std::string PrefixOf(std::size_t index) const;
+  // and that of a step behind it; query, key and value are parts 0 to 2.
+  std::string TensorOf(std::string_view step, std::size_t part = 0) const;
+};
+
+std::span<const Family* const> Families();
+// Null for a model_type that thimble does not know.
+const Family* FindFamily(std::string_view model_type);
+// All that it knows, for messages: "\"a\" or \"b\"".
+std::string FamilyNames();
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_NAMES_FAMILY_H_

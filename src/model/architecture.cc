@@ -1,0 +1,77 @@
+// An encoder's description in a model file.
+
+#include "model/architecture.h"
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/json_text.h"
+#include "model/head.h"
+
+namespace thimble::inline v0_1 {
+namespace {
+
+constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxHidden},
+                                {"layers", &Architecture::layers, 1, kMaxLayers},
+                                {"heads", &Architecture::heads, 1, kMaxHidden},
+                                {"intermediate_size", &Architecture::intermediate, 64, kMaxIntermediate},
+                                {"positions", &Architecture::positions, 1, kMaxPositions},
+                                {"vocabulary", &Architecture::vocabulary, 1, kMaxVocabulary}};
+constexpr const char* kEpsilonKey = "layer_norm_eps";
+
+bool IsKnown(std::string_view key, std::string_view value) {
+  for (const EncoderChoice& choice : kEncoderChoices) {
+    if (choice.key == key) return choice.value == value;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status CheckSizes(const Architecture& a, const std::string& path, Code code) {
+  if (a.hidden % 64 != 0 || a.intermediate % 64 != 0) {
+    return Error(code, path, ": hidden_size ", a.hidden, " and intermediate_size ", a.intermediate,
+                 ": expected multiples of 64");
+  }
+  if (a.hidden % a.heads != 0 || a.head_width() % 32 != 0 || a.head_width() > kernels::kMaxHeadWidth) {
+    return Error(code, path, ": ", a.heads, " heads of hidden_size ", a.hidden,
+                 ": expected a width of 32, 64, 96 or 128 each");
+  }
+  return Status();
+}
+
+std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architecture& architecture) {
+  std::vector<std::pair<std::string, std::string>> metadata;
+  auto add = [&](std::string_view key, std::string_view value) { metadata.emplace_back(key, value); };
+  std::string epsilon;
+  AppendJsonNumber(architecture.norm_epsilon, epsilon);
+  add("activation", ActivationName(architecture.activation));
+  for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
+  add(kEpsilonKey, epsilon);
+  for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
+  return metadata;
+}
+
+Result<Architecture> ReadArchitecture(const format::Reader& reader) {
+  for (const auto& [key, value] : reader.header().metadata) {
+    if (key.starts_with(kEncoderPrefix) && !IsKnown(key, value)) return reader.Unknown(key, "value");
+  }
+  Architecture architecture;
+  THIMBLE_ASSIGN_OR_RETURN(std::string_view name, reader.Text("activation"));
+  std::optional<kernels::Activation> activation;
+  if (!ParseActivation(name, &activation) || !activation) {
+    return reader.Unknown("activation", "activation");
+  }
+  architecture.activation = *activation;
+  for (const NamedSize& size : kSizes) {
+    THIMBLE_ASSIGN_OR_RETURN(architecture.*size.size, reader.Integer(size.key, size.low, size.high));
+  }
+  THIMBLE_ASSIGN_OR_RETURN(architecture.norm_epsilon, reader.Number(kEpsilonKey));
+  if (!(architecture.norm_epsilon > 0 && architecture.norm_epsilon < 1)) {
+    return reader.Mismatch(kEpsilonKey, "a number between 0 and 1");
+  }
+  THIMBLE_RETURN_IF_ERROR(CheckSizes(architecture, reader.path(), Code::kCorrupt));
+  return architecture;
+}
+
+}  // namespace thimble::inline v0_1
