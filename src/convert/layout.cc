@@ -8,12 +8,13 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <variant>
 
 #include "base/json_text.h"
 #include "convert/receipt.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
-#include "text/tokenizer.h"
+#include "model/tokenizer_tensors.h"
 
 namespace thimble::convert {
 namespace {
@@ -44,9 +45,9 @@ std::string FormatText(WeightFormat format) {
 
 // Whether a reader of version 1 would give other vectors.
 bool NeedsVersion2(const Job& job) {
-  const text::Tables tables = job.tokenizer.tokenizer.tables();
+  const text::Kind& tokenizer = *job.tokenizer.tokenizer.kind;
   return !job.head.spec.modules.empty() || !job.head.spec.include_prompt || !job.config.default_prompt_name.empty() ||
-         tables.truncate_left != 0 || !tables.added_word_chars.empty();
+         tokenizer.around.truncate_left != 0 || !tokenizer.added.word_chars.empty();
 }
 
 }  // namespace
@@ -111,22 +112,20 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(kernels::RotationFor(c.hidden)));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(kernels::RotationFor(c.intermediate)));
   }
-  const text::Tables tables = tokenizer.tables();
-  text::ForEachScalar(tables, [&](const char* key, std::uint32_t value) {
-    layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
-  });
-  text::ForEachArray(tables, [&](const char* key, const auto& array) {
-    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
-    DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
-  });
-  text::ForEachOptionalScalar(tables, [&](const char* key, std::uint32_t value) {
-    if (value != 0) layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
-  });
-  text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
-    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
-    if (array.empty()) return;
-    DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
-  });
+  if (tokenizer.kind->name() != text::kUnnamedKind) layout.metadata.emplace_back(kTokenizerKind, tokenizer.kind->name());
+  for (const text::Field& field : tokenizer.kind->ListFields()) {
+    const std::string key = "tokenizer." + std::string(field.name);
+    std::visit(
+        [&](const auto* value) {
+          using Value = std::remove_const_t<std::remove_pointer_t<decltype(value)>>;
+          if constexpr (std::is_same_v<Value, std::uint32_t>) {
+            if (!field.optional || *value != 0) layout.metadata.emplace_back(key, std::to_string(*value));
+          } else if (!field.optional || !value->empty()) {
+            DeclareVector(key, value->size(), format::ElementOf<typename Value::value_type>::kType, &layout);
+          }
+        },
+        field.value);
+  }
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", c.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", c.hidden, &layout);

@@ -10,13 +10,14 @@
 #include <numbers>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
 #include "convert/layout.h"
 #include "convert/matrix_writer.h"
 #include "convert/source.h"
-#include "text/tokenizer.h"
 
 namespace thimble::convert {
 namespace {
@@ -70,14 +71,17 @@ class Conversion {
   }
 
   Status Tokenizer() {
-    const text::Tables tables = job_.tokenizer.tokenizer.tables();
     Status status;
-    text::ForEachArray(tables, [&](const char* key, const auto& array) {
-      if (status.ok()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
-    });
-    text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
-      if (status.ok() && !array.empty()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
-    });
+    for (const text::Field& field : job_.tokenizer.tokenizer.kind->ListFields()) {
+      std::visit(
+          [&](const auto* value) {
+            if constexpr (!std::is_same_v<decltype(value), const std::uint32_t*>) {
+              if (!status.ok() || (field.optional && value->empty())) return;
+              status = writer_.Append("tokenizer." + std::string(field.name), std::as_bytes(*value));
+            }
+          },
+          field.value);
+    }
     return status;
   }
 
