@@ -8,13 +8,12 @@
 #include <optional>
 #include <string_view>
 #include <type_traits>
-#include <variant>
 
 #include "base/json_text.h"
 #include "convert/receipt.h"
+#include "convert/tokenizer_tensors.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
-#include "model/tokenizer_tensors.h"
 
 namespace thimble::convert {
 namespace {
@@ -112,20 +111,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(kernels::RotationFor(c.hidden)));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(kernels::RotationFor(c.intermediate)));
   }
-  if (tokenizer.kind->name() != text::kUnnamedKind) layout.metadata.emplace_back(kTokenizerKind, tokenizer.kind->name());
-  for (const text::Field& field : tokenizer.kind->ListFields()) {
-    const std::string key = "tokenizer." + std::string(field.name);
-    std::visit(
-        [&](const auto* value) {
-          using Value = std::remove_const_t<std::remove_pointer_t<decltype(value)>>;
-          if constexpr (std::is_same_v<Value, std::uint32_t>) {
-            if (!field.optional || *value != 0) layout.metadata.emplace_back(key, std::to_string(*value));
-          } else if (!field.optional || !value->empty()) {
-            DeclareVector(key, value->size(), format::ElementOf<typename Value::value_type>::kType, &layout);
-          }
-        },
-        field.value);
-  }
+  DeclareTokenizer(*tokenizer.kind, &layout);
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", c.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", c.hidden, &layout);

@@ -10,14 +10,13 @@
 #include <numbers>
 #include <span>
 #include <string>
-#include <type_traits>
-#include <variant>
 #include <vector>
 
 #include "base/error.h"
 #include "convert/layout.h"
 #include "convert/matrix_writer.h"
 #include "convert/source.h"
+#include "convert/tokenizer_tensors.h"
 
 namespace thimble::convert {
 namespace {
@@ -32,7 +31,7 @@ class Conversion {
   Status Run() {
     const Config& c = job_.config;
     THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.HeadFormat(), &writer_));
-    THIMBLE_RETURN_IF_ERROR(Tokenizer());
+    THIMBLE_RETURN_IF_ERROR(WriteTokenizer(*job_.tokenizer.tokenizer.kind, &writer_));
     THIMBLE_RETURN_IF_ERROR(Positions());
     NormSource norm;
     THIMBLE_RETURN_IF_ERROR(ReadNorm("embeddings.LayerNorm", &norm));
@@ -68,21 +67,6 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(name, {size}));
     out->resize(size);
     return job_.source.Read(*tensor, 0, *out);
-  }
-
-  Status Tokenizer() {
-    Status status;
-    for (const text::Field& field : job_.tokenizer.tokenizer.kind->ListFields()) {
-      std::visit(
-          [&](const auto* value) {
-            if constexpr (!std::is_same_v<decltype(value), const std::uint32_t*>) {
-              if (!status.ok() || (field.optional && value->empty())) return;
-              status = writer_.Append("tokenizer." + std::string(field.name), std::as_bytes(*value));
-            }
-          },
-          field.value);
-    }
-    return status;
   }
 
   Status Positions() {

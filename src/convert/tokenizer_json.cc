@@ -32,18 +32,7 @@ class Parser : PartReader {
   Status ReadModel() {
     const Json* model = root_.FindSet("model");
     if (model == nullptr || !model->is_object()) return Corrupt("model is not an object");
-    // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
-    const bool early = model->Find("type") == nullptr && model->Find("continuing_subword_prefix") != nullptr &&
-                       model->Find("max_input_chars_per_word") != nullptr;
-    std::string type(text::WordPiece::kName), expected;
-    if (!early) THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "type", type));
-#define THIMBLE_MAKE_READER(Name)                                                          \
-  if (type == text::Name::kName) config_.kind = Make##Name##Reader(path_);                 \
-  expected += (expected.empty() ? "\"" : ", \"") + std::string(text::Name::kName) + "\"";
-    THIMBLE_TOKENIZER_KINDS(THIMBLE_MAKE_READER)
-#undef THIMBLE_MAKE_READER
-    if (config_.kind == nullptr) return Unsupported("model.type is \"", type, "\", expected ", expected);
-
+    THIMBLE_ASSIGN_OR_RETURN(config_.kind, MakeKindReader(*model, path_));
     THIMBLE_ASSIGN_OR_RETURN(num_entries_, config_.kind->CountEntries(*model));
     const Json* added = root_.FindSet("added_tokens");
     const std::size_t num_added = added == nullptr || !added->is_array() ? 0 : added->array().size();
@@ -202,6 +191,24 @@ Status TokenIds::Take(const std::string& token, std::uint32_t id) {
   taken_[id] = true;
   ids_.emplace(token, id);
   return Status();
+}
+
+Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std::string& path) {
+  // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
+  const bool early = model.Find("type") == nullptr && model.Find("continuing_subword_prefix") != nullptr &&
+                     model.Find("max_input_chars_per_word") != nullptr;
+  const Json* stated = model.FindSet("type");
+  if (!early && (stated == nullptr || !stated->is_string())) {
+    return Error(Code::kCorrupt, path, ": model.type is not a string");
+  }
+  const std::string type = early ? std::string(text::WordPiece::kName) : stated->string();
+  std::string expected;
+#define THIMBLE_MAKE_READER(Name)                                 \
+  if (type == text::Name::kName) return Make##Name##Reader(path); \
+  expected += (expected.empty() ? "\"" : ", \"") + std::string(text::Name::kName) + "\"";
+  THIMBLE_TOKENIZER_KINDS(THIMBLE_MAKE_READER)
+#undef THIMBLE_MAKE_READER
+  return Error(Code::kUnsupported, path, ": model.type is \"", type, "\", expected ", expected);
 }
 
 Result<TokenizerConfig> ParseTokenizer(const Json& root, const std::string& path) {

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "base/error.h"
 #include "format/reader.h"
@@ -29,22 +28,20 @@ inline Result<text::Tokenizer> LoadTokenizer(const format::Reader& reader, std::
   for (const text::Field& field : kind->ListFields()) {
     const std::string name = "tokenizer." + std::string(field.name);
     Status status;
-    std::visit(
-        [&](auto* value) {
-          using Value = std::remove_pointer_t<decltype(value)>;
-          if constexpr (std::is_same_v<Value, std::uint32_t>) {
-            if (field.optional && !reader.Metadata(name)) return;
-            const auto number = reader.Integer(name, 0, std::numeric_limits<std::uint32_t>::max());
-            status = number.status();
-            if (number.ok()) *value = static_cast<std::uint32_t>(*number);
-          } else {
-            if (field.optional && !reader.Contains(name)) return;
-            const auto values = reader.Vector<typename Value::value_type>(name);
-            status = values.status();
-            if (values.ok()) *value = *values;
-          }
+    const auto take = [&status](const auto& found, auto& value) {
+      status = found.status();
+      if (found.ok()) value = static_cast<std::remove_reference_t<decltype(value)>>(*found);
+    };
+    text::VisitField(
+        field,
+        [&](std::uint32_t& number) {
+          if (field.optional && !reader.Metadata(name)) return;
+          take(reader.Integer(name, 0, std::numeric_limits<std::uint32_t>::max()), number);
         },
-        field.value);
+        [&](auto& array) {
+          if (field.optional && !reader.Contains(name)) return;
+          take(reader.Vector<typename std::remove_reference_t<decltype(array)>::value_type>(name), array);
+        });
     if (!status.ok()) return status;
   }
   Result<text::Tokenizer> tokenizer = text::Tokenizer::Create(std::move(kind), vocabulary);

@@ -1,14 +1,10 @@
-// One function for each group of tables.
-
-#include "text/check_tables.h"
+// Checks of tables, one function for each group.
 
 #include <algorithm>
 #include <bit>
-#include <cstdint>
-#include <span>
-#include <string_view>
 
 #include "base/error.h"
+#include "text/tables.h"
 #include "text/trie.h"
 
 namespace thimble::text {
@@ -69,14 +65,14 @@ Status CheckTrie(const TrieTables& tables, std::size_t vocabulary) {
   THIMBLE_RETURN_IF_ERROR(CheckLength("trie.labels", tables.labels.size(), nodes));
 
   std::uint32_t inner, groups, inner_ends;
-  THIMBLE_RETURN_IF_ERROR(CheckBits("trie.children", tables.children, nodes, "trie.children_rank",
-                                    tables.children_rank, nodes - 1, inner));
+  THIMBLE_RETURN_IF_ERROR(
+      CheckBits("trie.children", tables.children, nodes, "trie.children_rank", tables.children_rank, nodes - 1, inner));
   THIMBLE_RETURN_IF_ERROR(CheckBits("trie.first", tables.first, nodes, "", {}, nodes - 1, groups));
   if (!Bit(tables.first, 0) || groups != inner + 1) {
     return CorruptTable("trie.first", "does not match trie.children");
   }
-  THIMBLE_RETURN_IF_ERROR(CheckBits("trie.terminal", tables.terminal, inner, "trie.terminal_rank",
-                                    tables.terminal_rank, inner, inner_ends));
+  THIMBLE_RETURN_IF_ERROR(CheckBits("trie.terminal", tables.terminal, inner, "trie.terminal_rank", tables.terminal_rank,
+                                    inner, inner_ends));
 
   THIMBLE_RETURN_IF_ERROR(
       CheckLength("trie.first_select", tables.first_select.size(), (std::uint64_t{groups} - 1) / kSelectOnes + 1));

@@ -28,7 +28,8 @@ struct Run {
   bool ends_word = true;  // Whether the token behind them begins a word.
 };
 
-// The tokens of one text, a run at a time. Its memory is that of a TokenReader, so that it is bounded whatever the text.
+// The tokens of one text, a run at a time. Its memory is that of a TokenReader, so that it is bounded whatever the
+// text.
 class TokenStream {
  public:
   // Puts the next tokens, of which there is at least one, into the empty `run`; false at the end.
@@ -51,7 +52,8 @@ class StreamMemory {
   }
 
  private:
-  alignas(std::max_align_t) std::byte bytes_[8704];
+  // For a word of kMaxWordChars, as characters and in UTF-8, and what is known of the place in the text.
+  alignas(std::max_align_t) std::byte bytes_[8 * kMaxWordChars + 512];
 };
 
 // The tables of one tokenizer and what is done with them; kinds.h lists the kinds. Immutable behind Check, and

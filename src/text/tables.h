@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "base/platform.h"
+#include "thimble/status.h"
 
 namespace thimble::text {
 
@@ -54,9 +56,9 @@ inline constexpr std::uint32_t kMaxAddedTokens = 65536;
 inline constexpr std::uint32_t kMaxAddedBytes = 1u << 24;
 inline constexpr std::uint32_t kMaxSpecial = 16;  // Ids put before, and behind, a text.
 
-// In added_ids: the token counts only where no word character stands beside it.
+// In added.ids: the token counts only where no word character stands beside it.
 inline constexpr std::uint32_t kSingleWord = std::uint32_t{1} << 31;
-// Behind the last boundary of added_word_chars.
+// Behind the last boundary of added.word_chars.
 inline constexpr std::uint32_t kNoCodePoint = 0x110000;
 
 template <typename T>
@@ -71,6 +73,20 @@ struct Field {
   bool optional = false;  // Absent from a file where it is empty, or 0.
 };
 using Fields = std::vector<Field>;
+
+// Calls number(std::uint32_t&), or array(TableSpan<T>&), with what a field is.
+template <typename Number, typename Array>
+void VisitField(const Field& field, Number number, Array array) {
+  std::visit(
+      [&](auto* value) {
+        if constexpr (std::is_same_v<decltype(value), std::uint32_t*>) {
+          number(*value);
+        } else {
+          array(*value);
+        }
+      },
+      field.value);
+}
 
 // Every array is padded to a positive multiple of 64 bytes, with zeros but for normalizer.pool (kLastElement) and
 // added.word_chars (kNoCodePoint). Bit i of a bit vector is bit i % 64 of word i / 64. AddTo lists a group's tables in
@@ -132,6 +148,18 @@ struct TemplateTables {
 
   void AddTo(Fields& fields);
 };
+
+// Checks of tables from a file before anything else uses them; all give kCorrupt, naming the table. The first four are
+// of a group: Ok when nothing can lead outside it, into an endless loop, or to an id of `vocabulary` or more.
+Status CheckTrie(const TrieTables& tables, std::size_t vocabulary);
+Status CheckNormalizer(const NormalizerTables& tables);
+Status CheckAdded(const AddedTables& tables, std::size_t vocabulary);
+Status CheckTemplate(const TemplateTables& tables, std::size_t vocabulary);
+Status CheckIds(std::string_view table, std::span<const std::uint32_t> ids, std::size_t vocabulary);
+// Whether an array has the elements that it needs.
+Status CheckLength(std::string_view table, std::size_t length, std::uint64_t need);
+Status CheckAtMost(std::string_view number, std::uint32_t value, std::uint32_t limit);
+Status CorruptTable(std::string_view table, std::string_view what);
 
 }  // namespace thimble::text
 

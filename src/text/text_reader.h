@@ -74,8 +74,8 @@ struct TwoParts {
   const std::uint8_t* rest_end;
 };
 
-// Reads a text, of which `prompt`, valid UTF-8, is the beginning, as code points and added tokens. Copying one remembers
-// a place. Allocates nothing.
+// Reads a text, of which `prompt`, valid UTF-8, is the beginning, as code points and added tokens. Copying one
+// remembers a place. Allocates nothing.
 class TextReader {
  public:
   static constexpr std::uint32_t kEnd = kNoCodePoint;             // What Next gives at the end.

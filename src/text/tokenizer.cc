@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "text/check_tables.h"
 
 namespace thimble::text {
 namespace {
@@ -36,7 +35,7 @@ Encoded Tokenizer::Encode(std::string_view prompt, std::string_view text, std::s
     const std::size_t count = reader.Read(ids.subspan(num_prefix()));
     if (count <= room) return {AddSpecial(ids.data(), count), false};
     CopyIds(prefix(), ids.data());
-    CopyIds(suffix().first(ids.size() - num_prefix() - count), &ids[num_prefix() + count]);
+    CopyIds(suffix().first(ids.size() - num_prefix() - count), ids.data() + num_prefix() + count);
     return {ids.size(), true};
   }
   const std::span<std::int32_t> own = ids.subspan(num_prefix(), ids.size() - num_special());

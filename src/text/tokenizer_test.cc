@@ -59,8 +59,8 @@ struct HandMade {
   std::shared_ptr<WordPiece> kind() const {
     auto kind = std::make_shared<WordPiece>(numbers);
     const std::uint32_t nodes = numbers.trie.nodes, wide_ids = numbers.trie.wide_ids;
-    kind->trie = {labels, children, first, terminal, children_rank, terminal_rank, first_select, ids, ids_high,
-                  nodes,  wide_ids};
+    kind->trie = {labels,       children, first,    terminal, children_rank, terminal_rank,
+                  first_select, ids,      ids_high, nodes,    wide_ids};
     kind->normalizer = {blocks, middle, entries, pool};
     kind->added = {added_text, added_begin, added_ids, word_chars, numbers.added.count, numbers.added.raw};
     kind->continuation = continuation;

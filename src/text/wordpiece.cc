@@ -5,7 +5,6 @@
 #include <span>
 
 #include "base/error.h"
-#include "text/check_tables.h"
 #include "text/items.h"
 #include "text/trie.h"
 #include "text/word.h"
@@ -160,9 +159,9 @@ std::optional<std::uint32_t> WordPiece::FindId(std::string_view entry) const { r
 void WordPiece::AddTo(Fields& fields) {
   trie.AddTo(fields);
   normalizer.AddTo(fields);
-  fields.insert(fields.end(), {{"unknown_id", &unknown},
-                               {"max_word_chars", &max_word_chars},
-                               {"continuation_bytes", &continuation_bytes}});
+  fields.insert(
+      fields.end(),
+      {{"unknown_id", &unknown}, {"max_word_chars", &max_word_chars}, {"continuation_bytes", &continuation_bytes}});
   added.AddTo(fields);
   fields.push_back({"continuation", &continuation});
   around.AddTo(fields);

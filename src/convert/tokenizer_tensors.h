@@ -1,0 +1,48 @@
+// The compiled tokenizer as tensors and metadata of a model file; model/tokenizer_tensors.h is the other direction.
+
+#ifndef THIMBLE_CONVERT_TOKENIZER_TENSORS_H_
+#define THIMBLE_CONVERT_TOKENIZER_TENSORS_H_
+
+#include <string>
+
+#include "format/reader.h"
+#include "format/writer.h"
+#include "model/tokenizer_tensors.h"
+#include "text/kinds.h"
+#include "thimble/status.h"
+
+namespace thimble::convert {
+
+inline void DeclareTokenizer(text::Kind& kind, format::Layout* layout) {
+  if (kind.name() != text::kUnnamedKind) layout->metadata.emplace_back(kTokenizerKind, kind.name());
+  for (const text::Field& field : kind.ListFields()) {
+    const std::string name = "tokenizer." + std::string(field.name);
+    text::VisitField(
+        field,
+        [&](std::uint32_t number) {
+          if (!field.optional || number != 0) layout->metadata.emplace_back(name, std::to_string(number));
+        },
+        [&]<typename T>(text::TableSpan<T> array) {
+          if (field.optional && array.empty()) return;
+          layout->tensors.push_back({.name = name, .type = format::ElementOf<T>::kType, .shape = {array.size()}});
+        });
+  }
+}
+
+// Writes the declared tensors.
+inline Status WriteTokenizer(text::Kind& kind, format::Writer* writer) {
+  Status status;
+  for (const text::Field& field : kind.ListFields()) {
+    text::VisitField(
+        field, [](std::uint32_t) {},
+        [&](auto array) {
+          if (!status.ok() || (field.optional && array.empty())) return;
+          status = writer->Append("tokenizer." + std::string(field.name), std::as_bytes(array));
+        });
+  }
+  return status;
+}
+
+}  // namespace thimble::convert
+
+#endif  // THIMBLE_CONVERT_TOKENIZER_TENSORS_H_
