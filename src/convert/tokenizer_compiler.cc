@@ -19,11 +19,12 @@ namespace {
 Result<text::AddedTables> AddTokens(const TokenizerConfig& config, const std::string& path, TableStore& store) {
   // Raw ones first, each kind by its bytes.
   std::vector<std::tuple<bool, std::string, std::uint32_t>> tokens;
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> texts, config.kind->AddedTexts(config.added));
   bool single_words = false;
-  for (const AddedToken& token : config.added) {
-    THIMBLE_ASSIGN_OR_RETURN(std::string text, config.kind->AddedText(token, config.added_strips));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const AddedToken& token = config.added[i];
     single_words |= token.single_word;
-    tokens.emplace_back(token.normalized, std::move(text), token.id | (token.single_word ? text::kSingleWord : 0));
+    tokens.emplace_back(token.normalized, std::move(texts[i]), token.id | (token.single_word ? text::kSingleWord : 0));
   }
   std::sort(tokens.begin(), tokens.end());
   text::AddedTables tables;

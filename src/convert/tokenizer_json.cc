@@ -58,10 +58,9 @@ class Parser : PartReader {
       const Json* id = entry.FindSet("id");
       if (id == nullptr) return Corrupt(where, ".id is missing");
       THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
-      bool left, right;
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, token.single_word));
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, left));
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, right));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, token.strips_left));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, token.strips_right));
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "normalized", false, token.normalized));
       if (token.content.empty()) return Corrupt(where, ".content is empty");
       if (token.content.size() > text::kMaxPieceBytes) {
@@ -70,7 +69,6 @@ class Parser : PartReader {
       if (token.content.find("\xEF\xBF\xBD") != std::string::npos) {
         return Unsupported("added token \"", token.content, "\" contains U+FFFD");
       }
-      config_.added_strips = config_.added_strips || left || right;
 
       const std::uint32_t* known = ids_->Find(token.content);
       const std::size_t expected = known != nullptr ? *known : next_id;

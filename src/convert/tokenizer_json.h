@@ -18,7 +18,6 @@ namespace thimble::convert {
 struct TokenizerConfig {
   std::unique_ptr<KindReader> kind;   // Has read the parts of its own.
   std::vector<AddedToken> added;      // Contents distinct and not empty.
-  bool added_strips = false;          // Whether any takes the spaces beside it.
   std::vector<std::uint32_t> prefix;  // Ids around a text.
   std::vector<std::uint32_t> suffix;
   std::size_t vocabulary = 0;  // Every id is below this.

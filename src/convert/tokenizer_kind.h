@@ -51,6 +51,7 @@ struct AddedToken {
   std::uint32_t id = 0;
   bool normalized = false;
   bool single_word = false;
+  bool strips_left = false, strips_right = false;  // Whether it takes the spaces beside it.
 };
 
 // Reads a tokenizer.json of one kind, in the order of these functions. kCorrupt when it is malformed or contradicts
@@ -66,9 +67,8 @@ class KindReader {
   virtual Status ReadModel(const json::Value& model, TokenIds& ids) = 0;
   // The parts "normalizer" and "pre_tokenizer" of `root`.
   virtual Status ReadRules(const json::Value& root) = 0;
-  // What is looked for in a text, or in the normalised text if `token` is normalised. `strips` says whether any added
-  // token takes the spaces beside it.
-  virtual Result<std::string> AddedText(const AddedToken& token, bool strips) const = 0;
+  // What is looked for in a text for each token, or in the normalised text where it is normalised.
+  virtual Result<std::vector<std::string>> AddedTexts(std::span<const AddedToken> tokens) = 0;
   // The tables but those of added tokens and of what is put around a text.
   virtual Result<std::shared_ptr<text::Kind>> Compile(TableStore& store) const = 0;
 };

@@ -64,23 +64,30 @@ class WordPieceReader final : public KindReader, PartReader {
     return Status();
   }
 
-  Result<std::string> AddedText(const AddedToken& token, bool strips) const override {
-    std::string text = token.content;
-    if (token.normalized) {
-      Result<std::string> normalized = normalizer_->Normalize(text);
-      if (!normalized.ok()) {
-        return Error(normalized.status().code(), path_, ": added token \"", text, "\" ", normalized.status().message());
+  Result<std::vector<std::string>> AddedTexts(std::span<const AddedToken> tokens) override {
+    // Spaces only part words, so that taking those beside a token has no effect on the ids, unless a token has some.
+    const bool strips = trims_ || std::any_of(tokens.begin(), tokens.end(), [](const AddedToken& token) {
+                          return token.strips_left || token.strips_right;
+                        });
+    std::vector<std::string> texts;
+    for (const AddedToken& token : tokens) {
+      std::string text = token.content;
+      if (token.normalized) {
+        Result<std::string> normalized = normalizer_->Normalize(text);
+        if (!normalized.ok()) {
+          return Error(normalized.status().code(), path_, ": added token \"", text, "\" ",
+                       normalized.status().message());
+        }
+        text = std::move(*normalized);
+        if (text.empty()) return Unsupported("added token \"", token.content, "\" normalises to nothing");
       }
-      text = std::move(*normalized);
-      if (text.empty()) return Unsupported("added token \"", token.content, "\" normalises to nothing");
+      if (strips && normalizer_->HasSpaceAtEdge(text)) {
+        return Unsupported("added token \"", token.content, "\" has a space at its edge, and another one has lstrip ",
+                           "or rstrip, or the normalizer has Strip");
+      }
+      texts.push_back(std::move(text));
     }
-    // Without this, taking spaces beside a token has no effect on the ids, because spaces only part words.
-    if ((strips || trims_) && normalizer_->HasSpaceAtEdge(text)) {
-      return Unsupported(
-          "added token \"", token.content,
-          "\" has a space at its edge, and another one has lstrip or rstrip, or the normalizer has Strip");
-    }
-    return text;
+    return texts;
   }
 
   Result<std::shared_ptr<text::Kind>> Compile(TableStore& store) const override {
