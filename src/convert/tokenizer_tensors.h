@@ -4,6 +4,7 @@
 #define THIMBLE_CONVERT_TOKENIZER_TENSORS_H_
 
 #include <string>
+#include <utility>
 
 #include "format/reader.h"
 #include "format/writer.h"
@@ -16,16 +17,17 @@ namespace thimble::convert {
 inline void DeclareTokenizer(text::Kind& kind, format::Layout* layout) {
   if (kind.name() != text::kUnnamedKind) layout->metadata.emplace_back(kTokenizerKind, kind.name());
   for (const text::Field& field : kind.ListFields()) {
-    const std::string name = "tokenizer." + std::string(field.name);
+    format::TensorInfo tensor = {.name = "tokenizer." + std::string(field.name), .shape = {}};
     text::VisitField(
         field,
         [&](std::uint32_t number) {
-          if (!field.optional || number != 0) layout->metadata.emplace_back(name, std::to_string(number));
+          if (!field.optional || number != 0) layout->metadata.emplace_back(tensor.name, std::to_string(number));
         },
         [&]<typename T>(text::TableSpan<T> array) {
-          if (field.optional && array.empty()) return;
-          layout->tensors.push_back({.name = name, .type = format::ElementOf<T>::kType, .shape = {array.size()}});
+          tensor.type = format::ElementOf<T>::kType;
+          if (!field.optional || !array.empty()) tensor.shape.push_back(array.size());
         });
+    if (!tensor.shape.empty()) layout->tensors.push_back(std::move(tensor));
   }
 }
 
