@@ -317,6 +317,8 @@ std::vector<FileCase> FileCases() {
       MetadataCase("rotation", "rotation.hidden", "h2,h4", kBad, "found \"h2,h4\""),
       MetadataCase("tokenizer number", "tokenizer.nodes", "1e3", kBad, "found \"1e3\""),
       MetadataCase("tokenizer nodes", "tokenizer.nodes", "4000000000", kBad, "found 4000000000"),
+      MetadataCase("tokenizer of another kind", "tokenizer.kind", "Sentences", Code::kUnsupported,
+                   "does not know the tokenizer \"Sentences\""),
       MetadataCase("tokenizer id", "tokenizer.unknown_id", "100000", kBad, "100000"),
       Edit(
           "tensor missing",

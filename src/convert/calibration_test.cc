@@ -28,8 +28,7 @@ class CalibrationTest : public testing::Test {
   }
 
   Result<CalibrationSet> Make(std::size_t longest, const std::string& file = "") {
-    const text::Tables tables = compiled_.tables();
-    auto tokenizer = text::Tokenizer::Create(tables, compiled_.vocabulary);
+    auto tokenizer = text::Tokenizer::Create(compiled_.kind, compiled_.vocabulary);
     if (!tokenizer.ok()) return tokenizer.status();
     return MakeCalibration(*tokenizer, compiled_.vocabulary, longest, file);
   }

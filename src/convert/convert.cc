@@ -105,8 +105,8 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   for (const std::string& note : job.notes) {
     if (options.note) options.note(note);
   }
-  const text::Tables tables = job.tokenizer.tokenizer.tables();
-  THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer, text::Tokenizer::Create(tables, encoder.vocabulary));
+  THIMBLE_ASSIGN_OR_RETURN(const text::Tokenizer tokenizer,
+                           text::Tokenizer::Create(job.tokenizer.tokenizer.kind, encoder.vocabulary));
 
   // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
   CalibrationSet set = {.fit = {}, .unseen = {}, .description = "none"};

@@ -194,8 +194,8 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));
   ChooseLimits(options.defaults, &job);
   ChoosePrompts(options.defaults, &job);
-  const text::Tables tables = job.tokenizer.tokenizer.tables();
-  const std::size_t special = tables.prefix_count + tables.suffix_count;
+  const text::TemplateTables& around = job.tokenizer.tokenizer.kind->around;
+  const std::size_t special = around.prefix_count + around.suffix_count;
   if (job.max_tokens <= special) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");

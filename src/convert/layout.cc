@@ -9,9 +9,9 @@
 #include <type_traits>
 
 #include "convert/receipt.h"
+#include "convert/tokenizer_tensors.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
-#include "text/tokenizer.h"
 
 namespace thimble::convert {
 namespace {
@@ -28,9 +28,9 @@ std::string FormatText(WeightFormat format) {
 
 // Whether a reader of version 1 would give other vectors.
 bool NeedsVersion2(const Job& job) {
-  const text::Tables tables = job.tokenizer.tokenizer.tables();
+  const text::Kind& tokenizer = *job.tokenizer.tokenizer.kind;
   return !job.head.spec.modules.empty() || !job.head.spec.include_prompt || !job.config.default_prompt_name.empty() ||
-         tables.truncate_left != 0 || !tables.added_word_chars.empty();
+         tokenizer.around.truncate_left != 0 || !tokenizer.added.word_chars.empty();
 }
 
 }  // namespace
@@ -87,22 +87,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(job.program.stream_rotation));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(job.program.inner_rotation));
   }
-  const text::Tables tables = tokenizer.tables();
-  text::ForEachScalar(tables, [&](const char* key, std::uint32_t value) {
-    layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
-  });
-  text::ForEachArray(tables, [&](const char* key, const auto& array) {
-    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
-    DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
-  });
-  text::ForEachOptionalScalar(tables, [&](const char* key, std::uint32_t value) {
-    if (value != 0) layout.metadata.emplace_back(std::string("tokenizer.") + key, std::to_string(value));
-  });
-  text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
-    using Element = std::remove_const_t<typename std::remove_reference_t<decltype(array)>::element_type>;
-    if (array.empty()) return;
-    DeclareVector(std::string("tokenizer.") + key, array.size(), format::ElementOf<Element>::kType, &layout);
-  });
+  DeclareTokenizer(*tokenizer.kind, &layout);
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", encoder.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", encoder.hidden, &layout);

@@ -16,7 +16,7 @@
 #include "convert/layout.h"
 #include "convert/matrix_writer.h"
 #include "convert/source.h"
-#include "text/tokenizer.h"
+#include "convert/tokenizer_tensors.h"
 
 namespace thimble::convert {
 namespace {
@@ -36,7 +36,7 @@ class Conversion {
 
   Status Run() {
     THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.HeadFormat(), &writer_));
-    THIMBLE_RETURN_IF_ERROR(Tokenizer());
+    THIMBLE_RETURN_IF_ERROR(WriteTokenizer(*job_.tokenizer.tokenizer.kind, &writer_));
     THIMBLE_RETURN_IF_ERROR(Positions());
     NormSource norm;
     THIMBLE_RETURN_IF_ERROR(ReadNorm(std::string(names_.embedding_norm), &norm));
@@ -74,18 +74,6 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(name, {size}));
     out->resize(size);
     return job_.source.Read(*tensor, 0, *out);
-  }
-
-  Status Tokenizer() {
-    const text::Tables tables = job_.tokenizer.tokenizer.tables();
-    Status status;
-    text::ForEachArray(tables, [&](const char* key, const auto& array) {
-      if (status.ok()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
-    });
-    text::ForEachOptionalArray(tables, [&](const char* key, const auto& array) {
-      if (status.ok() && !array.empty()) status = writer_.Append(std::string("tokenizer.") + key, std::as_bytes(array));
-    });
-    return status;
   }
 
   Status Positions() {

@@ -10,6 +10,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -49,7 +51,7 @@ Ids Encode(const Json& json, std::string_view text) {
   Result<CompiledTokenizer> compiled = CompileTokenizer(json.dump(), "t.json");
   EXPECT_TRUE(compiled.ok()) << compiled.status().message();
   if (!compiled.ok()) return {};
-  auto tokenizer = text::Tokenizer::Create(compiled->tables(), compiled->vocabulary);
+  auto tokenizer = text::Tokenizer::Create(compiled->kind, compiled->vocabulary);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   if (!tokenizer.ok()) return {};
   Ids ids(100);
@@ -70,22 +72,19 @@ TEST(TokenizerCompiler, CountsTheVocabularyByTheHighestId) {
 TEST(TokenizerCompiler, PadsEveryArrayToAPositiveMultipleOf64Bytes) {
   Result<CompiledTokenizer> compiled = CompileTokenizer(Valid().dump(), "t.json");
   ASSERT_TRUE(compiled.ok());
-  std::set<std::string> names;
-  text::ForEachArray(compiled->owned, [&](const char* name, const auto& array) {
-    const std::size_t bytes = array.size() * sizeof(array[0]);
-    EXPECT_GT(bytes, 0u) << name;
-    EXPECT_EQ(bytes % 64, 0u) << name;
-    EXPECT_TRUE(names.insert(name).second) << name;
-  });
-  // Every array has a view of the same bytes.
-  const text::Tables tables = compiled->tables();
-  std::size_t total = 0;
-  text::ForEachArray(tables, [&](const char* name, auto view) {
-    EXPECT_GT(view.size_bytes(), 0u) << name;
-    total += view.size_bytes();
-  });
-  text::ForEachArray(compiled->owned, [&](const char*, auto& array) { total -= array.size() * sizeof(array[0]); });
-  EXPECT_EQ(total, 0u);
+  std::set<std::string_view> names;
+  for (const text::Field& field : compiled->kind->ListFields()) {
+    EXPECT_TRUE(names.insert(field.name).second) << field.name;
+    std::visit(
+        [&](const auto* value) {
+          if constexpr (!std::is_same_v<decltype(value), const std::uint32_t*>) {
+            EXPECT_EQ(value->size_bytes() % 64, 0u) << field.name;
+            EXPECT_EQ(value->empty(), field.optional) << field.name;
+          }
+        },
+        field.value);
+  }
+  EXPECT_EQ(names.size(), 30u);
 }
 
 TEST(TokenizerCompiler, ReadsATemplateWithTextAndSpecialTokensInAnyPlace) {
@@ -125,7 +124,7 @@ TEST(TokenizerCompiler, OnlyASingleWordAndTruncationOnTheLeftAddToTheTables) {
     Result<CompiledTokenizer> compiled = CompileTokenizer(json.dump(), "t.json");
     EXPECT_TRUE(compiled.ok()) << compiled.status().message();
     std::pair<bool, std::uint32_t> found;
-    if (compiled.ok()) found = {!compiled->tables().added_word_chars.empty(), compiled->tables().truncate_left};
+    if (compiled.ok()) found = {!compiled->kind->added.word_chars.empty(), compiled->kind->around.truncate_left};
     return found;
   };
   Json json = Valid();
@@ -189,7 +188,7 @@ TEST(TokenizerCompiler, FindsEveryPieceOfALargeVocabularyWithGroupsOfAllSizes) {
   }
   Result<CompiledTokenizer> compiled = CompileTokenizer(json.dump(), "t.json");
   ASSERT_TRUE(compiled.ok()) << compiled.status().message();
-  auto tokenizer = text::Tokenizer::Create(compiled->tables(), compiled->vocabulary);
+  auto tokenizer = text::Tokenizer::Create(compiled->kind, compiled->vocabulary);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   Ids ids(pieces.size() + 10);
   ids.resize(tokenizer->Encode({}, text, ids).tokens);
@@ -370,7 +369,7 @@ TEST(TokenizerCompiler, AnyValueOfAnotherTypeIsRefusedOrHarmless) {
       ++refused;
       return;
     }
-    EXPECT_TRUE(text::Tokenizer::Create(compiled->tables(), compiled->vocabulary).ok()) << json.dump();
+    EXPECT_TRUE(text::Tokenizer::Create(compiled->kind, compiled->vocabulary).ok()) << json.dump();
   });
   EXPECT_GT(refused, 100);
 }

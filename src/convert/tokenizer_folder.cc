@@ -13,9 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "convert/tokenizer_normalizer.h"
+#include "convert/tokenizer_kind.h"
 #include "json/json_file.h"
-#include "text/utf8.h"
 
 namespace thimble::convert {
 namespace {
@@ -26,11 +25,6 @@ using Json = json::Value;
 constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
                                                             "pad_token", "cls_token", "mask_token"};
 
-// Classes that build a tokenizer anew, without "Fast".
-constexpr std::array<std::string_view, 7> kBertClasses = {
-    "BertTokenizer",   "DistilBertTokenizer", "ElectraTokenizer",     "MobileBertTokenizer",
-    "LxmertTokenizer", "LayoutLMTokenizer",   "SqueezeBertTokenizer",
-};
 // Classes that are tokenizer.json as it is, and those that the library has no longer, which read so.
 constexpr std::array<std::string_view, 8> kFileClasses = {
     "TokenizersBackend", "PreTrainedTokenizer", "PythonBackend",  "RetriBertTokenizer",
@@ -45,8 +39,6 @@ constexpr std::array<std::string_view, 9> kFetchArguments = {
 // Arguments that choose another tokenizer.
 constexpr std::array<std::string_view, 6> kChoosingArguments = {"tokenizer_type", "tokenizer_class", "config",
                                                                 "mistral_format", "gguf_file",       "subfolder"};
-
-constexpr std::size_t kMaxLines = std::size_t{1} << 24;  // The tables keep 24 bits of an id.
 
 template <std::size_t N>
 bool IsOneOf(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -63,16 +55,18 @@ struct Token {
 
 class FolderReader {
  public:
-  FolderReader(const std::string& folder, const TokenizerSettings& settings)
-      : settings_(settings), folder_(folder), config_path_(folder + "/tokenizer_config.json") {}
+  FolderReader(const std::string& folder, const TokenizerSettings& settings) : settings_(settings), folder_(folder) {
+    config_.path = folder + "/tokenizer_config.json";
+  }
 
   Result<TokenizerSource> Read() {
     THIMBLE_RETURN_IF_ERROR(ReadSettings());
     THIMBLE_RETURN_IF_ERROR(ChooseClass());
     THIMBLE_RETURN_IF_ERROR(ReadVocabulary());
+    ChooseKind();
     THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
     THIMBLE_RETURN_IF_ERROR(ReadSpecialTokens());
-    if (builds_) THIMBLE_RETURN_IF_ERROR(Build());
+    if (builds_ != nullptr) THIMBLE_RETURN_IF_ERROR(Build());
     THIMBLE_RETURN_IF_ERROR(AddTokens());
     if (settings_.do_lower_case) PrependLowercase();
     THIMBLE_RETURN_IF_ERROR(SetTruncation());
@@ -86,30 +80,21 @@ class FolderReader {
  private:
   template <typename... Parts>
   Status Corrupt(std::string_view key, const Parts&... parts) const {
-    return Error(Code::kCorrupt, config_path_, ": \"", key, "\": ", parts...);
+    return config_.Corrupt(key, parts...);
   }
   template <typename... Parts>
   Status Unsupported(std::string_view key, const Parts&... parts) const {
-    return Error(Code::kUnsupported, config_path_, ": \"", key, "\": ", parts...);
+    return config_.Unsupported(key, parts...);
   }
 
   json::Object& root() { return root_.object(); }
 
-  // The value of a setting, or null when there is none.
   const Json* Setting(std::string_view key) const { return config_.Find(key); }
 
-  Status ReadBoolean(const char* key, bool& value) const {
-    const Json* setting = Setting(key);
-    if (setting == nullptr) return Status();
-    if (!setting->is_boolean()) return Corrupt(key, "expected true or false");
-    value = setting->boolean();
-    return Status();
-  }
-
   Status ReadSettings() {
-    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(config_path_));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, config_path_, ": expected a JSON object");
-    config_ = std::move(file.Take().object());
+    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(config_.path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, config_.path, ": expected a JSON object");
+    config_.values = std::move(file.Take().object());
     if (!settings_.arguments.is_object()) {
       return Error(Code::kCorrupt, folder_, "/sentence_bert_config.json: \"processor_kwargs\": expected an object");
     }
@@ -119,7 +104,7 @@ class FolderReader {
       if (IsOneOf(kChoosingArguments, key) && !nothing) {
         return Error(Code::kUnsupported, folder_, "/sentence_bert_config.json: processor_kwargs has \"", key, "\"");
       }
-      if (!IsOneOf(kChoosingArguments, key)) config_[key] = value;
+      if (!IsOneOf(kChoosingArguments, key)) config_.values[key] = value;
     }
     if (const Json* files = Setting("fast_tokenizer_files")) {
       if (!files->is_array() || files->array().size() != 1 || !files->array()[0].Is("tokenizer.json")) {
@@ -127,13 +112,13 @@ class FolderReader {
       }
     }
     bool splits = false;
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean("split_special_tokens", splits));
+    THIMBLE_RETURN_IF_ERROR(config_.ReadBoolean("split_special_tokens", splits));
     if (splits) return Unsupported("split_special_tokens", "true is not supported");
     return Status();
   }
 
   Status ChooseClass() {
-    std::string path = config_path_;
+    std::string path = config_.path;
     const Json* chosen = Setting("tokenizer_class");
     THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile model, json::JsonFile::OpenIfPresent(folder_ + "/config.json"));
     if ((chosen == nullptr || chosen->is_null()) && model.json().is_object()) {
@@ -144,11 +129,16 @@ class FolderReader {
     if (!chosen->is_string()) return Error(Code::kCorrupt, path, ": \"tokenizer_class\": expected a string");
     std::string_view name = chosen->string();
     if (name.ends_with("Fast")) name.remove_suffix(4);
-    builds_ = IsOneOf(kBertClasses, name);
-    if (builds_ || IsOneOf(kFileClasses, name)) return Status();
-    return Error(Code::kUnsupported, path,
-                 ": \"tokenizer_class\": expected BertTokenizer or TokenizersBackend, found \"", chosen->string(),
-                 "\"");
+    std::string expected;
+    for (const TokenizerClasses* classes : kTokenizerClasses) {
+      builds_ = classes;
+      if (std::find(classes->names.begin(), classes->names.end(), name) != classes->names.end()) return Status();
+      expected += (expected.empty() ? "" : ", ") + std::string(classes->names[0]);
+    }
+    builds_ = nullptr;
+    if (IsOneOf(kFileClasses, name)) return Status();
+    return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected ", expected,
+                 " or TokenizersBackend, found \"", chosen->string(), "\"");
   }
 
   // Leaves in root_ what the vocabulary's file says, and its path in path_.
@@ -162,47 +152,25 @@ class FolderReader {
       return CheckListed();
     }
     if (json.status().code() != Code::kNotFound) return json.status();
-    Result<std::string> lines = json::ReadFile(folder_ + "/vocab.txt", json::kMaxTokenizerBytes);
-    if (!lines.ok() && lines.status().code() == Code::kNotFound) {
-      return Error(Code::kNotFound, folder_, ": has neither tokenizer.json nor vocab.txt");
-    }
-    if (!lines.ok()) return lines.status();
-    if (!builds_) {
-      return Error(Code::kUnsupported, config_path_,
-                   ": \"tokenizer_class\": expected BertTokenizer, because the folder ",
-                   "has a vocab.txt and no tokenizer.json");
-    }
-    path_ = folder_ + "/vocab.txt";
-    return ReadLines(*lines);
-  }
-
-  // One piece a line, without white space behind it; of equal ones the last counts.
-  Status ReadLines(std::string_view text) {
-    std::map<std::string_view, std::size_t> lines;
-    for (std::size_t line = 0; !text.empty(); ++line) {
-      if (line == kMaxLines) return Error(Code::kUnsupported, path_, ": more than ", kMaxLines, " lines");
-      const std::size_t end = std::min(text.find('\n'), text.size());
-      std::size_t length = 0;
-      const std::uint8_t* begin = reinterpret_cast<const std::uint8_t*>(text.data());
-      for (const std::uint8_t* next = begin; next != begin + end;) {
-        const std::uint8_t* character = next;
-        const std::uint32_t code_point = text::DecodeUtf8(next, begin + end);
-        if (code_point == text::kReplacementCharacter && (next - character != 3 || *character != 0xEF)) {
-          return Error(Code::kCorrupt, path_, ": line ", line + 1, " is not UTF-8");
-        }
-        if (!IsWhiteSpace(code_point)) length = static_cast<std::size_t>(next - begin);
+    std::string expected = "tokenizer.json";
+    for (const TokenizerClasses* classes : kTokenizerClasses) {
+      const std::string file(classes->vocabulary_file);
+      path_ = folder_ + "/" + file;
+      const Result<std::string> contents = json::ReadFile(path_, json::kMaxTokenizerBytes);
+      expected += " nor " + file;
+      if (!contents.ok() && contents.status().code() == Code::kNotFound) continue;
+      if (!contents.ok()) return contents.status();
+      if (classes != builds_) {
+        return Error(Code::kUnsupported, config_.path, ": \"tokenizer_class\": expected ", classes->names[0],
+                     ", because the folder has a ", file, " and no tokenizer.json");
       }
-      lines[text.substr(0, length)] = line;
-      text.remove_prefix(std::min(end + 1, text.size()));
+      THIMBLE_ASSIGN_OR_RETURN(json::Object model, classes->read_vocabulary(*contents, path_));
+      root_ = json::Object();
+      root()["model"] = std::move(model);
+      root()["added_tokens"] = json::Array();
+      return Status();
     }
-    json::Object pieces;
-    for (const auto& [piece, line] : lines) pieces.Append(std::string(piece)) = line;
-    json::Object model = {{"type", "WordPiece"}};
-    model["vocab"] = std::move(pieces);
-    root_ = json::Object();
-    root()["model"] = std::move(model);
-    root()["added_tokens"] = json::Array();
-    return Status();
+    return Error(Code::kNotFound, folder_, ": has neither ", expected);
   }
 
   // Leaves "added_tokens" of the root an array of objects that have content and id.
@@ -292,7 +260,7 @@ class FolderReader {
     for (const auto& [key, value] : file.json().object()) {
       const Json* argument = settings_.arguments.FindSet(key);
       if (argument != nullptr && !argument->Is("")) continue;
-      Json& setting = config_[key] = value;
+      Json& setting = config_.values[key] = value;
       if (value.Find("content") != nullptr) setting.object()["__type"] = "AddedToken";
     }
     return Status();
@@ -320,18 +288,16 @@ class FolderReader {
   }
 
   Status ReadSpecialTokens() {
-    if (builds_) {
-      special_ = {{"unk_token", Token{"[UNK]", true}},
-                  {"sep_token", Token{"[SEP]", true}},
-                  {"pad_token", Token{"[PAD]", true}},
-                  {"cls_token", Token{"[CLS]", true}},
-                  {"mask_token", Token{"[MASK]", true}}};
+    if (builds_ != nullptr) {
+      for (const auto& [key, content] : builds_->special) {
+        special_[std::string(key)] = Token{std::string(content), true};
+      }
     }
     for (std::string_view key : kSpecialTokens) {
       const Json* setting = Setting(key);
       if (setting == nullptr) continue;
       if (setting->is_null()) {
-        if (builds_ && (key == "unk_token" || key == "sep_token" || key == "cls_token")) {
+        if (builds_ != nullptr && (key == "unk_token" || key == "sep_token" || key == "cls_token")) {
           return Unsupported(key, "null is not supported");
         }
         special_.erase(std::string(key));
@@ -357,9 +323,9 @@ class FolderReader {
         for (const auto& [name, value] : extra->object()) THIMBLE_RETURN_IF_ERROR(add(value, true));
       }
     }
-    config_.Sort();
+    config_.values.Sort();
     // Tokens of a model's own, which the library knows by the ends of their names.
-    for (const auto& [key, value] : config_) {
+    for (const auto& [key, value] : config_.values) {
       if (!key.ends_with("_token") || IsOneOf(kSpecialTokens, key)) continue;
       if (!value.is_string() && value.Find("__type") == nullptr) continue;
       Token token;
@@ -370,47 +336,31 @@ class FolderReader {
     return Status();
   }
 
-  const Json* Pieces() const {
-    const Json* model = root_.Find("model");
-    const Json* pieces = model == nullptr ? nullptr : model->Find("vocab");
-    return pieces == nullptr || !pieces->is_object() ? nullptr : pieces;
+  // Chooses what reads the model.
+  void ChooseKind() {
+    const Json* model = root().Find("model");
+    if (model == nullptr || !model->is_object()) return;
+    if (builds_ != nullptr) {
+      kind_ = builds_->make_reader(path_);
+    } else if (auto kind = MakeKindReader(*model, path_); kind.ok()) {
+      kind_ = std::move(*kind);
+    }
+    if (kind_ != nullptr && !kind_->CountEntries(*model).ok()) kind_ = nullptr;
   }
 
-  bool InVocabulary(const std::string& content) const {
-    const Json* pieces = Pieces();
-    return pieces != nullptr && pieces->Find(content) != nullptr;
+  std::optional<std::uint64_t> FindEntry(const std::string& content) const {
+    return kind_ == nullptr ? std::nullopt : kind_->FindEntry(*root_.Find("model"), content);
   }
 
   // The id of a token that is new would depend on the order of keys in a file.
   Status RequireKnown(std::string_view key, const Token& token) const {
-    if (InVocabulary(token.content)) return Status();
+    if (FindEntry(token.content)) return Status();
     return Unsupported(key, "\"", token.content, "\" is not in the vocabulary");
   }
 
   // The parts that a BertTokenizer does not take from tokenizer.json.
   Status Build() {
-    bool lowercase = true, chinese = true;
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean("do_lower_case", lowercase));
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean("tokenize_chinese_chars", chinese));
-    json::Object normalizer = {{"type", "BertNormalizer"},
-                               {"clean_text", true},
-                               {"handle_chinese_chars", chinese},
-                               {"strip_accents", nullptr},
-                               {"lowercase", lowercase}};
-    const Json* strip = Setting("strip_accents");
-    if (strip != nullptr && !strip->is_null()) {
-      bool strips = false;
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean("strip_accents", strips));
-      normalizer["strip_accents"] = strips;
-    }
-    root()["normalizer"] = std::move(normalizer);
-    root()["pre_tokenizer"] = json::Object{{"type", "BertPreTokenizer"}};
-    root()["added_tokens"] = json::Array();
-    if (Json& model = root()["model"]; model.is_object()) {
-      model.object()["unk_token"] = special_["unk_token"].content;
-      model.object()["continuing_subword_prefix"] = "##";
-      model.object()["max_input_chars_per_word"] = 100;
-    }
+    THIMBLE_RETURN_IF_ERROR(builds_->build(config_, special_["unk_token"].content, root()));
     for (const char* key : {"cls_token", "sep_token"}) {
       // The library writes them into a template that it parses.
       const std::string& content = special_[key].content;
@@ -428,7 +378,7 @@ class FolderReader {
       if (!entry["content"].Is(token.content)) continue;
       const Json* listed = entry.Find("normalized");
       if (listed == nullptr ? normalized : !listed->is_boolean() || listed->boolean() != normalized) {
-        return Error(Code::kUnsupported, config_path_, ": added token \"", token.content,
+        return Error(Code::kUnsupported, config_.path, ": added token \"", token.content,
                      "\" differs in \"normalized\" from ", path_);
       }
       entry["single_word"] = token.single_word;
@@ -440,12 +390,11 @@ class FolderReader {
 
   // Gives the tokens their ids and lists them, then puts those of class and separator around a text.
   Status AddTokens() {
-    if (Pieces() == nullptr) return Status();  // Which the compiler refuses.
+    if (kind_ == nullptr) return Status();
     Json& tokens = root()["added_tokens"];
     if (tokens.is_null()) tokens = json::Array();
     json::Array& list = tokens.array();
-    const json::Object& pieces = Pieces()->object();
-    std::uint64_t next_id = pieces.size();
+    THIMBLE_ASSIGN_OR_RETURN(std::uint64_t next_id, kind_->CountEntries(*root_.Find("model")));
     for (const Json& entry : list) {
       // The compiler checks it.
       const std::uint64_t id = entry.Find("id")->integer();
@@ -468,8 +417,7 @@ class FolderReader {
         if (i < num_listed) THIMBLE_RETURN_IF_ERROR(Relist(token, normalized, list));
         continue;
       }
-      const Json* piece = pieces.Find(token.content);
-      const std::uint64_t id = piece != nullptr && piece->is_unsigned() ? piece->integer() : next_id;
+      const std::uint64_t id = FindEntry(token.content).value_or(next_id);
       const bool needed =
           token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
       if (i >= num_listed && id >= settings_.embeddings && !needed) continue;
@@ -482,7 +430,7 @@ class FolderReader {
                                   {"rstrip", token.rstrip},
                                   {"normalized", normalized}});
     }
-    if (!builds_) return Status();
+    if (builds_ == nullptr) return Status();
     const auto named_special = [&](const char* key) { return json::Object{{"id", special_[key].content}}; };
     json::Object special_tokens;
     for (const char* key : {"cls_token", "sep_token"}) {
@@ -542,12 +490,13 @@ class FolderReader {
 
   const TokenizerSettings& settings_;
   const std::string& folder_;
-  const std::string config_path_;
-  json::Object config_;                   // tokenizer_config.json and what wins over it.
-  bool builds_ = true;                    // Whether the class builds a tokenizer anew.
-  std::string path_;                      // Of the vocabulary.
-  Json root_;                             // A tokenizer.json, an object.
-  std::vector<Token> tokens_;             // That files list with ids, then the others.
+  FolderSettings config_;
+  // The classes that build the tokenizer anew; null if it is tokenizer.json as it is.
+  const TokenizerClasses* builds_ = kTokenizerClasses[0];
+  std::unique_ptr<KindReader> kind_;  // Null where root_ has no vocabulary that it reads; the compiler refuses that.
+  std::string path_;                  // Of the vocabulary.
+  Json root_;                         // A tokenizer.json, an object.
+  std::vector<Token> tokens_;         // That files list with ids, then the others.
   std::map<std::string, Token> special_;  // By the names of settings.
   std::vector<Token> extra_;
   std::map<std::string, std::uint64_t> ids_;  // Of added tokens.

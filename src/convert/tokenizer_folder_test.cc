@@ -44,7 +44,7 @@ class Folder {
 };
 
 Ids Encode(const CompiledTokenizer& compiled, const std::string& text, std::size_t limit = 1000) {
-  auto tokenizer = text::Tokenizer::Create(compiled.tables(), compiled.vocabulary);
+  auto tokenizer = text::Tokenizer::Create(compiled.kind, compiled.vocabulary);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   if (!tokenizer.ok()) return {};
   Ids ids(limit);

@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/arena.h"
@@ -19,6 +22,7 @@
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 #include "text/windows.h"
+#include "text/wordpiece.h"
 
 namespace thimble::convert {
 namespace {
@@ -68,7 +72,7 @@ class Golden : public testing::TestWithParam<const char*> {};
 
 TEST_P(Golden, IdsEqualTheLibrarys) {
   Variant variant(GetParam());
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   for (const auto& row : variant.golden()["rows"]) {
     Ids ids(1000);
@@ -80,7 +84,7 @@ TEST_P(Golden, IdsEqualTheLibrarys) {
 }
 
 void ExpectCuts(Variant& variant, const char* key) {
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   const std::string text = FromHex(variant.golden()["long"]);
   const auto& cuts = variant.golden()[key];
@@ -105,13 +109,13 @@ TEST_P(Golden, TruncationEqualsTheLibrarysAtEveryLength) {
 
 TEST_P(Golden, TruncationOnTheLeftEqualsTheLibrarysAtEveryLength) {
   Variant variant(GetParam());
-  variant.compiled().owned.truncate_left = 1;
+  variant.compiled().kind->around.truncate_left = 1;
   ExpectCuts(variant, "left_cuts");
 }
 
 TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
   Variant variant(GetParam());
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   std::size_t splits = 0;
   for (const auto& row : variant.golden()["rows"]) {
@@ -140,8 +144,8 @@ TEST_P(Golden, APromptReadsAsTheBeginningOfTheText) {
 TEST_P(Golden, ListsEqualEncoded) {
   Variant variant(GetParam());
   for (const std::uint32_t left : {0, 1}) {
-    variant.compiled().owned.truncate_left = left;
-    auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+    variant.compiled().kind->around.truncate_left = left;
+    auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
     ASSERT_TRUE(tokenizer.ok());
     const std::size_t prefix = tokenizer->num_prefix(), special = tokenizer->num_special();
     const std::string text = FromHex(variant.golden()["long"]);
@@ -174,7 +178,7 @@ TEST_P(Golden, ListsEqualEncoded) {
 // Also where a byte is none of UTF-8.
 TEST_P(Golden, OffsetsAreInOrderAndWithinTheText) {
   Variant variant(GetParam());
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   for (const auto& row : variant.golden()["rows"]) {
     const std::string text = FromHex(row[0]);
@@ -195,7 +199,7 @@ class WithOffsets : public testing::TestWithParam<const char*> {};
 TEST_P(WithOffsets, OffsetsAndPairsEqualTheLibrarys) {
   Variant variant(GetParam());
   const auto golden = nlohmann::json::parse(ReadFixture("offsets.json"), nullptr, false)["variants"][GetParam()];
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   ASSERT_GT(golden["rows"].size(), 90u);
   for (const auto& row : golden["rows"]) {
@@ -226,7 +230,7 @@ INSTANTIATE_TEST_SUITE_P(Variants, WithOffsets,
 
 TEST_P(Golden, WindowsHoldEveryTokenInOrder) {
   Variant variant(GetParam());
-  auto tokenizer = text::Tokenizer::Create(variant.compiled().tables(), variant.compiled().vocabulary);
+  auto tokenizer = text::Tokenizer::Create(variant.compiled().kind, variant.compiled().vocabulary);
   ASSERT_TRUE(tokenizer.ok());
   const std::string prompt = "query: ";
   std::string all;
@@ -278,30 +282,29 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
   std::mt19937 random(7);
   int refused = 0, accepted = 0;
   for (int round = 0; round < 3000; ++round) {
-    CompiledTokenizer damaged = variant.compiled();
-    const std::size_t arrays_and_numbers = 20 + 10;
-    const std::size_t target = random() % arrays_and_numbers;
-    std::size_t number = 0;
-    const auto damage_array = [&](const char*, auto& array) {
-      if (number++ != target || array.empty()) return;
-      auto* bytes = reinterpret_cast<std::uint8_t*>(array.data());
-      std::size_t size = array.size() * sizeof(array[0]);
-      // Most arrays are padding for the most part.
-      if (size > 64 && random() % 2 == 0) size = 64;
-      for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
-        bytes[random() % size] ^= static_cast<std::uint8_t>(1u << random() % 8);
+    const auto damaged =
+        std::make_shared<text::WordPiece>(static_cast<const text::WordPiece&>(*variant.compiled().kind));
+    const text::Fields fields = damaged->ListFields();
+    ASSERT_EQ(fields.size(), 20u + 10u);
+    TableStore store;
+    const auto damage = [&](auto* value) {
+      if constexpr (std::is_same_v<decltype(value), std::uint32_t*>) {
+        *value ^= 1u << random() % 32;
+      } else if (!value->empty()) {
+        std::vector array(value->begin(), value->end());
+        auto* bytes = reinterpret_cast<std::uint8_t*>(array.data());
+        std::size_t size = value->size_bytes();
+        // Most arrays are padding for the most part.
+        if (size > 64 && random() % 2 == 0) size = 64;
+        for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
+          bytes[random() % size] ^= static_cast<std::uint8_t>(1u << random() % 8);
+        }
+        *value = store.Keep(std::move(array));
       }
     };
-    const auto damage_number = [&](const char*, std::uint32_t& value) {
-      if (number++ == target) value ^= 1u << random() % 32;
-    };
-    text::ForEachArray(damaged.owned, damage_array);
-    text::ForEachOptionalArray(damaged.owned, damage_array);
-    text::ForEachScalar(damaged.owned, damage_number);
-    text::ForEachOptionalScalar(damaged.owned, damage_number);
-    if (round % 4 == 0) damaged.owned.truncate_left ^= 1;
-    ASSERT_EQ(number, arrays_and_numbers);
-    auto tokenizer = text::Tokenizer::Create(damaged.tables(), vocabulary);
+    std::visit(damage, fields[random() % fields.size()].value);
+    if (round % 4 == 0) damaged->around.truncate_left ^= 1;
+    auto tokenizer = text::Tokenizer::Create(damaged, vocabulary);
     if (!tokenizer.ok()) {
       EXPECT_EQ(tokenizer.status().code(), Code::kCorrupt);
       EXPECT_EQ(tokenizer.status().message().rfind("tokenizer.", 0), 0u) << tokenizer.status().message();

@@ -1,13 +1,12 @@
-// Checked access to tokenizer.json, one function for each of its parts.
+// The parts of a tokenizer.json that are the same for all kinds, one function for each.
 
 #include "convert/tokenizer_json.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <optional>
+#include <string_view>
 #include <unordered_set>
 
-#include "base/error.h"
-#include "json/json_file.h"
 #include "text/tables.h"
 
 namespace thimble::convert {
@@ -15,131 +14,30 @@ namespace {
 
 using Json = json::Value;
 
-constexpr std::uint32_t kMaxId = (1u << 24) - 1;  // The tables keep 24 bits of an id.
-constexpr std::size_t kMaxGap = 4096;             // Ids without a token that a vocabulary may have beside its own size.
-
-class Parser {
+class Parser : PartReader {
  public:
-  Parser(const Json& root, const std::string& path) : root_(root), path_(path) {}
+  Parser(const Json& root, const std::string& path) : PartReader(path), root_(root) {}
 
   Result<TokenizerConfig> Parse() {
     THIMBLE_RETURN_IF_ERROR(ReadModel());
     THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
-    THIMBLE_ASSIGN_OR_RETURN(config_.rules, ReadRules(root_, path_));
+    THIMBLE_RETURN_IF_ERROR(config_.kind->ReadRules(root_));
     THIMBLE_RETURN_IF_ERROR(ReadPostProcessor());
     THIMBLE_RETURN_IF_ERROR(ReadTruncation());
+    config_.vocabulary = ids_->end();
     return std::move(config_);
   }
 
  private:
-  template <typename... Parts>
-  Status Corrupt(const Parts&... parts) const {
-    return Error(Code::kCorrupt, path_, ": ", parts...);
-  }
-  template <typename... Parts>
-  Status Unsupported(const Parts&... parts) const {
-    return Error(Code::kUnsupported, path_, ": ", parts...);
-  }
-
-  Status ReadString(const Json& object, std::string_view where, const char* key, std::string& value) const {
-    const Json* member = object.FindSet(key);
-    if (member == nullptr || !member->is_string()) return Corrupt(where, ".", key, " is not a string");
-    value = member->string();
-    return Status();
-  }
-
-  Status ReadBoolean(const Json& object, std::string_view where, const char* key, bool fallback, bool& value) const {
-    const Json* member = object.FindSet(key);
-    value = fallback;
-    if (member == nullptr) return Status();
-    if (!member->is_boolean()) return Corrupt(where, ".", key, " is not true or false");
-    value = member->boolean();
-    return Status();
-  }
-
-  // A whole number from 0 to `limit`.
-  static bool GetNumber(const Json& value, std::uint64_t limit, std::uint32_t& number) {
-    if (!value.is_unsigned()) return false;
-    const std::uint64_t wide = value.integer();
-    if (wide > limit) return false;
-    number = static_cast<std::uint32_t>(wide);
-    return true;
-  }
-
-  Status ReadId(const Json& value, std::string_view where, std::uint32_t& id) const {
-    if (!GetNumber(value, kMaxId, id)) return Corrupt(where, " is not a whole number from 0 to ", kMaxId);
-    return Status();
-  }
-
   Status ReadModel() {
     const Json* model = root_.FindSet("model");
     if (model == nullptr || !model->is_object()) return Corrupt("model is not an object");
-    // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
-    const bool early = model->Find("type") == nullptr && model->Find("continuing_subword_prefix") != nullptr &&
-                       model->Find("max_input_chars_per_word") != nullptr;
-    std::string type;
-    if (!early) THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "type", type));
-    if (!early && type != "WordPiece") return Unsupported("model.type is \"", type, "\", expected \"WordPiece\"");
-
-    THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "continuing_subword_prefix", config_.continuation));
-    if (config_.continuation.size() > text::kMaxPieceBytes) {
-      return Unsupported("model.continuing_subword_prefix is longer than ", text::kMaxPieceBytes, " bytes");
-    }
-    const Json* longest = model->FindSet("max_input_chars_per_word");
-    if (longest == nullptr || !GetNumber(*longest, UINT32_MAX, config_.max_word_chars) || config_.max_word_chars == 0) {
-      return Corrupt("model.max_input_chars_per_word is not a positive whole number");
-    }
-    if (config_.max_word_chars > text::kMaxWordChars) {
-      return Unsupported("model.max_input_chars_per_word is ", config_.max_word_chars, ", at most ",
-                         text::kMaxWordChars, " is supported");
-    }
-    THIMBLE_RETURN_IF_ERROR(ReadVocabulary(*model));
-
-    std::string unknown;
-    THIMBLE_RETURN_IF_ERROR(ReadString(*model, "model", "unk_token", unknown));
-    auto it = ids_.find(unknown);
-    if (it == ids_.end()) return Corrupt("model.unk_token \"", unknown, "\" is not in the vocabulary");
-    config_.unknown_id = it->second;
-    return Status();
-  }
-
-  Status ReadVocabulary(const Json& model) {
-    const Json* vocabulary = model.FindSet("vocab");
-    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
-    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
-    num_pieces_ = vocabulary->object().size();
-    std::size_t nodes = 0;
-    for (const auto& [piece, value] : vocabulary->object()) {
-      std::uint32_t id = 0;
-      THIMBLE_RETURN_IF_ERROR(ReadId(value, "the id of \"" + piece + "\" in model.vocab", id));
-      if (piece.size() > text::kMaxPieceBytes) {
-        return Unsupported("model.vocab has a piece longer than ", text::kMaxPieceBytes, " bytes");
-      }
-      THIMBLE_RETURN_IF_ERROR(TakeId(piece, id));
-      nodes += piece.size();
-      if (!piece.empty()) config_.pieces.emplace_back(piece, id);
-    }
-    if (config_.pieces.empty()) return Corrupt("model.vocab has only the empty piece");
-    if (nodes > text::kMaxNodes) return Unsupported("model.vocab has ", nodes, " bytes, at most ", text::kMaxNodes);
-    std::sort(config_.pieces.begin(), config_.pieces.end());
-    return Status();
-  }
-
-  // Notes that `token` has `id`, which no other may have.
-  Status TakeId(const std::string& token, std::uint32_t id) {
-    const std::size_t limit = 2 * (num_pieces_ + num_added()) + kMaxGap;
-    if (id >= limit) return Corrupt("id ", id, " of \"", token, "\" is far beyond the size of the vocabulary");
-    if (id >= taken_.size()) taken_.resize(id + 1);
-    if (taken_[id]) return Corrupt("id ", id, " belongs to \"", token, "\" and to another token");
-    taken_[id] = true;
-    ids_.emplace(token, id);
-    config_.vocabulary = taken_.size();
-    return Status();
-  }
-
-  std::size_t num_added() const {
+    THIMBLE_ASSIGN_OR_RETURN(config_.kind, MakeKindReader(*model, path_));
+    THIMBLE_ASSIGN_OR_RETURN(num_entries_, config_.kind->CountEntries(*model));
     const Json* added = root_.FindSet("added_tokens");
-    return added == nullptr || !added->is_array() ? 0 : added->array().size();
+    const std::size_t num_added = added == nullptr || !added->is_array() ? 0 : added->array().size();
+    ids_.emplace(num_entries_ + num_added, path_);
+    return config_.kind->ReadModel(*model, *ids_);
   }
 
   Status ReadAddedTokens() {
@@ -150,7 +48,7 @@ class Parser {
       return Unsupported("added_tokens has ", tokens->array().size(), " entries, at most ", text::kMaxAddedTokens);
     }
     // The id that the library gives to the next token that the vocabulary lacks.
-    std::size_t next_id = num_pieces_;
+    std::size_t next_id = num_entries_;
     std::unordered_set<std::string> listed;
     for (std::size_t i = 0; i < tokens->array().size(); ++i) {
       const std::string where = "added_tokens[" + std::to_string(i) + "]";
@@ -160,10 +58,9 @@ class Parser {
       const Json* id = entry.FindSet("id");
       if (id == nullptr) return Corrupt(where, ".id is missing");
       THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
-      bool left, right;
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, token.single_word));
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, left));
-      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, right));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, token.strips_left));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, token.strips_right));
       THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "normalized", false, token.normalized));
       if (token.content.empty()) return Corrupt(where, ".content is empty");
       if (token.content.size() > text::kMaxPieceBytes) {
@@ -172,14 +69,13 @@ class Parser {
       if (token.content.find("\xEF\xBF\xBD") != std::string::npos) {
         return Unsupported("added token \"", token.content, "\" contains U+FFFD");
       }
-      config_.added_strips = config_.added_strips || left || right;
 
-      auto known = ids_.find(token.content);
-      const std::size_t expected = known != ids_.end() ? known->second : next_id;
+      const std::uint32_t* known = ids_->Find(token.content);
+      const std::size_t expected = known != nullptr ? *known : next_id;
       if (token.id != expected) {
         return Corrupt("added token \"", token.content, "\" has id ", token.id, ", the vocabulary gives it ", expected);
       }
-      if (known == ids_.end()) THIMBLE_RETURN_IF_ERROR(TakeId(token.content, token.id));
+      if (known == nullptr) THIMBLE_RETURN_IF_ERROR(ids_->Take(token.content, token.id));
       next_id = std::max<std::size_t>(next_id, std::size_t{token.id} + 1);
       if (!listed.insert(token.content).second) return Corrupt("added token \"", token.content, "\" is listed twice");
       config_.added.push_back(std::move(token));
@@ -193,8 +89,7 @@ class Parser {
     std::string type;
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
-      const Json* members = part->FindSet("processors");
-      if (members == nullptr || !members->is_array()) return Corrupt("post_processor.processors is not an array");
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(*part, "post_processor", "processors"));
       if (members->array().size() != 1) {
         return Unsupported("post_processor is a Sequence of ", members->array().size(), ", only one is supported");
       }
@@ -222,7 +117,7 @@ class Parser {
   }
 
   Status AddSpecial(std::uint32_t id, std::vector<std::uint32_t>& ids) const {
-    if (id >= taken_.size() || !taken_[id]) return Corrupt("post_processor: id ", id, " is not in the vocabulary");
+    if (!ids_->Has(id)) return Corrupt("post_processor: id ", id, " is not in the vocabulary");
     if (ids.size() == text::kMaxSpecial) {
       return Unsupported("post_processor puts more than ", text::kMaxSpecial, " tokens on one side of a text");
     }
@@ -231,8 +126,7 @@ class Parser {
   }
 
   Status ReadTemplate(const Json& part) {
-    const Json* single = part.FindSet("single");
-    if (single == nullptr || !single->is_array()) return Corrupt("post_processor.single is not an array");
+    THIMBLE_ASSIGN_OR_RETURN(const Json* single, ReadArray(part, "post_processor", "single"));
     bool seen_text = false;
     for (std::size_t i = 0; i < single->array().size(); ++i) {
       const std::string where = "post_processor.single[" + std::to_string(i) + "]";
@@ -281,14 +175,39 @@ class Parser {
   }
 
   const Json& root_;
-  const std::string& path_;
   TokenizerConfig config_;
-  std::size_t num_pieces_ = 0;
-  std::unordered_map<std::string, std::uint32_t> ids_;  // Of every token.
-  std::vector<bool> taken_;                             // Whether an id has a token.
+  std::size_t num_entries_ = 0;  // Of the vocabulary.
+  std::optional<TokenIds> ids_;
 };
 
 }  // namespace
+
+Status TokenIds::Take(const std::string& token, std::uint32_t id) {
+  if (id >= limit_) return Corrupt("id ", id, " of \"", token, "\" is far beyond the size of the vocabulary");
+  if (id >= taken_.size()) taken_.resize(id + 1);
+  if (taken_[id]) return Corrupt("id ", id, " belongs to \"", token, "\" and to another token");
+  taken_[id] = true;
+  ids_.emplace(token, id);
+  return Status();
+}
+
+Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std::string& path) {
+  // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
+  const bool early = model.Find("type") == nullptr && model.Find("continuing_subword_prefix") != nullptr &&
+                     model.Find("max_input_chars_per_word") != nullptr;
+  const Json* stated = model.FindSet("type");
+  if (!early && (stated == nullptr || !stated->is_string())) {
+    return Error(Code::kCorrupt, path, ": model.type is not a string");
+  }
+  const std::string type = early ? std::string(text::WordPiece::kName) : stated->string();
+  std::string expected;
+#define THIMBLE_MAKE_READER(Name)                                 \
+  if (type == text::Name::kName) return Make##Name##Reader(path); \
+  expected += (expected.empty() ? "\"" : ", \"") + std::string(text::Name::kName) + "\"";
+  THIMBLE_TOKENIZER_KINDS(THIMBLE_MAKE_READER)
+#undef THIMBLE_MAKE_READER
+  return Error(Code::kUnsupported, path, ": model.type is \"", type, "\", expected ", expected);
+}
 
 Result<TokenizerConfig> ParseTokenizer(const Json& root, const std::string& path) {
   if (!root.is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");

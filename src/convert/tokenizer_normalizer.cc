@@ -251,11 +251,12 @@ NormalizerCompiler::Elements NormalizerCompiler::Expand(std::uint32_t code_point
   return elements;
 }
 
-Status NormalizerCompiler::Compile(text::OwnedTables& tables) const {
+Result<text::NormalizerTables> NormalizerCompiler::Compile(TableStore& store) const {
   const bool decomposes = Decomposes();
   const bool replaces = Has(Kind::kReplace);  // It may have a syllable in mind, or a Jamo.
   std::vector<std::uint16_t> entries(kCodePoints);
   std::map<Elements, std::size_t> replacements;
+  std::vector<std::uint32_t> pool;
   for (std::uint32_t c = 0; c < kCodePoints; ++c) {
     if (decomposes && !replaces && c >= kHangulFirst && c <= kHangulLast) {
       entries[c] = text::kEntryHangul;
@@ -270,25 +271,26 @@ Status NormalizerCompiler::Compile(text::OwnedTables& tables) const {
       entries[c] = static_cast<std::uint16_t>(elements[0] >> 21 & 7);
     } else {
       elements.back() |= text::kLastElement;
-      auto [it, is_new] = replacements.try_emplace(elements, tables.normalizer_pool.size());
-      if (is_new) {
-        tables.normalizer_pool.insert(tables.normalizer_pool.end(), elements.begin(), elements.end());
-      }
+      auto [it, is_new] = replacements.try_emplace(elements, pool.size());
+      if (is_new) pool.insert(pool.end(), elements.begin(), elements.end());
       if (it->second + text::kEntryReplacement > 0xFFFF) {
         return Error(Code::kUnsupported, "the normaliser has too many replacements");
       }
       entries[c] = static_cast<std::uint16_t>(it->second + text::kEntryReplacement);
     }
   }
-  std::vector<std::uint16_t> leaves;
-  ShareBlocks<std::uint16_t>(entries, tables.normalizer_entries, leaves);
-  std::vector<std::uint16_t> blocks;
-  ShareBlocks<std::uint16_t>(leaves, tables.normalizer_middle, blocks);
-  for (std::uint16_t block : blocks) {
-    if (block > 0xFF) return Error(Code::kUnsupported, "the normaliser has too many blocks");
-    tables.normalizer_blocks.push_back(static_cast<std::uint8_t>(block));
+  std::vector<std::uint16_t> entry_blocks, leaves, middle, blocks;
+  ShareBlocks<std::uint16_t>(entries, entry_blocks, leaves);
+  ShareBlocks<std::uint16_t>(leaves, middle, blocks);
+  if (std::any_of(blocks.begin(), blocks.end(), [](std::uint16_t block) { return block > 0xFF; })) {
+    return Error(Code::kUnsupported, "the normaliser has too many blocks");
   }
-  return Status();
+  text::NormalizerTables tables;
+  tables.blocks = store.Keep(std::vector<std::uint8_t>(blocks.begin(), blocks.end()));
+  tables.middle = store.Keep(std::move(middle));
+  tables.entries = store.Keep(std::move(entry_blocks));
+  tables.pool = store.Keep(std::move(pool), text::kLastElement);
+  return tables;
 }
 
 Result<std::string> NormalizerCompiler::Normalize(std::string_view content) const {

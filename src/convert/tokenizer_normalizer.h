@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convert/table_store.h"
 #include "convert/tokenizer_rules.h"
 #include "text/tables.h"
 #include "thimble/status.h"
@@ -27,8 +28,7 @@ class NormalizerCompiler {
  public:
   explicit NormalizerCompiler(const TokenizerRules& rules);
 
-  // Fills the four arrays normalizer_*.
-  Status Compile(text::OwnedTables& tables) const;
+  Result<text::NormalizerTables> Compile(TableStore& store) const;
 
   // Normalised UTF-8 of valid UTF-8 `content`, which must leave no mark that could be reordered: kUnsupported
   // otherwise.

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include "convert/tokenizer_part.h"
 #include "text/utf8.h"
 
 namespace thimble::convert {
@@ -14,9 +14,9 @@ namespace {
 using Json = json::Value;
 using Kind = NormalizerStep::Kind;
 
-class RulesReader {
+class RulesReader : PartReader {
  public:
-  explicit RulesReader(const std::string& path) : path_(path) {}
+  explicit RulesReader(const std::string& path) : PartReader(path) {}
 
   Result<TokenizerRules> Read(const Json& root) {
     if (const Json* normalizer = root.FindSet("normalizer")) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(*normalizer));
@@ -32,40 +32,11 @@ class RulesReader {
   }
 
  private:
-  template <typename... Parts>
-  Status Corrupt(const Parts&... parts) const {
-    return Error(Code::kCorrupt, path_, ": ", parts...);
-  }
-  template <typename... Parts>
-  Status Unsupported(const Parts&... parts) const {
-    return Error(Code::kUnsupported, path_, ": ", parts...);
-  }
-
-  Result<std::string> ReadType(const Json& part, std::string_view where) const {
-    const Json* type = part.FindSet("type");
-    if (type == nullptr || !type->is_string()) return Corrupt(where, ".type is not a string");
-    return type->string();
-  }
-
-  Result<const Json*> ReadMembers(const Json& part, std::string_view where, const char* key) const {
-    const Json* members = part.FindSet(key);
-    if (members == nullptr || !members->is_array()) return Corrupt(where, ".", key, " is not an array");
-    return members;
-  }
-
-  Status ReadBoolean(const Json& part, const char* key, bool fallback, bool& value) const {
-    const Json* member = part.FindSet(key);
-    value = fallback;
-    if (member == nullptr) return Status();
-    if (!member->is_boolean()) return Corrupt("normalizer.", key, " is not true or false");
-    value = member->boolean();
-    return Status();
-  }
-
   Status ReadNormalizer(const Json& part) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "normalizer"));
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(ReadString(part, "normalizer", "type", type));
     if (type == "Sequence") {
-      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "normalizer", "normalizers"));
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(part, "normalizer", "normalizers"));
       for (const Json& member : members->array()) THIMBLE_RETURN_IF_ERROR(ReadNormalizer(member));
       return Status();
     }
@@ -91,10 +62,10 @@ class RulesReader {
 
   Status ReadBert(const Json& part) {
     bool clean, chinese, lowercase, strip;
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "clean_text", true, clean));
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "handle_chinese_chars", true, chinese));
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "lowercase", true, lowercase));
-    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "strip_accents", lowercase, strip));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "normalizer", "clean_text", true, clean));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "normalizer", "handle_chinese_chars", true, chinese));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "normalizer", "lowercase", true, lowercase));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean(part, "normalizer", "strip_accents", lowercase, strip));
     if (clean) Add(Kind::kCleanText);
     if (chinese) Add(Kind::kSpaceChinese);
     if (strip) {
@@ -142,9 +113,10 @@ class RulesReader {
   void Add(Kind kind) { rules_.steps.push_back({kind, 0, {}}); }
 
   Status ReadPreTokenizer(const Json& part) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::string type, ReadType(part, "pre_tokenizer"));
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(ReadString(part, "pre_tokenizer", "type", type));
     if (type == "Sequence") {
-      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadMembers(part, "pre_tokenizer", "pretokenizers"));
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(part, "pre_tokenizer", "pretokenizers"));
       for (const Json& member : members->array()) THIMBLE_RETURN_IF_ERROR(ReadPreTokenizer(member));
       return Status();
     }
@@ -162,7 +134,6 @@ class RulesReader {
     return Status();
   }
 
-  const std::string& path_;
   TokenizerRules rules_;
   bool composed_ = false;           // By NFC or NFKC, and nothing has decomposed it since.
   bool ordered_ = false;            // Marks have been put in canonical order.

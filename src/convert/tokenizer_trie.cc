@@ -3,6 +3,7 @@
 #include "convert/tokenizer_trie.h"
 
 #include <cstddef>
+#include <utility>
 
 namespace thimble::convert {
 namespace {
@@ -36,7 +37,11 @@ struct Range {
 
 }  // namespace
 
-void BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces, text::OwnedTables& tables) {
+text::TrieTables BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces, TableStore& store) {
+  text::TrieTables tables;
+  std::vector<std::uint8_t> labels, ids_high;
+  std::vector<std::uint64_t> children, first, terminal;
+  std::vector<std::uint16_t> ids;
   std::uint32_t inner = 0;
   std::vector<Range> level;
   if (!pieces.empty()) level.push_back({0, pieces.size()});
@@ -48,32 +53,40 @@ void BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces,
         std::size_t end = i + 1;
         while (end < range.end && pieces[end].first[depth] == label) ++end;
         const bool ends = pieces[i].first.size() == depth + 1;
-        const bool children = end - i > (ends ? 1 : 0);
-        PushBit(tables.trie_children, tables.nodes, children);
-        PushBit(tables.trie_first, tables.nodes, i == range.begin);
-        tables.trie_labels.push_back(static_cast<std::uint8_t>(label));
-        if (children) PushBit(tables.trie_terminal, inner++, ends);
+        const bool inside = end - i > (ends ? 1 : 0);
+        PushBit(children, tables.nodes, inside);
+        PushBit(first, tables.nodes, i == range.begin);
+        labels.push_back(static_cast<std::uint8_t>(label));
+        if (inside) PushBit(terminal, inner++, ends);
         if (ends) {
-          tables.trie_ids.push_back(static_cast<std::uint16_t>(pieces[i].second & 0xFFFF));
-          tables.trie_ids_high.push_back(static_cast<std::uint8_t>(pieces[i].second >> 16));
+          ids.push_back(static_cast<std::uint16_t>(pieces[i].second & 0xFFFF));
+          ids_high.push_back(static_cast<std::uint8_t>(pieces[i].second >> 16));
           if (pieces[i].second > 0xFFFF) tables.wide_ids = 1;
         }
         ++tables.nodes;
-        if (children) below.push_back({ends ? i + 1 : i, end});
+        if (inside) below.push_back({ends ? i + 1 : i, end});
         i = end;
       }
     }
     level = std::move(below);
   }
-  if (tables.wide_ids == 0) tables.trie_ids_high.clear();
-  if (tables.nodes == 0) return;
-
-  tables.trie_children_rank = RankDirectory(tables.trie_children, tables.nodes, tables.nodes - 1);
-  tables.trie_terminal_rank = RankDirectory(tables.trie_terminal, inner, inner);
+  if (tables.wide_ids == 0) ids_high.clear();
+  std::vector<std::uint32_t> first_select;
   for (std::uint32_t i = 0, ones = 0; i < tables.nodes; ++i) {
-    if (!GetBit(tables.trie_first, i)) continue;
-    if (ones++ % text::kSelectOnes == 0) tables.trie_first_select.push_back(i);
+    if (GetBit(first, i) && ones++ % text::kSelectOnes == 0) first_select.push_back(i);
   }
+  if (tables.nodes > 0) {
+    tables.children_rank = store.Keep(RankDirectory(children, tables.nodes, tables.nodes - 1));
+    tables.terminal_rank = store.Keep(RankDirectory(terminal, inner, inner));
+  }
+  tables.first_select = store.Keep(std::move(first_select));
+  tables.labels = store.Keep(std::move(labels));
+  tables.children = store.Keep(std::move(children));
+  tables.first = store.Keep(std::move(first));
+  tables.terminal = store.Keep(std::move(terminal));
+  tables.ids = store.Keep(std::move(ids));
+  tables.ids_high = store.Keep(std::move(ids_high));
+  return tables;
 }
 
 }  // namespace thimble::convert

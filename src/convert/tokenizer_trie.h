@@ -8,13 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "convert/table_store.h"
 #include "text/tables.h"
 
 namespace thimble::convert {
 
-// Fills the arrays trie_* and the numbers `nodes` and `wide_ids`. `pieces` are distinct, not empty, in the order of
-// their bytes, each with its id of at most 24 bits.
-void BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces, text::OwnedTables& tables);
+// `pieces` are distinct, not empty, in the order of their bytes, each with its id of at most 24 bits.
+text::TrieTables BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces, TableStore& store);
 
 }  // namespace thimble::convert
 

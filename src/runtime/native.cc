@@ -265,7 +265,7 @@ class NativeModel final : public Model::Impl {
 
   Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
                           const TokenizeOptions& options) const override {
-    if (options.pair && options.special_tokens && !text::HasBertTemplate(weights_.tokenizer.tables())) {
+    if (options.pair && options.special_tokens && !text::HasBertTemplate(weights_.tokenizer)) {
       return Error(Code::kUnsupported, "pair: ", weights_.info.name, " does not put one [CLS] before a text and one ",
                    "[SEP] behind it, and its file does not record its special tokens for a pair");
     }
@@ -278,20 +278,19 @@ class NativeModel final : public Model::Impl {
   }
 
   std::vector<TokenText> TokenTexts(std::span<const std::int32_t> ids) const override {
-    const text::Tables& tables = weights_.tokenizer.tables();
-    const SpecialIds roles = text::SpecialIdsOf(tables);
-    std::vector<std::string> entries = text::EntriesOf(tables, ids);
+    const SpecialIds roles = text::SpecialIdsOf(weights_.tokenizer);
+    std::vector<std::string> entries = text::EntriesOf(weights_.tokenizer, ids);
     std::vector<TokenText> texts;
     texts.reserve(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const bool special = text::IsSpecial(tables, ids[i]);
+      const bool special = text::IsSpecial(weights_.tokenizer, ids[i]);
       const bool control = special || ids[i] == roles.unk || ids[i] == roles.pad || ids[i] == roles.mask;
       texts.push_back({.text = std::move(entries[i]), .special = special, .control = control});
     }
     return texts;
   }
 
-  SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer.tables()); }
+  SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer); }
 
   std::size_t FixedBytes() const override {
     return kHeaderFactor * reader_->header().data_begin + weights_.matrices.size() * sizeof(kernels::Matrix) +

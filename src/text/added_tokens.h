@@ -13,15 +13,15 @@
 namespace thimble::text {
 
 // Whether `code_point` is one of those that no single_word token may stand beside.
-inline bool IsWordChar(const Tables& tables, std::uint32_t code_point) {
-  const TableSpan<std::uint32_t> bounds = tables.added_word_chars;
+inline bool IsWordChar(const AddedTables& tables, std::uint32_t code_point) {
+  const TableSpan<std::uint32_t> bounds = tables.word_chars;
   return (std::upper_bound(bounds.begin(), bounds.end(), code_point) - bounds.begin()) % 2 != 0;
 }
 
 // Narrows the sorted added tokens [begin, end) to those that start with the bytes given so far.
 class AddedSearch {
  public:
-  AddedSearch(const Tables& tables, std::uint32_t begin, std::uint32_t end)
+  AddedSearch(const AddedTables& tables, std::uint32_t begin, std::uint32_t end)
       : tables_(&tables), begin_(begin), end_(end) {}
 
   // False when no token starts so.
@@ -37,7 +37,7 @@ class AddedSearch {
   std::uint32_t index() const { return begin_; }
 
  private:
-  std::uint32_t Length(std::uint32_t i) const { return tables_->added_begin[i + 1] - tables_->added_begin[i]; }
+  std::uint32_t Length(std::uint32_t i) const { return tables_->begin[i + 1] - tables_->begin[i]; }
 
   // The first token whose next byte is at least `value`; a token that has ended comes before all others.
   std::uint32_t Bound(int value) const {
@@ -45,7 +45,7 @@ class AddedSearch {
     std::uint32_t high = end_;
     while (low < high) {
       std::uint32_t middle = low + (high - low) / 2;
-      int next = length_ < Length(middle) ? tables_->added_text[tables_->added_begin[middle] + length_] : -1;
+      int next = length_ < Length(middle) ? tables_->text[tables_->begin[middle] + length_] : -1;
       if (next < value) {
         low = middle + 1;
       } else {
@@ -55,7 +55,7 @@ class AddedSearch {
     return low;
   }
 
-  const Tables* tables_;
+  const AddedTables* tables_;
   std::uint32_t begin_;
   std::uint32_t end_;
   std::uint32_t length_ = 0;

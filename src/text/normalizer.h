@@ -3,23 +3,19 @@
 #ifndef THIMBLE_TEXT_NORMALIZER_H_
 #define THIMBLE_TEXT_NORMALIZER_H_
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string_view>
 
-#include "text/added_tokens.h"
 #include "text/tables.h"
-#include "text/utf8.h"
+#include "text/text_reader.h"
 
 namespace thimble::text {
 
 // What the normaliser says of `code_point`.
-inline std::uint16_t NormalizerEntry(const Tables& tables, std::uint32_t code_point) {
-  std::uint32_t block = tables.normalizer_blocks[code_point >> 12];
-  block = tables.normalizer_middle[block * kNormalizerBlock + (code_point >> 6 & 63)];
-  return tables.normalizer_entries[block * kNormalizerBlock + (code_point & 63)];
+inline std::uint16_t NormalizerEntry(const NormalizerTables& tables, std::uint32_t code_point) {
+  std::uint32_t block = tables.blocks[code_point >> 12];
+  block = tables.middle[block * kNormalizerBlock + (code_point >> 6 & 63)];
+  return tables.entries[block * kNormalizerBlock + (code_point & 63)];
 }
 
 // A character of normalised text, or something that stands between characters.
@@ -30,96 +26,31 @@ struct Item {
   std::uint8_t rank = 0;                    // Of a character: order of its combining class among reordered marks.
   std::uint32_t value = 0;                  // The code point, or the number of the added token.
 };
+inline Item AddedItem(std::uint32_t number) { return {Item::Kind::kAdded, CharClass::kWord, 0, number}; }
 
-// Bytes that can start an added token.
-using FirstBytes = std::bitset<256>;
-
-// Bytes that may lie in two places, one behind the other.
-struct TwoParts {
-  TwoParts(std::string_view first, std::string_view second)
-      : first_begin(reinterpret_cast<const std::uint8_t*>(first.data())),
-        first_end(first_begin + first.size()),
-        next(first_begin),
-        end(first_end),
-        rest_begin(reinterpret_cast<const std::uint8_t*>(second.data())),
-        rest(rest_begin),
-        rest_end(rest + second.size()) {}
-
-  // Whether nothing is left; else `next` is before `end`.
-  bool empty() {
-    if (next != end) return false;
-    next = rest;
-    end = rest_end;
-    rest = rest_end;
-    return next == end;
-  }
-
-  std::size_t left() const { return static_cast<std::size_t>((end - next) + (rest_end - rest)); }
-
-  // The bytes of the character before `next`, as DecodeUtf8 reads it; none at the start.
-  std::span<const std::uint8_t> PreviousBytes() const {
-    const bool in_first = end == first_end;
-    const std::uint8_t* begin = in_first ? first_begin : rest_begin;
-    const std::uint8_t* behind = next;
-    if (!in_first && next == rest_begin) {
-      begin = first_begin;
-      behind = first_end;
-    }
-    if (behind == begin) return {};
-    const std::uint8_t* start = behind - 1;
-    while (start != begin && behind - start < 4 && (*start & 0xC0) == 0x80) --start;
-    const std::uint8_t* after = start;
-    DecodeUtf8(after, behind);
-    return {after == behind ? start : behind - 1, behind};
-  }
-
-  // The character before `next`; kNoCodePoint at the start. What is not UTF-8 reads as U+FFFD.
-  std::uint32_t Previous() const {
-    const std::span<const std::uint8_t> bytes = PreviousBytes();
-    if (bytes.empty()) return kNoCodePoint;
-    const std::uint8_t* start = bytes.data();
-    return DecodeUtf8(start, start + bytes.size());
-  }
-
-  const std::uint8_t* first_begin;
-  const std::uint8_t* first_end;
-  const std::uint8_t* next;
-  const std::uint8_t* end;
-  const std::uint8_t* rest_begin;
-  const std::uint8_t* rest;
-  const std::uint8_t* rest_end;
-};
-
-// Reads a text from its start to its end, as if `prompt`, which is valid UTF-8, were part of it. Copying one remembers
-// a place. Allocates nothing. The characters come in the order of the text: the caller puts marks in the order of their
-// ranks.
+// Reads a text from its start to its end. Copying one remembers a place. Allocates nothing. The characters come in the
+// order of the text: the caller puts marks in the order of their ranks.
 class NormalizedReader {
  public:
-  NormalizedReader(const Tables& tables, const FirstBytes& added_first, std::string_view prompt, std::string_view text)
-      : tables_(&tables), added_first_(&added_first), bytes_(prompt, text) {}
+  NormalizedReader(const NormalizerTables& tables, const TextReader& text) : tables_(&tables), text_(text) {}
 
-  // Bytes behind what was read.
-  std::size_t left() const { return bytes_.left(); }
-  // Bytes of the character that was read last; every item but an added token is made of that.
-  std::size_t last_bytes() const { return bytes_.PreviousBytes().size(); }
+  // Where it is; every item but an added token is made of the character that was read last.
+  const TextReader& text() const { return text_; }
 
   Item Next() {
     if (num_waiting_ > 0) return Expand(waiting_[--num_waiting_]);
     if (replacement_ != nullptr) return NextOfReplacement();
-    while (!bytes_.empty()) {
-      if (added_first_->test(*bytes_.next)) {
-        Item item = MatchAdded();
-        if (item.kind == Item::Kind::kAdded) return item;
-      }
-      std::uint32_t code_point = DecodeUtf8(bytes_.next, bytes_.end);
-      std::uint16_t entry = NormalizerEntry(*tables_, code_point);
+    for (;;) {
+      const std::uint32_t code_point = text_.Next();
+      if (code_point == TextReader::kEnd) return {};
+      if (code_point > TextReader::kEnd) return AddedItem(code_point - TextReader::kFirstAdded);
+      const std::uint16_t entry = NormalizerEntry(*tables_, code_point);
       if (entry < kEntryDrop) return Expand(PoolElement(code_point, static_cast<CharClass>(entry), 0));
       if (entry == kEntryDrop) continue;
       if (entry == kEntryHangul) return DecomposeHangul(code_point);
-      replacement_ = &tables_->normalizer_pool[entry - kEntryReplacement];
+      replacement_ = &tables_->pool[entry - kEntryReplacement];
       return NextOfReplacement();
     }
-    return {};
   }
 
  private:
@@ -155,41 +86,11 @@ class NormalizedReader {
     return Character(kLeading + index / (kVowels * kTrailings), CharClass::kWord);
   }
 
-  // Moves behind the longest added token that starts here, if there is one.
-  Item MatchAdded() {
-    if (bytes_.left() > matches_from_) return {};
-    AddedSearch search(*tables_, 0, tables_->added_raw);
-    Item item;
-    TwoParts ahead = bytes_, behind = bytes_;
-    while (!ahead.empty() && search.Step(*ahead.next)) {
-      ++ahead.next;
-      if (!search.whole()) continue;
-      item = {Item::Kind::kAdded, CharClass::kWord, 0, search.index()};
-      behind = ahead;
-    }
-    if (item.kind != Item::Kind::kAdded) return item;
-    if ((tables_->added_ids[item.value] & kSingleWord) != 0 && TouchesWord(behind)) {
-      // As in the library, no other token starts in what this one covers.
-      matches_from_ = behind.left();
-      return {};
-    }
-    bytes_ = behind;
-    return item;
-  }
-
-  // Whether a word character stands before the next byte, or at the first of `behind`.
-  bool TouchesWord(TwoParts behind) const {
-    if (IsWordChar(*tables_, bytes_.Previous())) return true;
-    return !behind.empty() && IsWordChar(*tables_, DecodeUtf8(behind.next, behind.end));
-  }
-
-  const Tables* tables_;
-  const FirstBytes* added_first_;
-  TwoParts bytes_;
+  const NormalizerTables* tables_;
+  TextReader text_;
   const std::uint32_t* replacement_ = nullptr;  // Next element of the replacement being read.
   std::uint32_t waiting_[2] = {};               // Elements that come first, the last one before the others.
   std::uint32_t num_waiting_ = 0;
-  std::size_t matches_from_ = SIZE_MAX;  // An added token starts where at most so many bytes are left.
 };
 
 }  // namespace thimble::text

@@ -1,5 +1,5 @@
 // The compiled form of a tokenizer: flat arrays and numbers, written by convert/ and used in place from the mapped
-// file.
+// file. A kind of tokenizer puts its tables together from these groups and its own.
 
 #ifndef THIMBLE_TEXT_TABLES_H_
 #define THIMBLE_TEXT_TABLES_H_
@@ -7,9 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "base/platform.h"
+#include "thimble/status.h"
 
 namespace thimble::text {
 
@@ -46,116 +50,116 @@ inline constexpr std::uint32_t kSelectOnes = 16;
 // Limits of what is compiled and accepted.
 inline constexpr std::uint32_t kMaxNodes = 1u << 26;
 inline constexpr std::uint32_t kMaxWordChars = 1024;    // Bounds the word buffer.
+inline constexpr std::uint32_t kMaxRun = 1024;          // Tokens that a stream gives at a time.
 inline constexpr std::uint32_t kMaxPieceBytes = 65536;  // A vocabulary entry or added token.
 inline constexpr std::uint32_t kMaxAddedTokens = 65536;
 inline constexpr std::uint32_t kMaxAddedBytes = 1u << 24;
 inline constexpr std::uint32_t kMaxSpecial = 16;  // Ids put before, and behind, a text.
 
-// In added_ids: the token counts only where no word character stands beside it.
+// In added.ids: the token counts only where no word character stands beside it.
 inline constexpr std::uint32_t kSingleWord = std::uint32_t{1} << 31;
-// Behind the last boundary of added_word_chars.
+// Behind the last boundary of added.word_chars.
 inline constexpr std::uint32_t kNoCodePoint = 0x110000;
 
 template <typename T>
 using TableSpan = std::span<const T>;
-template <typename T>
-using TableVector = std::vector<T>;
 
-// The vocabulary is a byte trie in level order without its root. The nodes below one node are siblings, consecutive and
+// A table by its name in the model file, "tokenizer." before it: an array is a tensor, a number is metadata in decimal.
+struct Field {
+  std::string_view name;
+  std::variant<TableSpan<std::uint8_t>*, TableSpan<std::uint16_t>*, TableSpan<std::uint32_t>*,
+               TableSpan<std::uint64_t>*, TableSpan<float>*, std::uint32_t*>
+      value;
+  bool optional = false;  // Absent from a file where it is empty, or 0.
+};
+using Fields = std::vector<Field>;
+
+// Calls number(std::uint32_t&), or array(TableSpan<T>&), with what a field is.
+template <typename Number, typename Array>
+void VisitField(const Field& field, Number number, Array array) {
+  std::visit(
+      [&](auto* value) {
+        if constexpr (std::is_same_v<decltype(value), std::uint32_t*>) {
+          number(*value);
+        } else {
+          array(*value);
+        }
+      },
+      field.value);
+}
+
+// Every array is padded to a positive multiple of 64 bytes, with zeros but for normalizer.pool (kLastElement) and
+// added.word_chars (kNoCodePoint). Bit i of a bit vector is bit i % 64 of word i / 64. AddTo lists a group's tables in
+// the order of the file.
+
+// A vocabulary as a byte trie in level order without its root. The nodes below one node are siblings, consecutive and
 // sorted by label; group 0 holds those below the root, group 1 + r those below the node with r nodes that have children
-// before it. A node ends a token when it has no child or its bit in `trie_terminal`, which has one bit for every node
-// with children, is set; tokens are numbered in the order of their nodes. Every array is padded to a positive multiple
-// of 64 bytes, with zeros, but normalizer_pool with kLastElement and added_word_chars with kNoCodePoint. Bit i of a bit
-// vector is bit i % 64 of word i / 64.
-template <template <typename> typename Array>
-struct BasicTables {
-  Array<std::uint8_t> trie_labels;          // [nodes]
-  Array<std::uint64_t> trie_children;       // Bit per node: has children.
-  Array<std::uint64_t> trie_first;          // Bit per node: first of its siblings.
-  Array<std::uint64_t> trie_terminal;       // Bit per node with children: ends a token.
-  Array<std::uint32_t> trie_children_rank;  // Set bits of trie_children before bit 128 i.
-  Array<std::uint32_t> trie_terminal_rank;  // The same for trie_terminal.
-  Array<std::uint32_t> trie_first_select;   // Position of set bit 16 i of trie_first.
-  Array<std::uint16_t> trie_ids;            // [tokens] low 16 bits of the id.
-  Array<std::uint8_t> trie_ids_high;        // [tokens] bits 16 to 23, where wide_ids.
-  Array<std::uint8_t> normalizer_blocks;    // [272]
-  Array<std::uint16_t> normalizer_middle;   // [blocks][64]
-  Array<std::uint16_t> normalizer_entries;  // [blocks][64]
-  Array<std::uint32_t> normalizer_pool;     // Replacements.
-  Array<std::uint8_t> added_text;           // Added tokens one after the other, each of the two kinds sorted by bytes.
-  Array<std::uint32_t> added_begin;         // [added + 1] where each starts in added_text.
-  Array<std::uint32_t> added_ids;           // [added] the id, and kSingleWord.
-  Array<std::uint32_t> added_word_chars;    // Where runs of word characters begin and end; empty without kSingleWord.
-  Array<std::uint8_t> continuation;         // [continuation_bytes] prefix of a piece that does not start a word.
-  Array<std::uint32_t> prefix;              // [prefix_count] ids before every text.
-  Array<std::uint32_t> suffix;              // [suffix_count] ids behind every text.
-
+// before it. A node ends a token when it has no child or its bit in `terminal`, which has one bit for every node with
+// children, is set; tokens are numbered in the order of their nodes.
+struct TrieTables {
+  TableSpan<std::uint8_t> labels;          // [nodes]
+  TableSpan<std::uint64_t> children;       // Bit per node: has children.
+  TableSpan<std::uint64_t> first;          // Bit per node: first of its siblings.
+  TableSpan<std::uint64_t> terminal;       // Bit per node with children: ends a token.
+  TableSpan<std::uint32_t> children_rank;  // Set bits of children before bit 128 i.
+  TableSpan<std::uint32_t> terminal_rank;  // The same for terminal.
+  TableSpan<std::uint32_t> first_select;   // Position of set bit 16 i of first.
+  TableSpan<std::uint16_t> ids;            // [tokens] low 16 bits of the id.
+  TableSpan<std::uint8_t> ids_high;        // [tokens] bits 16 to 23, where wide_ids.
   std::uint32_t nodes = 0;
-  std::uint32_t wide_ids = 0;        // 1 when an id exceeds 65,535.
-  std::uint32_t unknown_id = 0;      // For a word that has no pieces.
-  std::uint32_t max_word_chars = 0;  // A longer word is unknown.
-  std::uint32_t continuation_bytes = 0;
-  std::uint32_t added = 0;      // Tokens matched in the text whole.
-  std::uint32_t added_raw = 0;  // The first of them: matched before normalisation, the others behind it.
+  std::uint32_t wide_ids = 0;  // 1 when an id exceeds 65,535.
+
+  void AddTo(Fields& fields);
+};
+
+// What the normaliser makes of each code point.
+struct NormalizerTables {
+  TableSpan<std::uint8_t> blocks;    // [272]
+  TableSpan<std::uint16_t> middle;   // [blocks][64]
+  TableSpan<std::uint16_t> entries;  // [blocks][64]
+  TableSpan<std::uint32_t> pool;     // Replacements.
+
+  void AddTo(Fields& fields);
+};
+
+// Tokens that are looked for in a text whole, before it is split into words.
+struct AddedTables {
+  TableSpan<std::uint8_t> text;         // One after the other, each of the two kinds sorted by bytes.
+  TableSpan<std::uint32_t> begin;       // [count + 1] where each starts in `text`.
+  TableSpan<std::uint32_t> ids;         // [count] the id, and kSingleWord.
+  TableSpan<std::uint32_t> word_chars;  // Where runs of word characters begin and end; empty without kSingleWord.
+  std::uint32_t count = 0;
+  std::uint32_t raw = 0;  // The first of them: matched before normalisation, the others behind it.
+
+  std::uint32_t Id(std::size_t i) const { return ids[i] & ~kSingleWord; }
+  std::string_view Text(std::size_t i) const {
+    return {reinterpret_cast<const char*>(text.data()) + begin[i], begin[i + 1] - begin[i]};
+  }
+  void AddTo(Fields& fields);
+};
+
+// What is put around a text, and which end of a long one is lost.
+struct TemplateTables {
+  TableSpan<std::uint32_t> prefix;  // [prefix_count] ids before every text.
+  TableSpan<std::uint32_t> suffix;  // [suffix_count] ids behind every text.
   std::uint32_t prefix_count = 0;
   std::uint32_t suffix_count = 0;
   std::uint32_t truncate_left = 0;  // 1 when a text that is too long loses its first tokens, not its last.
+
+  void AddTo(Fields& fields);
 };
 
-// Views into a mapped file, or into an OwnedTables.
-using Tables = BasicTables<TableSpan>;
-using OwnedTables = BasicTables<TableVector>;
-
-// Calls f(name, array) for every array. The model file's tensors are named "tokenizer." and this name.
-template <typename T, typename F>
-void ForEachArray(T& tables, F f) {
-  f("trie.labels", tables.trie_labels);
-  f("trie.children", tables.trie_children);
-  f("trie.first", tables.trie_first);
-  f("trie.terminal", tables.trie_terminal);
-  f("trie.children_rank", tables.trie_children_rank);
-  f("trie.terminal_rank", tables.trie_terminal_rank);
-  f("trie.first_select", tables.trie_first_select);
-  f("trie.ids", tables.trie_ids);
-  f("trie.ids_high", tables.trie_ids_high);
-  f("normalizer.blocks", tables.normalizer_blocks);
-  f("normalizer.middle", tables.normalizer_middle);
-  f("normalizer.entries", tables.normalizer_entries);
-  f("normalizer.pool", tables.normalizer_pool);
-  f("added.text", tables.added_text);
-  f("added.begin", tables.added_begin);
-  f("added.ids", tables.added_ids);
-  f("continuation", tables.continuation);
-  f("prefix", tables.prefix);
-  f("suffix", tables.suffix);
-}
-
-// The same for arrays that a file without their feature does not have.
-template <typename T, typename F>
-void ForEachOptionalArray(T& tables, F f) {
-  f("added.word_chars", tables.added_word_chars);
-}
-
-// Calls f(name, std::uint32_t) for every number, which the model file's metadata holds in decimal under "tokenizer."
-// and this name.
-template <typename T, typename F>
-void ForEachScalar(T& tables, F f) {
-  f("nodes", tables.nodes);
-  f("wide_ids", tables.wide_ids);
-  f("unknown_id", tables.unknown_id);
-  f("max_word_chars", tables.max_word_chars);
-  f("continuation_bytes", tables.continuation_bytes);
-  f("added", tables.added);
-  f("added_raw", tables.added_raw);
-  f("prefix_count", tables.prefix_count);
-  f("suffix_count", tables.suffix_count);
-}
-
-// The same for numbers that are absent from a file where they are 0.
-template <typename T, typename F>
-void ForEachOptionalScalar(T& tables, F f) {
-  f("truncate_left", tables.truncate_left);
-}
+// Checks of tables from a file before anything else uses them; all give kCorrupt, naming the table. The first four are
+// of a group: Ok when nothing can lead outside it, into an endless loop, or to an id of `vocabulary` or more.
+Status CheckTrie(const TrieTables& tables, std::size_t vocabulary);
+Status CheckNormalizer(const NormalizerTables& tables);
+Status CheckAdded(const AddedTables& tables, std::size_t vocabulary);
+Status CheckTemplate(const TemplateTables& tables, std::size_t vocabulary);
+Status CheckIds(std::string_view table, std::span<const std::uint32_t> ids, std::size_t vocabulary);
+// Whether an array has the elements that it needs.
+Status CheckLength(std::string_view table, std::size_t length, std::uint64_t need);
+Status CheckAtMost(std::string_view number, std::uint32_t value, std::uint32_t limit);
+Status CorruptTable(std::string_view table, std::string_view what);
 
 }  // namespace thimble::text
 

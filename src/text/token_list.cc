@@ -12,13 +12,13 @@ namespace {
 class TokenList {
  public:
   TokenList(const Tokenizer& tokenizer, bool special, bool offsets)
-      : tokenizer_(tokenizer), special_(special), ranges_(offsets ? std::make_unique<WordRanges>() : nullptr) {}
+      : tokenizer_(tokenizer), special_(special), ranges_(offsets ? std::make_unique<TokenRanges>() : nullptr) {}
 
-  std::size_t num_prefix() const { return special_ ? tokenizer_.tables().prefix_count : 0; }
-  std::size_t num_suffix() const { return special_ ? tokenizer_.tables().suffix_count : 0; }
+  TableSpan<std::uint32_t> prefix() const { return special_ ? tokenizer_.prefix() : TableSpan<std::uint32_t>(); }
+  TableSpan<std::uint32_t> suffix() const { return special_ ? tokenizer_.suffix() : TableSpan<std::uint32_t>(); }
 
-  void AddPrefix() { AddSpecial(tokenizer_.tables().prefix.first(num_prefix())); }
-  void AddSuffix() { AddSpecial(tokenizer_.tables().suffix.first(num_suffix())); }
+  void AddPrefix() { AddSpecial(prefix()); }
+  void AddSuffix() { AddSpecial(suffix()); }
 
   // Adds the text's own tokens, at most `most`, the last ones where `last`. Returns whether there were more.
   bool AddText(std::string_view prompt, std::string_view text, std::size_t most, bool last) {
@@ -62,14 +62,14 @@ class TokenList {
     values.erase(first, first + static_cast<std::ptrdiff_t>(count));
   }
 
-  void AddSpecial(std::span<const std::uint32_t> ids) {
+  void AddSpecial(TableSpan<std::uint32_t> ids) {
     for (std::uint32_t id : ids) tokens_.ids.push_back(static_cast<std::int32_t>(id));
     if (ranges_) tokens_.offsets.resize(tokens_.ids.size());
   }
 
   const Tokenizer& tokenizer_;
   const bool special_;
-  const std::unique_ptr<WordRanges> ranges_;  // Where offsets are wanted.
+  const std::unique_ptr<TokenRanges> ranges_;  // Where offsets are wanted.
   Tokens tokens_;
 };
 
@@ -79,9 +79,9 @@ Tokens ListTokens(const Tokenizer& tokenizer, std::string_view prompt, std::stri
                   const ListOptions& options) {
   TokenList list(tokenizer, options.special, options.offsets);
   const bool keeps_suffix = options.cut == Cut::kText;
-  const std::size_t room = options.max_tokens - list.num_prefix() - (keeps_suffix ? list.num_suffix() : 0);
+  const std::size_t room = options.max_tokens - list.prefix().size() - (keeps_suffix ? list.suffix().size() : 0);
   list.AddPrefix();
-  bool truncated = list.AddText(prompt, text, room, keeps_suffix && tokenizer.tables().truncate_left != 0);
+  bool truncated = list.AddText(prompt, text, room, keeps_suffix && tokenizer.truncates_left());
   list.AddSuffix();
   if (options.pair) {
     list.AddTypes(0);

@@ -1,20 +1,16 @@
-// BERT tokenization, exactly as the Rust `tokenizers` library does it, from tables compiled by convert/.
+// Texts to token ids, exactly as the Rust `tokenizers` library does it, from tables compiled by convert/.
 
 #ifndef THIMBLE_TEXT_TOKENIZER_H_
 #define THIMBLE_TEXT_TOKENIZER_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string_view>
 
-#include "text/normalizer.h"
-#include "text/ranges.h"
+#include "text/kind.h"
 #include "text/tables.h"
-#include "text/trie.h"
-#include "text/word.h"
 #include "thimble/status.h"
 
 namespace thimble::text {
@@ -32,18 +28,23 @@ enum class Cut {
 
 class TokenReader;
 
-// A view of compiled tables. Thread-safe; the tables must outlive it. Encoding allocates nothing. Texts are UTF-8,
+// A tokenizer of any kind. Thread-safe; the tables must outlive it. Encoding allocates nothing. Texts are UTF-8,
 // invalid bytes read as U+FFFD the way Python's errors="replace" does. A prompt is valid UTF-8 and comes before a text
 // as if it were its beginning.
 class Tokenizer {
  public:
   // Checks the tables once, so that no text can make Encode read outside them or give an id of `vocabulary` or more.
   // kCorrupt, naming the table.
-  static Result<Tokenizer> Create(const Tables& tables, std::size_t vocabulary);
+  static Result<Tokenizer> Create(std::shared_ptr<Kind> kind, std::size_t vocabulary);
 
-  // Special tokens put around every text.
-  std::size_t num_special() const;
-  const Tables& tables() const { return tables_; }
+  const Kind& kind() const { return *kind_; }
+  // Special tokens before the text's own and behind them.
+  TableSpan<std::uint32_t> prefix() const { return kind_->around.prefix.first(num_prefix()); }
+  TableSpan<std::uint32_t> suffix() const { return kind_->around.suffix.first(kind_->around.suffix_count); }
+  std::size_t num_prefix() const { return kind_->around.prefix_count; }
+  std::size_t num_special() const { return num_prefix() + kind_->around.suffix_count; }
+  // Whether a text that is too long loses its first tokens, not its last.
+  bool truncates_left() const { return kind_->around.truncate_left != 0; }
 
   // Writes the ids of prompt and text into `ids`, at most ids.size() of them, special tokens included; requires
   // ids.size() > num_special(). Reads no further than the first token that does not fit, but to the end where the
@@ -54,27 +55,29 @@ class Tokenizer {
   // How many ids there are in all, special tokens included.
   std::size_t Count(std::string_view prompt, std::string_view text) const;
 
-  // Special tokens before the text's own; the others come behind.
-  std::size_t num_prefix() const { return tables_.prefix_count; }
   // Puts the special tokens around `count` ids that begin at ids[num_prefix()]; returns how many there are then.
   std::size_t AddSpecial(std::int32_t* ids, std::size_t count) const;
 
  private:
   friend class TokenReader;
-  explicit Tokenizer(const Tables& tables);
+  explicit Tokenizer(std::shared_ptr<const Kind> kind);
   // Encode where the last tokens are kept; `own` is where the text's own go.
   Encoded EncodeEnd(TokenReader& reader, std::span<std::int32_t> own, std::span<std::int32_t> ids) const;
-  Tables tables_;
-  std::uint32_t continuation_group_;  // Where the trie is entered for a piece that does not start a word.
-  FirstBytes added_first_;            // Of the added tokens that are looked for before normalisation.
+
+  std::shared_ptr<const Kind> kind_;
+  FirstBytes added_first_;  // Of the added tokens that are looked for before normalisation.
 };
 
-// The tokens of one text, without the special ones, in order. Thread-compatible; the tokenizer and the text must
-// outlive it. Takes 12 KB, and nothing else.
+// The tokens of one text, without the special ones, in order: of each its id, whether it begins a word, and its place.
+// Truncation, windows and lists of tokens are made of these. Thread-compatible; the tokenizer and the text must outlive
+// it. Takes 13 KB, and nothing else.
 class TokenReader {
  public:
   // With `ranges`, which must outlive it, it keeps track of where tokens are.
-  TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text, WordRanges* ranges = nullptr);
+  TokenReader(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text,
+              TokenRanges* ranges = nullptr);
+  TokenReader(const TokenReader&) = delete;
+  TokenReader& operator=(const TokenReader&) = delete;
 
   // Writes the next ids; returns how many, fewer than ids.size() only at the end. `begins_word`, where given, is as
   // long and says of each id whether it is the first of a word. So is `ranges`, for a reader that keeps track, and has
@@ -82,39 +85,19 @@ class TokenReader {
   std::size_t Read(std::span<std::int32_t> ids, std::uint8_t* begins_word = nullptr, ByteRange* ranges = nullptr);
 
   // Whether all was read. Reads ahead no further than it takes to know.
-  bool AtEnd();
+  bool AtEnd() { return next_ == run_.size && stream_->AtEnd(); }
   // Whether what comes next begins a word; requires !AtEnd().
-  bool AtWord() const { return next_piece_ == num_pieces_; }
+  bool AtWord() const { return next_ == run_.size && run_.ends_word; }
 
  private:
-  // Finds the next word and its pieces; false at the end.
-  bool NextWord();
-  // The next item, where a token that is looked for in normalised text is one.
-  Item NextItem();
-  // The item that ended the last word; requires held_.
-  Item TakeHeld();
-  // The bytes of the last item of `reader_`.
-  ByteRange LastRange(const Item& item) const;
-  void Append(const Item& item);
-  // Whether a word character stands before the next item, or is the next of `behind`.
-  bool TouchesWord(NormalizedReader behind) const;
-  void SplitWord();
+  bool NextRun();
 
-  const Tokenizer& tokenizer_;
-  const Trie trie_;
-  const std::size_t size_;  // Bytes of prompt and text.
-  NormalizedReader reader_;
-  Word word_;
-  WordRanges* const ranges_;
-  std::optional<Item> held_;  // Ended the last word and belongs to the next.
-  // Used where tokens are looked for in normalised text: the character before the next item in it, and how many
-  // characters a token that did not count still covers.
-  std::uint32_t previous_ = kNoCodePoint;
-  std::size_t covered_ = 0;
-  // Ids of the word in hand. A piece is a character or more, but for damaged tables.
-  std::array<std::uint32_t, kMaxWordChars> pieces_;
-  std::size_t num_pieces_ = 0;
-  std::size_t next_piece_ = 0;
+  StreamMemory memory_;
+  TokenStream* const stream_;
+  TokenRanges* const ranges_;
+  Run run_;
+  std::size_t next_ = 0;     // Of the run.
+  bool begins_word_ = true;  // Whether the run does.
 };
 
 }  // namespace thimble::text

@@ -5,14 +5,15 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "text/trie.h"
 #include "text/utf8.h"
+#include "text/wordpiece.h"
 
 namespace thimble::text {
 namespace {
@@ -36,7 +37,7 @@ struct HandMade {
   std::vector<std::uint32_t> added_begin = {0, 3}, added_ids = {7}, word_chars;
   std::vector<std::uint8_t> continuation = {'#'};
   std::vector<std::uint32_t> prefix = {8}, suffix = {9};
-  Tables numbers;
+  WordPiece numbers;
 
   HandMade() {
     // Block 1 of `middle` serves U+0000 to U+0FFF, whose first two blocks of entries differ from the others.
@@ -46,44 +47,32 @@ struct HandMade {
     entries[64 + ' '] = static_cast<std::uint16_t>(CharClass::kSpace);
     entries[128 + 'x' - 64] = kEntryReplacement;
     entries[128 + 'y' - 64] = kEntryDrop;
-    numbers.nodes = 4;
+    numbers.trie.nodes = 4;
     numbers.max_word_chars = 5;
     numbers.continuation_bytes = 1;
-    numbers.added = 1;
-    numbers.added_raw = 1;
-    numbers.prefix_count = 1;
-    numbers.suffix_count = 1;
+    numbers.added.count = 1;
+    numbers.added.raw = 1;
+    numbers.around.prefix_count = 1;
+    numbers.around.suffix_count = 1;
   }
 
-  Tables tables() const {
-    Tables t = numbers;
-    t.trie_labels = labels;
-    t.trie_children = children;
-    t.trie_first = first;
-    t.trie_terminal = terminal;
-    t.trie_children_rank = children_rank;
-    t.trie_terminal_rank = terminal_rank;
-    t.trie_first_select = first_select;
-    t.trie_ids = ids;
-    t.trie_ids_high = ids_high;
-    t.normalizer_blocks = blocks;
-    t.normalizer_middle = middle;
-    t.normalizer_entries = entries;
-    t.normalizer_pool = pool;
-    t.added_text = added_text;
-    t.added_begin = added_begin;
-    t.added_ids = added_ids;
-    t.added_word_chars = word_chars;
-    t.continuation = continuation;
-    t.prefix = prefix;
-    t.suffix = suffix;
-    return t;
+  std::shared_ptr<WordPiece> kind() const {
+    auto kind = std::make_shared<WordPiece>(numbers);
+    const std::uint32_t nodes = numbers.trie.nodes, wide_ids = numbers.trie.wide_ids;
+    kind->trie = {labels,       children, first,    terminal, children_rank, terminal_rank,
+                  first_select, ids,      ids_high, nodes,    wide_ids};
+    kind->normalizer = {blocks, middle, entries, pool};
+    kind->added = {added_text, added_begin, added_ids, word_chars, numbers.added.count, numbers.added.raw};
+    kind->continuation = continuation;
+    kind->around.prefix = prefix;
+    kind->around.suffix = suffix;
+    return kind;
   }
 };
 
 std::vector<std::int32_t> Encode(const HandMade& made, std::string_view text, std::size_t limit = 100,
                                  bool* truncated = nullptr) {
-  Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+  Result<Tokenizer> tokenizer = Tokenizer::Create(made.kind(), kVocabulary);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   if (!tokenizer.ok()) return {};
   std::vector<std::int32_t> ids(limit, -1);
@@ -154,7 +143,7 @@ TEST(Tokenizer, TruncatesAtEveryLengthAndSaysSoExactly) {
 
 TEST(Tokenizer, KeepsTheLastTokensAtEveryLengthAndSaysSoExactly) {
   HandMade made;
-  made.numbers.truncate_left = 1;
+  made.numbers.around.truncate_left = 1;
   const std::string_view text = "abb a [M] bb abbb y ";
   const Ids whole = {8, 2, 3, 1, 7, 0, 2, 3, 3, 9};
   for (std::size_t limit = 3; limit <= whole.size() + 2; ++limit) {
@@ -168,8 +157,8 @@ TEST(Tokenizer, KeepsTheLastTokensAtEveryLengthAndSaysSoExactly) {
 
 TEST(Tokenizer, KeepsTheLastTokensOfATextOfAnyLengthAndCutsThePromptFirst) {
   HandMade made;
-  made.numbers.truncate_left = 1;
-  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+  made.numbers.around.truncate_left = 1;
+  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.kind(), kVocabulary);
   ASSERT_TRUE(tokenizer.ok());
   std::string text;
   for (int i = 0; i < 100000; ++i) text += "a ab ";
@@ -205,7 +194,7 @@ TEST(Tokenizer, SeesASingleWordOnlyWhereNoWordCharacterIsBesideIt) {
 
 TEST(Tokenizer, SeesASingleWordAcrossTheEndOfThePrompt) {
   const HandMade made = WithSingleWord();
-  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+  const Result<Tokenizer> tokenizer = Tokenizer::Create(made.kind(), kVocabulary);
   ASSERT_TRUE(tokenizer.ok());
   const std::string_view text = "a[M] [M]a [M]";
   const Ids whole = Encode(made, text);
@@ -275,10 +264,10 @@ TEST(CheckTables, RefusesEachContradiction) {
     std::string_view message;
   };
   const std::vector<Case> cases = {
-      {[](HandMade& m) { m.numbers.nodes = 0; }, "nodes: the vocabulary is empty"},
-      {[](HandMade& m) { m.numbers.nodes = kMaxNodes + 1; }, "nodes: at most"},
-      {[](HandMade& m) { m.numbers.nodes = 5; }, "trie.labels: needs 5 elements, has 4"},
-      {[](HandMade& m) { m.numbers.wide_ids = 2; }, "wide_ids: at most 1"},
+      {[](HandMade& m) { m.numbers.trie.nodes = 0; }, "nodes: the vocabulary is empty"},
+      {[](HandMade& m) { m.numbers.trie.nodes = kMaxNodes + 1; }, "nodes: at most"},
+      {[](HandMade& m) { m.numbers.trie.nodes = 5; }, "trie.labels: needs 5 elements, has 4"},
+      {[](HandMade& m) { m.numbers.trie.wide_ids = 2; }, "wide_ids: at most 1"},
       {[](HandMade& m) { m.children.clear(); }, "trie.children: needs 1 elements, has 0"},
       {[](HandMade& m) { m.children[0] |= 1 << 4; }, "trie.children: bits behind the end"},
       {[](HandMade& m) { m.children_rank[0] = 1; }, "trie.children_rank: does not count"},
@@ -291,8 +280,8 @@ TEST(CheckTables, RefusesEachContradiction) {
       {[](HandMade& m) { m.first_select.clear(); }, "trie.first_select: needs 1"},
       {[](HandMade& m) { m.ids.pop_back(); }, "trie.ids: needs 3 elements, has 2"},
       {[](HandMade& m) { m.ids[2] = 10; }, "trie.ids: id 10, vocabulary has 10"},
-      {[](HandMade& m) { m.numbers.wide_ids = 1, m.ids_high[1] = 1; }, "trie.ids: id 65539"},
-      {[](HandMade& m) { m.numbers.wide_ids = 1, m.ids_high.clear(); }, "trie.ids_high: needs 3"},
+      {[](HandMade& m) { m.numbers.trie.wide_ids = 1, m.ids_high[1] = 1; }, "trie.ids: id 65539"},
+      {[](HandMade& m) { m.numbers.trie.wide_ids = 1, m.ids_high.clear(); }, "trie.ids_high: needs 3"},
       {[](HandMade& m) { m.blocks.pop_back(); }, "normalizer.blocks: needs 272"},
       {[](HandMade& m) { m.blocks[271] = 2; }, "normalizer.blocks: points outside"},
       {[](HandMade& m) { m.middle[70] = 3; }, "normalizer.middle: points outside"},
@@ -301,8 +290,8 @@ TEST(CheckTables, RefusesEachContradiction) {
       {[](HandMade& m) { m.pool[1] &= ~kLastElement; }, "normalizer.pool: the last replacement"},
       {[](HandMade& m) { m.pool[0] = 0x110000; }, "normalizer.pool: not a character"},
       {[](HandMade& m) { m.pool[0] = 5u << 21; }, "normalizer.pool: not a character"},
-      {[](HandMade& m) { m.numbers.added = kMaxAddedTokens + 1; }, "added: at most"},
-      {[](HandMade& m) { m.numbers.added_raw = 2; }, "added_raw: at most 1"},
+      {[](HandMade& m) { m.numbers.added.count = kMaxAddedTokens + 1; }, "added: at most"},
+      {[](HandMade& m) { m.numbers.added.raw = 2; }, "added_raw: at most 1"},
       {[](HandMade& m) { m.added_begin.pop_back(); }, "added.begin: needs 2"},
       {[](HandMade& m) { m.added_begin = {0, 0}; }, "added.begin: does not grow"},
       {[](HandMade& m) { m.added_begin = {0, 4}; }, "added.text: needs 4"},
@@ -311,20 +300,20 @@ TEST(CheckTables, RefusesEachContradiction) {
       {[](HandMade& m) { m.added_ids = {10 | kSingleWord}, m.word_chars = {1, 2}; }, "added.ids: id 10"},
       {[](HandMade& m) { m.added_ids = {7 | kSingleWord}; }, "added.word_chars: is missing"},
       {[](HandMade& m) { m.word_chars = {2, 1}; }, "added.word_chars: is not sorted"},
-      {[](HandMade& m) { m.numbers.truncate_left = 2; }, "truncate_left: at most 1"},
-      {[](HandMade& m) { m.numbers.prefix_count = 17; }, "prefix_count: at most 16"},
-      {[](HandMade& m) { m.numbers.suffix_count = 2; }, "suffix: needs 2"},
+      {[](HandMade& m) { m.numbers.around.truncate_left = 2; }, "truncate_left: at most 1"},
+      {[](HandMade& m) { m.numbers.around.prefix_count = 17; }, "prefix_count: at most 16"},
+      {[](HandMade& m) { m.numbers.around.suffix_count = 2; }, "suffix: needs 2"},
       {[](HandMade& m) { m.prefix = {10}; }, "prefix: id 10"},
       {[](HandMade& m) { m.suffix = {0xFFFFFFFF}; }, "suffix: id 4294967295"},
       {[](HandMade& m) { m.numbers.continuation_bytes = 2; }, "continuation: needs 2"},
       {[](HandMade& m) { m.numbers.max_word_chars = 0; }, "max_word_chars: is 0"},
       {[](HandMade& m) { m.numbers.max_word_chars = kMaxWordChars + 1; }, "max_word_chars: at most"},
-      {[](HandMade& m) { m.numbers.unknown_id = 10; }, "unknown_id: id 10"},
+      {[](HandMade& m) { m.numbers.unknown = 10; }, "unknown_id: id 10"},
   };
   for (const Case& c : cases) {
     HandMade made;
     c.damage(made);
-    Result<Tokenizer> tokenizer = Tokenizer::Create(made.tables(), kVocabulary);
+    Result<Tokenizer> tokenizer = Tokenizer::Create(made.kind(), kVocabulary);
     ASSERT_FALSE(tokenizer.ok()) << c.message;
     EXPECT_EQ(tokenizer.status().code(), Code::kCorrupt);
     EXPECT_NE(tokenizer.status().message().find(c.message), std::string::npos)

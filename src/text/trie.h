@@ -1,13 +1,19 @@
-// The vocabulary as a succinct byte trie: finds the longest entry that starts a word or continues one.
+// A vocabulary as a succinct byte trie: finds the longest entry that begins a text, and the entries of ids.
 
 #ifndef THIMBLE_TEXT_TRIE_H_
 #define THIMBLE_TEXT_TRIE_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "text/tables.h"
 
@@ -43,7 +49,7 @@ class Trie {
     std::uint32_t id = 0;
   };
 
-  explicit Trie(const Tables& tables) : tables_(tables) {}
+  explicit Trie(const TrieTables& tables) : tables_(tables) {}
 
   // The longest entry that begins `text`, walked from `group`.
   Match Longest(std::uint32_t group, std::span<const std::uint8_t> text) const {
@@ -60,6 +66,38 @@ class Trie {
     }
     if (match.length > 0) match.id = Id(last);
     return match;
+  }
+
+  // The id of a whole entry.
+  std::optional<std::uint32_t> Find(std::string_view entry) const {
+    const Match match = Longest(kRoot, {reinterpret_cast<const std::uint8_t*>(entry.data()), entry.size()});
+    if (match.length == 0 || match.length != entry.size()) return std::nullopt;
+    return match.id;
+  }
+
+  // Fills in the entries of the ids that are keys, in one walk over the nodes. Takes 8 bytes for each node meanwhile.
+  void FindEntries(std::unordered_map<std::uint32_t, std::string>& entries) const {
+    std::vector<std::uint32_t> parents;  // Node of each group but the first.
+    std::vector<std::uint32_t> groups(tables_.nodes);
+    std::uint32_t group = 0, token = 0;
+    for (std::uint32_t node = 0; node < tables_.nodes; ++node) {
+      if (node > 0 && Bit(tables_.first, node)) ++group;
+      groups[node] = group;
+      const bool children = Bit(tables_.children, node);
+      const auto rank = static_cast<std::uint32_t>(parents.size());
+      if (children) parents.push_back(node);
+      if (children && !Bit(tables_.terminal, rank)) continue;
+      const auto found = entries.find(IdOfToken(token++));
+      if (found == entries.end()) continue;
+      std::string& text = found->second;
+      text.clear();
+      // Parents come before their children, so that this ends.
+      for (std::uint32_t at = node;; at = parents[groups[at] - 1]) {
+        text += static_cast<char>(tables_.labels[at]);
+        if (groups[at] == 0) break;
+      }
+      std::reverse(text.begin(), text.end());
+    }
   }
 
   // The group below the node that `text` leads to, kNoGroup when there is none.
@@ -83,13 +121,13 @@ class Trie {
 
   // The first node of a group.
   std::uint32_t GroupBegin(std::uint32_t group) const {
-    std::uint32_t position = tables_.trie_first_select[group / kSelectOnes];
+    std::uint32_t position = tables_.first_select[group / kSelectOnes];
     std::uint32_t skip = group % kSelectOnes;
     std::uint32_t word = position / 64;
-    std::uint64_t bits = tables_.trie_first[word] & ~std::uint64_t{0} << position % 64;
+    std::uint64_t bits = tables_.first[word] & ~std::uint64_t{0} << position % 64;
     for (std::uint32_t ones = CountOnes(bits); skip >= ones; ones = CountOnes(bits)) {
       skip -= ones;
-      bits = tables_.trie_first[++word];
+      bits = tables_.first[++word];
     }
     for (; skip > 0; --skip) bits &= bits - 1;
     return word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
@@ -99,17 +137,17 @@ class Trie {
   std::uint32_t GroupEnd(std::uint32_t begin) const {
     std::uint32_t word = (begin + 1) / 64;
     if ((begin + 1) >= tables_.nodes) return tables_.nodes;
-    std::uint64_t bits = tables_.trie_first[word] & ~std::uint64_t{0} << (begin + 1) % 64;
+    std::uint64_t bits = tables_.first[word] & ~std::uint64_t{0} << (begin + 1) % 64;
     while (bits == 0) {
       if (++word * 64 >= tables_.nodes) return tables_.nodes;
-      bits = tables_.trie_first[word];
+      bits = tables_.first[word];
     }
     return word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
   }
 
   bool Find(std::uint32_t group, std::uint8_t label, Node& node) const {
     std::uint32_t begin = GroupBegin(group);
-    const std::uint8_t* labels = tables_.trie_labels.data();
+    const std::uint8_t* labels = tables_.labels.data();
     if (labels[begin] != label) {
       std::uint32_t end = GroupEnd(begin);
       const void* found = std::memchr(labels + begin + 1, label, end - begin - 1);
@@ -117,21 +155,24 @@ class Trie {
       begin = static_cast<std::uint32_t>(static_cast<const std::uint8_t*>(found) - labels);
     }
     node.index = begin;
-    node.rank = Rank(tables_.trie_children, tables_.trie_children_rank, begin);
-    bool children = Bit(tables_.trie_children, begin);
+    node.rank = Rank(tables_.children, tables_.children_rank, begin);
+    bool children = Bit(tables_.children, begin);
     node.group = children ? node.rank + 1 : kNoGroup;
-    node.ends = !children || Bit(tables_.trie_terminal, node.rank);
+    node.ends = !children || Bit(tables_.terminal, node.rank);
     return true;
   }
 
   std::uint32_t Id(const Node& node) const {
-    std::uint32_t entry = node.index - node.rank + Rank(tables_.trie_terminal, tables_.trie_terminal_rank, node.rank);
-    std::uint32_t id = tables_.trie_ids[entry];
-    if (tables_.wide_ids != 0) id |= std::uint32_t{tables_.trie_ids_high[entry]} << 16;
+    return IdOfToken(node.index - node.rank + Rank(tables_.terminal, tables_.terminal_rank, node.rank));
+  }
+
+  std::uint32_t IdOfToken(std::uint32_t token) const {
+    std::uint32_t id = tables_.ids[token];
+    if (tables_.wide_ids != 0) id |= std::uint32_t{tables_.ids_high[token]} << 16;
     return id;
   }
 
-  const Tables& tables_;
+  const TrieTables& tables_;
 };
 
 }  // namespace thimble::text

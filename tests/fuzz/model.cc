@@ -59,8 +59,7 @@ void RunTokenizer(std::string_view input) {
   const std::size_t line = std::min(input.find('\n'), input.size());
   const auto compiled = convert::CompileTokenizer(input.substr(std::min(line + 1, input.size())), "tokenizer.json");
   if (!compiled.ok()) return;
-  const text::Tables tables = compiled->tables();
-  const auto tokenizer = text::Tokenizer::Create(tables, compiled->vocabulary);
+  const auto tokenizer = text::Tokenizer::Create(compiled->kind, compiled->vocabulary);
   Check(tokenizer.ok(), "what was compiled passes the checks of what is opened");
   Tokenize(*tokenizer, compiled->vocabulary, "", kText);
   Tokenize(*tokenizer, compiled->vocabulary, "query: ", input.substr(0, line));
@@ -79,7 +78,7 @@ void RunTokens(std::string_view input) {
   static const auto* compiled = new Result<convert::CompiledTokenizer>(
       convert::CompileTokenizer(Contents(SourceFolder() + "/tokenizer.json"), "tokenizer.json"));
   static const auto* tokenizer =
-      new Result<text::Tokenizer>(text::Tokenizer::Create((*compiled)->tables(), (*compiled)->vocabulary));
+      new Result<text::Tokenizer>(text::Tokenizer::Create((*compiled)->kind, (*compiled)->vocabulary));
   Tokenize(**tokenizer, (*compiled)->vocabulary, "", input);
   Tokenize(**tokenizer, (*compiled)->vocabulary, "passage: ", input);
   static const auto* model = [] {

@@ -1,0 +1,208 @@
+// WordPiece with a normaliser and pre-tokenizer of BERT's kind.
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "convert/tokenizer_kind.h"
+#include "convert/tokenizer_normalizer.h"
+#include "convert/tokenizer_rules.h"
+#include "convert/tokenizer_trie.h"
+#include "text/utf8.h"
+#include "text/wordpiece.h"
+
+namespace thimble::convert {
+namespace {
+
+using Json = json::Value;
+
+class WordPieceReader final : public KindReader, PartReader {
+ public:
+  explicit WordPieceReader(const std::string& path) : PartReader(path) {}
+
+  Result<std::size_t> CountEntries(const Json& model) const override {
+    const Json* vocabulary = model.FindSet("vocab");
+    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
+    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
+    return vocabulary->object().size();
+  }
+
+  std::optional<std::uint64_t> FindEntry(const Json& model, const std::string& entry) const override {
+    const Json* id = model.Find("vocab")->Find(entry);
+    if (id == nullptr || !id->is_unsigned()) return std::nullopt;
+    return id->integer();
+  }
+
+  Status ReadModel(const Json& model, TokenIds& ids) override {
+    THIMBLE_RETURN_IF_ERROR(ReadString(model, "model", "continuing_subword_prefix", continuation_));
+    if (continuation_.size() > text::kMaxPieceBytes) {
+      return Unsupported("model.continuing_subword_prefix is longer than ", text::kMaxPieceBytes, " bytes");
+    }
+    const Json* longest = model.FindSet("max_input_chars_per_word");
+    if (longest == nullptr || !longest->is_unsigned() || longest->integer() == 0 || longest->integer() > UINT32_MAX) {
+      return Corrupt("model.max_input_chars_per_word is not a positive whole number");
+    }
+    if (longest->integer() > text::kMaxWordChars) {
+      return Unsupported("model.max_input_chars_per_word is ", longest->integer(), ", at most ", text::kMaxWordChars,
+                         " is supported");
+    }
+    max_word_chars_ = static_cast<std::uint32_t>(longest->integer());
+    THIMBLE_RETURN_IF_ERROR(ReadPieces(model.Find("vocab")->object(), ids));
+
+    std::string unknown;
+    THIMBLE_RETURN_IF_ERROR(ReadString(model, "model", "unk_token", unknown));
+    const std::uint32_t* id = ids.Find(unknown);
+    if (id == nullptr) return Corrupt("model.unk_token \"", unknown, "\" is not in the vocabulary");
+    unknown_id_ = *id;
+    return Status();
+  }
+
+  Status ReadRules(const Json& root) override {
+    THIMBLE_ASSIGN_OR_RETURN(const TokenizerRules rules, convert::ReadRules(root, path_));
+    trims_ = rules.trims;
+    normalizer_.emplace(rules);
+    return Status();
+  }
+
+  Result<std::vector<std::string>> AddedTexts(std::span<const AddedToken> tokens) override {
+    // Spaces only part words, so that taking those beside a token has no effect on the ids, unless a token has some.
+    const bool strips = trims_ || std::any_of(tokens.begin(), tokens.end(), [](const AddedToken& token) {
+                          return token.strips_left || token.strips_right;
+                        });
+    std::vector<std::string> texts;
+    for (const AddedToken& token : tokens) {
+      std::string text = token.content;
+      if (token.normalized) {
+        Result<std::string> normalized = normalizer_->Normalize(text);
+        if (!normalized.ok()) {
+          return Error(normalized.status().code(), path_, ": added token \"", text, "\" ",
+                       normalized.status().message());
+        }
+        text = std::move(*normalized);
+        if (text.empty()) return Unsupported("added token \"", token.content, "\" normalises to nothing");
+      }
+      if (strips && normalizer_->HasSpaceAtEdge(text)) {
+        return Unsupported("added token \"", token.content, "\" has a space at its edge, and another one has lstrip ",
+                           "or rstrip, or the normalizer has Strip");
+      }
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  }
+
+  Result<std::shared_ptr<text::Kind>> Compile(TableStore& store) const override {
+    auto kind = std::make_shared<text::WordPiece>();
+    kind->trie = BuildTrie(pieces_, store);
+    THIMBLE_ASSIGN_OR_RETURN(kind->normalizer, normalizer_->Compile(store));
+    kind->continuation = store.Keep(std::vector<std::uint8_t>(continuation_.begin(), continuation_.end()));
+    kind->continuation_bytes = static_cast<std::uint32_t>(continuation_.size());
+    kind->unknown = unknown_id_;
+    kind->max_word_chars = max_word_chars_;
+    return std::shared_ptr<text::Kind>(std::move(kind));
+  }
+
+ private:
+  Status ReadPieces(const json::Object& vocabulary, TokenIds& ids) {
+    std::size_t nodes = 0;
+    for (const auto& [piece, value] : vocabulary) {
+      std::uint32_t id = 0;
+      THIMBLE_RETURN_IF_ERROR(ReadId(value, "the id of \"" + piece + "\" in model.vocab", id));
+      if (piece.size() > text::kMaxPieceBytes) {
+        return Unsupported("model.vocab has a piece longer than ", text::kMaxPieceBytes, " bytes");
+      }
+      THIMBLE_RETURN_IF_ERROR(ids.Take(piece, id));
+      nodes += piece.size();
+      if (!piece.empty()) pieces_.emplace_back(piece, id);
+    }
+    if (pieces_.empty()) return Corrupt("model.vocab has only the empty piece");
+    if (nodes > text::kMaxNodes) return Unsupported("model.vocab has ", nodes, " bytes, at most ", text::kMaxNodes);
+    std::sort(pieces_.begin(), pieces_.end());
+    return Status();
+  }
+
+  std::vector<std::pair<std::string, std::uint32_t>> pieces_;  // Distinct, not empty, sorted by bytes.
+  std::string continuation_;
+  std::uint32_t unknown_id_ = 0;
+  std::uint32_t max_word_chars_ = 0;
+  bool trims_ = false;  // Spaces at the ends of a text are removed.
+  std::optional<NormalizerCompiler> normalizer_;
+};
+
+constexpr std::string_view kNames[] = {
+    "BertTokenizer",   "DistilBertTokenizer", "ElectraTokenizer",     "MobileBertTokenizer",
+    "LxmertTokenizer", "LayoutLMTokenizer",   "SqueezeBertTokenizer",
+};
+constexpr std::pair<std::string_view, std::string_view> kSpecial[] = {{"unk_token", "[UNK]"},
+                                                                      {"sep_token", "[SEP]"},
+                                                                      {"pad_token", "[PAD]"},
+                                                                      {"cls_token", "[CLS]"},
+                                                                      {"mask_token", "[MASK]"}};
+
+// A vocab.txt: one piece a line, without white space behind it; of equal ones the last counts.
+Result<json::Object> ReadLines(std::string_view text, const std::string& path) {
+  constexpr std::size_t kMaxLines = std::size_t{kMaxId} + 1;
+  std::map<std::string_view, std::size_t> lines;
+  for (std::size_t line = 0; !text.empty(); ++line) {
+    if (line == kMaxLines) return Error(Code::kUnsupported, path, ": more than ", kMaxLines, " lines");
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::size_t length = 0;
+    const std::uint8_t* begin = reinterpret_cast<const std::uint8_t*>(text.data());
+    for (const std::uint8_t* next = begin; next != begin + end;) {
+      const std::uint8_t* character = next;
+      const std::uint32_t code_point = text::DecodeUtf8(next, begin + end);
+      if (code_point == text::kReplacementCharacter && (next - character != 3 || *character != 0xEF)) {
+        return Error(Code::kCorrupt, path, ": line ", line + 1, " is not UTF-8");
+      }
+      if (!IsWhiteSpace(code_point)) length = static_cast<std::size_t>(next - begin);
+    }
+    lines[text.substr(0, length)] = line;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  json::Object pieces;
+  for (const auto& [piece, line] : lines) pieces.Append(std::string(piece)) = line;
+  json::Object model = {{"type", "WordPiece"}};
+  model["vocab"] = std::move(pieces);
+  return model;
+}
+
+// The parts that a BertTokenizer does not take from tokenizer.json.
+Status BuildBert(const FolderSettings& settings, const std::string& unknown, json::Object& root) {
+  bool lowercase = true, chinese = true;
+  THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("do_lower_case", lowercase));
+  THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("tokenize_chinese_chars", chinese));
+  json::Object normalizer = {{"type", "BertNormalizer"},
+                             {"clean_text", true},
+                             {"handle_chinese_chars", chinese},
+                             {"strip_accents", nullptr},
+                             {"lowercase", lowercase}};
+  const Json* strip = settings.Find("strip_accents");
+  if (strip != nullptr && !strip->is_null()) {
+    bool strips = false;
+    THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("strip_accents", strips));
+    normalizer["strip_accents"] = strips;
+  }
+  root["normalizer"] = std::move(normalizer);
+  root["pre_tokenizer"] = json::Object{{"type", "BertPreTokenizer"}};
+  root["added_tokens"] = json::Array();
+  if (Json& model = root["model"]; model.is_object()) {
+    model.object()["unk_token"] = unknown;
+    model.object()["continuing_subword_prefix"] = "##";
+    model.object()["max_input_chars_per_word"] = 100;
+  }
+  return Status();
+}
+
+}  // namespace
+
+std::unique_ptr<KindReader> MakeWordPieceReader(const std::string& path) {
+  return std::make_unique<WordPieceReader>(path);
+}
+
+constinit const TokenizerClasses kWordPieceClasses = {.names = kNames,
+                                                      .make_reader = MakeWordPieceReader,
+                                                      .special = kSpecial,
+                                                      .vocabulary_file = "vocab.txt",
+                                                      .read_vocabulary = ReadLines,
+                                                      .build = BuildBert};
+
+}  // namespace thimble::convert
