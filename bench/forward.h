@@ -35,12 +35,11 @@ struct Shape {
 class Floor {
  public:
   Floor(const Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
-    for (const LayerWeights& layer : weights.layers) {
-      for (const kernels::Matrix* m : {&layer.qkv, &layer.attention_output, &layer.ffn_in, &layer.ffn_out}) {
-        macs_[static_cast<std::size_t>(m->format)] += static_cast<double>(m->outputs * m->inputs);
-      }
+    for (const kernels::Matrix& m : weights.matrices) {
+      macs_[static_cast<std::size_t>(m.format)] += static_cast<double>(m.outputs * m.inputs);
     }
-    const double width = static_cast<double>(weights.layers.size() * weights.hidden);
+    const Architecture& a = weights.program.architecture;
+    const double width = static_cast<double>(a.layers * a.hidden);
     pair_macs_ = 2 * width;
     size_ = width / (6 * 384);
   }
