@@ -140,8 +140,9 @@ class X86Instructions(Instructions, unittest.TestCase):
                 # Of q4 a loop is a group, at whose end the sums in words meet those of all groups, on the stack or not.
                 products = [i for i, text in enumerate(loop) if text.startswith("vpmaddubsw")]
                 spills = [text for text in loop[products[0] : products[-1]] if re.search(self.stack, text)]
-                # GCC 12 has none to two: integers of a group, and of four rows of q6 half a sum.
-                self.assertLessEqual(len(spills), 2, f"{spills} in {name}")
+                # GCC 12 has up to four for 32 products: integers of a group, and of four rows of q6 three half sums, which
+                # takes no time. A loop of 8 products that stored them took a quarter more.
+                self.assertLessEqual(len(spills), 4 * len(products) // 32, f"{spills} in {name}")
         self.assertEqual(tiles, {"avx2": 2 * 4 * 2, "avx512": 2 * 4 * 2})  # Formats, heights, first or not.
 
     def test_packed_tiles_unpack_and_do_not_spill_between_dot_products(self):

@@ -21,7 +21,9 @@ THIMBLE_INLINE I AddWords(I a, I b) {
   return a;
 }
 THIMBLE_INLINE I AddPair(I acc, Quad a, I w) { return AddLanes(acc, _mm512_madd_epi16(a, w)); }
-THIMBLE_INLINE I AddPairs(I acc, I a, const std::int16_t* p) { return AddPair(acc, a, _mm512_load_si512(p)); }
+using Multipliers = I;
+THIMBLE_INLINE Multipliers LoadMultipliers(const std::int16_t* p) { return _mm512_load_si512(p); }
+THIMBLE_INLINE I AddPairs(I acc, I a, Multipliers m) { return AddPair(acc, a, m); }
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w); }
 
 THIMBLE_INLINE I LoadLine(const void* p) { return _mm512_load_si512(p); }

@@ -22,11 +22,14 @@ THIMBLE_INLINE __m128i AddWords(__m128i a, __m128i b) {
 THIMBLE_INLINE I AddPair(I acc, Quad a, const I& w) {
   return MapI([&](int i) { return AddLanes(acc.v[i], _mm_madd_epi16(a, w.v[i])); });
 }
+// The multipliers of a group stay in memory: four registers would be too many.
+using Multipliers = const std::int16_t*;
+THIMBLE_INLINE Multipliers LoadMultipliers(const std::int16_t* p) { return p; }
 THIMBLE_INLINE __m128i AddPairs(__m128i acc, __m128i a, const std::int16_t* p) {
   asm("pmaddwd %2, %1\n\tpaddd %1, %0" : "+x"(acc), "+x"(a) : "m"(*reinterpret_cast<const __m128i*>(p)));
   return acc;
 }
-THIMBLE_INLINE I AddPairs(I acc, const I& a, const std::int16_t* p) {
+THIMBLE_INLINE I AddPairs(I acc, const I& a, Multipliers p) {
   return MapI([&](int i) { return AddPairs(acc.v[i], a.v[i], p + 8 * i); });
 }
 THIMBLE_INLINE I MultiplyBytes(Quad a, const I& w) {

@@ -63,14 +63,14 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
   I acc[kHeight][1];
   StartTile(w, n, acc);
   for (std::size_t g = 0; g < groups; ++g) {
-    std::int16_t* const multipliers = panel.multipliers + 32 * g;
     Levels levels;
     if constexpr (kFirst) {
       levels = LoadLevels<kBits, false>(group);
-      StoreLine(multipliers, levels.multipliers);
+      StoreLine(panel.multipliers + 32 * g, levels.multipliers);
       Prefetch(group + strip_groups);
       group += kForm.GroupBytes();
     }
+    const Multipliers multipliers = LoadMultipliers(panel.multipliers + 32 * g);
     // Of q4 the sums of products in words: those of a group fit, 16 of a byte and a code of at most 8 in each.
     I words[kHeight];
     const auto add_line = [&]<std::size_t kLine>(bool first) THIMBLE_LAMBDA {
@@ -105,11 +105,9 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
         bundle += Panel::kBundleBytes;
       }
     };
-    constexpr std::size_t kLines = kForm.group / 4, kBundles = kLines / Panel::kBundleLines;
-    if constexpr (kBits == 6 && kFirst) {
+    constexpr std::size_t kBundles = kForm.group / (4 * Panel::kBundleLines);
+    if constexpr (kBits == 6) {
       for (std::size_t i = 0; i < kBundles; ++i) add_bundle(false);
-    } else if constexpr (kBits == 6) {
-      for (std::size_t i = 0; i < kLines; ++i) add_line.template operator()<0>(false);
     } else {
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kBundles; ++i) add_bundle(i == 0);
