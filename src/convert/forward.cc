@@ -105,8 +105,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
 
   const Architecture& a = program_.architecture;
   std::vector<float> heads(chunk_ * 3 * a.hidden), context(chunk_ * a.hidden), inner(chunk_ * a.intermediate);
-  THIMBLE_ASSIGN_OR_RETURN(Mapping scratch,
-                           Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
+  THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
 
   float* x = x_.data();
   std::size_t cut = 0;
