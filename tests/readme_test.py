@@ -45,7 +45,11 @@ class Readme(unittest.TestCase):
             (models / "all-MiniLM-L6-v2-q8.safetensors").symlink_to(path)
             output = subprocess.run(["./readme"], cwd=folder, capture_output=True, text=True, check=True).stdout
         if real:
-            self.assertEqual(output, expected)
+            # Bytes in use are those of one instruction set; others take up to a tenth more or less.
+            used = re.compile(r"^\d+(?= of \d+ bytes used$)", re.MULTILINE)
+            for found, stated in zip(used.findall(output), used.findall(expected), strict=True):
+                self.assertAlmostEqual(int(found) / int(stated), 1, delta=0.1)
+            self.assertEqual(used.sub("N", output), used.sub("N", expected))
         else:
             number = re.compile(r"-?\d+(\.\d+)?")
             self.assertEqual(number.sub("N", output), number.sub("N", expected))
