@@ -149,12 +149,13 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
   }
 }
 
-// Activations of so many bytes are widened at a time: of 384 inputs 64 rows, a block of the encoder, of 1536 inputs 16,
-// which share the work on a panel.
-inline constexpr std::size_t kWideBytes = 48 * 1024;
+// Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of 1536
+// inputs 16, which share the work on a panel.
+inline constexpr std::size_t kWideBytes = 48 * 1024, kMostWideRows = 64;
 
 inline std::size_t WideRows(std::size_t inputs) {
-  return std::max<std::size_t>(kWideBytes / (inputs * sizeof(Code)) / kTileRows, 1) * kTileRows;
+  const std::size_t rows = std::min(kWideBytes / (inputs * sizeof(Code)), kMostWideRows);
+  return std::max<std::size_t>(rows / kTileRows, 1) * kTileRows;
 }
 
 inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
