@@ -149,8 +149,8 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
   }
 }
 
-// Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of 1536
-// inputs 16, which share the work on a panel.
+// Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of
+// 1536 inputs 16, which share the work on a panel.
 inline constexpr std::size_t kWideBytes = 48 * 1024, kMostWideRows = 64;
 
 inline std::size_t WideRows(std::size_t inputs) {
