@@ -35,30 +35,30 @@ inline double Now() {
 // Pairs of words, as q8 without a dot product of bytes; bytes and codes in pairs with their multipliers (q6); bytes and
 // codes in words (q4).
 #define THIMBLE_SSE(instruction, a, b) instruction " %%xmm" a ", %%xmm" b "\n"
-#define THIMBLE_SSE_PAIRS(a, b, p, q)                                                        \
-  THIMBLE_SSE("movdqa", "14", p)                                                             \
-  THIMBLE_SSE("movdqa", "14", q)                                                             \
-  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) \
-      THIMBLE_SSE("paddd", q, b)
-#define THIMBLE_SSE_CODES(a, b, p, q)                                                                 \
-  THIMBLE_SSE("movdqa", "14", p)                                                                      \
-  THIMBLE_SSE("movdqa", "14", q)                                                                      \
-  THIMBLE_SSE("pmaddubsw", "15", p) THIMBLE_SSE("pmaddubsw", "15", q) THIMBLE_SSE("pmaddwd", "15", p) \
-      THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) THIMBLE_SSE("paddd", q, b)
-#define THIMBLE_SSE_WORDS(a, b, p, q)                                                            \
-  THIMBLE_SSE("movdqa", "14", p)                                                                 \
-  THIMBLE_SSE("movdqa", "14", q)                                                                 \
-  THIMBLE_SSE("pmaddubsw", "15", p) THIMBLE_SSE("pmaddubsw", "15", q) THIMBLE_SSE("paddw", p, a) \
-      THIMBLE_SSE("paddw", q, b)
+#define THIMBLE_SSE_PAIRS(a, b, p, q) \
+  THIMBLE_SSE("movdqa", "14", p)      \
+  THIMBLE_SSE("movdqa", "14", q)      \
+  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) THIMBLE_SSE("paddd", q, b)
+#define THIMBLE_SSE_CODES(a, b, p, q) \
+  THIMBLE_SSE("movdqa", "14", p)      \
+  THIMBLE_SSE("movdqa", "14", q)      \
+  THIMBLE_SSE("pmaddubsw", "15", p)   \
+  THIMBLE_SSE("pmaddubsw", "15", q)   \
+  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) THIMBLE_SSE("paddd", q, b)
+#define THIMBLE_SSE_WORDS(a, b, p, q) \
+  THIMBLE_SSE("movdqa", "14", p)      \
+  THIMBLE_SSE("movdqa", "14", q)      \
+  THIMBLE_SSE("pmaddubsw", "15", p)   \
+  THIMBLE_SSE("pmaddubsw", "15", q) THIMBLE_SSE("paddw", p, a) THIMBLE_SSE("paddw", q, b)
 #define THIMBLE_VEX(r, instruction, a, b, c) instruction " %%" r a ", %%" r b ", %%" r c "\n"
 #define THIMBLE_VEX_PAIRS(r, a, b, p, q)    \
   THIMBLE_VEX(r, "vpmaddwd", "14", "15", p) \
   THIMBLE_VEX(r, "vpmaddwd", "14", "15", q) THIMBLE_VEX(r, "vpaddd", p, a, a) THIMBLE_VEX(r, "vpaddd", q, b, b)
-#define THIMBLE_VEX_CODES(r, a, b, p, q)                                                                          \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", p)                                                                     \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", q)                                                                     \
-  THIMBLE_VEX(r, "vpmaddwd", p, "15", p) THIMBLE_VEX(r, "vpmaddwd", q, "15", q) THIMBLE_VEX(r, "vpaddd", p, a, a) \
-      THIMBLE_VEX(r, "vpaddd", q, b, b)
+#define THIMBLE_VEX_CODES(r, a, b, p, q)      \
+  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", p) \
+  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", q) \
+  THIMBLE_VEX(r, "vpmaddwd", p, "15", p)      \
+  THIMBLE_VEX(r, "vpmaddwd", q, "15", q) THIMBLE_VEX(r, "vpaddd", p, a, a) THIMBLE_VEX(r, "vpaddd", q, b, b)
 #define THIMBLE_VEX_WORDS(r, a, b, p, q)      \
   THIMBLE_VEX(r, "vpmaddubsw", "14", "15", p) \
   THIMBLE_VEX(r, "vpmaddubsw", "14", "15", q) THIMBLE_VEX(r, "vpaddw", p, a, a) THIMBLE_VEX(r, "vpaddw", q, b, b)
