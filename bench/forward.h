@@ -90,7 +90,6 @@ class Forward {
   Forward(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape, std::vector<std::int32_t> ids,
           std::size_t threads)
       : weights_(weights),
-        kernels_(kernels),
         shape_(shape),
         ids_(std::move(ids)),
         vectors_(shape.sequences * weights.info.dimensions),
@@ -137,7 +136,6 @@ class Forward {
   }
 
   const Weights& weights_;
-  const kernels::Kernels& kernels_;
   Shape shape_;
   std::vector<std::int32_t> ids_;
   std::vector<std::uint32_t> lengths_;  // Of a tile.

@@ -35,33 +35,24 @@ inline double Now() {
 // Pairs of words, as q8 without a dot product of bytes; bytes and codes in pairs with their multipliers (q6); bytes and
 // codes in words (q4).
 #define THIMBLE_SSE(instruction, a, b) instruction " %%xmm" a ", %%xmm" b "\n"
-#define THIMBLE_SSE_PAIRS(a, b, p, q) \
-  THIMBLE_SSE("movdqa", "14", p)      \
-  THIMBLE_SSE("movdqa", "14", q)      \
-  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) THIMBLE_SSE("paddd", q, b)
-#define THIMBLE_SSE_CODES(a, b, p, q) \
-  THIMBLE_SSE("movdqa", "14", p)      \
-  THIMBLE_SSE("movdqa", "14", q)      \
-  THIMBLE_SSE("pmaddubsw", "15", p)   \
-  THIMBLE_SSE("pmaddubsw", "15", q)   \
-  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE("paddd", p, a) THIMBLE_SSE("paddd", q, b)
-#define THIMBLE_SSE_WORDS(a, b, p, q) \
-  THIMBLE_SSE("movdqa", "14", p)      \
-  THIMBLE_SSE("movdqa", "14", q)      \
-  THIMBLE_SSE("pmaddubsw", "15", p)   \
-  THIMBLE_SSE("pmaddubsw", "15", q) THIMBLE_SSE("paddw", p, a) THIMBLE_SSE("paddw", q, b)
+#define THIMBLE_SSE_PRODUCTS(product, p, q) \
+  THIMBLE_SSE("movdqa", "14", p)            \
+  THIMBLE_SSE("movdqa", "14", q) THIMBLE_SSE(product, "15", p) THIMBLE_SSE(product, "15", q)
+#define THIMBLE_SSE_SUMS(sum, a, b, p, q) THIMBLE_SSE(sum, p, a) THIMBLE_SSE(sum, q, b)
+#define THIMBLE_SSE_PAIRS(a, b, p, q) THIMBLE_SSE_PRODUCTS("pmaddwd", p, q) THIMBLE_SSE_SUMS("paddd", a, b, p, q)
+#define THIMBLE_SSE_CODES(a, b, p, q)     \
+  THIMBLE_SSE_PRODUCTS("pmaddubsw", p, q) \
+  THIMBLE_SSE("pmaddwd", "15", p) THIMBLE_SSE("pmaddwd", "15", q) THIMBLE_SSE_SUMS("paddd", a, b, p, q)
+#define THIMBLE_SSE_WORDS(a, b, p, q) THIMBLE_SSE_PRODUCTS("pmaddubsw", p, q) THIMBLE_SSE_SUMS("paddw", a, b, p, q)
 #define THIMBLE_VEX(r, instruction, a, b, c) instruction " %%" r a ", %%" r b ", %%" r c "\n"
-#define THIMBLE_VEX_PAIRS(r, a, b, p, q)    \
-  THIMBLE_VEX(r, "vpmaddwd", "14", "15", p) \
-  THIMBLE_VEX(r, "vpmaddwd", "14", "15", q) THIMBLE_VEX(r, "vpaddd", p, a, a) THIMBLE_VEX(r, "vpaddd", q, b, b)
-#define THIMBLE_VEX_CODES(r, a, b, p, q)      \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", p) \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", q) \
-  THIMBLE_VEX(r, "vpmaddwd", p, "15", p)      \
-  THIMBLE_VEX(r, "vpmaddwd", q, "15", q) THIMBLE_VEX(r, "vpaddd", p, a, a) THIMBLE_VEX(r, "vpaddd", q, b, b)
-#define THIMBLE_VEX_WORDS(r, a, b, p, q)      \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", p) \
-  THIMBLE_VEX(r, "vpmaddubsw", "14", "15", q) THIMBLE_VEX(r, "vpaddw", p, a, a) THIMBLE_VEX(r, "vpaddw", q, b, b)
+#define THIMBLE_VEX_SUMS(r, sum, a, b, p, q) THIMBLE_VEX(r, sum, p, a, a) THIMBLE_VEX(r, sum, q, b, b)
+#define THIMBLE_VEX_PAIRS(r, a, b, p, q) THIMBLE_VEX_TWO(r, "vpmaddwd", p, q) THIMBLE_VEX_SUMS(r, "vpaddd", a, b, p, q)
+#define THIMBLE_VEX_CODES(r, a, b, p, q) \
+  THIMBLE_VEX_TWO(r, "vpmaddubsw", p, q) \
+  THIMBLE_VEX(r, "vpmaddwd", p, "15", p) \
+  THIMBLE_VEX(r, "vpmaddwd", q, "15", q) THIMBLE_VEX_SUMS(r, "vpaddd", a, b, p, q)
+#define THIMBLE_VEX_WORDS(r, a, b, p, q) \
+  THIMBLE_VEX_TWO(r, "vpmaddubsw", p, q) THIMBLE_VEX_SUMS(r, "vpaddw", a, b, p, q)
 #define THIMBLE_VEX_TWO(r, instruction, a, b) \
   THIMBLE_VEX(r, instruction, "14", "15", a) THIMBLE_VEX(r, instruction, "14", "15", b)
 #define THIMBLE_YMM_PAIRS(a, b, p, q) THIMBLE_VEX_PAIRS("ymm", a, b, p, q)
