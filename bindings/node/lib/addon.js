@@ -1,10 +1,10 @@
 // Finds and loads the native addon, also for a bundle that holds this file.
 'use strict';
 
-// Not every bundle in ESM has a require for these.
-const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
-const { createRequire } = process.getBuiltinModule?.('node:module') ?? require('node:module');
+const { builtin, createRequire } = require('./builtin.js');
 const { ThimbleError } = require('./errors.js');
+
+const path = builtin('node:path');
 
 const FILE = 'thimble.node';
 // This file; a bundle does not know where its modules came from, or gives a name alone.

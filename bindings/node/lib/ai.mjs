@@ -1,18 +1,13 @@
 // Vercel AI SDK: an embedding model for embed() and embedMany().
 import { Embedder } from './index.mjs';
+import { DEFAULT_MODEL } from './options.js';
+import { once } from './promises.js';
 
 // Enough for a call; embedMany() splits what is more.
 const MAX_EMBEDDINGS = 2048;
 
-export function embeddingModel(modelName = 'all-MiniLM-L6-v2', options = {}) {
-  let embedder;
-  const open = () => {
-    embedder ??= Embedder.create(modelName, options).catch((error) => {
-      embedder = undefined;  // The next call tries again.
-      throw error;
-    });
-    return embedder;
-  };
+export function embeddingModel(modelName = DEFAULT_MODEL, options = {}) {
+  const open = once(() => Embedder.create(modelName, options));
   return {
     specificationVersion: 'v3',
     provider: 'thimble',

@@ -1,6 +1,7 @@
 // Chroma: an embedding function for createCollection() and getCollection().
 import { registerEmbeddingFunction } from 'chromadb';
 import { createEmbeddingFunction } from './index.mjs';
+import { DEFAULT_MODEL } from './options.js';
 
 // Names of a configuration, and of the options that they stand for.
 const CONFIG = {
@@ -35,7 +36,7 @@ export class ThimbleEmbeddingFunction {
   // What makes the same vectors again: not where models are, nor what they may take.
   getConfig() {
     const { backend = 'native' } = this.#options;
-    const options = backend === 'native' ? { modelName: 'all-MiniLM-L6-v2', dtype: 'q8', ...this.#options } : this.#options;
+    const options = backend === 'native' ? { modelName: DEFAULT_MODEL, dtype: 'q8', ...this.#options } : this.#options;
     const given = Object.entries(CONFIG).map(([key, name]) => [key, options[name]]);
     return Object.fromEntries(given.filter(([, value]) => value !== undefined));
   }

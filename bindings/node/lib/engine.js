@@ -3,30 +3,17 @@
 
 const { addon } = require('./addon.js');
 const { fromNative } = require('./errors.js');
+const { abortable } = require('./promises.js');
 
 let lastId = 0;
 const nextId = () => (lastId = (lastId + 1) % 0xffffffff) + 1;
 
 // pool[method](...values) as a promise that `signal` rejects; what has not started then does not start.
 function call(pool, method, signal, ...values) {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
+  return abortable(signal, (resolve, reject) => {
     const id = nextId();
-    const abort = () => {
-      addon().cancel(id);
-      reject(signal.reason);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    pool[method](id, ...values).then(
-      (value) => {
-        signal?.removeEventListener('abort', abort);
-        resolve(value);
-      },
-      (error) => {
-        signal?.removeEventListener('abort', abort);
-        reject(fromNative(error));
-      },
-    );
+    pool[method](id, ...values).then(resolve, (error) => reject(fromNative(error)));
+    return () => addon().cancel(id);
   });
 }
 

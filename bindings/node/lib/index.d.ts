@@ -397,14 +397,7 @@ export interface EmbeddingFunction {
   (texts: readonly string[], options?: { signal?: AbortSignal; promptName?: string }): Promise<number[][]>;
 }
 
-/**
- * A function that embeds. Its model is loaded with the first call; all functions with the same options share one copy.
- * With `compat: 'brainy'`, it follows the contract of Brainy's embedding functions: it always returns one vector, that of the
- * first non-blank text of an array, or zeros if there is none.
- */
-export function createEmbeddingFunction(
-  options: EmbeddingFunctionOptions & { compat: 'brainy' },
-): (data: string | string[], options?: { signal?: AbortSignal }) => Promise<number[]>;
+/** A function that embeds. Its model is loaded with the first call; all functions with the same options share one copy. */
 export function createEmbeddingFunction(options?: EmbeddingFunctionOptions): EmbeddingFunction;
 
 /** The mock as a function: 384 values `Math.sin(h + i) * 0.1` as float64. Needs neither model nor addon. */

@@ -4,19 +4,14 @@
 const { addon } = require('./addon.js');
 const { Embedder } = require('./embedder.js');
 const { createEmbeddingFunction } = require('./embedding-function.js');
-const { ThimbleError, fromNative } = require('./errors.js');
+const { callSync } = require('./engine.js');
+const { ThimbleError } = require('./errors.js');
 const { mockEmbeddingFunction } = require('./mock.js');
 const { ModelPool, plan } = require('./pool.js');
 const { pull } = require('./pull.js');
 const { list, remove } = require('./store.js');
 
-function memory() {
-  try {
-    return addon().memory();
-  } catch (error) {
-    throw fromNative(error);
-  }
-}
+const memory = () => callSync(addon(), 'memory');
 
 module.exports = {
   Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,

@@ -1,6 +1,7 @@
 // LangChain.js: an Embeddings class.
 import { Embeddings } from '@langchain/core/embeddings';
 import { Embedder, createEmbeddingFunction } from './index.mjs';
+import { DEFAULT_MODEL } from './options.js';
 
 export class ThimbleEmbeddings extends Embeddings {
   #embed;
@@ -27,7 +28,7 @@ export class ThimbleEmbeddings extends Embeddings {
   // The options of a call: the first of these prompts that the model has, if prompts are asked for.
   async #call(names) {
     if (!this.#prompts) return {};
-    const { modelName = 'all-MiniLM-L6-v2', ...options } = this.#options;
+    const { modelName = DEFAULT_MODEL, ...options } = this.#options;
     this.#info ??= (await Embedder.create(modelName, options)).info;
     const promptName = names.find((name) => name in this.#info.prompts);
     return promptName === undefined ? {} : { promptName };

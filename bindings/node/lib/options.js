@@ -55,6 +55,7 @@ function checkNames(options, where, names) {
   }
 }
 
+const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
 const DTYPES = ['fp32', 'fp16', 'q8', 'q6', 'q4', 'q4-small'];
 const MOCKS = ['mock', 'mock-hashed'];
 
@@ -175,7 +176,7 @@ function checkWellFormed(text, index) {
 }
 
 module.exports = {
-  POOLINGS,
-  POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkTexts,
-  checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions, vectorOptions, withRevision,
+  DEFAULT_MODEL, POOLINGS, POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames,
+  checkOneOf, checkSignal, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
+  vectorOptions, withRevision,
 };

@@ -24,29 +24,26 @@ class ModelPool {
     return openEmbedder(() => this.#open(), model, { ...options, ...this.#options });
   }
 
-  async plan(model, { dtype = 'q8', revision, signal } = {}) {
-    checkModel(model, dtype);
-    return this.#call('plan', withRevision(model, revision), dtype, signal);
+  async plan(model, options) {
+    return this.#call('plan', model, options);
   }
 
-  async preload(model, { dtype = 'q8', revision, signal } = {}) {
-    checkModel(model, dtype);
-    await this.#call('open', withRevision(model, revision), dtype, signal, false);
+  async preload(model, options) {
+    await this.#call('open', model, options, false);
   }
 
-  async pin(model, { dtype = 'q8', revision, signal } = {}) {
-    checkModel(model, dtype);
-    await this.#call('open', withRevision(model, revision), dtype, signal, true);
+  async pin(model, options) {
+    await this.#call('open', model, options, true);
   }
 
-  unpin(model, { dtype = 'q8', revision } = {}) {
-    checkModel(model, dtype);
-    callSync(this.#open(), 'unpin', withRevision(model, revision), dtype);
+  unpin(model, options) {
+    const { name, dtype } = named(model, options);
+    callSync(this.#open(), 'unpin', name, dtype);
   }
 
-  async unload(model, { dtype = 'q8', revision } = {}) {
-    checkModel(model, dtype);
-    await call(this.#open(), 'unload', undefined, withRevision(model, revision), dtype);
+  async unload(model, options) {
+    const { name, dtype } = named(model, options);
+    await call(this.#open(), 'unload', undefined, name, dtype);
   }
 
   stats() {
@@ -64,10 +61,8 @@ class ModelPool {
     pool.close();
   }
 
-  // Of the native pool, with a download where one is wanted.
-  #call(method, model, dtype, signal, ...values) {
-    const open = (name) => call(this.#open(), method, checkSignal(signal), name, dtype, ...values);
-    return openOrPull(open, this.#options.download, model, { dtype, folder: this.#options.folder, signal });
+  #call(method, model, options, ...values) {
+    return callNative(() => this.#open(), method, named(model, options), this.#options, ...values);
   }
 
   #open() {
@@ -78,13 +73,26 @@ class ModelPool {
 // Node.js 18 has no such symbol before 18.18.
 if (Symbol.asyncDispose) ModelPool.prototype[Symbol.asyncDispose] = ModelPool.prototype.dispose;
 
-async function plan(model, options = {}) {
-  const { dtype = 'q8', revision, signal, ...rest } = options;
-  checkNames(rest, 'options', POOL_OPTIONS);
+// What the options of a call say of a model.
+function named(model, options = {}) {
+  checkNames(options, 'options', ['dtype', 'revision', 'signal']);
+  const { dtype = 'q8', revision, signal } = options;
   checkModel(model, dtype);
+  return { name: withRevision(model, revision), dtype, signal: checkSignal(signal) };
+}
+
+// pool()[method], with a download where one is wanted.
+function callNative(pool, method, { name, dtype, signal }, { folder, download }, ...values) {
+  const open = (found) => call(pool(), method, signal, found, dtype, ...values);
+  return openOrPull(open, download, name, { dtype, folder, signal });
+}
+
+async function plan(model, options = {}) {
+  checkNames(options, 'options', ['dtype', 'revision', 'signal', ...POOL_OPTIONS]);
+  const { dtype, revision, signal, ...rest } = options;
+  const wanted = named(model, { dtype, revision, signal });
   const pool = poolOptions(rest);
-  const open = (name) => call(sharedPool(pool), 'plan', checkSignal(signal), name, dtype);
-  return openOrPull(open, downloadOf(rest), withRevision(model, revision), { dtype, folder: pool.folder, signal });
+  return callNative(() => sharedPool(pool), 'plan', wanted, { folder: pool.folder, download: downloadOf(rest) });
 }
 
 module.exports = { ModelPool, plan };

@@ -1,15 +1,15 @@
 // pull(): models from the hub, and making one that is not there yet.
 'use strict';
 
-// As in addon.js.
-const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
-
 const { addon } = require('./addon.js');
+const { builtin } = require('./builtin.js');
 const { call } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const {
   POOLINGS, checkModel, checkNames, checkOneOf, checkSignal, checkType, folderOf, isPath,
 } = require('./options.js');
+
+const path = builtin('node:path');
 
 const PULL_OPTIONS = [
   'dtype', 'revision', 'folder', 'name', 'pooling', 'normalize', 'force', 'signal', 'onProgress',
@@ -65,7 +65,7 @@ async function openOrPull(open, download, model, options) {
     try {
       return await open(model);
     } catch (error) {
-      if (error.code !== 'not_found' || model.endsWith('.safetensors') || options.presentOnly) throw error;
+      if (error?.code !== 'not_found' || model.endsWith('.safetensors') || options.presentOnly) throw error;
     }
   }
   const pulled = await pullWith(model, { ...options, unstatedPooling: true, localFilesOnly: folder || !download });

@@ -2,26 +2,19 @@
 'use strict';
 
 const { addon } = require('./addon.js');
-const { fromNative, invalid, describe } = require('./errors.js');
-const { checkDtype, checkNames, checkType, folderOf } = require('./options.js');
+const { callSync } = require('./engine.js');
+const { describe, invalid } = require('./errors.js');
+const { checkDtype, checkNames, folderOf } = require('./options.js');
 
 function list(options = {}) {
   checkNames(options, 'options', ['folder']);
-  try {
-    return addon().list(folderOf(options));
-  } catch (error) {
-    throw fromNative(error);
-  }
+  return callSync(addon(), 'list', folderOf(options));
 }
 
 function remove(model, options = {}) {
   checkNames(options, 'options', ['dtype', 'folder']);
   if (typeof model !== 'string') throw invalid(`model: expected a name or a folder, found ${describe(model)}`);
-  try {
-    return addon().remove(model, checkDtype(options.dtype), folderOf(options));
-  } catch (error) {
-    throw fromNative(error);
-  }
+  return callSync(addon(), 'remove', model, checkDtype(options.dtype), folderOf(options));
 }
 
 module.exports = { list, remove };

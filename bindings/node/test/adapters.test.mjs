@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { Embeddings } from '@langchain/core/embeddings';
 import { embed, embedMany } from 'ai';
 import { ChromaClient } from 'chromadb';
 import { Document, Settings, VectorStoreIndex } from 'llamaindex';
+import { embeddingFunction } from 'thimble/brainy';
 import { embeddingModel } from '../lib/ai.mjs';
 import { ThimbleEmbeddingFunction } from '../lib/chroma.mjs';
 import { Embedder } from '../lib/index.mjs';
@@ -121,6 +123,20 @@ test('Chroma', async () => {
     server.close();
   }
   assert.equal((await new ThimbleEmbeddingFunction(options).generate(['one']))[0].length, DIMENSIONS);
+});
+
+test('Brainy', async () => {
+  const embed = embeddingFunction(options);
+  assert.deepEqual(await embed('memory'), await expected('memory'));
+  assert.deepEqual(await embed(['  ', '', 'memory', 'other']), await expected('memory'));
+  for (const blank of ['', '  \n', [], ['', ' ']]) assert.deepEqual(await embed(blank), new Array(DIMENSIONS).fill(0));
+  for (const wrong of [{ text: 'a' }, 7, null, undefined, ['a', 7]]) {
+    await assert.rejects(embed(wrong), { code: 'invalid_argument', message: /^data: expected a string/ });
+  }
+  await assert.rejects(embed('a', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  assert.equal((await Promise.all(['a', 'b'].map(embed))).length, 2);  // The second argument is an index.
+  assert.throws(() => embeddingFunction({ modelname: 'x' }), /unknown option modelname/);
+  assert.equal(createRequire(import.meta.url)('thimble/brainy').embeddingFunction, embeddingFunction);
 });
 
 test('adapters take remote backends', async () => {

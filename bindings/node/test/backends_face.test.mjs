@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { embeddingFunction } from '../lib/brainy.js';
 import { Embedder, ModelPool, createEmbeddingFunction, mockEmbeddingFunction } from '../lib/index.mjs';
 import { KEY, clearEnvironment, rejection, serve, setEnvironment, startProvider, vectorOf } from './provider.mjs';
 import { lib, root, runModule, temporaryFolder } from './support.mjs';
@@ -264,8 +265,8 @@ test('mock is a name of a model, too', async (context) => {
   assert.equal((await createEmbeddingFunction({ modelName: 'm', dimensions: 8, timeoutMs: 10 })('a')).length, 384);
 });
 
-test("compat: 'brainy' has zeros for blanks", async () => {
-  const embed = createEmbeddingFunction({ backend: `openai:m@${url}/v1`, compat: 'brainy' });
+test('thimble/brainy has zeros for blanks', async () => {
+  const embed = embeddingFunction({ backend: `openai:m@${url}/v1` });
   assert.deepEqual(await embed('  '), new Array(8).fill(0));
   assert.deepEqual(await embed(['', 'a']), vectorOf('a'));
 });

@@ -189,7 +189,7 @@ test('an error does not end the process where its promise is handled, and does w
 test('the signal of a function keeps nothing of its calls', async () => {
   const out = await expectCleanRun(`
     import { createRequire } from 'node:module';
-    const { withSignals } = createRequire(${lib('index.mjs')})('./backends/scope.js');
+    const { withSignals } = createRequire(${lib('index.mjs')})('./promises.js');
     const { signal } = new AbortController();
     const calls = async (count) => {
       for (let i = 0; i < count; ++i) await withSignals([signal, new AbortController().signal], async () => {});

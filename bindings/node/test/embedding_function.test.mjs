@@ -50,20 +50,6 @@ test('names compare without case', async () => {
   assert.deepEqual(await make({ modelName: 'SMALL' })('a'), await make()('a'));
 });
 
-test("compat: 'brainy' gives one vector whatever comes", async () => {
-  const embed = make({ compat: 'brainy' });
-  const expected = await make()('memory');
-  assert.deepEqual(await embed('memory'), expected);
-  assert.deepEqual(await embed(['memory', 'other']), expected);
-  assert.deepEqual(await embed(['  ', '', 'memory']), expected);
-  for (const blank of ['', '  \n', [], ['', ' ']]) {
-    assert.deepEqual(await embed(blank), new Array(DIMENSIONS).fill(0));
-  }
-  for (const wrong of [{ text: 'a' }, 7, null, undefined, ['a', 7]]) {
-    await assert.rejects(embed(wrong), { code: 'invalid_argument', message: /^data: expected a string/ });
-  }
-});
-
 // The same goldens as those of the C++ mock, made by scripts/make_mock_goldens.mjs.
 test('the mock is Math.sin(h + i) * 0.1 to the last bit', async () => {
   for (const text of ['', 'a', 'hello world', 'Grüße \u{1F600}', 'x'.repeat(100000)]) {

@@ -93,7 +93,6 @@ test('options with wrong names and values', async () => {
   await assert.rejects(Embedder.create('small', null), invalid(/^options: expected an object/));
   assert.throws(() => createEmbeddingFunction({ dtype: 'int3' }), invalid(/^dtype/));
   assert.throws(() => createEmbeddingFunction({ modelname: 'x' }), invalid(/unknown option modelname/));
-  assert.throws(() => createEmbeddingFunction({ compat: 'other' }), invalid(/^compat/));
   assert.throws(() => new ModelPool({ maxModels: 0 }), invalid(/^maxModels/));
   await assert.rejects(embedder.embed('a', { poolin: 'cls' }), invalid(/unknown option poolin/));
   await assert.rejects(Embedder.create('small', { folder, maxTokens: 4000 }), invalid(/^maxTokens: expected at most \d+, .*, found 4000$/));

@@ -53,6 +53,15 @@ test('pins, unloads, and keeps to maxModels', async () => {
   await pool.dispose();
 });
 
+test('names what is no option', async () => {
+  const pool = new ModelPool({ folder });
+  for (const method of ['plan', 'preload', 'pin', 'unload']) {
+    await assert.rejects(pool[method]('small', { dtpye: 'q4' }), /^ThimbleError: options: unknown option dtpye, expected dtype/);
+  }
+  assert.throws(() => pool.unpin('small', { dtpye: 'q4' }), /unknown option dtpye/);
+  await pool.dispose();
+});
+
 test('dispose waits for calls, and later calls say so', async () => {
   const pool = new ModelPool({ folder });
   const embedder = await pool.getModel('small');

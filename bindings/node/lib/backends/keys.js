@@ -1,7 +1,7 @@
 // Keys of providers, from the environment or from files.
 'use strict';
 
-const { readFile } = process.getBuiltinModule?.('node:fs/promises') ?? require('node:fs/promises');  // As in addon.js.
+const { readFile } = require('../builtin.js').builtin('node:fs/promises');
 
 const { ThimbleError, invalid } = require('../errors.js');
 

@@ -3,11 +3,12 @@
 
 const { ThimbleError, describe, invalid } = require('../errors.js');
 const { VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('../options.js');
+const { abortable, once } = require('../promises.js');
 const { Cache } = require('./cache.js');
 const { Chain } = require('./chain.js');
 const { Client } = require('./client.js');
 const { remoteOptions } = require('./options.js');
-const { scope, unlessAborted } = require('./scope.js');
+const { scope } = require('./scope.js');
 const { namedFingerprint } = require('./space.js');
 const { parseBackends } = require('./table.js');
 
@@ -36,11 +37,10 @@ function refuseNativeValues({ normalize, longTexts }) {
 // The native backend or a mock as a member of a chain.
 class Local {
   #open;
-  #engine;
 
   constructor(name, open) {
     this.name = name;
-    this.#open = open;
+    this.#open = once(() => open(name));
   }
 
   get identity() {
@@ -66,11 +66,7 @@ class Local {
   }
 
   #get(signal) {
-    this.#engine ??= this.#open(this.name).catch((error) => {
-      this.#engine = undefined;  // The next call tries again.
-      throw error;
-    });
-    return unlessAborted(this.#engine, signal);
+    return abortable(signal, (resolve, reject) => void this.#open().then(resolve, reject));
   }
 }
 

@@ -1,4 +1,5 @@
-// From the tokens of a WordPiece vocabulary back to a text, as transformers.js writes it.
+// From the tokens of a WordPiece vocabulary back to a text, as transformers.js writes it: unlike the Rust library, whose text
+// DecodeTokens() gives, it cleans up the whole text once more.
 'use strict';
 
 const CONTINUATION = '##';

@@ -1,15 +1,15 @@
 // What the options of pipeline() and from_pretrained(), and the settings of env, mean to thimble.
 'use strict';
 
-// A bundle in the form of an ES module has no require for them.
-const fs = process.getBuiltinModule?.('node:fs') ?? require('node:fs');
-const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
-
+const { builtin } = require('../builtin.js');
 const { openShared } = require('../embedder.js');
 const { ThimbleError, describe, invalid } = require('../errors.js');
 const { downloadOf, isPath } = require('../options.js');
 const { chosen, env } = require('./env.js');
 const { progressOf } = require('./progress.js');
+
+const fs = builtin('node:fs');
+const path = builtin('node:path');
 
 // For each dtype of transformers.js, and those that thimble alone has: thimble's dtype, and the name of the file of weights.
 const DTYPES = {

@@ -1,13 +1,13 @@
 // ModelRegistry of transformers.js: which models are on this machine.
 'use strict';
 
-// As in pretrained.js.
-const path = process.getBuiltinModule?.('node:path') ?? require('node:path');
-
+const { builtin } = require('../builtin.js');
 const { invalid } = require('../errors.js');
 const { withRevision } = require('../options.js');
 const { remove } = require('../store.js');
 const { foldersOf, openPresent, openPretrained, settingsOf, weightsOf } = require('./pretrained.js');
+
+const path = builtin('node:path');
 
 function checkTask(task) {
   if (!task) throw invalid('task: expected the name of a task, found none');

@@ -155,10 +155,6 @@ class Tensor {
     return this;
   }
 
-  flatten(startDim = 0, endDim = -1) {
-    return this.clone().flatten_(startDim, endDim);
-  }
-
   // callback(value, its index, all values)
   map_(callback) {
     const { data } = this;
@@ -166,17 +162,9 @@ class Tensor {
     return this;
   }
 
-  map(callback) {
-    return this.clone().map_(callback);
-  }
-
   add_(operand) {
     const by = operandOf(this, operand, 'add');
     return this.map_((value) => value + by);
-  }
-
-  add(operand) {
-    return this.clone().add_(operand);
   }
 
   sub_(operand) {
@@ -184,17 +172,9 @@ class Tensor {
     return this.map_((value) => value - by);
   }
 
-  sub(operand) {
-    return this.clone().sub_(operand);
-  }
-
   mul_(operand) {
     const by = operandOf(this, operand, 'mul');
     return this.map_((value) => value * by);
-  }
-
-  mul(operand) {
-    return this.clone().mul_(operand);
   }
 
   div_(operand) {
@@ -202,16 +182,8 @@ class Tensor {
     return this.map_((value) => value / by);
   }
 
-  div(operand) {
-    return this.clone().div_(operand);
-  }
-
   neg_() {
     return this.map_((value) => -value);
-  }
-
-  neg() {
-    return this.clone().neg_();
   }
 
   sigmoid_() {
@@ -219,25 +191,13 @@ class Tensor {
     return this.map_((value) => 1 / (1 + Math.exp(-value)));
   }
 
-  sigmoid() {
-    return this.clone().sigmoid_();
-  }
-
   clamp_(least, most) {
     const [low, high] = [operandOf(this, least, 'clamp'), operandOf(this, most, 'clamp')];
     return this.map_((value) => (value < low ? low : value > high ? high : value));
   }
 
-  clamp(least, most) {
-    return this.clone().clamp_(least, most);
-  }
-
   round_() {
     return isBig(this.type) ? this : this.map_(Math.round);
-  }
-
-  round() {
-    return this.clone().round_();
   }
 
   gt(operand) {
@@ -293,12 +253,15 @@ class Tensor {
     return this;
   }
 
-  normalize(p = 2, dim = 1) {
-    return this.clone().normalize_(p, dim);
-  }
-
   // Nothing has to be given back: the values belong to JavaScript.
   dispose() {}
+}
+
+for (const name of ['add', 'clamp', 'div', 'flatten', 'map', 'mul', 'neg', 'normalize', 'round', 'sigmoid', 'sub']) {
+  const value = function (...values) {
+    return this.clone()[`${name}_`](...values);
+  };
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 
 function arrayOf(type) {

@@ -7,6 +7,7 @@ import {
 import { Tensor, cos_sim, env, pipeline } from 'thimble/transformers';
 import { ThimbleEmbeddings } from 'thimble/langchain';
 import { embeddingModel } from 'thimble/ai';
+import { embeddingFunction } from 'thimble/brainy';
 import { ThimbleEmbedding } from 'thimble/llamaindex';
 import { ThimbleEmbeddingFunction } from 'thimble/chroma';
 import type { Embeddings } from '@langchain/core/embeddings';
@@ -22,7 +23,7 @@ const embed: EmbeddingFunction = createEmbeddingFunction({
 });
 const one: number[] = await embed('a');
 const many: number[][] = await embed(['a', 'b'] as const, { signal: new AbortController().signal });
-const first: number[] = await createEmbeddingFunction({ compat: 'brainy' })(['a']);
+const first: number[] = await embeddingFunction({ modelName: 'small' })(['a'], { signal: AbortSignal.timeout(1000) });
 const mocked: number[] = await mockEmbeddingFunction('a');
 
 const embedder = await Embedder.create('all-MiniLM-L6-v2');

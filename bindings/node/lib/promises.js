@@ -1,0 +1,44 @@
+// Promises that signals end, and promises that are made once.
+'use strict';
+
+// As new Promise(start); but if `signal` aborts it rejects with the reason, and calls what start() returned, if anything.
+function abortable(signal, start) {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const settle = (how) => (value) => {
+      signal?.removeEventListener('abort', abort);
+      how(value);
+    };
+    const stop = start(settle(resolve), settle(reject));
+    const abort = () => {
+      stop?.();
+      reject(signal.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+// Resolves to what use(signal) does, with a signal that aborts with the first of `signals`, none of which is aborted
+// yet. AbortSignal.any() leaves some bytes of every call in a signal that outlives it.
+async function withSignals(signals, use) {
+  if (signals.length < 2) return use(signals[0]);
+  const controller = new AbortController();
+  const follow = ({ target }) => controller.abort(target.reason);
+  for (const signal of signals) signal.addEventListener('abort', follow, { once: true });
+  try {
+    return await use(controller.signal);
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', follow);
+  }
+}
+
+// A function that gives the promise of open(). After a failure, its next call tries again.
+function once(open) {
+  let promise;
+  return () => (promise ??= open().catch((error) => {
+    promise = undefined;
+    throw error;
+  }));
+}
+
+module.exports = { abortable, once, withSignals };
