@@ -2,7 +2,7 @@
 'use strict';
 
 const { builtin, createRequire } = require('./builtin.js');
-const { ThimbleError } = require('./errors.js');
+const { unsupported } = require('./errors.js');
 
 const path = builtin('node:path');
 
@@ -74,7 +74,7 @@ function loadAddon() {
       tried.push(`  ${what}: ${error.message.split('\n')[0]}`);
     }
   }
-  throw new ThimbleError('unsupported', [
+  throw unsupported([
     `thimble has no native addon for ${process.platform}-${process.arch}. Tried:`,
     ...tried,
     'What to do: install thimble again without --omit=optional and without a lock file made on another platform; or',

@@ -9,7 +9,7 @@ export function embeddingModel(modelName?: string, options?: ModelOptions & Pool
   readonly supportsParallelCalls: boolean;
   doEmbed(options: { values: string[]; abortSignal?: AbortSignal }): Promise<{
     embeddings: number[][];
-    usage: { tokens: number };
+    usage: { tokens: number } | undefined;
     warnings: { type: 'other'; message: string }[];
   }>;
 };

@@ -1,10 +1,9 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
-const { remoteEngine } = require('./backends/engine.js');
 const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions } = require('./backends/options.js');
 const { call, sharedPool } = require('./engine.js');
-const { ThimbleError, describe, invalid } = require('./errors.js');
+const { ThimbleError, describe, invalid, unsupported } = require('./errors.js');
 const { NativeEngine } = require('./native.js');
 const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
@@ -77,7 +76,9 @@ class Embedder {
     return this.#engine.embedTokens(text, checkSignal(options.signal));
   }
 
-  async *embedStream(texts, { batchSize = this.#engine.batchSize, ...options } = {}) {
+  async *embedStream(texts, given = {}) {
+    checkNames(given, 'options', ['batchSize', ...this.#engine.callOptions]);
+    const { batchSize = this.#engine.batchSize, ...options } = given;
     checkInteger(batchSize, 'batchSize', 1);
     const iterator = texts?.[Symbol.asyncIterator]?.() ?? (typeof texts === 'string' ? null : texts?.[Symbol.iterator]?.());
     if (!iterator) throw invalid(`texts: expected an iterable or an async iterable of strings, found ${describe(texts)}`);
@@ -153,6 +154,12 @@ async function openEmbedder(pool, model, options) {
   return new Embedder(await openLocalEngine(pool, backend, model, options));
 }
 
+// The engine of remote backends, whose code is loaded when it is first needed: it takes a megabyte of heap.
+function remoteEngine(...values) {
+  const { RemoteEngine } = require('./backends/remote.js');
+  return new RemoteEngine(...values);
+}
+
 // The engine of a backend in this process.
 async function openLocalEngine(pool, backend, model, options) {
   checkModel(model, options.dtype);
@@ -164,7 +171,7 @@ async function openLocalEngine(pool, backend, model, options) {
     ? await openOrPull(open, downloadOf(options), wanted, { ...options.pull, dtype, folder: options.folder, signal: options.signal })
     : await open(name);
   if (backend === 'native' && info.name.startsWith('mock') && info.fileBytes === 0) {
-    throw new ThimbleError('unsupported', `model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
+    throw unsupported(`model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');
   }
   Object.assign(info, { backend, longTexts: ['truncate', 'error', 'chunk'] });
@@ -206,4 +213,4 @@ class Source {
   }
 }
 
-module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEngine, openShared };
+module.exports = { EMBEDDER_OPTIONS, Embedder, engineOf, openEmbedder, openLocalEngine, openShared, remoteEngine };

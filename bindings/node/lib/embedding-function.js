@@ -1,10 +1,9 @@
 // createEmbeddingFunction: an async function from texts to arrays of numbers.
 'use strict';
 
-const { remoteEngine } = require('./backends/engine.js');
 const { isLocal, refuseRemoteOptions, remoteOptions } = require('./backends/options.js');
 const { parseBackends } = require('./backends/table.js');
-const { EMBEDDER_OPTIONS, Embedder, openLocalEngine } = require('./embedder.js');
+const { EMBEDDER_OPTIONS, Embedder, openLocalEngine, remoteEngine } = require('./embedder.js');
 const { sharedPool } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const { mockPrompt, mockVector } = require('./mock.js');

@@ -22,6 +22,7 @@ class ThimbleError extends Error {
 }
 
 const invalid = (message) => new ThimbleError('invalid_argument', message);
+const unsupported = (message) => new ThimbleError('unsupported', message);
 
 // What a value is, for messages.
 function describe(value) {
@@ -48,9 +49,9 @@ const isError = (value) => Object.prototype.toString.call(value) === '[object Er
 function fromNative(error) {
   if (error instanceof ThimbleError || !isError(error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
-  const message = error.message.replace(/(get it with: .*)\bthimble pull (.*)$/,
-    '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
+  const message = error.message.replace(/\b(run|with) thimble (?=convert|list|verify)/, '$1 npx thimble ').replace(
+    /(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
   return new ThimbleError(error.code, message.replace(/`([a-z]+(?:_[a-z]+)*)`/g, (_, name) => optionName(name)));
 }
 
-module.exports = { ThimbleError, describe, fromNative, invalid };
+module.exports = { ThimbleError, describe, fromNative, invalid, unsupported };

@@ -9,7 +9,6 @@ const { VECTOR_OPTIONS, checkNames, checkSignal, checkWellFormed, vectorOptions 
 const CALL_TEXTS = 64;
 const CALL_CHARACTERS = 16384;
 
-const CALL_OPTIONS = [...VECTOR_OPTIONS, 'signal'];
 // Numbers that a report has in a native call: tokens, truncated, chunks.
 const REPORT = 3;
 
@@ -21,6 +20,7 @@ class NativeEngine {
   #vectors;
   // Of a stream.
   batchSize = CALL_TEXTS;
+  callOptions = [...VECTOR_OPTIONS, 'signal'];
 
   // `pool` is a function that gives the native pool, or throws when it is disposed of.
   constructor(pool, model, dtype, info, options) {
@@ -94,7 +94,7 @@ class NativeEngine {
 
   // What a call wants, or else the embedder.
   #wanted(options) {
-    checkNames(options, 'options', CALL_OPTIONS);
+    checkNames(options, 'options', this.callOptions);
     checkSignal(options.signal);
     const given = vectorOptions(options);
     return Object.fromEntries(VECTOR_OPTIONS.map((name) => [name, given[name] ?? this.#vectors[name]]));

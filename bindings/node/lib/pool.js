@@ -3,7 +3,7 @@
 
 const { call, callSync, makePool, sharedPool } = require('./engine.js');
 const { EMBEDDER_OPTIONS, openEmbedder } = require('./embedder.js');
-const { ThimbleError } = require('./errors.js');
+const { invalid } = require('./errors.js');
 const { POOL_OPTIONS, checkModel, checkNames, checkSignal, downloadOf, poolOptions, withRevision } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
@@ -66,7 +66,7 @@ class ModelPool {
   }
 
   #open() {
-    if (this.#pool === undefined) throw new ThimbleError('invalid_argument', 'the pool has been disposed');
+    if (this.#pool === undefined) throw invalid('the pool has been disposed');
     return this.#pool;
   }
 }

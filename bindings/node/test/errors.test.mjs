@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, plan } from '../lib/index.mjs';
+import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, plan, remove } from '../lib/index.mjs';
 import { DIMENSIONS, modelFolder, runModule, lib } from './support.mjs';
 
 const folder = modelFolder();
@@ -23,6 +23,7 @@ test('texts of the wrong type', async () => {
   }
   await assert.rejects(embedder.embed(['a', 7]), invalid(/^texts\[1\]: expected a string, found 7$/));
   await assert.rejects(embedder.embed(['a', , 'b']), invalid(/^texts\[1\]: expected a string, found undefined$/));
+  await assert.rejects(embedder.embedStream(['a'], { batchsize: 2 }).next(), invalid(/unknown option batchsize, expected batchSize, /));
   assert.throws(() => embedder.embedSync([null]), invalid(/^texts\[0\]: .*found null$/));
   await assert.rejects(embedder.embedTokens(['a']), invalid(/^text: expected a string, found an array$/));
   await assert.rejects(embedder.embedStream(7).next(), invalid(/iterable/));
@@ -121,6 +122,7 @@ test('models that are not there, not models, or nowhere', async () => {
   await assert.rejects(Embedder.create('noise', { folder }), { name: 'ThimbleError', code: 'corrupt' });
   await assert.rejects(Embedder.create('a small', { folder }), invalid(/expected a name such as/));
   await assert.rejects(Embedder.create('/nowhere/x.safetensors'), { code: 'not_found' });
+  assert.throws(() => remove('absent', { folder }), { code: 'not_found', message: /run npx thimble list/ });
   await assert.rejects(plan('small', { folder, maxMemory: 1000 }), { code: 'out_of_memory', message: /needs \d+ bytes, but only 1000 are allowed; raise maxMemory, or lower maxTokens or threads$/ });
 });
 

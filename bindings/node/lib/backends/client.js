@@ -1,7 +1,7 @@
 // A client of one provider: cuts texts into requests, sends a few at a time, and collects their vectors.
 'use strict';
 
-const { ThimbleError, describe } = require('../errors.js');
+const { ThimbleError, describe, invalid } = require('../errors.js');
 const { exchange } = require('./http.js');
 const { howToSet, keyOf } = require('./keys.js');
 const { Slots } = require('./scope.js');
@@ -25,7 +25,7 @@ class Client {
     this.#dimensions = options.dimensions;
     this.#slots = new Slots(options.concurrency ?? common.defaults.concurrency);
     if (dialect.fields.model !== null && !options.model) {
-      throw new ThimbleError('invalid_argument', `backend ${name}: needs a model, as ${name}:MODEL`);
+      throw invalid(`backend ${name}: needs a model, as ${name}:MODEL`);
     }
     fieldsOf(name, dialect, options);
   }

@@ -1,7 +1,7 @@
 // Options of remote backends.
 'use strict';
 
-const { ThimbleError, invalid } = require('../errors.js');
+const { invalid, unsupported } = require('../errors.js');
 const { checkInteger, checkNames, checkOneOf, checkType, parseSize } = require('../options.js');
 const { parseBackends } = require('./table.js');
 
@@ -34,7 +34,7 @@ function remoteOptions(options) {
 // For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
 function refuseRemoteOptions(options) {
   const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
-  if (name) throw new ThimbleError('unsupported', `${name}: only remote backends accept it, and the backend is native`);
+  if (name) throw unsupported(`${name}: only remote backends accept it, and the backend is native`);
 }
 
 module.exports = { REMOTE_OPTIONS, isLocal, refuseRemoteOptions, remoteOptions };

@@ -1,7 +1,7 @@
 // The engine of an Embedder with a remote backend, or with a chain of backends.
 'use strict';
 
-const { ThimbleError, describe, invalid } = require('../errors.js');
+const { ThimbleError, describe, invalid, unsupported } = require('../errors.js');
 const { VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('../options.js');
 const { abortable, once } = require('../promises.js');
 const { Cache } = require('./cache.js');
@@ -18,8 +18,7 @@ const NATIVE_ONLY = ['pooling', 'chunkOverlap', 'maxTokens', 'truncation', 'revi
 // Embedded to learn the length of vectors. It has no place, because no caller has passed it.
 const PROBE = 'dimensions';
 
-const nativeOnly = (name, value) =>
-  new ThimbleError('unsupported', `${name} ${describe(value)}: only the native backend has this option`);
+const nativeOnly = (name, value) => unsupported(`${name} ${describe(value)}: only the native backend has this option`);
 
 function refuseNativeOptions(options) {
   for (const name of NATIVE_ONLY) {
@@ -84,6 +83,7 @@ class RemoteEngine {
   #info;
   // Of a stream.
   batchSize = 256;
+  callOptions = [...VECTOR_OPTIONS, 'signal', 'timeoutMs'];
 
   // `openLocal(name)` opens a NativeEngine.
   constructor(names, model, options, openLocal) {
@@ -129,7 +129,7 @@ class RemoteEngine {
   // Resolves to { vector, tokens, truncated } for each text; callers must not modify the vectors. On failure the error has
   // `partial`, the vectors so far, and `first`, which is the place of texts[0] for messages.
   async embed(texts, options = {}, first = 0) {
-    checkNames(options, 'options', [...VECTOR_OPTIONS, 'signal', 'timeoutMs']);
+    checkNames(options, 'options', this.callOptions);
     checkSignal(options.signal);
     refuseNativeOptions(options);
     const wanted = { ...this.#options };
@@ -185,11 +185,11 @@ class RemoteEngine {
   }
 
   runSync() {
-    throw new ThimbleError('unsupported', `embedSync: ${this.#chain.name} does not support it; use embed()`);
+    throw unsupported(`embedSync: ${this.#chain.name} does not support it; use embed()`);
   }
 
   async embedTokens() {
-    throw new ThimbleError('unsupported', `embedTokens: ${this.#chain.name} has no token vectors; use the native backend`);
+    throw unsupported(`embedTokens: ${this.#chain.name} has no token vectors; use the native backend`);
   }
 
   async unload() {

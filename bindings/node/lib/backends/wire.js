@@ -1,11 +1,10 @@
 // Bodies of requests and replies, as the table describes them.
 'use strict';
 
-const { ThimbleError, describe } = require('../errors.js');
+const { ThimbleError, describe, unsupported } = require('../errors.js');
 const { at, common } = require('./table.js');
 
 const utf8 = new TextEncoder();
-const unsupported = (message) => new ThimbleError('unsupported', message);
 
 // [begin, end) of each request: at most `mostTexts` texts, and `mostBytes` bytes unless it is a single text.
 function* batches(texts, mostTexts, mostBytes) {

@@ -2,12 +2,11 @@
 'use strict';
 
 const { engineOf } = require('../embedder.js');
-const { ThimbleError, describe, invalid } = require('../errors.js');
+const { describe, invalid, unsupported } = require('../errors.js');
 const { Callable } = require('./callable.js');
 const { openPretrained } = require('./pretrained.js');
 const { Tensor } = require('./tensor.js');
 
-const unsupported = (message) => new ThimbleError('unsupported', message);
 
 class PreTrainedModel extends Callable {
   #embedder;

@@ -1,7 +1,7 @@
 // pipeline() of transformers.js for feature extraction: the same calls, defaults and results.
 'use strict';
 
-const { ThimbleError, describe, invalid } = require('../errors.js');
+const { describe, invalid, unsupported } = require('../errors.js');
 const { checkOneOf, checkTexts } = require('../options.js');
 const { Callable } = require('./callable.js');
 const { BertModel } = require('./model.js');
@@ -99,12 +99,12 @@ async function embedTokens(embedder, texts) {
 
 async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
-    throw new ThimbleError('unsupported', `pipeline: expected the task feature-extraction, found ${describe(task)}`);
+    throw unsupported(`pipeline: expected the task feature-extraction, found ${describe(task)}`);
   }
   const name = model ?? DEFAULT_MODEL;
   const embedder = await openPretrained(name, options ?? {});
   if (embedder.info.modules.length > 0) {
-    throw new ThimbleError('unsupported', `${name}: has modules behind its pooling (${embedder.info.modules.join(', ')}), ` +
+    throw unsupported(`${name}: has modules behind its pooling (${embedder.info.modules.join(', ')}), ` +
       'which transformers.js does not run; use createEmbeddingFunction of thimble');
   }
   options?.progress_callback?.({ status: 'ready', task, model: name });

@@ -3,7 +3,7 @@
 
 const { builtin } = require('../builtin.js');
 const { openShared } = require('../embedder.js');
-const { ThimbleError, describe, invalid } = require('../errors.js');
+const { describe, invalid, unsupported } = require('../errors.js');
 const { downloadOf, isPath } = require('../options.js');
 const { chosen, env } = require('./env.js');
 const { progressOf } = require('./progress.js');
@@ -27,8 +27,8 @@ const forModel = (option) =>
 function deviceOf(options) {
   const device = forModel(options.device) ?? 'cpu';
   if (DEVICES.includes(device)) return device;
-  throw new ThimbleError('unsupported',
-    `device: expected ${DEVICES.join(', ')}, found ${describe(device)}; thimble computes on the CPU, so leave it out`);
+  throw unsupported(`device: expected ${DEVICES.join(', ')}, found ${describe(device)}; ` +
+    'thimble computes on the CPU, so leave it out');
 }
 
 // {dtype, file}: thimble's dtype, and the file of weights that transformers.js would read. `quantized` is of
@@ -40,8 +40,8 @@ function weightsOf(options) {
   const named = Object.keys(DTYPES).find((key) => DTYPES[key][1] === (name ?? 'model'));
   if (named === undefined || !['onnx', '', null].includes(subfolder)) {
     const [option, found] = named === undefined ? ['model_file_name', name] : ['subfolder', subfolder];
-    throw new ThimbleError('unsupported',
-      `${option}: a model has one set of weights in thimble, found ${describe(found)}; leave it out, and pass dtype`);
+    throw unsupported(`${option}: a model has one set of weights in thimble, found ${describe(found)}; ` +
+      'leave it out, and pass dtype');
   }
   if (dtype === 'auto') dtype = named === 'fp32' && device === 'wasm' ? 'q8' : named;
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPES, dtype)) {
@@ -89,8 +89,8 @@ function checkRemote() {
   for (const [setting, expected] of Object.entries(usual)) {
     const [found, wanted] = [env[setting] ?? '', expected].map((text) => String(text).replace(/\/+$/, ''));
     if (found === '' || found === wanted) continue;
-    throw new ThimbleError('unsupported',
-      `env.${setting}: expected ${describe(wanted)}, found ${describe(found)}; set HF_ENDPOINT to download from elsewhere`);
+    throw unsupported(`env.${setting}: expected ${describe(wanted)}, found ${describe(found)}; ` +
+      'set HF_ENDPOINT to download from elsewhere');
   }
 }
 
@@ -116,9 +116,10 @@ function targetOf({ cache }) {
   }
 }
 
-async function orNotFound(promise) {
+// What make() gives; undefined if that is not found.
+async function orNotFound(make) {
   try {
-    return await promise;
+    return await make();
   } catch (error) {
     if (error.code !== 'not_found') throw error;
     return undefined;
@@ -128,7 +129,8 @@ async function orNotFound(promise) {
 // The embedder of a model by its name, where the cache or thimble's own folder has it.
 async function openPresent(name, settings, { cache }) {
   for (const folder of new Set([cache, undefined])) {
-    const embedder = await orNotFound(openShared(name, { ...settings, folder, download: false, pull: { presentOnly: true } }));
+    const embedder = await orNotFound(() =>
+      openShared(name, { ...settings, folder, download: false, pull: { presentOnly: true } }));
     if (embedder) return embedder;
   }
   return undefined;
@@ -148,9 +150,9 @@ async function openPretrained(name, options = {}, { download = mayDownload(optio
     const local = localModel(name, folders);
     if (local !== undefined) {
       // A folder has no revisions.
-      const found = openShared(local, { ...settings, revision: undefined, folder: targetOf(folders), download: false });
-      if (local === name) return found;
-      const embedder = await orNotFound(found);
+      const find = () => openShared(local, { ...settings, revision: undefined, folder: targetOf(folders), download: false });
+      if (local === name) return find();
+      const embedder = await orNotFound(find);
       if (embedder) return embedder;
     }
     const localFolders = [folders.cache, folders.local].filter(Boolean);
@@ -182,4 +184,4 @@ async function openAnyDtype(name, options = {}) {
   return openPretrained(name, options);
 }
 
-module.exports = { foldersOf, openAnyDtype, openPresent, openPretrained, settingsOf, weightsOf };
+module.exports = { foldersOf, openAnyDtype, openPresent, openPretrained, orNotFound, settingsOf, weightsOf };

@@ -5,21 +5,12 @@ const { builtin } = require('../builtin.js');
 const { invalid } = require('../errors.js');
 const { withRevision } = require('../options.js');
 const { remove } = require('../store.js');
-const { foldersOf, openPresent, openPretrained, settingsOf, weightsOf } = require('./pretrained.js');
+const { foldersOf, openPresent, openPretrained, orNotFound, settingsOf, weightsOf } = require('./pretrained.js');
 
 const path = builtin('node:path');
 
 function checkTask(task) {
   if (!task) throw invalid('task: expected the name of a task, found none');
-}
-
-function removeIfThere(name, options) {
-  try {
-    return remove(name, options);
-  } catch (error) {
-    if (error.code !== 'not_found') throw error;
-    return [];
-  }
 }
 
 // A model is one file to thimble, by the name that progress_callback gets.
@@ -40,13 +31,9 @@ class ModelRegistry {
 
   // Whether the model can be opened without a download. Converts it if it has to be.
   static async is_cached(model, options = {}) {
-    try {
-      await openPretrained(model, { ...options, progress_callback: undefined }, { download: false });
-      return true;
-    } catch (error) {
-      if (error.code !== 'not_found') throw error;
-      return false;
-    }
+    const found = await orNotFound(() =>
+      openPretrained(model, { ...options, progress_callback: undefined }, { download: false }));
+    return found !== undefined;
   }
 
   static async is_pipeline_cached(task, model, options = {}) {
@@ -73,7 +60,8 @@ class ModelRegistry {
     for (const folder of [cache, local].filter(Boolean)) names.push(path.resolve(folder, model));
     // What is loaded would be found as long as it stays so.
     await (await openPresent(model, settingsOf(options, dtype), { cache }))?.unload();
-    const removed = names.flatMap((name) => removeIfThere(name, { dtype, folder: cache }));
+    const removed = [];
+    for (const name of names) removed.push(...await orNotFound(() => remove(name, { dtype, folder: cache })) ?? []);
     const deleted = removed.length > 0;
     return { filesDeleted: removed.length, filesCached: removed.length, files: [{ file, deleted, wasCached: deleted }] };
   }

@@ -2,7 +2,7 @@
 'use strict';
 
 const { engineOf } = require('../embedder.js');
-const { ThimbleError, describe, invalid } = require('../errors.js');
+const { describe, invalid, unsupported } = require('../errors.js');
 const { checkInteger } = require('../options.js');
 const { Callable } = require('./callable.js');
 const { decodeTokens } = require('./decode.js');
@@ -27,8 +27,7 @@ class PreTrainedTokenizer extends Callable {
     super();
     this.#engine = engineOf(embedder);
     if (this.#engine?.tokenize === undefined) {
-      throw new ThimbleError('unsupported',
-        'tokenizer: only models of thimble have one; get it by AutoTokenizer.from_pretrained');
+      throw unsupported('tokenizer: only models of thimble have one; get it by AutoTokenizer.from_pretrained');
     }
     this.#special = this.#engine.specialTokens();
     for (const role of ROLES) {
@@ -146,8 +145,7 @@ class PreTrainedTokenizer extends Callable {
 
   #pad(row, length) {
     if (this.pad_token_id === undefined) {
-      throw new ThimbleError('unsupported',
-        `padding: ${this.#engine.info.name} has no token for it; leave padding out`);
+      throw unsupported(`padding: ${this.#engine.info.name} has no token for it; leave padding out`);
     }
     const at = this.padding_side === 'right' ? 0 : length - row.length;
     for (const [name, values] of Object.entries(row.fields)) {
