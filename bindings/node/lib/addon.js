@@ -1,9 +1,11 @@
 // Finds and loads the native addon, also for a bundle that holds this file.
 'use strict';
 
-const { builtin, createRequire } = require('./builtin.js');
+const { createRequire } = process.getBuiltinModule?.('node:module') ?? require('node:module');
 const { unsupported } = require('./errors.js');
 
+// For modules of Node.js: not every bundle in ESM has a require.
+const builtin = createRequire(process.execPath);
 const path = builtin('node:path');
 
 const FILE = 'thimble.node';
@@ -92,4 +94,4 @@ function addon() {
   return (loaded ??= loadAddon());
 }
 
-module.exports = { LOCAL_BUILD, addon, neededFiles, platforms };
+module.exports = { LOCAL_BUILD, addon, builtin, neededFiles, platforms };

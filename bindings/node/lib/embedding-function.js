@@ -10,7 +10,7 @@ const { mockPrompt, mockVector } = require('./mock.js');
 const {
   DEFAULT_MODEL, POOL_OPTIONS, backendOf, checkModel, checkNames, checkSignal, checkTexts, poolOptions, vectorOptions,
 } = require('./options.js');
-const { once, withSignals } = require('./promises.js');
+const { once, within } = require('./promises.js');
 
 function createEmbeddingFunction(options = {}) {
   checkNames(options, 'options', ['modelName', ...EMBEDDER_OPTIONS, ...POOL_OPTIONS]);
@@ -64,7 +64,8 @@ function createEmbeddingFunction(options = {}) {
       const prompt = mockPrompt(promptName);
       return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
     }
-    return withSignals(signals, (either) => functionOf(backend)(texts, { signal: either, promptName }));
+    const embed = (either) => functionOf(backend)(texts, { signal: either, promptName });
+    return signals.length < 2 ? embed(signals[0]) : within(signals, Infinity, undefined, embed);
   }
 
   return async function embed(texts, call = {}) {

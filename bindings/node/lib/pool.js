@@ -62,7 +62,7 @@ class ModelPool {
   }
 
   #call(method, model, options, ...values) {
-    return callNative(() => this.#open(), method, named(model, options), this.#options, ...values);
+    return callNative(() => this.#open(), method, model, options, this.#options, ...values);
   }
 
   #open() {
@@ -70,7 +70,7 @@ class ModelPool {
     return this.#pool;
   }
 }
-// Node.js 18 has no such symbol before 18.18.
+// Node.js 20 has no such symbol before 20.5.
 if (Symbol.asyncDispose) ModelPool.prototype[Symbol.asyncDispose] = ModelPool.prototype.dispose;
 
 // What the options of a call say of a model.
@@ -82,7 +82,8 @@ function named(model, options = {}) {
 }
 
 // pool()[method], with a download where one is wanted.
-function callNative(pool, method, { name, dtype, signal }, { folder, download }, ...values) {
+function callNative(pool, method, model, options, { folder, download }, ...values) {
+  const { name, dtype, signal } = named(model, options);
   const open = (found) => call(pool(), method, signal, found, dtype, ...values);
   return openOrPull(open, download, name, { dtype, folder, signal });
 }
@@ -90,9 +91,9 @@ function callNative(pool, method, { name, dtype, signal }, { folder, download },
 async function plan(model, options = {}) {
   checkNames(options, 'options', ['dtype', 'revision', 'signal', ...POOL_OPTIONS]);
   const { dtype, revision, signal, ...rest } = options;
-  const wanted = named(model, { dtype, revision, signal });
   const pool = poolOptions(rest);
-  return callNative(() => sharedPool(pool), 'plan', wanted, { folder: pool.folder, download: downloadOf(rest) });
+  const places = { folder: pool.folder, download: downloadOf(rest) };
+  return callNative(() => sharedPool(pool), 'plan', model, { dtype, revision, signal }, places);
 }
 
 module.exports = { ModelPool, plan };

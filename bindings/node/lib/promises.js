@@ -1,4 +1,4 @@
-// Promises that signals end, and promises that are made once.
+// Promises that end with signals or after some time, and promises that are made once.
 'use strict';
 
 // As new Promise(start); but if `signal` aborts it rejects with the reason, and calls what start() returned, if anything.
@@ -18,16 +18,21 @@ function abortable(signal, start) {
   });
 }
 
-// Resolves to what use(signal) does, with a signal that aborts with the first of `signals`, none of which is aborted
-// yet. AbortSignal.any() leaves some bytes of every call in a signal that outlives it.
-async function withSignals(signals, use) {
-  if (signals.length < 2) return use(signals[0]);
+// Resolves to what use(signal) does, with a signal that aborts with the first of `signals`, or after `ms` with reason().
+// AbortSignal.any() leaves some bytes of every call in a signal that outlives it.
+async function within(signals, ms, reason, use) {
   const controller = new AbortController();
   const follow = ({ target }) => controller.abort(target.reason);
-  for (const signal of signals) signal.addEventListener('abort', follow, { once: true });
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    signal.addEventListener('abort', follow, { once: true });
+  }
+  // Timers take at most 31 bits.
+  const timer = ms < 2 ** 31 ? setTimeout(() => controller.abort(reason()), ms) : undefined;
   try {
     return await use(controller.signal);
   } finally {
+    clearTimeout(timer);
     for (const signal of signals) signal.removeEventListener('abort', follow);
   }
 }
@@ -41,4 +46,4 @@ function once(open) {
   }));
 }
 
-module.exports = { abortable, once, withSignals };
+module.exports = { abortable, once, within };

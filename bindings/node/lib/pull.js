@@ -1,8 +1,7 @@
 // pull(): models from the hub, and making one that is not there yet.
 'use strict';
 
-const { addon } = require('./addon.js');
-const { builtin } = require('./builtin.js');
+const { addon, builtin } = require('./addon.js');
 const { call } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
 const {

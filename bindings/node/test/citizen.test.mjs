@@ -189,10 +189,10 @@ test('an error does not end the process where its promise is handled, and does w
 test('the signal of a function keeps nothing of its calls', async () => {
   const out = await expectCleanRun(`
     import { createRequire } from 'node:module';
-    const { withSignals } = createRequire(${lib('index.mjs')})('./promises.js');
+    const { within } = createRequire(${lib('index.mjs')})('./promises.js');
     const { signal } = new AbortController();
     const calls = async (count) => {
-      for (let i = 0; i < count; ++i) await withSignals([signal, new AbortController().signal], async () => {});
+      for (let i = 0; i < count; ++i) await within([signal, new AbortController().signal], Infinity, undefined, async () => {});
       for (let i = 0; i < 3; ++i) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
       return process.memoryUsage().heapUsed;
     };

@@ -2,7 +2,7 @@
 'use strict';
 
 const { ThimbleError, invalid } = require('../errors.js');
-const { scope } = require('./scope.js');
+const { within } = require('../promises.js');
 
 // How long a backend that failed is passed over.
 const PAUSE_MS = 30_000;
@@ -63,18 +63,15 @@ class Chain {
       const left = call.deadline - performance.now();
       const ms = turn < order.length - 1 ? left / 2 : Infinity;
       const late = () => new ThimbleError('io', `${member.name}: no result within ${Math.round(ms)} ms`);
-      const limit = scope(call.signal, ms, late);
       const deadline = Math.min(call.deadline, performance.now() + ms);
       try {
-        const result = await use(member, { ...call, signal: limit.signal, deadline });
+        const result = await within([call.signal], ms, late, (signal) => use(member, { ...call, signal, deadline }));
         this.#pausedUntil[index] = 0;
         return result;
       } catch (error) {
         if (call.signal.aborted || isFinal(error)) throw error;
         this.#pausedUntil[index] = performance.now() + PAUSE_MS;
         failures.push(error);
-      } finally {
-        limit.end();
       }
     }
     if (failures.length === 1) throw failures[0];

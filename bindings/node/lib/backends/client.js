@@ -2,12 +2,40 @@
 'use strict';
 
 const { ThimbleError, describe, invalid } = require('../errors.js');
+const { abortable } = require('../promises.js');
 const { exchange } = require('./http.js');
 const { howToSet, keyOf } = require('./keys.js');
-const { Slots } = require('./scope.js');
 const { fingerprintOf } = require('./space.js');
 const { at, baseUrlOf, common } = require('./table.js');
 const { batches, decodeReply, errorCode, fieldsOf, messageOf, parse, replyBytes } = require('./wire.js');
+
+// A semaphore; waiters proceed in the order in which they came.
+class Slots {
+  #free;
+  #waiting = [];
+
+  constructor(count) {
+    this.#free = count;
+  }
+
+  async take(signal) {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      --this.#free;
+      return;
+    }
+    await abortable(signal, (next) => {
+      this.#waiting.push(next);
+      return () => this.#waiting.splice(this.#waiting.indexOf(next), 1);
+    });
+  }
+
+  give() {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else ++this.#free;
+  }
+}
 
 class Client {
   #dialect;

@@ -2,7 +2,7 @@
 'use strict';
 
 const { ThimbleError } = require('../errors.js');
-const { scope, sleep } = require('./scope.js');
+const { abortable, within } = require('../promises.js');
 const { common } = require('./table.js');
 
 const POLICY = common.retry;
@@ -39,35 +39,40 @@ async function exchange(request, options) {
   }
 }
 
+// Rejects with the reason of `signal` if that aborts.
+const sleep = (ms, signal) => abortable(signal, (resolve) => {
+  const timer = setTimeout(resolve, ms);
+  return () => clearTimeout(timer);
+});
+
 async function attemptOnce({ url, method, headers, body, where }, signal, mostBytes, describeError) {
   const { attemptTimeoutMs } = common.defaults;
   const late = () => new ThimbleError('io', `${where}: no complete reply within ${attemptTimeoutMs} ms`);
-  const limit = scope(signal, attemptTimeoutMs, late);
-  try {
-    const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: limit.signal });
-    if (response.type === 'opaqueredirect' || response.status >= 300 && response.status < 400) {
-      response.body?.cancel().catch(() => {});
-      return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which thimble does not ` +
-        'follow, because the key is for one address only; pass the final address as baseUrl'), false);
+  return within([signal], attemptTimeoutMs, late, async (limited) => {
+    try {
+      const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: limited });
+      if (response.type === 'opaqueredirect' || response.status >= 300 && response.status < 400) {
+        response.body?.cancel().catch(() => {});
+        return new Failure(new ThimbleError('io', `${where}: status ${response.status}: a redirect, which thimble does not ` +
+          'follow, because the key is for one address only; pass the final address as baseUrl'), false);
+      }
+      const good = response.ok;
+      const text = await read(response, good ? mostBytes : common.reply.bytes);
+      if (good && text === undefined) {
+        const message = `${where}: the reply has more than the ${mostBytes} bytes that it can need`;
+        return new Failure(new ThimbleError('corrupt', message), false);
+      }
+      if (good) return { headers: response.headers, text };
+      const should = response.headers.get(POLICY.should);
+      const again = POLICY.statuses.includes(response.status) || response.status >= POLICY.statusesFrom;
+      return new Failure(describeError(response.status, text ?? ''), should === 'true' || (again && should !== 'false'),
+        askedDelay(response.headers));
+    } catch (error) {
+      if (limited.aborted) return new Failure(limited.reason, true);
+      const code = error?.cause?.code ?? error?.code;
+      return new Failure(new ThimbleError('io', `${where}: ${reasonOf(error)}`), !CERTIFICATE.test(code ?? ''));
     }
-    const good = response.ok;
-    const text = await read(response, good ? mostBytes : common.reply.bytes);
-    if (good && text === undefined) {
-      const message = `${where}: the reply has more than the ${mostBytes} bytes that it can need`;
-      return new Failure(new ThimbleError('corrupt', message), false);
-    }
-    if (good) return { headers: response.headers, text };
-    const should = response.headers.get(POLICY.should);
-    const again = POLICY.statuses.includes(response.status) || response.status >= POLICY.statusesFrom;
-    return new Failure(describeError(response.status, text ?? ''), should === 'true' || (again && should !== 'false'),
-      askedDelay(response.headers));
-  } catch (error) {
-    if (limit.signal.aborted) return new Failure(limit.signal.reason, true);
-    const code = error?.cause?.code ?? error?.code;
-    return new Failure(new ThimbleError('io', `${where}: ${reasonOf(error)}`), !CERTIFICATE.test(code ?? ''));
-  } finally {
-    limit.end();
-  }
+  });
 }
 
 function reasonOf(error) {

@@ -1,7 +1,7 @@
 // Keys of providers, from the environment or from files.
 'use strict';
 
-const { readFile } = require('../builtin.js').builtin('node:fs/promises');
+const { readFile } = require('../addon.js').builtin('node:fs/promises');
 
 const { ThimbleError, invalid } = require('../errors.js');
 

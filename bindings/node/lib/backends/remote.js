@@ -3,12 +3,11 @@
 
 const { ThimbleError, describe, invalid, unsupported } = require('../errors.js');
 const { VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('../options.js');
-const { abortable, once } = require('../promises.js');
+const { abortable, once, within } = require('../promises.js');
 const { Cache } = require('./cache.js');
 const { Chain } = require('./chain.js');
 const { Client } = require('./client.js');
 const { remoteOptions } = require('./options.js');
-const { scope } = require('./scope.js');
 const { namedFingerprint } = require('./space.js');
 const { parseBackends } = require('./table.js');
 
@@ -200,12 +199,8 @@ class RemoteEngine {
   async #within({ signal, timeoutMs = this.#options.timeoutMs }, use) {
     const ms = timeoutMs ?? Infinity;
     const late = () => new ThimbleError('io', `${this.#chain.name}: no result within ${ms} ms (timeoutMs)`);
-    const limit = scope(signal, ms, late);
-    try {
-      return await use({ signal: limit.signal, deadline: performance.now() + ms });
-    } finally {
-      limit.end();
-    }
+    const deadline = performance.now() + ms;
+    return within([signal].filter(Boolean), ms, late, (limited) => use({ signal: limited, deadline }));
   }
 }
 

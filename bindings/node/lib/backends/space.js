@@ -1,7 +1,7 @@
 // Fingerprints of vector spaces, by the formula in docs/backends.md.
 'use strict';
 
-const { createHash } = require('../builtin.js').builtin('node:crypto');
+const { createHash } = require('../addon.js').builtin('node:crypto');
 
 function fingerprintOf(dialect, origin, model, dimensions = 0) {
   const text = `thimble space 1\n${dialect}\n${origin}\n${model}\n${dimensions}\n`;

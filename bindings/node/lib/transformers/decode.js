@@ -1,5 +1,4 @@
-// From the tokens of a WordPiece vocabulary back to a text, as transformers.js writes it: unlike the Rust library, whose text
-// DecodeTokens() gives, it cleans up the whole text once more.
+// From the tokens of a WordPiece vocabulary back to a text, as transformers.js writes it.
 'use strict';
 
 const CONTINUATION = '##';
@@ -11,7 +10,7 @@ const CLEANUPS = [
 
 const cleanUp = (text) => CLEANUPS.reduce((result, [from, to]) => result.replaceAll(from, to), text);
 
-// Pieces joined to words. Each is cleaned up, and with `spaces` all of them together.
+// Pieces joined to words. Each is cleaned up, as in the core, and with `spaces` all of them together, as only here.
 function decodeTokens(tokens, spaces) {
   const pieces = tokens.map((token, i) => {
     if (i === 0) return cleanUp(token);

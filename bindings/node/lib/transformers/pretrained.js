@@ -1,7 +1,7 @@
 // What the options of pipeline() and from_pretrained(), and the settings of env, mean to thimble.
 'use strict';
 
-const { builtin } = require('../builtin.js');
+const { builtin } = require('../addon.js');
 const { openShared } = require('../embedder.js');
 const { describe, invalid, unsupported } = require('../errors.js');
 const { downloadOf, isPath } = require('../options.js');

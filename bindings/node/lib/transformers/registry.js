@@ -1,7 +1,7 @@
 // ModelRegistry of transformers.js: which models are on this machine.
 'use strict';
 
-const { builtin } = require('../builtin.js');
+const { builtin } = require('../addon.js');
 const { invalid } = require('../errors.js');
 const { withRevision } = require('../options.js');
 const { remove } = require('../store.js');
