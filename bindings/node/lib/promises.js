@@ -1,7 +1,7 @@
-// Promises that end with signals or after some time, and promises that are made once.
+// Promises that signals or time end, or that are made once.
 'use strict';
 
-// As new Promise(start); but if `signal` aborts it rejects with the reason, and calls what start() returned, if anything.
+// As new Promise(start), but rejects when `signal` aborts, and then calls what start() returned, if anything.
 function abortable(signal, start) {
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
