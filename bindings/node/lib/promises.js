@@ -5,16 +5,21 @@
 function abortable(signal, start) {
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const settle = (how) => (value) => {
-      signal?.removeEventListener('abort', abort);
-      how(value);
-    };
-    const stop = start(settle(resolve), settle(reject));
+    let stop;
     const abort = () => {
       stop?.();
       reject(signal.reason);
     };
+    const settle = (how) => (value) => {
+      signal?.removeEventListener('abort', abort);
+      how(value);
+    };
     signal?.addEventListener('abort', abort, { once: true });
+    try {
+      stop = start(settle(resolve), settle(reject));
+    } catch (error) {
+      settle(reject)(error);
+    }
   });
 }
 
