@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/folders.json: what sentence-transformers makes of the folders of tests/folders/written.py.
 
-    python3 scripts/make_folder_goldens.py
+    python3 scripts/goldens/folders.py
 
 Of each vector the fixture keeps its width, its length and components spread over it. Half precision is computed in fp32
-from the weights as stored. Needs torch, transformers and sentence-transformers (scripts/folder_parity.sh has them).
+from the weights as stored. Needs torch, transformers and sentence-transformers (tests/folders/run.sh has them).
 """
 
 import json

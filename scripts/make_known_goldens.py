@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/known_models.json: components of vectors of the known models whose weights packages carry.
 
-    scripts/make_known_goldens.py
+    scripts/goldens/vectors.py
 
-The models are what scripts/fetch_known.sh leaves in build/models/known. Where a package has an ONNX graph, onnxruntime runs
+The models are what scripts/models/fetch.sh known leaves in build/models/known. Where a package has an ONNX graph, onnxruntime runs
 it in fp32; paraphrase-MiniLM-L3-v2, which has none, is computed in float64 by NumPy. Token ids come from the Rust tokenizers
 library; pooling, limits and prompts are written down here, and not taken from thimble's own table. Needs numpy, onnxruntime,
 safetensors, tokenizers.

@@ -1,7 +1,7 @@
 // Writes tests/fixtures/mock.json: the vectors of the mock in circulation as JavaScript computes them, as hashes.
 //
-//   node scripts/make_mock_goldens.mjs > tests/fixtures/mock.json
-//   node scripts/make_mock_goldens.mjs BLOCKS     the hashes of that many blocks of 2^20 sums, to compare with C++
+//   node scripts/goldens/javascript.mjs > tests/fixtures/mock.json
+//   node scripts/goldens/javascript.mjs BLOCKS     the hashes of that many blocks of 2^20 sums, to compare with C++
 
 const DIMENSIONS = 384;
 const BLOCK = 2 ** 20;

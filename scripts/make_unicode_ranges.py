@@ -88,7 +88,7 @@ def main():
         ("kWordChars", "No single_word token is seen beside one.", select(word_character())),
     ]
     lines = [
-        f"// Classes of code points in tokenizers {tokenizers.__version__}; written by scripts/make_unicode_ranges.py.",
+        f"// Classes of code points in tokenizers {tokenizers.__version__}; written by scripts/goldens/tokenizer.py.",
         "",
         "// clang-format off",
     ]

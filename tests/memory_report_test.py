@@ -1,4 +1,4 @@
-"""scripts/memory_report.py: the table, the plot, and where they go."""
+"""bench/memory/report.py: the table, the plot, and where they go."""
 
 import json
 import math
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/memory_report.py"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "bench/memory/report.py"
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -1,4 +1,4 @@
-"""scripts/node_report.py: the tables, the plot, and where they go."""
+"""bench/node/report.py: the tables, the plot, and where they go."""
 
 import json
 import pathlib
@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/node_report.py"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "bench/node/report.py"
 STAGES = ("node", "import", "load", "batch", "short", "dispose", "peak")
 
 

@@ -1,4 +1,4 @@
-"""scripts/peers_report.py: the tables, the plot, and where they go."""
+"""bench/peers/report.py: the tables, the plot, and where they go."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/peers_report.py"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "bench/peers/report.py"
 SVG = "{http://www.w3.org/2000/svg}"
 COSINE = {"mean": 0.99961, "p1": 0.99881, "min": 0.99796}
 

@@ -1,4 +1,4 @@
-"""scripts/product_loops.py: what the compiled loops reach in models of processors, and that slower ones are found."""
+"""bench/product_loops.py: what the compiled loops reach in models of processors, and that slower ones are found."""
 
 import os
 import pathlib

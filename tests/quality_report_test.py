@@ -1,4 +1,4 @@
-"""scripts/quality_report.py: the tables, the plot, and where they go."""
+"""bench/quality/report.py: the tables, the plot, and where they go."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/quality_report.py"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "bench/quality/report.py"
 SVG = "{http://www.w3.org/2000/svg}"
 
 

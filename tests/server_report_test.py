@@ -1,4 +1,4 @@
-"""scripts/server_report.py: the tables, what is to be reached, and where they go."""
+"""bench/server/report.py: the tables, what is to be reached, and where they go."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import unittest
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/server_report.py"
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "bench/server/report.py"
 
 
 def point(per_second, **more):
