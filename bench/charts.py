@@ -1,129 +1,134 @@
-"""Charts for the documents, as SVG that follows the reader's light or dark theme, and tables between markers in them."""
+"""Charts for the documents, as SVG: white, so that they can be read in any theme, and the same bytes for the same figures.
 
-import html
+bench/report.sh installs matplotlib. Sizes below are in points. Bars and points have ids, by which tests/charts_test.py
+finds them.
+"""
+
+import io
 import math
+import re
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from reports import megabytes
+
+WIDTH, HEAD, FOOT, STEP, LETTER = 600, 46, 40, 19, 5.3
+COLOURS = {"own": "#0a7d5a", "peer": "#7f9cbd", "reported": "#d58a4f"}
+TEXT, PALE, GRID = "#24292f", "#57606a", "#d8dee4"
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "thimble", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
+         "text.color": TEXT, "axes.labelcolor": PALE, "axes.edgecolor": GRID, "xtick.color": PALE, "ytick.color": TEXT,
+         "ytick.left": False, "axes.axisbelow": True, "axes.spines.left": False, "axes.spines.right": False,
+         "axes.spines.top": False, "grid.color": GRID, "grid.linewidth": 0.6, "legend.frameon": False,
+         "legend.fontsize": 8.5}
 
 
-def megabytes(size):
-    value = size / 1e6
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+def unit(size):
+    """A power of ten of bytes, for an axis."""
+    return f"{size / 1e9:g} GB" if size >= 1e9 else f"{size / 1e6:g} MB"
 
 
-def head(width, height, label, below):
-    """The beginning of a chart: its size, colours and titles."""
-    return [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}, {below}" '
-        'font-family="sans-serif" font-size="13">',
-        "<style>text{fill:#222}.grid{stroke:#ccc}.own{fill:#0a7d5a}.peer{fill:#5b7fa6}.reported{fill:#c8662b}"
-        "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.own{fill:#3fbf94}"
-        ".peer{fill:#7fa8d6}.reported{fill:#e58f57}}</style>",
-        f'<text x="12" y="22" font-size="15" font-weight="bold">{label}</text>',
-        f'<text x="12" y="42">{below}</text>',
-    ]
+class Chart:
+    """A figure with a title, and the line below it that says what is shown."""
+
+    def __init__(self, title, below, height):
+        self.figure, self.title, self.height = Figure(figsize=(WIDTH / 72, height / 72)), title, height
+        FigureCanvasAgg(self.figure)  # Measures texts.
+        self.figure.text(10 / WIDTH, 1 - 16 / height, title, fontsize=11, fontweight="bold", va="baseline")
+        self.figure.text(10 / WIDTH, 1 - 31 / height, below, color=PALE, va="baseline")
+
+    def axes(self, left, right, top, bottom, **options):
+        """Axes with these margins."""
+        box = (left / WIDTH, bottom / self.height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / self.height)
+        return self.figure.add_axes(box, **options)
+
+    def legend(self, names):
+        """What the kinds of bars or points are called, beside the title."""
+        handles = [Patch(color=COLOURS[kind], label=name) for kind, name in names.items()]
+        self.figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(1 - 6 / WIDTH, 1 - 4 / self.height),
+                           borderaxespad=0, borderpad=0, handlelength=1, handleheight=1, labelspacing=0.3)
+
+    def svg(self):
+        file = io.StringIO()
+        self.figure.savefig(file, format="svg", metadata={"Title": self.title, "Date": None, "Creator": None})
+        return re.sub(r"\n(?=[LCQMz\"])", " ", file.getvalue())  # An outline on one line.
 
 
-def bars(label, below, rows, low=-1, high=4):
-    """Horizontal bars of bytes on a logarithmic axis from 10^low to 10^high megabytes; rows of (name, bytes, kind), of
-    which the kinds own, peer and reported have a colour each."""
-    left, right, top, step = 250, 90, 72, 24
-    width, height = 760, top + step * len(rows) + 36
-    scale = (width - left - right) / (high - low)
-
-    def x(size):
-        return left + (math.log10(max(size / 1e6, 10**low)) - low) * scale
-
-    parts = head(width, height, label, below)
-    for power in range(low, high + 1):
-        position = x(10.0**power * 1e6)
-        name = f"{10.0**power:g} MB" if power < 3 else f"{10.0**(power - 3):g} GB"
-        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top - 8}" x2="{position:.1f}" y2="{height - 28}"/>')
-        parts.append(f'<text x="{position:.1f}" y="{height - 10}" text-anchor="middle">{name}</text>')
-    for i, (name, size, kind) in enumerate(rows):
-        y = top + step * i
-        parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
-        parts.append(f'<rect class="{kind}" x="{left}" y="{y}" width="{x(size) - left:.1f}" height="16"/>')
-        parts.append(f'<text x="{x(size) + 6:.1f}" y="{y + 12}">{megabytes(size)} MB</text>')
-    return "\n".join(parts) + "\n</svg>\n"
+def horizontal(axes, rows):
+    """Bars from the left edge, the first at the top; rows of (name, value, kind, words behind the bar)."""
+    low = axes.get_xlim()[0]
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    axes.grid(axis="x")
+    axes.tick_params(axis="both", length=0)
+    for i, (name, value, kind, words) in enumerate(rows):
+        axes.barh(i, value - low, left=low, height=0.68, color=COLOURS[kind], gid=f"bar-{len(axes.figure.axes)}-{i}")
+        axes.annotate(words, (value, i), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
 
 
-def points(label, below, rows):
-    """Errors on a logarithmic axis, least at the top, over bytes; rows of (name, bytes, error, kind), of which the kinds
-    own and peer have a colour each."""
-    left, right, top, bottom, width, height = 66, 30, 62, 44, 760, 420
-    step = 10 if max(size for _, size, _, _ in rows) < 60e6 else 20
-    most = step * math.ceil(max(size for _, size, _, _ in rows) / 1e6 / step + 0.5)
-    low = math.floor(math.log10(min(error for _, _, error, _ in rows)))
-    high = math.ceil(math.log10(max(error for _, _, error, _ in rows)))
-
-    def x(size):
-        return left + size / 1e6 / most * (width - left - right)
-
-    def y(error):
-        return top + (math.log10(error) - low) / (high - low) * (height - top - bottom)
-
-    parts = head(width, height, label, below)
-    for power in range(low, high + 1):
-        position = y(10.0**power)
-        parts.append(f'<line class="grid" x1="{left}" y1="{position:.1f}" x2="{width - right}" y2="{position:.1f}"/>')
-        parts.append(f'<text x="{left - 8}" y="{position + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
-    for size in range(0, most + 1, step):
-        position = x(size * 1e6)
-        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top}" x2="{position:.1f}" y2="{height - bottom}"/>')
-        parts.append(f'<text x="{position:.1f}" y="{height - bottom + 20}" text-anchor="middle">{size} MB</text>')
-    boxes = []  # Of labels, as (left, right, baseline).
-    for name, size, error, kind in sorted(rows, key=lambda row: row[2]):
-        parts.append(f'<circle class="{kind}" cx="{x(size):.1f}" cy="{y(error):.1f}" r="5"/>')
-        begin, end, baseline = x(size) + 9, x(size) + 9 + 7.2 * len(name), y(error) + 4
-        while any(begin < right and end > left and abs(baseline - other) < 14 for left, right, other in boxes):
-            baseline += 1
-        boxes.append((begin, end, baseline))
-        parts.append(f'<text x="{begin:.1f}" y="{baseline:.1f}">{html.escape(name)}</text>')
-    return "\n".join(parts) + "\n</svg>\n"
+@matplotlib.rc_context(STYLE)
+def bars(title, below, rows, names, low=1e5, high=1e10):
+    """Bytes on a logarithmic axis from `low` to `high`; rows of (name, bytes, kind), and what the kinds own, peer and
+    reported are called."""
+    chart = Chart(title, below, HEAD + STEP * len(rows) + FOOT)
+    axes = chart.axes(max(len(name) for name, *_ in rows) * LETTER + 8, 34, HEAD, FOOT, xscale="log", xlim=(low, high))
+    powers = [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
+    axes.set_xticks(powers, [unit(power) for power in powers])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("bytes, on a logarithmic axis", fontsize=8.5)
+    horizontal(axes, [(name, max(size, low), kind, f"{megabytes(size)} MB") for name, size, kind in rows])
+    chart.legend(names)
+    return chart.svg()
 
 
-def ratios(label, below, groups):
-    """Horizontal bars of ratios on an axis from 0, in groups of (title, rows); rows of (name, ratio, note)."""
-    left, right, top, step = 110, 250, 66, 22
-    width, height = 760, top + sum(step * len(rows) + 34 for _, rows in groups) + 24
+@matplotlib.rc_context(STYLE)
+def ratios(title, below, groups):
+    """Ratios on an axis from 0, in groups of (title, rows); rows of (name, ratio, note)."""
+    height = HEAD + sum(STEP * len(rows) + 22 for _, rows in groups) + FOOT - 10
+    chart = Chart(title, below, height)
     most = math.ceil(2 * max(ratio for _, rows in groups for _, ratio, _ in rows)) / 2
-    unit = 0.5 if most <= 4 else 1
-
-    def x(ratio):
-        return left + ratio / most * (width - left - right)
-
-    parts = head(width, height, label, below)
-    for i in range(int(most / unit) + 1):
-        position = x(i * unit)
-        parts.append(f'<line class="grid" x1="{position:.1f}" y1="{top - 8}" x2="{position:.1f}" y2="{height - 28}"/>')
-        parts.append(f'<text x="{position:.1f}" y="{height - 10}" text-anchor="middle">{i * unit:g}</text>')
-    y = top
-    for title, rows in groups:
-        parts.append(f'<text x="12" y="{y + 12}" font-weight="bold">{html.escape(title)}</text>')
-        y += 24
-        for name, ratio, note in rows:
-            parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{html.escape(name)}</text>')
-            parts.append(f'<rect class="own" x="{left}" y="{y}" width="{x(ratio) - left:.1f}" height="15"/>')
-            parts.append(f'<text x="{x(ratio) + 6:.1f}" y="{y + 12}">{ratio:.2f} {html.escape(note)}</text>')
-            y += step
-        y += 10
-    return "\n".join(parts) + "\n</svg>\n"
+    top = HEAD
+    for number, (name, rows) in enumerate(groups):
+        top += 22
+        axes = chart.axes(100, 170, top, height - top - STEP * len(rows), xlim=(0, most))
+        axes.set_title(name, loc="left", x=-90 / (WIDTH - 270), fontsize=9, fontweight="bold", pad=4)
+        horizontal(axes, [(row, ratio, "own", f"{ratio:.2f}  {note}") for row, ratio, note in rows])
+        axes.axvline(1, color=PALE, linewidth=0.9)
+        if number + 1 < len(groups):
+            axes.tick_params(labelbottom=False)
+        top += STEP * len(rows)
+    axes.set_xlabel("ratio of times; thimble takes 1", fontsize=8.5)
+    return chart.svg()
 
 
-def replaced(path, name, contents):
-    """The text of a document, with other contents between its lines <!-- name --> and <!-- /name -->."""
-    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    text = path.read_text()
-    begin, end = text.find(first), text.find(last)
-    if begin < 0 or end < begin:
-        raise SystemExit(f"{path}: expected the lines {first.strip()} and {last.strip()}")
-    return text[:begin + len(first)] + contents + text[end:]
-
-
-def update(new, check):
-    """Writes files {path: text} that differ, or with `check` only names them; the exit code: 1 when a check finds any."""
-    different = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
-    for path in different:
-        print(f"{path}: {'differs' if check else 'written'}")
-        if not check:
-            path.write_text(new[path])
-    return 1 if check and different else 0
+@matplotlib.rc_context(STYLE)
+def points(title, below, rows, names):
+    """Errors on a logarithmic axis, the least at the top, over bytes; rows of (name, bytes, error, kind), and what the
+    kinds own and peer are called."""
+    chart = Chart(title, below, 340)
+    sizes, errors = [size / 1e6 for _, size, _, _ in rows], [error for _, _, error, _ in rows]
+    step = 10 if max(sizes) < 60 else 20
+    low, high = math.floor(math.log10(min(errors))), math.ceil(math.log10(max(errors)))
+    axes = chart.axes(58, 16, HEAD + 4, FOOT, yscale="log", xlim=(0, step * math.ceil(max(sizes) / step + 0.5)),
+                      ylim=(10.0**high, 10.0**low))
+    powers = [10.0**power for power in range(low, high + 1)]
+    axes.set_yticks(powers, [f"{power:g}" for power in powers], color=PALE)
+    axes.set_yticks([], minor=True)
+    axes.grid()
+    axes.tick_params(axis="both", length=0)
+    axes.set_xlabel("model file, MB", fontsize=8.5)
+    axes.set_ylabel("1 - mean cosine", fontsize=8.5)
+    marks = [axes.plot(size / 1e6, error, "o", color=COLOURS[kind], markersize=6.5, clip_on=False, gid=f"point-{i}")[0]
+             for i, (_, size, error, kind) in enumerate(rows)]
+    taken = [mark.get_window_extent() for mark in marks]
+    for name, size, error, _ in sorted(rows, key=lambda row: row[2]):
+        # A label moves up or down as little as possible, so that it covers nothing.
+        for up in sorted(range(-200, 200), key=abs):
+            label = axes.annotate(name, (size / 1e6, error), (7, up - 3), textcoords="offset points")
+            if not any(label.get_window_extent().overlaps(box) for box in taken):
+                break
+            label.remove()
+        taken.append(label.get_window_extent())
+    chart.legend(names)
+    return chart.svg()

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Puts figures into the documents: bench/report.sh memory|node|peers|quality|server FIGURES.json [--check]
 #
-# Installs matplotlib, which draws the charts, into build/charts.
+# Installs matplotlib, which draws the charts, into build/charts, and tests the charts.
 set -euo pipefail
-folder=$(realpath "$(dirname "$0")")
-python=$("$folder/venv.sh" "$folder/../build/charts/venv" "$folder/requirements.txt")
-exec "$python" "$folder/$1/report.py" "${@:2}"
+bench=$(realpath "$(dirname "$0")")
+python=$("$bench/venv.sh" "$bench/../build/charts/venv" "$bench/requirements.txt")
+"$python" "$bench/../tests/charts_test.py" > /dev/null
+exec "$python" "$bench/$1/report.py" "${@:2}"

@@ -4,6 +4,7 @@ PEERS is the folder that bench/peers/fetch.sh makes, TEXTS a file of tests/memor
 `thimble memory --json`; a row for each peer is added to it. The protocol is that of bench/peers/measure.mjs.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -27,6 +28,11 @@ def figures(pid):
     return {name: sizes[key] for name, key in FIGURES.items()}
 
 
+def most_rss(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(dict(line.split(":", 1) for line in lines)["VmHWM"].split()[0]) * 1024
+
+
 def stages(command):
     """{stage: figures} of a process that writes "stage NAME" and waits for a line at each, and the peak, sampled each
     millisecond and at the stages."""
@@ -35,6 +41,7 @@ def stages(command):
     def sample():
         now = figures(process.pid)
         peak.update({name: max(size, peak[name]) for name, size in now.items()})
+        peak["rss"] = max(peak["rss"], most_rss(process.pid))
         return now
 
     with tempfile.TemporaryFile("w+") as errors:
@@ -42,7 +49,8 @@ def stages(command):
         text = b""
         while True:
             if not select.select([process.stdout], [], [], 0.001)[0]:
-                sample()
+                with contextlib.suppress(OSError, KeyError):  # It may have just ended.
+                    sample()
                 continue
             block = process.stdout.read(4096)
             if not block:

@@ -1,29 +1,20 @@
-"""Puts the figures of bench/node/compare.mjs into the documents: python3 bench/node/report.py COMPARE.json
+"""Puts the figures of bench/node/compare.mjs into the documents: report.py COMPARE.json
 
-Writes docs/node.svg, and in docs/node.md the tables between the lines <!-- compare --> and <!-- /compare -->. With --check
-nothing is written, and the exit code is 1 when something differs.
+Writes docs/node.svg, and in docs/node.md the tables between the lines <!-- compare --> and <!-- /compare -->.
 """
 
-import argparse
-import json
 import pathlib
 import sys
 
-import charts
-from charts import megabytes
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import reports  # noqa: E402
+from reports import markdown, megabytes  # noqa: E402
 STAGES = {"node": "bare node", "import": "import", "load": "model ready", "batch": "after 64 texts of 250 words in one call",
           "short": "after one more short text", "dispose": "after dispose and gc", "peak": "peak"}
 
 
 def title(row):
     return f"{row['peer']} {row['dtype']}"
-
-
-def markdown(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows]) + "\n"
 
 
 def stages(rows, figure, bare=None):
@@ -60,6 +51,7 @@ def tables(result):
 
 
 def plot(result):
+    import charts
     bare = result["bare"]["private"]
     bars = [(title(row), row["memory"]["peak"]["private"] - bare, "own" if row["peer"] == "thimble" else "peer")
             for row in result["rows"]]
@@ -67,20 +59,14 @@ def plot(result):
               "own" if row["peer"] == "thimble" else "peer")
              for row in result["rows"] if row["functions"] and "peak" in row["functions"]]
     return charts.bars("Private memory that embedding adds to node, at its peak",
-                       "64 texts of 250 words in one call; 60 embedding functions in a row; logarithmic", bars)
+                       "64 texts of 250 words in one call; 60 embedding functions in a row", bars,
+                       {"own": "thimble", "peer": "other engines"})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("compare", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="where docs is")
-    options = parser.parse_args()
-    result = json.loads(options.compare.read_text())
-    new = {options.root / "docs/node.svg": plot(result),
-           options.root / "docs/node.md": charts.replaced(options.root / "docs/node.md", "compare", tables(result))}
-    sys.exit(charts.update(new, options.check))
+def documents(result, root):
+    page = root / "docs/node.md"
+    return {root / "docs/node.svg": plot(result), page: reports.replaced(page, "compare", tables(result))}
 
 
 if __name__ == "__main__":
-    main()
+    reports.main(__doc__, tables, documents)

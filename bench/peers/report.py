@@ -1,20 +1,17 @@
-"""Puts the figures of bench/peers/compare.py into the documents: python3 bench/peers/report.py PEERS.json
+"""Puts the figures of bench/peers/compare.py into the documents: report.py PEERS.json
 
 Writes docs/peers.svg, and in README.md and docs/peers.md what is between the lines <!-- peers --> and <!-- /peers -->. Of a
 run that is held to an instruction set only docs/peers.md has figures, between <!-- peers ISA --> and <!-- /peers ISA -->.
-With --check nothing is written, and the exit code is 1 when something differs; with --print the tables go to standard
-output instead.
 """
 
-import argparse
-import json
 import pathlib
 import statistics
 import sys
 
-import charts
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import reports  # noqa: E402
+from reports import markdown  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 OWN = "thimble q8"
 ORDERS = {"corpus": "mixed", "corpus, sorted": "sorted"}
 KINDS = {"text": "End to end from text", "ids": "Model only, from token ids to the pooled vector"}
@@ -73,11 +70,6 @@ def against(run):
     """Rows of (what, our figure, unit, fastest peer, its figure, ratio)."""
     return [(what, figure(own(run), what), "texts/s" if what in ORDERS else "ms", row["name"], figure(row, what), value)
             for what, [(value, row), *_] in contest(run)]
-
-
-def markdown(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in rows]) + "\n"
 
 
 def milliseconds(value):
@@ -187,6 +179,7 @@ def tables(result):
 
 
 def plot(result):
+    import charts
     groups = [(words(run["threads"]), [(what, ratio, peer) for what, _, _, peer, _, ratio in against(run)])
               for run in result["runs"]]
     return charts.ratios(f"How many times longer the fastest peer takes than {OWN}",
@@ -206,26 +199,13 @@ def readme(result):
     return "\n".join(lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("peers", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--print", action="store_true")
-    parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="where README.md and docs are")
-    options = parser.parse_args()
-    result = json.loads(options.peers.read_text())
-    if options.print:
-        print(tables(result), end="")
-        return
-    document = options.root / "docs/peers.md"
+def documents(result, root):
+    page = root / "docs/peers.md"
     if result["isa"]:
-        new = {document: charts.replaced(document, f"peers {result['isa']}", tables(result))}
-    else:
-        new = {options.root / "docs/peers.svg": plot(result),
-               options.root / "README.md": charts.replaced(options.root / "README.md", "peers", readme(result)),
-               document: charts.replaced(document, "peers", tables(result))}
-    sys.exit(charts.update(new, options.check))
+        return {page: reports.replaced(page, f"peers {result['isa']}", tables(result))}
+    return {root / "docs/peers.svg": plot(result), page: reports.replaced(page, "peers", tables(result)),
+            root / "README.md": reports.replaced(root / "README.md", "peers", readme(result))}
 
 
 if __name__ == "__main__":
-    main()
+    reports.main(__doc__, tables, documents)

@@ -1,19 +1,15 @@
-"""Puts what bench/quality/quality.py measured into the documents: python3 bench/quality/report.py QUALITY.json
+"""Puts what bench/quality/quality.py measured into the documents: report.py QUALITY.json
 
 Writes docs/quality-MODEL.svg, and in docs/quality.md the tables between the lines <!-- quality --> and
-<!-- /quality -->. With --check nothing is written, and the exit code is 1 when something differs; with --print the
-tables go to standard output instead.
+<!-- /quality -->.
 """
 
-import argparse
-import json
 import pathlib
 import sys
 
-import charts
-from charts import megabytes
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import reports  # noqa: E402
+from reports import markdown, megabytes  # noqa: E402
 HEAD = ["", "file, MB", "short: mean", "1st percentile", "minimum", "long: mean", "minimum", "Spearman", "change",
         "nDCG@10", "change"]
 
@@ -64,8 +60,7 @@ def tables(result):
         lines = [f"### {model}", ""]
         if points(rows):
             lines += [f"![{model}: error over bytes](quality-{model}.svg)", ""]
-        lines += ["| " + " | ".join(HEAD) + " |", "|---|" + "--:|" * (len(HEAD) - 1)]
-        lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
+        lines += markdown(HEAD, map(cells, rows)).splitlines()
         lines += ["", *notes(rows)] if notes(rows) else []
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
@@ -73,35 +68,25 @@ def tables(result):
 
 def plots(result):
     """File name -> picture, for each model that has something to show."""
+    import charts
     pictures = {}
     for model in models(result):
         rows = points([row for row in result["rows"] if row["model"] == model])
         if rows:
             pictures[f"quality-{model}.svg"] = charts.points(
                 f"{model}: how far vectors are from those of fp32",
-                f"1 - mean cosine over {result['counts']['sentences']:,} short texts, by the bytes of the model file; "
-                "up is better", rows)
+                f"1 - mean cosine over {result['counts']['sentences']:,} short texts, by the size of the model file; "
+                "up is better", rows, {"own": "thimble", "peer": "other engines"})
     return pictures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("quality", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--print", action="store_true")
-    parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="where docs is")
-    options = parser.parse_args()
-    result = json.loads(options.quality.read_text())
-    if options.print:
-        print(tables(result), end="")
-        return
+def documents(result, root):
     if result["only"]:
-        sys.exit(f"{options.quality}: has only the rows of {', '.join(result['only'])}; the documents want all")
-    docs = options.root / "docs"
+        sys.exit(f"the figures have only the rows of {', '.join(result['only'])}; the documents want all")
+    docs = root / "docs"
     new = {docs / name: picture for name, picture in plots(result).items()}
-    new[docs / "quality.md"] = charts.replaced(docs / "quality.md", "quality", tables(result))
-    sys.exit(charts.update(new, options.check))
+    return new | {docs / "quality.md": reports.replaced(docs / "quality.md", "quality", tables(result))}
 
 
 if __name__ == "__main__":
-    main()
+    reports.main(__doc__, tables, documents)

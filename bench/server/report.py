@@ -1,19 +1,17 @@
-"""Puts the figures of bench/server/load.py into the documents: python3 bench/server/report.py SERVER.json
+"""Puts the figures of bench/server/load.py into the documents: report.py SERVER.json
 
-Writes in docs/server-bench.md what is between the lines <!-- server --> and <!-- /server -->. With --check nothing is
-written, and the exit code is 1 when something differs; with --print it goes to standard output instead, with the aims.
+Writes in docs/server-bench.md what is between the lines <!-- server --> and <!-- /server -->. What is printed has the
+aims, too.
 """
 
-import argparse
-import json
 import pathlib
 import statistics
 import sys
 
-import charts
-from charts import megabytes
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import reports  # noqa: E402
+from reports import markdown, megabytes  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 OWN = "thimble q8"
 LEAST_OF_ENGINE, MOST_SPREAD = 0.9, 3
 KINDS = {"short": "Short texts, of 4 to 28 words", "mixed": "Mixed texts, of 4 to 200 words"}
@@ -70,7 +68,7 @@ def table(result, kind):
     counts = list(ours["rounds"][0]["kinds"][kind]["connections"])
     head = ["texts/s by connections", *counts, "thimble over it", "p50 / p99 at most texts/s, ms",
             "p50 / p99 at half load, ms", "private, MB", "RSS, MB"]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    rows = []
     for row in measured(result):
         most = saturation(row, kind)
         ratio = statistics.median(mine / theirs for mine, theirs in zip(
@@ -80,8 +78,8 @@ def table(result, kind):
                  f"{latency(row, kind, lambda figures: figures['connections'][most])} ({most})",
                  latency(row, kind, lambda figures: figures["half"]),
                  *(megabytes(peak(row, figure)) for figure in ("private", "rss"))]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return markdown(head, rows)
 
 
 def checks(result, aims):
@@ -133,20 +131,10 @@ def report(result, aims):
     return "\n".join(parts)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("server", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--print", action="store_true")
-    parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="where docs is")
-    options = parser.parse_args()
-    text = report(json.loads(options.server.read_text()), options.print)
-    if options.print:
-        print(text, end="")
-        return
-    document = options.root / "docs/server-bench.md"
-    sys.exit(charts.update({document: charts.replaced(document, "server", text)}, options.check))
+def documents(result, root):
+    page = root / "docs/server-bench.md"
+    return {page: reports.replaced(page, "server", report(result, aims=False))}
 
 
 if __name__ == "__main__":
-    main()
+    reports.main(__doc__, lambda result: report(result, aims=True), documents)

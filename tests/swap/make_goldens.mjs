@@ -1,13 +1,9 @@
-// Writes what the clients of tests/swap compute with transformers.js: node make_swap_goldens.mjs FILE, in the folder and by
-// the copy that tests/swap/run.sh --goldens makes.
+// Writes what the clients of tests/swap compute with transformers.js: node make_goldens.mjs FILE, in the folder and by the
+// copy that tests/swap/run.sh --goldens makes.
 
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-const load = (file) => import(pathToFileURL(join(process.cwd(), file)).href);
-const { clients } = await load('clients.mjs');
-const { encode } = await load('goldens.mjs');
+import { clients } from './clients.mjs';
+import { encode } from './goldens.mjs';
 
 const results = {};
 for (const [name, run] of Object.entries(clients)) {
