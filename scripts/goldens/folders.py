@@ -1,21 +1,38 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/tokenizer/folders.json: tokenizer files of folders, each with one thing changed, and the ids
-that sentence-transformers gives for them.
+"""Writes what sentence-transformers and torch make of folders. Needs both, with transformers 5 (tests/folders/run.sh has
+them in build/folders/base).
 
-Needs the Python package `sentence-transformers` with transformers 5. Usage: make_tokenizer_folder_goldens.py FOLDER
+    scripts/goldens/folders.py tokenizers      tests/fixtures/tokenizer/folders.json: tokenizer files of folders, each with
+                                               one thing changed, and their ids
+    scripts/goldens/folders.py vectors         tests/fixtures/folders.json: vectors of the folders of tests/folders/written.py
+    scripts/goldens/folders.py torch           tests/fixtures/torch: one state dict in both containers of torch and several
+                                               protocols of pickle; src/convert/torch_file_test.cc has its values
+
+Of each vector the fixture keeps its width, its length and components spread over it. Half precision is computed in fp32
+from the weights as stored.
 """
 
+import collections
 import json
 import os
+import pathlib
 import sys
 import tempfile
 
-import sentence_transformers
-import tokenizers
-import transformers
-from sentence_transformers.models import Transformer
-
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/folders"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+import numpy  # noqa: E402
+import sentence_transformers  # noqa: E402
+import tokenizers  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+import written  # noqa: E402
+from sentence_transformers.models import Transformer  # noqa: E402
+from tokenizer import added  # noqa: E402
+
+COMPONENTS = 12
 PIECES = (
     "[PAD] [UNK] [CLS] [SEP] [MASK] hello Hello caf\u00e9 cafe Caf\u00e9 a b c d A B ##a ##b ##A x ##x foo Foo FOO"
     " bar <c> <s> <u> <m> \u4e2d \u6587 ##\u6587 e \u00e9 \u0301 - [ ] mask"
@@ -30,11 +47,6 @@ TEXTS = [
     "abA aBa", "", "x" * 99 + " " + "x" * 100 + " " + "x" * 101, "[mask]", "a  foo  b", "Foo\u0301 \u00e9foo",
 ]
 LONG = "a b c hello caf\u00e9 foo \u4e2d\u6587 x b a"
-
-
-def added(content, number, **options):
-    flags = dict.fromkeys(["single_word", "lstrip", "rstrip", "normalized", "special"], False)
-    return {"id": number, "content": content, **flags, **options}
 
 
 def listed(content, **options):
@@ -167,7 +179,7 @@ def encode(path, entry):
     entry["cuts"] = cuts
 
 
-def main():
+def write_tokenizers():
     entries = []
     with tempfile.TemporaryDirectory() as root:
         weights = os.path.join(root, "weights")
@@ -200,9 +212,83 @@ def main():
               f"tokenizers {tokenizers.__version__}"
     goldens = {"library": library, "written_by": "scripts/goldens/folders.py", "texts": TEXTS, "long": LONG,
                "tokenizer": TOKENIZER}
-    with open(os.path.join(sys.argv[1], "folders.json"), "w", encoding="ascii") as file:
+    with open(ROOT / "tests/fixtures/tokenizer/folders.json", "w", encoding="ascii") as file:
         rows = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in entries)
         file.write(json.dumps(goldens, separators=(",", ":"))[:-1] + ',"folders":[\n' + rows + "\n]}\n")
 
 
-main()
+
+def write_vectors():
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    cases, failures = {}, []
+    with tempfile.TemporaryDirectory() as temporary:
+        for i, (name, kind) in enumerate(written.kinds().items()):
+            # The library leaves weights below auto_model random, and says so.
+            if kind.refused or "auto_model" in name:
+                continue
+            folder = os.path.join(temporary, str(i))
+            written.write(folder, **kind.settings)
+            model = sentence_transformers.SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32})
+            prompt = {"prompt": ""} if kind.prompt_name == "" else {"prompt_name": kind.prompt_name}
+            print(name, flush=True)
+            vectors = [model.encode([text], show_progress_bar=False, **prompt)[0] for text in written.TEXTS]
+            cases[name] = {"width": len(vectors[0]), "lengths": [float(f"{numpy.linalg.norm(v):.8g}") for v in vectors],
+                           "components": [[float(f"{v[i * len(v) // COMPONENTS]:.8g}") for i in range(COMPONENTS)]
+                                          for v in vectors]}
+            if kind.flipped:
+                before = cases[kind.flipped]
+                same = cases[name]["width"] == before["width"] and numpy.allclose(
+                    cases[name]["components"], before["components"], rtol=0, atol=3e-6)
+                if same:
+                    failures.append(f"{name}: the same vectors as {kind.flipped}")
+            if kind.vectors_of and not numpy.allclose(cases[name]["components"], cases[kind.vectors_of]["components"],
+                                                      rtol=0, atol=1e-6):
+                failures.append(f"{name}: other vectors than {kind.vectors_of}")
+    if failures:
+        sys.exit("\n".join(failures))
+    reference = f"sentence-transformers {sentence_transformers.__version__}, transformers {transformers.__version__}"
+    cases = {name: case for name, case in cases.items() if not written.kinds()[name].vectors_of}
+    with open(ROOT / "tests/fixtures/folders.json", "w", encoding="ascii") as file:
+        file.write('{"reference": ' + json.dumps(reference) + ', "cases": {\n')
+        file.write(",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items()))
+        file.write("\n}}\n")
+
+
+def state_dict():
+    shared = torch.arange(12, dtype=torch.float32) / 4
+    attributed = torch.nn.Parameter(torch.arange(2, dtype=torch.float32))
+    attributed.note = "kept by torch"
+    state = collections.OrderedDict(
+        whole=shared.view(3, 4),
+        transposed=shared.view(3, 4).t(),
+        behind=shared[8:],
+        every_third=shared[1::3],
+        single=(torch.arange(6, dtype=torch.float64) / 8).view(2, 3).t(),
+        half=(torch.arange(6) / 4).to(torch.float16).view(2, 3),
+        brain=(torch.arange(6) * 16).to(torch.bfloat16),
+        parameter=torch.nn.Parameter(torch.arange(3, dtype=torch.float32) - 1),
+        attributed=attributed,
+        expanded=torch.tensor([2.5]).expand(2, 2),
+        scalar=torch.tensor(7.0),
+        empty=torch.zeros(0, 3),
+        position_ids=torch.arange(4).view(1, 4),
+        unsigned=torch.arange(3).to(torch.uint16),
+    )
+    state._metadata = collections.OrderedDict([("", {"version": 1})])
+    return state
+
+
+def write_torch():
+    folder = ROOT / "tests/fixtures/torch"
+    for container, zipped, protocols in (("zip", True, (2, 4, 5)), ("legacy", False, (2, 4))):
+        for protocol in protocols:
+            torch.save(state_dict(), folder / f"{container}_{protocol}.bin", pickle_protocol=protocol,
+                       _use_new_zipfile_serialization=zipped)
+
+
+if __name__ == "__main__":
+    commands = {"tokenizers": write_tokenizers, "vectors": write_vectors, "torch": write_torch}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])

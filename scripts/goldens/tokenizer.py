@@ -1,18 +1,30 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/tokenizer: small tokenizers and the ids that the Rust `tokenizers` library gives with them.
+"""Writes what the Rust library `tokenizers` does. Needs the Python package of that name, which is that library.
 
-Needs the Python package `tokenizers`, which is that library. Usage: make_tokenizer_goldens.py FOLDER
-The ids of whole folders (folders.json) are in make_tokenizer_folder_goldens.py.
+    scripts/goldens/tokenizer.py fixtures      tests/fixtures/tokenizer: small tokenizers, their ids and offsets
+    scripts/goldens/tokenizer.py ranges        src/convert/unicode_ranges.inc: the code points of each class
+    scripts/goldens/tokenizer.py oracle TOKENIZER_JSON TEXTS OUT      for tests/parity/tokenizer.mjs
+
+The ids of whole folders (folders.json) are in folders.py. TEXTS is a JSON file (.gz or not) with "corpora": {name:
+[{"text"}]}. OUT has a line of JSON for each text: its ids, its offsets in UTF-16 units, two for each token, and the ids and
+types of the text with the next one as a pair.
 """
 
+import gzip
 import json
-import os
+import pathlib
 import random
 import sys
+import unicodedata
 
 import tokenizers
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+WRITTEN_BY = "scripts/goldens/tokenizer.py"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = (
     "the cat sat on mat hello world embed ##ding ##s ##ing ##ed token ##izer un ##aff ##able new york cafe naive "
@@ -205,15 +217,13 @@ def offsets(config):
     return {"rows": rows, "pairs": pairs}
 
 
-def main():
-    folder = sys.argv[1]
+def write_fixtures():
+    folder = ROOT / "tests/fixtures/tokenizer"
     texts = TEXTS + random_texts(110)
     library = f"tokenizers {tokenizers.__version__}"
-    goldens = {"library": library, "written_by": "scripts/goldens/tokenizer.py", "variants": {}}
+    goldens = {"library": library, "written_by": WRITTEN_BY, "variants": {}}
     for name, config in variants().items():
-        with open(os.path.join(folder, name + ".json"), "w", encoding="ascii") as file:
-            json.dump(config, file, separators=(",", ":"))
-            file.write("\n")
+        (folder / f"{name}.json").write_text(json.dumps(config, separators=(",", ":")) + "\n", encoding="ascii")
         oracle = Tokenizer.from_str(json.dumps(config))
         rows = [[text.encode().hex(), oracle.encode(text).ids] for text in texts]
         rows += [[data.hex(), oracle.encode(data.decode(errors="replace")).ids] for data in INVALID]
@@ -225,12 +235,137 @@ def main():
                 oracle.no_truncation()
         # Each row: the bytes of a text in hexadecimal, its ids. Each cut: the most ids allowed, those of the long text.
         goldens["variants"][name] = {"rows": rows, "long": LONG.encode().hex(), "cuts": cuts, "left_cuts": left_cuts}
-    with open(os.path.join(folder, "goldens.json"), "w", encoding="ascii") as file:
-        file.write(json.dumps(goldens, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
-    found = {"library": library, "written_by": "scripts/goldens/tokenizer.py"}
+    found = {"library": library, "written_by": WRITTEN_BY}
     found["variants"] = {name: offsets(config) for name, config in variants().items() if name in WITH_OFFSETS}
-    with open(os.path.join(folder, "offsets.json"), "w", encoding="ascii") as file:
-        file.write(json.dumps(found, separators=(",", ":")).replace("],[\"", "],\n[\"") + "\n")
+    for name, content in (("goldens", goldens), ("offsets", found)):
+        text = json.dumps(content, separators=(",", ":")).replace("],[\"", "],\n[\"")
+        (folder / f"{name}.json").write_text(text + "\n", encoding="ascii")
 
 
-main()
+CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+
+
+def normalizer(**options):
+    off = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    return BertNormalizer(**{**off, **options}).normalize_str
+
+
+def select(predicate):
+    """The ranges [first, last] of code points whose character satisfies `predicate`."""
+    ranges = []
+    for code_point in CODE_POINTS:
+        if predicate(chr(code_point)):
+            if ranges and ranges[-1][1] == code_point - 1:
+                ranges[-1][1] = code_point
+            else:
+                ranges.append([code_point, code_point])
+    return ranges
+
+
+def lower_additions(lower):
+    """[first, last, step, first's lower case] of the simple mappings that Unicode 14 lacks."""
+    rows = []
+    for code_point in CODE_POINTS:
+        text = chr(code_point)
+        mapped = lower(text)
+        if mapped == text or unicodedata.category(text) != "Cn":
+            continue
+        if rows and code_point == rows[-1][1] + 1 and ord(mapped) - code_point == rows[-1][2] - rows[-1][0]:
+            rows[-1][1] = code_point
+        else:
+            rows.append([code_point, code_point, ord(mapped)])
+    return rows
+
+
+def word_character():
+    """Whether a single_word token is not seen beside a character."""
+    seen = Tokenizer(WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    seen.add_tokens([AddedToken("-", single_word=True, normalized=False)])
+    return lambda text: "-" not in seen.encode(text + "-").tokens
+
+
+def write_ranges():
+    nfd, nfkd, strip_marks = NFD().normalize_str, NFKD().normalize_str, StripAccents().normalize_str
+    clean, strip, chinese, lower = (
+        normalizer(**{name: True}) for name in ("clean_text", "strip_accents", "handle_chinese_chars", "lowercase")
+    )
+    pre_tokenize = BertPreTokenizer().pre_tokenize_str
+    pieces = {chr(c): len(pre_tokenize("a" + chr(c) + "b")) for c in CODE_POINTS}
+    decomposes = lambda text: nfd(text) != text
+    nonspacing = lambda text: not decomposes(text) and strip(text) == ""
+    # A character of a class other than 0 moves before or behind one of these two.
+    mark = lambda text: nfd("a\u0345" + text) != "a\u0345" + text or nfd("a" + text + "\u0334") != "a" + text + "\u0334"
+    tables = [
+        ("kDropped", "Removed by clean_text.", select(lambda text: clean(text) == "")),
+        ("kSpace", "White space of the pre-tokenizer.", select(lambda text: pieces[text] == 2)),
+        ("kPunctuation", "Punctuation of the pre-tokenizer.", select(lambda text: pieces[text] == 3)),
+        ("kChinese", "Surrounded with spaces by handle_chinese_chars.", select(lambda text: chinese(text) != text)),
+        ("kNonspacing", "Removed by strip_accents.", select(nonspacing)),
+        ("kDecomposes", "Have a canonical decomposition.", select(decomposes)),
+        (
+            "kMovingMarks",
+            "Survive strip_accents and have a combining class other than 0.",
+            select(lambda text: not decomposes(text) and not nonspacing(text) and mark(text)),
+        ),
+        (
+            "kCombining",
+            "Have a combining class other than 0.",
+            select(lambda text: not decomposes(text) and mark(text)),
+        ),
+        ("kCompatible", "Have a compatibility decomposition.", select(lambda text: nfkd(text) != nfd(text))),
+        ("kMarks", "Removed by StripAccents.", select(lambda text: strip_marks(text) == "")),
+        ("kWordChars", "No single_word token is seen beside one.", select(word_character())),
+    ]
+    lines = [
+        f"// Classes of code points in tokenizers {tokenizers.__version__}; written by {WRITTEN_BY}.",
+        "",
+        "// clang-format off",
+    ]
+    for name, what, ranges in tables:
+        lines += [f"// {what}", f"constexpr CodePointRange {name}[] = {{"]
+        cells = [f"{{0x{first:X}, 0x{last:X}}}" for first, last in ranges]
+        line = "   "
+        for cell in cells:
+            if len(line) + len(cell) + 2 > 120:
+                lines.append(line)
+                line = "   "
+            line += f" {cell},"
+        lines += [line, "};", ""]
+    lines += ["// Lower case of characters newer than Unicode 14: first, last, lower case of the first.",
+              "constexpr LowerRange kLowerAdditions[] = {"]
+    lines += [f"    {{0x{first:X}, 0x{last:X}, 0x{to:X}}}," for first, last, to in lower_additions(lower)]
+    lines += ["};", "// clang-format on", ""]
+    (ROOT / "src/convert/unicode_ranges.inc").write_text("\n".join(lines), encoding="ascii")
+    for name, _, ranges in tables:
+        print(name, len(ranges), "ranges,", sum(last - first + 1 for first, last in ranges), "code points")
+
+
+
+def units(text):
+    """The place of each character, and of the end."""
+    places = [0]
+    for character in text:
+        places.append(places[-1] + (2 if ord(character) > 0xFFFF else 1))
+    return places
+
+
+def write_oracle(tokenizer_json, oracle, out):
+    tokenizer = Tokenizer.from_file(tokenizer_json)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    with (gzip.open if oracle.endswith(".gz") else open)(oracle, "rt", encoding="utf-8") as file:
+        texts = [row["text"] for rows in json.load(file)["corpora"].values() for row in rows]
+    with open(out, "w", encoding="ascii") as file:
+        for text, second in zip(texts, texts[1:] + texts[:1]):
+            one, both, places = tokenizer.encode(text), tokenizer.encode(text, second), units(text)
+            offsets = [places[place] for pair in one.offsets for place in pair]
+            row = {"text": text, "ids": one.ids, "offsets": offsets, "pair": both.ids, "types": both.type_ids}
+            file.write(json.dumps(row) + "\n")
+
+
+
+if __name__ == "__main__":
+    commands = {"fixtures": write_fixtures, "ranges": write_ranges, "oracle": write_oracle}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/real_model.json: components of vectors of all-MiniLM-L6-v2, computed in float64 by NumPy.
+"""Writes components of vectors that others' arithmetic gives for real weights.
 
-    scripts/goldens/vectors.py FOLDER
+    scripts/goldens/vectors.py real FOLDER     tests/fixtures/real_model.json, of the folder of all-MiniLM-L6-v2
+    scripts/goldens/vectors.py known           tests/fixtures/known_models.json, of the folders of build/models/known
 
-FOLDER is the Hugging Face folder. Token ids come from the Rust tokenizers library. Needs numpy, safetensors, tokenizers.
+NumPy computes in float64; of known models, onnxruntime runs the ONNX graph in fp32 where the package has one. Token ids come
+from the Rust tokenizers library; pooling, limits and prompts are written down here, and not taken from thimble's own table.
+Needs numpy, safetensors, tokenizers, and onnxruntime for known models.
 """
 
 import json
 import math
-import os
+import pathlib
 import sys
 
 import numpy as np
 import safetensors.numpy
 import tokenizers
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TEXTS = [
     "",
     "thimble",
@@ -28,8 +32,16 @@ TEXTS = [
     "no " * 40 + "yes",
     "The quick brown fox jumps over the lazy dog. " * 60,
 ]
-COMPONENTS = 24
-LIMIT = 256  # sentence-transformers' limit for this model.
+# Of a vector, the first that are kept.
+REAL_COMPONENTS, KNOWN_COMPONENTS = 24, 16
+LIMIT = 256  # sentence-transformers' limit for all-MiniLM-L6-v2.
+SEARCH = "Represent this sentence for searching relevant passages: "
+MODELS = {
+    "gte-small": {"pooling": "mean", "max_tokens": 512, "prompts": {}},
+    "bge-small-en-v1.5": {"pooling": "cls", "max_tokens": 512, "prompts": {"query": SEARCH}},
+    "e5-small-v2": {"pooling": "mean", "max_tokens": 512, "prompts": {"query": "query: ", "passage": "passage: "}},
+    "paraphrase-MiniLM-L3-v2": {"pooling": "mean", "max_tokens": 128, "prompts": {}},
+}
 
 
 def layer_norm(x, weights, name):
@@ -60,24 +72,73 @@ def embed(ids, weights, layers=6):
     return x
 
 
-def main():
-    folder = sys.argv[1]
-    tensors = safetensors.numpy.load_file(os.path.join(folder, "model.safetensors"))
-    weights = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
-    tokenizer = tokenizers.Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+def load_weights(folder):
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    return {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+
+
+def load_tokenizer(folder, limit):
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(LIMIT)
+    tokenizer.enable_truncation(limit)
+    return tokenizer
+
+
+def first(rows, pooling, count, digits):
+    """The first components of the vector of a text."""
+    vector = rows.mean(0) if pooling == "mean" else rows[0]
+    vector /= np.linalg.norm(vector)
+    return [round(float(v), digits) for v in vector[:count]]
+
+
+def write(name, content):
+    (ROOT / "tests/fixtures" / name).write_text(json.dumps(content, indent=0) + "\n", encoding="ascii")
+
+
+def write_real(folder):
+    folder = pathlib.Path(folder)
+    weights, tokenizer = load_weights(folder), load_tokenizer(folder, LIMIT)
     cases = []
     for text in TEXTS:
         ids = tokenizer.encode(text).ids
-        vector = embed(ids, weights).mean(0)
-        vector /= np.linalg.norm(vector)
-        cases.append({"text": text, "tokens": len(ids), "components": [round(float(v), 8) for v in vector[:COMPONENTS]]})
-    path = os.path.join(os.path.dirname(__file__), "..", "tests", "fixtures", "real_model.json")
-    with open(path, "w", encoding="ascii") as file:
-        json.dump({"model": "all-MiniLM-L6-v2", "cases": cases}, file, indent=0)
-        file.write("\n")
+        cases.append({"text": text, "tokens": len(ids), "components": first(embed(ids, weights), "mean", REAL_COMPONENTS, 8)})
+    write("real_model.json", {"model": "all-MiniLM-L6-v2", "cases": cases})
+
+
+def last_hidden_state(folder):
+    """A function from token ids to the vectors of the tokens."""
+    graph = folder / "onnx/model.onnx"
+    if not graph.exists():
+        weights = load_weights(folder)
+        return lambda ids: embed(ids, weights, layers=3)
+    import onnxruntime
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    names = [node.name for node in session.get_inputs()]
+
+    def run(ids):
+        inputs = {"input_ids": [ids], "attention_mask": [[1] * len(ids)], "token_type_ids": [[0] * len(ids)]}
+        return session.run(None, {name: np.array(inputs[name], np.int64) for name in names})[0][0].astype(np.float64)
+
+    return run
+
+
+def write_known():
+    models = {}
+    for name, facts in MODELS.items():
+        folder = ROOT / "build/models/known" / name
+        run, tokenizer = last_hidden_state(folder), load_tokenizer(folder, facts["max_tokens"])
+        cases = []
+        for prompt, before in {"": "", **facts["prompts"]}.items():
+            for text in TEXTS:
+                ids = tokenizer.encode(before + text).ids
+                cases.append({"text": text, "prompt": prompt, "tokens": len(ids),
+                              "components": first(run(ids), facts["pooling"], KNOWN_COMPONENTS, 7)})
+        models[name] = {**facts, "cases": cases}
+    write("known_models.json", models)
 
 
 if __name__ == "__main__":
-    main()
+    commands = {"real": write_real, "known": write_known}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])
