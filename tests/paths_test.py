@@ -1,4 +1,4 @@
-"""That a script, bench or test which any file names exists, and that shell scripts can be parsed."""
+"""That a script, bench or test which any file names or imports exists, and that shell scripts can be parsed."""
 
 import os
 import pathlib
@@ -33,6 +33,15 @@ class Paths(unittest.TestCase):
                     seen += 1
                     self.assertTrue((ROOT / name).is_file(), f"{path.relative_to(ROOT)}:{number}: {name}: no such file")
         self.assertGreater(seen, 200)
+
+    def test_modules_of_javascript_that_are_imported_exist(self):
+        seen = 0
+        for path in files():
+            if path.suffix == ".mjs" and path.relative_to(ROOT).parts[0] in ("tests", "bench", "scripts"):
+                for name in re.findall(r"from '(\.\./[^']+)'", path.read_text()):
+                    seen += 1
+                    self.assertTrue((path.parent / name).is_file(), f"{path.relative_to(ROOT)}: {name}: no such file")
+        self.assertGreater(seen, 0)
 
     def test_shell_scripts_can_be_parsed_and_run(self):
         scripts = [path for path in files() if path.suffix == ".sh"]

@@ -3,14 +3,14 @@
 //   node tests/parity/tokenizer.mjs PEERS MODEL FOLDER TEXTS
 //
 // PEERS is a folder in which @huggingface/transformers is installed, MODEL what thimble opens, FOLDER the model's Hugging Face
-// folder, TEXTS what make_tokenizer_oracle.py wrote. transformers.js is compared where its ids are those of the Rust library.
-// Exits 1 when anything differs.
+// folder, TEXTS what scripts/goldens/tokenizer.py oracle wrote. transformers.js is compared where its ids are those of the
+// Rust library. Exits 1 when anything differs.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { AutoTokenizer } from '../bindings/node/lib/transformers.mjs';
+import { AutoTokenizer } from '../../bindings/node/lib/transformers.mjs';
 
 const BATCH = 8;
 const CALLS = [
