@@ -1,4 +1,7 @@
-"""What the reports of all benches share: tables, and how they get into the documents."""
+"""What the reports of all benches share: tables, and how they get into the documents.
+
+A report imports charts.py where it draws, because nothing else needs matplotlib.
+"""
 
 import argparse
 import json

@@ -45,22 +45,22 @@ def stages(command):
         return now
 
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
-        text = b""
-        while True:
-            if not select.select([process.stdout], [], [], 0.001)[0]:
-                with contextlib.suppress(OSError, KeyError):  # It may have just ended.
-                    sample()
-                continue
-            block = process.stdout.read(4096)
-            if not block:
-                break
-            *lines, text = (text + block).split(b"\n")
-            for line in lines:
-                if line.startswith(b"stage "):
-                    found[line.decode().split()[1]] = sample()
-                    process.stdin.write(b"\n")
-        if process.wait() != 0:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0) as process:
+            text = b""
+            while True:
+                if not select.select([process.stdout], [], [], 0.001)[0]:
+                    with contextlib.suppress(OSError, KeyError):  # It may have just ended.
+                        sample()
+                    continue
+                block = process.stdout.read(4096)
+                if not block:
+                    break
+                *lines, text = (text + block).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"stage "):
+                        found[line.decode().split()[1]] = sample()
+                        process.stdin.write(b"\n")
+        if process.returncode != 0:
             errors.seek(0)
             raise RuntimeError(f"exit code {process.returncode}: {errors.read().strip()[-500:]}")
     return {**found, "peak": peak}
