@@ -22,35 +22,35 @@ abuse-server: all
 	  PYTHONDONTWRITEBYTECODE=1 python3 tests/server_abuse_test.py
 
 bench:
-	@scripts/bench.sh
+	@bench/run.sh
 
 bench-memory:
-	@scripts/bench_memory.sh
+	@bench/memory/run.sh
 
 bench-peers:
-	@scripts/bench_peers.sh "$(DATA)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
+	@bench/peers/run.sh "$(DATA)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
 	  $(if $(ISA),--isa $(ISA)) $(foreach text,$(ONLY),--only $(text))
 
 bench-quality:
-	@scripts/bench_quality.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))
+	@bench/quality/run.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))
 
 bench-server:
-	@scripts/bench_server.sh $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	@bench/server/run.sh $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	  $(foreach text,$(ONLY),--only $(text))
 
 parity:
-	@scripts/parity.sh "$(VECTORS)"
+	@tests/parity/run.sh "$(VECTORS)"
 
 parity-folders:
-	@scripts/folder_parity.sh
+	@tests/folders/run.sh
 
 # Half an hour; make test has one round of it.
 stress-node:
-	@scripts/node_stress.sh $(RUNS)
+	@tests/bundlers/stress.sh $(RUNS)
 
 # Seven hours; make test has minutes of it. PART, MINUTES and others as in the script.
 trust:
-	@scripts/trust.sh
+	@tests/trust/run.sh
 
 lint:
 	@scripts/lint.sh

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh build
 scripts/build.sh release thimble_cli bench_cold_start
-scripts/model.sh q8 q4
+scripts/models/model.sh q8 q4
 
 lines=build/models/demo.txt
 cat > "$lines" << 'END'

@@ -38,9 +38,9 @@ scripts/build.sh shared
 
 stage release
 scripts/build.sh release
-scripts/model.sh fp32 fp16 q8 q6 q4 q4-small
-onnx=$PWD/$(scripts/fetch_onnx.sh)
-scripts/fetch_known.sh gte-small
+scripts/models/model.sh fp32 fp16 q8 q6 q4 q4-small
+onnx=$PWD/$(scripts/models/fetch.sh onnx)
+scripts/models/fetch.sh known gte-small
 # For this stage alone: the sanitizers below would take many minutes for real models and for emulation.
 THIMBLE_REAL_MODEL=$PWD/build/models THIMBLE_REAL_ONNX=$onnx THIMBLE_KNOWN_MODELS=$PWD/build/models/known \
   THIMBLE_CROSS_BUILD=$PWD/build-aarch64 THIMBLE_SHARED_BUILD=$PWD/build-shared run_tests release build
@@ -49,21 +49,21 @@ for dtype in fp32 fp16 q8 q6 q4 q4-small; do
 done
 
 stage clients
-scripts/server_clients.sh "$logs" > "$logs/clients.log" 2>&1 || { cat "$logs/clients.log"; exit 1; }
+tests/clients/run.sh "$logs" > "$logs/clients.log" 2>&1 || { cat "$logs/clients.log"; exit 1; }
 grep -E '(passed|pass) ' "$logs/clients.log"
 
 # The second compiler is the one that builds the packages.
 stage node
-scripts/node_packages.sh "linux-$(node -p process.arch)-gnu"
-scripts/node_test.sh "$PWD/$logs/node.xml" > "$logs/node.log" 2>&1 || { cat "$logs/node.log"; exit 1; }
+scripts/release/packages.sh "linux-$(node -p process.arch)-gnu"
+scripts/node.sh test "$PWD/$logs/node.xml" > "$logs/node.log" 2>&1 || { cat "$logs/node.log"; exit 1; }
 grep -E '^. (pass|fail) ' "$logs/node.log"
 
 stage bundlers
-scripts/bundlers.sh "$logs" > "$logs/bundlers.log" 2>&1 || { cat "$logs/bundlers.log"; exit 1; }
+tests/bundlers/run.sh "$logs" > "$logs/bundlers.log" 2>&1 || { cat "$logs/bundlers.log"; exit 1; }
 grep -E '^. (pass|fail) ' "$logs/bundlers.log"
 
 stage swap
-scripts/swap.sh "$logs" > "$logs/swap.log" 2>&1 || { cat "$logs/swap.log"; exit 1; }
+tests/swap/run.sh "$logs" > "$logs/swap.log" 2>&1 || { cat "$logs/swap.log"; exit 1; }
 grep -E '^. (pass|fail) ' "$logs/swap.log"
 
 stage noexcept

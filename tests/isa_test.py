@@ -132,7 +132,7 @@ class SameBits(unittest.TestCase):
             used = subprocess.run(command, check=True, capture_output=True, text=True)
             self.assertEqual(used.stdout.strip(), isa, cpu)
 
-    @unittest.skipUnless(REAL, "THIMBLE_REAL_MODEL names the folder that scripts/model.sh fills")
+    @unittest.skipUnless(REAL, "THIMBLE_REAL_MODEL names the folder that scripts/models/model.sh fills")
     def test_of_the_real_model(self):
         found, _ = machine_isas()
         lines, few = texts(TEXTS // 4), texts(SLOW_TEXTS)

@@ -1,4 +1,4 @@
-"""Known models end to end: the real weights that scripts/fetch_known.sh got, against values computed by others' programs.
+"""Known models end to end: the real weights that scripts/models/fetch.sh known got, against values computed by others' programs.
 
 THIMBLE_KNOWN_MODELS names the folder that it fills; models that are not there are passed over.
 """
@@ -30,7 +30,7 @@ def cosine(a, b):
     return sum(x * y for x, y in zip(a, b)) / math.hypot(*a) / math.hypot(*b)
 
 
-@unittest.skipUnless(FOLDER, "THIMBLE_KNOWN_MODELS names the folder that scripts/fetch_known.sh fills")
+@unittest.skipUnless(FOLDER, "THIMBLE_KNOWN_MODELS names the folder that scripts/models/fetch.sh known fills")
 class KnownModels(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

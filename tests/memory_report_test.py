@@ -1,16 +1,10 @@
-"""scripts/memory_report.py: the table, the plot, and where they go."""
+"""bench/memory/report.py: the table, the plot, and where they go."""
 
-import json
-import math
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
-import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/memory_report.py"
-SVG = "{http://www.w3.org/2000/svg}"
+import report_run
 
 
 def figures(private):
@@ -34,17 +28,15 @@ class MemoryReport(unittest.TestCase):
         (self.root / "docs").mkdir()
         for name in ("README.md", "docs/memory.md"):
             (self.root / name).write_text("before\n<!-- memory -->\nstale\n<!-- /memory -->\nafter\n")
-        (self.root / "memory.json").write_text(json.dumps(RESULT))
 
     def tearDown(self):
         self.temporary.cleanup()
 
     def run_script(self, *options):
-        return subprocess.run([sys.executable, SCRIPT, self.root / "memory.json", "--root", self.root, *options],
-                              capture_output=True, text=True)
+        return report_run.run("memory", RESULT, self.root, *options)
 
     def test_replaces_what_is_between_the_markers(self):
-        self.assertEqual(self.run_script().returncode, 0)
+        self.assertEqual(self.run_script()[0], 0)
         text = (self.root / "README.md").read_text()
         self.assertTrue(text.startswith("before\n<!-- memory -->\n| MB |"))
         self.assertTrue(text.endswith("|\n<!-- /memory -->\nafter\n"))
@@ -55,27 +47,30 @@ class MemoryReport(unittest.TestCase):
         self.assertEqual(text, (self.root / "docs/memory.md").read_text())
 
     def test_check_says_whether_the_documents_are_up_to_date(self):
-        self.assertEqual(self.run_script("--check").returncode, 1)
+        self.assertEqual(self.run_script("--check")[0], 1)
         self.assertIn("stale", (self.root / "README.md").read_text())
         self.run_script()
-        self.assertEqual(self.run_script("--check").returncode, 0)
+        self.assertEqual(self.run_script("--check"), (0, ""))
 
     def test_a_document_without_markers_is_named(self):
         (self.root / "README.md").write_text("nothing\n")
-        result = self.run_script()
-        self.assertNotEqual(result.returncode, 0)
-        self.assertIn("README.md: expected the lines", result.stderr)
+        code, words = self.run_script()
+        self.assertEqual(code, 1)
+        self.assertIn("README.md: expected the lines", words)
 
-    def test_bars_are_as_long_as_the_logarithm_of_what_they_show(self):
+    def test_prints_the_table_without_touching_documents(self):
+        code, table = self.run_script("--print")
+        self.assertEqual(code, 0)
+        self.assertIn("| transformers.js q8 | 23.1 | 659 |", table)
+        self.assertIn("stale", (self.root / "README.md").read_text())
+
+    def test_the_chart_has_what_was_measured_and_what_users_report(self):
         self.run_script()
-        root = ElementTree.parse(self.root / "docs/memory.svg").getroot()
-        bars = [float(bar.get("width")) for bar in root.iter(SVG + "rect")]
-        sizes = [1.42, 659, 200, 2000, 4000, 500]  # MB
-        self.assertEqual(len(bars), len(sizes))
-        for bar, size in zip(bars, sizes):
-            self.assertAlmostEqual(bar / bars[0], (math.log10(size) + 1) / (math.log10(sizes[0]) + 1), places=2)
-        places = [(text.get("text-anchor"), text.get("y"), text.get("x")) for text in root.iter(SVG + "text")]
-        self.assertEqual(len(places), len(set(places)), "labels lie on each other")
+        kind, _, _, rows, names = report_run.chart(self.root / "docs/memory.svg")
+        self.assertEqual(kind, "bars")
+        self.assertEqual(rows[:2], [["thimble q8", 1_420_000, "own"], ["transformers.js q8", 659_000_000, "peer"]])
+        self.assertEqual([size for _, size, kind in rows[2:] if kind == "reported"], [200e6, 2e9, 4e9, 500e6])
+        self.assertEqual(set(names), {kind for *_, kind in rows})
 
 
 if __name__ == "__main__":

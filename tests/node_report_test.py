@@ -1,14 +1,11 @@
-"""scripts/node_report.py: the tables, the plot, and where they go."""
+"""bench/node/report.py: the tables, the plot, and where they go."""
 
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
-import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/node_report.py"
+import report_run
+
 STAGES = ("node", "import", "load", "batch", "short", "dispose", "peak")
 
 
@@ -34,15 +31,8 @@ class NodeReport(unittest.TestCase):
             root = pathlib.Path(name)
             (root / "docs").mkdir()
             (root / "docs/node.md").write_text("before\n<!-- compare -->\nstale\n<!-- /compare -->\nafter\n")
-            (root / "compare.json").write_text(json.dumps(RESULT))
-
-            def run(*options):
-                return subprocess.run([sys.executable, SCRIPT, root / "compare.json", "--root", root, *options],
-                                      capture_output=True, text=True).returncode
-
-            self.assertEqual(run("--check"), 1)
-            self.assertEqual(run(), 0)
-            self.assertEqual(run("--check"), 0)
+            self.assertEqual([report_run.run("node", RESULT, root, *options)[0] for options in (["--check"], [], ["--check"])],
+                             [1, 0, 0])
             text = (root / "docs/node.md").read_text()
             self.assertNotIn("stale", text)
             self.assertIn("| model ready | 200 | 2.00 |", text)  # Private, over bare node.
@@ -50,9 +40,9 @@ class NodeReport(unittest.TestCase):
             self.assertIn("| transformers.js q8 | 52 | 1,234 | 1.23 | 1.4 / 4 | 20 | 4.20 | ended with SIGKILL |", text)
             self.assertIn("| thimble q8 | 52 | 1,234 | 1.23 | 1.4 / 4 | 20 | 4.20 | 1.50 |", text)
             self.assertIn("it did not load.", text)
-            words = [node.text for node in ElementTree.parse(root / "docs/node.svg").getroot().iter() if node.text]
-            self.assertIn("60 functions: thimble q8", words)
-            self.assertNotIn("60 functions: transformers.js q8", words)
+            _, _, _, rows, _ = report_run.chart(root / "docs/node.svg")
+            self.assertEqual(rows, [["transformers.js q8", 600_000_000, "peer"], ["thimble q8", 6_000_000, "own"],
+                                    ["60 functions: thimble q8", 1_500_000, "own"]])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,12 @@
-"""scripts/peers_report.py: the tables, the plot, and where they go."""
+"""bench/peers/report.py: the tables, the plot, and where they go."""
 
 import copy
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
-import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/peers_report.py"
-SVG = "{http://www.w3.org/2000/svg}"
+import report_run
+
 COSINE = {"mean": 0.99961, "p1": 0.99881, "min": 0.99796}
 
 
@@ -46,20 +42,16 @@ class PeersReport(unittest.TestCase):
         (self.root / "docs").mkdir()
         for name in ("README.md", "docs/peers.md"):
             (self.root / name).write_text("before\n<!-- peers -->\nstale\n<!-- /peers -->\nafter\n")
-        self.write(RESULT)
+        self.result = RESULT
 
     def tearDown(self):
         self.temporary.cleanup()
 
-    def write(self, result):
-        (self.root / "peers.json").write_text(json.dumps(result))
-
     def run_script(self, *options):
-        return subprocess.run([sys.executable, SCRIPT, self.root / "peers.json", "--root", self.root, *options],
-                              capture_output=True, text=True)
+        return report_run.run("peers", self.result, self.root, *options)
 
     def tables(self):
-        self.assertEqual(self.run_script().returncode, 0)
+        self.assertEqual(self.run_script()[0], 0)
         return (self.root / "docs/peers.md").read_text()
 
     def test_the_ratio_is_that_of_the_rounds_and_names_the_fastest_peer(self):
@@ -85,23 +77,24 @@ class PeersReport(unittest.TestCase):
         self.assertIn("of the same text: 1.2% at 8, 3.4% over the corpus.\n", self.tables())
 
     def test_replaces_what_is_between_the_markers_and_checks_it(self):
-        self.assertEqual(self.run_script("--check").returncode, 1)
+        self.assertEqual(self.run_script("--check")[0], 1)
         self.assertIn("stale", (self.root / "README.md").read_text())
         text = self.tables()
         self.assertTrue(text.startswith("before\n<!-- peers -->\n"))
         self.assertTrue(text.endswith("<!-- /peers -->\nafter\n"))
         self.assertNotIn("stale", text)
         self.assertIn("![The fastest peer against thimble](docs/peers.svg)", (self.root / "README.md").read_text())
-        self.assertEqual(self.run_script("--check").returncode, 0)
+        self.assertEqual(self.run_script("--check"), (0, ""))
 
-    def test_bars_are_as_long_as_what_they_show(self):
+    def test_the_chart_has_the_ratios_of_the_summary(self):
         self.tables()
-        root = ElementTree.parse(self.root / "docs/peers.svg").getroot()
-        bars = [bar for bar in root.iter(SVG + "rect") if bar.get("class") == "own"]
-        ratios = [2.2, 1.125, 700 / 410]
-        self.assertEqual(len(bars), len(ratios))
-        for bar, ratio in zip(bars, ratios):
-            self.assertAlmostEqual(float(bar.get("width")) / float(bars[0].get("width")), ratio / ratios[0], places=2)
+        kind, _, _, groups = report_run.chart(self.root / "docs/peers.svg")
+        self.assertEqual((kind, len(groups), groups[0][0]), ("ratios", 1, "one thread"))
+        expected = [("8", 2.2), ("8x16", 1.125), ("corpus", 700 / 410)]
+        self.assertEqual([name for name, *_ in groups[0][1]], [name for name, _ in expected])
+        for (_, ratio, peer), (_, expected_ratio) in zip(groups[0][1], expected):
+            self.assertAlmostEqual(ratio, expected_ratio)
+            self.assertEqual(peer, "OpenVINO int8")
 
     def test_a_run_held_to_an_instruction_set_has_the_ratios_of_every_dtype_and_a_place_of_its_own(self):
         result = copy.deepcopy(RESULT)
@@ -110,7 +103,7 @@ class PeersReport(unittest.TestCase):
             measured["seen"] = 1000 + number
         q4 = row("thimble q4", {"8": figures(0.25, 0.5, 0.25), "8x16": figures(4.0, 4.0, 4.0)}, {}, 1400, seen=1001)
         result["runs"][0]["rows"].insert(1, q4)
-        self.write(result)
+        self.result = result
         document = self.root / "docs/peers.md"
         document.write_text(document.read_text() + "<!-- peers avx2 -->\n<!-- /peers avx2 -->\n")
         before = (self.root / "README.md").read_text()
@@ -129,10 +122,10 @@ class PeersReport(unittest.TestCase):
     def test_a_run_without_our_own_figures_is_an_error(self):
         result = copy.deepcopy(RESULT)
         result["runs"][0]["rows"][0]["error"] = "no such file"
-        self.write(result)
-        run = self.run_script()
-        self.assertNotEqual(run.returncode, 0)
-        self.assertIn("thimble q8 was not measured with one thread", run.stderr)
+        self.result = result
+        code, words = self.run_script()
+        self.assertEqual(code, 1)
+        self.assertIn("thimble q8 was not measured with one thread", words)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""scripts/product_loops.py: what the compiled loops reach in models of processors, and that slower ones are found."""
+"""bench/product_loops.py: what the compiled loops reach in models of processors, and that slower ones are found."""
 
 import os
 import pathlib
@@ -9,8 +9,8 @@ import sys
 import tempfile
 import unittest
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent.parent / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
+sys.path.insert(0, str(BENCH))
 import product_loops  # noqa: E402
 
 BUILD = pathlib.Path(os.environ["THIMBLE_BUILD"])
@@ -22,7 +22,7 @@ PRODUCTS = [f"{{vex}} vpdpbusd %ymm14,%ymm15,%ymm{n}" for n in range(12)]
 
 
 def check(*arguments):
-    command = [sys.executable, SCRIPTS / "product_loops.py", "--check", *arguments]
+    command = [sys.executable, BENCH / "product_loops.py", "--check", *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 

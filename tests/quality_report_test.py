@@ -1,17 +1,10 @@
-"""scripts/quality_report.py: the tables, the plot, and where they go."""
+"""bench/quality/report.py: the tables, the plot, and where they go."""
 
-import json
-import math
 import pathlib
-import re
-import subprocess
-import sys
 import tempfile
 import unittest
-import xml.etree.ElementTree as ElementTree
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/quality_report.py"
-SVG = "{http://www.w3.org/2000/svg}"
+import report_run
 
 
 def row(engine, dtype, size, mean, **more):
@@ -42,12 +35,10 @@ class QualityReport(unittest.TestCase):
         self.temporary.cleanup()
 
     def run_script(self, *options, result=RESULT):
-        (self.root / "quality.json").write_text(json.dumps(result))
-        return subprocess.run([sys.executable, SCRIPT, self.root / "quality.json", "--root", self.root, *options],
-                              capture_output=True, text=True)
+        return report_run.run("quality", result, self.root, *options)
 
     def test_replaces_what_is_between_the_markers(self):
-        self.assertEqual(self.run_script().returncode, 0)
+        self.assertEqual(self.run_script()[0], 0)
         text = self.page.read_text()
         self.assertTrue(text.startswith("before\n<!-- quality -->\n### small\n"))
         self.assertTrue(text.endswith("\n<!-- /quality -->\nafter\n"))
@@ -67,43 +58,30 @@ class QualityReport(unittest.TestCase):
                       text)
 
     def test_check_says_whether_the_documents_are_up_to_date(self):
-        self.assertEqual(self.run_script("--check").returncode, 1)
+        self.assertEqual(self.run_script("--check")[0], 1)
         self.assertIn("stale", self.page.read_text())
         self.run_script()
-        self.assertEqual(self.run_script("--check").returncode, 0)
+        self.assertEqual(self.run_script("--check"), (0, ""))
 
     def test_a_part_of_the_rows_does_not_replace_the_whole(self):
-        result = self.run_script(result={**RESULT, "only": ["q8"]})
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("has only the rows of q8", result.stderr)
+        code, words = self.run_script(result={**RESULT, "only": ["q8"]})
+        self.assertEqual(code, 1)
+        self.assertIn("have only the rows of q8", words)
         self.assertIn("stale", self.page.read_text())
 
-    def test_points_lie_where_their_bytes_and_errors_are(self):
+    def test_the_chart_has_the_bytes_and_errors_of_all_but_the_reference(self):
         self.run_script()
         self.assertIn("](quality-small.svg)", self.page.read_text())
-        root = ElementTree.parse(self.root / "docs/quality-small.svg").getroot()
-        points = [(float(point.get("cx")), float(point.get("cy")), point.get("class"))
-                  for point in root.iter(SVG + "circle")]
-        expected = [(45.409, 1e-7, "own"), (23.108, 5e-4, "own"), (22.972, 9e-3, "peer"), (22.972, 1e-2, "peer")]
-        self.assertEqual(len(points), len(expected))
-        labels = {text.text: (float(text.get("x")), float(text.get("y"))) for text in root.iter(SVG + "text")}
-        origin = labels["0 MB"][0]
-        per_megabyte = (labels["10 MB"][0] - origin) / 10
-        per_decade = labels["0.01"][1] - labels["0.001"][1]
-        for (x, y, kind), (size, error, expected_kind) in zip(points, expected):
-            self.assertAlmostEqual(x, origin + size * per_megabyte, delta=0.2)
-            self.assertAlmostEqual(y, labels["0.01"][1] - 4 + (math.log10(error) + 2) * per_decade, delta=0.5)
-            self.assertEqual(kind, expected_kind)
-
-    def test_labels_do_not_lie_on_each_other(self):
-        self.run_script()
-        picture = (self.root / "docs/quality-small.svg").read_text()
-        labels = re.findall(r'<text x="([\d.]+)" y="([\d.]+)">(?:thimble|peer)', picture)
-        places = [(float(x), float(y)) for x, y in labels]
-        self.assertEqual(len(places), 4)
-        for i, (x, y) in enumerate(places):
-            for other_x, other_y in places[:i]:
-                self.assertTrue(abs(y - other_y) >= 14 or abs(x - other_x) > 60)
+        kind, title, below, rows, _ = report_run.chart(self.root / "docs/quality-small.svg")
+        self.assertEqual(kind, "points")
+        self.assertIn("small", title)
+        self.assertIn("2,552 short texts", below)
+        expected = [("thimble fp16", 45_409_280, 1e-7, "own"), ("thimble q8", 23_107_776, 5e-4, "own"),
+                    ("peer q8, alone", 22_972_370, 9e-3, "peer"), ("peer q8, batches of 32", 22_972_370, 1e-2, "peer")]
+        self.assertEqual(len(rows), len(expected))
+        for (name, size, error, kind), (*row, expected_error, expected_kind) in zip(rows, expected):
+            self.assertEqual([name, size, kind], [*row, expected_kind])
+            self.assertAlmostEqual(error, expected_error, delta=1e-3 * expected_error)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def cosine(a, b):
     return sum(x * y for x, y in zip(a, b)) / math.hypot(*a) / math.hypot(*b)
 
 
-@unittest.skipUnless(MODELS, "THIMBLE_REAL_MODEL names the folder that scripts/model.sh fills")
+@unittest.skipUnless(MODELS, "THIMBLE_REAL_MODEL names the folder that scripts/models/model.sh fills")
 class RealModel(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -43,7 +43,7 @@ class RealModel(unittest.TestCase):
             worst = max(abs(a - b) for a, b in zip(found["embedding"], case["components"]))
             self.assertLess(worst, 2e-6, case["text"][:40])
 
-    @unittest.skipUnless(ONNX, "THIMBLE_REAL_ONNX names the folder that scripts/fetch_onnx.sh fills")
+    @unittest.skipUnless(ONNX, "THIMBLE_REAL_ONNX names the folder that scripts/models/fetch.sh onnx fills")
     def test_the_onnx_export_converts_to_the_same_file(self):
         with tempfile.TemporaryDirectory() as folder:
             # Calibration included; the other formats are compared on a small model, by onnx_test.

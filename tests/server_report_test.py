@@ -1,14 +1,11 @@
-"""scripts/server_report.py: the tables, what is to be reached, and where they go."""
+"""bench/server/report.py: the tables, what is to be reached, and where they go."""
 
 import copy
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
-SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "scripts/server_report.py"
+import report_run
 
 
 def point(per_second, **more):
@@ -48,14 +45,12 @@ class ServerReport(unittest.TestCase):
         self.temporary.cleanup()
 
     def run_script(self, *options):
-        (self.root / "server.json").write_text(json.dumps(self.result))
-        return subprocess.run([sys.executable, SCRIPT, self.root / "server.json", "--root", self.root, *options],
-                              capture_output=True, text=True)
+        return report_run.run("server", self.result, self.root, *options)
 
     def text(self):
-        run = self.run_script("--print")
-        self.assertEqual(run.returncode, 0, run.stderr)
-        return run.stdout
+        code, printed = self.run_script("--print")
+        self.assertEqual(code, 0, printed)
+        return printed
 
     def test_a_row_has_medians_the_ratio_of_the_rounds_and_the_most_memory(self):
         text = self.text()
@@ -96,20 +91,20 @@ class ServerReport(unittest.TestCase):
         self.assertIn("(none other is the aim: missed)", self.text())
 
     def test_replaces_what_is_between_the_markers_and_checks_it(self):
-        self.assertEqual(self.run_script("--check").returncode, 1)
-        self.assertEqual(self.run_script().returncode, 0)
+        self.assertEqual(self.run_script("--check")[0], 1)
+        self.assertEqual(self.run_script()[0], 0)
         text = (self.root / "docs/server-bench.md").read_text()
         self.assertTrue(text.startswith("before\n<!-- server -->\na processor"))
         self.assertTrue(text.endswith("<!-- /server -->\nafter\n"))
         self.assertNotIn("stale", text)
         self.assertNotIn("aim", text)
-        self.assertEqual(self.run_script("--check").returncode, 0)
+        self.assertEqual(self.run_script("--check"), (0, ""))
 
     def test_a_run_without_our_own_figures_is_an_error(self):
         self.result["rows"][0]["error"] = "no such file"
-        run = self.run_script("--print")
-        self.assertNotEqual(run.returncode, 0)
-        self.assertIn("thimble q8 was not measured", run.stderr)
+        code, words = self.run_script("--print")
+        self.assertEqual(code, 1)
+        self.assertIn("thimble q8 was not measured", words)
 
 
 if __name__ == "__main__":

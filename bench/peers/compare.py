@@ -1,4 +1,4 @@
-"""Measures thimble beside its peers in one run, and writes JSON for scripts/peers_report.py: compare.py OUTPUT [options]
+"""Measures thimble beside its peers in one run, and writes JSON for bench/peers/report.py: compare.py OUTPUT [options]
 
 Every peer is a process of its own (the protocol is in serve.py) that loads the model once. Rounds go over the shapes, and
 in each of them over the peers, so that what the machine does meanwhile meets all of them. Exit code 1 when thimble itself
@@ -359,8 +359,8 @@ def main():
     parser.add_argument("--tokenizer", type=pathlib.Path, required=True, help="the model's tokenizer.json")
     parser.add_argument("--data", type=pathlib.Path, help="folder with stsb and ir/scifact")
     parser.add_argument("--python", type=pathlib.Path, help="the interpreter that has the peers in Python")
-    parser.add_argument("--node", type=pathlib.Path, help="folder that scripts/peers.sh made")
-    parser.add_argument("--llama", type=pathlib.Path, help="folder that scripts/llama.sh made")
+    parser.add_argument("--node", type=pathlib.Path, help="folder that bench/peers/fetch.sh made")
+    parser.add_argument("--llama", type=pathlib.Path, help="folder that bench/peers/llama.sh made")
     parser.add_argument("--isa", choices=held.HELD, help="hold every peer to this instruction set; leave out the others")
     parser.add_argument("--threads", type=int, nargs="+", help="1 and, where there are two CPUs and no --isa, 2")
     parser.add_argument("--rounds", type=int, default=5)

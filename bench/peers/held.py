@@ -25,7 +25,7 @@ HELD = {
         "CTranslate2": {"CT2_FORCE_CPU_ISA": "AVX2"} | ONEDNN_AVX2,
         "sentence-transformers fp32": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"} | ONEDNN_AVX2,
         "sentence-transformers bf16": "AVX2 has no products of bf16",
-        "llama.cpp": {},  # scripts/llama.sh avx2 leaves it one library of kernels.
+        "llama.cpp": {},  # bench/peers/llama.sh avx2 leaves it one library of kernels.
         "embed_anything": {},  # Has no kernels beyond AVX2.
         "OpenVINO": ONEDNN_AVX2,  # Its version 2026.4 obeys in part, which the check finds.
         "onnxruntime": ONNXRUNTIME, "transformers.js": ONNXRUNTIME, "fastembed": ONNXRUNTIME,

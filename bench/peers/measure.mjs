@@ -1,4 +1,4 @@
-// A peer that embeds, in the stages of src/cli/staged_process.h: node measure.mjs PEER DTYPE [--once]
+// A peer that embeds, in the stages of bench/memory/peers.py: node measure.mjs PEER DTYPE [--once]
 //
 // PEER is one of peers.mjs, DTYPE q8 or fp32. The texts are the lines of the file that THIMBLE_MEMORY_TEXTS names: 64 long
 // ones in one call, as users pass them, then the others in calls of 64. With --once it embeds one short text and ends.

@@ -2,7 +2,7 @@
 
 DATA is a folder with stsb/stsb-en-test.csv and ir/scifact/{corpus.jsonl,queries.test.jsonl,qrels.test.tsv}; FOLDER is a
 Hugging Face folder. Every model is converted to every dtype and compared with its fp32 vectors, and so are the files of
-the peers. Writes WORK/quality.json for scripts/quality_report.py. Exit code 1 when thimble fails or a dtype is beyond a
+the peers. Writes WORK/quality.json for bench/quality/report.py. Exit code 1 when thimble fails or a dtype is beyond a
 limit; a peer that cannot run is named with the reason.
 """
 
@@ -167,7 +167,7 @@ def main():
     parser.add_argument("--thimble", type=pathlib.Path, default=pathlib.Path("build/thimble"))
     parser.add_argument("--models", type=pathlib.Path, default=pathlib.Path("build/models"), help="for model files")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/quality"), help="for all else")
-    parser.add_argument("--peers", type=pathlib.Path, help="folder that scripts/peers.sh made")
+    parser.add_argument("--peers", type=pathlib.Path, help="folder that bench/peers/fetch.sh made")
     parser.add_argument("--llama", type=pathlib.Path, help="folder with node-llama-cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--retrieval", nargs="*", metavar="NAME", help="the models for which SciFact is measured, nearly "

@@ -58,7 +58,7 @@ def round_words(source, target):
 
 
 def main():
-    source = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else output([ROOT / "scripts/fetch_model.sh"]).decode().strip())
+    source = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else output([ROOT / "scripts/models/fetch.sh", "model"]).decode().strip())
     if not source.is_absolute():
         source = ROOT / source
     texts = [mark * count for mark in MARKS for count in COUNTS]

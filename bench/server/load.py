@@ -1,4 +1,4 @@
-"""Measures thimble serve beside its peers in one run, and writes JSON for scripts/server_report.py: load.py OUTPUT [options]
+"""Measures thimble serve beside its peers in one run, and writes JSON for bench/server/report.py: load.py OUTPUT [options]
 
 One text a request, over OpenAI's /v1/embeddings with base64, as OpenAI's own clients ask. Each round starts each server, one
 at a time, so that what the machine does meanwhile meets all of them. In a round, and for each kind of texts: wrk with each

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -37,24 +38,16 @@ constexpr char kExamples[] =
     "was released, unloaded after the model was unloaded. cold start is one thimble embed of a short text from\n"
     "start to exit, reload is loading the model again and embedding one text.\n"
     "Models are FOLDER/NAME-DTYPE.safetensors; FOLDER is THIMBLE_HOME, the folder models next to this program, or\n"
-    "the cache.\n"
-    "--peers needs node and the folder that scripts/peers.sh makes: THIMBLE_PEERS, or build/peers if not set.\n";
+    "the cache.\n";
 
 // Whoever measures waits for this many starts of each.
 constexpr int kStarts = 9;
-constexpr int kPeerStarts = 3;
 
 struct Options {
   std::string folder;
   std::string name = "all-MiniLM-L6-v2";
   bool json = false;
-  bool peers = false;
 };
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 Result<std::string> OwnPath() {
   std::error_code error;
@@ -67,7 +60,8 @@ std::string ModelFolder(const Options& options, const std::string& program) {
   if (!options.folder.empty()) return options.folder;
   const fs::path beside = fs::path(program).parent_path() / "models";
   std::error_code error;
-  if (Environment("THIMBLE_HOME").empty() && fs::is_directory(beside, error)) return beside.string();
+  const char* home = std::getenv("THIMBLE_HOME");
+  if ((home == nullptr || *home == '\0') && fs::is_directory(beside, error)) return beside.string();
   return CacheFolder();
 }
 
@@ -101,17 +95,18 @@ Object Figures(const ProcessMemory& memory) {
 }
 
 // Adds what was measured to a row; the row's error says why it could not be.
-void Measure(const std::vector<std::string>& stages, const std::vector<std::string>& start, int starts, Object& row) {
+void Measure(const std::vector<std::string>& stages, const std::vector<std::string>& start, Object& row) {
   auto memory = RunStaged(stages);
-  auto time = memory.ok() ? TimeCommand(start, starts) : Result<double>(memory.status());
+  auto time = memory.ok() ? TimeCommand(start, kStarts) : Result<double>(memory.status());
   row["error"] = time.status().message();
   if (!time.ok()) return;
   for (const char* stage : {"start", "loaded"}) row[stage] = Figures(memory->stages[stage]);
   row["peak"] = Figures(memory->peak);
   for (const char* stage : {"idle", "unloaded"}) row[stage] = Figures(memory->stages[stage]);
   row["cold_start_ms"] = *time;
-  for (const std::string& line : memory->lines) {
-    if (line.starts_with("reload_ms ")) row["reload_ms"] = std::atof(line.c_str() + 10);
+  constexpr std::string_view kReload = "reload_ms ";
+  if (const std::size_t begin = memory->rest.find(kReload); begin != std::string::npos) {
+    row["reload_ms"] = std::atof(memory->rest.c_str() + begin + kReload.size());
   }
 }
 
@@ -132,26 +127,7 @@ Object MeasureModel(const std::string& program, const std::string& folder, const
   }
   row["file_bytes"] = bytes;
   Measure({program, "memory", "--stages", *path, "--texts", texts}, {program, "embed", "-m", *path, "a short text"},
-          kStarts, row);
-  return row;
-}
-
-Object MeasurePeer(const std::string& peer, const std::string& dtype, const std::string& texts) {
-  std::string folder = Environment("THIMBLE_PEERS");
-  if (folder.empty()) folder = "build/peers";
-  const std::string model =
-      folder + "/models/Xenova/all-MiniLM-L6-v2/onnx/" + (dtype == "q8" ? "model_quantized.onnx" : "model.onnx");
-  Object row = {{"name", peer}, {"dtype", dtype}};
-  std::error_code error;
-  row["file_bytes"] = fs::file_size(model, error);
-  if (error) {
-    row["file_bytes"] = 0;
-    row["error"] = model + ": " + error.message() + "; run scripts/peers.sh to download it";
-    return row;
-  }
-  setenv("THIMBLE_MEMORY_TEXTS", texts.c_str(), 1);
-  const std::string script = folder + "/measure.mjs";
-  Measure({"node", "--expose-gc", script, peer, dtype}, {"node", script, peer, dtype, "--once"}, kPeerStarts, row);
+          row);
   return row;
 }
 
@@ -218,11 +194,6 @@ Status Memory(const Options& options) {
   for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {
     rows.push_back(MeasureModel(program, folder, options, dtype, texts.path()));
   }
-  if (options.peers) {
-    for (const char* peer : {"transformers.js", "onnxruntime-node"}) {
-      for (const char* dtype : {"q8", "fp32"}) rows.push_back(MeasurePeer(peer, dtype, texts.path()));
-    }
-  }
   const Value result = Object{{"texts", counts}, {"rows", std::move(rows)}};
   THIMBLE_RETURN_IF_ERROR(output.Write(options.json ? result.Text() + "\n" : Table(result)));
   return output.Finish();
@@ -237,7 +208,6 @@ int RunMemory(int argc, char** argv) {
   CLI::App& app = arguments.app();
   app.add_option("--folder", options.folder, "Folder of models")->type_name("FOLDER");
   app.add_option("--name", options.name, "Name of the model")->type_name("NAME")->capture_default_str();
-  app.add_flag("--peers", options.peers, "Also measure transformers.js and onnxruntime-node");
   app.add_flag("--json", options.json, "Print one JSON object, with sizes in bytes");
   // The child's, without a line in the help.
   app.add_option("--stages", stages)->group("");

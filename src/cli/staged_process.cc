@@ -20,7 +20,7 @@ extern char** environ;
 namespace thimble::cli {
 namespace {
 
-// Of a message on standard error, its last bytes.
+// Of what a failed command wrote, its last bytes.
 constexpr std::size_t kErrorBytes = 500;
 
 // Both ends of a pipe, closed on destruction.
@@ -58,41 +58,34 @@ bool ReadSome(int file, std::string& text) {
   return count > 0;
 }
 
-struct Files {
-  int in = -1;  // Nothing when negative.
-  int out = -1;
-  int error = -1;
-};
-
-Result<pid_t> Spawn(const std::vector<std::string>& command, const Files& files) {
+// Nothing to read if `in` is negative; what the command writes and its errors go to `out`.
+Result<pid_t> Spawn(const std::vector<std::string>& command, int in, int out) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  const int own[] = {files.in, files.out, files.error};
-  for (int file = 0; file < 3; ++file) {
-    if (own[file] >= 0) {
-      posix_spawn_file_actions_adddup2(&actions, own[file], file);
-    } else {
-      posix_spawn_file_actions_addopen(&actions, file, "/dev/null", O_RDWR, 0);
-    }
+  if (in < 0) {
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  } else {
+    posix_spawn_file_actions_adddup2(&actions, in, 0);
   }
+  for (int file : {1, 2}) posix_spawn_file_actions_adddup2(&actions, out, file);
   pid_t child = 0;
-  const int error = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int error = posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return SystemError(error, "cannot start", command[0]);
   return child;
 }
 
-Status Wait(pid_t child, const std::string& name, std::string error) {
+Status Wait(pid_t child, const std::string& name, std::string written) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Status();
-  if (error.size() > kErrorBytes) error.erase(0, error.size() - kErrorBytes);
-  while (error.ends_with('\n')) error.pop_back();
-  if (WIFEXITED(status)) return Error(Code::kIo, name, ": exit code ", WEXITSTATUS(status), ": ", error);
-  return Error(Code::kIo, name, ": killed by signal ", WTERMSIG(status), ": ", error);
+  if (written.size() > kErrorBytes) written.erase(0, written.size() - kErrorBytes);
+  while (written.ends_with('\n')) written.pop_back();
+  if (WIFEXITED(status)) return Error(Code::kIo, name, ": exit code ", WEXITSTATUS(status), ": ", written);
+  return Error(Code::kIo, name, ": killed by signal ", WTERMSIG(status), ": ", written);
 }
 
 void KeepMost(ProcessMemory& most, const ProcessMemory& now) {
@@ -104,37 +97,35 @@ void KeepMost(ProcessMemory& most, const ProcessMemory& now) {
 }  // namespace
 
 Result<StagedMemory> RunStaged(const std::vector<std::string>& command) {
-  Pipe in, out, error;
-  if (!in.ok() || !out.ok() || !error.ok()) return SystemError(errno, "cannot make a pipe for", command[0]);
-  THIMBLE_ASSIGN_OR_RETURN(pid_t child, Spawn(command, {in.end(0), out.end(1), error.end(1)}));
+  Pipe in, out;
+  if (!in.ok() || !out.ok()) return SystemError(errno, "cannot make a pipe for", command[0]);
+  THIMBLE_ASSIGN_OR_RETURN(pid_t child, Spawn(command, in.end(0), out.end(1)));
   in.Close(0);
   out.Close(1);
-  error.Close(1);
   StagedMemory memory;
   Status measured;
-  std::string text, message;
-  pollfd files[] = {{out.end(0), POLLIN, 0}, {error.end(0), POLLIN, 0}};
-  while (files[0].fd >= 0 || files[1].fd >= 0) {
-    const int ready = poll(files, 2, 1);
+  std::string text;
+  pollfd file = {out.end(0), POLLIN, 0};
+  while (true) {
+    const int ready = poll(&file, 1, 1);
     if (ready < 0 && errno != EINTR) break;
     if (ready <= 0) {
       auto now = MeasureMemory(child);
       if (now.ok()) KeepMost(memory.peak, *now);
       continue;
     }
-    if (files[1].revents != 0 && !ReadSome(files[1].fd, message)) files[1].fd = -1;
-    if (files[0].revents != 0 && !ReadSome(files[0].fd, text)) files[0].fd = -1;
+    if (!ReadSome(file.fd, text)) break;
     for (std::size_t end; (end = text.find('\n')) != std::string::npos;) {
-      const std::string line = text.substr(0, end);
+      const std::string line = text.substr(0, end + 1);
       text.erase(0, end + 1);
       if (!line.starts_with("stage ")) {
-        memory.lines.push_back(line);
+        memory.rest += line;
         continue;
       }
       auto now = MeasureMemory(child);
       if (now.ok()) {
         KeepMost(memory.peak, *now);
-        memory.stages[line.substr(6)] = *now;
+        memory.stages[line.substr(6, end - 6)] = *now;
       } else if (measured.ok()) {
         measured = now.status();
       }
@@ -142,7 +133,7 @@ Result<StagedMemory> RunStaged(const std::vector<std::string>& command) {
     }
   }
   in.Close(1);
-  THIMBLE_RETURN_IF_ERROR(Wait(child, command[0], message));
+  THIMBLE_RETURN_IF_ERROR(Wait(child, command[0], memory.rest + text));
   THIMBLE_RETURN_IF_ERROR(measured);
   return memory;
 }
@@ -150,14 +141,14 @@ Result<StagedMemory> RunStaged(const std::vector<std::string>& command) {
 Result<double> TimeCommand(const std::vector<std::string>& command, int runs) {
   std::vector<double> times;
   for (int run = 0; run < runs; ++run) {
-    Pipe error;
-    if (!error.ok()) return SystemError(errno, "cannot make a pipe for", command[0]);
+    Pipe out;
+    if (!out.ok()) return SystemError(errno, "cannot make a pipe for", command[0]);
     const auto begin = std::chrono::steady_clock::now();
-    THIMBLE_ASSIGN_OR_RETURN(pid_t child, Spawn(command, {-1, -1, error.end(1)}));
-    error.Close(1);
-    std::string message;
-    while (ReadSome(error.end(0), message)) continue;
-    THIMBLE_RETURN_IF_ERROR(Wait(child, command[0], message));
+    THIMBLE_ASSIGN_OR_RETURN(pid_t child, Spawn(command, -1, out.end(1)));
+    out.Close(1);
+    std::string written;
+    while (ReadSome(out.end(0), written)) continue;
+    THIMBLE_RETURN_IF_ERROR(Wait(child, command[0], written));
     times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
   }
   std::nth_element(times.begin(), times.begin() + runs / 2, times.end());

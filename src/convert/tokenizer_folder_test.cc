@@ -1,5 +1,5 @@
 // Compares tokenizers of folders with the ids that sentence-transformers gave
-// (scripts/make_tokenizer_folder_goldens.py), and tests what is refused.
+// (scripts/goldens/folders.py), and tests what is refused.
 
 #include "convert/tokenizer_folder.h"
 

@@ -1,4 +1,4 @@
-// Compares compiled tokenizers with ids that the Rust library gave (scripts/make_tokenizer_goldens.py), and damages the
+// Compares compiled tokenizers with ids that the Rust library gave (scripts/goldens/tokenizer.py), and damages the
 // tables to see that nothing leads outside them.
 
 #include <gtest/gtest.h>

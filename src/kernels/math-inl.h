@@ -1,6 +1,6 @@
 // Elementwise functions over F, 16 floats. Compiled once for each instruction set, inside its target region and
 // namespace, after the operations that vector_*-inl.h defines. Coefficients and errors are printed by
-// scripts/fit_polynomials.py.
+// scripts/goldens/polynomials.py.
 
 // Lanes [0, count) of a, else `other`.
 THIMBLE_INLINE F KeepLanes(F a, std::size_t count, float other) {

@@ -1,4 +1,4 @@
-// The clients of npm against `thimble serve`; scripts/server_clients.sh starts it and sets the environment.
+// The clients of npm against `thimble serve`; tests/clients/run.sh starts it and sets the environment.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';

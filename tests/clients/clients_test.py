@@ -1,4 +1,4 @@
-"""The clients of PyPI against `thimble serve`; scripts/server_clients.sh starts it and sets the environment."""
+"""The clients of PyPI against `thimble serve`; tests/clients/run.sh starts it and sets the environment."""
 
 import base64
 import os

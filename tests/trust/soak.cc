@@ -1,4 +1,4 @@
-// Embeds texts through a pool whose models come and go, until its input ends; for scripts/trust.sh.
+// Embeds texts through a pool whose models come and go, until its input ends; for tests/trust/run.sh.
 //
 //   trust_soak FOLDER TEXTS    FOLDER has DTYPE.safetensors of six dtypes
 

@@ -1,4 +1,4 @@
-// Embeds texts in Node.js through pools that come and go: soak.mjs FOLDER TEXTS; for scripts/trust.sh.
+// Embeds texts in Node.js through pools that come and go: soak.mjs FOLDER TEXTS; for tests/trust/run.sh.
 
 import { ModelPool } from '../../bindings/node/lib/index.mjs';
 

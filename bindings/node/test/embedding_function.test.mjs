@@ -50,7 +50,7 @@ test('names compare without case', async () => {
   assert.deepEqual(await make({ modelName: 'SMALL' })('a'), await make()('a'));
 });
 
-// The same goldens as those of the C++ mock, made by scripts/make_mock_goldens.mjs.
+// The same goldens as those of the C++ mock, made by scripts/goldens/javascript.mjs.
 test('the mock is Math.sin(h + i) * 0.1 to the last bit', async () => {
   for (const text of ['', 'a', 'hello world', 'Grüße \u{1F600}', 'x'.repeat(100000)]) {
     let hash = 0;

@@ -1,4 +1,4 @@
-// The packed packages, installed into a fresh folder: THIMBLE_NODE_PACKAGES is where scripts/node_packages.sh left them.
+// The packed packages, installed into a fresh folder: THIMBLE_NODE_PACKAGES is where scripts/release/packages.sh left them.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

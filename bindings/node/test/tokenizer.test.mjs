@@ -1,5 +1,5 @@
 // The tokenizers and models of thimble/transformers, against what transformers.js gives with the same tokenizer
-// (scripts/make_transformers_goldens.mjs), and against the pipeline.
+// (scripts/goldens/javascript.mjs), and against the pipeline.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

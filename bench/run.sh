@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Measures: the forward pass against the floor of every instruction set that runs here, one text on two threads, and the
+# start of the command line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/build.sh release thimble_cli bench_forward bench_threads bench_cold_start
+scripts/models/model.sh q8 q6 q4 fp16 fp32
+models=build/models/all-MiniLM-L6-v2
+build/bench_forward "$models"-{q8,q6,q4,fp16,fp32}.safetensors
+build/bench_threads "$models-q8.safetensors"
+build/bench_cold_start "$models-q8.safetensors"
