@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/native.h"
+#include "runtime/engine.h"
 #include "runtime/plan.h"
 #include "tests/test_model.h"
 
@@ -103,7 +103,7 @@ TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThrea
     const std::size_t longest = model->info().max_tokens;
     // The least that works.
     small_tiles.max_memory =
-        model->impl().FixedBytes() + EmbedderFixedBytes(1) + model->impl().ScratchBytes(longest, longest);
+        model->engine().FixedBytes() + runtime::EmbedderFixedBytes(1) + model->engine().ScratchBytes(longest, longest);
     auto small_plan = Embedder::MakePlan(*model, small_tiles);
     ASSERT_TRUE(small_plan.ok()) << small_plan.status().message();
     ASSERT_EQ(small_plan->tile_tokens, longest);
