@@ -1,4 +1,4 @@
-// Model: opening, and its tokenizer.
+// Model: opening by path or name, and its tokenizer.
 
 #include "thimble/model.h"
 
@@ -10,6 +10,8 @@
 #include "base/guard.h"
 #include "runtime/engine.h"
 #include "runtime/engines.h"
+#include "store/lookup.h"
+#include "thimble/cache.h"
 
 namespace thimble::inline v0_1 {
 
@@ -19,6 +21,15 @@ Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const 
   return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
     THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const runtime::Engine> engine, runtime::OpenEngine(path, options));
     return std::shared_ptr<const Model>(new Model(std::move(engine)));
+  });
+}
+
+Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype,
+                                               const std::string& folder, const OpenOptions& options) {
+  return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
+    if (runtime::FilesAreReplaced()) return Model::Open(std::string(model), options);
+    THIMBLE_ASSIGN_OR_RETURN(std::string path, store::Lookup(model, dtype, folder));
+    return Model::Open(path, options);
   });
 }
 

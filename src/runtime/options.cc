@@ -12,20 +12,21 @@ namespace {
 // Windows share an eighth: enough that what one cuts off is whole in the next.
 constexpr std::size_t kOverlapShare = 8;
 
-// The names of an enumeration's values, in their order.
+// The names of an enumeration's values, in their order. No pointers, which would be relocated into private memory.
 template <typename Value, std::size_t count>
 struct Names {
-  std::string_view what;  // The option, in messages.
-  std::string_view names[count];
+  char what[16];  // The option, in messages.
+  char names[count][24];
 
   std::string_view operator[](Value value) const {
     const auto place = static_cast<std::size_t>(value);
     return place < count ? names[place] : "";
   }
   Result<Value> Parse(std::string_view name) const {
-    const std::size_t found = std::find(names, names + count, name) - names;
-    if (found < count) return static_cast<Value>(found);
-    std::string expected(names[0]);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (name == names[i]) return static_cast<Value>(i);
+    }
+    std::string expected = names[0];
     for (std::size_t i = 1; i < count; ++i) expected.append(i + 1 < count ? ", " : " or ").append(names[i]);
     return Error(Code::kInvalidArgument, "unknown ", what, " \"", name, "\", expected ", expected);
   }
