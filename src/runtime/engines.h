@@ -10,12 +10,19 @@
 #include "thimble/model.h"
 #include "thimble/status.h"
 
+namespace thimble::kernels {
+struct Kernels;
+}
+
 namespace thimble::runtime {
 
 // Opens the model file at `path`, or by its own name a model without a file. The errors of Model::Open.
 using Opener = Result<std::unique_ptr<const Engine>>(const std::string& path, const OpenOptions& options);
 Opener OpenNative;
 Opener OpenMock;
+// The first with other kernels than those of the process.
+Result<std::unique_ptr<const Engine>> OpenNative(const std::string& path, const OpenOptions& options,
+                                                 const kernels::Kernels& kernels);
 
 struct EngineEntry {
   std::string_view name;

@@ -324,10 +324,15 @@ class NativeEngine final : public Engine {
 
 Result<std::unique_ptr<const Engine>> OpenNative(const std::string& path, const OpenOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
+  return OpenNative(path, options, *kernels);
+}
+
+Result<std::unique_ptr<const Engine>> OpenNative(const std::string& path, const OpenOptions& options,
+                                                 const kernels::Kernels& kernels) {
   THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const ModelFile> file, ModelFile::Open(path, options));
   THIMBLE_ASSIGN_OR_RETURN(model::Weights weights, model::Weights::Load(file->reader()));
   return std::unique_ptr<const Engine>(
-      std::make_unique<const NativeEngine>(std::move(file), std::move(weights), *kernels));
+      std::make_unique<const NativeEngine>(std::move(file), std::move(weights), kernels));
 }
 
 }  // namespace thimble::runtime
