@@ -26,7 +26,7 @@
 namespace thimble::bench {
 namespace {
 
-std::vector<std::int32_t> RandomIds(const Weights& weights, const Shape& shape) {
+std::vector<std::int32_t> RandomIds(const model::Weights& weights, const Shape& shape) {
   std::mt19937 random(1);
   std::uniform_int_distribution<std::int32_t> id(0, static_cast<std::int32_t>(weights.info.vocabulary) - 1);
   std::vector<std::int32_t> ids(shape.sequences * shape.tokens);
@@ -38,7 +38,7 @@ std::string Name(const Shape& shape) {
   return (shape.sequences > 1 ? std::to_string(shape.sequences) + "x" : "") + std::to_string(shape.tokens);
 }
 
-void Measure(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+void Measure(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
   Forward forward(weights, kernels, shape, RandomIds(weights, shape), 1);
   const Floor floor(weights, kernels.name);
   for (int i = 0; i < 3; ++i) forward.Run();
@@ -63,7 +63,7 @@ void Measure(const Weights& weights, const kernels::Kernels& kernels, const Shap
   std::printf("\n");
 }
 
-void MeasureParts(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+void MeasureParts(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
   PartTimer timer(kernels);
   Forward forward(weights, timer.kernels(), shape, RandomIds(weights, shape), 1);
   std::vector<std::vector<double>> samples(kParts);
@@ -103,7 +103,7 @@ int Main(int count, char** arguments) {
   }
   for (int i = 1; i < count; ++i) {
     auto reader = format::Reader::Open(arguments[i]);
-    auto weights = reader.ok() ? Weights::Load(*reader) : Result<Weights>(reader.status());
+    auto weights = reader.ok() ? model::Weights::Load(*reader) : Result<model::Weights>(reader.status());
     if (!weights.ok()) {
       std::fprintf(stderr, "bench_forward: %s\n", weights.status().message().c_str());
       return 1;

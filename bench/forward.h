@@ -34,11 +34,11 @@ struct Shape {
 // of q8.
 class Floor {
  public:
-  Floor(const Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
+  Floor(const model::Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
     for (const kernels::Matrix& m : weights.matrices) {
       macs_[static_cast<std::size_t>(m.format)] += static_cast<double>(m.outputs * m.inputs);
     }
-    const Architecture& a = weights.program.architecture;
+    const model::Architecture& a = weights.program.architecture;
     const double width = static_cast<double>(a.layers * a.hidden);
     pair_macs_ = 2 * width;
     size_ = width / (6 * 384);
@@ -87,8 +87,8 @@ inline double Median(std::vector<double> values) {
 class Forward {
  public:
   // `ids` are those of all sequences, laid end to end. The weights must outlive it.
-  Forward(const Weights& weights, const kernels::Kernels& kernels, const Shape& shape, std::vector<std::int32_t> ids,
-          std::size_t threads)
+  Forward(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape,
+          std::vector<std::int32_t> ids, std::size_t threads)
       : weights_(weights),
         shape_(shape),
         ids_(std::move(ids)),
@@ -98,16 +98,16 @@ class Forward {
     const std::size_t most = together_ || threads == 1 ? shape.sequences : shape.sequences / (2 * threads);
     per_tile_ = std::clamp<std::size_t>(256 / shape.tokens, 1, most);
     lengths_.assign(per_tile_, static_cast<std::uint32_t>(shape.tokens));
-    const TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
+    const model::TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
     Arena measure;
-    Encoder(weights, kernels, tile, measure);
-    Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
+    model::Encoder(weights, kernels, tile, measure);
+    model::Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
     for (std::size_t i = 0; i < threads; ++i) {
       memory_.push_back(*Mapping::Create(measure.used()));
       Arena arena(memory_.back().bytes());
-      owned_.push_back(std::make_unique<Encoder>(weights, kernels, tile, arena));
-      heads_.push_back(
-          std::make_unique<Head>(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena));
+      owned_.push_back(std::make_unique<model::Encoder>(weights, kernels, tile, arena));
+      heads_.push_back(std::make_unique<model::Head>(weights.head, weights.head_weights, weights.info.token_dimensions,
+                                                     kernels, arena));
       encoders_.push_back(owned_.back().get());
     }
   }
@@ -125,17 +125,18 @@ class Forward {
 
  private:
   // The tile that begins with sequence `first`, by a member and its crew.
-  void Tile(std::size_t first, std::size_t member, const Crew& crew) {
+  void Tile(std::size_t first, std::size_t member, const model::Crew& crew) {
     const std::size_t count = std::min(per_tile_, shape_.sequences - first), width = weights_.info.token_dimensions;
     const std::span<const std::int32_t> ids(ids_.data() + first * shape_.tokens, count * shape_.tokens);
-    const float* rows = (*encoders_[member]->Encode(ids, {lengths_.data(), count}, WantedRows::kAll, crew)).data();
+    const float* rows =
+        (*encoders_[member]->Encode(ids, {lengths_.data(), count}, model::WantedRows::kAll, crew)).data();
     for (std::size_t i = 0; i < count; ++i) {
       heads_[member]->Run(weights_.head.pooling, rows + i * shape_.tokens * width, shape_.tokens, 0, true,
                           vectors_.data() + (first + i) * weights_.info.dimensions);
     }
   }
 
-  const Weights& weights_;
+  const model::Weights& weights_;
   Shape shape_;
   std::vector<std::int32_t> ids_;
   std::vector<std::uint32_t> lengths_;  // Of a tile.
@@ -143,9 +144,9 @@ class Forward {
   bool together_;
   std::size_t per_tile_ = 1;
   std::vector<Mapping> memory_;
-  std::vector<std::unique_ptr<Encoder>> owned_;
-  std::vector<Encoder*> encoders_;
-  std::vector<std::unique_ptr<Head>> heads_;  // One for each.
+  std::vector<std::unique_ptr<model::Encoder>> owned_;
+  std::vector<model::Encoder*> encoders_;
+  std::vector<std::unique_ptr<model::Head>> heads_;  // One for each.
   ThreadTeam team_;
 };
 

@@ -31,7 +31,7 @@ using Json = nlohmann::json;
 using Texts = std::vector<std::string_view>;
 
 struct Peer {
-  const Weights& weights;
+  const model::Weights& weights;
   const kernels::Kernels& kernels;
   std::size_t threads;
   Embedder embedder;
@@ -138,7 +138,7 @@ int Main(int count, char** arguments) {
   if (!kernels.ok()) return Fail(kernels.status());
   auto reader = format::Reader::Open(arguments[1]);
   if (!reader.ok()) return Fail(reader.status());
-  auto weights = Weights::Load(*reader);
+  auto weights = model::Weights::Load(*reader);
   if (!weights.ok()) return Fail(weights.status());
   auto model = Model::Open(arguments[1]);
   if (!model.ok()) return Fail(model.status());

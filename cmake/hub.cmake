@@ -20,6 +20,8 @@ endif()
 
 thimble_sources(convert_sources src/convert src/convert/names)
 add_library(thimble_convert STATIC ${convert_sources})
+target_sources(thimble_convert PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
+                                      FILES ${PROJECT_SOURCE_DIR}/include/thimble/convert.h)
 target_compile_options(thimble_convert PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags> ${UTF8PROC_LIBRARY} PUBLIC thimble)
 target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})

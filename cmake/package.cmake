@@ -1,10 +1,10 @@
-# What applications link and find_package(thimble) finds: thimble::thimble, and with THIMBLE_TOOLS thimble::hub and
-# thimble::backends. They are the static libraries; or with BUILD_SHARED_LIBS one shared library of all that is built.
+# What applications link and find_package(thimble) finds: thimble::thimble, and with THIMBLE_TOOLS thimble::hub,
+# thimble::convert and thimble::backends. They are the static libraries; or with BUILD_SHARED_LIBS one shared library of all that is built.
 
 include(CMakePackageConfigHelpers)
 
 set(parts thimble)
-set(public_parts hub backends)
+set(public_parts hub backends convert)
 foreach(part hub backends convert net)
   if(TARGET thimble_${part})
     list(APPEND parts thimble_${part})

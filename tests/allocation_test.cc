@@ -20,6 +20,7 @@
 #include "base/guard.h"
 #include "json/parse.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 #include "thimble/pool.h"
 
 namespace {
@@ -89,10 +90,10 @@ class Allocation : public testing::Test {
     const std::string source = folder_.File("source");
     std::filesystem::create_directory(source);
     ASSERT_TRUE(test::WriteTestModel(source).ok());
-    convert::Options options;
-    options.defaults.prompts = {{"query", "query: "}};
+    ConvertOptions options;
+    options.known_as = "e5-small-v2";  // For a prompt.
     path_ = folder_.File("test-q8.safetensors");
-    ASSERT_TRUE(convert::Convert(source, path_, options).ok());
+    ASSERT_TRUE(ConvertModel(source, path_, options).ok());
   }
 
   enum class Fails { kOnce, kFromThenOn };
@@ -134,9 +135,9 @@ TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
 
 TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
   const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
-  const convert::Options options;
+  const ConvertOptions options;
   const auto work = [&] {
-    const Status status = Guarded([&] { return convert::Convert(source, made, options); });
+    const Status status = Guarded([&] { return ConvertModel(source, made, options); });
     const long end = fail_end.exchange(0), number = next_number;
     const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
     EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();

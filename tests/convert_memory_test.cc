@@ -15,8 +15,9 @@
 #include <string>
 #include <thread>
 
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 
 // Sanitizers take memory of their own, so with them there is nothing to measure.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -100,10 +101,10 @@ TEST(Convert, TakesTheMemoryOfAboutOneLayer) {
   ASSERT_GT(model_bytes, layer_bytes + texts_bytes + slack_bytes);
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     const std::size_t peak = PeakBytes([&] {
-      Options options;
-      options.dtype = dtype;
+      ConvertOptions options;
+      options.dtype = DtypeName(dtype);
       options.calibrate = false;
-      return Convert(folder.path(), folder.File("out"), options).ok();
+      return ConvertModel(folder.path(), folder.File("out"), options).ok();
     });
     RecordProperty(std::string(DtypeName(dtype)) + "_peak_bytes", static_cast<int>(peak));
     EXPECT_GT(peak, 0u) << DtypeName(dtype);
@@ -120,11 +121,11 @@ TEST(Convert, TakesAtMost100MegabytesForMiniLmWithCalibration) {
   ASSERT_TRUE(test::WriteFile(folder.File("texts"), texts).ok());
   for (Dtype dtype : {Dtype::kQ8, Dtype::kQ4}) {
     const std::size_t peak = PeakBytes([&] {
-      Options options;
-      options.dtype = dtype;
+      ConvertOptions options;
+      options.dtype = DtypeName(dtype);
       options.calibration_file = folder.File("texts");
       options.threads = 2;
-      return Convert(folder.path(), folder.File("out"), options).ok();
+      return ConvertModel(folder.path(), folder.File("out"), options).ok();
     });
     RecordProperty(std::string(DtypeName(dtype)) + "_peak_bytes", static_cast<int>(peak));
     // The moments of the widest inputs, 1536 x 1536 floats, and their factor in double precision are part of it.

@@ -25,6 +25,7 @@
 #include "kernels/half.h"
 #include "tests/test_model.h"
 #include "thimble/cache.h"
+#include "thimble/convert.h"
 #include "thimble/embedder.h"
 #include "thimble/hub.h"
 #include "thimble/memory.h"
@@ -236,10 +237,10 @@ Status ConvertWithDense(const std::string& source, const std::string& path, cons
     THIMBLE_RETURN_IF_ERROR(WriteFile(source + "/" + name + "/model.safetensors", file));
   }
   THIMBLE_RETURN_IF_ERROR(WriteFile(source + "/modules.json", modules.dump()));
-  convert::Options options;
-  options.dtype = Dtype::kFp32;
+  ConvertOptions options;
+  options.dtype = DtypeName(Dtype::kFp32);
   options.calibrate = false;
-  return convert::Convert(source, path, options);
+  return ConvertModel(source, path, options);
 }
 
 // An activation that ends at a number would hide infinities.

@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/native.h"
+#include "kernels/kernels.h"
+#include "runtime/engine.h"
+#include "runtime/engines.h"
 #include "runtime/plan.h"
 #include "tests/test_model.h"
 
@@ -103,7 +105,7 @@ TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThrea
     const std::size_t longest = model->info().max_tokens;
     // The least that works.
     small_tiles.max_memory =
-        model->impl().FixedBytes() + EmbedderFixedBytes(1) + model->impl().ScratchBytes(longest, longest);
+        model->engine().FixedBytes() + runtime::EmbedderFixedBytes(1) + model->engine().ScratchBytes(longest, longest);
     auto small_plan = Embedder::MakePlan(*model, small_tiles);
     ASSERT_TRUE(small_plan.ok()) << small_plan.status().message();
     ASSERT_EQ(small_plan->tile_tokens, longest);
@@ -158,16 +160,14 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
   std::vector<float> expected;
   for (const kernels::Kernels* k : kernels::AllKernels()) {
     if (!k->supported()) continue;
-    auto model = OpenNative(*path, {}, *k);
-    ASSERT_TRUE(model.ok()) << model.status().message();
-    auto worker = (*model)->CreateWorker({.max_tokens = (*model)->info().max_tokens, .tile_tokens = 100});
-    ASSERT_TRUE(worker.ok());
-    std::vector<float> vectors(texts.size() * (*model)->info().dimensions);
-    ASSERT_TRUE(
-        (*worker)
-            ->Embed({.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = (*model)->info().pooling}, 0,
-                    texts.size())
-            .ok());
+    auto engine = runtime::OpenNative(*path, {}, *k);
+    ASSERT_TRUE(engine.ok()) << engine.status().message();
+    const ModelInfo& info = (*engine)->info();
+    auto workers = (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = 100}, ThreadTeam::Create(1));
+    ASSERT_TRUE(workers.ok());
+    std::vector<float> vectors(texts.size() * info.dimensions);
+    const runtime::Batch batch = {.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = info.pooling};
+    ASSERT_TRUE((*workers)->Embed(0, batch, 0, texts.size()).ok());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
   }

@@ -14,7 +14,7 @@
 namespace thimble::test {
 
 // Stands still until Advance. Thread-safe.
-class FakeClock final : public Clock {
+class FakeClock final : public runtime::Clock {
  public:
   Time Now() override {
     std::lock_guard guard(mutex_);

@@ -19,8 +19,9 @@
 #include <string>
 #include <vector>
 
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 #include "thimble/embedder.h"
 
 namespace thimble {
@@ -564,7 +565,7 @@ TEST(Hostile, EveryMalformedFolderIsRefusedAndNothingIsLeftBehind) {
     ASSERT_TRUE(test::WriteTestModel(source.path(), Small()).ok());
     c.spoil(source.path());
     // The folder's random name would make any two messages differ.
-    Status status = convert::Convert(source.path(), output.File("model.safetensors"), {});
+    Status status = ConvertModel(source.path(), output.File("model.safetensors"), {});
     std::string message = status.message();
     for (std::size_t at; (at = message.find(source.path())) != std::string::npos;)
       message.erase(at, source.path().size());
@@ -576,11 +577,11 @@ TEST(Hostile, EveryMalformedFolderIsRefusedAndNothingIsLeftBehind) {
 TEST(Hostile, AnOutputThatCannotBeMadeIsAnErrorAndAFailureKeepsTheOldFile) {
   TemporaryFolder source, output;
   ASSERT_TRUE(test::WriteTestModel(source.path(), Small()).ok());
-  EXPECT_EQ(convert::Convert(source.path(), output.File("no/such/folder"), {}).code(), Code::kNotFound);
+  EXPECT_EQ(ConvertModel(source.path(), output.File("no/such/folder"), {}).code(), Code::kNotFound);
   const std::string path = output.File("model.safetensors");
   ASSERT_TRUE(WriteFile(path, "old").ok());
   EditWeights([](Parts& p) { p.header["encoder.layer.0.output.dense.bias"]["dtype"] = "I32"; })(source.path());
-  EXPECT_FALSE(convert::Convert(source.path(), path, {}).ok());
+  EXPECT_FALSE(ConvertModel(source.path(), path, {}).ok());
   EXPECT_EQ(Contents(path), "old");
 }
 

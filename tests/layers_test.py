@@ -17,13 +17,17 @@ LAYERS = {
     "model": {"base", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
-    "convert": {"base", "json", "format", "text", "kernels", "model"},
+    "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
     "net": {"base"},
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
     "cli": {"base", "json", "convert", "hub", "server"},
 }
+# The table of engines is for every layer that knows models by name.
+EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cli": "runtime/engines.h"}
+# Layers whose files are not in a namespace of their own.
+PUBLIC_NAMESPACE = {"base"}
 # The core depends on nothing but the standard library, the system, and JSON inside json and format.
 CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
 THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("utf8proc.h",),
@@ -56,8 +60,30 @@ class Layers(unittest.TestCase):
                         continue
                     seen += 1
                     target = name.split("/")[0]
+                    if name == EVERYWHERE.get(layer):
+                        continue
                     self.assertIn(target, below | {layer, "thimble"}, f"{path.relative_to(ROOT)} includes {name}")
         self.assertGreater(seen, 50)
+
+    def test_every_layer_has_its_namespace(self):
+        """What is public may be defined in the namespace of the version; other namespaces only name a type."""
+        namespace = re.compile(r"^namespace (thimble::[\w: ]+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+        for layer in set(LAYERS) - PUBLIC_NAMESPACE:
+            seen = 0
+            for path in sources("src/" + layer):
+                text = path.read_text(encoding="ascii")
+                for name, body in namespace.findall(text):
+                    own = name == f"thimble::{layer}" or name.startswith(f"thimble::{layer}::")
+                    public = name.startswith("thimble::inline ") and path.suffix == ".cc"
+                    declares = re.fullmatch(r"((class|struct) \w+;\n)+", body)
+                    seen += own
+                    self.assertTrue(own or public or declares, f"{path.relative_to(ROOT)}: namespace {name}")
+                self.assertNotRegex(text, r"(?m)^namespace thimble \{", path.relative_to(ROOT))
+            self.assertGreater(seen, 0, layer)
+
+    def test_public_headers_hide_nothing_in_their_classes(self):
+        for path in sources("include/thimble"):
+            self.assertNotRegex(path.read_text(), r"(?m)\bImpl\b|^ +(struct|class) \w+;", path.name)
 
     def test_public_headers_include_only_each_other(self):
         for path in sources("include/thimble"):

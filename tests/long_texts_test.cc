@@ -14,6 +14,7 @@
 
 #include "runtime/engine.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 #include "thimble/embedder.h"
 #include "thimble/pool.h"
 
@@ -32,10 +33,13 @@ std::shared_ptr<const Model> TestModel() {
     const std::string source = folder.File("asym");
     std::filesystem::create_directory(source);
     EXPECT_TRUE(test::WriteTestModel(source, {.max_seq_length = kMaxTokens}).ok());
-    convert::Options options;
-    options.defaults.prompts = {{"query", "query: "}, {"glue", "the vec"}, {"long", std::string(100, '!')}};
+    ConvertOptions options;
+    EXPECT_TRUE(test::WriteFile(source + "/config_sentence_transformers.json",
+                                R"({"prompts": {"query": "query: ", "glue": "the vec", "long": ")" +
+                                    std::string(100, '!') + R"("}})")
+                    .ok());
     const std::string path = folder.File("asym-q8.safetensors");
-    Status status = convert::Convert(source, path, options);
+    Status status = ConvertModel(source, path, options);
     EXPECT_TRUE(status.ok()) << status.message();
     auto opened = Model::Open(path);
     EXPECT_TRUE(opened.ok()) << opened.status().message();
@@ -113,7 +117,7 @@ TEST(Truncation, FollowsTheProfileUnlessALimitIsGiven) {
   const std::string source = folder.File("m"), path = folder.File("m.safetensors");
   std::filesystem::create_directory(source);
   ASSERT_TRUE(test::WriteTestModel(source, {.positions = 600, .max_seq_length = 40, .tokenizer_max_length = 20}).ok());
-  ASSERT_TRUE(convert::Convert(source, path, {}).ok());
+  ASSERT_TRUE(ConvertModel(source, path, {}).ok());
   auto model = Model::Open(path);
   ASSERT_TRUE(model.ok()) << model.status().message();
   const std::string text(1000, '!');
@@ -277,7 +281,7 @@ TEST(LongTexts, InChunksHaveTheSameBitsInAnyBatchOrderTileAndNumberOfThreads) {
     std::vector<Vector> expected;
     for (const std::string& text : texts) expected.push_back(Embed(alone, text, kChunk));
     std::vector<std::string_view> views(texts.rbegin(), texts.rend());
-    const std::size_t least = alone.plan().fixed_bytes + model->impl().ScratchBytes(kMaxTokens, kMaxTokens);
+    const std::size_t least = alone.plan().fixed_bytes + model->engine().ScratchBytes(kMaxTokens, kMaxTokens);
     for (const EmbedderOptions& options :
          {EmbedderOptions{.max_tokens = kMaxTokens}, EmbedderOptions{.threads = 3, .max_tokens = kMaxTokens},
           EmbedderOptions{.max_tokens = kMaxTokens, .max_memory = least}}) {

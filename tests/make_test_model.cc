@@ -7,8 +7,9 @@
 #include <cstdio>
 #include <string>
 
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -29,11 +30,11 @@ int main(int argc, char** argv) {
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
     std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
-    thimble::convert::Options options;
-    options.dtype = dtype;
+    thimble::ConvertOptions options;
+    options.dtype = DtypeName(dtype);
     options.name = "test";
     options.calibrate = false;
-    status = thimble::convert::Convert(source, file, options);
+    status = thimble::ConvertModel(source, file, options);
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 

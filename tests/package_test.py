@@ -48,6 +48,11 @@ class Package(unittest.TestCase):
                 self.assertEqual(output, "1.0000\n")
             self.assertEqual(run("build/hub_consumer", "./source", f"{folder}/models"),
                              f"{folder}/models/source-q4.safetensors\n")
+            self.assertEqual(run("build/convert_consumer", "./source", "made.safetensors"), "source q6 64 1\n")
+            run(CLI, "convert", "source", "same.safetensors", "--dtype", "q6")
+            self.assertEqual(*(pathlib.Path(folder, name).read_bytes() for name in ("made.safetensors", "same.safetensors")))
+            self.assertIn("unknown dtype", subprocess.run([CLI, "convert", "source", "no.safetensors", "--dtype", "q5"],
+                                                          cwd=folder, capture_output=True, text=True).stderr)
             embedded = json.loads(run(CLI, "embed", "-m", f"{folder}/q4.safetensors", "a text"))["embedding"]
             count, first = run("build/backend_consumer", "native", f"{folder}/q4.safetensors", "a text").split()
             self.assertEqual((int(count), struct.pack("f", float(first))), (len(embedded), struct.pack("f", embedded[0])))

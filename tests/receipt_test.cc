@@ -14,6 +14,7 @@
 #include "base/sha256.h"
 #include "format/reader.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 #include "thimble/embedder.h"
 
 namespace thimble {
@@ -39,12 +40,12 @@ class ReceiptTest : public testing::Test {
       EXPECT_TRUE(test::WriteTestModel(folder_.path()).ok());
     }
     made_ = true;
-    convert::Options options;
-    options.dtype = dtype;
+    ConvertOptions options;
+    options.dtype = DtypeName(dtype);
     options.name = "test";
     options.calibrate = calibrate;
     const std::string path = folder_.File("model.thimble.safetensors");
-    const Status status = convert::Convert(folder_.path(), path, options);
+    const Status status = ConvertModel(folder_.path(), path, options);
     EXPECT_TRUE(status.ok()) << status.message();
     return path;
   }

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "kernels/half.h"
+#include "thimble/convert.h"
 
 namespace thimble::test {
 namespace {
@@ -210,10 +211,10 @@ Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype d
   std::filesystem::create_directory(source, error);
   THIMBLE_RETURN_IF_ERROR(WriteTestModel(source, options));
   const std::string path = folder + "/test-model-" + std::string(convert::DtypeName(dtype)) + ".safetensors";
-  convert::Options convert_options;
-  convert_options.dtype = dtype;
+  ConvertOptions convert_options;
+  convert_options.dtype = DtypeName(dtype);
   convert_options.calibrate = false;
-  THIMBLE_RETURN_IF_ERROR(convert::Convert(source, path, convert_options));
+  THIMBLE_RETURN_IF_ERROR(ConvertModel(source, path, convert_options));
   return path;
 }
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 

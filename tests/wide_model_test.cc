@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 #include "thimble/embedder.h"
 
 namespace thimble {
@@ -165,7 +166,7 @@ TEST(WideModel, EqualsAPlainForwardPass) {
   for (const Bound& bound : {Bound{convert::Dtype::kFp32, 5e-7, 1 - 1e-10}, Bound{convert::Dtype::kFp16, 2e-4, 0.99999},
                              Bound{convert::Dtype::kQ8, 5e-3, 0.999}}) {
     const std::string path = folder.File("wide.safetensors");
-    ASSERT_TRUE(convert::Convert(source, path, {.dtype = bound.dtype, .name = "wide", .progress = {}}).ok());
+    ASSERT_TRUE(ConvertModel(source, path, {.dtype = std::string(DtypeName(bound.dtype)), .name = "wide"}).ok());
     auto model = Model::Open(path);
     ASSERT_TRUE(model.ok()) << model.status().message();
     auto embedder = Embedder::Create(*model);

@@ -32,6 +32,11 @@
 #include "thimble/pool.h"
 #include "thimble/status.h"
 
+namespace thimble::backends {
+class Session;
+struct PendingCall;
+}  // namespace thimble::backends
+
 namespace thimble::inline v0_1 {
 
 struct BackendOptions {
@@ -102,9 +107,8 @@ class THIMBLE_API PendingEmbeddings {
 
  private:
   friend class Backend;
-  struct State;
-  explicit PendingEmbeddings(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit PendingEmbeddings(std::unique_ptr<backends::PendingCall> call);
+  std::unique_ptr<backends::PendingCall> call_;
 };
 
 // Thread-safe. Move-only. In the child of a fork(), calls fail with kInvalidArgument, because connections cannot be
@@ -139,10 +143,8 @@ class THIMBLE_API Backend {
   void Close();
 
  private:
-  friend class PendingEmbeddings;
-  struct Impl;
-  explicit Backend(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  explicit Backend(std::shared_ptr<backends::Session> session);
+  std::shared_ptr<backends::Session> session_;
 };
 
 // Whether `name`, as in Backend::Open, includes a remote backend. kInvalidArgument for an unknown name.

@@ -21,6 +21,10 @@
 #include "thimble/model.h"
 #include "thimble/status.h"
 
+namespace thimble::runtime {
+class Session;
+}
+
 namespace thimble::inline v0_1 {
 
 struct EmbedderOptions {
@@ -133,9 +137,8 @@ class THIMBLE_API Embedder {
   const Plan& plan() const;
 
  private:
-  struct Impl;
-  explicit Embedder(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Embedder(std::unique_ptr<runtime::Session> session);
+  std::unique_ptr<runtime::Session> session_;
 };
 
 }  // namespace thimble::inline v0_1

@@ -20,6 +20,10 @@
 #include "thimble/export.h"
 #include "thimble/status.h"
 
+namespace thimble::runtime {
+class Engine;
+}
+
 namespace thimble::inline v0_1 {
 
 // How the vectors of a text's tokens become one vector.
@@ -184,12 +188,11 @@ class THIMBLE_API Model {
   Result<Tokens> Tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   // For thimble's own layers.
-  struct Impl;
-  const Impl& impl() const { return *impl_; }
+  const runtime::Engine& engine() const { return *engine_; }
 
  private:
-  explicit Model(std::unique_ptr<const Impl> impl);
-  std::unique_ptr<const Impl> impl_;
+  explicit Model(std::unique_ptr<const runtime::Engine> engine);
+  std::unique_ptr<const runtime::Engine> engine_;
 };
 
 }  // namespace thimble::inline v0_1

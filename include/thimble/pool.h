@@ -25,6 +25,11 @@
 #include "thimble/model.h"
 #include "thimble/status.h"
 
+namespace thimble::runtime {
+class PoolState;
+struct PoolEntry;
+}  // namespace thimble::runtime
+
 namespace thimble::inline v0_1 {
 
 struct PoolOptions {
@@ -67,9 +72,6 @@ struct PoolStats {
   std::vector<ModelStats> models;  // Loaded models, in the order of loading.
 };
 
-class PoolState;  // For thimble's own layers, as PoolEntry.
-struct PoolEntry;
-
 // The right to use a model of a pool, which keeps it loaded. Move-only. Thread-safe: calls from several threads run at
 // the same time, as far as the budget and the processors allow; further calls wait. The processors are those that the
 // affinity and the control groups of the process (cpu.max or cpu.cfs_quota_us) allow, of hybrid processors the
@@ -96,9 +98,9 @@ class THIMBLE_API Lease {
 
  private:
   friend class ModelPool;
-  Lease(std::shared_ptr<PoolState> pool, PoolEntry* entry);
-  std::shared_ptr<PoolState> pool_;
-  PoolEntry* entry_;
+  Lease(std::shared_ptr<runtime::PoolState> pool, runtime::PoolEntry* entry);
+  std::shared_ptr<runtime::PoolState> pool_;
+  runtime::PoolEntry* entry_;
 };
 
 // A part of a pool's budget for memory that the caller uses: queues, vectors not yet sent. Its destructor releases it.
@@ -111,8 +113,8 @@ class THIMBLE_API Reservation {
 
  private:
   friend class ModelPool;
-  Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes);
-  std::shared_ptr<PoolState> pool_;
+  Reservation(std::shared_ptr<runtime::PoolState> pool, std::size_t bytes);
+  std::shared_ptr<runtime::PoolState> pool_;
   std::size_t bytes_;
 };
 
@@ -167,10 +169,10 @@ class THIMBLE_API ModelPool {
   Result<PoolStats> Stats() const;
 
   // For thimble's own layers.
-  explicit ModelPool(std::shared_ptr<PoolState> state);
+  explicit ModelPool(std::shared_ptr<runtime::PoolState> state);
 
  private:
-  std::shared_ptr<PoolState> state_;
+  std::shared_ptr<runtime::PoolState> state_;
 };
 
 }  // namespace thimble::inline v0_1

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -20,21 +19,13 @@
 #include "base/guard.h"
 #include "base/thread.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::backends {
 namespace {
 
-using backends::Call;
-using backends::Item;
 using std::chrono::milliseconds;
 
 // Of a thread that embeds or sends requests.
 constexpr std::size_t kStackBytes = 512 << 10;
-
-std::string_view NameOrDefault(std::string_view name) {
-  if (!name.empty()) return name;
-  const char* chosen = std::getenv("THIMBLE_BACKEND");
-  return chosen == nullptr || *chosen == '\0' ? "native" : chosen;
-}
 
 // Zeros stay zeros.
 void Normalize(std::vector<float>& vector) {
@@ -47,27 +38,64 @@ void Normalize(std::vector<float>& vector) {
 
 }  // namespace
 
-struct Backend::Impl {
-  std::unique_ptr<backends::Member> member;
-  std::optional<backends::VectorCache> cache;
-  std::string space_fingerprint;  // Empty unless the user names the space.
-
-  const std::uint32_t fork = ForkNumber();
-  std::atomic<bool> closed = false;
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::size_t calls = 0;  // Now running.
-
-  ~Impl() {
-    if (fork == ForkNumber()) return;
+// A backend, the calls of it that run, and the cache in front of it.
+class Session {
+ public:
+  Session(std::unique_ptr<Member> member, const BackendOptions& options) : member_(std::move(member)) {
+    if (options.cache_bytes != 0) cache_.emplace(options.cache_bytes);
+    if (!options.space.empty()) space_fingerprint_ = NamedFingerprintOf(options.space, options.dimensions);
+  }
+  ~Session() {
+    if (fork_ == ForkNumber()) return;
     // Its connections belong to another process, which the end of a TLS session would disturb.
-    (void)member.release();
-    new (&ended) std::condition_variable;  // Waiters that do not exist would be waited for.
+    (void)member_.release();
+    new (&ended_) std::condition_variable;  // Waiters that do not exist would be waited for.
   }
 
+  // Counts a call while it runs.
+  template <typename Work>
+  auto Run(const Work& work) -> decltype(work()) {
+    // The mutex may be locked for ever.
+    if (fork_ != ForkNumber()) {
+      return Guarded([&] {
+        return Error(Code::kInvalidArgument, "backend ", member_->name(),
+                     ": opened before a fork; open another in the ", "child");
+      });
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return Error(Code::kIo, "backend ", member_->name(), ": is closed");
+      ++calls_;
+    }
+    struct End {
+      Session* session;
+      ~End() {
+        const std::lock_guard lock(session->mutex_);
+        --session->calls_;
+        session->ended_.notify_all();
+      }
+    } const end{this};
+    return Guarded(work);
+  }
+
+  void Close() {
+    if (fork_ != ForkNumber()) return;
+    closed_ = true;
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return calls_ == 0; });
+  }
+
+  Status Embed(std::span<const std::string_view> texts, const BackendCall& options, std::vector<Embedding>& embeddings);
+  Result<BackendInfo> Describe(const BackendCall& call) {
+    THIMBLE_ASSIGN_OR_RETURN(BackendInfo info, member_->Describe(CallOf(call)));
+    if (!space_fingerprint_.empty()) info.fingerprint = space_fingerprint_;
+    return info;
+  }
+
+ private:
   Call CallOf(const BackendCall& call) {
-    Call made = {call.prompt_name, call.long_texts, call.normalize, {}, backends::kNever};
-    made.go_on = [this, go_on = call.go_on] { return !closed.load() && (!go_on || go_on()); };
+    Call made = {call.prompt_name, call.long_texts, call.normalize, {}, kNever};
+    made.go_on = [this, go_on = call.go_on] { return !closed_.load() && (!go_on || go_on()); };
     // Of a longer time the end cannot be reckoned.
     constexpr milliseconds kLongest = std::chrono::hours(24 * 365);
     if (call.timeout.count() > 0) {
@@ -76,78 +104,55 @@ struct Backend::Impl {
     return made;
   }
 
-  // Counts a call while it runs.
-  template <typename Work>
-  auto Run(const Work& work) -> decltype(work()) {
-    // The mutex may be locked for ever.
-    if (fork != ForkNumber()) {
-      return Guarded([&] {
-        return Error(Code::kInvalidArgument, "backend ", member->name(), ": opened before a fork; open another in the ",
-                     "child");
-      });
-    }
-    {
-      const std::lock_guard lock(mutex);
-      if (closed) return Error(Code::kIo, "backend ", member->name(), ": is closed");
-      ++calls;
-    }
-    struct End {
-      Impl* impl;
-      ~End() {
-        const std::lock_guard lock(impl->mutex);
-        --impl->calls;
-        impl->ended.notify_all();
-      }
-    } const end{this};
-    return Guarded(work);
-  }
-
-  void Close() {
-    if (fork != ForkNumber()) return;
-    closed = true;
-    std::unique_lock lock(mutex);
-    ended.wait(lock, [&] { return calls == 0; });
-  }
-
-  Status Embed(std::span<const std::string_view> texts, const BackendCall& options,
-               std::vector<Embedding>& embeddings) {
-    embeddings.assign(texts.size(), {});
-    const std::string kind = options.prompt_name.value_or("") + (options.prompt_name ? "\n" : "\r") +
-                             std::string(options.long_texts ? LongTextsName(*options.long_texts) : "") + "\n" +
-                             (options.normalize == false ? "raw\n" : "\n");
-    const auto key_of = [&](std::string_view text) { return kind + std::string(text); };
-    std::unordered_map<std::string_view, std::size_t> first;  // The item of a text.
-    std::vector<Item> items;
-    std::vector<std::size_t> item_of(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const auto [found, is_new] = first.emplace(texts[i], items.size());
-      item_of[i] = found->second;
-      if (is_new) items.push_back({texts[i], options.first_index + i});
-    }
-    std::vector<Item*> missing;
-    for (Item& item : items) {
-      std::optional<Embedding> known;
-      if (cache) known = cache->Get(key_of(item.text));
-      if (known) {
-        item.embedding = *std::move(known);
-      } else {
-        missing.push_back(&item);
-      }
-    }
-    const Status status = missing.empty() ? Status() : member->Embed(missing, CallOf(options));
-    for (const Item* item : missing) {
-      if (cache && item->done()) cache->Put(key_of(item->text), item->embedding);
-    }
-    if (options.normalize == true) {
-      for (Item& item : items) Normalize(item.embedding.vector);
-    }
-    for (std::size_t i = 0; i < texts.size(); ++i) embeddings[i] = items[item_of[i]].embedding;
-    return status;
-  }
+  const std::uint32_t fork_ = ForkNumber();
+  std::unique_ptr<Member> member_;
+  std::optional<VectorCache> cache_;
+  std::string space_fingerprint_;  // Empty unless the user names the space.
+  std::atomic<bool> closed_ = false;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::size_t calls_ = 0;  // Now running.
 };
 
-struct PendingEmbeddings::State {
-  std::shared_ptr<Backend::Impl> impl;
+Status Session::Embed(std::span<const std::string_view> texts, const BackendCall& options,
+                      std::vector<Embedding>& embeddings) {
+  embeddings.assign(texts.size(), {});
+  const std::string kind = options.prompt_name.value_or("") + (options.prompt_name ? "\n" : "\r") +
+                           std::string(options.long_texts ? LongTextsName(*options.long_texts) : "") + "\n" +
+                           (options.normalize == false ? "raw\n" : "\n");
+  const auto key_of = [&](std::string_view text) { return kind + std::string(text); };
+  std::unordered_map<std::string_view, std::size_t> first;  // The item of a text.
+  std::vector<Item> items;
+  std::vector<std::size_t> item_of(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto [found, is_new] = first.emplace(texts[i], items.size());
+    item_of[i] = found->second;
+    if (is_new) items.push_back({texts[i], options.first_index + i});
+  }
+  std::vector<Item*> missing;
+  for (Item& item : items) {
+    std::optional<Embedding> known;
+    if (cache_) known = cache_->Get(key_of(item.text));
+    if (known) {
+      item.embedding = *std::move(known);
+    } else {
+      missing.push_back(&item);
+    }
+  }
+  const Status status = missing.empty() ? Status() : member_->Embed(missing, CallOf(options));
+  for (const Item* item : missing) {
+    if (cache_ && item->done()) cache_->Put(key_of(item->text), item->embedding);
+  }
+  if (options.normalize == true) {
+    for (Item& item : items) Normalize(item.embedding.vector);
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) embeddings[i] = items[item_of[i]].embedding;
+  return status;
+}
+
+// A call on a thread of its own.
+struct PendingCall {
+  std::shared_ptr<Session> session;
   std::vector<std::string> texts;
   BackendCall call;
   std::atomic<bool> cancelled = false;
@@ -157,97 +162,93 @@ struct PendingEmbeddings::State {
   Thread thread;  // Last, so that it ends first.
 
   static void* Run(void* self) {
-    auto* state = static_cast<State*>(self);
-    state->status = Guarded([&] {
-      return state->impl->Run([&]() -> Status {
-        const std::vector<std::string_view> views(state->texts.begin(), state->texts.end());
-        return state->impl->Embed(views, state->call, state->embeddings);
+    auto& call = *static_cast<PendingCall*>(self);
+    call.status = Guarded([&] {
+      return call.session->Run([&]() -> Status {
+        const std::vector<std::string_view> views(call.texts.begin(), call.texts.end());
+        return call.session->Embed(views, call.call, call.embeddings);
       });
     });
-    state->done = true;
+    call.done = true;
     return nullptr;
   }
 };
 
-PendingEmbeddings::PendingEmbeddings(std::unique_ptr<State> state) : state_(std::move(state)) {}
+}  // namespace thimble::backends
+
+namespace thimble::inline v0_1 {
+
+PendingEmbeddings::PendingEmbeddings(std::unique_ptr<backends::PendingCall> call) : call_(std::move(call)) {}
 PendingEmbeddings::PendingEmbeddings(PendingEmbeddings&&) noexcept = default;
 PendingEmbeddings& PendingEmbeddings::operator=(PendingEmbeddings&& other) noexcept {
-  if (state_) Cancel();
-  state_ = std::move(other.state_);
+  if (call_) Cancel();
+  call_ = std::move(other.call_);
   return *this;
 }
 PendingEmbeddings::~PendingEmbeddings() {
-  if (state_) Cancel();
+  if (call_) Cancel();
 }
 
-void PendingEmbeddings::Cancel() { state_->cancelled = true; }
-bool PendingEmbeddings::done() const { return state_->done; }
+void PendingEmbeddings::Cancel() { call_->cancelled = true; }
+bool PendingEmbeddings::done() const { return call_->done; }
 
 Status PendingEmbeddings::Wait(std::vector<Embedding>& embeddings) {
-  state_->thread.Join();
-  if (!state_->done) {
+  call_->thread.Join();
+  if (!call_->done) {
     return Guarded(
         [] { return Error(Code::kInvalidArgument, "the call ran before a fork, and ends in that process"); });
   }
-  embeddings = std::move(state_->embeddings);
-  return state_->status;
+  embeddings = std::move(call_->embeddings);
+  return call_->status;
 }
 
 Result<Backend> Backend::Open(std::string_view name, const BackendOptions& options) {
   return Guarded([&]() -> Result<Backend> {
-    auto impl = std::make_shared<Impl>();
-    THIMBLE_ASSIGN_OR_RETURN(
-        impl->member, backends::MakeBackend(NameOrDefault(name), options,
-                                            std::shared_ptr<backends::Environment>(backends::SystemEnvironment())));
-    if (options.cache_bytes != 0) impl->cache.emplace(options.cache_bytes);
-    if (!options.space.empty()) {
-      impl->space_fingerprint = backends::NamedFingerprintOf(options.space, options.dimensions);
-    }
-    return Backend(std::move(impl));
+    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<backends::Member> member,
+                             backends::MakeBackend(name, options, backends::SystemEnvironment()));
+    return Backend(std::make_shared<backends::Session>(std::move(member), options));
   });
 }
 
-Backend::Backend(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Backend::Backend(std::shared_ptr<backends::Session> session) : session_(std::move(session)) {}
 Backend::Backend(Backend&&) noexcept = default;
 Backend& Backend::operator=(Backend&& other) noexcept {
-  if (impl_) impl_->Close();
-  impl_ = std::move(other.impl_);
+  if (session_) session_->Close();
+  session_ = std::move(other.session_);
   return *this;
 }
 Backend::~Backend() {
-  if (impl_) impl_->Close();
+  if (session_) session_->Close();
 }
 
 Status Backend::Embed(std::span<const std::string_view> texts, const BackendCall& call,
                       std::vector<Embedding>& embeddings) {
-  return impl_->Run([&]() -> Status { return impl_->Embed(texts, call, embeddings); });
+  return session_->Run([&] { return session_->Embed(texts, call, embeddings); });
 }
 
 Result<PendingEmbeddings> Backend::Start(std::vector<std::string> texts, const BackendCall& call) {
   return Guarded([&]() -> Result<PendingEmbeddings> {
-    auto state = std::make_unique<PendingEmbeddings::State>();
-    state->impl = impl_;
-    state->texts = std::move(texts);
-    state->call = call;
-    state->call.go_on = [state = state.get(), go_on = call.go_on] { return !state->cancelled && (!go_on || go_on()); };
-    THIMBLE_RETURN_IF_ERROR(state->thread.Start(&PendingEmbeddings::State::Run, state.get(), kStackBytes));
-    return PendingEmbeddings(std::move(state));
+    auto pending = std::make_unique<backends::PendingCall>();
+    pending->session = session_;
+    pending->texts = std::move(texts);
+    pending->call = call;
+    pending->call.go_on = [call = pending.get(), go_on = call.go_on] {
+      return !call->cancelled && (!go_on || go_on());
+    };
+    THIMBLE_RETURN_IF_ERROR(pending->thread.Start(&backends::PendingCall::Run, pending.get(), backends::kStackBytes));
+    return PendingEmbeddings(std::move(pending));
   });
 }
 
 Result<BackendInfo> Backend::Describe(const BackendCall& call) {
-  return impl_->Run([&]() -> Result<BackendInfo> {
-    THIMBLE_ASSIGN_OR_RETURN(BackendInfo info, impl_->member->Describe(impl_->CallOf(call)));
-    if (!impl_->space_fingerprint.empty()) info.fingerprint = impl_->space_fingerprint;
-    return info;
-  });
+  return session_->Run([&] { return session_->Describe(call); });
 }
 
-void Backend::Close() { impl_->Close(); }
+void Backend::Close() { session_->Close(); }
 
 Result<bool> IsRemoteBackend(std::string_view name) {
   return Guarded([&]() -> Result<bool> {
-    THIMBLE_ASSIGN_OR_RETURN(const std::vector<backends::BackendName> names, backends::ParseNames(NameOrDefault(name)));
+    THIMBLE_ASSIGN_OR_RETURN(const std::vector<backends::BackendName> names, backends::ParseNames(name));
     return std::any_of(names.begin(), names.end(), [](const auto& parsed) { return parsed.dialect != nullptr; });
   });
 }

@@ -11,6 +11,8 @@
 #include "backends/chain.h"
 #include "backends/client.h"
 #include "backends/vector_cache.h"
+#include "runtime/engines.h"
+#include "store/name.h"
 #include "tests/child.h"
 
 namespace thimble::backends {
@@ -24,6 +26,39 @@ std::vector<Embedding> EmbedAll(Backend& backend, std::vector<std::string_view> 
   const Status status = backend.Embed(texts, call, embeddings);
   EXPECT_TRUE(status.ok()) << status.message();
   return embeddings;
+}
+
+TEST(Backend, EveryEngineIsOpenedByItsName) {
+  const std::string unknown = Backend::Open("cloud").status().message();
+  setenv("THIMBLE_BACKEND", "cloud", 1);
+  const std::string unknown_model = Model::Open("mock").status().message();
+  for (const runtime::EngineEntry& engine : runtime::kEngines) {
+    const std::string name(engine.name);
+    SCOPED_TRACE(name);
+    EXPECT_NE(unknown.find(name + ", "), std::string::npos) << unknown;
+    EXPECT_NE(unknown_model.find(name), std::string::npos) << unknown_model;
+    EXPECT_EQ(runtime::FindEngine(name), &engine);
+    EXPECT_EQ(store::IsMockName(name), !engine.opens_files);
+    setenv("THIMBLE_BACKEND", name.c_str(), 1);
+    EXPECT_EQ(runtime::FilesAreReplaced(), !engine.opens_files);
+    EXPECT_FALSE(*IsRemoteBackend(""));
+    auto model = Model::Open("no/such/file.safetensors");
+    unsetenv("THIMBLE_BACKEND");
+    auto backend = Backend::Open(name);
+    ASSERT_TRUE(backend.ok()) << backend.status().message();
+    std::vector<Embedding> embeddings;
+    const std::string_view text = "a text";
+    const Status status = backend->Embed({&text, 1}, {}, embeddings);
+    if (engine.opens_files) {
+      EXPECT_EQ(model.status().code(), Code::kNotFound);
+      EXPECT_EQ(status.message(), "backend " + name + ": needs a model");
+      continue;
+    }
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ((*model)->info().name, name);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(embeddings[0].vector.size(), (*model)->dimensions());
+  }
 }
 
 TEST(Backend, EmbedsInThisProcess) {

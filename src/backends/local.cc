@@ -16,15 +16,15 @@ constexpr std::size_t kTexts = 32;
 
 }  // namespace
 
-Local::Local(std::string name, const BackendOptions& options)
-    : name_(std::move(name)),
-      model_(name_ == "native" ? options.model : name_),
+Local::Local(const runtime::EngineEntry& engine, const BackendOptions& options)
+    : name_(engine.name),
+      model_(engine.opens_files ? options.model : name_),
       dtype_(options.dtype),
       options_(options.pool),
       identity_(name_ + "\n" + model_ + "\n" + dtype_) {}
 
 Result<Lease> Local::Acquire() {
-  if (model_.empty()) return Error(Code::kInvalidArgument, "backend native: needs a model");
+  if (model_.empty()) return Error(Code::kInvalidArgument, "backend ", name_, ": needs a model");
   {
     const std::lock_guard lock(mutex_);
     if (!pool_) {

@@ -9,14 +9,15 @@
 #include <string>
 
 #include "backends/member.h"
+#include "runtime/engines.h"
 #include "thimble/pool.h"
 
 namespace thimble::backends {
 
 class Local final : public Member {
  public:
-  // `name` is native, mock or mock-hashed. The pool is made with the first call.
-  Local(std::string name, const BackendOptions& options);
+  // The pool is made with the first call.
+  Local(const runtime::EngineEntry& engine, const BackendOptions& options);
 
   const std::string& name() const override { return name_; }
   const std::string& identity() const override { return identity_; }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <utility>
 
 #include "backends/chain.h"
@@ -15,7 +14,6 @@
 namespace thimble::backends {
 namespace {
 
-constexpr std::string_view kLocal[] = {"native", "mock", "mock-hashed"};
 constexpr std::size_t kMaxNames = 16;
 constexpr std::size_t kMaxDimensions = 65536;
 constexpr std::size_t kMaxConcurrency = 64;
@@ -23,7 +21,7 @@ constexpr std::size_t kMaxRetries = 100;
 
 std::string AllNames() {
   std::string names;
-  for (const std::string_view name : kLocal) names += std::string(name) + ", ";
+  for (const runtime::EngineEntry& engine : runtime::kEngines) names += std::string(engine.name) + ", ";
   for (const auto& [name, dialect] : TheTable().dialects) {
     names += name + (dialect.argument_is_url ? ":URL, " : ":MODEL, ");
   }
@@ -44,7 +42,8 @@ Result<BackendName> ParseName(std::string_view text) {
   BackendName parsed;
   const std::size_t colon = std::min(text.find_first_of(":@"), text.size());
   parsed.name = text.substr(0, colon);
-  if (std::find(std::begin(kLocal), std::end(kLocal), text) != std::end(kLocal)) return parsed;
+  parsed.engine = runtime::FindEngine(text);
+  if (parsed.engine != nullptr) return parsed;
   const auto found = TheTable().dialects.find(parsed.name);
   if (found == TheTable().dialects.end()) {
     // What follows a colon may be an address with a password in it.
@@ -88,6 +87,7 @@ Status CheckOptions(const BackendOptions& options, bool has_remote) {
 }  // namespace
 
 Result<std::vector<BackendName>> ParseNames(std::string_view names) {
+  if (names.empty()) names = runtime::ChosenBackends();
   std::vector<BackendName> parsed;
   for (std::size_t begin = 0; begin <= names.size();) {
     const std::size_t end = std::min(names.find(',', begin), names.size());
@@ -114,8 +114,8 @@ Result<std::unique_ptr<Member>> MakeBackend(std::string_view names, const Backen
   }
   std::vector<std::unique_ptr<Member>> members;
   for (const BackendName& name : parsed) {
-    if (name.dialect == nullptr) {
-      members.push_back(std::make_unique<Local>(name.name, options));
+    if (name.engine != nullptr) {
+      members.push_back(std::make_unique<Local>(*name.engine, options));
       continue;
     }
     const bool takes_model = !name.dialect->model_field.empty();

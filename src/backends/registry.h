@@ -11,20 +11,22 @@
 #include "backends/environment.h"
 #include "backends/member.h"
 #include "backends/table.h"
+#include "runtime/engines.h"
 #include "thimble/backend.h"
 #include "thimble/status.h"
 
 namespace thimble::backends {
 
-// One name of a chain: native, mock, mock-hashed, DIALECT:MODEL, DIALECT:MODEL@URL or tei:URL.
+// One name of a chain: that of an engine, DIALECT:MODEL, DIALECT:MODEL@URL or tei:URL.
 struct BackendName {
   std::string name;
-  const Dialect* dialect = nullptr;  // Null for what embeds in this process.
+  const runtime::EngineEntry* engine = nullptr;  // What embeds in this process,
+  const Dialect* dialect = nullptr;              // or else what it asks.
   std::string model;
   std::string url;
 };
 
-// kInvalidArgument for an unknown name.
+// No names mean the environment's choice. kInvalidArgument for an unknown name.
 Result<std::vector<BackendName>> ParseNames(std::string_view names);
 
 // The backends of those names, as one. `environment` is that of the remote ones. The errors of Backend::Open.

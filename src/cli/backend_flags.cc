@@ -4,11 +4,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "cli/options.h"
+#include "runtime/engines.h"
 
 namespace thimble::cli {
 
@@ -16,9 +16,7 @@ Result<bool> BackendFlags::Choose() const {
   if (!backend.empty() && setenv("THIMBLE_BACKEND", backend.c_str(), 1) != 0) {
     return Error(Code::kOutOfMemory, "--backend: out of memory");
   }
-  const char* chosen = std::getenv("THIMBLE_BACKEND");
-  const std::string_view name = chosen == nullptr ? "" : chosen;
-  if (!name.empty() && name != "native" && name != "mock" && name != "mock-hashed") return true;
+  if (runtime::FindEngine(runtime::ChosenBackends()) == nullptr) return true;
   for (const auto& [flag, given] :
        {std::pair("--base-url", !base_url.empty()), std::pair("--dimensions", dimensions != 0),
         std::pair("--space", !space.empty()), std::pair("--timeout", timeout_seconds != 0)}) {

@@ -1,6 +1,6 @@
 // thimble convert: a Hugging Face folder to a model file.
 
-#include "convert/convert.h"
+#include "thimble/convert.h"
 
 #include <string>
 #include <string_view>
@@ -9,7 +9,6 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "hub/known_defaults.h"
 
 namespace thimble::cli {
 namespace {
@@ -30,13 +29,13 @@ constexpr char kExamples[] =
 }  // namespace
 
 int RunConvert(int argc, char** argv) {
-  std::string source, output, dtype_name = "q8";
-  convert::Options options;
+  std::string source, output;
+  ConvertOptions options;
   Arguments arguments("convert", "Converts a Hugging Face folder to a model file.", kExamples);
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
   arguments.app()
-      .add_option("--dtype", dtype_name, "fp32, fp16, q8, q6, q4 or q4-small")
+      .add_option("--dtype", options.dtype, "fp32, fp16, q8, q6, q4 or q4-small")
       ->type_name("NAME")
       ->capture_default_str();
   arguments.app()
@@ -60,16 +59,12 @@ int RunConvert(int argc, char** argv) {
   if (auto code = arguments.Parse(argc, argv)) return *code;
   options.calibrate = !plain;
 
-  auto dtype = convert::ParseDtype(dtype_name);
-  if (!dtype.ok()) return Fail("convert", dtype.status());
-  options.dtype = *dtype;
   if (!pooling.empty()) {
     auto parsed = ParsePooling(pooling);
     if (!parsed.ok()) return Fail("convert", parsed.status());
     options.pooling = *parsed;
   }
   if (normalize_option->count() > 0) options.normalize = normalize;
-  options.defaults = hub::KnownDefaults(options.name.empty() ? convert::NameOf(source) : options.name);
   Status status;
   {
     Progress progress(true);
@@ -78,7 +73,7 @@ int RunConvert(int argc, char** argv) {
       return true;
     };
     options.note = [](std::string_view note) { Note("convert", note); };
-    status = convert::Convert(source, output, options);
+    status = ConvertModel(source, output, options);
   }
   return status.ok() ? kDone : Fail("convert", status);
 }

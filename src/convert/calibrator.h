@@ -31,7 +31,7 @@ class Calibrator {
  public:
   // Sequences of a Forward below `fit` are what GPTQ sees, those from there to `end` what it is checked on; later ones
   // are not calibration.
-  Calibrator(const Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
+  Calibrator(const model::Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
              ThreadTeam& team);
 
   // To be given to Forward::Run for one layer after the other.

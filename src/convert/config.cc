@@ -73,7 +73,7 @@ Status ReadTransformer(const std::string& source, Config* config) {
     return Unsupported(file, family.activation, known, "\"" + config->hidden_act + "\"");
   }
   config->encoder.activation = *activation;
-  for (const NamedSize& size : family.sizes) {
+  for (const model::NamedSize& size : family.sizes) {
     THIMBLE_ASSIGN_OR_RETURN(config->encoder.*size.size, file.RequiredInteger(size.key, size.low, size.high));
   }
   config->tokenizer.embeddings = config->encoder.vocabulary;
@@ -84,7 +84,7 @@ Status ReadTransformer(const std::string& source, Config* config) {
   if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {
     return file.Corrupt(family.epsilon, "a number between 0 and 1");
   }
-  return CheckSizes(config->encoder, file.path(), Code::kUnsupported);
+  return model::CheckSizes(config->encoder, file.path(), Code::kUnsupported);
 }
 
 // The file that says how the transformer module takes its texts, under the first of its names that is there.
@@ -225,10 +225,10 @@ Status ReadSentenceTransformers(const std::string& source, Config* config) {
   THIMBLE_RETURN_IF_ERROR(ReadPrompts(file, config));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
   if (!dimensions || !config->head) return Status();
-  HeadSpec& head = *config->head;
+  model::HeadSpec& head = *config->head;
   const std::size_t width = head.Dimensions(config->encoder.hidden);
   if (*dimensions >= width) return Status();
-  head.modules.push_back({.kind = HeadModule::Kind::kTruncate, .inputs = width, .outputs = *dimensions});
+  head.modules.push_back({.kind = model::HeadModule::Kind::kTruncate, .inputs = width, .outputs = *dimensions});
   config->head_folders.emplace_back();
   return Status();
 }

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "convert/convert.h"
 #include "convert/names/family.h"
 #include "convert/tokenizer_folder.h"
 #include "kernels/kernels.h"
@@ -22,11 +21,11 @@ namespace thimble::convert {
 struct Config {
   std::string transformer;  // Folder of config.json, tokenizer and weights inside the source, "" for the source itself.
   const Family* family = nullptr;
-  Architecture encoder;
+  model::Architecture encoder;
   std::size_t token_types = 0;
   std::string hidden_act;  // As config.json spells it.
 
-  std::optional<HeadSpec> head;           // Without a Normalize at its end, which is:
+  std::optional<model::HeadSpec> head;    // Without a Normalize at its end, which is:
   bool normalize = false;                 // Both unset without modules.json.
   std::vector<std::string> head_folders;  // Of the weights of each module of the head, inside the source.
 

@@ -1,49 +1,40 @@
 // The way of a model from a Hugging Face folder into a model file.
 
-#include "convert/convert.h"
+#include "thimble/convert.h"
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <optional>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file_identity.h"
-#include "base/path.h"
+#include "base/guard.h"
 #include "base/processors.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "base/thread_team.h"
 #include "convert/calibration.h"
 #include "convert/calibrator.h"
+#include "convert/dtype.h"
 #include "convert/folder_files.h"
 #include "convert/forward.h"
 #include "convert/job.h"
 #include "convert/layout.h"
 #include "convert/model_writer.h"
 #include "convert/receipt.h"
-#include "json/json_file.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::size_t kMaxThreads = 8;            // More gain little.
-constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
+constexpr std::size_t kMaxThreads = 8;  // More gain little.
 
 constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
 Result<std::string> HashOf(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   return Sha256OfFile(file, 0, file.size());
-}
-
-fs::path Resolved(const std::string& path) {
-  std::error_code error;
-  return fs::weakly_canonical(ToPath(path), error);
 }
 
 }  // namespace
@@ -57,46 +48,16 @@ Result<Dtype> ParseDtype(std::string_view name) {
   return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8, q6, q4 or q4-small");
 }
 
-std::string NameOf(const std::string& source) {
-  return std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
-}
+namespace {
 
-Status CheckNotRead(const std::string& source, const std::string& output) {
-  const auto has = [&](const std::string& name) {
-    std::error_code error;
-    return fs::exists(ToPath(source + "/" + name), error);
-  };
-  const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, kMaxIndexBytes); };
-  const Result<std::vector<std::string>> names = FilesLookedFor({.names = {}, .has = has, .read = read});
-  if (!names.ok()) return Status();  // Then there is no conversion.
-  const std::optional<FileIdentity> identity = IdentityOf(output);
-  const fs::path target = Resolved(output);
-  for (const std::string& name : *names) {
-    const std::string path = source + "/" + name;
-    THIMBLE_RETURN_IF_ERROR(CheckOutput(output, identity, std::array{InputFileAt(path)}));
-    if (!identity && Resolved(path) == target) {
-      return Error(Code::kInvalidArgument, output, ": a conversion of ", source, " would read this file instead of ",
-                   "what it reads now; choose another output");
-    }
-  }
-  return Status();
-}
-
-Status Convert(const std::string& source, const std::string& output, const Options& options) {
-  const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
-  if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
-    return Error(Code::kInvalidArgument, options.calibration_file, ": ",
-                 floats ? DtypeName(options.dtype) : "a conversion without calibration",
-                 " does not use it; leave it out");
-  }
+Status Convert(const std::string& source, const std::string& output, const ConvertOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
   THIMBLE_RETURN_IF_ERROR(CheckNotRead(source, output));
   std::vector<InputFile> inputs = {InputFileAt(job.tokenizer.path)};
   for (const std::string& path : job.source.paths()) inputs.push_back(InputFileAt(path));
   if (!options.calibration_file.empty()) inputs.push_back(InputFileAt(options.calibration_file));
   THIMBLE_RETURN_IF_ERROR(CheckOutput(output, IdentityOf(output), inputs));
-  const std::string name = options.name.empty() ? NameOf(source) : options.name;
-  const Architecture& encoder = job.program.architecture;
+  const model::Architecture& encoder = job.program.architecture;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
   const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
   ThreadTeam team = ThreadTeam::Create(threads);
@@ -127,7 +88,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, job.source.Hash());
   THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(job.tokenizer.path));
 
-  format::Layout layout = LayoutOf(job, name);
+  format::Layout layout = LayoutOf(job, NameOf(source, options));
   layout.metadata.insert(layout.metadata.end(), options.metadata.begin(), options.metadata.end());
   THIMBLE_ASSIGN_OR_RETURN(format::Writer writer, format::Writer::Create(output, std::move(layout)));
   const Tell tell = [&](double share) {
@@ -145,4 +106,13 @@ Status Convert(const std::string& source, const std::string& output, const Optio
   return Status();
 }
 
+}  // namespace
 }  // namespace thimble::convert
+
+namespace thimble::inline v0_1 {
+
+Status ConvertModel(const std::string& source, const std::string& output, const ConvertOptions& options) {
+  return Guarded([&] { return convert::Convert(source, output, options); });
+}
+
+}  // namespace thimble::inline v0_1

@@ -1,6 +1,6 @@
 // Tests of what a conversion puts where, against the source tensors.
 
-#include "convert/convert.h"
+#include "thimble/convert.h"
 
 #include <gtest/gtest.h>
 
@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convert/dtype.h"
 #include "convert/source.h"
 #include "format/reader.h"
 #include "kernels/half.h"
@@ -56,10 +57,10 @@ std::vector<float> SourceValues(const std::string& folder, std::string_view name
 }
 
 format::Reader Converted(const std::string& folder, Dtype dtype) {
-  Options options;
-  options.dtype = dtype;
+  ConvertOptions options;
+  options.dtype = DtypeName(dtype);
   options.calibrate = false;
-  const Status status = Convert(folder, folder + "/out", options);
+  const Status status = ConvertModel(folder, folder + "/out", options);
   EXPECT_TRUE(status.ok()) << status.message();
   auto reader = format::Reader::Open(folder + "/out");
   EXPECT_TRUE(reader.ok()) << reader.status().message();
@@ -142,19 +143,19 @@ TEST(Convert, ElementTypeOfTheSourceIsAllThatRoundsItsWeights) {
 
 TEST(Convert, EveryFamilyNamesAllSizesAndTheTensorsOfAllSteps) {
   for (const Family* family : Families()) {
-    Architecture sizes;
-    for (const NamedSize& size : family->sizes) sizes.*size.size = 64;
+    model::Architecture sizes;
+    for (const model::NamedSize& size : family->sizes) sizes.*size.size = 64;
     for (std::size_t size :
          {sizes.hidden, sizes.layers, sizes.heads, sizes.intermediate, sizes.positions, sizes.vocabulary}) {
       EXPECT_EQ(size, 64u) << family->name;
     }
     std::set<std::string> names;
-    const Program program(sizes);
-    for (const Step& step : program.layer) {
+    const model::Program program(sizes);
+    for (const model::Step& step : program.layer) {
       const auto found = std::find_if(family->steps.begin(), family->steps.end(),
                                       [&](const Family::Weights& one) { return one.step == step.name; });
       ASSERT_NE(found, family->steps.end()) << family->name << " " << step.name;
-      for (std::size_t part = 0; part < (step.kind == Step::Kind::kAttention ? 3 : 1); ++part) {
+      for (std::size_t part = 0; part < (step.kind == model::Step::Kind::kAttention ? 3 : 1); ++part) {
         EXPECT_TRUE(names.insert(family->TensorOf(step.name, part)).second) << step.name << " " << part;
       }
     }
@@ -168,9 +169,9 @@ TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
     TestModelOptions model = Small();
     model.prefix = prefix;
     ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
-    Options options;
+    ConvertOptions options;
     options.name = "same";
-    ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+    ASSERT_TRUE(ConvertModel(folder.path(), folder.File("out"), options).ok());
     files.push_back(test::WithoutSourceHash(Contents(folder.File("out"))));
   }
   EXPECT_TRUE(files[0] == files[1]);
@@ -182,10 +183,10 @@ TEST(Convert, WithCalibrationGivesTheSameFileWithAnyNumberOfThreads) {
   for (Dtype dtype : {Dtype::kQ8, Dtype::kQ4}) {
     std::vector<std::string> files;
     for (std::size_t threads : {1, 3}) {
-      Options options;
-      options.dtype = dtype;
+      ConvertOptions options;
+      options.dtype = DtypeName(dtype);
       options.threads = threads;
-      ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+      ASSERT_TRUE(ConvertModel(folder.path(), folder.File("out"), options).ok());
       files.push_back(Contents(folder.File("out")));
     }
     EXPECT_TRUE(files[0] == files[1]) << DtypeName(dtype);
@@ -196,9 +197,9 @@ TEST(Convert, CalibratesOnTheLinesOfAFile) {
   TemporaryFolder folder;
   ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
   ASSERT_TRUE(test::WriteFile(folder.File("texts"), "hello world\r\n\nthe cat is running\n").ok());
-  Options options;
+  ConvertOptions options;
   options.calibration_file = folder.File("texts");
-  ASSERT_TRUE(Convert(folder.path(), folder.File("out"), options).ok());
+  ASSERT_TRUE(ConvertModel(folder.path(), folder.File("out"), options).ok());
   auto reader = format::Reader::Open(folder.File("out"));
   ASSERT_TRUE(reader.ok());
   // [CLS] hello world [SEP]; [CLS] the cat is run ##n ##ing [SEP]
@@ -206,11 +207,11 @@ TEST(Convert, CalibratesOnTheLinesOfAFile) {
       << *reader->Text("receipt.calibration");
 
   ASSERT_TRUE(test::WriteFile(folder.File("texts"), "\n \n").ok());
-  Status status = Convert(folder.path(), folder.File("out2"), options);
+  Status status = ConvertModel(folder.path(), folder.File("out2"), options);
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_TRUE(status.message().ends_with("no text to calibrate on")) << status.message();
   options.calibration_file = folder.File("absent");
-  EXPECT_EQ(Convert(folder.path(), folder.File("out2"), options).code(), Code::kNotFound);
+  EXPECT_EQ(ConvertModel(folder.path(), folder.File("out2"), options).code(), Code::kNotFound);
 }
 
 TEST(Convert, EachDtypeKeepsItsMatricesAndTablesInTheFormatsOfItsRecipe) {
@@ -245,14 +246,14 @@ TEST(Convert, ProgressGrowsToOneAndTheNameIsTheFoldersUnlessGiven) {
   ASSERT_TRUE(path.ok());
   EXPECT_EQ(format::Reader::Open(*path)->Metadata("name"), "test-model");
   std::vector<double> shares;
-  Options options;
+  ConvertOptions options;
   options.calibrate = false;
   options.name = "given";
   options.progress = [&](double share) {
     shares.push_back(share);
     return true;
   };
-  ASSERT_TRUE(Convert(folder.File("test-model/"), out, options).ok());
+  ASSERT_TRUE(ConvertModel(folder.File("test-model/"), out, options).ok());
   EXPECT_EQ(format::Reader::Open(out)->Metadata("name"), "given");
   ASSERT_FALSE(shares.empty());
   EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
@@ -264,16 +265,16 @@ TEST(Convert, ProgressThatSaysNoEndsItAndLeavesNothing) {
   TemporaryFolder folder, outputs;
   ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
   const std::string out = outputs.File("out");
-  Options options;
+  ConvertOptions options;
   std::size_t calls = 0;
   options.progress = [&](double) { return ++calls > 0; };
-  ASSERT_TRUE(Convert(folder.path(), out, options).ok());
+  ASSERT_TRUE(ConvertModel(folder.path(), out, options).ok());
   ASSERT_TRUE(test::WriteFile(out, "as it was").ok());
   ASSERT_GT(calls, 100u);
   for (std::size_t last : {std::size_t{1}, calls / 4, calls / 2, calls - 1, calls}) {
     std::size_t seen = 0;
     options.progress = [&](double) { return ++seen < last; };
-    const Status status = Convert(folder.path(), out, options);
+    const Status status = ConvertModel(folder.path(), out, options);
     EXPECT_EQ(status.code(), Code::kIo);
     EXPECT_EQ(status.message(), "the conversion was aborted");
     EXPECT_EQ(seen, last) << "went on";
@@ -289,14 +290,14 @@ TEST(Convert, RefusesToWriteWhatItReads) {
   const std::string source = folder.File("source"), symbolic = folder.File("symbolic"), hard = folder.File("hard");
   std::filesystem::create_directory(source);
   ASSERT_TRUE(test::WriteTestModel(source).ok());
-  Options options;
+  ConvertOptions options;
   options.calibrate = false;
   for (const char* name : {"model.safetensors", "tokenizer.json", "config.json", "1_Pooling/config.json"}) {
     const std::string path = source + "/" + name, before = Contents(path);
     std::filesystem::create_symlink(path, symbolic);
     std::filesystem::create_hard_link(path, hard);
     for (const std::string& output : {path, symbolic, hard, source + "/../source/" + name}) {
-      const Status status = Convert(source, output, options);
+      const Status status = ConvertModel(source, output, options);
       EXPECT_EQ(status.code(), Code::kInvalidArgument) << output;
       EXPECT_NE(status.message().find(output), std::string::npos) << status.message();
       EXPECT_NE(status.message().find(path), std::string::npos) << status.message();
@@ -306,8 +307,8 @@ TEST(Convert, RefusesToWriteWhatItReads) {
     std::filesystem::remove(hard);
   }
   // What the next conversion would read, and what none reads.
-  EXPECT_EQ(Convert(source, source + "/vocab.txt", options).code(), Code::kInvalidArgument);
-  EXPECT_TRUE(Convert(source, source + "/out.safetensors", options).ok());
+  EXPECT_EQ(ConvertModel(source, source + "/vocab.txt", options).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(ConvertModel(source, source + "/out.safetensors", options).ok());
 }
 
 TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
@@ -320,10 +321,10 @@ TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
       std::memcpy(&header, bytes.data(), 8);
       for (std::size_t i = 8 + header; i < bytes.size(); i += 4) std::memcpy(&bytes[i], &value, 4);
       ASSERT_TRUE(test::WriteFile(folder.File("model.safetensors"), bytes).ok());
-      Options options;
+      ConvertOptions options;
       options.calibrate = false;
-      options.dtype = dtype;
-      const Status status = Convert(folder.path(), folder.File("out"), options);
+      options.dtype = DtypeName(dtype);
+      const Status status = ConvertModel(folder.path(), folder.File("out"), options);
       // Values, or with int8 codes a 127th of them, are kept as binary16; products of 1e15 are beyond fp32.
       const float largest = dtype == Dtype::kFp32 ? 1e6f : dtype == Dtype::kFp16 ? 65504.0f : 127 * 65504.0f;
       const Code expected = value > 1e15f ? Code::kCorrupt : value > largest ? Code::kUnsupported : Code::kOk;

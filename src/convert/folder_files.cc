@@ -3,13 +3,16 @@
 #include "convert/folder_files.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "base/path.h"
 #include "json/json_file.h"
 
@@ -240,6 +243,32 @@ Result<std::vector<std::string>> FilesLookedFor(FolderView view) {
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> weights, WeightFiles(view, modules));
   asked.insert(weights.begin(), weights.end());
   return std::vector<std::string>(asked.begin(), asked.end());
+}
+
+Status CheckNotRead(const std::string& source, const std::string& output) {
+  constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
+  const auto has = [&](const std::string& name) {
+    std::error_code error;
+    return std::filesystem::exists(ToPath(source + "/" + name), error);
+  };
+  const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, kMaxIndexBytes); };
+  const Result<std::vector<std::string>> names = FilesLookedFor({.names = {}, .has = has, .read = read});
+  if (!names.ok()) return Status();  // Then there is no conversion.
+  const std::optional<FileIdentity> identity = IdentityOf(output);
+  const auto resolved = [](const std::string& path) {
+    std::error_code error;
+    return std::filesystem::weakly_canonical(ToPath(path), error);
+  };
+  const std::filesystem::path target = resolved(output);
+  for (const std::string& name : *names) {
+    const std::string path = source + "/" + name;
+    THIMBLE_RETURN_IF_ERROR(CheckOutput(output, identity, std::array{InputFileAt(path)}));
+    if (!identity && resolved(path) == target) {
+      return Error(Code::kInvalidArgument, output, ": a conversion of ", source, " would read this file instead of ",
+                   "what it reads now; choose another output");
+    }
+  }
+  return Status();
 }
 
 }  // namespace thimble::convert

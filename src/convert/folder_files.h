@@ -71,6 +71,10 @@ Result<std::vector<std::string>> WeightFiles(const FolderView& view, const Modul
 // ReadModuleFolders, ConfigurationFiles and WeightFiles.
 Result<std::vector<std::string>> FilesLookedFor(FolderView view);
 
+// kInvalidArgument if `output` is a file of the folder `source` that a conversion reads, by whatever path or link, or
+// would be one that the next conversion reads.
+Status CheckNotRead(const std::string& source, const std::string& output);
+
 }  // namespace thimble::convert
 
 #endif  // THIMBLE_CONVERT_FOLDER_FILES_H_

@@ -36,7 +36,7 @@ struct Forward::FloatMatrix {
   }
 };
 
-Forward::Forward(const Program& program, Sequences sequences, std::vector<std::size_t> cuts,
+Forward::Forward(const model::Program& program, Sequences sequences, std::vector<std::size_t> cuts,
                  const kernels::Kernels& kernels, ThreadTeam& team)
     : program_(program),
       sequences_(std::move(sequences)),
@@ -61,7 +61,7 @@ void Forward::Linear(const Matrix& w, const float* x, std::size_t rows, Epilogue
 }
 
 void Forward::Normalize(const NormSource& norm, float* x, std::size_t rows) {
-  const Architecture& a = program_.architecture;
+  const model::Architecture& a = program_.architecture;
   k_.layer_norm(x, norm.gamma.data(), norm.beta.data(), static_cast<float>(a.norm_epsilon), rows, a.hidden);
 }
 
@@ -103,7 +103,7 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
   std::vector<FloatMatrix> matrices(layer.matrices.size());
   for (std::size_t i = 0; i < matrices.size(); ++i) THIMBLE_RETURN_IF_ERROR(matrices[i].Load(layer.matrices[i]));
 
-  const Architecture& a = program_.architecture;
+  const model::Architecture& a = program_.architecture;
   std::vector<float> heads(chunk_ * 3 * a.hidden), context(chunk_ * a.hidden), inner(chunk_ * a.intermediate);
   THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
 
@@ -115,19 +115,19 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
     const std::size_t limit = cut < cuts_.size() ? cuts_[cut] : lengths.size();
     std::size_t rows = 0;
     for (end = first; end < limit && rows + lengths[end] <= chunk_; ++end) rows += lengths[end];
-    auto rows_of = [&](Buffer buffer) {
-      return buffer == Buffer::kStream ? x : buffer == Buffer::kContext ? context.data() : inner.data();
+    auto rows_of = [&](model::Buffer buffer) {
+      return buffer == model::Buffer::kStream ? x : buffer == model::Buffer::kContext ? context.data() : inner.data();
     };
-    for (const Step& step : program_.layer) {
+    for (const model::Step& step : program_.layer) {
       const float* in = rows_of(step.in);
       float* out = rows_of(step.out);
-      if (step.kind == Step::Kind::kNorm) {
+      if (step.kind == model::Step::Kind::kNorm) {
         Normalize(layer.norms[step.index], out, rows);
         continue;
       }
       THIMBLE_RETURN_IF_ERROR(watch(step.index, first, in, rows));
       const Matrix& matrix = matrices[step.index].view;
-      if (step.kind == Step::Kind::kAttention) {
+      if (step.kind == model::Step::Kind::kAttention) {
         Linear(matrix, in, rows, Epilogue::kStore, heads.data());
         Attend(heads.data(), std::span(lengths).subspan(first, end - first), scratch, out);
         continue;

@@ -66,8 +66,8 @@ class Forward {
 
   // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one. The
   // program must outlive it.
-  Forward(const Program& program, Sequences sequences, std::vector<std::size_t> cuts, const kernels::Kernels& kernels,
-          ThreadTeam& team);
+  Forward(const model::Program& program, Sequences sequences, std::vector<std::size_t> cuts,
+          const kernels::Kernels& kernels, ThreadTeam& team);
 
   // The embeddings: `word` and `position` read rows, `type` is part of every token.
   Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
@@ -84,7 +84,7 @@ class Forward {
   void Attend(const float* heads, std::span<const std::uint32_t> lengths, Mapping& scratch, float* context);
   void Normalize(const NormSource& norm, float* x, std::size_t rows);
 
-  const Program& program_;
+  const model::Program& program_;
   Sequences sequences_;
   std::vector<std::size_t> cuts_;
   std::size_t chunk_;

@@ -28,12 +28,13 @@ Status ReadAll(const Source& source, const std::string& name, std::initializer_l
   return source.Read(*tensor, 0, *out);
 }
 
-Status ReadMatrix(const Source& source, const std::string& name, const HeadModule& module, bool bias, HeadMatrix* out) {
+Status ReadMatrix(const Source& source, const std::string& name, const model::HeadModule& module, bool bias,
+                  HeadMatrix* out) {
   std::vector<float> weight, values;
   THIMBLE_RETURN_IF_ERROR(ReadAll(source, name + ".weight", {module.outputs, module.inputs}, &weight));
   if (bias) THIMBLE_RETURN_IF_ERROR(ReadAll(source, name + ".bias", {module.outputs}, &values));
   out->outputs = RoundUp(module.outputs, kStrip);
-  out->inputs = RoundUp(module.inputs, kHeadStep);
+  out->inputs = RoundUp(module.inputs, model::kHeadStep);
   out->rows.resize(out->outputs * out->inputs);
   out->strips.resize(out->rows.size());
   out->bias = std::move(values);
@@ -49,8 +50,9 @@ Status ReadMatrix(const Source& source, const std::string& name, const HeadModul
 }
 
 // The weights of one module, from `source` under names that begin with `prefix`.
-Status ReadModule(const Source& source, const std::string& prefix, const HeadModule& module, HeadSource::Module* out) {
-  if (module.kind == HeadModule::Kind::kLayerNorm) {
+Status ReadModule(const Source& source, const std::string& prefix, const model::HeadModule& module,
+                  HeadSource::Module* out) {
+  if (module.kind == model::HeadModule::Kind::kLayerNorm) {
     THIMBLE_RETURN_IF_ERROR(ReadAll(source, prefix + "norm.weight", {module.inputs}, &out->gamma));
     THIMBLE_RETURN_IF_ERROR(ReadAll(source, prefix + "norm.bias", {module.inputs}, &out->beta));
     out->gamma.resize(RoundUp(module.inputs, kStrip));
@@ -62,7 +64,7 @@ Status ReadModule(const Source& source, const std::string& prefix, const HeadMod
   if (!module.bias && source.Contains(prefix + "linear.bias")) {
     return Error(Code::kCorrupt, "a Dense module without bias has the tensor \"", prefix, "linear.bias\"");
   }
-  if (!HeadSpec::HasResidualMatrix(module)) return Status();
+  if (!model::HeadSpec::HasResidualMatrix(module)) return Status();
   return ReadMatrix(source, prefix + "residual", module, false, &out->residual);
 }
 
@@ -89,15 +91,15 @@ kernels::Matrix HeadMatrix::view() const {
           .bias = bias.data()};
 }
 
-Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std::span<const std::string> folders,
-                            const Source& encoder) {
+Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& source,
+                            std::span<const std::string> folders, const Source& encoder) {
   HeadSource head;
   head.spec = spec;
   head.modules.resize(spec.modules.size());
   for (std::size_t i = 0; i < spec.modules.size(); ++i) {
-    const HeadModule& module = spec.modules[i];
+    const model::HeadModule& module = spec.modules[i];
     HeadSource::Module& weights = head.modules[i];
-    if (module.kind == HeadModule::Kind::kDense || module.kind == HeadModule::Kind::kLayerNorm) {
+    if (module.kind == model::HeadModule::Kind::kDense || module.kind == model::HeadModule::Kind::kLayerNorm) {
       if (folders.empty()) {
         THIMBLE_RETURN_IF_ERROR(ReadModule(encoder, NameOfModule(i) + ".", module, &weights));
       } else {
@@ -123,29 +125,29 @@ Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std
 }
 
 void DeclareHead(const HeadSource& head, bool pooling_stated, kernels::WeightFormat format, format::Layout* layout) {
-  layout->metadata.emplace_back("pooling", pooling_stated ? PoolingNames(head.spec.pooling) : kUnstatedPooling);
+  layout->metadata.emplace_back("pooling", pooling_stated ? PoolingNames(head.spec.pooling) : model::kUnstatedPooling);
   if (!head.spec.include_prompt) layout->metadata.emplace_back("include_prompt", "false");
   if (head.modules.empty()) return;
   layout->metadata.emplace_back("head.modules", std::to_string(head.modules.size()));
   for (std::size_t i = 0; i < head.modules.size(); ++i) {
-    const HeadModule& module = head.spec.modules[i];
+    const model::HeadModule& module = head.spec.modules[i];
     const std::string name = NameOfModule(i);
-    layout->metadata.emplace_back(name, HeadKindName(module.kind));
+    layout->metadata.emplace_back(name, model::HeadKindName(module.kind));
     switch (module.kind) {
-      case HeadModule::Kind::kNormalize:
+      case model::HeadModule::Kind::kNormalize:
         break;
-      case HeadModule::Kind::kTruncate:
+      case model::HeadModule::Kind::kTruncate:
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));
         break;
-      case HeadModule::Kind::kLayerNorm:
+      case model::HeadModule::Kind::kLayerNorm:
         DeclareNorm(name, head.modules[i].gamma.size(), layout);
         break;
-      case HeadModule::Kind::kDense:
+      case model::HeadModule::Kind::kDense:
         layout->metadata.emplace_back(name + ".outputs", std::to_string(module.outputs));
-        layout->metadata.emplace_back(name + ".activation", ActivationName(module.activation));
+        layout->metadata.emplace_back(name + ".activation", model::ActivationName(module.activation));
         layout->metadata.emplace_back(name + ".residual", module.residual ? "true" : "false");
         Declare(SpecOf(name, format, head.modules[i].dense), layout);
-        if (HeadSpec::HasResidualMatrix(module)) {
+        if (model::HeadSpec::HasResidualMatrix(module)) {
           Declare(SpecOf(name + ".residual", format, head.modules[i].residual), layout);
         }
         break;

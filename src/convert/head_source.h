@@ -33,9 +33,9 @@ struct HeadSource {
     HeadMatrix dense, residual;
     std::vector<float> gamma, beta;
   };
-  HeadSpec spec;
+  model::HeadSpec spec;
   std::vector<Module> modules;
-  std::vector<HeadWeights> views;  // Of each module.
+  std::vector<model::HeadWeights> views;  // Of each module.
 
   HeadSource() = default;
   HeadSource(HeadSource&&) = default;
@@ -44,8 +44,8 @@ struct HeadSource {
 
 // Reads what the modules of `spec` need from their `folders` inside `source` or, where that is empty, from the
 // encoder's own file, which is then an ONNX graph. kNotFound for a module without weights, and the errors of Source.
-Result<HeadSource> ReadHead(const HeadSpec& spec, const std::string& source, std::span<const std::string> folders,
-                            const Source& encoder);
+Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& source,
+                            std::span<const std::string> folders, const Source& encoder);
 
 // Adds the metadata and tensors of a head to a layout, the matrices in `format`, which is fp32 or fp16.
 // Without `pooling_stated`, the pooling is left for calls to name.

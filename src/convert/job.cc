@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "convert/folder_files.h"
+#include "store/known_models.h"
+#include "thimble/convert.h"
 
 namespace thimble::convert {
 namespace {
@@ -23,8 +25,8 @@ WeightFormat FinestFormat(Dtype dtype) {
 }  // namespace
 
 // The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
-WeightFormat Job::MatrixFormat(std::size_t layer, const Step& step) const {
-  const bool feed_forward = step.in == Buffer::kInner || step.out == Buffer::kInner;
+WeightFormat Job::MatrixFormat(std::size_t layer, const model::Step& step) const {
+  const bool feed_forward = step.in == model::Buffer::kInner || step.out == model::Buffer::kInner;
   if (layer + 1 == program.architecture.layers && !(feed_forward && dtype == Dtype::kQ4Small)) {
     return FinestFormat(dtype);
   }
@@ -63,11 +65,11 @@ Result<std::string> FindWeights(const std::string& folder, const std::string& tr
 
 // How tokens become vectors: what modules.json says, or else the graph, or else the caller, or else the table of known
 // models; and nothing is assumed.
-Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
+Status ChooseHead(const std::string& folder, const ConvertOptions& options, const store::KnownModel* known, Job* job) {
   Config& config = job->config;
   const OnnxModel* graph = job->source.graph();
   if (graph != nullptr && graph->head) {
-    HeadSpec head = *graph->head;
+    model::HeadSpec head = *graph->head;
     const bool normalize = head.TakeNormalize();
     if (!config.head) {
       config.head = std::move(head);
@@ -89,7 +91,9 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
     }
     return Status();
   }
-  const std::optional<Pooling> pooling = options.pooling ? options.pooling : options.defaults.pooling;
+  const std::optional<Pooling> pooling = options.pooling ? options.pooling
+                                         : known         ? std::optional(known->pooling)
+                                                         : std::nullopt;
   if (!pooling && options.unstated_pooling) {
     config.head.emplace().pooling = {Pooling::kMean};  // Of the receipt.
     job->pooling_stated = false;
@@ -99,19 +103,19 @@ Status ChooseHead(const std::string& folder, const Options& options, Job* job) {
   }
   if (!pooling) return UnstatedPooling(folder);
   config.head.emplace().pooling = {*pooling};
-  const std::optional<bool> known = options.pooling ? std::nullopt : options.defaults.normalize;
-  job->normalize = options.normalize ? *options.normalize : known.value_or(false);
+  const bool built_in = !options.pooling;
+  job->normalize = options.normalize ? *options.normalize : built_in && known->normalize;
   std::string note = "no modules.json: pooling " + std::string(PoolingName(*pooling)) +
                      (options.pooling ? " as requested" : ", the built-in value for this model");
   if (!options.normalize) {
     note += std::string(job->normalize ? ", normalised" : ", not normalised") +
-            (known ? " likewise" : " as in sentence-transformers");
+            (built_in ? " likewise" : " as in sentence-transformers");
   }
   job->notes.push_back(std::move(note));
   return Status();
 }
 
-void ChooseLimits(const Defaults& defaults, Job* job) {
+void ChooseLimits(const store::KnownModel* known, Job* job) {
   const Config& config = job->config;
   if (job->tokenizer.model_max_length) {
     job->model_max_length = std::min(*job->tokenizer.model_max_length, config.encoder.positions);
@@ -120,19 +124,23 @@ void ChooseLimits(const Defaults& defaults, Job* job) {
   const bool given = config.tokenizer.arguments.Find("model_max_length") != nullptr;
   std::optional<std::size_t> limit = given ? job->model_max_length : config.max_seq_length;
   if (!limit) limit = job->model_max_length;
-  if (!limit && defaults.max_tokens != 0) {
-    limit = defaults.max_tokens;
+  if (!limit && known != nullptr) {
+    limit = known->max_tokens;
     job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens: the built-in value for this model");
   }
   job->max_tokens = std::min(limit.value_or(config.encoder.positions), config.encoder.positions);
 }
 
-void ChoosePrompts(const Defaults& defaults, Job* job) {
+void ChoosePrompts(const store::KnownModel* known, Job* job) {
   job->prompts = job->config.prompts;
   const bool any =
       std::any_of(job->prompts.begin(), job->prompts.end(), [](const Prompt& p) { return !p.text.empty(); });
   // Newer versions of sentence-transformers write empty ones for every model.
-  if (!any && !defaults.prompts.empty()) job->prompts = defaults.prompts;
+  if (any || known == nullptr || known->prompts.empty()) return;
+  job->prompts.clear();
+  for (const store::KnownPrompt& prompt : known->prompts) {
+    job->prompts.push_back({std::string(prompt.name), std::string(prompt.text)});
+  }
 }
 
 }  // namespace
@@ -166,7 +174,18 @@ Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* conf
   return Status();
 }
 
-Result<Job> ReadJob(const std::string& folder, const Options& options) {
+std::string NameOf(const std::string& folder, const ConvertOptions& options) {
+  if (!options.name.empty()) return options.name;
+  return std::filesystem::path(folder + "/.").lexically_normal().parent_path().filename().string();
+}
+
+Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(options.dtype));
+  const bool floats = dtype == Dtype::kFp32 || dtype == Dtype::kFp16;
+  if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
+    return Error(Code::kInvalidArgument, options.calibration_file, ": ",
+                 floats ? DtypeName(dtype) : "a conversion without calibration", " does not use it; leave it out");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
                            ReadTokenizer(TransformerFolder(folder, config.transformer), config.tokenizer));
@@ -181,19 +200,21 @@ Result<Job> ReadJob(const std::string& folder, const Options& options) {
     THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));
     if (!graph->note.empty()) notes.push_back(graph->note);
   }
-  Program program(config.encoder);
+  model::Program program(config.encoder);
   Job job = {.config = std::move(config),
              .program = std::move(program),
-             .dtype = options.dtype,
+             .dtype = dtype,
              .source = std::move(source),
              .tokenizer = std::move(tokenizer),
              .head = {},
              .model_max_length = {},
              .prompts = {},
              .notes = std::move(notes)};
-  THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, &job));
-  ChooseLimits(options.defaults, &job);
-  ChoosePrompts(options.defaults, &job);
+  const store::KnownModel* known =
+      store::FindKnownModel(options.known_as.empty() ? NameOf(folder, options) : options.known_as);
+  THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, known, &job));
+  ChooseLimits(known, &job);
+  ChoosePrompts(known, &job);
   const text::TemplateTables& around = job.tokenizer.tokenizer.kind->around;
   const std::size_t special = around.prefix_count + around.suffix_count;
   if (job.max_tokens <= special) {

@@ -9,19 +9,20 @@
 #include <vector>
 
 #include "convert/config.h"
-#include "convert/convert.h"
+#include "convert/dtype.h"
 #include "convert/head_source.h"
 #include "convert/source.h"
 #include "convert/tokenizer_folder.h"
 #include "kernels/matrix.h"
 #include "model/program.h"
+#include "thimble/convert.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
 struct Job {
   Config config;
-  Program program;  // Of the encoder.
+  model::Program program;  // Of the encoder.
   Dtype dtype = Dtype::kQ8;
   Source source;
   TokenizerSource tokenizer;
@@ -35,7 +36,7 @@ struct Job {
 
   bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
   // How the parts of the model keep their weights.
-  kernels::WeightFormat MatrixFormat(std::size_t layer, const Step& step) const;
+  kernels::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
   kernels::WeightFormat WordFormat() const;
   kernels::WeightFormat PositionFormat() const;
   kernels::WeightFormat HeadFormat() const;
@@ -49,7 +50,10 @@ Status UnstatedPooling(const std::string& source);
 Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* config, std::vector<std::string>* notes);
 
 // Reads what the folder says of the model, and opens its weights. The errors of Convert.
-Result<Job> ReadJob(const std::string& folder, const Options& options);
+Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options);
+
+// The name that the file gets.
+std::string NameOf(const std::string& folder, const ConvertOptions& options);
 
 }  // namespace thimble::convert
 

@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 
 namespace thimble::convert {
 namespace {
 
-using Kind = HeadModule::Kind;
+using Kind = model::HeadModule::Kind;
 
 constexpr char kTransformer[] = R"({"path":"","type":"sentence_transformers.models.Transformer"})";
 constexpr char kPooling[] = R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"})";
@@ -38,14 +39,14 @@ class JobTest : public testing::Test {
 
   struct Facts {
     Config config;
-    HeadSpec head;
+    model::HeadSpec head;
     bool normalize = false;
     std::size_t max_tokens = 0;
     std::optional<std::size_t> model_max_length;
     std::vector<Prompt> prompts;
     std::vector<std::string> notes;
   };
-  Facts Read(const Options& options = {}) {
+  Facts Read(const ConvertOptions& options = {}) {
     auto job = ReadJob(folder_.path(), options);
     EXPECT_TRUE(job.ok()) << job.status().message();
     if (!job.ok()) return {};
@@ -53,13 +54,13 @@ class JobTest : public testing::Test {
             job->model_max_length, job->prompts,   job->notes};
   }
   // The message of a refusal.
-  std::string Refusal(Code code, const Options& options = {}) {
+  std::string Refusal(Code code, const ConvertOptions& options = {}) {
     const auto job = ReadJob(folder_.path(), options);
     if (job.ok()) return "no refusal";
     EXPECT_EQ(CodeName(job.status().code()), CodeName(code)) << job.status().message();
     return job.status().message();
   }
-  void ExpectRefusal(Code code, const std::string& part, const Options& options = {}) {
+  void ExpectRefusal(Code code, const std::string& part, const ConvertOptions& options = {}) {
     const std::string message = Refusal(code, options);
     EXPECT_NE(message.find(part), std::string::npos) << "expected " << part << " in: " << message;
   }
@@ -151,7 +152,7 @@ TEST_F(JobTest, PoolingIsReadInItsOldForm) {
 TEST_F(JobTest, PoolingIsReadInItsNewForm) {
   const auto pooling = [&](const std::string& json) {
     Write("1_Pooling/config.json", json);
-    const HeadSpec head = Read().head;
+    const model::HeadSpec head = Read().head;
     return PoolingNames(head.pooling) + (head.include_prompt ? "" : " without prompt");
   };
   EXPECT_EQ(pooling(R"({"embedding_dimension":64,"pooling_mode":"lasttoken","include_prompt":true})"), "last");
@@ -234,7 +235,7 @@ TEST_F(JobTest, ADenseModuleSaysItsActivationBiasAndSizes) {
 TEST_F(JobTest, WithoutModulesPoolingMustBeSaid) {
   Remove("modules.json");
   ExpectRefusal(Code::kUnsupported, "`pooling`");
-  Options options;
+  ConvertOptions options;
   options.pooling = Pooling::kCls;
   Facts facts = Read(options);
   EXPECT_EQ(PoolingNames(facts.head.pooling), "cls");
@@ -246,7 +247,7 @@ TEST_F(JobTest, WithoutModulesPoolingMustBeSaid) {
 }
 
 TEST_F(JobTest, ACallerCannotContradictTheFolder) {
-  Options options;
+  ConvertOptions options;
   options.pooling = Pooling::kMean;
   EXPECT_EQ(PoolingNames(Read(options).head.pooling), "mean");
   options.pooling = Pooling::kCls;
@@ -257,12 +258,13 @@ TEST_F(JobTest, ACallerCannotContradictTheFolder) {
 }
 
 TEST_F(JobTest, WhatIsKnownOfAModelCountsWhereItsFilesAreSilent) {
-  Options options;
-  options.defaults = {.pooling = Pooling::kCls, .normalize = true, .max_tokens = 50, .prompts = {{"query", "query: "}}};
+  ConvertOptions options;
+  options.known_as = "BAAI/bge-small-en-v1.5";
   Facts facts = Read(options);
   EXPECT_EQ(PoolingNames(facts.head.pooling), "mean");
   EXPECT_EQ(facts.max_tokens, 64u);
-  EXPECT_EQ(facts.prompts, options.defaults.prompts);
+  ASSERT_EQ(facts.prompts.size(), 1u);
+  EXPECT_EQ(facts.prompts[0].text, "Represent this sentence for searching relevant passages: ");
   EXPECT_TRUE(facts.notes.empty());
 
   Remove("modules.json");
@@ -270,25 +272,29 @@ TEST_F(JobTest, WhatIsKnownOfAModelCountsWhereItsFilesAreSilent) {
   facts = Read(options);
   EXPECT_EQ(PoolingNames(facts.head.pooling), "cls");
   EXPECT_TRUE(facts.normalize);
-  EXPECT_EQ(facts.max_tokens, 50u);
+  EXPECT_EQ(facts.max_tokens, 128u) << "the built-in limit is above the positions";
   EXPECT_EQ(facts.notes.size(), 2u);
+  options.known_as.clear();
+  options.name = "snowflake-arctic-embed-s";
+  EXPECT_EQ(PoolingNames(Read(options).head.pooling), "cls") << "by the name to store";
   Write("tokenizer_config.json", "{\"model_max_length\": 100}");
   EXPECT_EQ(Read(options).max_tokens, 100u) << "a file says it";
 }
 
 TEST_F(JobTest, PromptsComeFromTheirFileUnlessNoneHasAText) {
   const std::string file = "config_sentence_transformers.json";
-  Options options;
-  options.defaults.prompts = {{"query", "q: "}};
+  ConvertOptions options;
+  options.known_as = "e5-small-v2";
+  const std::vector<Prompt> built_in = {{"query", "query: "}, {"passage", "passage: "}};
   EXPECT_TRUE(Read().prompts.empty());
   Write(file, R"({"prompts": {"query": "find: ", "document": null}, "default_prompt_name": null})");
   const std::vector<Prompt> own = {{"document", ""}, {"query", "find: "}};
   EXPECT_EQ(Read(options).prompts, own);
   Write(file, R"({"prompts": {"query": "", "document": ""}})");
-  EXPECT_EQ(Read(options).prompts, options.defaults.prompts);
+  EXPECT_EQ(Read(options).prompts, built_in);
   EXPECT_EQ(Read().prompts, (std::vector<Prompt>{{"document", ""}, {"query", ""}})) << "an empty one may be asked for";
   Write(file, R"({"__version__": {}})");
-  EXPECT_EQ(Read(options).prompts, options.defaults.prompts);
+  EXPECT_EQ(Read(options).prompts, built_in);
 }
 
 TEST_F(JobTest, TheDefaultPromptMustBeOneOfThePrompts) {

@@ -35,8 +35,8 @@ bool NeedsVersion2(const Job& job) {
 
 }  // namespace
 
-MatrixSpec SpecOf(const Job& job, std::size_t layer, const Step& step) {
-  MatrixSpec spec = {.name = NameOfStep(layer, step),
+MatrixSpec SpecOf(const Job& job, std::size_t layer, const model::Step& step) {
+  MatrixSpec spec = {.name = model::NameOfStep(layer, step),
                      .format = job.MatrixFormat(layer, step),
                      .outputs = step.outputs,
                      .inputs = step.inputs,
@@ -48,23 +48,23 @@ MatrixSpec SpecOf(const Job& job, std::size_t layer, const Step& step) {
 }
 
 TableSpec WordsOf(const Job& job) {
-  const Architecture& a = job.program.architecture;
+  const model::Architecture& a = job.program.architecture;
   return {"embeddings.words", job.WordFormat(), a.vocabulary, a.hidden};
 }
 
 TableSpec PositionsOf(const Job& job) {
-  const Architecture& a = job.program.architecture;
+  const model::Architecture& a = job.program.architecture;
   return {"embeddings.positions", job.PositionFormat(), a.positions, a.hidden};
 }
 
 format::Layout LayoutOf(const Job& job, const std::string& name) {
-  const Architecture& encoder = job.program.architecture;
+  const model::Architecture& encoder = job.program.architecture;
   format::Layout layout;
   if (NeedsVersion2(job)) layout.version = format::kVersion2;
   layout.metadata = {{"name", name},
                      {"dtype", std::string(DtypeName(job.dtype))},
                      {"architecture", std::string(job.config.family->name)}};
-  for (auto& entry : DescriptionOf(encoder)) layout.metadata.push_back(std::move(entry));
+  for (auto& entry : model::DescriptionOf(encoder)) layout.metadata.push_back(std::move(entry));
   DeclareHead(job.head, job.pooling_stated, job.HeadFormat(), &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
@@ -81,7 +81,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     layout.metadata.emplace_back("default_prompt_name", prompt);
   }
   for (std::size_t i = 0; i < job.notes.size(); ++i) {
-    layout.metadata.emplace_back(std::string(kNotePrefix) + std::to_string(i), job.notes[i]);
+    layout.metadata.emplace_back(std::string(model::kNotePrefix) + std::to_string(i), job.notes[i]);
   }
   if (job.int8()) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(job.program.stream_rotation));
@@ -92,9 +92,9 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   DeclareVector("embeddings.offset", encoder.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", encoder.hidden, &layout);
   for (std::size_t i = 0; i < encoder.layers; ++i) {
-    for (const Step& step : job.program.layer) {
-      if (step.kind == Step::Kind::kNorm) {
-        DeclareNorm(NameOfStep(i, step), step.inputs, &layout);
+    for (const model::Step& step : job.program.layer) {
+      if (step.kind == model::Step::Kind::kNorm) {
+        DeclareNorm(model::NameOfStep(i, step), step.inputs, &layout);
       } else {
         Declare(SpecOf(job, i, step), &layout);
       }
@@ -108,8 +108,8 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
 std::string RecipeOf(const Job& job, const CalibrationReport* report) {
   std::map<WeightFormat, std::size_t> matrices;
   for (std::size_t i = 0; i < job.program.architecture.layers; ++i) {
-    for (const Step& step : job.program.layer) {
-      if (step.kind != Step::Kind::kNorm) ++matrices[job.MatrixFormat(i, step)];
+    for (const model::Step& step : job.program.layer) {
+      if (step.kind != model::Step::Kind::kNorm) ++matrices[job.MatrixFormat(i, step)];
     }
   }
   std::string text = "matrices";

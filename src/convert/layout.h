@@ -15,7 +15,7 @@
 namespace thimble::convert {
 
 // The matrix of a step of a layer.
-MatrixSpec SpecOf(const Job& job, std::size_t layer, const Step& step);
+MatrixSpec SpecOf(const Job& job, std::size_t layer, const model::Step& step);
 TableSpec WordsOf(const Job& job);
 TableSpec PositionsOf(const Job& job);
 

@@ -28,10 +28,10 @@ void AddTensor(std::string name, format::ElementType type, std::span<const std::
   tensor.shape.assign(shape.begin(), shape.end());
 }
 
-void AddTensors(const std::string& name, WeightFormat format, std::span<const StoredTensor> tensors,
+void AddTensors(const std::string& name, WeightFormat format, std::span<const model::StoredTensor> tensors,
                 format::Layout* layout) {
   layout->metadata.emplace_back(name + ".format", kernels::WeightFormatName(format));
-  for (const StoredTensor& stored : tensors) {
+  for (const model::StoredTensor& stored : tensors) {
     AddTensor(name + std::string(stored.suffix()), stored.type, stored.shape(), layout);
   }
 }
@@ -144,11 +144,11 @@ void DeclareNorm(const std::string& name, std::size_t width, format::Layout* lay
 }
 
 void Declare(const MatrixSpec& spec, format::Layout* layout) {
-  AddTensors(spec.name, spec.format, TensorsOfMatrix(spec.format, spec.outputs, spec.inputs), layout);
+  AddTensors(spec.name, spec.format, model::TensorsOfMatrix(spec.format, spec.outputs, spec.inputs), layout);
 }
 
 void Declare(const TableSpec& spec, format::Layout* layout) {
-  AddTensors(spec.name, spec.format, TensorsOfTable(spec.format, spec.rows, spec.width), layout);
+  AddTensors(spec.name, spec.format, model::TensorsOfTable(spec.format, spec.rows, spec.width), layout);
 }
 
 Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,

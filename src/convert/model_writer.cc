@@ -144,14 +144,14 @@ class Conversion {
 
   Status Layer(std::size_t i) {
     LayerSource layer;
-    for (const Step& step : job_.program.layer) {
-      if (step.kind == Step::Kind::kNorm) {
+    for (const model::Step& step : job_.program.layer) {
+      if (step.kind == model::Step::Kind::kNorm) {
         THIMBLE_RETURN_IF_ERROR(ReadNorm(names_.PrefixOf(i) + names_.TensorOf(step.name), &layer.norms.emplace_back()));
         continue;
       }
       MatrixSource& matrix = layer.matrices.emplace_back();
       matrix.spec = SpecOf(job_, i, step);
-      THIMBLE_RETURN_IF_ERROR(step.kind == Step::Kind::kAttention
+      THIMBLE_RETURN_IF_ERROR(step.kind == model::Step::Kind::kAttention
                                   ? Qkv(i, step, &matrix)
                                   : Matrix(names_.PrefixOf(i) + names_.TensorOf(step.name), &matrix));
     }
@@ -160,9 +160,10 @@ class Conversion {
       if (calibrator_ != nullptr) calibrator_->Watch(input...);
       return GoOn();
     }));
-    for (const Step& step : job_.program.layer) {
-      THIMBLE_RETURN_IF_ERROR(step.kind == Step::Kind::kNorm ? Norm(layer.norms[step.index], NameOfStep(i, step))
-                                                             : Write(step.index, layer.matrices[step.index]));
+    for (const model::Step& step : job_.program.layer) {
+      THIMBLE_RETURN_IF_ERROR(step.kind == model::Step::Kind::kNorm
+                                  ? Norm(layer.norms[step.index], model::NameOfStep(i, step))
+                                  : Write(step.index, layer.matrices[step.index]));
     }
     return Status();
   }
@@ -186,7 +187,7 @@ class Conversion {
 
   // Queries, keys and values as one matrix: for each head its query outputs, then keys, then values. The query carries
   // log2(e) / sqrt(width), so that scores are exponents of two.
-  Status Qkv(std::size_t layer, const Step& step, MatrixSource* out) {
+  Status Qkv(std::size_t layer, const model::Step& step, MatrixSource* out) {
     const std::size_t h = encoder_.hidden, width = encoder_.head_width();
     const auto query_factor = static_cast<float>(std::numbers::log2e / std::sqrt(static_cast<double>(width)));
     std::array<const SourceTensor*, 3> weights;
@@ -221,7 +222,7 @@ class Conversion {
   }
 
   Job& job_;
-  const Architecture& encoder_;
+  const model::Architecture& encoder_;
   const Family& names_;
   Forward& forward_;
   Calibrator* calibrator_;

@@ -15,7 +15,7 @@ namespace {
 
 using kernels::Activation;
 
-constexpr std::size_t kMaxModules = kMaxHeadModules + 2;
+constexpr std::size_t kMaxModules = model::kMaxHeadModules + 2;
 constexpr std::uint64_t kMaxWidth = 1 << 14;
 
 // In the order in which the old form puts them side by side.
@@ -58,21 +58,21 @@ Status CheckFeature(const json::JsonFile& file, std::string_view key) {
                "\"");
 }
 
-Status AddPooling(const json::JsonFile& file, std::string_view name, HeadSpec* head) {
+Status AddPooling(const json::JsonFile& file, std::string_view name, model::HeadSpec* head) {
   const Result<Pooling> pooling = name == "lasttoken" ? Pooling::kLast : ParsePooling(name);
   if (!pooling.ok() || name == "last") {
     return Error(Code::kUnsupported, file.path(), ": \"pooling_mode\": expected mean, cls, lasttoken, max, ",
                  "mean_sqrt_len_tokens or weightedmean, found \"", name, "\"");
   }
-  if (head->pooling.size() == kMaxPoolings) {
-    return file.Corrupt("pooling_mode", "at most " + std::to_string(kMaxPoolings) + " ways");
+  if (head->pooling.size() == model::kMaxPoolings) {
+    return file.Corrupt("pooling_mode", "at most " + std::to_string(model::kMaxPoolings) + " ways");
   }
   head->pooling.push_back(*pooling);
   return Status();
 }
 
 // The form since 5.4: a word, a list of words, or words joined by "+".
-Status ReadPoolingMode(const json::JsonFile& file, HeadSpec* head) {
+Status ReadPoolingMode(const json::JsonFile& file, model::HeadSpec* head) {
   const json::Value& mode = *file.Find("pooling_mode");
   if (mode.is_array() && !mode.empty()) {
     for (const json::Value& word : mode.array()) {
@@ -91,7 +91,7 @@ Status ReadPoolingMode(const json::JsonFile& file, HeadSpec* head) {
   }
 }
 
-Status ReadPooling(const json::JsonFile& file, HeadSpec* head) {
+Status ReadPooling(const json::JsonFile& file, model::HeadSpec* head) {
   THIMBLE_RETURN_IF_ERROR(CheckKeys(
       file, {"word_embedding_dimension", "embedding_dimension", "pooling_mode", "include_prompt",
              "pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_mean_tokens",
@@ -107,11 +107,11 @@ Status ReadPooling(const json::JsonFile& file, HeadSpec* head) {
   return Status();
 }
 
-Result<HeadModule> ReadDense(const json::JsonFile& file) {
-  HeadModule module = {.kind = HeadModule::Kind::kDense};
+Result<model::HeadModule> ReadDense(const json::JsonFile& file) {
+  model::HeadModule module = {.kind = model::HeadModule::Kind::kDense};
   THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_input_name"));
   THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_output_name"));
-  THIMBLE_ASSIGN_OR_RETURN(module.inputs, file.RequiredInteger("in_features", 1, kMaxPoolings * kMaxWidth));
+  THIMBLE_ASSIGN_OR_RETURN(module.inputs, file.RequiredInteger("in_features", 1, model::kMaxPoolings * kMaxWidth));
   THIMBLE_ASSIGN_OR_RETURN(module.outputs, file.RequiredInteger("out_features", 1, kMaxWidth));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<bool> bias, file.Boolean("bias"));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<bool> residual, file.Boolean("use_residual"));
@@ -131,17 +131,17 @@ Result<HeadModule> ReadDense(const json::JsonFile& file) {
 }
 
 // A module of the head, nothing for one that changes no vector.
-Result<std::optional<HeadModule>> ReadModule(std::string_view kind, const json::JsonFile& file) {
-  using Found = std::optional<HeadModule>;
+Result<std::optional<model::HeadModule>> ReadModule(std::string_view kind, const json::JsonFile& file) {
+  using Found = std::optional<model::HeadModule>;
   if (kind == "Dropout") return Found();
-  HeadModule module;
+  model::HeadModule module;
   if (kind == "Normalize") {
     THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_input_name"));
     THIMBLE_RETURN_IF_ERROR(CheckFeature(file, "module_output_name"));
   } else if (kind == "LayerNorm") {
-    module.kind = HeadModule::Kind::kLayerNorm;
+    module.kind = model::HeadModule::Kind::kLayerNorm;
     THIMBLE_RETURN_IF_ERROR(CheckKeys(file, {"dimension"}));
-    THIMBLE_ASSIGN_OR_RETURN(module.inputs, file.RequiredInteger("dimension", 1, kMaxPoolings * kMaxWidth));
+    THIMBLE_ASSIGN_OR_RETURN(module.inputs, file.RequiredInteger("dimension", 1, model::kMaxPoolings * kMaxWidth));
   } else {
     THIMBLE_ASSIGN_OR_RETURN(module, ReadDense(file));
   }
@@ -190,7 +190,7 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
       THIMBLE_RETURN_IF_ERROR(ReadPooling(config, &modules.head));
       continue;
     }
-    THIMBLE_ASSIGN_OR_RETURN(const std::optional<HeadModule> module, ReadModule(kind, config));
+    THIMBLE_ASSIGN_OR_RETURN(const std::optional<model::HeadModule> module, ReadModule(kind, config));
     if (!module) continue;
     modules.head.modules.push_back(*module);
     modules.folders.push_back(folder);
@@ -203,13 +203,13 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
 Status SizeModules(const std::string& source, std::size_t hidden, Modules* modules) {
   std::size_t width = modules->head.pooling.size() * hidden;
   for (std::size_t i = 0; i < modules->head.modules.size(); ++i) {
-    HeadModule& module = modules->head.modules[i];
+    model::HeadModule& module = modules->head.modules[i];
     if (module.inputs != 0 && module.inputs != width) {
       return Error(Code::kCorrupt, source, "/", JoinName(modules->folders[i], "config.json"), ": takes ", module.inputs,
                    " inputs, and what comes before it has ", width);
     }
     module.inputs = width;
-    if (module.kind != HeadModule::Kind::kDense) module.outputs = width;
+    if (module.kind != model::HeadModule::Kind::kDense) module.outputs = width;
     width = module.outputs;
   }
   return Status();

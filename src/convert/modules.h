@@ -15,7 +15,7 @@ namespace thimble::convert {
 
 struct Modules {
   std::string transformer;           // Its folder inside the source, "" for the source itself.
-  HeadSpec head;                     // Without sizes but the outputs of Dense modules.
+  model::HeadSpec head;              // Without sizes but the outputs of Dense modules.
   std::vector<std::string> folders;  // Of each module of the head, inside the source.
 };
 

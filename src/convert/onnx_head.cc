@@ -39,8 +39,8 @@ class HeadWalk {
     std::size_t width = head.spec.pooling.size() * hidden_;
     std::reverse(modules_.begin(), modules_.end());
     for (Module& one : modules_) {
-      HeadModule& module = one.spec;
-      if (module.kind == HeadModule::Kind::kNormalize) module.inputs = module.outputs = width;
+      model::HeadModule& module = one.spec;
+      if (module.kind == model::HeadModule::Kind::kNormalize) module.inputs = module.outputs = width;
       if (module.inputs != width) {
         return graph_.Unsupported(one.value, "takes ", std::to_string(module.inputs), " components, and is given ",
                                   std::to_string(width));
@@ -57,7 +57,7 @@ class HeadWalk {
  private:
   struct Module {
     OnnxValue value = kNoValue;
-    HeadModule spec;
+    model::HeadModule spec;
     std::vector<NamedOnnxWeight> weights;
   };
 
@@ -67,7 +67,7 @@ class HeadWalk {
     if (const OnnxNorm* norm = layers_.Norm(value)) return LayerNorm(value, *norm, module);
     const OnnxValue unscaled = Normalized(value);
     if (unscaled != kNoValue) {
-      module->spec.kind = HeadModule::Kind::kNormalize;
+      module->spec.kind = model::HeadModule::Kind::kNormalize;
       return unscaled;
     }
     const auto products = layers_.ProductsBehind(value, {tokens_});
@@ -81,7 +81,7 @@ class HeadWalk {
     if (norm.epsilon && std::fabs(*norm.epsilon - kEpsilon) > 1e-3 * kEpsilon) {
       return graph_.Unsupported(value, "a layer norm with another epsilon than 1e-5");
     }
-    module->spec.kind = HeadModule::Kind::kLayerNorm;
+    module->spec.kind = model::HeadModule::Kind::kLayerNorm;
     module->spec.inputs = module->spec.outputs = norm.scale.shape[0];
     module->weights = {{"norm.weight", norm.scale}, {"norm.bias", norm.bias}};
     return norm.terms[0];
@@ -147,8 +147,8 @@ class HeadWalk {
       }
     }
     THIMBLE_ASSIGN_OR_RETURN(OnnxActivated found, layers_.Activated(activated));
-    HeadModule& spec = module->spec;
-    spec.kind = HeadModule::Kind::kDense;
+    model::HeadModule& spec = module->spec;
+    spec.kind = model::HeadModule::Kind::kDense;
     THIMBLE_ASSIGN_OR_RETURN(spec.activation, Activation(value, found.activation));
     spec.outputs = found.linear.weight.shape[0];
     spec.inputs = found.linear.weight.shape[1];

@@ -13,7 +13,7 @@
 namespace thimble::convert {
 
 struct OnnxHead {
-  HeadSpec spec;
+  model::HeadSpec spec;
   std::vector<NamedOnnxWeight> weights;  // "head.I.linear.weight" and so on, I the index of the module.
 };
 

@@ -560,14 +560,14 @@ TEST_F(OnnxTest, ReadsPoolingDenseAndNormalization) {
       &right);
   ASSERT_TRUE(model.ok()) << model.status().message();
   ExpectWeights(*model, right.expected);
-  using enum HeadModule::Kind;
-  const HeadSpec expected = {{Pooling::kCls, Pooling::kMean},
-                             true,
-                             {{kDense, 16, 5, kernels::Activation::kTanh, true, false},
-                              {kLayerNorm, 5, 5},
-                              {kDense, 5, 3, kernels::Activation::kGelu, false, false},
-                              {kDense, 3, 3, kernels::Activation::kRelu, true, true},
-                              {kNormalize, 3, 3}}};
+  using enum model::HeadModule::Kind;
+  const model::HeadSpec expected = {{Pooling::kCls, Pooling::kMean},
+                                    true,
+                                    {{kDense, 16, 5, kernels::Activation::kTanh, true, false},
+                                     {kLayerNorm, 5, 5},
+                                     {kDense, 5, 3, kernels::Activation::kGelu, false, false},
+                                     {kDense, 3, 3, kernels::Activation::kRelu, true, true},
+                                     {kNormalize, 3, 3}}};
   ASSERT_TRUE(model->head.has_value());
   EXPECT_TRUE(*model->head == expected);
 
@@ -582,7 +582,7 @@ TEST_F(OnnxTest, ReadsPoolingDenseAndNormalization) {
   ASSERT_TRUE(model.ok()) << model.status().message();
   ExpectWeights(*model, residual.expected);
   EXPECT_TRUE(model->head->modules ==
-              (std::vector<HeadModule>{{kDense, kHidden, 3, kernels::Activation::kTanh, true, true}}));
+              (std::vector<model::HeadModule>{{kDense, kHidden, 3, kernels::Activation::kTanh, true, true}}));
 }
 
 TEST_F(OnnxTest, RefusesHeadsThatItDoesNotKnow) {

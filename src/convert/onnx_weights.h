@@ -22,7 +22,7 @@ struct OnnxModel {
   // module. Quantised weights are read as the numbers that they stand for. The table of token types has one row where
   // the graph has but that of type 0.
   std::unique_ptr<WeightFile> weights;
-  std::optional<HeadSpec> head;         // Of the output sentence_embedding, where the graph has one.
+  std::optional<model::HeadSpec> head;  // Of the output sentence_embedding, where the graph has one.
   std::vector<std::string> data_files;  // Paths of external data.
   std::string note;                     // A sentence for the user about quantised weights, or empty.
   // What config.json has to agree with.

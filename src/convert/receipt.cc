@@ -43,25 +43,25 @@ std::vector<std::uint8_t> GoldenTexts() {
 
 // The first vectors of many, as kGoldenVectorsTensor holds them.
 std::vector<float> Goldens(std::span<const float> vectors, std::size_t dimensions) {
-  std::vector<float> goldens(kGoldens * GoldenWidth(dimensions));
+  std::vector<float> goldens(kGoldens * model::GoldenWidth(dimensions));
   for (std::size_t i = 0; i < kGoldens; ++i) {
-    std::copy_n(&vectors[i * dimensions], dimensions, &goldens[i * GoldenWidth(dimensions)]);
+    std::copy_n(&vectors[i * dimensions], dimensions, &goldens[i * model::GoldenWidth(dimensions)]);
   }
   return goldens;
 }
 
 // Vectors of sequences by the model of a file, [sequences][dimensions].
-Result<std::vector<float>> Embed(const Weights& weights, const Sequences& sequences, const kernels::Kernels& kernels,
-                                 ThreadTeam& team) {
-  const TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
+Result<std::vector<float>> Embed(const model::Weights& weights, const Sequences& sequences,
+                                 const kernels::Kernels& kernels, ThreadTeam& team) {
+  const model::TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
   Arena measure;
-  (void)Encoder(weights, kernels, shape, measure);
-  (void)Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
+  (void)model::Encoder(weights, kernels, shape, measure);
+  (void)model::Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
   struct Worker {
     Mapping memory;
     std::optional<Arena> arena;
-    std::optional<Encoder> encoder;
-    std::optional<Head> head;
+    std::optional<model::Encoder> encoder;
+    std::optional<model::Head> head;
   };
   std::vector<Worker> workers(team.size());
   for (Worker& worker : workers) {
@@ -123,13 +123,13 @@ Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tok
 Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
                                      const HeadSource& head, bool normalize, const kernels::Kernels& kernels) {
   Arena measure;
-  (void)Head(head.spec, head.views, hidden, kernels, measure);
+  (void)model::Head(head.spec, head.views, hidden, kernels, measure);
   Mapping memory;
   if (measure.used() > 0) {
     THIMBLE_ASSIGN_OR_RETURN(memory, Mapping::Create(measure.used()));
   }
   Arena arena(memory.bytes());
-  Head run(head.spec, head.views, hidden, kernels, arena);
+  model::Head run(head.spec, head.views, hidden, kernels, arena);
   const std::size_t dimensions = run.dimensions();
   const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
   const float* rows = forward.x().data();
@@ -143,12 +143,12 @@ Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, 
 
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
   format::TensorInfo texts, vectors;
-  texts.name = kGoldenTextsTensor;
+  texts.name = model::kGoldenTextsTensor;
   texts.type = format::ElementType::kU8;
   texts.shape = {GoldenTexts().size()};
-  vectors.name = kGoldenVectorsTensor;
+  vectors.name = model::kGoldenVectorsTensor;
   vectors.type = format::ElementType::kF32;
-  vectors.shape = {kGoldens, GoldenWidth(dimensions)};
+  vectors.shape = {kGoldens, model::GoldenWidth(dimensions)};
   layout->tensors.push_back(texts);
   layout->tensors.push_back(vectors);
   layout->reserve += kReceiptHeaderBytes;
@@ -157,14 +157,14 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
 Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
                     ThreadTeam& team, format::Writer* writer) {
   const std::size_t texts = ReceiptTexts().size(), dimensions = exact.size() / texts;
-  const std::string vectors_name(kGoldenVectorsTensor);
+  const std::string vectors_name(model::kGoldenVectorsTensor);
   const std::vector<std::uint8_t> golden_texts = GoldenTexts();
-  THIMBLE_RETURN_IF_ERROR(writer->Append(kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
+  THIMBLE_RETURN_IF_ERROR(writer->Append(model::kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
   THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
-  THIMBLE_ASSIGN_OR_RETURN(const Weights weights, Weights::Load(reader));
+  THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
                            Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
   if (!AllFinite(exact) || !AllFinite(vectors)) {
@@ -182,19 +182,20 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   }
   std::sort(cosines.begin(), cosines.end());
   const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(texts);
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind, reader.Vector<std::uint8_t>(kGoldenTextsTensor));
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind,
+                           reader.Vector<std::uint8_t>(model::kGoldenTextsTensor));
   THIMBLE_ASSIGN_OR_RETURN(std::string hash,
                            Sha256OfFile(reader.file(), reader.header().data_begin, reader.Offset(behind.data())));
-  const std::pair<std::string_view, std::string> entries[] = {{kWeightsHashKey, hash},
-                                                              {kSourceHashKey, facts.source_sha256},
-                                                              {kTokenizerHashKey, facts.tokenizer_sha256},
-                                                              {kRecipeKey, facts.recipe},
-                                                              {kCalibrationKey, facts.calibration},
-                                                              {kTextsKey, std::to_string(texts)},
-                                                              {kCosineMeanKey, CosineText(mean)},
-                                                              {kCosineP1Key, CosineText(cosines[texts / 100])},
-                                                              {kCosineMinKey, CosineText(cosines.front())},
-                                                              {kGoldensKey, std::to_string(kGoldens)}};
+  const std::pair<std::string_view, std::string> entries[] = {{model::kWeightsHashKey, hash},
+                                                              {model::kSourceHashKey, facts.source_sha256},
+                                                              {model::kTokenizerHashKey, facts.tokenizer_sha256},
+                                                              {model::kRecipeKey, facts.recipe},
+                                                              {model::kCalibrationKey, facts.calibration},
+                                                              {model::kTextsKey, std::to_string(texts)},
+                                                              {model::kCosineMeanKey, CosineText(mean)},
+                                                              {model::kCosineP1Key, CosineText(cosines[texts / 100])},
+                                                              {model::kCosineMinKey, CosineText(cosines.front())},
+                                                              {model::kGoldensKey, std::to_string(kGoldens)}};
   for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
   return Status();
 }

@@ -208,18 +208,18 @@ TEST_F(SecondKind, IsKeptInAModelFileThatNamesIt) {
 
   const Result<format::Reader> reader = format::Reader::Open(path);
   ASSERT_TRUE(reader.ok()) << reader.status().message();
-  const Result<text::Tokenizer> read = LoadTokenizer(*reader, std::make_shared<Letters>(), kVocabulary);
+  const Result<text::Tokenizer> read = model::LoadTokenizer(*reader, std::make_shared<Letters>(), kVocabulary);
   ASSERT_TRUE(read.ok()) << read.status().message();
   Ids ids(kIds.size());
   EXPECT_EQ(read->Encode({}, kText, ids).tokens, kIds.size());
   EXPECT_EQ(ids, kIds);
   // A program without this kind says so, and one that takes it for another finds that tables are missing.
-  const Result<text::Tokenizer> unknown = LoadTokenizer(*reader, kVocabulary);
+  const Result<text::Tokenizer> unknown = model::LoadTokenizer(*reader, kVocabulary);
   ASSERT_FALSE(unknown.ok());
   EXPECT_EQ(unknown.status().code(), Code::kUnsupported);
   EXPECT_NE(unknown.status().message().find("the tokenizer \"Letters\""), std::string::npos);
-  EXPECT_EQ(LoadTokenizer(*reader, text::MakeKind("WordPiece"), kVocabulary).status().code(), Code::kCorrupt);
-  EXPECT_EQ(LoadTokenizer(*reader, std::make_shared<Letters>(), 160).status().code(), Code::kCorrupt);
+  EXPECT_EQ(model::LoadTokenizer(*reader, text::MakeKind("WordPiece"), kVocabulary).status().code(), Code::kCorrupt);
+  EXPECT_EQ(model::LoadTokenizer(*reader, std::make_shared<Letters>(), 160).status().code(), Code::kCorrupt);
 }
 
 }  // namespace

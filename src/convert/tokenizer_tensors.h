@@ -15,7 +15,7 @@
 namespace thimble::convert {
 
 inline void DeclareTokenizer(text::Kind& kind, format::Layout* layout) {
-  if (kind.name() != text::kUnnamedKind) layout->metadata.emplace_back(kTokenizerKind, kind.name());
+  if (kind.name() != text::kUnnamedKind) layout->metadata.emplace_back(model::kTokenizerKind, kind.name());
   for (const text::Field& field : kind.ListFields()) {
     format::TensorInfo tensor = {.name = "tokenizer." + std::string(field.name), .shape = {}};
     text::VisitField(

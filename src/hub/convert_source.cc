@@ -20,6 +20,7 @@
 #include "format/reader.h"
 #include "store/folder.h"
 #include "store/source_folder.h"
+#include "thimble/convert.h"
 
 namespace thimble::hub {
 namespace {
@@ -49,7 +50,7 @@ Status WriteRecord(const store::SourceRecord& record, const std::string& folder)
 
 // The model, unless it has to be made.
 std::optional<std::string> FindMade(const std::string& path, const Product& product) {
-  const Result<std::string> made = store::FindInFolder(path, product.dtype_name, product.folder);
+  const Result<std::string> made = store::FindInFolder(path, product.dtype, product.folder);
   if (!made.ok() || product.force || !store::Describe(*made, product.folder) || !HasPooling(*made, product)) {
     return std::nullopt;
   }
@@ -64,7 +65,7 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
                                                                   [&] { return reporter.GoOn(); }));
   if (std::optional<std::string> made = FindMade(path, product)) return *std::move(made);  // By another process.
   THIMBLE_ASSIGN_OR_RETURN(store::SourceRecord record, store::MakeRecord(path, files));
-  const std::string made = store::ConvertedPath(record, product.dtype_name, product.folder);
+  const std::string made = store::ConvertedPath(record, product.dtype, product.folder);
   const std::string scratch = store::FilesPath(product.folder, lock_name);
   const fs::path place = fs::path(made).parent_path();
   const Leftover leftovers[] = {Leftover(place.string()), Leftover(place.parent_path().string()),
@@ -119,10 +120,10 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
   THIMBLE_RETURN_IF_ERROR(MakeFolder(scratch));
   const std::string made = scratch + "/" + fs::path(path).filename().string();
   const Leftover leftovers[] = {Leftover(made), Leftover(scratch)};
-  convert::Options options;
+  ConvertOptions options;
   options.dtype = product.dtype;
   options.name = product.name.name;
-  options.defaults = product.defaults;
+  options.known_as = product.name.Repository();
   options.pooling = product.pooling;
   options.normalize = product.normalize;
   options.unstated_pooling = product.unstated_pooling;
@@ -134,7 +135,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
   };
   reporter.Enter(PullProgress::Stage::kConverting);
   THIMBLE_RETURN_IF_ERROR(convert::CheckNotRead(source, path));
-  THIMBLE_RETURN_IF_ERROR(convert::Convert(source, made, options));
+  THIMBLE_RETURN_IF_ERROR(ConvertModel(source, made, options));
   THIMBLE_RETURN_IF_ERROR(MakeFolder(fs::path(path).parent_path().string()));
   std::error_code error;
   fs::rename(made, path, error);
@@ -164,10 +165,10 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
   std::error_code error;
   std::string made;
   if (!store::IsSource(canonical)) {
-    THIMBLE_ASSIGN_OR_RETURN(made, store::FindInFolder(canonical, product.dtype_name, product.folder));
+    THIMBLE_ASSIGN_OR_RETURN(made, store::FindInFolder(canonical, product.dtype, product.folder));
     named = false;
   }
-  const std::string place = store::PathOf(product.name, product.dtype_name, product.folder);
+  const std::string place = store::PathOf(product.name, product.dtype, product.folder);
   if (named && !product.force && fs::exists(place, error) && !IsOfFolder(place, canonical)) {
     return Error(Code::kInvalidArgument, place, " exists and was not made from ", canonical,
                  "; choose another `name`, or set `force` to replace it");

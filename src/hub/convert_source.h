@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "convert/convert.h"
 #include "hub/reporter.h"
 #include "store/name.h"
 #include "thimble/hub.h"
@@ -23,11 +22,9 @@ inline constexpr const char* kFolderKey = "source.folder";
 
 // What is made.
 struct Product {
-  convert::Dtype dtype;
-  std::string dtype_name;
+  std::string dtype;
   std::string folder;                   // Of models.
   store::ModelName name;                // That the model is to have.
-  convert::Defaults defaults;           // What is known of it.
   std::optional<Pooling> pooling = {};  // As in PullOptions, like the following.
   std::optional<bool> normalize = {};
   bool unstated_pooling = false;

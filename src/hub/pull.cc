@@ -12,12 +12,10 @@
 #include "base/guard.h"
 #include "base/leftover.h"
 #include "convert/config.h"
-#include "convert/convert.h"
 #include "convert/folder_files.h"
 #include "convert/job.h"
 #include "hub/client.h"
 #include "hub/convert_source.h"
-#include "hub/known_defaults.h"
 #include "hub/listing.h"
 #include "hub/local_sources.h"
 #include "hub/reporter.h"
@@ -43,8 +41,8 @@ struct Task {
 
 Result<Product> ProductOf(const PullOptions& options) {
   Product product;
-  THIMBLE_ASSIGN_OR_RETURN(product.dtype, convert::ParseDtype(options.dtype));
-  product.dtype_name = options.dtype;
+  THIMBLE_RETURN_IF_ERROR(store::CheckDtype(options.dtype));
+  product.dtype = options.dtype;
   product.force = options.force;
   product.pooling = options.pooling;
   product.normalize = options.normalize;
@@ -86,13 +84,11 @@ Result<Task> TaskOf(const std::string& model, const PullOptions& options) {
     THIMBLE_ASSIGN_OR_RETURN(task.product.name, OptionName(options.name));
     task.product.name.revision = task.asked.revision;
   }
-  const std::string known = task.repository.empty() ? task.asked.name : task.repository;
-  task.product.defaults = KnownDefaults(options.name.empty() ? known : options.name);
   return task;
 }
 
 std::string PlaceOf(const Task& task) {
-  return store::PathOf(task.product.name, task.product.dtype_name, task.product.folder);
+  return store::PathOf(task.product.name, task.product.dtype, task.product.folder);
 }
 
 Result<NamedModel> DescribeAt(const std::string& path, const Task& task) {
@@ -112,7 +108,7 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
                  model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
                  task.repository, "; set `force` to replace it");
   }
-  const Result<std::string> path = store::FindFile(task.asked, task.product.dtype_name, task.product.folder);
+  const Result<std::string> path = store::FindFile(task.asked, task.product.dtype, task.product.folder);
   if (path.ok() && !HasPooling(*path, task.product)) return std::optional<NamedModel>();
   if (path.ok()) return store::Describe(*path, task.product.folder);
   if (path.status().code() == Code::kNotFound) return std::optional<NamedModel>();
@@ -123,7 +119,7 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
 Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
   store::ModelName name = task.product.name;
   name.revision = commit;
-  const Result<std::string> path = store::FindFile(name, task.product.dtype_name, task.product.folder);
+  const Result<std::string> path = store::FindFile(name, task.product.dtype, task.product.folder);
   const std::optional<NamedModel> model = path.ok() ? store::Describe(*path, task.product.folder) : std::nullopt;
   if (!model || !store::SameWithoutCase(model->repository, task.repository)) return false;
   if (!HasPooling(*path, task.product)) return false;
@@ -135,7 +131,7 @@ Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
 void RemoveOlderPlace(const Task& task) {
   store::ModelName flat = task.product.name;
   flat.organisation.clear();
-  const std::string path = store::PathOf(flat, task.product.dtype_name, task.product.folder);
+  const std::string path = store::PathOf(flat, task.product.dtype, task.product.folder);
   const std::optional<NamedModel> model =
       flat.revision.empty() ? store::Describe(path, task.product.folder) : std::nullopt;
   std::error_code ignored;
@@ -180,7 +176,8 @@ class Fetcher {
     const Product& product = task_.product;
     const bool graph =
         std::any_of(weights->begin(), weights->end(), [](const auto& n) { return n.ends_with(".onnx"); });
-    if (!config.head && !graph && !product.pooling && !product.defaults.pooling && !product.unstated_pooling) {
+    const bool known = store::FindKnownModel(product.name.Repository()) != nullptr;
+    if (!config.head && !graph && !product.pooling && !known && !product.unstated_pooling) {
       return convert::UnstatedPooling(What());
     }
     for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));
@@ -317,9 +314,9 @@ Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<Local
 Status NotHere(const Task& task, const std::vector<std::string>& looked, bool local_files_only) {
   std::string places;
   for (const std::string& place : looked) places += (places.empty() ? ", nor in " : ", ") + place;
-  const Status missing = store::FindFile(task.asked, task.product.dtype_name, task.product.folder).status();
+  const Status missing = store::FindFile(task.asked, task.product.dtype, task.product.folder).status();
   if (local_files_only) return missing.ok() ? Error(Code::kNotFound, PlaceOf(task), ": not found") : missing;
-  return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.dtype_name, " is not in ",
+  return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.dtype, " is not in ",
                task.product.folder, places,
                ", and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it to download the model");
 }
@@ -373,7 +370,6 @@ Result<PulledModel> PullFolder(const std::string& path, const PullOptions& optio
     return Error(Code::kInvalidArgument, path, ": a model cannot have the name \"",
                  options.name.empty() ? last : options.name, "\"; give it another one with `name`");
   }
-  product.defaults = KnownDefaults(product.name.Repository());
   THIMBLE_ASSIGN_OR_RETURN(NamedModel model, ModelOfFolder(path, product, !options.local_files_only, reporter));
   return PulledModel{std::move(model), false};
 }

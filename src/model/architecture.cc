@@ -8,7 +8,7 @@
 #include "base/json_text.h"
 #include "model/head.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 namespace {
 
 constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxHidden},
@@ -74,4 +74,4 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
   return architecture;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

@@ -14,7 +14,7 @@
 #include "kernels/kernels.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // Of every layer.
 struct Architecture {
@@ -67,6 +67,6 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
 // not know.
 Result<Architecture> ReadArchitecture(const format::Reader& reader);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_ARCHITECTURE_H_

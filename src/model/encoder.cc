@@ -12,7 +12,7 @@
 #include "base/finite.h"
 #include "base/steps.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 namespace {
 
 using kernels::AttentionHead;
@@ -268,4 +268,4 @@ void Encoder::KeepFirstRows() {
   }
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

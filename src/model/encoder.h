@@ -15,7 +15,7 @@
 #include "model/schedule.h"
 #include "model/weights.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // How much an encoder takes on at once.
 struct TileShape {
@@ -109,6 +109,6 @@ class Encoder {
   std::int8_t* panel_ = nullptr;  // int8 only
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_ENCODER_H_

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/finite.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 namespace {
 
 using kernels::Activation;
@@ -65,7 +65,11 @@ bool ParseActivation(std::string_view name, std::optional<Activation>* activatio
   return FindIn(kActivations, name, activation);
 }
 
-std::string_view PoolingName(Pooling pooling) { return NameIn(kPoolings, pooling); }
+}  // namespace thimble::model
+
+namespace thimble::inline v0_1 {
+
+std::string_view PoolingName(Pooling pooling) { return model::NameIn(model::kPoolings, pooling); }
 
 std::string PoolingNames(std::span<const Pooling> pooling) {
   std::string names;
@@ -75,10 +79,14 @@ std::string PoolingNames(std::span<const Pooling> pooling) {
 
 Result<Pooling> ParsePooling(std::string_view name) {
   Pooling pooling;
-  if (FindIn(kPoolings, name, &pooling)) return pooling;
+  if (model::FindIn(model::kPoolings, name, &pooling)) return pooling;
   return Error(Code::kInvalidArgument, "unknown pooling \"", name,
                "\", expected mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
 }
+
+}  // namespace thimble::inline v0_1
+
+namespace thimble::model {
 
 Head::Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size_t width,
            const kernels::Kernels& kernels, Arena& arena)
@@ -179,4 +187,4 @@ void Head::RunModule(std::size_t index, const float* from, float* to) {
   }
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

@@ -14,7 +14,7 @@
 #include "kernels/matrix.h"
 #include "thimble/model.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // One step from a vector to the next.
 struct HeadModule {
@@ -109,6 +109,6 @@ class Head {
   float* buffers_[2] = {nullptr, nullptr};  // modules go from one to the other.
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_HEAD_H_

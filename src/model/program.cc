@@ -2,7 +2,7 @@
 
 #include "model/program.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 Program::Program(const Architecture& a)
     : architecture(a),
@@ -27,4 +27,4 @@ Program::Program(const Architecture& a)
   }
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

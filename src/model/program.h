@@ -15,7 +15,7 @@
 #include "kernels/matrix.h"
 #include "model/architecture.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // What steps read and write, a row for each token.
 enum class Buffer : std::uint8_t {
@@ -66,6 +66,6 @@ struct Program {
   std::size_t matrices = 0, norms = 0;  // Of a layer.
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_PROGRAM_H_

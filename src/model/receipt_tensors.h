@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // Metadata.
 inline constexpr std::string_view kWeightsHashKey = "weights.sha256";  // Of the data before kGoldenTextsTensor.
@@ -27,6 +27,6 @@ inline constexpr std::string_view kGoldenVectorsTensor = "receipt.golden_vectors
 // Floats of a golden vector, the last of which are zeros where that makes the tensor whole cache lines.
 constexpr std::size_t GoldenWidth(std::size_t dimensions) { return (dimensions + 3) / 4 * 4; }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_RECEIPT_TENSORS_H_

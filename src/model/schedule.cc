@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 namespace {
 
 // Rows that a matrix product needs to run at full speed.
@@ -87,4 +87,4 @@ Part Schedule::At(std::size_t task, std::size_t part) const {
   return share;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

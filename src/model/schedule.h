@@ -11,7 +11,7 @@
 
 #include "model/program.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // Which vectors of a tile are wanted. For the first of each sequence alone, the last layer computes little more than
 // its keys and values.
@@ -77,6 +77,6 @@ class Schedule {
   Tasks last_tasks_;  // and of the last.
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_SCHEDULE_H_

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace thimble {
+namespace thimble::model {
 namespace {
 
 constexpr std::size_t kBlock = 64;
@@ -83,4 +83,4 @@ TEST(Schedule, EveryStepIsDoneOnceForEachRowInTheOrderOfTheProgram) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::model

@@ -4,7 +4,7 @@
 
 #include "base/checked.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 using enum format::ElementType;
 using enum StoredTensor::Role;
@@ -46,4 +46,4 @@ std::vector<StoredTensor> TensorsOfTable(WeightFormat format, std::size_t rows, 
   return {{kWeight, format == WeightFormat::kF32 ? kF32 : kF16, 2, {rows, width}}};
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

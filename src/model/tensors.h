@@ -14,7 +14,7 @@
 #include "format/safetensors.h"
 #include "kernels/matrix.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 struct StoredTensor {
   enum class Role : std::uint8_t { kWeight, kGroups, kScale, kComp, kBias };
@@ -32,6 +32,6 @@ struct StoredTensor {
 std::vector<StoredTensor> TensorsOfMatrix(kernels::WeightFormat format, std::size_t outputs, std::size_t inputs);
 std::vector<StoredTensor> TensorsOfTable(kernels::WeightFormat format, std::size_t rows, std::size_t width);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_TENSORS_H_

@@ -17,7 +17,7 @@
 #include "text/tokenizer.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // Where a file names the kind; a file without it has kUnnamedKind.
 inline constexpr std::string_view kTokenizerKind = "tokenizer.kind";
@@ -61,6 +61,6 @@ inline Result<text::Tokenizer> LoadTokenizer(const format::Reader& reader, std::
                "\": this build does not know the tokenizer \"", name, "\"");
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_TOKENIZER_TENSORS_H_

@@ -14,7 +14,7 @@
 #include "model/tensors.h"
 #include "model/tokenizer_tensors.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 namespace {
 
 using format::Reader;
@@ -291,4 +291,4 @@ Status WordTable::Read(std::span<const std::int32_t> ids, std::byte* rows) const
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model

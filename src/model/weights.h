@@ -16,7 +16,7 @@
 #include "thimble/model.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::model {
 
 // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; both [hidden].
 struct NormWeights {
@@ -69,6 +69,6 @@ struct Weights {
   Weights(const Architecture& architecture, const text::Tokenizer& t) : program(architecture), tokenizer(t) {}
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::model
 
 #endif  // THIMBLE_MODEL_WEIGHTS_H_

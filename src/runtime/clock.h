@@ -7,7 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 // Thread-safe.
 class Clock {
@@ -33,6 +33,6 @@ class SteadyClock final : public Clock {
   }
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_CLOCK_H_

@@ -1,4 +1,4 @@
-// Embedder: a plan, then a team of workers that take texts in turn.
+// Embedder: a plan, then workers that take texts in turn.
 
 #include "thimble/embedder.h"
 
@@ -6,7 +6,6 @@
 #include <atomic>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "base/fork.h"
@@ -15,73 +14,139 @@
 #include "runtime/engine.h"
 #include "runtime/plan.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 constexpr std::size_t kTextsPerWorker = 2;
 
 }  // namespace
 
-struct Embedder::Impl {
-  std::shared_ptr<const Model> model;
-  Plan plan;
-  std::vector<std::unique_ptr<Worker>> workers;
-  ThreadTeam team;
-  std::atomic<std::uint32_t> caller = 0;  // 0, or during a call ForkNumber() + 1.
-
-  WorkerTeam AllWorkers() { return {team, workers}; }
-
-  // What work() comes to. A file that was changed before is not touched; if it was changed meanwhile, that explains any
-  // failure and spoils any success.
-  template <typename Work>
-  Status Watched(Work&& work) {
-    return Guarded([&]() -> Status {
-      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
-      Status status = Guarded(work);
-      THIMBLE_RETURN_IF_ERROR(model->impl().CheckFile());
-      return status;
-    });
-  }
-};
-
-namespace {
-
-// The length of a call, of which an embedder has one at a time. A call that another process was in when this one was
-// forked from it does not count.
-class Turn {
+// An embedder: its model, its workers, and the call that it is in.
+class Session {
  public:
-  explicit Turn(std::atomic<std::uint32_t>& caller) : caller_(caller) {
+  Session(std::shared_ptr<const Model> model, const Plan& plan, std::unique_ptr<Workers> workers)
+      : model_(std::move(model)), plan_(plan), workers_(std::move(workers)) {}
+
+  const Model& model() const { return *model_; }
+  const ModelInfo& info() const { return model_->info(); }
+  const Plan& plan() const { return plan_; }
+
+  // What work(workers) comes to, in a call of its own, of which an embedder has one at a time. A call that another
+  // process was in when this one was forked from it does not count.
+  template <typename Work>
+  auto Call(Work&& work) -> decltype(work(std::declval<Workers&>())) {
     const std::uint32_t mine = ForkNumber() + 1;
-    ok_ = caller.exchange(mine, std::memory_order_acquire) != mine;
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() {
-    if (ok_) caller_.store(0, std::memory_order_release);
-  }
-  bool ok() const { return ok_; }
-  static Status Refusal() {
-    return Guarded([] {
+    const bool busy = caller_.exchange(mine, std::memory_order_acquire) == mine;
+    struct End {
+      std::atomic<std::uint32_t>* caller;
+      ~End() {
+        if (caller != nullptr) caller->store(0, std::memory_order_release);
+      }
+    } const end{busy ? nullptr : &caller_};
+    return Guarded([&]() -> decltype(work(*workers_)) {
+      if (!busy) return work(*workers_);
       return Error(Code::kInvalidArgument, "this Embedder is in a call of another thread; use one for each thread, or ",
                    "leases of a ModelPool");
     });
   }
 
+  // What embed() comes to. A file that was changed before is not touched; if it was changed meanwhile, that explains
+  // any failure and spoils any success.
+  template <typename Embed>
+  auto Watched(Embed&& embed) -> decltype(embed()) {
+    THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
+    auto result = Guarded(embed);
+    THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
+    return result;
+  }
+
+  Result<Batch> BatchOf(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
+                        const VectorOptions& options) const;
+  Status EmbedBatch(const Batch& batch);
+
  private:
-  std::atomic<std::uint32_t>& caller_;
-  bool ok_;
+  const std::shared_ptr<const Model> model_;
+  const Plan plan_;
+  const std::unique_ptr<Workers> workers_;
+  std::atomic<std::uint32_t> caller_ = 0;  // 0, or during a call ForkNumber() + 1.
 };
 
-}  // namespace
+Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::span<float> vectors,
+                               std::span<Report> reports, const VectorOptions& options) const {
+  const std::size_t dimensions = info().dimensions;
+  if (vectors.size() / dimensions != texts.size() || vectors.size() % dimensions != 0) {
+    return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions, " floats, found ",
+                 vectors.size());
+  }
+  if (!reports.empty() && reports.size() != texts.size()) {
+    return Error(Code::kInvalidArgument, "reports: expected none or ", texts.size(), ", found ", reports.size());
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::string_view prompt, FindPrompt(info(), options.prompt_name));
+  if (!options.pooling && info().pooling.empty()) {
+    return Error(Code::kInvalidArgument, info().name, " does not state its pooling; set `pooling` to mean, cls, last, ",
+                 "max, mean_sqrt_len_tokens or weightedmean");
+  }
+  if (options.pooling && info().pooling.size() > 1) {
+    return Error(Code::kInvalidArgument, "`pooling`: ", info().name, " always combines ", PoolingNames(info().pooling),
+                 ", found ", PoolingName(*options.pooling), "; leave `pooling` out");
+  }
+  return Batch{.texts = texts,
+               .vectors = vectors.data(),
+               .reports = reports,
+               .pooling = options.pooling ? std::span<const Pooling>(&*options.pooling, 1) : info().pooling,
+               .normalize = options.normalize.value_or(info().normalize),
+               .prompt = prompt,
+               .long_texts = options.long_texts,
+               .chunk_overlap = options.chunk_overlap,
+               .first_index = options.first_index};
+}
 
-Embedder::Embedder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Status Session::EmbedBatch(const Batch& batch) {
+  const std::size_t texts = batch.texts.size(), workers = workers_->team().size();
+  // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
+  if (texts < kTextsPerWorker * workers) return workers_->EmbedTogether(batch);
+  // Each run ends with a tile that is not full, so that one worker has one run. Several take runs, short enough that
+  // none is left alone with the rest at the end.
+  const std::size_t run = workers == 1 ? texts : std::clamp<std::size_t>(texts / (4 * workers), 1, 64);
+  std::mutex mutex;
+  std::size_t next = 0;
+  Status failure;  // That of the first text that has one.
+  std::size_t failed = texts;
+  workers_->team().Run([&](std::size_t member) {
+    for (;;) {
+      std::size_t begin, end;
+      {
+        std::lock_guard lock(mutex);
+        begin = next;
+        end = next = std::min(next + run, texts);
+      }
+      if (begin == end) return;
+      Status status = Guarded([&] { return workers_->Embed(member, batch, begin, end); });
+      if (status.ok()) continue;
+      std::lock_guard lock(mutex);
+      if (begin < failed) {
+        failure = std::move(status);
+        failed = begin;
+      }
+      next = texts;
+    }
+  });
+  return failure;
+}
+
+}  // namespace thimble::runtime
+
+namespace thimble::inline v0_1 {
+
+Embedder::Embedder(std::unique_ptr<runtime::Session> session) : session_(std::move(session)) {}
 Embedder::Embedder(Embedder&&) noexcept = default;
 Embedder& Embedder::operator=(Embedder&&) noexcept = default;
 Embedder::~Embedder() = default;
 
 Result<Plan> Embedder::MakePlan(const Model& model, const EmbedderOptions& options) {
-  return Guarded(
-      [&] { return PlanTile(model.impl(), options, options.max_memory == 0 ? kNoLimit : options.max_memory); });
+  return Guarded([&] {
+    return runtime::PlanTile(model.engine(), options, options.max_memory == 0 ? runtime::kNoLimit : options.max_memory);
+  });
 }
 
 Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const EmbedderOptions& options) {
@@ -94,15 +159,11 @@ Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const Embe
       granted.threads = team.size();
       THIMBLE_ASSIGN_OR_RETURN(plan, MakePlan(*model, granted));
     }
-    const WorkerOptions worker_options = {
+    const runtime::WorkerOptions worker_options = {
         .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
-    std::vector<std::unique_ptr<Worker>> workers;
-    workers.reserve(plan.threads);
-    for (std::size_t i = 0; i < plan.threads; ++i) {
-      THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, model->impl().CreateWorker(worker_options));
-      workers.push_back(std::move(worker));
-    }
-    return Embedder(std::unique_ptr<Impl>(new Impl{std::move(model), plan, std::move(workers), std::move(team)}));
+    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<runtime::Workers> workers,
+                             model->engine().CreateWorkers(worker_options, std::move(team)));
+    return Embedder(std::make_unique<runtime::Session>(std::move(model), plan, std::move(workers)));
   });
 }
 
@@ -115,104 +176,26 @@ Result<Report> Embedder::Embed(std::string_view text, std::span<float> vector, c
 
 Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
                             std::span<Report> reports, const VectorOptions& options) {
-  const Turn turn(impl_->caller);
-  if (!turn.ok()) return Turn::Refusal();
-  if (vectors.size() / dimensions() != texts.size() || vectors.size() % dimensions() != 0) {
-    return Guarded([&] {
-      return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions(), " floats, found ",
-                   vectors.size());
-    });
-  }
-  if (!reports.empty() && reports.size() != texts.size()) {
-    return Guarded([&] {
-      return Error(Code::kInvalidArgument, "reports: expected none or ", texts.size(), ", found ", reports.size());
-    });
-  }
-  const ModelInfo& info = impl_->model->info();
-  const Result<std::string_view> prompt =
-      Guarded([&]() -> Result<std::string_view> { return FindPrompt(info, options.prompt_name); });
-  if (!prompt.ok()) return prompt.status();
-  if (!options.pooling && info.pooling.empty()) {
-    return Guarded([&] {
-      return Error(Code::kInvalidArgument, info.name, " does not state its pooling; set `pooling` to mean, cls, last, ",
-                   "max, mean_sqrt_len_tokens or weightedmean");
-    });
-  }
-  if (options.pooling && info.pooling.size() > 1) {
-    return Guarded([&] {
-      return Error(Code::kInvalidArgument, "`pooling`: ", info.name, " always combines ", PoolingNames(info.pooling),
-                   ", found ", PoolingName(*options.pooling), "; leave `pooling` out");
-    });
-  }
-  const Batch batch = {.texts = texts,
-                       .vectors = vectors.data(),
-                       .reports = reports,
-                       .pooling = options.pooling ? std::span<const Pooling>(&*options.pooling, 1) : info.pooling,
-                       .normalize = options.normalize.value_or(info.normalize),
-                       .prompt = *prompt,
-                       .long_texts = options.long_texts,
-                       .chunk_overlap = options.chunk_overlap,
-                       .first_index = options.first_index};
-  // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
-  if (texts.size() < kTextsPerWorker * impl_->workers.size()) {
-    return impl_->Watched([&] { return impl_->workers[0]->EmbedTogether(batch, impl_->AllWorkers()); });
-  }
-  // Each run ends with a tile that is not full, so that one worker has one run. Several take runs, short enough that
-  // none is left alone with the rest at the end.
-  const std::size_t workers = impl_->workers.size();
-  const std::size_t run = workers == 1 ? texts.size() : std::clamp<std::size_t>(texts.size() / (4 * workers), 1, 64);
-  std::mutex mutex;
-  std::size_t next = 0;
-  Status failure;  // That of the first text that has one.
-  std::size_t failed = texts.size();
-  auto take_runs = [&](std::size_t member) {
-    for (;;) {
-      std::size_t begin, end;
-      {
-        std::lock_guard lock(mutex);
-        begin = next;
-        end = next = std::min(next + run, texts.size());
-      }
-      if (begin == end) return;
-      Status status = Guarded([&] { return impl_->workers[member]->Embed(batch, begin, end); });
-      if (status.ok()) continue;
-      std::lock_guard lock(mutex);
-      if (begin < failed) {
-        failure = std::move(status);
-        failed = begin;
-      }
-      next = texts.size();
-    }
-  };
-  return impl_->Watched([&] {
-    impl_->team.Run(take_runs);
-    return std::move(failure);
+  return session_->Call([&](runtime::Workers&) -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const runtime::Batch batch, session_->BatchOf(texts, vectors, reports, options));
+    return session_->Watched([&] { return session_->EmbedBatch(batch); });
   });
 }
 
 Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  const Turn turn(impl_->caller);
-  if (!turn.ok()) return Turn::Refusal();
-  return Guarded([&]() -> Result<Report> {
-    const std::size_t width = impl_->model->info().token_dimensions;
+  return session_->Call([&](runtime::Workers& workers) -> Result<Report> {
+    const std::size_t width = session_->info().token_dimensions;
     if (vectors.size() < plan().max_tokens * width) {
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
                    " floats, found ", vectors.size());
     }
-    Report report;
-    THIMBLE_RETURN_IF_ERROR(impl_->Watched([&]() -> Status {
-      THIMBLE_ASSIGN_OR_RETURN(report, impl_->workers[0]->EmbedTokens(text, vectors.data(), impl_->AllWorkers()));
-      return Status();
-    }));
-    return report;
+    return session_->Watched([&] { return workers.EmbedTokens(text, vectors.data()); });
   });
 }
 
 Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  const Turn turn(impl_->caller);
-  if (!turn.ok()) return Turn::Refusal();
-  return Guarded([&]() -> Status {
-    const ModelInfo& info = impl_->model->info();
+  return session_->Call([&](runtime::Workers& workers) -> Status {
+    const ModelInfo& info = session_->info();
     if (vectors.size() / info.token_dimensions != ids.size() || vectors.size() % info.token_dimensions != 0) {
       return Error(Code::kInvalidArgument, "vectors: expected ", ids.size(), " x ", info.token_dimensions,
                    " floats, found ", vectors.size());
@@ -221,18 +204,19 @@ Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> ve
       return Error(Code::kInvalidArgument, "ids: expected 1 to ", plan().max_tokens, ", found ", ids.size(),
                    "; truncate longer sequences");
     }
-    THIMBLE_RETURN_IF_ERROR(CheckIds(info, ids));
-    return impl_->Watched([&] { return impl_->workers[0]->EmbedIds(ids, vectors.data(), impl_->AllWorkers()); });
+    THIMBLE_RETURN_IF_ERROR(runtime::CheckIds(info, ids));
+    return session_->Watched([&] { return workers.EmbedIds(ids, vectors.data()); });
   });
 }
 
 void Embedder::Release() {
-  const Turn turn(impl_->caller);
-  if (!turn.ok()) return;
-  for (const std::unique_ptr<Worker>& worker : impl_->workers) worker->Release();
+  (void)session_->Call([](runtime::Workers& workers) {
+    workers.Release();
+    return Status();
+  });
 }
 
-std::size_t Embedder::dimensions() const { return impl_->model->dimensions(); }
-const Plan& Embedder::plan() const { return impl_->plan; }
+std::size_t Embedder::dimensions() const { return session_->model().dimensions(); }
+const Plan& Embedder::plan() const { return session_->plan(); }
 
 }  // namespace thimble::inline v0_1

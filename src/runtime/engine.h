@@ -1,4 +1,4 @@
-// What stands behind the public Model and Embedder: the native engine, or a mock.
+// What stands behind the public Model and Embedder: an engine, and the workers that it makes. engines.h lists them.
 
 #ifndef THIMBLE_RUNTIME_ENGINE_H_
 #define THIMBLE_RUNTIME_ENGINE_H_
@@ -9,18 +9,16 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/thread_team.h"
+#include "runtime/model_file.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
 #include "thimble/vocabulary.h"
 
-namespace thimble::format {
-class Reader;
-}
-
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 // What a call to EmbedBatch works on; `reports` may be empty.
 struct Batch {
@@ -41,36 +39,38 @@ struct WorkerOptions {
   Truncation truncation = Truncation::kSentenceTransformers;
 };
 
-class Worker;
-
-// Worker i works on member i of the team.
-struct WorkerTeam {
-  ThreadTeam& threads;
-  std::span<const std::unique_ptr<Worker>> workers;
-};
-
-// One thread's share of an Embedder. Thread-compatible. Allocates nothing once it is made.
-class Worker {
+// What embeds in an Embedder: a worker for each member of a team. Thread-compatible but for Embed. Allocates nothing
+// once it is made.
+class Workers {
  public:
-  virtual ~Worker() = default;
-  // Embeds texts [begin, end) of the batch. kIo when the model's file cannot be read; kCorrupt for a vector that is not
-  // finite; kInvalidArgument for a text that is too long, or windows that have no room.
-  virtual Status Embed(const Batch& batch, std::size_t begin, std::size_t end) = 0;
-  // The same for the whole batch together with the other workers of a team, of which this is the first: for a batch
-  // with fewer texts than keep all of them busy.
-  virtual Status EmbedTogether(const Batch& batch, const WorkerTeam& team) = 0;
-  // The vectors of a text's tokens, by all workers of the team: `rows` is [max_tokens][token_dimensions]. The errors of
-  // Embed, and kUnsupported.
-  virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) = 0;
+  explicit Workers(ThreadTeam team) : team_(std::move(team)) {}
+  virtual ~Workers() = default;
+
+  ThreadTeam& team() { return team_; }
+
+  // Embeds texts [begin, end) of the batch with one worker; others may be at work meanwhile. kIo when the model's file
+  // cannot be read; kCorrupt for a vector that is not finite; kInvalidArgument for a text that is too long, or windows
+  // that have no room.
+  virtual Status Embed(std::size_t worker, const Batch& batch, std::size_t begin, std::size_t end) = 0;
+  // The same for the whole batch with all workers together, whose team nobody uses: for a batch with fewer texts than
+  // keep all of them busy.
+  virtual Status EmbedTogether(const Batch& batch) = 0;
+  // The vectors of a text's tokens, likewise: `rows` is [max_tokens][token_dimensions]. The errors of Embed, and
+  // kUnsupported.
+  virtual Result<Report> EmbedTokens(std::string_view text, float* rows) = 0;
   // The same for at most max_tokens ids, each below the vocabulary.
-  virtual Status EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) = 0;
-  // Gives scratch memory back to the system; the next Embed takes it again.
+  virtual Status EmbedIds(std::span<const std::int32_t> ids, float* rows) = 0;
+  // Gives scratch memory back to the system; the next call takes it again.
   virtual void Release() = 0;
+
+ private:
+  ThreadTeam team_;
 };
 
-// Thread-safe.
-struct Model::Impl {
-  virtual ~Impl() = default;
+// A model in memory. Thread-safe.
+class Engine {
+ public:
+  virtual ~Engine() = default;
 
   virtual const ModelInfo& info() const = 0;
   // Tokens that every text has beside its own.
@@ -78,33 +78,32 @@ struct Model::Impl {
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
   virtual std::string_view fastest_dtype() const = 0;
+  // Null for a model without one.
+  virtual const ModelFile* file() const = 0;
+  // kCorrupt when the file was written to since it was opened.
+  Status CheckFile() const { return file() == nullptr ? Status() : file()->Check(); }
+  // Bytes of the file that are mapped.
+  std::size_t MappedBytes() const { return file() == nullptr ? 0 : file()->MappedBytes(); }
+
   // Token ids of prompt and text, at most `max_tokens`, which leaves room for the special ones. Of the options it looks
-  // at the others.
+  // at the others. These three: kUnsupported without a vocabulary.
   virtual Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
                                   const TokenizeOptions& options) const = 0;
-
-  // The vocabulary's entries of ids that are in range; none for a mock.
-  virtual std::vector<TokenText> TokenTexts(std::span<const std::int32_t>) const { return {}; }
-  virtual SpecialIds FindSpecialIds() const { return {}; }
-
-  // The model's file; null for a mock.
-  virtual const format::Reader* reader() const { return nullptr; }
-  // kCorrupt when the mapped file was written to since it was opened.
-  virtual Status CheckFile() const { return Status(); }
-  // Bytes of the file that are mapped.
-  virtual std::size_t MappedBytes() const { return 0; }
+  // The vocabulary's entries of ids that are in range.
+  virtual Result<std::vector<TokenText>> TokenTexts(std::span<const std::int32_t> ids) const = 0;
+  virtual Result<SpecialIds> FindSpecialIds() const = 0;
 
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;
   // Private bytes of one worker.
   virtual std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const = 0;
-  // kOutOfMemory when the system refuses. The model must outlive the worker.
-  virtual Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const = 0;
+  // kOutOfMemory when the system refuses. The model must outlive its workers.
+  virtual Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const = 0;
 };
 
 // `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside
 // the special tokens.
-Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation);
+Result<std::size_t> ResolveMaxTokens(const Engine& engine, std::size_t requested, Truncation truncation);
 
 // The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying
 // which there are, for one that the model lacks.
@@ -120,6 +119,6 @@ Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids);
 // The error of a text that is too long.
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_ENGINE_H_

@@ -8,7 +8,7 @@
 #include "base/guard.h"
 #include "base/processors.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 std::shared_ptr<Executor> Executor::Shared() {
   static ForkMutex mutex;
@@ -96,4 +96,4 @@ void Executor::Work() {
   }
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -15,7 +15,7 @@
 #include "base/thread.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 // Work for a thread of the executor.
 class Job {
@@ -61,6 +61,6 @@ class Executor {
   bool closed_ = false;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_EXECUTOR_H_

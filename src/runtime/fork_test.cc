@@ -18,7 +18,7 @@
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 using std::chrono::milliseconds;
@@ -301,4 +301,4 @@ TEST_F(Callers, AreRefusedDuringTheCallOfAnotherThread) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

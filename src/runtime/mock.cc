@@ -1,18 +1,17 @@
-// The two mocks behind the face of a model.
-
-#include "runtime/mock.h"
+// Models without a file, for tests of applications. Model::Open says what they compute.
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <utility>
 
 #include "base/error.h"
+#include "runtime/engine.h"
+#include "runtime/engines.h"
 #include "runtime/mock_vectors.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
-constexpr std::string_view kMock = "mock";
 constexpr std::string_view kMockHashed = "mock-hashed";
 // A text of mock-hashed starts and ends with one of its own, as in a BERT model.
 constexpr std::size_t kSpecialTokens = 2;
@@ -28,11 +27,12 @@ void Normalize(std::span<float> vector) {
   for (float& value : vector) value = static_cast<float>(value / std::sqrt(squares));
 }
 
-class MockWorker final : public Worker {
+class MockWorkers final : public Workers {
  public:
-  MockWorker(bool hashed, const WorkerOptions& options) : hashed_(hashed), options_(options) {}
+  MockWorkers(bool hashed, const WorkerOptions& options, ThreadTeam team)
+      : Workers(std::move(team)), hashed_(hashed), options_(options) {}
 
-  Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override {
+  Status Embed(std::size_t, const Batch& batch, std::size_t begin, std::size_t end) override {
     for (std::size_t i = begin; i < end; ++i) {
       std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
       Report report;
@@ -52,11 +52,11 @@ class MockWorker final : public Worker {
     }
     return Status();
   }
-  Status EmbedTogether(const Batch& batch, const WorkerTeam&) override { return Embed(batch, 0, batch.texts.size()); }
-  Result<Report> EmbedTokens(std::string_view, float*, const WorkerTeam&) override {
+  Status EmbedTogether(const Batch& batch) override { return Embed(0, batch, 0, batch.texts.size()); }
+  Result<Report> EmbedTokens(std::string_view, float*) override {
     return Error(Code::kUnsupported, "a mock produces no token vectors");
   }
-  Status EmbedIds(std::span<const std::int32_t>, float*, const WorkerTeam&) override {
+  Status EmbedIds(std::span<const std::int32_t>, float*) override {
     return Error(Code::kUnsupported, "a mock has no vectors of tokens");
   }
   void Release() override {}
@@ -95,18 +95,18 @@ class MockWorker final : public Worker {
   const WorkerOptions options_;
 };
 
-class MockModel final : public Model::Impl {
+class MockEngine final : public Engine {
  public:
-  explicit MockModel(bool hashed) : hashed_(hashed) {
-    info_.name = hashed ? kMockHashed : kMock;
+  explicit MockEngine(const std::string& name) : hashed_(name == kMockHashed) {
+    info_.name = name;
     info_.dtype = "fp32";
     info_.dimensions = info_.token_dimensions = kMockDimensions;
     info_.positions = kPositions;
-    info_.max_tokens = hashed ? kMaxTokens : kPositions;
+    info_.max_tokens = hashed_ ? kMaxTokens : kPositions;
     info_.tokenizers_max_tokens = kPositions;
     info_.model_max_length = kPositions;
     info_.pooling = {Pooling::kMean};
-    info_.normalize = hashed;
+    info_.normalize = hashed_;
     info_.prompts = {{"query", "query: "}, {"passage", "passage: "}, {"document", "document: "}};
   }
 
@@ -114,40 +114,29 @@ class MockModel final : public Model::Impl {
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
   std::string_view isa() const override { return "none"; }
   std::string_view fastest_dtype() const override { return "none"; }
+  const ModelFile* file() const override { return nullptr; }
   Result<Tokens> Tokenize(std::string_view, std::string_view, std::size_t, const TokenizeOptions&) const override {
     return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary and so no token ids");
   }
+  Result<std::vector<TokenText>> TokenTexts(std::span<const std::int32_t>) const override { return NoVocabulary(); }
+  Result<SpecialIds> FindSpecialIds() const override { return NoVocabulary(); }
   std::size_t FixedBytes() const override { return kFixedBytes; }
   std::size_t ScratchBytes(std::size_t, std::size_t) const override { return 0; }
-  Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const override {
-    return std::unique_ptr<Worker>(std::make_unique<MockWorker>(hashed_, options));
+  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const override {
+    return std::unique_ptr<Workers>(std::make_unique<MockWorkers>(hashed_, options, std::move(team)));
   }
 
  private:
+  Status NoVocabulary() const { return Error(Code::kUnsupported, info_.name, ": a mock has no vocabulary"); }
+
   const bool hashed_;
   ModelInfo info_;
 };
 
 }  // namespace
 
-bool BackendHas(std::string_view name) {
-  const char* backend = std::getenv("THIMBLE_BACKEND");
-  std::string_view names = backend == nullptr ? "" : backend;
-  while (!names.empty()) {
-    const std::size_t end = std::min(names.find(','), names.size());
-    if (names.substr(0, end) == name) return true;
-    names.remove_prefix(std::min(end + 1, names.size()));
-  }
-  return false;
+Result<std::unique_ptr<const Engine>> OpenMock(const std::string& name, const OpenOptions&) {
+  return std::unique_ptr<const Engine>(std::make_unique<const MockEngine>(name));
 }
 
-bool MockForced() {
-  const char* backend = std::getenv("THIMBLE_BACKEND");
-  return backend != nullptr && *backend != '\0' && !BackendHas("native");
-}
-
-std::unique_ptr<const Model::Impl> OpenMock(std::string_view name) {
-  return std::make_unique<const MockModel>(name == kMockHashed);
-}
-
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

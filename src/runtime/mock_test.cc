@@ -15,7 +15,7 @@
 #include "runtime/mock_vectors.h"
 #include "thimble/embedder.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 // FNV-1a over the bits of floats, four bytes at a time.
@@ -190,4 +190,4 @@ TEST(MockHashed, TakesAnyBytes) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -9,7 +9,7 @@
 
 #include "text/utf8.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 using text::DecodeUtf8;
@@ -148,4 +148,4 @@ std::size_t CountMockTokens(std::string_view prompt, std::string_view text) {
   return HashedMockVector(prompt, text, std::numeric_limits<std::size_t>::max(), Pooling::kMean, vector).count;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -9,7 +9,7 @@
 
 #include "thimble/embedder.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 inline constexpr std::size_t kMockDimensions = 384;
 
@@ -37,6 +37,6 @@ HashedMockTokens HashedMockVector(std::string_view prompt, std::string_view text
 // How many tokens there are in all, special tokens included.
 std::size_t CountMockTokens(std::string_view prompt, std::string_view text);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_MOCK_VECTORS_H_

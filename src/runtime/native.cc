@@ -1,28 +1,27 @@
-// Filling tiles with texts and emptying them into vectors.
-
-#include "runtime/native.h"
+// The native engine: a model file, and workers that fill tiles with texts and empty them into vectors.
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/finite.h"
 #include "format/reader.h"
+#include "kernels/kernels.h"
 #include "model/encoder.h"
 #include "model/head.h"
 #include "model/weights.h"
-#include "runtime/plan.h"
-#include "runtime/verified.h"
+#include "runtime/engine.h"
+#include "runtime/engines.h"
 #include "text/token_list.h"
 #include "text/vocabulary.h"
 #include "text/windows.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 // Its header's strings and tables take about three times the header's bytes; the rest is what any use of the library
@@ -36,10 +35,12 @@ text::Cut CutOf(Truncation truncation) {
   return truncation == Truncation::kTransformersJs ? text::Cut::kAll : text::Cut::kText;
 }
 
-class NativeWorker final : public Worker {
+// One thread's share. Thread-compatible.
+class NativeWorker {
  public:
   // Takes its buffers from `scratch`; with an empty one it only counts and must not be used.
-  NativeWorker(const Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options, Mapping scratch)
+  NativeWorker(const model::Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options,
+               Mapping scratch)
       : weights_(weights),
         options_(options),
         cut_(CutOf(options.truncation)),
@@ -54,24 +55,16 @@ class NativeWorker final : public Worker {
         head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {}
 
   std::size_t scratch_bytes() const { return arena_.used(); }
-  Status Embed(const Batch& batch, std::size_t begin, std::size_t end) override;
-  Status EmbedTogether(const Batch& batch, const WorkerTeam& team) override;
-  Result<Report> EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) override;
-  Status EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) override;
-  void Release() override { scratch_.Release(); }
+  model::Encoder& encoder() { return encoder_; }
+  // Embeds texts [begin, end), each tile with the help of `crew`.
+  Status Embed(const Batch& batch, std::size_t begin, std::size_t end, const model::Crew& crew);
+  Result<Report> EmbedTokens(std::string_view text, float* rows, const model::Crew& crew);
+  // The vectors of one sequence, `what` in messages.
+  Status EncodeIds(std::span<const std::int32_t> ids, std::string_view what, float* rows, const model::Crew& crew);
+  void Release() { scratch_.Release(); }
 
  private:
-  // The encoders of a team's workers.
-  struct TeamCrew {
-    explicit TeamCrew(const WorkerTeam& team);
-    std::array<Encoder*, kMaxThreads> encoders;
-    Crew crew;
-  };
-  // Embeds texts [begin, end), each tile with the help of `crew`.
-  Status EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew);
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
-  // The vectors of one sequence, `what` in messages.
-  Status EncodeIds(std::span<const std::int32_t> ids, std::string_view what, float* rows, const WorkerTeam& team);
   // The error of a vector of `what` that is not finite.
   Status NotFinite(std::string_view what) const;
   // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
@@ -84,14 +77,14 @@ class NativeWorker final : public Worker {
   // Takes the vector of a window with so many tokens of its text into the mean, which then is in its place.
   void AddWindow(double tokens, bool goes_on, float* vector);
 
-  const Weights& weights_;
+  const model::Weights& weights_;
   const WorkerOptions options_;
   const text::Cut cut_;
   Mapping scratch_;
   Arena arena_;
-  Encoder encoder_;
+  model::Encoder encoder_;
 
-  Crew crew_;                 // Of the call in hand.
+  model::Crew crew_;          // Of the call in hand.
   std::size_t unpooled_ = 0;  // The same.
   // The tile: sequences laid end to end, each a text or a window of one.
   std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
@@ -105,25 +98,10 @@ class NativeWorker final : public Worker {
   double* window_sum_;  // [dimensions]
   double window_weight_ = 0;
   text::WindowShape windows_;
-  Head head_;
+  model::Head head_;
 };
 
-NativeWorker::TeamCrew::TeamCrew(const WorkerTeam& team)
-    : crew{.team = &team.threads, .encoders = {encoders.data(), team.workers.size()}} {
-  for (std::size_t i = 0; i < team.workers.size(); ++i) {
-    encoders[i] = &static_cast<NativeWorker&>(*team.workers[i]).encoder_;
-  }
-}
-
-Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end) {
-  return EmbedTexts(batch, begin, end, {});
-}
-
-Status NativeWorker::EmbedTogether(const Batch& batch, const WorkerTeam& team) {
-  return EmbedTexts(batch, 0, batch.texts.size(), TeamCrew(team).crew);
-}
-
-Status NativeWorker::EmbedTexts(const Batch& batch, std::size_t begin, std::size_t end, const Crew& crew) {
+Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end, const model::Crew& crew) {
   crew_ = crew;
   unpooled_ = weights_.head.include_prompt ? 0 : UnpooledTokens(batch.prompt);
   first_text_ = begin;
@@ -184,14 +162,14 @@ Status NativeWorker::Flush(const Batch& batch) {
   const std::size_t sequences = std::exchange(num_sequences_, 0), ids = std::exchange(num_ids_, 0);
   const bool only_first = unpooled_ == 0 && std::all_of(batch.pooling.begin(), batch.pooling.end(),
                                                         [](Pooling pooling) { return pooling == Pooling::kCls; });
-  const WantedRows wanted = only_first ? WantedRows::kFirst : WantedRows::kAll;
+  const model::WantedRows wanted = only_first ? model::WantedRows::kFirst : model::WantedRows::kAll;
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
                            encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
     const std::size_t text = batch.first_index + first_text_;
     float* out = batch.vectors + first_text_ * dimensions;
-    const std::size_t count = wanted == WantedRows::kFirst ? 1 : lengths_[i];
+    const std::size_t count = wanted == model::WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
@@ -204,7 +182,7 @@ Status NativeWorker::Flush(const Batch& batch) {
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
       if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
     }
-    if (!RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !AllFinite({out, dimensions}))) {
+    if (!model::RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !AllFinite({out, dimensions}))) {
       return NotFinite("texts[" + std::to_string(text) + "]");
     }
     if (goes_on_[i] == 0) ++first_text_;
@@ -229,39 +207,61 @@ void NativeWorker::AddWindow(double tokens, bool goes_on, float* vector) {
   window_weight_ = 0;
 }
 
-Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const WorkerTeam& team) {
+Result<Report> NativeWorker::EmbedTokens(std::string_view text, float* rows, const model::Crew& crew) {
   const text::Encoded encoded = weights_.tokenizer.Encode({}, text, {ids_, options_.max_tokens}, cut_);
-  THIMBLE_RETURN_IF_ERROR(EncodeIds({ids_, encoded.tokens}, "text", rows, team));
+  THIMBLE_RETURN_IF_ERROR(EncodeIds({ids_, encoded.tokens}, "text", rows, crew));
   return Report{.tokens = encoded.tokens, .truncated = encoded.truncated};
 }
 
-Status NativeWorker::EmbedIds(std::span<const std::int32_t> ids, float* rows, const WorkerTeam& team) {
-  return EncodeIds(ids, "ids", rows, team);
-}
-
 Status NativeWorker::EncodeIds(std::span<const std::int32_t> ids, std::string_view what, float* rows,
-                               const WorkerTeam& team) {
+                               const model::Crew& crew) {
   const auto length = static_cast<std::uint32_t>(ids.size());
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors,
-                           encoder_.Encode(ids, {&length, 1}, WantedRows::kAll, TeamCrew(team).crew));
+                           encoder_.Encode(ids, {&length, 1}, model::WantedRows::kAll, crew));
   if (!AllFinite(vectors)) return NotFinite(what);
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Status();
 }
 
-class NativeModel final : public Model::Impl {
+class NativeWorkers final : public Workers {
  public:
-  NativeModel(std::unique_ptr<const format::Reader> reader, Weights weights, const kernels::Kernels& kernels)
-      : reader_(std::move(reader)), watch_(*reader_), weights_(std::move(weights)), kernels_(kernels) {}
+  NativeWorkers(ThreadTeam team, std::vector<std::unique_ptr<NativeWorker>> workers)
+      : Workers(std::move(team)), workers_(std::move(workers)) {
+    for (const auto& worker : workers_) encoders_.push_back(&worker->encoder());
+  }
+
+  Status Embed(std::size_t worker, const Batch& batch, std::size_t begin, std::size_t end) override {
+    return workers_[worker]->Embed(batch, begin, end, {});
+  }
+  Status EmbedTogether(const Batch& batch) override { return workers_[0]->Embed(batch, 0, batch.texts.size(), crew()); }
+  Result<Report> EmbedTokens(std::string_view text, float* rows) override {
+    return workers_[0]->EmbedTokens(text, rows, crew());
+  }
+  Status EmbedIds(std::span<const std::int32_t> ids, float* rows) override {
+    return workers_[0]->EncodeIds(ids, "ids", rows, crew());
+  }
+  void Release() override {
+    for (const auto& worker : workers_) worker->Release();
+  }
+
+ private:
+  model::Crew crew() { return {.team = &team(), .encoders = encoders_}; }
+
+  const std::vector<std::unique_ptr<NativeWorker>> workers_;
+  std::vector<model::Encoder*> encoders_;
+};
+
+class NativeEngine final : public Engine {
+ public:
+  NativeEngine(std::unique_ptr<const ModelFile> file, model::Weights weights, const kernels::Kernels& kernels)
+      : file_(std::move(file)), weights_(std::move(weights)), kernels_(kernels) {}
 
   const ModelInfo& info() const override { return weights_.info; }
   std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
   std::string_view isa() const override { return kernels_.name; }
   std::string_view fastest_dtype() const override { return kernels::WeightFormatName(kernels_.fastest); }
 
-  const format::Reader* reader() const override { return reader_.get(); }
-  Status CheckFile() const override { return watch_.Check(*reader_); }
-  std::size_t MappedBytes() const override { return reader_->map().is_copy() ? 0 : reader_->file_bytes(); }
+  const ModelFile* file() const override { return file_.get(); }
 
   Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
                           const TokenizeOptions& options) const override {
@@ -277,7 +277,7 @@ class NativeModel final : public Model::Impl {
                              .pair = options.pair});
   }
 
-  std::vector<TokenText> TokenTexts(std::span<const std::int32_t> ids) const override {
+  Result<std::vector<TokenText>> TokenTexts(std::span<const std::int32_t> ids) const override {
     const SpecialIds roles = text::SpecialIdsOf(weights_.tokenizer);
     std::vector<std::string> entries = text::EntriesOf(weights_.tokenizer, ids);
     std::vector<TokenText> texts;
@@ -290,12 +290,13 @@ class NativeModel final : public Model::Impl {
     return texts;
   }
 
-  SpecialIds FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer); }
+  Result<SpecialIds> FindSpecialIds() const override { return text::SpecialIdsOf(weights_.tokenizer); }
 
   std::size_t FixedBytes() const override {
-    return kHeaderFactor * reader_->header().data_begin + weights_.matrices.size() * sizeof(kernels::Matrix) +
-           weights_.norms.size() * sizeof(NormWeights) + kProcessBytes +
-           (reader_->map().is_copy() ? RoundUp(reader_->file_bytes(), kMostPageBytes) : 0);
+    const format::Reader& reader = file_->reader();
+    return kHeaderFactor * reader.header().data_begin + weights_.matrices.size() * sizeof(kernels::Matrix) +
+           weights_.norms.size() * sizeof(model::NormWeights) + kProcessBytes +
+           (file_->is_copy() ? RoundUp(reader.file_bytes(), kMostPageBytes) : 0);
   }
 
   std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {
@@ -303,29 +304,35 @@ class NativeModel final : public Model::Impl {
     return NativeWorker(weights_, kernels_, options, Mapping()).scratch_bytes();
   }
 
-  Result<std::unique_ptr<Worker>> CreateWorker(const WorkerOptions& options) const override {
+  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const override {
     const std::size_t bytes = ScratchBytes(options.max_tokens, options.tile_tokens);
-    THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(bytes));
-    return std::unique_ptr<Worker>(std::make_unique<NativeWorker>(weights_, kernels_, options, std::move(scratch)));
+    std::vector<std::unique_ptr<NativeWorker>> workers;
+    while (workers.size() < team.size()) {
+      THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(bytes));
+      workers.push_back(std::make_unique<NativeWorker>(weights_, kernels_, options, std::move(scratch)));
+    }
+    return std::unique_ptr<Workers>(std::make_unique<NativeWorkers>(std::move(team), std::move(workers)));
   }
 
  private:
-  std::unique_ptr<const format::Reader> reader_;  // Owns what `weights_` views.
-  const FileWatch watch_;
-  Weights weights_;
+  const std::unique_ptr<const ModelFile> file_;  // Owns what `weights_` views.
+  const model::Weights weights_;
   const kernels::Kernels& kernels_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<const Model::Impl>> OpenNative(const std::string& path, const OpenOptions& options,
-                                                      const kernels::Kernels& kernels) {
-  THIMBLE_ASSIGN_OR_RETURN(format::Reader opened, format::Reader::Open(path, options.load == Load::kCopy));
-  if (options.verify) THIMBLE_RETURN_IF_ERROR(VerifyWeights(opened));
-  auto reader = std::make_unique<const format::Reader>(std::move(opened));
-  THIMBLE_ASSIGN_OR_RETURN(Weights weights, Weights::Load(*reader));
-  return std::unique_ptr<const Model::Impl>(
-      std::make_unique<const NativeModel>(std::move(reader), std::move(weights), kernels));
+Result<std::unique_ptr<const Engine>> OpenNative(const std::string& path, const OpenOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
+  return OpenNative(path, options, *kernels);
 }
 
-}  // namespace thimble::inline v0_1
+Result<std::unique_ptr<const Engine>> OpenNative(const std::string& path, const OpenOptions& options,
+                                                 const kernels::Kernels& kernels) {
+  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const ModelFile> file, ModelFile::Open(path, options));
+  THIMBLE_ASSIGN_OR_RETURN(model::Weights weights, model::Weights::Load(file->reader()));
+  return std::unique_ptr<const Engine>(
+      std::make_unique<const NativeEngine>(std::move(file), std::move(weights), kernels));
+}
+
+}  // namespace thimble::runtime

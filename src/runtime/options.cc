@@ -6,65 +6,55 @@
 #include "base/error.h"
 #include "runtime/engine.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 // Windows share an eighth: enough that what one cuts off is whole in the next.
 constexpr std::size_t kOverlapShare = 8;
 
+// The names of an enumeration's values, in their order. No pointers, which would be relocated into private memory.
+template <typename Value, std::size_t count>
+struct Names {
+  char what[16];  // The option, in messages.
+  char names[count][24];
+
+  std::string_view operator[](Value value) const {
+    const auto place = static_cast<std::size_t>(value);
+    return place < count ? names[place] : "";
+  }
+  Result<Value> Parse(std::string_view name) const {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (name == names[i]) return static_cast<Value>(i);
+    }
+    std::string expected = names[0];
+    for (std::size_t i = 1; i < count; ++i) expected.append(i + 1 < count ? ", " : " or ").append(names[i]);
+    return Error(Code::kInvalidArgument, "unknown ", what, " \"", name, "\", expected ", expected);
+  }
+};
+
+constexpr Names<Truncation, 3> kTruncations = {"truncation",
+                                               {"sentence-transformers", "transformers.js", "tokenizers"}};
+constexpr Names<Load, 2> kLoads = {"`load`", {"map", "copy"}};
+constexpr Names<LongTexts, 3> kLongTexts = {"`long_texts`", {"truncate", "error", "chunk"}};
+
 }  // namespace
+}  // namespace thimble::runtime
 
-std::string_view TruncationName(Truncation truncation) {
-  switch (truncation) {
-    case Truncation::kSentenceTransformers:
-      return "sentence-transformers";
-    case Truncation::kTransformersJs:
-      return "transformers.js";
-    case Truncation::kTokenizers:
-      return "tokenizers";
-  }
-  return "";
-}
+namespace thimble::inline v0_1 {
 
-Result<Truncation> ParseTruncation(std::string_view name) {
-  for (Truncation truncation :
-       {Truncation::kSentenceTransformers, Truncation::kTransformersJs, Truncation::kTokenizers}) {
-    if (name == TruncationName(truncation)) return truncation;
-  }
-  return Error(Code::kInvalidArgument, "unknown truncation \"", name,
-               "\", expected sentence-transformers, transformers.js or tokenizers");
-}
+std::string_view TruncationName(Truncation truncation) { return runtime::kTruncations[truncation]; }
+Result<Truncation> ParseTruncation(std::string_view name) { return runtime::kTruncations.Parse(name); }
+std::string_view LoadName(Load load) { return runtime::kLoads[load]; }
+Result<Load> ParseLoad(std::string_view name) { return runtime::kLoads.Parse(name); }
+std::string_view LongTextsName(LongTexts long_texts) { return runtime::kLongTexts[long_texts]; }
+Result<LongTexts> ParseLongTexts(std::string_view name) { return runtime::kLongTexts.Parse(name); }
 
-std::string_view LoadName(Load load) { return load == Load::kMap ? "map" : "copy"; }
+}  // namespace thimble::inline v0_1
 
-Result<Load> ParseLoad(std::string_view name) {
-  for (Load load : {Load::kMap, Load::kCopy}) {
-    if (name == LoadName(load)) return load;
-  }
-  return Error(Code::kInvalidArgument, "unknown `load` \"", name, "\", expected map or copy");
-}
+namespace thimble::runtime {
 
-std::string_view LongTextsName(LongTexts long_texts) {
-  switch (long_texts) {
-    case LongTexts::kTruncate:
-      return "truncate";
-    case LongTexts::kError:
-      return "error";
-    case LongTexts::kChunk:
-      return "chunk";
-  }
-  return "";
-}
-
-Result<LongTexts> ParseLongTexts(std::string_view name) {
-  for (LongTexts long_texts : {LongTexts::kTruncate, LongTexts::kError, LongTexts::kChunk}) {
-    if (name == LongTextsName(long_texts)) return long_texts;
-  }
-  return Error(Code::kInvalidArgument, "unknown `long_texts` \"", name, "\", expected truncate, error or chunk");
-}
-
-Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t requested, Truncation truncation) {
-  const ModelInfo& info = model.info();
+Result<std::size_t> ResolveMaxTokens(const Engine& engine, std::size_t requested, Truncation truncation) {
+  const ModelInfo& info = engine.info();
   std::size_t limit = requested;
   if (limit == 0) {
     switch (truncation) {
@@ -83,9 +73,9 @@ Result<std::size_t> ResolveMaxTokens(const Model::Impl& model, std::size_t reque
     return Error(Code::kInvalidArgument, "`max_tokens`: expected at most ", info.positions, ", the positions of ",
                  info.name, ", found ", limit);
   }
-  if (limit <= model.special_tokens()) {
+  if (limit <= engine.special_tokens()) {
     return Error(Code::kInvalidArgument, "`max_tokens`: ", limit, " leaves no room for text beside ",
-                 model.special_tokens(), " special tokens");
+                 engine.special_tokens(), " special tokens");
   }
   return limit;
 }
@@ -130,4 +120,4 @@ Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::s
                max_tokens, "; set `long_texts` to truncate or chunk to embed it");
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

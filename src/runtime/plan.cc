@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 // Tokens of a tile unless memory is short or texts are longer: matrix products run at full speed from 16 rows, and more
@@ -24,23 +24,23 @@ std::size_t EmbedderFixedBytes(std::size_t threads) {
   return threads * kWorkerBytes + (threads - 1) * Thread::kStackBytes;
 }
 
-Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, std::size_t allowed) {
+Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return Error(Code::kInvalidArgument, "`threads`: expected 1 to ", kMaxThreads, ", found ", options.threads);
   }
   Plan plan;
-  THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(model, options.max_tokens, options.truncation));
-  plan.mapped_bytes = model.MappedBytes();
-  plan.fixed_bytes = model.FixedBytes() + EmbedderFixedBytes(options.threads);
+  THIMBLE_ASSIGN_OR_RETURN(plan.max_tokens, ResolveMaxTokens(engine, options.max_tokens, options.truncation));
+  plan.mapped_bytes = engine.MappedBytes();
+  plan.fixed_bytes = engine.FixedBytes() + EmbedderFixedBytes(options.threads);
   plan.threads = options.threads;
   auto set_tile = [&](std::size_t tokens) {
     plan.tile_tokens = tokens;
-    plan.scratch_bytes = model.ScratchBytes(plan.max_tokens, tokens);
+    plan.scratch_bytes = engine.ScratchBytes(plan.max_tokens, tokens);
     plan.peak_bytes = plan.fixed_bytes + plan.threads * plan.scratch_bytes;
   };
   set_tile(plan.max_tokens);
   if (plan.peak_bytes > allowed) {
-    return Error(Code::kOutOfMemory, model.info().name, " with ", options.threads,
+    return Error(Code::kOutOfMemory, engine.info().name, " with ", options.threads,
                  options.threads == 1 ? " thread" : " threads", " and texts of ", plan.max_tokens, " tokens needs ",
                  plan.peak_bytes, " bytes, but only ", allowed,
                  " are allowed; raise `max_memory`, or lower `max_tokens` or `threads`");
@@ -53,4 +53,4 @@ Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, 
   return plan;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

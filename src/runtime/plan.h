@@ -9,7 +9,7 @@
 #include "runtime/engine.h"
 #include "thimble/embedder.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
@@ -20,8 +20,8 @@ std::size_t EmbedderFixedBytes(std::size_t threads);
 
 // The plan with the largest tile whose peak is at most `allowed`; options.max_memory is not looked at. kInvalidArgument
 // for options out of range, kOutOfMemory when no tile fits.
-Result<Plan> PlanTile(const Model::Impl& model, const EmbedderOptions& options, std::size_t allowed);
+Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_PLAN_H_

@@ -10,6 +10,9 @@
 
 namespace thimble::inline v0_1 {
 
+using runtime::PoolEntry;
+using runtime::PoolState;
+
 Lease::Lease(std::shared_ptr<PoolState> pool, PoolEntry* entry) : pool_(std::move(pool)), entry_(entry) {}
 Lease::Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), entry_(std::exchange(other.entry_, nullptr)) {}
 Lease& Lease::operator=(Lease&& other) noexcept {
@@ -26,35 +29,20 @@ const Model& Lease::model() const { return *entry_->model; }
 std::size_t Lease::max_tokens() const { return entry_->max_tokens; }
 
 Result<Report> Lease::Embed(std::string_view text, std::span<float> vector, const VectorOptions& options) {
-  Report report;
-  Status status = EmbedBatch({&text, 1}, vector, {&report, 1}, options);
-  if (!status.ok()) return status;
-  return report;
+  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.Embed(text, vector, options); });
 }
 
 Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
                          const VectorOptions& options) {
-  return Guarded([&] {
-    return pool_->Use(*entry_,
-                      [&](Embedder& embedder) { return embedder.EmbedBatch(texts, vectors, reports, options); });
-  });
+  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedBatch(texts, vectors, reports, options); });
 }
 
 Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  Report report;
-  Status status = Guarded([&] {
-    return pool_->Use(*entry_, [&](Embedder& embedder) -> Status {
-      THIMBLE_ASSIGN_OR_RETURN(report, embedder.EmbedTokens(text, vectors));
-      return Status();
-    });
-  });
-  if (!status.ok()) return status;
-  return report;
+  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedTokens(text, vectors); });
 }
 
 Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  return Guarded(
-      [&] { return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedIds(ids, vectors); }); });
+  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedIds(ids, vectors); });
 }
 
 Reservation::Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {}
@@ -71,7 +59,7 @@ Reservation::~Reservation() {
 
 Result<ModelPool> ModelPool::Create(const PoolOptions& options) {
   return Guarded([&]() -> Result<ModelPool> {
-    THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<PoolState> state, PoolState::Create(options, PoolEnvironment()));
+    THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<PoolState> state, PoolState::Create(options, runtime::PoolEnvironment()));
     return ModelPool(std::move(state));
   });
 }

@@ -7,18 +7,17 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/file_stamp.h"
 #include "base/guard.h"
 #include "base/processors.h"
-#include "format/reader.h"
-#include "runtime/mock.h"
+#include "runtime/engine.h"
+#include "runtime/engines.h"
 #include "runtime/plan.h"
 #include "store/lookup.h"
 #include "store/name.h"
 #include "thimble/cache.h"
 #include "thimble/memory.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 using std::chrono::milliseconds;
@@ -41,24 +40,8 @@ std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
 // The model file, or what stands for it where a mock is put in place of every model.
 Result<std::string> FindFile(std::string_view name, std::string_view dtype, const std::string& folder) {
   Result<std::string> found = store::Lookup(name, dtype, folder);
-  const bool mocked = !found.ok() && found.status().code() == Code::kNotFound && MockForced();
+  const bool mocked = !found.ok() && found.status().code() == Code::kNotFound && FilesAreReplaced();
   return mocked ? std::string(name) : found;
-}
-
-// Whether a path now has another file than that of a loaded model, or one that was written to. What is not there any
-// more has not changed.
-bool FileHasChanged(const Model& model, const std::string& path) {
-  const format::Reader* reader = model.impl().reader();
-  if (reader == nullptr) return false;
-  const FileStamp& loaded = reader->file().stamp();
-  bool changed = false;
-  (void)Guarded([&] {
-    const Result<FileStamp> now = StampOf(path);
-    if (!now.ok() || *now == loaded) return Status();
-    changed = now->WrittenSince(loaded) || model.impl().CheckFile().code() == Code::kCorrupt;
-    return Status();
-  });
-  return changed;
 }
 
 std::size_t Turns(std::size_t processors, std::size_t threads) {
@@ -195,7 +178,8 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
       ++entry->leases;
       const bool changed = [&] {
         Unlocked unlocked(lock);
-        return FileHasChanged(*entry->model, path);
+        const ModelFile* file = entry->model->engine().file();
+        return file != nullptr && file->IsOutdated();
       }();
       if (!changed) {
         ++entry->uses;
@@ -235,7 +219,7 @@ Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& p
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path, options_.open));
   std::size_t allowed = max_memory_;
   if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
-  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->impl(), options_.embedder, allowed));
+  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->engine(), options_.embedder, allowed));
   return model;
 }
 
@@ -267,7 +251,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
     THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, plan));
     entry.max_tokens = plan.max_tokens;
   }
-  const std::size_t bytes = model->impl().FixedBytes();
+  const std::size_t bytes = model->engine().FixedBytes();
   THIMBLE_RETURN_IF_ERROR(TakeMemory(lock, bytes, deadline));
   entry.fixed_bytes = bytes;
   entry.model = std::move(model);
@@ -369,7 +353,7 @@ Result<PoolSlot*> PoolState::TakeSlot(Lock& lock, PoolEntry& entry, Clock::Time 
       std::size_t allowed = max_memory_ - used_memory_;
       allowed += std::min(entry.fixed_bytes, kNoLimit - allowed);
       if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
-      Result<Plan> plan = PlanTile(entry.model->impl(), options_.embedder, allowed);
+      Result<Plan> plan = PlanTile(entry.model->engine(), options_.embedder, allowed);
       if (plan.ok()) return AddSlot(lock, entry, *plan);
       if (plan.status().code() != Code::kOutOfMemory) return plan.status();
     }
@@ -410,4 +394,4 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   return made.status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -11,14 +11,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/fork.h"
+#include "base/guard.h"
 #include "base/thread.h"
 #include "runtime/clock.h"
 #include "thimble/pool.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 
 // One embedder of a model. Its memory is taken from the budget: `fixed_bytes` while it exists, `scratch_bytes` while
 // `resident`.
@@ -78,14 +80,16 @@ class PoolState {
   // One lease more, of a model that is loaded; Return takes it back.
   Result<PoolEntry*> Acquire(std::string_view name, std::string_view dtype, bool pin);
   void Return(PoolEntry& entry);
-  // Calls use(embedder) -> Status with an embedder of the entry that nobody else uses meanwhile.
+  // What use(embedder) comes to with an embedder of the entry that nobody else uses meanwhile. Neither throws.
   template <typename Function>
-  Status Use(PoolEntry& entry, Function&& use) {
-    Result<PoolSlot*> slot = BeginUse(entry);
-    if (!slot.ok()) return slot.status();
-    Status status = use(*(*slot)->embedder);
-    EndUse(**slot);
-    return status;
+  auto Use(PoolEntry& entry, Function&& use) -> decltype(use(std::declval<Embedder&>())) {
+    return Guarded([&]() -> decltype(use(std::declval<Embedder&>())) {
+      Result<PoolSlot*> slot = BeginUse(entry);
+      if (!slot.ok()) return slot.status();
+      auto result = use(*(*slot)->embedder);
+      EndUse(**slot);
+      return result;
+    });
   }
 
   Result<Plan> MakePlan(std::string_view name, std::string_view dtype) const;
@@ -166,6 +170,6 @@ class PoolState {
   bool has_thread_ = false;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime
 
 #endif  // THIMBLE_RUNTIME_POOL_STATE_H_

@@ -16,7 +16,7 @@
 #include "tests/fake_clock.h"
 #include "tests/test_model.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 using std::chrono::milliseconds;
@@ -280,7 +280,7 @@ TEST_F(Pool, TheBudgetMakesIdleModelsLeave) {
   // The smallest tile of one model, so that nothing of another has room beside it.
   const std::size_t longest = model_->info().max_tokens;
   options_.max_memory =
-      model_->impl().FixedBytes() + EmbedderFixedBytes(1) + model_->impl().ScratchBytes(longest, longest);
+      model_->engine().FixedBytes() + EmbedderFixedBytes(1) + model_->engine().ScratchBytes(longest, longest);
   options_.unload_after.reset();
   ModelPool pool = Make();
   for (const char* name : {"a", "b", "c"}) {
@@ -483,4 +483,4 @@ TEST_F(Pool, ThreadsOpenUseAndUnloadAtTheSameTime) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -7,7 +7,7 @@
 #include "runtime/engine.h"
 #include "runtime/pool_state.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::runtime {
 namespace {
 
 using std::chrono::milliseconds;
@@ -170,7 +170,7 @@ PoolStats PoolState::Stats() {
     ModelStats& model = stats.models.emplace_back();
     model.name = entry->name;
     model.dtype = entry->dtype;
-    model.mapped_bytes = entry->model->impl().MappedBytes();
+    model.mapped_bytes = entry->model->engine().MappedBytes();
     model.private_bytes = entry->fixed_bytes;
     for (const std::unique_ptr<PoolSlot>& slot : entry->slots) {
       model.private_bytes += slot->fixed_bytes + (slot->resident ? slot->scratch_bytes : 0);
@@ -183,4 +183,4 @@ PoolStats PoolState::Stats() {
   return stats;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::runtime

@@ -16,7 +16,6 @@
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
 #include "runtime/engine.h"
-#include "runtime/verified.h"
 #include "thimble/embedder.h"
 
 namespace thimble::inline v0_1 {
@@ -26,35 +25,36 @@ constexpr std::uint64_t kMaxGoldens = 4096;
 
 Result<Receipt> Read(const format::Reader& reader) {
   Receipt receipt;
-  const std::pair<std::string_view, std::string*> texts[] = {{kSourceHashKey, &receipt.source_sha256},
-                                                             {kTokenizerHashKey, &receipt.tokenizer_sha256},
-                                                             {kRecipeKey, &receipt.recipe},
-                                                             {kCalibrationKey, &receipt.calibration}};
+  const std::pair<std::string_view, std::string*> texts[] = {{model::kSourceHashKey, &receipt.source_sha256},
+                                                             {model::kTokenizerHashKey, &receipt.tokenizer_sha256},
+                                                             {model::kRecipeKey, &receipt.recipe},
+                                                             {model::kCalibrationKey, &receipt.calibration}};
   for (const auto& [key, value] : texts) {
     THIMBLE_ASSIGN_OR_RETURN(*value, reader.Text(key));
   }
-  THIMBLE_ASSIGN_OR_RETURN(receipt.texts, reader.Integer(kTextsKey, 1, std::numeric_limits<std::uint32_t>::max()));
-  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_mean, reader.Number(kCosineMeanKey));
-  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_p1, reader.Number(kCosineP1Key));
-  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_min, reader.Number(kCosineMinKey));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.texts,
+                           reader.Integer(model::kTextsKey, 1, std::numeric_limits<std::uint32_t>::max()));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_mean, reader.Number(model::kCosineMeanKey));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_p1, reader.Number(model::kCosineP1Key));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_min, reader.Number(model::kCosineMinKey));
   for (std::size_t i = 0;; ++i) {
-    const auto note = reader.Metadata(std::string(kNotePrefix) + std::to_string(i));
+    const auto note = reader.Metadata(std::string(model::kNotePrefix) + std::to_string(i));
     if (!note) break;
     receipt.notes.emplace_back(*note);
   }
-  THIMBLE_ASSIGN_OR_RETURN(receipt.goldens, reader.Integer(kGoldensKey, 1, kMaxGoldens));
+  THIMBLE_ASSIGN_OR_RETURN(receipt.goldens, reader.Integer(model::kGoldensKey, 1, kMaxGoldens));
   return receipt;
 }
 
 // The texts of kGoldenTextsTensor.
 Result<std::vector<std::string_view>> GoldenTexts(const format::Reader& reader, std::size_t count) {
-  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> bytes, reader.Vector<std::uint8_t>(kGoldenTextsTensor));
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> bytes, reader.Vector<std::uint8_t>(model::kGoldenTextsTensor));
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::vector<std::string_view> texts;
   while (texts.size() < count) {
     const std::size_t end = rest.find('\0');
     if (end == std::string_view::npos) {
-      return Error(Code::kCorrupt, reader.path(), ": tensor \"", kGoldenTextsTensor, "\": ", texts.size(),
+      return Error(Code::kCorrupt, reader.path(), ": tensor \"", model::kGoldenTextsTensor, "\": ", texts.size(),
                    " texts, expected ", count);
     }
     texts.push_back(rest.substr(0, end));
@@ -63,9 +63,9 @@ Result<std::vector<std::string_view>> GoldenTexts(const format::Reader& reader, 
   return texts;
 }
 
-Result<bool> WeightsMatch(const format::Reader& reader) {
-  THIMBLE_ASSIGN_OR_RETURN(std::string_view expected, reader.Text(kWeightsHashKey));
-  THIMBLE_ASSIGN_OR_RETURN(std::string found, HashOfWeights(reader));
+Result<bool> WeightsMatch(const runtime::ModelFile& file) {
+  THIMBLE_ASSIGN_OR_RETURN(std::string_view expected, file.reader().Text(model::kWeightsHashKey));
+  THIMBLE_ASSIGN_OR_RETURN(std::string found, file.HashOfWeights());
   return found == expected;
 }
 
@@ -73,9 +73,9 @@ Result<bool> WeightsMatch(const format::Reader& reader) {
 
 Result<std::optional<Receipt>> ReadReceipt(const Model& model) {
   return Guarded([&]() -> Result<std::optional<Receipt>> {
-    const format::Reader* reader = model.impl().reader();
-    if (reader == nullptr || !reader->Metadata(kRecipeKey)) return std::optional<Receipt>();
-    THIMBLE_ASSIGN_OR_RETURN(Receipt receipt, Read(*reader));
+    const runtime::ModelFile* file = model.engine().file();
+    if (file == nullptr || !file->reader().Metadata(model::kRecipeKey)) return std::optional<Receipt>();
+    THIMBLE_ASSIGN_OR_RETURN(Receipt receipt, Read(file->reader()));
     return std::optional<Receipt>(std::move(receipt));
   });
 }
@@ -87,26 +87,28 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
     if (!receipt)
       return Error(Code::kNotFound, "no receipt: ", model->info().name,
                    " was made by an older converter; convert it again");
-    const format::Reader& reader = *model->impl().reader();
+    const runtime::ModelFile& file = *model->engine().file();
+    const format::Reader& reader = file.reader();
     const std::size_t width = model->dimensions();
     Verification found;
     found.goldens = receipt->goldens;
-    THIMBLE_ASSIGN_OR_RETURN(found.weights_match, WeightsMatch(reader));
+    THIMBLE_ASSIGN_OR_RETURN(found.weights_match, WeightsMatch(file));
     THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string_view> texts, GoldenTexts(reader, receipt->goldens));
-    THIMBLE_ASSIGN_OR_RETURN(std::span<const float> expected,
-                             reader.Tensor<float>(kGoldenVectorsTensor, {receipt->goldens, GoldenWidth(width)}));
+    THIMBLE_ASSIGN_OR_RETURN(
+        std::span<const float> expected,
+        reader.Tensor<float>(model::kGoldenVectorsTensor, {receipt->goldens, model::GoldenWidth(width)}));
     THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
     VectorOptions options = {.prompt_name = ""};
     if (model->info().pooling.empty()) options.pooling = Pooling::kMean;  // As the converter did.
     std::vector<float> vector(width);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const Status status = embedder.Embed(texts[i], vector, options).status();
-      if (status.code() == Code::kCorrupt && model->impl().CheckFile().ok()) {  // A vector that is not finite.
+      if (status.code() == Code::kCorrupt && file.Check().ok()) {  // A vector that is not finite.
         found.differences.push_back({std::string(texts[i]), NAN});
         continue;
       }
       THIMBLE_RETURN_IF_ERROR(status);
-      const float* golden = expected.data() + i * GoldenWidth(width);
+      const float* golden = expected.data() + i * model::GoldenWidth(width);
       if (std::memcmp(golden, vector.data(), width * sizeof(float)) == 0) continue;
       double largest = 0;
       for (std::size_t k = 0; k < width; ++k) {

@@ -27,21 +27,13 @@ void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
 
 Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const std::int32_t> ids) {
   return Guarded([&]() -> Result<std::vector<TokenText>> {
-    if (model.impl().reader() == nullptr) {
-      return Error(Code::kUnsupported, model.info().name, ": a mock has no vocabulary");
-    }
-    THIMBLE_RETURN_IF_ERROR(CheckIds(model.info(), ids));
-    return model.impl().TokenTexts(ids);
+    THIMBLE_RETURN_IF_ERROR(runtime::CheckIds(model.info(), ids));
+    return model.engine().TokenTexts(ids);
   });
 }
 
 Result<SpecialIds> FindSpecialIds(const Model& model) {
-  return Guarded([&]() -> Result<SpecialIds> {
-    if (model.impl().reader() == nullptr) {
-      return Error(Code::kUnsupported, model.info().name, ": a mock has no vocabulary");
-    }
-    return model.impl().FindSpecialIds();
-  });
+  return Guarded([&] { return model.engine().FindSpecialIds(); });
 }
 
 std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special) {

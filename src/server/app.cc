@@ -209,7 +209,7 @@ void App::Tick() {
       ++kept;
       continue;
     }
-    class Unload final : public Job {
+    class Unload final : public runtime::Job {
      public:
       Unload(ModelPool& pool, ModelName model) : pool_(pool), model_(std::move(model)) {}
       void Run() override { pool_.Unload(model_.name, model_.dtype); }
@@ -224,7 +224,7 @@ void App::Tick() {
 }
 
 void App::RunElsewhere(const ExchangePtr& exchange, Step step) {
-  class Elsewhere final : public Job {
+  class Elsewhere final : public runtime::Job {
    public:
     Elsewhere(const App& app, ExchangePtr exchange, Step step)
         : app_(app), exchange_(std::move(exchange)), step_(std::move(step)) {}

@@ -163,7 +163,7 @@ class App {
 
   // The executor goes first, then what its jobs use.
   std::unique_ptr<Batcher> batcher_;
-  Executor executor_;
+  runtime::Executor executor_;
 };
 
 }  // namespace thimble::server

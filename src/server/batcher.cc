@@ -33,7 +33,7 @@ std::size_t Bytes(const EmbedWork& work, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-class Batcher::Runner final : public Job {
+class Batcher::Runner final : public runtime::Job {
  public:
   explicit Runner(Batcher& batcher) : batcher_(batcher) {}
   void Run() override {
@@ -46,7 +46,7 @@ class Batcher::Runner final : public Job {
   Batcher& batcher_;
 };
 
-Batcher::Batcher(Embed embed, Executor& executor, const Limits& limits)
+Batcher::Batcher(Embed embed, runtime::Executor& executor, const Limits& limits)
     : embed_(std::move(embed)), executor_(executor), limits_(limits) {}
 
 Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {

@@ -58,7 +58,7 @@ class Batcher {
   };
 
   // The executor must be destroyed first, when nothing waits.
-  Batcher(Embed embed, Executor& executor, const Limits& limits);
+  Batcher(Embed embed, runtime::Executor& executor, const Limits& limits);
 
   // `work` has at least one text. kOverloaded when there is no thread, or an exception when memory is exhausted; `done`
   // is then not called.
@@ -98,7 +98,7 @@ class Batcher {
   bool GoOn();
 
   const Embed embed_;
-  Executor& executor_;
+  runtime::Executor& executor_;
   const Limits limits_;
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<EmbedWork>> queue_;

@@ -56,7 +56,7 @@ class BatcherTest : public testing::Test {
   std::vector<std::size_t> sizes_;
   std::vector<const ServedModel*> models_;
   std::map<const EmbedWork*, int> done_;
-  Executor executor_;
+  runtime::Executor executor_;
 };
 
 TEST_F(BatcherTest, RequestsOfOneModelShareABatch) {
@@ -153,7 +153,7 @@ TEST_F(BatcherTest, ThreadsShareTheBytesOfARequest) {
   std::condition_variable changed;
   std::vector<std::size_t> sizes;
   std::size_t together = 2;  // Batches that wait for each other.
-  auto executor = std::make_unique<Executor>();
+  auto executor = std::make_unique<runtime::Executor>();
   Batcher batcher(
       [&](const ServedModel&, std::span<const std::string_view> texts, const VectorOptions&, std::span<float>,
           std::span<Report>, std::chrono::nanoseconds&) {
@@ -191,7 +191,7 @@ TEST_F(BatcherTest, ThreadsTakeWhatComes) {
   std::condition_variable changed;
   std::vector<std::shared_ptr<EmbedWork>> works;
   {
-    Executor executor;
+    runtime::Executor executor;
     Batcher batcher(
         [](const ServedModel&, std::span<const std::string_view> texts, const VectorOptions&, std::span<float> vectors,
            std::span<Report>, std::chrono::nanoseconds&) {

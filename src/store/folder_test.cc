@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "convert/convert.h"
 #include "store/source_folder.h"
 #include "tests/test_model.h"
+#include "thimble/convert.h"
 
 namespace thimble::store {
 namespace {
@@ -33,10 +33,10 @@ class Folder : public testing::Test {
     for (const auto& [name, repository] : {std::pair<std::string, std::string>{"plain", ""},
                                            {"acme", "acme/tiny"},
                                            {"known", "acme/all-MiniLM-L6-v2"}}) {
-      convert::Options made;
+      ConvertOptions made;
       made.calibrate = false;
       if (!repository.empty()) made.metadata = {{kRepositoryKey, repository}, {kRevisionKey, kCommit}};
-      ASSERT_TRUE(convert::Convert(source->path(), source->File(name), made).ok());
+      ASSERT_TRUE(ConvertModel(source->path(), source->File(name), made).ok());
     }
   }
   static void TearDownTestSuite() {

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "runtime/engines.h"
 
 namespace thimble::store {
 namespace {
@@ -37,7 +38,10 @@ bool IsRevision(std::string_view text) {
 std::string ModelName::Repository() const { return organisation.empty() ? name : organisation + "/" + name; }
 std::string ModelName::Text() const { return revision.empty() ? Repository() : Repository() + "@" + revision; }
 
-bool IsMockName(std::string_view model) { return model == "mock" || model == "mock-hashed"; }
+bool IsMockName(std::string_view model) {
+  const runtime::EngineEntry* engine = runtime::FindEngine(model);
+  return engine != nullptr && !engine->opens_files;
+}
 
 bool IsFileOrMock(std::string_view model) { return model.ends_with(".safetensors") || IsMockName(model); }
 

@@ -23,7 +23,7 @@ struct ModelName {
   std::string Text() const;
 };
 
-// Whether `model` is "mock" or "mock-hashed".
+// Whether `model` names an engine that opens no files: "mock" or "mock-hashed".
 bool IsMockName(std::string_view model);
 // Whether it is a mock or the path of a model file, which ends in .safetensors.
 bool IsFileOrMock(std::string_view model);

@@ -42,7 +42,7 @@ class Environment::Mailbox {
   const napi_threadsafe_function wake_;
 };
 
-class Environment::Call : public Job, public std::enable_shared_from_this<Call> {
+class Environment::Call : public runtime::Job, public std::enable_shared_from_this<Call> {
  public:
   Call(std::function<Outcome()> work, std::shared_ptr<Mailbox> mailbox)
       : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
@@ -124,7 +124,7 @@ bool TakesResults(Napi::Env env) {
 
 bool Environment::Start(Napi::Env env) {
   KeepLoaded();
-  auto* self = new Environment(Executor::Shared());
+  auto* self = new Environment(runtime::Executor::Shared());
   self->env_ = env;
   napi_threadsafe_function wake = nullptr;
   const napi_value name = Napi::String::New(env, "thimble");

@@ -63,7 +63,7 @@ class Environment {
     Napi::ObjectReference kept;
   };
 
-  explicit Environment(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
+  explicit Environment(std::shared_ptr<runtime::Executor> executor) : executor_(std::move(executor)) {}
   static void Close(void* self);
   static void Deliver(napi_env env, napi_value callback, void* self, void* data);
   void Settle(Napi::Env env);
@@ -72,7 +72,7 @@ class Environment {
   void Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred, Napi::Value kept);
   void Forget(const Call* call);
 
-  std::shared_ptr<Executor> executor_;
+  std::shared_ptr<runtime::Executor> executor_;
   std::shared_ptr<Mailbox> mailbox_;
   napi_env env_ = nullptr;
   std::unordered_map<const Call*, Waiting> waiting_;

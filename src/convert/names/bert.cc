@@ -5,12 +5,13 @@
 namespace thimble::convert {
 namespace {
 
-constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 1, kMaxHidden},
-                                {"num_hidden_layers", &Architecture::layers, 1, kMaxLayers},
-                                {"num_attention_heads", &Architecture::heads, 1, kMaxHidden},
-                                {"intermediate_size", &Architecture::intermediate, 1, kMaxIntermediate},
-                                {"max_position_embeddings", &Architecture::positions, 3, kMaxPositions},
-                                {"vocab_size", &Architecture::vocabulary, 1, kMaxVocabulary}};
+constexpr model::NamedSize kSizes[] = {
+    {"hidden_size", &model::Architecture::hidden, 1, model::kMaxHidden},
+    {"num_hidden_layers", &model::Architecture::layers, 1, model::kMaxLayers},
+    {"num_attention_heads", &model::Architecture::heads, 1, model::kMaxHidden},
+    {"intermediate_size", &model::Architecture::intermediate, 1, model::kMaxIntermediate},
+    {"max_position_embeddings", &model::Architecture::positions, 3, model::kMaxPositions},
+    {"vocab_size", &model::Architecture::vocabulary, 1, model::kMaxVocabulary}};
 constexpr Family::Text kRequired[] = {{"position_embedding_type", "absolute"}};
 // TensorFlow's.
 constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},

@@ -24,7 +24,7 @@ struct Family {
   std::string_view name;  // model_type of config.json, and the architecture of a model file.
 
   // config.json.
-  std::span<const NamedSize> sizes;
+  std::span<const model::NamedSize> sizes;
   std::span<const Text> required;  // What must be so, or absent.
   const char *activation, *default_activation;
   const char* epsilon;

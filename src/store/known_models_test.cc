@@ -8,14 +8,8 @@
 #include <set>
 #include <string>
 
-#include "hub/known_defaults.h"
-
-namespace thimble::hub {
+namespace thimble::store {
 namespace {
-
-using store::FindKnownModel;
-using store::KnownModel;
-using store::KnownModels;
 
 TEST(KnownModels, EveryNameLeadsToItsModelInAnyCase) {
   std::set<std::string> names;
@@ -37,8 +31,6 @@ TEST(KnownModels, AnotherOrganisationsModelIsNotKnown) {
   for (const char* name :
        {"", "all-MiniLM", "somebody/all-MiniLM-L6-v2", "Xenova/", "all-MiniLM-L6-v2 ", "bge-large-en-v1.5"}) {
     EXPECT_EQ(FindKnownModel(name), nullptr) << name;
-    const convert::Defaults defaults = KnownDefaults(name);
-    EXPECT_FALSE(defaults.pooling || defaults.normalize || defaults.max_tokens || !defaults.prompts.empty()) << name;
   }
 }
 
@@ -71,13 +63,16 @@ TEST(KnownModels, HaveTheFactsOfTheirRepositories) {
     const KnownModel* model = FindKnownModel(name);
     ASSERT_NE(model, nullptr) << name;
     EXPECT_EQ(model->repository, facts.organisation + std::string("/") + name);
-    const convert::Defaults defaults = KnownDefaults(name);
-    EXPECT_EQ(defaults.pooling, facts.pooling) << name;
-    EXPECT_EQ(defaults.normalize, facts.normalize) << name;
-    EXPECT_EQ(defaults.max_tokens, facts.max_tokens) << name;
-    EXPECT_EQ(defaults.prompts, facts.prompts) << name;
+    EXPECT_EQ(model->pooling, facts.pooling) << name;
+    EXPECT_EQ(model->normalize, facts.normalize) << name;
+    EXPECT_EQ(model->max_tokens, facts.max_tokens) << name;
+    std::vector<Prompt> prompts;
+    for (const KnownPrompt& prompt : model->prompts) {
+      prompts.push_back({std::string(prompt.name), std::string(prompt.text)});
+    }
+    EXPECT_EQ(prompts, facts.prompts) << name;
   }
 }
 
 }  // namespace
-}  // namespace thimble::hub
+}  // namespace thimble::store

@@ -1,0 +1,65 @@
+// Choosing an engine.
+
+#include "runtime/engines.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "runtime/engine.h"
+
+namespace thimble::runtime {
+namespace {
+
+// The first of the chosen backends that `is_wanted`; null when there is none.
+template <typename IsWanted>
+const EngineEntry* FindChosen(IsWanted&& is_wanted) {
+  for (std::string_view names = ChosenBackends(); !names.empty();) {
+    const std::size_t end = std::min(names.find(','), names.size());
+    const EngineEntry* engine = FindEngine(names.substr(0, end));
+    if (engine != nullptr && is_wanted(*engine)) return engine;
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return nullptr;
+}
+
+const EngineEntry* FindOpenerOfFiles() {
+  return FindChosen([](const EngineEntry& engine) { return engine.opens_files; });
+}
+
+}  // namespace
+
+const EngineEntry* FindEngine(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(kEngines), std::end(kEngines), [&](const auto& engine) { return engine.name == name; });
+  return found == std::end(kEngines) ? nullptr : found;
+}
+
+std::string_view ChosenBackends() {
+  const char* chosen = std::getenv("THIMBLE_BACKEND");
+  return chosen == nullptr || *chosen == '\0' ? kEngines[0].name : chosen;
+}
+
+bool FilesAreReplaced() { return FindOpenerOfFiles() == nullptr; }
+
+Result<std::unique_ptr<const Engine>> OpenEngine(const std::string& path, const OpenOptions& options) {
+  const EngineEntry* named = FindEngine(path);
+  if (named != nullptr && named->opens_files) named = nullptr;  // A file of that name.
+  if (const EngineEntry* engine = FindOpenerOfFiles()) return (named != nullptr ? named : engine)->open(path, options);
+  const std::string_view chosen = ChosenBackends();
+  if (const EngineEntry* engine = FindEngine(chosen)) return engine->open(std::string(engine->name), options);
+  if (named != nullptr && FindChosen([&](const EngineEntry& engine) { return &engine == named; }) != nullptr) {
+    return named->open(path, options);
+  }
+  std::string names;
+  for (const EngineEntry& engine : kEngines) {
+    names.append(names.empty() ? "" : &engine == std::end(kEngines) - 1 ? " or " : ", ").append(engine.name);
+  }
+  // What follows a colon may be an address with a password in it.
+  const std::size_t colon = chosen.find(':');
+  return Error(Code::kInvalidArgument, "THIMBLE_BACKEND: expected ", names, ", found \"", chosen.substr(0, colon),
+               colon == std::string_view::npos ? "" : ":...",
+               "\"; only thimble embed, thimble similar and Backend of backend.h accept remote backends");
+}
+
+}  // namespace thimble::runtime
