@@ -13,7 +13,7 @@ LAYERS = {
     "json": {"base"},
     "format": {"base"},
     "text": {"base"},
-    "kernels": {"base"},
+    "kernels": {"base", "format"},
     "model": {"base", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},

@@ -36,7 +36,7 @@ int RunConvert(int argc, char** argv) {
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
   arguments.app()
-      .add_option("--dtype", dtype_name, "fp32, fp16, q8, q6, q4 or q4-small")
+      .add_option("--dtype", dtype_name, convert::DtypeNames())
       ->type_name("NAME")
       ->capture_default_str();
   arguments.app()

@@ -34,8 +34,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxThreads = 8;            // More gain little.
 constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
 
-constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
-
 Result<std::string> HashOf(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   return Sha256OfFile(file, 0, file.size());
@@ -47,15 +45,6 @@ fs::path Resolved(const std::string& path) {
 }
 
 }  // namespace
-
-std::string_view DtypeName(Dtype dtype) { return kDtypeNames[static_cast<std::size_t>(dtype)]; }
-
-Result<Dtype> ParseDtype(std::string_view name) {
-  for (std::size_t i = 0; i < kDtypeNames.size(); ++i) {
-    if (kDtypeNames[i] == name) return static_cast<Dtype>(i);
-  }
-  return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8, q6, q4 or q4-small");
-}
 
 std::string NameOf(const std::string& source) {
   return std::filesystem::path(source + "/.").lexically_normal().parent_path().filename().string();
@@ -83,7 +72,7 @@ Status CheckNotRead(const std::string& source, const std::string& output) {
 }
 
 Status Convert(const std::string& source, const std::string& output, const Options& options) {
-  const bool floats = options.dtype == Dtype::kFp32 || options.dtype == Dtype::kFp16;
+  const bool floats = !format::FormatsOf(options.dtype).int8();
   if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
     return Error(Code::kInvalidArgument, options.calibration_file, ": ",
                  floats ? DtypeName(options.dtype) : "a conversion without calibration",
@@ -110,7 +99,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
 
   // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
   CalibrationSet set = {.fit = {}, .unseen = {}, .description = "none"};
-  if (job.int8() && options.calibrate) {
+  if (job.formats().int8() && options.calibrate) {
     const std::size_t longest = std::min(encoder.positions, Forward::kMaxChunk);
     THIMBLE_ASSIGN_OR_RETURN(set, MakeCalibration(tokenizer, encoder.vocabulary, longest, options.calibration_file));
   }

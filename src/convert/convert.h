@@ -11,18 +11,16 @@
 #include <utility>
 #include <vector>
 
+#include "format/dtypes.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
 
-// q6 keeps 6 bits of the weights, q4 and q4-small 4; the first two keep the word table in 6 bits and the last layer in
-// 8, q4-small 4 and the attention of the last layer.
-enum class Dtype { kFp32, kFp16, kQ8, kQ6, kQ4, kQ4Small };
-
-std::string_view DtypeName(Dtype dtype);
-// kInvalidArgument for a name other than fp32, fp16, q8, q6, q4, q4-small.
-Result<Dtype> ParseDtype(std::string_view name);
+using format::Dtype;
+using format::DtypeName;
+using format::DtypeNames;
+using format::ParseDtype;
 
 // What is known of a model beside its source, whose own files come first.
 struct Defaults {

@@ -11,38 +11,11 @@
 #include "convert/folder_files.h"
 
 namespace thimble::convert {
-namespace {
-
-using kernels::WeightFormat;
-
-// Format of the parts stored most precisely.
-WeightFormat FinestFormat(Dtype dtype) {
-  return dtype == Dtype::kFp32 ? WeightFormat::kF32 : dtype == Dtype::kFp16 ? WeightFormat::kF16 : WeightFormat::kQ8;
-}
-
-}  // namespace
-
-// The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
-WeightFormat Job::MatrixFormat(std::size_t layer, const Step& step) const {
+format::WeightFormat Job::MatrixFormat(std::size_t layer, const Step& step) const {
+  if (layer + 1 != program.architecture.layers) return formats().matrices;
   const bool feed_forward = step.in == Buffer::kInner || step.out == Buffer::kInner;
-  if (layer + 1 == program.architecture.layers && !(feed_forward && dtype == Dtype::kQ4Small)) {
-    return FinestFormat(dtype);
-  }
-  return dtype == Dtype::kQ6                               ? WeightFormat::kQ6
-         : dtype == Dtype::kQ4 || dtype == Dtype::kQ4Small ? WeightFormat::kQ4
-                                                           : FinestFormat(dtype);
+  return feed_forward ? formats().last_feed_forward : formats().last_attention;
 }
-
-WeightFormat Job::WordFormat() const {
-  return dtype == Dtype::kQ6 || dtype == Dtype::kQ4 ? WeightFormat::kQ6
-         : dtype == Dtype::kQ4Small                 ? WeightFormat::kQ4
-                                                    : FinestFormat(dtype);
-}
-
-// Two more bits than the words, which they are added to.
-WeightFormat Job::PositionFormat() const { return dtype == Dtype::kQ4Small ? WeightFormat::kQ6 : FinestFormat(dtype); }
-
-WeightFormat Job::HeadFormat() const { return dtype == Dtype::kFp32 ? WeightFormat::kF32 : WeightFormat::kF16; }
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "convert/head_source.h"
 #include "convert/source.h"
 #include "convert/tokenizer_folder.h"
-#include "kernels/matrix.h"
+#include "format/dtypes.h"
 #include "model/program.h"
 #include "thimble/status.h"
 
@@ -33,12 +33,8 @@ struct Job {
   std::vector<Prompt> prompts;
   std::vector<std::string> notes;  // What was assumed, or is not as the source has it: sentences for people.
 
-  bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
-  // How the parts of the model keep their weights.
-  kernels::WeightFormat MatrixFormat(std::size_t layer, const Step& step) const;
-  kernels::WeightFormat WordFormat() const;
-  kernels::WeightFormat PositionFormat() const;
-  kernels::WeightFormat HeadFormat() const;
+  const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
+  format::WeightFormat MatrixFormat(std::size_t layer, const Step& step) const;
 };
 
 // The error of a source that does not state how its tokens are pooled.

@@ -35,7 +35,7 @@ class Conversion {
         writer_(*writer) {}
 
   Status Run() {
-    THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.HeadFormat(), &writer_));
+    THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.formats().head, &writer_));
     THIMBLE_RETURN_IF_ERROR(WriteTokenizer(*job_.tokenizer.tokenizer.kind, &writer_));
     THIMBLE_RETURN_IF_ERROR(Positions());
     NormSource norm;
@@ -84,7 +84,7 @@ class Conversion {
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
     std::vector<float> offset(hidden), mean(hidden);
     THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, offset));
-    if (job_.int8()) {
+    if (job_.formats().int8()) {
       THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.positions, mean));
       for (std::size_t k = 0; k < hidden; ++k) offset[k] += mean[k];
     }

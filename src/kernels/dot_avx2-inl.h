@@ -68,24 +68,25 @@ THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
 }
 
-// Line kLine of a bundle as bytes that MultiplyBytes takes: 6 bits as they are, from those of 4 bits 8 is taken.
-template <int kBits, std::size_t kLine>
+// Line kLine of a bundle as bytes that MultiplyBytes takes.
+template <WeightFormat kFormat, std::size_t kLine>
 THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
-  const I codes = {LoadCodeLine<kBits, kLine>(bundle), LoadCodeLine<kBits, kLine>(bundle + 32)};
-  if constexpr (kBits == 6) return codes;
-  const __m256i half = _mm256_set1_epi8(8);
-  return {_mm256_sub_epi8(codes.low, half), _mm256_sub_epi8(codes.high, half)};
+  const I codes = {LoadCodeLine<kFormat, kLine>(bundle), LoadCodeLine<kFormat, kLine>(bundle + 32)};
+  if constexpr (kCentre<kFormat> == 0) return codes;
+  const __m256i centre = _mm256_set1_epi8(kCentre<kFormat>);
+  return {_mm256_sub_epi8(codes.low, centre), _mm256_sub_epi8(codes.high, centre)};
 }
 // What a weight is beside its multiplier times its signed code, for two groups: words 0 and 1 of each lane.
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE __m256i Rest(__m256i multipliers, __m256i offsets) {
   const __m256i offset = _mm256_and_si256(offsets, _mm256_set1_epi16(255));
-  return _mm256_sub_epi16(kBits == 4 ? _mm256_slli_epi16(multipliers, 3) : _mm256_setzero_si256(), offset);
+  if constexpr (kCentre<kFormat> == 0) return _mm256_sub_epi16(_mm256_setzero_si256(), offset);
+  return _mm256_sub_epi16(_mm256_slli_epi16(multipliers, std::countr_zero(unsigned{kCentre<kFormat>})), offset);
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
-  return {_mm256_blend_epi16(Rest<kBits>(first.multipliers.low, first.offsets.low),
-                             Rest<kBits>(second.multipliers.low, second.offsets.low), 0xAA),
-          _mm256_blend_epi16(Rest<kBits>(first.multipliers.high, first.offsets.high),
-                             Rest<kBits>(second.multipliers.high, second.offsets.high), 0xAA)};
+  return {_mm256_blend_epi16(Rest<kFormat>(first.multipliers.low, first.offsets.low),
+                             Rest<kFormat>(second.multipliers.low, second.offsets.low), 0xAA),
+          _mm256_blend_epi16(Rest<kFormat>(first.multipliers.high, first.offsets.high),
+                             Rest<kFormat>(second.multipliers.high, second.offsets.high), 0xAA)};
 }

@@ -39,17 +39,18 @@ THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
 }
 
-template <int kBits, std::size_t kLine>
+template <WeightFormat kFormat, std::size_t kLine>
 THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
-  const I codes = LoadCodeLine<kBits, kLine, false>(bundle);
-  return kBits == 6 ? codes : _mm512_sub_epi8(codes, _mm512_set1_epi8(8));
+  const I codes = LoadCodeLine<kFormat, kLine, false>(bundle);
+  return kCentre<kFormat> == 0 ? codes : _mm512_sub_epi8(codes, _mm512_set1_epi8(kCentre<kFormat>));
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rest(const Levels& levels) {
   const I offsets = _mm512_and_si512(levels.offsets, _mm512_set1_epi16(255));
-  return _mm512_sub_epi16(kBits == 4 ? _mm512_slli_epi16(levels.multipliers, 3) : _mm512_setzero_si512(), offsets);
+  if constexpr (kCentre<kFormat> == 0) return _mm512_sub_epi16(_mm512_setzero_si512(), offsets);
+  return _mm512_sub_epi16(_mm512_slli_epi16(levels.multipliers, std::countr_zero(unsigned{kCentre<kFormat>})), offsets);
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
-  return _mm512_mask_mov_epi16(Rest<kBits>(first), 0xAAAAAAAA, Rest<kBits>(second));
+  return _mm512_mask_mov_epi16(Rest<kFormat>(first), 0xAAAAAAAA, Rest<kFormat>(second));
 }
