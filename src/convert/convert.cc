@@ -99,7 +99,7 @@ Status Convert(const std::string& source, const std::string& output, const Optio
 
   // One forward pass in fp32 is for calibration and, behind that, for the vectors of the receipt.
   CalibrationSet set = {.fit = {}, .unseen = {}, .description = "none"};
-  if (job.formats().int8() && options.calibrate) {
+  if (job.int8() && options.calibrate) {
     const std::size_t longest = std::min(encoder.positions, Forward::kMaxChunk);
     THIMBLE_ASSIGN_OR_RETURN(set, MakeCalibration(tokenizer, encoder.vocabulary, longest, options.calibration_file));
   }

@@ -75,7 +75,7 @@ class PanelRounder {
 
   bool int8_;
   const format::TwoLevel& levels_;  // Unless int8_.
-  std::size_t block_;                // Columns of a block: a group.
+  std::size_t block_;               // Columns of a block: a group.
   const Factor& factor_;
   const kernels::Kernels& kernels_;
   std::size_t width_;

@@ -41,7 +41,7 @@ MatrixSpec SpecOf(const Job& job, std::size_t layer, const Step& step) {
                      .outputs = step.outputs,
                      .inputs = step.inputs,
                      .rotation = {}};
-  if (const kernels::Rotation* rotation = job.program.RotationOf(step.in); job.formats().int8() && rotation != nullptr) {
+  if (const kernels::Rotation* rotation = job.program.RotationOf(step.in); job.int8() && rotation != nullptr) {
     spec.rotation = *rotation;
   }
   return spec;
@@ -83,7 +83,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   for (std::size_t i = 0; i < job.notes.size(); ++i) {
     layout.metadata.emplace_back(std::string(kNotePrefix) + std::to_string(i), job.notes[i]);
   }
-  if (job.formats().int8()) {
+  if (job.int8()) {
     layout.metadata.emplace_back("rotation.hidden", kernels::RotationName(job.program.stream_rotation));
     layout.metadata.emplace_back("rotation.intermediate", kernels::RotationName(job.program.inner_rotation));
   }
@@ -118,7 +118,7 @@ std::string RecipeOf(const Job& job, const CalibrationReport* report) {
   }
   text += "; words " + std::string(format::WeightFormatName(job.formats().words)) + ", positions " +
           std::string(format::WeightFormatName(job.formats().positions));
-  if (!job.formats().int8()) return text;
+  if (!job.int8()) return text;
   text += "; rotation " + kernels::RotationName(job.program.stream_rotation) + " and " +
           kernels::RotationName(job.program.inner_rotation);
   if (report == nullptr) return text + "; rounded";

@@ -43,7 +43,8 @@ void PackCodes(const TwoLevel& levels, std::span<const std::uint8_t> codes, std:
                std::uint8_t* out) {
   for (std::size_t k = 0; k < codes.size(); ++k) {
     const std::size_t line = k / run, bundle = line / levels.bundle_lines();
-    levels.SetCode(out + bundle * levels.stored_lines() * step, step, line % levels.bundle_lines(), k % run, codes[k]);
+    std::uint8_t* const bytes = out + bundle * levels.stored_lines() * step + k % run;
+    levels.SetCode(bytes, step, line % levels.bundle_lines(), codes[k]);
   }
 }
 
@@ -63,7 +64,7 @@ class MatrixPacker {
         levels_(format::MatrixLevels(spec.format)),
         stored_(format::TensorsOfMatrix(spec.format, spec.outputs, spec.inputs)),
         strip_(stored_[0].bytes() / (spec.outputs / kStrip)),
-        groups_(format::BytesOf(stored_, StoredTensor::Role::kGroups)),
+        groups_(format::IsTwoLevel(spec.format) ? stored_[1].bytes() : 0),
         scale_(spec.outputs),
         comp_(spec.outputs) {}
 
@@ -193,7 +194,7 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
   std::vector<std::uint16_t> halves;
   std::vector<std::uint8_t> codes;
   TwoLevelRow two_level;
-  std::vector<std::uint16_t> scale(format::BytesOf(stored, StoredTensor::Role::kScale) / 2);
+  std::vector<std::uint16_t> scale(format::IsInteger(spec.format) ? stored[1].bytes() / 2 : 0);
   for (std::size_t first = 0; first < spec.rows; first += kRows) {
     const std::size_t count = std::min(kRows, spec.rows - first);
     rows.resize(count * spec.width);

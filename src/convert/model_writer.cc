@@ -84,7 +84,7 @@ class Conversion {
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
     std::vector<float> offset(hidden), mean(hidden);
     THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, offset));
-    if (job_.formats().int8()) {
+    if (job_.int8()) {
       THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.positions, mean));
       for (std::size_t k = 0; k < hidden; ++k) offset[k] += mean[k];
     }

@@ -17,7 +17,11 @@
 namespace thimble::convert {
 namespace {
 
+using format::WeightFormat;
 using kernels::Rotation;
+
+constexpr const format::TwoLevel& kQ4Levels = format::MatrixLevels(WeightFormat::kQ4);
+constexpr const format::TwoLevel& kQ6Levels = format::MatrixLevels(WeightFormat::kQ6);
 
 std::vector<float> RandomRow(std::size_t size, std::uint32_t seed, float deviation = 0.05f) {
   std::mt19937 random(seed);
@@ -233,16 +237,17 @@ TEST_P(EveryTwoLevelForm, ScaleInBinary16CostsLittle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, EveryTwoLevelForm,
-                         testing::Values(format::MatrixLevels(format::WeightFormat::kQ4), format::MatrixLevels(format::WeightFormat::kQ6), format::RowLevels(format::WeightFormat::kQ4), format::RowLevels(format::WeightFormat::kQ6)));
+                         testing::Values(kQ4Levels, kQ6Levels, format::RowLevels(WeightFormat::kQ4),
+                                         format::RowLevels(WeightFormat::kQ6)));
 
 TEST(QuantizeTwoLevel, SearchBeatsPlainRoundingWithExactEnds) {
   double found = 0, plain = 0;
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> row = RandomRow(384, 100 + seed);
     TwoLevelRow out;
-    QuantizeTwoLevel(format::MatrixLevels(format::WeightFormat::kQ4), row, &out);
+    QuantizeTwoLevel(kQ4Levels, row, &out);
     found += SquaredError(row, out);
-    plain += PlainSquaredError(format::MatrixLevels(format::WeightFormat::kQ4), row);
+    plain += PlainSquaredError(kQ4Levels, row);
   }
   EXPECT_LT(found, 0.95 * plain);
 }
@@ -253,9 +258,9 @@ TEST(QuantizeTwoLevel, SixBitsComeNearPlainRoundingWithExactEnds) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> row = RandomRow(384, 300 + seed);
     TwoLevelRow out;
-    QuantizeTwoLevel(format::MatrixLevels(format::WeightFormat::kQ6), row, &out);
+    QuantizeTwoLevel(kQ6Levels, row, &out);
     found += SquaredError(row, out);
-    plain += PlainSquaredError(format::MatrixLevels(format::WeightFormat::kQ6), row);
+    plain += PlainSquaredError(kQ6Levels, row);
   }
   EXPECT_LT(found, 1.3 * plain);
 }

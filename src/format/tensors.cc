@@ -51,11 +51,4 @@ std::vector<StoredTensor> TensorsOfTable(WeightFormat format, std::size_t rows, 
   return {{kWeight, kU8, 1, {RoundUp(rows * RowBytes(format, width), 64)}}, scale};
 }
 
-std::size_t BytesOf(std::span<const StoredTensor> tensors, StoredTensor::Role role) {
-  for (const StoredTensor& tensor : tensors) {
-    if (tensor.role == role) return tensor.bytes();
-  }
-  return 0;
-}
-
 }  // namespace thimble::format

@@ -29,12 +29,9 @@ struct StoredTensor {
   std::string_view suffix() const;
 };
 
-// In their order, the weights first.
+// In their order: the weights, then what else the format has.
 std::vector<StoredTensor> TensorsOfMatrix(WeightFormat format, std::size_t outputs, std::size_t inputs);
 std::vector<StoredTensor> TensorsOfTable(WeightFormat format, std::size_t rows, std::size_t width);
-
-// Bytes of the tensor with that role, 0 if there is none.
-std::size_t BytesOf(std::span<const StoredTensor> tensors, StoredTensor::Role role);
 
 }  // namespace thimble::format
 

@@ -43,24 +43,22 @@ struct TwoLevel {
   constexpr int spare_bits() const { return 8 - bits; }
   constexpr std::size_t stored_lines() const { return static_cast<std::size_t>(bits / spare_bits()); }
   constexpr std::size_t bundle_lines() const { return stored_lines() + 1; }
-  // Code i of a line; the stored lines of the bundle are `step` bytes apart.
-  constexpr std::uint8_t Code(const std::uint8_t* bundle, std::size_t step, std::size_t line, std::size_t i) const {
-    if (line < stored_lines()) return static_cast<std::uint8_t>(bundle[line * step + i] & largest_code());
+  // The code of a byte of a stored line; and of the last line, of bytes `step` apart.
+  constexpr std::uint8_t StoredCode(std::uint8_t byte) const {
+    return static_cast<std::uint8_t>(byte & largest_code());
+  }
+  constexpr std::uint8_t LastCode(const std::uint8_t* bytes, std::size_t step) const {
     int code = 0;
-    for (int b = 0; b < bits / spare_bits(); ++b) {
-      code |= bundle[static_cast<std::size_t>(b) * step + i] >> bits << b * spare_bits();
-    }
+    for (std::size_t b = 0; b < stored_lines(); ++b) code |= bytes[b * step] >> bits << b * spare_bits();
     return static_cast<std::uint8_t>(code);
   }
-  // Puts it there, where the bits are 0.
-  constexpr void SetCode(std::uint8_t* bundle, std::size_t step, std::size_t line, std::size_t i, int code) const {
+  // Puts a code of a line into bytes `step` apart, where its bits are 0.
+  constexpr void SetCode(std::uint8_t* bytes, std::size_t step, std::size_t line, int code) const {
     const auto add = [&](std::size_t b, int value) {
-      bundle[b * step + i] = static_cast<std::uint8_t>(bundle[b * step + i] | value);
+      bytes[b * step] = static_cast<std::uint8_t>(bytes[b * step] | value);
     };
     if (line < stored_lines()) return add(line, code);
-    for (int b = 0; b < bits / spare_bits(); ++b) {
-      add(static_cast<std::size_t>(b), (code >> b * spare_bits() << bits) & 255);
-    }
+    for (std::size_t b = 0; b < stored_lines(); ++b) add(b, code >> b * spare_bits() << bits);
   }
   // Bytes of the codes of `count` weights, in whole bundles.
   constexpr std::size_t CodeBytes(std::size_t count) const { return count * static_cast<std::size_t>(bits) / 8; }
@@ -104,15 +102,6 @@ inline constexpr TwoLevelFormat kTwoLevelFormats[] = {
      .matrix = {.bits = 4, .group = 32, .multiplier_bits = 4, .offsets = true},
      .row = {.bits = 4, .group = 16, .multiplier_bits = 4, .offsets = false}}};
 
-constexpr bool IsTwoLevel(WeightFormat format) {
-  for (const TwoLevelFormat& entry : kTwoLevelFormats) {
-    if (entry.format == format) return true;
-  }
-  return false;
-}
-// Whether products take int8 activations.
-constexpr bool IsInteger(WeightFormat format) { return format == WeightFormat::kQ8 || IsTwoLevel(format); }
-
 // Of another format, those of the first.
 constexpr const TwoLevelFormat& TwoLevelOf(WeightFormat format) {
   for (const TwoLevelFormat& entry : kTwoLevelFormats) {
@@ -120,6 +109,9 @@ constexpr const TwoLevelFormat& TwoLevelOf(WeightFormat format) {
   }
   return kTwoLevelFormats[0];
 }
+constexpr bool IsTwoLevel(WeightFormat format) { return TwoLevelOf(format).format == format; }
+// Whether products take int8 activations.
+constexpr bool IsInteger(WeightFormat format) { return format == WeightFormat::kQ8 || IsTwoLevel(format); }
 constexpr const TwoLevel& MatrixLevels(WeightFormat format) { return TwoLevelOf(format).matrix; }
 constexpr const TwoLevel& RowLevels(WeightFormat format) { return TwoLevelOf(format).row; }
 

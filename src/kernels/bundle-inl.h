@@ -3,9 +3,8 @@
 // Calls f.template operator()<i>() for each i below kCount.
 template <std::size_t kCount, typename Function>
 THIMBLE_INLINE void ForEachIndex(Function f) {
-  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) THIMBLE_LAMBDA {
-    (f.template operator()<kIndex>(), ...);
-  }(std::make_index_sequence<kCount>());
+  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>)
+      THIMBLE_LAMBDA { (f.template operator()<kIndex>(), ...); }(std::make_index_sequence<kCount>());
 }
 
 // Calls f.template operator()<format>() with a two-level format that is known at run time.
@@ -28,9 +27,8 @@ inline constexpr std::size_t kBundleBytes = 64 * kLevels<kFormat>.stored_lines()
 // What is taken from each code before bytes are multiplied in pairs. Where half of the range is, the sums of products
 // of a group fit into 16 bits; else a sum of two does.
 template <WeightFormat kFormat>
-inline constexpr int kCentre = 255 * kLevels<kFormat>.half() * static_cast<int>(kLevels<kFormat>.group) / 2 <= 32767
-                                   ? kLevels<kFormat>.half()
-                                   : 0;
+inline constexpr int kCentre =
+    255 * kLevels<kFormat>.half() * static_cast<int>(kLevels<kFormat>.group) / 2 <= 32767 ? kLevels<kFormat>.half() : 0;
 
 // The codes and group data of strips of one matrix.
 struct PackedStrip {

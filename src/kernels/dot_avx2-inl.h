@@ -1,19 +1,13 @@
 // Products of AVX2: of pairs of 16-bit numbers, which are exact for bytes of any value, and of bytes with the codes of
 // q6 and q4, whose sums of two fit into 16 bits.
 
-// One broadcast, in every lane: four codes, or a pair of them widened to 16 bits.
-using Quad = __m256i;
-
 // 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 16. Of float, 12 accumulators: two fused
 // multiply-adds a cycle leave no time for more loads.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kFloatTileRows = 6;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 4;
-inline constexpr std::size_t kAttentionStrips = 1;
 
-THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm256_set1_epi32(LoadAs<std::int32_t>(p)); }
 // Additions are spelled out because gcc 12 reorders those of the intrinsics: it multiplies first, for which there are
 // not enough registers.
 THIMBLE_INLINE __m256i AddLanes(__m256i a, __m256i b) {
@@ -27,10 +21,6 @@ THIMBLE_INLINE __m256i AddWords(__m256i a, __m256i b) {
 // acc[n] + the product of two pairs of words, those of a and of lane n of w.
 THIMBLE_INLINE I AddPair(I acc, Quad a, I w) {
   return {AddLanes(acc.low, _mm256_madd_epi16(a, w.low)), AddLanes(acc.high, _mm256_madd_epi16(a, w.high))};
-}
-THIMBLE_INLINE I LoadLine(const void* p) {
-  const __m256i* q = static_cast<const __m256i*>(p);
-  return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
 }
 // The multipliers of a group stay in registers: two loads a cycle are few beside three sums.
 using Multipliers = I;
@@ -49,11 +39,6 @@ THIMBLE_INLINE I MultiplyBytes(Quad a, I w) {
 }
 THIMBLE_INLINE I AddWords(I a, I b) { return {AddWords(a.low, b.low), AddWords(a.high, b.high)}; }
 
-THIMBLE_INLINE void StoreLine(void* p, I a) {
-  __m256i* q = static_cast<__m256i*>(p);
-  _mm256_store_si256(q, a.low);
-  _mm256_store_si256(q + 1, a.high);
-}
 // The signed bytes 2 kPair and 2 kPair + 1 of each lane as words.
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {

@@ -1,17 +1,12 @@
 // Products of AVX-512 without VNNI, as in dot_avx2-inl.h.
 
-using Quad = __m512i;
-
 // 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 32. Two strips share a broadcast: Zen 4
 // loads 512 bits once a cycle. There would be registers for twice the rows, which takes more code.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kFloatTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;
-inline constexpr std::size_t kAttentionRows = 4;
-inline constexpr std::size_t kAttentionStrips = 2;
 
-THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm512_set1_epi32(LoadAs<std::int32_t>(p)); }
 THIMBLE_INLINE I AddLanes(I a, I b) {
   asm("vpaddd %1, %0, %0" : "+v"(a) : "v"(b));
   return a;
@@ -26,8 +21,6 @@ THIMBLE_INLINE Multipliers LoadMultipliers(const std::int16_t* p) { return _mm51
 THIMBLE_INLINE I AddPairs(I acc, I a, Multipliers m) { return AddPair(acc, a, m); }
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w); }
 
-THIMBLE_INLINE I LoadLine(const void* p) { return _mm512_load_si512(p); }
-THIMBLE_INLINE void StoreLine(void* p, I a) { _mm512_store_si512(p, a); }
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {
   constexpr char k = 2 * kPair;

@@ -7,8 +7,6 @@ inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 2;
 inline constexpr std::size_t kFloatTileRows = 2;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 2;
-inline constexpr std::size_t kAttentionStrips = 1;
 
 THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm_set1_epi32(LoadAs<std::int32_t>(p)); }
 THIMBLE_INLINE __m128i AddLanes(__m128i a, __m128i b) {

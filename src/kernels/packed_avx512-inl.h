@@ -73,7 +73,8 @@ THIMBLE_INLINE __m512i LoadCodeLine(const std::uint8_t* bundle) {
   constexpr TwoLevel kForm = kLevels<kFormat>;
   constexpr std::size_t kStored = kForm.stored_lines();
   __m512i code;
-  if constexpr (kCrowded && kStored == 1) {  // Loaded twice, and spelled out so that it is: it would not stay in a register.
+  if constexpr (kCrowded && kStored == 1) {
+    // Loaded twice, and spelled out so that it is: it would not stay in a register.
     const __m512i& stored = *reinterpret_cast<const __m512i*>(bundle);
     if constexpr (kLine == 0) {
       asm("vmovdqa64 %1, %0" : "=v"(code) : "m"(stored));
@@ -84,9 +85,8 @@ THIMBLE_INLINE __m512i LoadCodeLine(const std::uint8_t* bundle) {
     code = _mm512_load_si512(bundle + 64 * kLine);
   } else {
     code = _mm512_srli_epi16(_mm512_load_si512(bundle), kForm.bits);
-    ForEachIndex<kStored - 1>([&]<std::size_t kIndex>() THIMBLE_LAMBDA {
-      code = AddSpare<kFormat, kIndex + 1, kCrowded>(code, bundle);
-    });
+    ForEachIndex<kStored - 1>([&]<std::size_t kIndex>()
+                                  THIMBLE_LAMBDA { code = AddSpare<kFormat, kIndex + 1, kCrowded>(code, bundle); });
   }
   return And<kCrowded>(code, kEveryByte<kForm.largest_code()>);
 }

@@ -11,10 +11,7 @@ THIMBLE_INLINE Piece MoveBits(Piece v) {
 }
 THIMBLE_INLINE Piece Or(Piece a, Piece b) { return vorrq_u8(a, b); }
 
-// clang-format off: in this order
-#include "kernels/bundle-inl.h"
 #include "kernels/code_lines-inl.h"
-// clang-format on
 
 // The integers of a group: of output n its multiplier and its offset in the bytes of lane n.
 struct Levels {

@@ -91,9 +91,8 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
       code += 64;
     };
     const auto add_bundle = [&](bool first) THIMBLE_LAMBDA {
-      ForEachIndex<kForm.bundle_lines()>([&]<std::size_t kLine>() THIMBLE_LAMBDA {
-        add_line.template operator()<kLine>(first && kLine == 0);
-      });
+      ForEachIndex<kForm.bundle_lines()>(
+          [&]<std::size_t kLine>() THIMBLE_LAMBDA { add_line.template operator()<kLine>(first && kLine == 0); });
       if constexpr (kFirst) {
         constexpr std::size_t kBytes = kBundleBytes<kFormat>;
         for (std::size_t i = 0; i < kBytes; i += 64) Prefetch(strip.codes + strip_bytes + i);

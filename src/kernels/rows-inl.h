@@ -6,11 +6,15 @@ THIMBLE_INLINE F LoadCodes(const std::uint8_t* row, std::size_t width, std::size
   constexpr TwoLevel kForm = format::RowLevels(kFormat);
   const std::size_t line = k / 16 % kForm.bundle_lines();
   const std::uint8_t* bundle = row + k / 16 / kForm.bundle_lines() * kForm.stored_lines() * 16;
+  std::uint8_t codes[16];
+  if (line < kForm.stored_lines()) {
+    for (std::size_t i = 0; i < 16; ++i) codes[i] = kForm.StoredCode(bundle[16 * line + i]);
+  } else {
+    for (std::size_t i = 0; i < 16; ++i) codes[i] = kForm.LastCode(bundle + i, 16);
+  }
   const int multiplier = kForm.Multiplier(row + kForm.CodeBytes(width), k / kForm.group);
   std::int8_t values[16];
-  for (std::size_t i = 0; i < 16; ++i) {
-    values[i] = static_cast<std::int8_t>(multiplier * (kForm.Code(bundle, 16, line, i) - kForm.half()));
-  }
+  for (std::size_t i = 0; i < 16; ++i) values[i] = static_cast<std::int8_t>(multiplier * (codes[i] - kForm.half()));
   return LoadInt8(values);
 }
 

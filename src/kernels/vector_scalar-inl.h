@@ -17,10 +17,8 @@ struct Quad {
 
 // Whether Dot4 takes 128 from each activation, so that it multiplies signed bytes.
 inline constexpr bool kSigned = false;
-inline constexpr std::size_t kTileRows = 1;         // Rows of a matrix product done together.
-inline constexpr std::size_t kTileStrips = 1;       // Strips of 16 outputs done together.
-inline constexpr std::size_t kAttentionRows = 1;    // Queries done together.
-inline constexpr std::size_t kAttentionStrips = 1;  // Strips of 16 keys, or of 16 columns of values, done together.
+inline constexpr std::size_t kTileRows = 1;    // Rows of a matrix product done together.
+inline constexpr std::size_t kTileStrips = 1;  // Strips of 16 outputs done together.
 
 template <typename Op>
 THIMBLE_INLINE F Map(Op op) {
@@ -188,7 +186,8 @@ template <WeightFormat kFormat, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   Line line;
   for (std::size_t i = 0; i < 64; ++i) {
-    const int code = kLevels<kFormat>.Code(bundle, 64, kLine, i);
+    const int code = kLine < kLevels<kFormat>.stored_lines() ? kLevels<kFormat>.StoredCode(bundle[64 * kLine + i])
+                                                             : kLevels<kFormat>.LastCode(bundle + i, 64);
     line.weights[i] = static_cast<std::int8_t>(levels.multipliers[i / 4] * code - levels.offsets[i / 4]);
   }
   return line;
