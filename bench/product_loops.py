@@ -29,7 +29,8 @@ LOOPS = {
 PAIRED_LOOPS = {"q8, q6, q4": "TilePairs<H>", "q8, at most 12 rows": "TileInt8<H,1,true>"}
 FLOAT_LOOPS = ("fp32", "fp16", "attention, float")
 # The rows of the second: functions, and lines of 64 weights in a turn of their outer loop.
-UNPACKING = {"q6": ("Unpack(Lines|Pairs)<6>", 16), "q4": ("Unpack(Lines|Pairs)<4>", 8), "q8": ("PairStrip", 2)}
+UNPACK = r"Unpack(Lines|Pairs)<\(thimble::format::WeightFormat\)%d>"  # 3 is kQ6, 4 kQ4.
+UNPACKING = {"q6": (UNPACK % 3, 16), "q4": (UNPACK % 4, 8), "q8": ("PairStrip", 2)}
 
 # Of a set: the target, features, the processors whose models judge it, the products of int8, rows of a tile, functions.
 SETS = {

@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-#include "convert/dtype.h"
+#include "format/dtypes.h"
 #include "tests/test_model.h"
 #include "thimble/convert.h"
 

@@ -36,7 +36,7 @@ namespace thimble {
 namespace {
 
 namespace fs = std::filesystem;
-using convert::Dtype;
+using format::Dtype;
 using nlohmann::ordered_json;
 using test::TemporaryFolder;
 using test::WriteFile;
@@ -155,7 +155,7 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
 TEST_P(DamagedWeights, TheWordThatIsNotFiniteNamesItsTextOnly) {
   TemporaryFolder folder;
   std::string file = Contents(ValidModel(folder.path(), GetParam()));
-  auto good = Model::Open(folder.File("test-model-" + std::string(convert::DtypeName(GetParam())) + ".safetensors"));
+  auto good = Model::Open(folder.File("test-model-" + std::string(format::DtypeName(GetParam())) + ".safetensors"));
   ASSERT_TRUE(good.ok());
   const auto tokens = (*good)->Tokenize("hello");
   ASSERT_EQ(tokens->ids.size(), 3u);

@@ -38,9 +38,9 @@ TestModelOptions SmallModel(bool wide) {
 }
 
 // Models are made once for all tests.
-std::shared_ptr<const Model> TestModel(convert::Dtype dtype, bool wide = true) {
+std::shared_ptr<const Model> TestModel(format::Dtype dtype, bool wide = true) {
   static TemporaryFolder folder;
-  static std::map<std::pair<convert::Dtype, bool>, std::shared_ptr<const Model>> models;
+  static std::map<std::pair<format::Dtype, bool>, std::shared_ptr<const Model>> models;
   auto& model = models[{dtype, wide}];
   if (model == nullptr) {
     auto path = ConvertTestModel(folder.path(), dtype, SmallModel(wide));
@@ -77,7 +77,7 @@ std::vector<float> EmbedAll(const std::shared_ptr<const Model>& model, const std
   return vectors;
 }
 
-class EveryDtype : public testing::TestWithParam<convert::Dtype> {};
+class EveryDtype : public testing::TestWithParam<format::Dtype> {};
 
 TEST_P(EveryDtype, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThreads) {
   for (bool wide : {false, true}) {
@@ -176,11 +176,11 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
 TEST_P(EveryDtype, VectorsAreCloseToTheFp32Model) {
   // Random weights are far harsher on 4 bits than trained ones; what real models lose is measured by make
   // bench-quality.
-  const std::map<convert::Dtype, double> least = {
-      {convert::Dtype::kFp32, 0.999999999}, {convert::Dtype::kFp16, 0.99999}, {convert::Dtype::kQ8, 0.999},
-      {convert::Dtype::kQ6, 0.995},         {convert::Dtype::kQ4, 0.95},      {convert::Dtype::kQ4Small, 0.93}};
+  const std::map<format::Dtype, double> least = {{format::Dtype::kFp32, 0.999999999}, {format::Dtype::kFp16, 0.99999},
+                                                 {format::Dtype::kQ8, 0.999},         {format::Dtype::kQ6, 0.995},
+                                                 {format::Dtype::kQ4, 0.95},          {format::Dtype::kQ4Small, 0.93}};
   const std::vector<std::string> texts = MixedTexts(40);
-  const std::vector<float> exact = EmbedAll(TestModel(convert::Dtype::kFp32), Views(texts));
+  const std::vector<float> exact = EmbedAll(TestModel(format::Dtype::kFp32), Views(texts));
   const std::vector<float> found = EmbedAll(TestModel(GetParam()), Views(texts));
   const std::size_t width = TestModel(GetParam())->dimensions();
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -231,12 +231,12 @@ TEST_P(EveryDtype, OddTextsHaveDefinedResults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Embedder, EveryDtype,
-                         testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
-                                         convert::Dtype::kQ6, convert::Dtype::kQ4, convert::Dtype::kQ4Small),
+                         testing::Values(format::Dtype::kFp32, format::Dtype::kFp16, format::Dtype::kQ8,
+                                         format::Dtype::kQ6, format::Dtype::kQ4, format::Dtype::kQ4Small),
                          [](const auto& test) { return test::DtypeTestName(test.param); });
 
 TEST(Embedder, PoolingAndNormalisationFollowTheOptions) {
-  auto model = TestModel(convert::Dtype::kFp32);
+  auto model = TestModel(format::Dtype::kFp32);
   const std::vector<std::string_view> texts = {"a small vector of memory"};
   VectorOptions options;
   std::vector<std::vector<float>> vectors;
@@ -291,7 +291,7 @@ TEST_P(EveryDtype, VectorsOfTokensPoolToTheVectorOfTheText) {
 }
 
 TEST(Embedder, TruncatesWhereToldAndSaysSo) {
-  auto model = TestModel(convert::Dtype::kQ8);
+  auto model = TestModel(format::Dtype::kQ8);
   const std::string text = "the memory of a small vector";
   EmbedderOptions options;
   std::vector<float> vector(model->dimensions());
@@ -311,7 +311,7 @@ TEST(Embedder, TruncatesWhereToldAndSaysSo) {
 }
 
 TEST(Embedder, RefusesWhatCannotWork) {
-  auto model = TestModel(convert::Dtype::kQ8);
+  auto model = TestModel(format::Dtype::kQ8);
   auto code = [&](auto change) {
     EmbedderOptions options;
     change(options);
@@ -337,7 +337,7 @@ TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {
   const std::vector<std::string> texts = MixedTexts(30);
   for (std::size_t threads : {1, 2}) {
     TemporaryFolder folder;
-    auto path = ConvertTestModel(folder.path(), convert::Dtype::kFp16, SmallModel(true));
+    auto path = ConvertTestModel(folder.path(), format::Dtype::kFp16, SmallModel(true));
     ASSERT_TRUE(path.ok());
     auto model = Model::Open(*path);
     ASSERT_TRUE(model.ok());
@@ -357,7 +357,7 @@ TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {
 }
 
 TEST(Embedder, ScratchStaysWithinTheBudgetAsked) {
-  auto model = TestModel(convert::Dtype::kQ8);
+  auto model = TestModel(format::Dtype::kQ8);
   EmbedderOptions options;
   auto full = Embedder::Create(model, options);
   ASSERT_TRUE(full.ok());

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/dtype.h"
+#include "format/dtypes.h"
 #include "tests/test_model.h"
 #include "thimble/convert.h"
 #include "thimble/embedder.h"
@@ -27,7 +27,7 @@
 namespace thimble {
 namespace {
 
-using convert::Dtype;
+using format::Dtype;
 using nlohmann::ordered_json;
 using test::TemporaryFolder;
 using test::TestModelOptions;
@@ -393,7 +393,7 @@ TEST(Hostile, EveryMalformedTensorOfPackedCodesIsRefusedWithItsOwnMessage) {
   TemporaryFolder folder;
   const std::string path = folder.File("model.safetensors");
   for (Dtype dtype : {Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
-    SCOPED_TRACE(convert::DtypeName(dtype));
+    SCOPED_TRACE(format::DtypeName(dtype));
     const Parts valid(ValidFile(dtype));
     ASSERT_TRUE(WriteFile(path, valid.Join()).ok());
     ASSERT_TRUE(Model::Open(path).ok()) << Model::Open(path).status().message();

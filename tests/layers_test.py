@@ -13,7 +13,7 @@ LAYERS = {
     "json": {"base"},
     "format": {"base"},
     "text": {"base"},
-    "kernels": {"base"},
+    "kernels": {"base", "format"},
     "model": {"base", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
@@ -149,6 +149,19 @@ class Sources(unittest.TestCase):
             if not guard.startswith("THIMBLE_"):
                 guard = "THIMBLE_" + guard
             self.assertIn(f"#define {guard}\n", path.read_text(), path.relative_to(ROOT))
+
+
+class Dtypes(unittest.TestCase):
+    def test_have_the_same_names_in_the_table_and_in_the_places_that_cannot_read_it(self):
+        names = re.findall(r'\{"([\w-]+)", k', (ROOT / "src/format/dtypes.h").read_text())
+        self.assertIn("q8", names)
+        quoted = [re.compile(r"const DTYPES = \[(.*)\]"), re.compile(r"export type Dtype = (.*);")]
+        for name, pattern in zip(("options.js", "index.d.ts"), quoted):
+            line = pattern.search((ROOT / "bindings/node/lib" / name).read_text()).group(1)
+            self.assertEqual(re.findall(r"'([\w-]+)'", line), names, name)
+        for name in ("docs/format.md", "include/thimble/model.h"):
+            text = (ROOT / name).read_text().replace("`", "").replace('"', "")
+            self.assertIn(", ".join(names[:-1]) + " or " + names[-1], text, name)
 
 
 class Documents(unittest.TestCase):

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-#include "convert/dtype.h"
+#include "format/dtypes.h"
 #include "tests/test_model.h"
 #include "thimble/convert.h"
 
@@ -26,10 +26,10 @@ int main(int argc, char** argv) {
     status = thimble::test::WriteFile(source + "/config_sentence_transformers.json",
                                       R"({"prompts": {"query": "query: ", "passage": "passage: "}})");
   }
-  using thimble::convert::Dtype;
+  using thimble::format::Dtype;
   for (Dtype dtype : {Dtype::kFp32, Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
     if (!status.ok()) break;
-    std::string file = folder + "/" + std::string(thimble::convert::DtypeName(dtype)) + ".safetensors";
+    std::string file = folder + "/" + std::string(thimble::format::DtypeName(dtype)) + ".safetensors";
     thimble::ConvertOptions options;
     options.dtype = DtypeName(dtype);
     options.name = "test";

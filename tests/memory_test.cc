@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/dtype.h"
+#include "format/dtypes.h"
 #include "tests/test_model.h"
 #include "thimble/pool.h"
 
@@ -40,12 +40,12 @@ test::TestModelOptions LargeModel() {
 }
 
 // Converted once for all tests.
-const std::string& ModelPath(convert::Dtype dtype) {
+const std::string& ModelPath(format::Dtype dtype) {
   static TemporaryFolder folder;
   static std::string paths[8];
   std::string& path = paths[static_cast<std::size_t>(dtype)];
   if (path.empty()) {
-    std::string own = folder.File(std::string(convert::DtypeName(dtype)));
+    std::string own = folder.File(std::string(format::DtypeName(dtype)));
     std::filesystem::create_directory(own);
     auto converted = test::ConvertTestModel(own, dtype, LargeModel());
     EXPECT_TRUE(converted.ok()) << converted.status().message();
@@ -102,10 +102,10 @@ TEST(Memory, MeasuresThisProcess) {
   EXPECT_EQ(MeasureMemory(1 << 30).status().code(), Code::kNotFound);
 }
 
-class MemoryOfEveryDtype : public testing::TestWithParam<convert::Dtype> {};
+class MemoryOfEveryDtype : public testing::TestWithParam<format::Dtype> {};
 INSTANTIATE_TEST_SUITE_P(Memory, MemoryOfEveryDtype,
-                         testing::Values(convert::Dtype::kFp32, convert::Dtype::kFp16, convert::Dtype::kQ8,
-                                         convert::Dtype::kQ6, convert::Dtype::kQ4, convert::Dtype::kQ4Small),
+                         testing::Values(format::Dtype::kFp32, format::Dtype::kFp16, format::Dtype::kQ8,
+                                         format::Dtype::kQ6, format::Dtype::kQ4, format::Dtype::kQ4Small),
                          [](const auto& dtype) { return test::DtypeTestName(dtype.param); });
 
 TEST_P(MemoryOfEveryDtype, StaysWithinItsPlanAndFillsIt) {
@@ -137,7 +137,7 @@ TEST_P(MemoryOfEveryDtype, StaysWithinItsPlanAndFillsIt) {
 }
 
 TEST(Memory, ComesBackAfterUnloadingAndDoesNotDrift) {
-  const std::string& path = ModelPath(convert::Dtype::kQ8);
+  const std::string& path = ModelPath(format::Dtype::kQ8);
   const std::vector<std::string> texts = RandomTexts(64, 2);
   std::vector<float> vectors(texts.size() * 384, 1.0f);
   auto pool = ModelPool::Create();
@@ -165,7 +165,7 @@ TEST(Memory, ComesBackAfterUnloadingAndDoesNotDrift) {
 
 // The short form of what make bench-memory does with a million.
 TEST(Memory, DoesNotGrowWithTheNumberOfTexts) {
-  auto model = Model::Open(ModelPath(convert::Dtype::kQ8));
+  auto model = Model::Open(ModelPath(format::Dtype::kQ8));
   ASSERT_TRUE(model.ok());
   EmbedderOptions options;
   options.max_tokens = 64;
@@ -183,7 +183,7 @@ TEST(Memory, OfALongTextInChunksIsThatOfAShortOne) {
   std::string text;
   while (text.size() < kMegabyte / 5) text += "the memory of a small vector ";
   std::vector<float> vector(384, 1.0f);
-  const std::string path = ModelPath(convert::Dtype::kQ8);  // Made by the first who asks.
+  const std::string path = ModelPath(format::Dtype::kQ8);  // Made by the first who asks.
   malloc_trim(0);
   const std::size_t before = Now().private_bytes;
   auto model = Model::Open(path);
@@ -207,7 +207,7 @@ TEST(Memory, IdleScratchOfAPoolGoesBackByItself) {
   ASSERT_TRUE(pool.ok());
   const std::vector<std::string> texts = RandomTexts(64, 4);
   std::vector<float> vectors(texts.size() * 384, 1.0f);
-  const std::string path = ModelPath(convert::Dtype::kQ8);
+  const std::string path = ModelPath(format::Dtype::kQ8);
   const std::size_t before = Now().private_bytes;
   {
     auto lease = pool->Acquire(path);

@@ -20,7 +20,7 @@
 namespace thimble {
 namespace {
 
-using convert::Dtype;
+using format::Dtype;
 
 std::string Contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -135,8 +135,8 @@ TemporaryFolder::~TemporaryFolder() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-std::string DtypeTestName(convert::Dtype dtype) {
-  std::string name(convert::DtypeName(dtype));
+std::string DtypeTestName(format::Dtype dtype) {
+  std::string name(format::DtypeName(dtype));
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
@@ -205,12 +205,12 @@ std::string WithoutSourceHash(std::string model) {
   return model;
 }
 
-Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype, const TestModelOptions& options) {
+Result<std::string> ConvertTestModel(const std::string& folder, format::Dtype dtype, const TestModelOptions& options) {
   const std::string source = folder + "/test-model";
   std::error_code error;
   std::filesystem::create_directory(source, error);
   THIMBLE_RETURN_IF_ERROR(WriteTestModel(source, options));
-  const std::string path = folder + "/test-model-" + std::string(convert::DtypeName(dtype)) + ".safetensors";
+  const std::string path = folder + "/test-model-" + std::string(format::DtypeName(dtype)) + ".safetensors";
   ConvertOptions convert_options;
   convert_options.dtype = DtypeName(dtype);
   convert_options.calibrate = false;

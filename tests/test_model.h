@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "convert/dtype.h"
+#include "format/dtypes.h"
 #include "format/safetensors.h"
 #include "thimble/status.h"
 
@@ -51,11 +51,11 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& options
 std::string WithoutSourceHash(std::string model);
 
 // Writes such a folder inside `folder` and converts it without calibration; returns the path of the model file.
-Result<std::string> ConvertTestModel(const std::string& folder, convert::Dtype dtype,
+Result<std::string> ConvertTestModel(const std::string& folder, format::Dtype dtype,
                                      const TestModelOptions& options = {});
 
 // The name of a dtype as that of a test, which may hold no dash.
-std::string DtypeTestName(convert::Dtype dtype);
+std::string DtypeTestName(format::Dtype dtype);
 
 // Replaces the contents of a file.
 Status WriteFile(const std::string& path, const std::string& contents);

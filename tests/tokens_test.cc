@@ -21,7 +21,7 @@ using Names = std::vector<std::string>;
 
 std::shared_ptr<const Model> TestModel() {
   static test::TemporaryFolder folder;
-  static const Result<std::string> path = test::ConvertTestModel(folder.path(), convert::Dtype::kQ8);
+  static const Result<std::string> path = test::ConvertTestModel(folder.path(), format::Dtype::kQ8);
   EXPECT_TRUE(path.ok()) << path.status().message();
   return *Model::Open(*path);
 }

@@ -157,14 +157,14 @@ TEST(WideModel, EqualsAPlainForwardPass) {
   const Reference reference(source);
   std::map<std::string, Matrix> encoded;
   struct Bound {
-    convert::Dtype dtype;
+    format::Dtype dtype;
     double difference;  // Of any component of a vector of length 1.
     double cosine;
   };
   // Sums of 3072 products in fp32 are off by a few units of 6e-8 times their terms' size; fp16 weights have 11 bits.
   // With random weights int8 is farther off than with trained ones.
-  for (const Bound& bound : {Bound{convert::Dtype::kFp32, 5e-7, 1 - 1e-10}, Bound{convert::Dtype::kFp16, 2e-4, 0.99999},
-                             Bound{convert::Dtype::kQ8, 5e-3, 0.999}}) {
+  for (const Bound& bound : {Bound{format::Dtype::kFp32, 5e-7, 1 - 1e-10}, Bound{format::Dtype::kFp16, 2e-4, 0.99999},
+                             Bound{format::Dtype::kQ8, 5e-3, 0.999}}) {
     const std::string path = folder.File("wide.safetensors");
     ASSERT_TRUE(ConvertModel(source, path, {.dtype = std::string(DtypeName(bound.dtype)), .name = "wide"}).ok());
     auto model = Model::Open(path);
@@ -188,8 +188,8 @@ TEST(WideModel, EqualsAPlainForwardPass) {
           found_squares += double{found[k]} * found[k];
           worst = std::max(worst, std::abs(expected[k] / length - found[k]));
         }
-        EXPECT_LT(worst, bound.difference) << convert::DtypeName(bound.dtype) << ": " << text;
-        EXPECT_GT(dot / std::sqrt(found_squares), bound.cosine) << convert::DtypeName(bound.dtype) << ": " << text;
+        EXPECT_LT(worst, bound.difference) << format::DtypeName(bound.dtype) << ": " << text;
+        EXPECT_GT(dot / std::sqrt(found_squares), bound.cosine) << format::DtypeName(bound.dtype) << ": " << text;
       }
     }
   }

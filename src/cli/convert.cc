@@ -34,10 +34,7 @@ int RunConvert(int argc, char** argv) {
   Arguments arguments("convert", "Converts a Hugging Face folder to a model file.", kExamples);
   arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
   arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
-  arguments.app()
-      .add_option("--dtype", options.dtype, "fp32, fp16, q8, q6, q4 or q4-small")
-      ->type_name("NAME")
-      ->capture_default_str();
+  arguments.app().add_option("--dtype", options.dtype, format::DtypeNames())->type_name("NAME")->capture_default_str();
   arguments.app()
       .add_option("--name", options.name, "Name to store; the last part of SOURCE if not given")
       ->type_name("NAME");

@@ -16,7 +16,6 @@
 #include "base/thread_team.h"
 #include "convert/calibration.h"
 #include "convert/calibrator.h"
-#include "convert/dtype.h"
 #include "convert/folder_files.h"
 #include "convert/forward.h"
 #include "convert/job.h"
@@ -30,25 +29,10 @@ namespace {
 
 constexpr std::size_t kMaxThreads = 8;  // More gain little.
 
-constexpr std::array<std::string_view, 6> kDtypeNames = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
-
 Result<std::string> HashOf(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
   return Sha256OfFile(file, 0, file.size());
 }
-
-}  // namespace
-
-std::string_view DtypeName(Dtype dtype) { return kDtypeNames[static_cast<std::size_t>(dtype)]; }
-
-Result<Dtype> ParseDtype(std::string_view name) {
-  for (std::size_t i = 0; i < kDtypeNames.size(); ++i) {
-    if (kDtypeNames[i] == name) return static_cast<Dtype>(i);
-  }
-  return Error(Code::kInvalidArgument, "unknown dtype \"", name, "\", expected fp32, fp16, q8, q6, q4 or q4-small");
-}
-
-namespace {
 
 Status Convert(const std::string& source, const std::string& output, const ConvertOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));

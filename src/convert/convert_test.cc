@@ -17,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
-#include "convert/dtype.h"
 #include "convert/source.h"
+#include "format/dtypes.h"
 #include "format/reader.h"
 #include "kernels/half.h"
 #include "model/program.h"
@@ -27,6 +27,7 @@
 namespace thimble::convert {
 namespace {
 
+using format::Dtype;
 using test::TemporaryFolder;
 using test::TestModelOptions;
 

@@ -48,7 +48,7 @@ class PanelRounder {
  public:
   PanelRounder(WeightFormat format, const Factor& factor, const kernels::Kernels& kernels)
       : int8_(format == WeightFormat::kQ8),
-        levels_(kernels::MatrixLevels(format)),
+        levels_(format::MatrixLevels(format)),
         block_(int8_ ? kInt8Block : levels_.group),
         factor_(factor),
         kernels_(kernels),
@@ -74,8 +74,8 @@ class PanelRounder {
   void RoundBlock(const float* w, std::size_t begin, std::size_t rows, Workspace& space) const;
 
   bool int8_;
-  const kernels::TwoLevel& levels_;  // Unless int8_.
-  std::size_t block_;                // Columns of a block: a group.
+  const format::TwoLevel& levels_;  // Unless int8_.
+  std::size_t block_;               // Columns of a block: a group.
   const Factor& factor_;
   const kernels::Kernels& kernels_;
   std::size_t width_;
@@ -254,7 +254,7 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
   ForEach(team, rows, [&](std::size_t n, std::size_t) {
     const std::span<const float> row = weights.subspan(n * inputs, inputs);
     int8 ? QuantizeInt8(row, &matrix.int8[n])
-         : QuantizeTwoLevel(kernels::MatrixLevels(format), row, &matrix.two_level[n]);
+         : QuantizeTwoLevel(format::MatrixLevels(format), row, &matrix.two_level[n]);
   });
   return matrix;
 }

@@ -13,38 +13,12 @@
 #include "thimble/convert.h"
 
 namespace thimble::convert {
-namespace {
 
-using kernels::WeightFormat;
-
-// Format of the parts stored most precisely.
-WeightFormat FinestFormat(Dtype dtype) {
-  return dtype == Dtype::kFp32 ? WeightFormat::kF32 : dtype == Dtype::kFp16 ? WeightFormat::kF16 : WeightFormat::kQ8;
-}
-
-}  // namespace
-
-// The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
-WeightFormat Job::MatrixFormat(std::size_t layer, const model::Step& step) const {
+format::WeightFormat Job::MatrixFormat(std::size_t layer, const model::Step& step) const {
+  if (layer + 1 != program.architecture.layers) return formats().matrices;
   const bool feed_forward = step.in == model::Buffer::kInner || step.out == model::Buffer::kInner;
-  if (layer + 1 == program.architecture.layers && !(feed_forward && dtype == Dtype::kQ4Small)) {
-    return FinestFormat(dtype);
-  }
-  return dtype == Dtype::kQ6                               ? WeightFormat::kQ6
-         : dtype == Dtype::kQ4 || dtype == Dtype::kQ4Small ? WeightFormat::kQ4
-                                                           : FinestFormat(dtype);
+  return feed_forward ? formats().last_feed_forward : formats().last_attention;
 }
-
-WeightFormat Job::WordFormat() const {
-  return dtype == Dtype::kQ6 || dtype == Dtype::kQ4 ? WeightFormat::kQ6
-         : dtype == Dtype::kQ4Small                 ? WeightFormat::kQ4
-                                                    : FinestFormat(dtype);
-}
-
-// Two more bits than the words, which they are added to.
-WeightFormat Job::PositionFormat() const { return dtype == Dtype::kQ4Small ? WeightFormat::kQ6 : FinestFormat(dtype); }
-
-WeightFormat Job::HeadFormat() const { return dtype == Dtype::kFp32 ? WeightFormat::kF32 : WeightFormat::kF16; }
 
 namespace {
 
@@ -180,11 +154,12 @@ std::string NameOf(const std::string& folder, const ConvertOptions& options) {
 }
 
 Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
-  THIMBLE_ASSIGN_OR_RETURN(const Dtype dtype, ParseDtype(options.dtype));
-  const bool floats = dtype == Dtype::kFp32 || dtype == Dtype::kFp16;
+  THIMBLE_ASSIGN_OR_RETURN(const format::Dtype dtype, format::ParseDtype(options.dtype));
+  const bool floats = !format::FormatsOf(dtype).int8();
   if (!options.calibration_file.empty() && (floats || !options.calibrate)) {
     return Error(Code::kInvalidArgument, options.calibration_file, ": ",
-                 floats ? DtypeName(dtype) : "a conversion without calibration", " does not use it; leave it out");
+                 floats ? format::DtypeName(dtype) : "a conversion without calibration",
+                 " does not use it; leave it out");
   }
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,

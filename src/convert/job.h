@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "convert/config.h"
-#include "convert/dtype.h"
 #include "convert/head_source.h"
 #include "convert/source.h"
 #include "convert/tokenizer_folder.h"
-#include "kernels/matrix.h"
+#include "format/dtypes.h"
 #include "model/program.h"
 #include "thimble/convert.h"
 #include "thimble/status.h"
@@ -23,7 +22,7 @@ namespace thimble::convert {
 struct Job {
   Config config;
   model::Program program;  // Of the encoder.
-  Dtype dtype = Dtype::kQ8;
+  format::Dtype dtype = format::Dtype::kQ8;
   Source source;
   TokenizerSource tokenizer;
   HeadSource head;
@@ -34,12 +33,9 @@ struct Job {
   std::vector<Prompt> prompts;
   std::vector<std::string> notes;  // What was assumed, or is not as the source has it: sentences for people.
 
-  bool int8() const { return dtype != Dtype::kFp32 && dtype != Dtype::kFp16; }
-  // How the parts of the model keep their weights.
-  kernels::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
-  kernels::WeightFormat WordFormat() const;
-  kernels::WeightFormat PositionFormat() const;
-  kernels::WeightFormat HeadFormat() const;
+  const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
+  bool int8() const { return formats().int8(); }
+  format::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
 };
 
 // The error of a source that does not state how its tokens are pooled.

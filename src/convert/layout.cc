@@ -16,12 +16,12 @@
 namespace thimble::convert {
 namespace {
 
-using kernels::WeightFormat;
+using format::WeightFormat;
 
 std::string FormatText(WeightFormat format) {
-  std::string text(kernels::WeightFormatName(format));
-  if (kernels::IsTwoLevel(format)) {
-    text += " (groups of " + std::to_string(kernels::MatrixLevels(format).group) + ")";
+  std::string text(format::WeightFormatName(format));
+  if (format::IsTwoLevel(format)) {
+    text += " (groups of " + std::to_string(format::MatrixLevels(format).group) + ")";
   }
   return text;
 }
@@ -49,12 +49,12 @@ MatrixSpec SpecOf(const Job& job, std::size_t layer, const model::Step& step) {
 
 TableSpec WordsOf(const Job& job) {
   const model::Architecture& a = job.program.architecture;
-  return {"embeddings.words", job.WordFormat(), a.vocabulary, a.hidden};
+  return {"embeddings.words", job.formats().words, a.vocabulary, a.hidden};
 }
 
 TableSpec PositionsOf(const Job& job) {
   const model::Architecture& a = job.program.architecture;
-  return {"embeddings.positions", job.PositionFormat(), a.positions, a.hidden};
+  return {"embeddings.positions", job.formats().positions, a.positions, a.hidden};
 }
 
 format::Layout LayoutOf(const Job& job, const std::string& name) {
@@ -62,10 +62,10 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   format::Layout layout;
   if (NeedsVersion2(job)) layout.version = format::kVersion2;
   layout.metadata = {{"name", name},
-                     {"dtype", std::string(DtypeName(job.dtype))},
+                     {"dtype", std::string(job.formats().name)},
                      {"architecture", std::string(job.config.family->name)}};
   for (auto& entry : model::DescriptionOf(encoder)) layout.metadata.push_back(std::move(entry));
-  DeclareHead(job.head, job.pooling_stated, job.HeadFormat(), &layout);
+  DeclareHead(job.head, job.pooling_stated, job.formats().head, &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
   const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;
@@ -116,8 +116,8 @@ std::string RecipeOf(const Job& job, const CalibrationReport* report) {
   for (const auto& [format, count] : matrices) {
     text += (text.back() == 's' ? " " : ", ") + std::to_string(count) + " in " + FormatText(format);
   }
-  text += "; words " + std::string(kernels::WeightFormatName(job.WordFormat())) + ", positions " +
-          std::string(kernels::WeightFormatName(job.PositionFormat()));
+  text += "; words " + std::string(format::WeightFormatName(job.formats().words)) + ", positions " +
+          std::string(format::WeightFormatName(job.formats().positions));
   if (!job.int8()) return text;
   text += "; rotation " + kernels::RotationName(job.program.stream_rotation) + " and " +
           kernels::RotationName(job.program.inner_rotation);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "format/weight_format.h"
 #include "format/writer.h"
 #include "kernels/matrix.h"
 #include "thimble/status.h"
@@ -19,7 +20,7 @@ namespace thimble::convert {
 // One matrix of the model file.
 struct MatrixSpec {
   std::string name;
-  kernels::WeightFormat format = kernels::WeightFormat::kQ8;
+  format::WeightFormat format = format::WeightFormat::kQ8;
   std::size_t outputs = 0;
   std::size_t inputs = 0;
   std::optional<kernels::Rotation> rotation;  // Of the inputs.
@@ -28,7 +29,7 @@ struct MatrixSpec {
 // One table of rows.
 struct TableSpec {
   std::string name;
-  kernels::WeightFormat format = kernels::WeightFormat::kQ8;
+  format::WeightFormat format = format::WeightFormat::kQ8;
   std::size_t rows = 0;
   std::size_t width = 0;
 };

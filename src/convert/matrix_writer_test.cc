@@ -130,7 +130,7 @@ TEST_F(WriteMatrixTest, FourBitsUnpackAsTheFormatSays) {
   ASSERT_TRUE(stored.ok() && groups.ok() && scale.ok() && comp.ok());
   for (std::size_t n = 0; n < kOutputs; ++n) {
     TwoLevelRow expected;
-    QuantizeTwoLevel(kernels::kQ4Levels, Row(n), &expected);
+    QuantizeTwoLevel(format::MatrixLevels(format::WeightFormat::kQ4), Row(n), &expected);
     EXPECT_EQ((*scale)[n], expected.scale);
     const std::size_t strip = n / 16, column = n % 16;
     std::int32_t sum = 0;
@@ -161,7 +161,7 @@ TEST_F(WriteMatrixTest, SixBitsUnpackAsTheFormatSays) {
   ASSERT_TRUE(stored.ok() && groups.ok() && scale.ok() && comp.ok());
   for (std::size_t n = 0; n < kOutputs; ++n) {
     TwoLevelRow expected;
-    QuantizeTwoLevel(kernels::kQ6Levels, Row(n), &expected);
+    QuantizeTwoLevel(format::MatrixLevels(format::WeightFormat::kQ6), Row(n), &expected);
     EXPECT_EQ((*scale)[n], expected.scale);
     const std::size_t strip = n / 16, column = n % 16;
     std::int32_t sum = 0;

@@ -35,7 +35,7 @@ class Conversion {
         writer_(*writer) {}
 
   Status Run() {
-    THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.HeadFormat(), &writer_));
+    THIMBLE_RETURN_IF_ERROR(WriteHead(job_.head, job_.formats().head, &writer_));
     THIMBLE_RETURN_IF_ERROR(WriteTokenizer(*job_.tokenizer.tokenizer.kind, &writer_));
     THIMBLE_RETURN_IF_ERROR(Positions());
     NormSource norm;

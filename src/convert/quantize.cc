@@ -10,7 +10,7 @@
 namespace thimble::convert {
 namespace {
 
-using kernels::TwoLevel;
+using format::TwoLevel;
 
 // A row without a larger weight counts as zeros: the inverse of its scale could overflow.
 constexpr float kLeastMagnitude = 1e-30f;
@@ -61,7 +61,7 @@ GroupIntegers SearchGroup(const TwoLevel& levels, const float* w, const float* i
   };
   for (int m = first; m <= last; m += stride) {
     if (!levels.offsets) {
-      attempt({m, m << (levels.bits - 1)});
+      attempt({m, m * levels.half()});
       continue;
     }
     for (int step = -4; step <= 4; step += stride) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "format/weight_format.h"
 #include "kernels/matrix.h"
 
 namespace thimble::convert {
@@ -26,7 +27,7 @@ void QuantizeInt8(std::span<const float> row, Int8Row* out);
 // The same with a scale that is binary16, rounded up so that codes stay within 127; returns its bits.
 std::uint16_t QuantizeInt8Half(std::span<const float> row, std::int8_t* codes);
 
-// w ~ scale * (multiplier * code - offset), the last two for each group of weights; see kernels::TwoLevel.
+// w ~ scale * (multiplier * code - offset), the last two for each group of weights; see format::TwoLevel.
 struct TwoLevelRow {
   std::size_t group = 0;
   float scale = 0;
@@ -52,17 +53,17 @@ struct GroupIntegers {
 };
 // Searches those of a group for the least squared error, that of each weight times its `importance`, which may be null;
 // scale > 0.
-GroupIntegers FitGroup(const kernels::TwoLevel& levels, const float* w, const float* importance, float scale);
+GroupIntegers FitGroup(const format::TwoLevel& levels, const float* w, const float* importance, float scale);
 // The scale with which the widest group of a row just fits; 0 for a row of zeros.
-float CoveringScale(const kernels::TwoLevel& levels, std::span<const float> row);
+float CoveringScale(const format::TwoLevel& levels, std::span<const float> row);
 // The same of QuantizeInt8.
 float CoveringScale(std::span<const float> row);
 
 // Searches the scale, and for each group multiplier and offset, for the least squared error. row.size() is a multiple
 // of levels.group.
-void QuantizeTwoLevel(const kernels::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
+void QuantizeTwoLevel(const format::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
 // The same with a scale that is binary16; returns its bits.
-std::uint16_t QuantizeTwoLevelHalf(const kernels::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
+std::uint16_t QuantizeTwoLevelHalf(const format::TwoLevel& levels, std::span<const float> row, TwoLevelRow* out);
 
 }  // namespace thimble::convert
 

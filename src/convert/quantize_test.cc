@@ -17,7 +17,11 @@
 namespace thimble::convert {
 namespace {
 
+using format::WeightFormat;
 using kernels::Rotation;
+
+constexpr const format::TwoLevel& kQ4Levels = format::MatrixLevels(WeightFormat::kQ4);
+constexpr const format::TwoLevel& kQ6Levels = format::MatrixLevels(WeightFormat::kQ6);
 
 std::vector<float> RandomRow(std::size_t size, std::uint32_t seed, float deviation = 0.05f) {
   std::mt19937 random(seed);
@@ -163,7 +167,7 @@ double SquaredError(const std::vector<float>& row, const TwoLevelRow& quantised)
 }
 
 // Codes between the least and the largest of each group, both exact.
-double PlainSquaredError(const kernels::TwoLevel& levels, const std::vector<float>& row) {
+double PlainSquaredError(const format::TwoLevel& levels, const std::vector<float>& row) {
   double error = 0;
   for (std::size_t g = 0; g < row.size(); g += levels.group) {
     const auto [low, high] = std::minmax_element(row.begin() + g, row.begin() + g + levels.group);
@@ -176,10 +180,10 @@ double PlainSquaredError(const kernels::TwoLevel& levels, const std::vector<floa
   return error;
 }
 
-class EveryTwoLevelForm : public testing::TestWithParam<kernels::TwoLevel> {};
+class EveryTwoLevelForm : public testing::TestWithParam<format::TwoLevel> {};
 
 TEST_P(EveryTwoLevelForm, StaysWithinItsIntegers) {
-  const kernels::TwoLevel levels = GetParam();
+  const format::TwoLevel levels = GetParam();
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     std::vector<float> row = RandomRow(512, seed);
     for (std::size_t k = 0; k < 64; ++k) row[k] = std::fabs(row[k]) + 0.1f;   // Groups of one sign,
@@ -233,16 +237,17 @@ TEST_P(EveryTwoLevelForm, ScaleInBinary16CostsLittle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, EveryTwoLevelForm,
-                         testing::Values(kernels::kQ4Levels, kernels::kQ6Levels, kernels::kQ4Rows, kernels::kQ6Rows));
+                         testing::Values(kQ4Levels, kQ6Levels, format::RowLevels(WeightFormat::kQ4),
+                                         format::RowLevels(WeightFormat::kQ6)));
 
 TEST(QuantizeTwoLevel, SearchBeatsPlainRoundingWithExactEnds) {
   double found = 0, plain = 0;
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> row = RandomRow(384, 100 + seed);
     TwoLevelRow out;
-    QuantizeTwoLevel(kernels::kQ4Levels, row, &out);
+    QuantizeTwoLevel(kQ4Levels, row, &out);
     found += SquaredError(row, out);
-    plain += PlainSquaredError(kernels::kQ4Levels, row);
+    plain += PlainSquaredError(kQ4Levels, row);
   }
   EXPECT_LT(found, 0.95 * plain);
 }
@@ -253,9 +258,9 @@ TEST(QuantizeTwoLevel, SixBitsComeNearPlainRoundingWithExactEnds) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const std::vector<float> row = RandomRow(384, 300 + seed);
     TwoLevelRow out;
-    QuantizeTwoLevel(kernels::kQ6Levels, row, &out);
+    QuantizeTwoLevel(kQ6Levels, row, &out);
     found += SquaredError(row, out);
-    plain += PlainSquaredError(kernels::kQ6Levels, row);
+    plain += PlainSquaredError(kQ6Levels, row);
   }
   EXPECT_LT(found, 1.3 * plain);
 }

@@ -24,7 +24,7 @@ inline void DeclareTokenizer(text::Kind& kind, format::Layout* layout) {
           if (!field.optional || number != 0) layout->metadata.emplace_back(tensor.name, std::to_string(number));
         },
         [&]<typename T>(text::TableSpan<T> array) {
-          tensor.type = format::ElementOf<T>::kType;
+          tensor.type = format::kElementOf<T>;
           if (!field.optional || !array.empty()) tensor.shape.push_back(array.size());
         });
     if (!tensor.shape.empty()) layout->tensors.push_back(std::move(tensor));

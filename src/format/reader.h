@@ -26,45 +26,29 @@ inline constexpr std::string_view kVersion2 = "2";
 // Data starts at, and every tensor is as long as, a multiple of one cache line.
 inline constexpr std::uint64_t kAlignment = 64;
 
-template <typename T>
-struct ElementOf;
-template <>
-struct ElementOf<float> {
-  static constexpr ElementType kType = ElementType::kF32;
-};
-template <>
-struct ElementOf<std::int8_t> {
-  static constexpr ElementType kType = ElementType::kI8;
-};
-template <>
-struct ElementOf<std::uint8_t> {
-  static constexpr ElementType kType = ElementType::kU8;
-};
-template <>
-struct ElementOf<std::int32_t> {
-  static constexpr ElementType kType = ElementType::kI32;
-};
-template <>
-struct ElementOf<std::uint16_t> {
-  static constexpr ElementType kType = ElementType::kU16;
-};
-template <>
-struct ElementOf<std::uint32_t> {
-  static constexpr ElementType kType = ElementType::kU32;
-};
-template <>
-struct ElementOf<std::uint64_t> {
-  static constexpr ElementType kType = ElementType::kU64;
-};
-
 // A binary16 value as its bits, so that F16 tensors have a type of their own.
 struct Half {
   std::uint16_t bits;
 };
+
+template <typename T>
+inline constexpr ElementType kElementOf = T::kNoElement;
 template <>
-struct ElementOf<Half> {
-  static constexpr ElementType kType = ElementType::kF16;
-};
+inline constexpr ElementType kElementOf<float> = ElementType::kF32;
+template <>
+inline constexpr ElementType kElementOf<Half> = ElementType::kF16;
+template <>
+inline constexpr ElementType kElementOf<std::int8_t> = ElementType::kI8;
+template <>
+inline constexpr ElementType kElementOf<std::uint8_t> = ElementType::kU8;
+template <>
+inline constexpr ElementType kElementOf<std::int32_t> = ElementType::kI32;
+template <>
+inline constexpr ElementType kElementOf<std::uint16_t> = ElementType::kU16;
+template <>
+inline constexpr ElementType kElementOf<std::uint32_t> = ElementType::kU32;
+template <>
+inline constexpr ElementType kElementOf<std::uint64_t> = ElementType::kU64;
 
 // Owns the mapping or copy. Thread-safe. Views it hands out are valid while it lives (moving it keeps them valid).
 class Reader {
@@ -125,7 +109,7 @@ class Reader {
   template <typename T>
   Result<std::span<const T>> Elements(std::string_view name, std::span<const std::uint64_t> shape,
                                       bool check_shape) const {
-    Result<std::span<const std::byte>> bytes = Find(name, ElementOf<T>::kType, shape, check_shape);
+    Result<std::span<const std::byte>> bytes = Find(name, kElementOf<T>, shape, check_shape);
     if (!bytes.ok()) return bytes.status();
     return std::span<const T>(reinterpret_cast<const T*>(bytes->data()), bytes->size() / sizeof(T));
   }

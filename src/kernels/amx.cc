@@ -31,9 +31,7 @@ namespace amx {
 }  // namespace amx
 THIMBLE_END_TARGET
 
-static bool AmxSupported() { return DetectCpu().amx; }
-
-constinit const Kernels kAmx = amx::MakeAmxKernels("amx", AmxSupported);
+constinit const Kernels kAmx = amx::MakeAmxKernels("amx", [] { return DetectCpu().amx; });
 
 }  // namespace thimble::kernels
 #endif

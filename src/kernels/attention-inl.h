@@ -1,6 +1,9 @@
 // Attention of one head over one sequence: softmax(Q K^T) V, with scores in log2 units. Keys are laid out as the strips
 // of a weight matrix with one output for each token, values as one with an input for each token.
 
+// Strips of 16 keys, or of 16 columns of values, that are done together.
+inline constexpr std::size_t kAttentionStrips = std::min<std::size_t>(kTileStrips, 2);
+
 // Hands out pieces of the caller's scratch, each on a cache line of its own.
 class ScratchCursor {
  public:
@@ -19,8 +22,8 @@ class ScratchCursor {
 inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
   const std::size_t padded = RoundUp(tokens, 16);
   const std::size_t codes = padded * width * (sizeof(Code) + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
-  const std::size_t int8_bytes = codes + kAttentionRows * padded * (sizeof(float) + sizeof(Code));
-  const std::size_t float_bytes = (width + kAttentionRows) * padded * sizeof(float);
+  const std::size_t int8_bytes = codes + kTileRows * padded * (sizeof(float) + sizeof(Code));
+  const std::size_t float_bytes = (width + kTileRows) * padded * sizeof(float);
   constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
   return RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
 }
@@ -37,8 +40,8 @@ struct Int8Head {
   float* value_scale;      // [padded], 0 behind the last token
   // [width] 128 times the sum of a column of values, where the products are of signed bytes.
   alignas(64) std::int32_t value_comp[kSigned ? kMaxHeadWidth : 16];
-  float* score;       // [kAttentionRows][padded]
-  Code* probability;  // [kAttentionRows][padded]
+  float* score;       // [kTileRows][padded]
+  Code* probability;  // [kTileRows][padded]
 };
 
 // Of 16 rows: scales, and factors from values to codes; both are 0 from row `present` on.
@@ -71,8 +74,8 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.key_comp = cursor.Take<std::int32_t>(q.padded);
   q.value = cursor.Take<LineWeight>(q.padded * q.width);
   q.value_scale = cursor.Take<float>(q.padded);
-  q.score = cursor.Take<float>(kAttentionRows * q.padded);
-  q.probability = cursor.Take<Code>(kAttentionRows * q.padded);
+  q.score = cursor.Take<float>(kTileRows * q.padded);
+  q.probability = cursor.Take<Code>(kTileRows * q.padded);
   std::int8_t* const key = LineBytes(q.key, q.padded * q.width);
   std::int8_t* const value = LineBytes(q.value, q.padded * q.width);
 
@@ -224,9 +227,9 @@ void AttendInt8(const Int8Head& q, std::size_t row, float* out, std::size_t out_
 
 inline void AttentionInt8(const AttentionHead& head, std::byte* scratch) {
   Int8Head q = QuantizeHead(head, scratch);
-  for (std::size_t row = 0; row < head.queries; row += kAttentionRows) {
-    std::size_t height = head.queries - row < kAttentionRows ? head.queries - row : kAttentionRows;
-    WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() {
+  for (std::size_t row = 0; row < head.queries; row += kTileRows) {
+    const std::size_t height = std::min(head.queries - row, kTileRows);
+    WithHeight<kTileRows>(height, [&]<std::size_t kHeight>() {
       AttendInt8<kHeight>(q, row, head.out + row * head.out_stride, head.out_stride);
     });
   }
@@ -287,14 +290,14 @@ inline void AttentionFloat(const AttentionHead& head, std::byte* scratch) {
   const std::size_t padded = RoundUp(head.tokens, 16);
   ScratchCursor cursor(scratch);
   float* key = cursor.Take<float>(padded * head.width);
-  float* score = cursor.Take<float>(kAttentionRows * padded);
+  float* score = cursor.Take<float>(kTileRows * padded);
   for (std::size_t t = 0; t < padded; ++t) {
     float* column = key + t / 16 * 16 * head.width + t % 16;
     const float* row = head.qkv + t * head.qkv_stride + head.width;
     for (std::size_t k = 0; k < head.width; ++k) column[16 * k] = t < head.tokens ? row[k] : 0.0f;
   }
-  for (std::size_t row = 0; row < head.queries; row += kAttentionRows) {
-    std::size_t height = head.queries - row < kAttentionRows ? head.queries - row : kAttentionRows;
-    WithHeight<kAttentionRows>(height, [&]<std::size_t kHeight>() { AttendFloat<kHeight>(head, key, score, row); });
+  for (std::size_t row = 0; row < head.queries; row += kTileRows) {
+    const std::size_t height = std::min(head.queries - row, kTileRows);
+    WithHeight<kTileRows>(height, [&]<std::size_t kHeight>() { AttendFloat<kHeight>(head, key, score, row); });
   }
 }

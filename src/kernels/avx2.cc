@@ -26,9 +26,7 @@ namespace avx2 {
 }  // namespace avx2
 THIMBLE_END_TARGET
 
-static bool Avx2Supported() { return DetectCpu().avx2; }
-
-constinit const Kernels kAvx2 = avx2::MakeKernels("avx2", Avx2Supported);
+constinit const Kernels kAvx2 = avx2::MakeKernels("avx2", [] { return DetectCpu().avx2; });
 
 }  // namespace thimble::kernels
 #endif

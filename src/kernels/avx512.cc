@@ -28,9 +28,7 @@ namespace avx512 {
 }  // namespace avx512
 THIMBLE_END_TARGET
 
-static bool Avx512Supported() { return DetectCpu().avx512; }
-
-constinit const Kernels kAvx512 = avx512::MakeKernels("avx512", Avx512Supported);
+constinit const Kernels kAvx512 = avx512::MakeKernels("avx512", [] { return DetectCpu().avx512; });
 
 }  // namespace thimble::kernels
 #endif

@@ -30,9 +30,7 @@ namespace avx512vnni {
 }  // namespace avx512vnni
 THIMBLE_END_TARGET
 
-static bool Avx512VnniSupported() { return DetectCpu().avx512vnni; }
-
-constinit const Kernels kAvx512Vnni = avx512vnni::MakeKernels("avx512vnni", Avx512VnniSupported);
+constinit const Kernels kAvx512Vnni = avx512vnni::MakeKernels("avx512vnni", [] { return DetectCpu().avx512vnni; });
 
 }  // namespace thimble::kernels
 #endif

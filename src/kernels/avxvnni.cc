@@ -29,9 +29,7 @@ namespace avxvnni {
 }  // namespace avxvnni
 THIMBLE_END_TARGET
 
-static bool AvxVnniSupported() { return DetectCpu().avxvnni; }
-
-constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", AvxVnniSupported);
+constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", [] { return DetectCpu().avxvnni; });
 
 }  // namespace thimble::kernels
 #endif

@@ -1,5 +1,10 @@
-// How SSE4.1 and AVX2 store the codes of attention. See vector_scalar-inl.h for what each operation computes.
+// How SSE4.1 and AVX2 store codes. See vector_scalar-inl.h for what each operation computes.
 
+THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), LowBytes(a)); }
+THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
+  __m128i bytes = _mm_xor_si128(LowBytes(a), _mm_set1_epi8(static_cast<char>(0x80)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
 THIMBLE_INLINE void StoreColumns(const I (&rows)[4], std::int8_t* p) {
   const __m128i r0 = LowBytes(rows[0]), r1 = LowBytes(rows[1]), r2 = LowBytes(rows[2]), r3 = LowBytes(rows[3]);
   const __m128i low01 = _mm_unpacklo_epi8(r0, r1), high01 = _mm_unpackhi_epi8(r0, r1);

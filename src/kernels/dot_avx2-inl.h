@@ -1,19 +1,13 @@
 // Products of AVX2: of pairs of 16-bit numbers, which are exact for bytes of any value, and of bytes with the codes of
 // q6 and q4, whose sums of two fit into 16 bits.
 
-// One broadcast, in every lane: four codes, or a pair of them widened to 16 bits.
-using Quad = __m256i;
-
 // 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 16. Of float, 12 accumulators: two fused
 // multiply-adds a cycle leave no time for more loads.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kFloatTileRows = 6;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 4;
-inline constexpr std::size_t kAttentionStrips = 1;
 
-THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm256_set1_epi32(LoadAs<std::int32_t>(p)); }
 // Additions are spelled out because gcc 12 reorders those of the intrinsics: it multiplies first, for which there are
 // not enough registers.
 THIMBLE_INLINE __m256i AddLanes(__m256i a, __m256i b) {
@@ -27,10 +21,6 @@ THIMBLE_INLINE __m256i AddWords(__m256i a, __m256i b) {
 // acc[n] + the product of two pairs of words, those of a and of lane n of w.
 THIMBLE_INLINE I AddPair(I acc, Quad a, I w) {
   return {AddLanes(acc.low, _mm256_madd_epi16(a, w.low)), AddLanes(acc.high, _mm256_madd_epi16(a, w.high))};
-}
-THIMBLE_INLINE I LoadLine(const void* p) {
-  const __m256i* q = static_cast<const __m256i*>(p);
-  return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
 }
 // The multipliers of a group stay in registers: two loads a cycle are few beside three sums.
 using Multipliers = I;
@@ -49,11 +39,6 @@ THIMBLE_INLINE I MultiplyBytes(Quad a, I w) {
 }
 THIMBLE_INLINE I AddWords(I a, I b) { return {AddWords(a.low, b.low), AddWords(a.high, b.high)}; }
 
-THIMBLE_INLINE void StoreLine(void* p, I a) {
-  __m256i* q = static_cast<__m256i*>(p);
-  _mm256_store_si256(q, a.low);
-  _mm256_store_si256(q + 1, a.high);
-}
 // The signed bytes 2 kPair and 2 kPair + 1 of each lane as words.
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {
@@ -68,24 +53,25 @@ THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
 }
 
-// Line kLine of a bundle as bytes that MultiplyBytes takes: 6 bits as they are, from those of 4 bits 8 is taken.
-template <int kBits, std::size_t kLine>
+// Line kLine of a bundle as bytes that MultiplyBytes takes.
+template <WeightFormat kFormat, std::size_t kLine>
 THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
-  const I codes = {LoadCodeLine<kBits, kLine>(bundle), LoadCodeLine<kBits, kLine>(bundle + 32)};
-  if constexpr (kBits == 6) return codes;
-  const __m256i half = _mm256_set1_epi8(8);
-  return {_mm256_sub_epi8(codes.low, half), _mm256_sub_epi8(codes.high, half)};
+  const I codes = {LoadCodeLine<kFormat, kLine>(bundle), LoadCodeLine<kFormat, kLine>(bundle + 32)};
+  if constexpr (kCentre<kFormat> == 0) return codes;
+  const __m256i centre = _mm256_set1_epi8(kCentre<kFormat>);
+  return {_mm256_sub_epi8(codes.low, centre), _mm256_sub_epi8(codes.high, centre)};
 }
 // What a weight is beside its multiplier times its signed code, for two groups: words 0 and 1 of each lane.
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE __m256i Rest(__m256i multipliers, __m256i offsets) {
   const __m256i offset = _mm256_and_si256(offsets, _mm256_set1_epi16(255));
-  return _mm256_sub_epi16(kBits == 4 ? _mm256_slli_epi16(multipliers, 3) : _mm256_setzero_si256(), offset);
+  if constexpr (kCentre<kFormat> == 0) return _mm256_sub_epi16(_mm256_setzero_si256(), offset);
+  return _mm256_sub_epi16(_mm256_slli_epi16(multipliers, std::countr_zero(unsigned{kCentre<kFormat>})), offset);
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
-  return {_mm256_blend_epi16(Rest<kBits>(first.multipliers.low, first.offsets.low),
-                             Rest<kBits>(second.multipliers.low, second.offsets.low), 0xAA),
-          _mm256_blend_epi16(Rest<kBits>(first.multipliers.high, first.offsets.high),
-                             Rest<kBits>(second.multipliers.high, second.offsets.high), 0xAA)};
+  return {_mm256_blend_epi16(Rest<kFormat>(first.multipliers.low, first.offsets.low),
+                             Rest<kFormat>(second.multipliers.low, second.offsets.low), 0xAA),
+          _mm256_blend_epi16(Rest<kFormat>(first.multipliers.high, first.offsets.high),
+                             Rest<kFormat>(second.multipliers.high, second.offsets.high), 0xAA)};
 }

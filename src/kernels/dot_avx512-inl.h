@@ -1,17 +1,12 @@
 // Products of AVX-512 without VNNI, as in dot_avx2-inl.h.
 
-using Quad = __m512i;
-
 // 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 32. Two strips share a broadcast: Zen 4
 // loads 512 bits once a cycle. There would be registers for twice the rows, which takes more code.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kFloatTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;
-inline constexpr std::size_t kAttentionRows = 4;
-inline constexpr std::size_t kAttentionStrips = 2;
 
-THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm512_set1_epi32(LoadAs<std::int32_t>(p)); }
 THIMBLE_INLINE I AddLanes(I a, I b) {
   asm("vpaddd %1, %0, %0" : "+v"(a) : "v"(b));
   return a;
@@ -26,8 +21,6 @@ THIMBLE_INLINE Multipliers LoadMultipliers(const std::int16_t* p) { return _mm51
 THIMBLE_INLINE I AddPairs(I acc, I a, Multipliers m) { return AddPair(acc, a, m); }
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w); }
 
-THIMBLE_INLINE I LoadLine(const void* p) { return _mm512_load_si512(p); }
-THIMBLE_INLINE void StoreLine(void* p, I a) { _mm512_store_si512(p, a); }
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {
   constexpr char k = 2 * kPair;
@@ -39,17 +32,18 @@ THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
 }
 
-template <int kBits, std::size_t kLine>
+template <WeightFormat kFormat, std::size_t kLine>
 THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
-  const I codes = LoadCodeLine<kBits, kLine, false>(bundle);
-  return kBits == 6 ? codes : _mm512_sub_epi8(codes, _mm512_set1_epi8(8));
+  const I codes = LoadCodeLine<kFormat, kLine, false>(bundle);
+  return kCentre<kFormat> == 0 ? codes : _mm512_sub_epi8(codes, _mm512_set1_epi8(kCentre<kFormat>));
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rest(const Levels& levels) {
   const I offsets = _mm512_and_si512(levels.offsets, _mm512_set1_epi16(255));
-  return _mm512_sub_epi16(kBits == 4 ? _mm512_slli_epi16(levels.multipliers, 3) : _mm512_setzero_si512(), offsets);
+  if constexpr (kCentre<kFormat> == 0) return _mm512_sub_epi16(_mm512_setzero_si512(), offsets);
+  return _mm512_sub_epi16(_mm512_slli_epi16(levels.multipliers, std::countr_zero(unsigned{kCentre<kFormat>})), offsets);
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
-  return _mm512_mask_mov_epi16(Rest<kBits>(first), 0xAAAAAAAA, Rest<kBits>(second));
+  return _mm512_mask_mov_epi16(Rest<kFormat>(first), 0xAAAAAAAA, Rest<kFormat>(second));
 }

@@ -1,24 +1,13 @@
 // Dot products of NEON with the i8mm extension: products of unsigned with signed bytes, and of 2x8 with 8x2 matrices of
 // them. See vector_scalar-inl.h for what each operation computes.
 
-struct Line {
-  int8x16_t v[4];
-};
 using Quad = uint8x16_t;
 
 // 24 accumulators, each of two rows and two outputs, 3 registers of activations and 4 of weights, of 32.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 6;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 6;
-inline constexpr std::size_t kAttentionStrips = 1;
 
-THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
-  return {{vld1q_s8(p), vld1q_s8(p + 16), vld1q_s8(p + 32), vld1q_s8(p + 48)}};
-}
-THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
-  for (int i = 0; i < 4; ++i) vst1q_s8(p + 16 * i, a.v[i]);
-}
 THIMBLE_INLINE Quad LoadQuad(const std::uint8_t* p) {
   std::uint32_t quad;
   __builtin_memcpy(&quad, p, 4);

@@ -7,8 +7,6 @@ inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 2;
 inline constexpr std::size_t kFloatTileRows = 2;
 inline constexpr std::size_t kTileStrips = 1;
-inline constexpr std::size_t kAttentionRows = 2;
-inline constexpr std::size_t kAttentionStrips = 1;
 
 THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm_set1_epi32(LoadAs<std::int32_t>(p)); }
 THIMBLE_INLINE __m128i AddLanes(__m128i a, __m128i b) {
@@ -58,18 +56,19 @@ THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   _mm_store_si128(reinterpret_cast<__m128i*>(out + 8), _mm_unpackhi_epi8(codes, zero));
 }
 
-template <int kBits, std::size_t kLine>
+template <WeightFormat kFormat, std::size_t kLine>
 THIMBLE_INLINE I SignedCodes(const std::uint8_t* bundle) {
   return MapI([=](int i) {
-    const __m128i codes = LoadCodeLine<kBits, kLine>(bundle + 16 * i);
-    return kBits == 6 ? codes : _mm_sub_epi8(codes, _mm_set1_epi8(8));
+    const __m128i codes = LoadCodeLine<kFormat, kLine>(bundle + 16 * i);
+    return kCentre<kFormat> == 0 ? codes : _mm_sub_epi8(codes, _mm_set1_epi8(kCentre<kFormat>));
   });
 }
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE I Rests(const Levels& first, const Levels& second) {
   const auto rest = [](__m128i multipliers, __m128i offsets) {
     const __m128i offset = _mm_and_si128(offsets, _mm_set1_epi16(255));
-    return _mm_sub_epi16(kBits == 4 ? _mm_slli_epi16(multipliers, 3) : _mm_setzero_si128(), offset);
+    if constexpr (kCentre<kFormat> == 0) return _mm_sub_epi16(_mm_setzero_si128(), offset);
+    return _mm_sub_epi16(_mm_slli_epi16(multipliers, std::countr_zero(unsigned{kCentre<kFormat>})), offset);
   };
   return MapI([&](int i) {
     return _mm_blend_epi16(rest(first.multipliers.v[i], first.offsets.v[i]),

@@ -9,10 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/checked.h"
+#include "format/weight_format.h"
 #include "kernels/half.h"
 #include "kernels/kernels.h"
 #include "kernels/region.h"

@@ -24,9 +24,7 @@ namespace neon {
 }  // namespace neon
 THIMBLE_END_TARGET
 
-static bool NeonSupported() { return true; }
-
-constinit const Kernels kNeon = neon::MakeKernels("neon", NeonSupported);
+constinit const Kernels kNeon = neon::MakeKernels("neon", [] { return true; });
 
 }  // namespace thimble::kernels
 #endif

@@ -25,9 +25,7 @@ namespace neondot {
 }  // namespace neondot
 THIMBLE_END_TARGET
 
-static bool NeonDotSupported() { return DetectCpu().dotprod; }
-
-constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", NeonDotSupported);
+constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", [] { return DetectCpu().dotprod; });
 
 }  // namespace thimble::kernels
 #endif

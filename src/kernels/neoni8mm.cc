@@ -25,9 +25,7 @@ namespace neoni8mm {
 }  // namespace neoni8mm
 THIMBLE_END_TARGET
 
-static bool NeonI8mmSupported() { return DetectCpu().i8mm; }
-
-constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", NeonI8mmSupported);
+constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", [] { return DetectCpu().i8mm; });
 
 }  // namespace thimble::kernels
 #endif

@@ -12,14 +12,14 @@ inline std::size_t PanelBytes(std::size_t inputs) {
 }
 
 // Line kLine of the bundles at `codes` of kWidth strips: unpacked, multiplied, and kept.
-template <int kBits, bool kKeep, std::size_t kLine, std::size_t kHeight, std::size_t kWidth>
+template <WeightFormat kFormat, bool kKeep, std::size_t kLine, std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_bytes, const Levels* levels,
                                   const std::uint8_t* a, std::size_t a_stride, std::int8_t* panel,
                                   std::size_t panel_strip, I (&acc)[kHeight][kWidth]) {
   Line b[kWidth];
   THIMBLE_UNROLL
   for (std::size_t j = 0; j < kWidth; ++j) {
-    b[j] = UnpackLine<kBits, kLine, (kHeight * kWidth > kRoomyTile)>(codes + j * strip_bytes, levels[j]);
+    b[j] = UnpackLine<kFormat, kLine, (kHeight * kWidth > kRoomyTile)>(codes + j * strip_bytes, levels[j]);
     if constexpr (kKeep) StoreLine(panel + j * panel_strip + 64 * kLine, b[j]);
   }
   DotLines(a + 4 * kLine, a_stride, b, acc);
@@ -27,24 +27,24 @@ THIMBLE_INLINE void DotPackedLine(const std::uint8_t* codes, std::size_t strip_b
 
 // TileInt8 on codes. `panel` gets the kWidth strips as lines of int8 if kKeep. In a crowded tile the memory behind them
 // holds `levels`: in registers those would leave too few for the accumulators.
-template <int kBits, std::size_t kHeight, std::size_t kWidth, bool kKeep>
+template <WeightFormat kFormat, std::size_t kHeight, std::size_t kWidth, bool kKeep>
 __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const QuantizedRows& x,
                                           const LinearOutput& output, std::int8_t* panel) {
-  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
-  constexpr std::size_t kLines = kBits == 4 ? 2 : 4, kBundle = kBits == 4 ? 64 : 192;
+  constexpr const TwoLevel& kForm = kLevels<kFormat>;
+  constexpr std::size_t kLines = kForm.bundle_lines(), kBundle = kBundleBytes<kFormat>;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
   const std::size_t panel_strip = kStrip * w.inputs, a_stride = x.stride;
   constexpr bool kCrowded = kHeight * kWidth > kRoomyTile;
   Levels roomy_levels[kWidth];
   Levels* levels = kCrowded ? reinterpret_cast<Levels*>(panel + kWidth * panel_strip) : roomy_levels;
-  PackedStrip strip = StripOf(w, n);
+  PackedStrip strip = StripOf<kFormat>(w, n);
   const std::uint8_t* a = x.values;
   I acc[kHeight][kWidth];
   StartTile(w, n, acc);
   for (const std::uint8_t* end = a + w.inputs; a != end;) {
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) {
-      levels[j] = LoadLevels<kBits, kCrowded>(strip.groups + j * strip_groups);
+      levels[j] = LoadLevels<kFormat, kCrowded>(strip.groups + j * strip_groups);
       Prefetch(strip.groups + (kWidth + j) * strip_groups);
     }
     strip.groups += kForm.GroupBytes();
@@ -53,12 +53,9 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
       for (std::size_t j = 0; j < kWidth; ++j) {
         for (std::size_t i = 0; i < kBundle; i += 64) Prefetch(strip.codes + (kWidth + j) * strip_bytes + i);
       }
-      DotPackedLine<kBits, kKeep, 0>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
-      DotPackedLine<kBits, kKeep, 1>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
-      if constexpr (kBits == 6) {
-        DotPackedLine<kBits, kKeep, 2>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
-        DotPackedLine<kBits, kKeep, 3>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
-      }
+      ForEachIndex<kLines>([&]<std::size_t kLine>() THIMBLE_LAMBDA {
+        DotPackedLine<kFormat, kKeep, kLine>(strip.codes, strip_bytes, levels, a, a_stride, panel, panel_strip, acc);
+      });
       strip.codes += kBundle;
       panel += 64 * kLines;
     }
@@ -67,15 +64,15 @@ __attribute__((noinline)) void TilePacked(const Matrix& w, std::size_t n, const 
 }
 
 // All rows of kWidth strips from output n.
-template <int kBits, std::size_t kWidth>
+template <WeightFormat kFormat, std::size_t kWidth>
 void PanelPacked(const Matrix& w, std::size_t n, const QuantizedRows& x, const LinearOutput& output,
                  std::int8_t* panel) {
   const std::size_t first = output.rows / TileCount<kTileRows>(output.rows);
   WithHeight<kTileRows>(first, [&]<std::size_t kHeight>() {
     if (output.rows == kHeight) {
-      TilePacked<kBits, kHeight, kWidth, false>(w, n, x, output, panel);
+      TilePacked<kFormat, kHeight, kWidth, false>(w, n, x, output, panel);
     } else {
-      TilePacked<kBits, kHeight, kWidth, true>(w, n, x, output, panel);
+      TilePacked<kFormat, kHeight, kWidth, true>(w, n, x, output, panel);
     }
   });
   if (first == output.rows) return;
@@ -84,14 +81,10 @@ void PanelPacked(const Matrix& w, std::size_t n, const QuantizedRows& x, const L
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
-    switch (w.format) {
-      case WeightFormat::kQ4:
-        return PanelPacked<4, kWidth>(w, n, x, output, panel);
-      case WeightFormat::kQ6:
-        return PanelPacked<6, kWidth>(w, n, x, output, panel);
-      default:
-        const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-        return PanelInt8<kWidth, true>(w, n, {strips, 64, kStrip * w.inputs}, {x.values, x.stride, x.scale}, output, 0);
+    if (w.format == WeightFormat::kQ8) {
+      const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
+      return PanelInt8<kWidth, true>(w, n, {strips, 64, kStrip * w.inputs}, {x.values, x.stride, x.scale}, output, 0);
     }
+    WithFormat(w.format, [&]<WeightFormat kFormat>() { PanelPacked<kFormat, kWidth>(w, n, x, output, panel); });
   });
 }

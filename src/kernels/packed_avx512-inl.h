@@ -1,4 +1,6 @@
-// Unpacking of 6 and 4 bits in AVX-512. See vector_scalar-inl.h for what each operation computes.
+// Unpacking of codes in AVX-512. See vector_scalar-inl.h for what each operation computes.
+
+#include "kernels/bundle-inl.h"
 
 // Everything below runs between dot products. Where their accumulators fill the registers (kCrowded) constants are
 // operands in memory, which gcc is kept from loading once and for all: it would put accumulators on the stack instead.
@@ -36,54 +38,62 @@ struct Levels {
   __m512i multipliers, offsets;
 };
 // What takes multiplier n to lane n: its byte, its place in that byte, its bits, and what was taken off.
-template <int kBits>
+template <WeightFormat kFormat>
 struct MultiplierConstants {
-  static constexpr int kWidth = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
+  static constexpr int kWidth = kLevels<kFormat>.multiplier_bits;
   Constant byte = MakeConstant<1>([](int n) { return n * kWidth / 8; });
   Constant shift = MakeConstant<2>([](int n) { return n * kWidth % 8; });
   Constant mask = MakeConstant<2>([](int) { return (1 << kWidth) - 1; });
   Constant one = MakeConstant<2>([](int) { return 1; });
   Constant lane = MakeConstant<1>([](int n) { return n; });
 };
-template <int kBits>
-inline constexpr MultiplierConstants<kBits> kMultiplierConstants;
+template <WeightFormat kFormat>
+inline constexpr MultiplierConstants<kFormat> kMultiplierConstants;
 
-template <int kBits, bool kCrowded>
+template <WeightFormat kFormat, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
-  const MultiplierConstants<kBits>* c = &kMultiplierConstants<kBits>;
+  const MultiplierConstants<kFormat>* c = &kMultiplierConstants<kFormat>;
   if constexpr (kCrowded) asm volatile("" : "+r"(c));
-  __m512i packed = _mm512_broadcast_i32x4(PackedMultipliers<kBits>(group));
+  __m512i packed = _mm512_broadcast_i32x4(PackedMultipliers<kFormat>(group));
   packed = _mm512_srlv_epi16(_mm512_shuffle_epi8(packed, LoadConstant(c->byte)), LoadConstant(c->shift));
   packed = _mm512_add_epi16(_mm512_and_si512(packed, LoadConstant(c->mask)), LoadConstant(c->one));
   return {packed, _mm512_shuffle_epi8(_mm512_broadcast_i32x4(LoadBytes(group)), LoadConstant(c->lane))};
 }
-// Line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
-template <int kBits, std::size_t kLine, bool kCrowded>
+// The bits of codes of the last line that stored lines before kStored hold, with those of kStored.
+template <WeightFormat kFormat, std::size_t kStored, bool kCrowded>
+THIMBLE_INLINE __m512i AddSpare(__m512i code, const std::uint8_t* bundle) {
+  constexpr int kBefore = kLevels<kFormat>.spare_bits() * static_cast<int>(kStored);
+  const __m512i stored = _mm512_load_si512(bundle + 64 * kStored);
+  return Select<kCrowded>(kEveryByte<(1 << kBefore) - 1>, code,
+                          _mm512_srli_epi16(stored, kLevels<kFormat>.bits - kBefore));
+}
+// Line kLine of a bundle.
+template <WeightFormat kFormat, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE __m512i LoadCodeLine(const std::uint8_t* bundle) {
-  if constexpr (kBits == 4) {
+  constexpr TwoLevel kForm = kLevels<kFormat>;
+  constexpr std::size_t kStored = kForm.stored_lines();
+  __m512i code;
+  if constexpr (kCrowded && kStored == 1) {
+    // Loaded twice, and spelled out so that it is: it would not stay in a register.
     const __m512i& stored = *reinterpret_cast<const __m512i*>(bundle);
-    __m512i pair;
-    if constexpr (!kCrowded) {
-      pair = kLine == 0 ? stored : _mm512_srli_epi16(stored, 4);
-    } else if constexpr (kLine == 0) {  // Loaded twice, and spelled out so that it is: it would not stay in a register.
-      asm("vmovdqa64 %1, %0" : "=v"(pair) : "m"(stored));
+    if constexpr (kLine == 0) {
+      asm("vmovdqa64 %1, %0" : "=v"(code) : "m"(stored));
     } else {
-      asm("vpsrlw $4, %1, %0" : "=v"(pair) : "m"(stored));
+      asm("vpsrlw %2, %1, %0" : "=v"(code) : "m"(stored), "i"(kForm.bits));
     }
-    return And<kCrowded>(pair, kEveryByte<15>);
-  } else if constexpr (kLine < 3) {
-    return And<kCrowded>(_mm512_load_si512(bundle + 64 * kLine), kEveryByte<63>);
+  } else if constexpr (kLine < kStored) {
+    code = _mm512_load_si512(bundle + 64 * kLine);
   } else {
-    __m512i low = _mm512_srli_epi16(_mm512_load_si512(bundle), 6);
-    low = Select<kCrowded>(kEveryByte<3>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 64), 4));
-    low = Select<kCrowded>(kEveryByte<15>, low, _mm512_srli_epi16(_mm512_load_si512(bundle + 128), 2));
-    return And<kCrowded>(low, kEveryByte<63>);
+    code = _mm512_srli_epi16(_mm512_load_si512(bundle), kForm.bits);
+    ForEachIndex<kStored - 1>([&]<std::size_t kIndex>()
+                                  THIMBLE_LAMBDA { code = AddSpare<kFormat, kIndex + 1, kCrowded>(code, bundle); });
   }
+  return And<kCrowded>(code, kEveryByte<kForm.largest_code()>);
 }
 // A code times a multiplier stays below 256, so that one 16-bit product holds those of two neighbouring codes.
-template <int kBits, std::size_t kLine, bool kCrowded>
+template <WeightFormat kFormat, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE __m512i UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
-  __m512i line = LoadCodeLine<kBits, kLine, kCrowded>(bundle);
+  __m512i line = LoadCodeLine<kFormat, kLine, kCrowded>(bundle);
   if constexpr (!kCrowded) {
     return _mm512_sub_epi8(_mm512_mullo_epi16(line, levels.multipliers), levels.offsets);
   }

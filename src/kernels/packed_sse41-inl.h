@@ -1,12 +1,24 @@
-// Unpacking of 6 and 4 bits in SSE4.1. See vector_scalar-inl.h for what each operation computes.
+// Unpacking of codes in SSE4.1. See vector_scalar-inl.h for what each operation computes.
+
+using Piece = __m128i;
+THIMBLE_INLINE Piece LoadPiece(const std::uint8_t* p) { return LoadBytes(p); }
+// Of each byte bits [kFrom, kFrom + kCount), moved to kTo on; kTo <= kFrom.
+template <int kFrom, int kCount, int kTo>
+THIMBLE_INLINE Piece MoveBits(Piece v) {
+  if constexpr (kFrom != kTo) v = _mm_srli_epi16(v, kFrom - kTo);
+  return _mm_and_si128(v, _mm_set1_epi8(((1 << kCount) - 1) << kTo));
+}
+THIMBLE_INLINE Piece Or(Piece a, Piece b) { return _mm_or_si128(a, b); }
+
+#include "kernels/code_lines-inl.h"
 
 // The integers of a group: of output n its multiplier in the 16-bit words, and its offset in the bytes, of lane n.
 struct Levels {
   I multipliers, offsets;
 };
-template <int kBits, bool kCrowded>
+template <WeightFormat kFormat, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
-  constexpr int kMultiplierBits = kBits == 4 ? kQ4Levels.multiplier_bits : kQ6Levels.multiplier_bits;
+  constexpr int kMultiplierBits = kLevels<kFormat>.multiplier_bits;
   // A product moves the bits of a multiplier to the top of its words.
   constexpr short kOne = 1 << (16 - 4 * kMultiplierBits);
   constexpr short kTwo = kOne << kMultiplierBits, kThree = kTwo << kMultiplierBits;
@@ -22,20 +34,4 @@ THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
   I offsets =
       MapI([=](int i) { return _mm_shuffle_epi8(_mm_cvtsi32_si128(LoadAs<std::int32_t>(group + 4 * i)), lanes); });
   return {multipliers, offsets};
-}
-// A quarter of line kLine of a bundle: two lines of 4-bit codes in 64 bytes, or four of 6-bit codes in 192.
-template <int kBits, std::size_t kLine>
-THIMBLE_INLINE __m128i LoadCodeLine(const std::uint8_t* bundle) {
-  if constexpr (kBits == 4) {
-    __m128i pair = LoadBytes(bundle);
-    if constexpr (kLine == 1) pair = _mm_srli_epi16(pair, 4);
-    return _mm_and_si128(pair, _mm_set1_epi8(15));
-  } else if constexpr (kLine < 3) {
-    return _mm_and_si128(LoadBytes(bundle + 64 * kLine), _mm_set1_epi8(63));
-  } else {
-    __m128i low = _mm_and_si128(_mm_srli_epi16(LoadBytes(bundle), 6), _mm_set1_epi8(3));
-    __m128i middle = _mm_and_si128(_mm_srli_epi16(LoadBytes(bundle + 64), 4), _mm_set1_epi8(12));
-    __m128i high = _mm_and_si128(_mm_srli_epi16(LoadBytes(bundle + 128), 2), _mm_set1_epi8(48));
-    return _mm_or_si128(_mm_or_si128(low, middle), high);
-  }
 }

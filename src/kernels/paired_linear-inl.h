@@ -6,9 +6,9 @@ inline constexpr std::size_t kUnpairedTiles = 2;
 
 inline std::size_t PanelBytes(std::size_t inputs) { return kStrip * inputs; }
 
-template <int kBits>
+template <WeightFormat kFormat>
 __attribute__((noinline)) void UnpackPairs(const Matrix& w, std::size_t n, std::int8_t* panel) {
-  UnpackStrip<kBits>(w, n, panel, StorePairs);
+  UnpackStrip<kFormat>(w, n, panel, StorePairs);
 }
 // The same of a strip of q8.
 __attribute__((noinline)) inline void PairStrip(const Matrix& w, std::size_t n, std::int8_t* panel) {
@@ -35,9 +35,9 @@ inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutp
   static_assert(kTileStrips == 1);
   const CodeRows<Code> rows = {x.values, x.stride, x.scale};
   const bool unpaired = w.format == WeightFormat::kQ8 && TileCount<kTileRows>(output.rows) <= kUnpairedTiles;
-  auto* pair = w.format == WeightFormat::kQ8   ? PairStrip
-               : w.format == WeightFormat::kQ4 ? UnpackPairs<4>
-                                               : UnpackPairs<6>;
+  auto* pair = w.format == WeightFormat::kQ8
+                   ? PairStrip
+                   : WithFormat(w.format, []<WeightFormat kFormat>() { return UnpackPairs<kFormat>; });
   for (std::size_t n = output.begin; n < output.end; n += kStrip) {
     if (!unpaired) pair(w, n, panel);
     const Lines lines = {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, 64, kStrip * w.inputs};

@@ -7,10 +7,9 @@
 // Rows whose sums of groups are held at a time.
 inline constexpr std::size_t kSummedRows = 128;
 
-template <int kBits>
+template <WeightFormat kFormat>
 struct CodePanel {
-  static constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
-  static constexpr std::size_t kBundleLines = kBits == 4 ? 2 : 4, kBundleBytes = kBits == 4 ? 64 : 192;
+  static constexpr const TwoLevel& kForm = kLevels<kFormat>;
 
   // Groups of `inputs`, made even by one of zeros.
   static constexpr std::size_t Groups(std::size_t inputs) { return RoundUp(inputs / kForm.group, 2); }
@@ -33,10 +32,10 @@ struct CodePanel {
 };
 
 // The sums of the activations of each group.
-template <int kBits>
-THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const CodeRows<std::uint8_t>& x, std::size_t rows,
+template <WeightFormat kFormat>
+THIMBLE_INLINE void SumGroups(const CodePanel<kFormat>& p, const CodeRows<std::uint8_t>& x, std::size_t rows,
                               std::size_t inputs) {
-  constexpr std::size_t kGroup = CodePanel<kBits>::kForm.group;
+  constexpr std::size_t kGroup = kLevels<kFormat>.group;
   for (std::size_t row = 0; row < rows; ++row) {
     const std::uint8_t* a = x.values + row * x.stride;
     std::int16_t* sums = p.sums + row * p.groups;
@@ -47,14 +46,13 @@ THIMBLE_INLINE void SumGroups(const CodePanel<kBits>& p, const CodeRows<std::uin
 
 // One tile of the strip from output n, as TileInt8. With kFirst the panel is filled on the way, and what the next strip
 // reads is fetched meanwhile.
-template <int kBits, std::size_t kHeight, bool kFirst>
-__attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const CodePanel<kBits>& panel,
+template <WeightFormat kFormat, std::size_t kHeight, bool kFirst>
+__attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const CodePanel<kFormat>& panel,
                                          const CodeRows<std::uint8_t>& x, std::size_t row, const LinearOutput& output) {
-  using Panel = CodePanel<kBits>;
-  constexpr const TwoLevel& kForm = Panel::kForm;
+  constexpr const TwoLevel& kForm = kLevels<kFormat>;
+  constexpr bool kSumInWords = kCentre<kFormat> != 0;
   const std::size_t strip_bytes = kForm.CodeBytes(kStrip * w.inputs), strip_groups = kForm.StripGroupBytes(w.inputs);
-  const std::uint8_t* bundle = static_cast<const std::uint8_t*>(w.weights) + kForm.CodeBytes(n * w.inputs);
-  const std::uint8_t* group = w.groups + n / kStrip * strip_groups;
+  PackedStrip strip = StripOf<kFormat>(w, n);
   const std::int16_t* sums = panel.sums + row * panel.groups;
   const std::uint8_t* a = x.values + row * x.stride;
   const std::size_t a_stride = x.stride, groups = w.inputs / kForm.group;
@@ -65,18 +63,17 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
   for (std::size_t g = 0; g < groups; ++g) {
     Levels levels;
     if constexpr (kFirst) {
-      levels = LoadLevels<kBits, false>(group);
+      levels = LoadLevels<kFormat, false>(strip.groups);
       StoreLine(panel.multipliers + 32 * g, levels.multipliers);
-      Prefetch(group + strip_groups);
-      group += kForm.GroupBytes();
+      Prefetch(strip.groups + strip_groups);
+      strip.groups += kForm.GroupBytes();
     }
     const Multipliers multipliers = LoadMultipliers(panel.multipliers + 32 * g);
-    // Of q4 the sums of products in words: those of a group fit, 16 of a byte and a code of at most 8 in each.
-    I words[kHeight];
+    I words[kHeight];  // The sums of products of the group, where they fit.
     const auto add_line = [&]<std::size_t kLine>(bool first) THIMBLE_LAMBDA {
       I codes;
       if constexpr (kFirst) {
-        codes = SignedCodes<kBits, kLine>(bundle);
+        codes = SignedCodes<kFormat, kLine>(strip.codes);
         StoreLine(code, codes);
       } else {
         codes = LoadLine(code);
@@ -84,40 +81,37 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kHeight; ++i) {
         const I products = MultiplyBytes(LoadQuad(a + i * a_stride), codes);
-        if constexpr (kBits == 6) {
-          acc[i][0] = AddPairs(acc[i][0], products, multipliers);
-        } else {
+        if constexpr (kSumInWords) {
           words[i] = first ? products : AddWords(words[i], products);
+        } else {
+          acc[i][0] = AddPairs(acc[i][0], products, multipliers);
         }
       }
       a += 4;
       code += 64;
     };
     const auto add_bundle = [&](bool first) THIMBLE_LAMBDA {
-      add_line.template operator()<0>(first);
-      add_line.template operator()<1>(false);
-      if constexpr (kBits == 6) {
-        add_line.template operator()<2>(false);
-        add_line.template operator()<3>(false);
-      }
+      ForEachIndex<kForm.bundle_lines()>(
+          [&]<std::size_t kLine>() THIMBLE_LAMBDA { add_line.template operator()<kLine>(first && kLine == 0); });
       if constexpr (kFirst) {
-        for (std::size_t i = 0; i < Panel::kBundleBytes; i += 64) Prefetch(bundle + strip_bytes + i);
-        bundle += Panel::kBundleBytes;
+        constexpr std::size_t kBytes = kBundleBytes<kFormat>;
+        for (std::size_t i = 0; i < kBytes; i += 64) Prefetch(strip.codes + strip_bytes + i);
+        strip.codes += kBytes;
       }
     };
-    constexpr std::size_t kBundles = kForm.group / (4 * Panel::kBundleLines);
-    if constexpr (kBits == 6) {
-      for (std::size_t i = 0; i < kBundles; ++i) add_bundle(false);
-    } else {
+    constexpr std::size_t kBundles = kForm.group / (4 * kForm.bundle_lines());
+    if constexpr (kSumInWords) {
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kBundles; ++i) add_bundle(i == 0);
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kHeight; ++i) acc[i][0] = AddPairs(acc[i][0], words[i], multipliers);
+    } else {
+      for (std::size_t i = 0; i < kBundles; ++i) add_bundle(false);
     }
     if (g % 2 == 1 || g + 1 == groups) {
       std::int16_t* const rests = panel.rests + g / 2 * 32;
       // Behind the last of an odd number of groups the sums are 0.
-      if constexpr (kFirst) StoreLine(rests, Rests<kBits>(g % 2 == 1 ? previous : levels, levels));
+      if constexpr (kFirst) StoreLine(rests, Rests<kFormat>(g % 2 == 1 ? previous : levels, levels));
       const I rest = LoadLine(rests);
       THIMBLE_UNROLL
       for (std::size_t i = 0; i < kHeight; ++i) {
@@ -129,24 +123,31 @@ __attribute__((noinline)) void TileCodes(const Matrix& w, std::size_t n, const C
   FinishTile(w, n, x.scale, acc, output, row);
 }
 
-template <int kBits>
-void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* memory) {
-  const CodePanel<kBits> panel(w.inputs, memory);
+// Calls f(rows, block) with blocks of at most `most` rows: their activations, and the output they go to.
+template <typename Function>
+THIMBLE_INLINE void ForEachBlock(const QuantizedRows& x, const LinearOutput& output, std::size_t most, Function f) {
   LinearOutput block = output;
   for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
-    block.rows = std::min(output.rows - begin, kSummedRows);
-    const CodeRows<std::uint8_t> rows = {x.values + begin * x.stride, x.stride, x.scale + begin};
+    block.rows = std::min(output.rows - begin, most);
+    f(CodeRows<std::uint8_t>{x.values + begin * x.stride, x.stride, x.scale + begin}, block);
+  }
+}
+
+template <WeightFormat kFormat>
+void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* memory) {
+  const CodePanel<kFormat> panel(w.inputs, memory);
+  ForEachBlock(x, output, kSummedRows, [&](const CodeRows<std::uint8_t>& rows, const LinearOutput& block) {
     SumGroups(panel, rows, block.rows, w.inputs);
-    for (std::size_t n = output.begin; n < output.end; n += kStrip) {
+    for (std::size_t n = block.begin; n < block.end; n += kStrip) {
       ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
         if (first) {
-          TileCodes<kBits, kHeight, true>(w, n, panel, rows, row, block);
+          TileCodes<kFormat, kHeight, true>(w, n, panel, rows, row, block);
         } else {
-          TileCodes<kBits, kHeight, false>(w, n, panel, rows, row, block);
+          TileCodes<kFormat, kHeight, false>(w, n, panel, rows, row, block);
         }
       });
     }
-  }
+  });
 }
 
 // Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of
@@ -161,28 +162,27 @@ inline std::size_t WideRows(std::size_t inputs) {
 inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   LineWeight* const lines = reinterpret_cast<LineWeight*>(panel);
   Code* const wide = lines + kTileStrips * kStrip * w.inputs;
-  LinearOutput block = output;
-  for (std::size_t begin = 0; begin < output.rows; begin += block.rows, block.out += block.rows * block.stride) {
-    block.rows = std::min(output.rows - begin, WideRows(w.inputs));
+  ForEachBlock(x, output, WideRows(w.inputs), [&](const CodeRows<std::uint8_t>& rows, const LinearOutput& block) {
     for (std::size_t row = 0; row < block.rows; ++row) {
-      const std::uint8_t* codes = x.values + (begin + row) * x.stride;
+      const std::uint8_t* codes = rows.values + row * rows.stride;
       for (std::size_t k = 0; k < w.inputs; k += 16) WidenCodes(codes + k, wide + row * w.inputs + k);
     }
-    ForEachPanel(output.begin, output.end, [&]<std::size_t kWidth>(std::size_t n) {
+    ForEachPanel(block.begin, block.end, [&]<std::size_t kWidth>(std::size_t n) {
       const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, x.scale + begin}, block,
-                              0);
+      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale}, block, 0);
     });
-  }
+  });
 }
 
 inline std::size_t PanelBytes(std::size_t inputs) {
-  const std::size_t words = (kTileStrips * kStrip + WideRows(inputs)) * inputs * sizeof(std::int16_t);
-  return RoundUp(std::max({words, CodePanel<4>::Bytes(inputs), CodePanel<6>::Bytes(inputs)}), 64);
+  std::size_t most = (kTileStrips * kStrip + WideRows(inputs)) * inputs * sizeof(std::int16_t);
+  ForEachIndex<std::size(format::kTwoLevelFormats)>([&]<std::size_t kIndex>() {
+    most = std::max(most, CodePanel<format::kTwoLevelFormats[kIndex].format>::Bytes(inputs));
+  });
+  return RoundUp(most, 64);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
-  if (w.format == WeightFormat::kQ4) return LinearCodes<4>(w, x, output, panel);
-  if (w.format == WeightFormat::kQ6) return LinearCodes<6>(w, x, output, panel);
-  LinearBytes(w, x, output, panel);
+  if (w.format == WeightFormat::kQ8) return LinearBytes(w, x, output, panel);
+  WithFormat(w.format, [&]<WeightFormat kFormat>() { LinearCodes<kFormat>(w, x, output, panel); });
 }

@@ -1,50 +1,35 @@
 // Functions on whole rows: embedding look-up, LayerNorm, rotation with quantisation, pooling.
 
 // The int8 values of 16 codes of a table row from column k, a multiple of 16.
-THIMBLE_INLINE F LoadCodes(WeightFormat format, const std::uint8_t* row, std::size_t width, std::size_t k) {
-  const TwoLevel& levels = RowLevels(format);
+template <WeightFormat kFormat>
+THIMBLE_INLINE F LoadCodes(const std::uint8_t* row, std::size_t width, std::size_t k) {
+  constexpr TwoLevel kForm = format::RowLevels(kFormat);
+  const std::size_t line = k / 16 % kForm.bundle_lines();
+  const std::uint8_t* bundle = row + k / 16 / kForm.bundle_lines() * kForm.stored_lines() * 16;
   std::uint8_t codes[16];
-  if (format == WeightFormat::kQ4) {
-    const std::uint8_t* bytes = row + k / 32 * 16;
-    if (k % 32 == 0) {
-      for (std::size_t i = 0; i < 16; ++i) codes[i] = bytes[i] & 15;
-    } else {
-      for (std::size_t i = 0; i < 16; ++i) codes[i] = bytes[i] >> 4;
-    }
+  if (line < kForm.stored_lines()) {
+    for (std::size_t i = 0; i < 16; ++i) codes[i] = kForm.StoredCode(bundle[16 * line + i]);
   } else {
-    const std::uint8_t* bytes = row + k / 64 * 48;
-    if (k % 64 < 48) {
-      for (std::size_t i = 0; i < 16; ++i) codes[i] = bytes[k % 64 + i] & 63;
-    } else {
-      for (std::size_t i = 0; i < 16; ++i) {
-        codes[i] = static_cast<std::uint8_t>(bytes[i] >> 6 | bytes[16 + i] >> 6 << 2 | bytes[32 + i] >> 6 << 4);
-      }
-    }
+    for (std::size_t i = 0; i < 16; ++i) codes[i] = kForm.LastCode(bundle + i, 16);
   }
-  const int multiplier = levels.Multiplier(row + levels.CodeBytes(width), k / levels.group);
-  const int half = 1 << (levels.bits - 1);
+  const int multiplier = kForm.Multiplier(row + kForm.CodeBytes(width), k / kForm.group);
   std::int8_t values[16];
-  for (std::size_t i = 0; i < 16; ++i) values[i] = static_cast<std::int8_t>(multiplier * (codes[i] - half));
+  for (std::size_t i = 0; i < 16; ++i) values[i] = static_cast<std::int8_t>(multiplier * (codes[i] - kForm.half()));
   return LoadInt8(values);
 }
 
 // 16 values of a table row from column k.
 THIMBLE_INLINE F LoadTable(const Table& table, std::size_t row, F scale, std::size_t k) {
-  std::size_t index = row * table.width + k;
-  switch (table.format) {
-    case WeightFormat::kF32:
-      break;
-    case WeightFormat::kF16:
-      return LoadHalf(static_cast<const std::uint16_t*>(table.values) + index);
-    case WeightFormat::kQ8:
-      return Mul(LoadInt8(static_cast<const std::int8_t*>(table.values) + index), scale);
-    case WeightFormat::kQ6:
-    case WeightFormat::kQ4: {
-      const auto* bytes = static_cast<const std::uint8_t*>(table.values) + row * RowBytes(table.format, table.width);
-      return Mul(LoadCodes(table.format, bytes, table.width, k), scale);
-    }
+  const std::size_t index = row * table.width + k;
+  if (table.format == WeightFormat::kF32) return Load(static_cast<const float*>(table.values) + index);
+  if (table.format == WeightFormat::kF16) return LoadHalf(static_cast<const std::uint16_t*>(table.values) + index);
+  if (table.format == WeightFormat::kQ8) {
+    return Mul(LoadInt8(static_cast<const std::int8_t*>(table.values) + index), scale);
   }
-  return Load(static_cast<const float*>(table.values) + index);
+  return WithFormat(table.format, [&]<WeightFormat kFormat>() THIMBLE_LAMBDA {
+    const auto* bytes = static_cast<const std::uint8_t*>(table.values) + row * format::RowBytes(kFormat, table.width);
+    return Mul(LoadCodes<kFormat>(bytes, table.width, k), scale);
+  });
 }
 
 THIMBLE_INLINE F RowScale(const Table& table, std::size_t row) {

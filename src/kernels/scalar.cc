@@ -16,10 +16,8 @@ namespace scalar {
 #include "kernels/table-inl.h"
 // clang-format on
 
-bool Supported() { return true; }
-
 }  // namespace scalar
 
-constinit const Kernels kScalar = scalar::MakeKernels("scalar", scalar::Supported);
+constinit const Kernels kScalar = scalar::MakeKernels("scalar", [] { return true; });
 
 }  // namespace thimble::kernels

@@ -26,9 +26,7 @@ namespace sse41 {
 }  // namespace sse41
 THIMBLE_END_TARGET
 
-static bool Sse41Supported() { return DetectCpu().sse41; }
-
-constinit const Kernels kSse41 = sse41::MakeKernels("sse41", Sse41Supported);
+constinit const Kernels kSse41 = sse41::MakeKernels("sse41", [] { return DetectCpu().sse41; });
 
 }  // namespace thimble::kernels
 #endif

@@ -94,8 +94,16 @@ THIMBLE_INLINE __m128i LowBytes(I a) {
   words = _mm256_permute4x64_epi64(words, 0xD8);
   return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
-THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), LowBytes(a)); }
-THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
-  __m128i bytes = _mm_xor_si128(LowBytes(a), _mm_set1_epi8(static_cast<char>(0x80)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+
+THIMBLE_INLINE I LoadLine(const void* p) {
+  const __m256i* q = static_cast<const __m256i*>(p);
+  return {_mm256_load_si256(q), _mm256_load_si256(q + 1)};
 }
+THIMBLE_INLINE void StoreLine(void* p, I a) {
+  __m256i* q = static_cast<__m256i*>(p);
+  _mm256_store_si256(q, a.low);
+  _mm256_store_si256(q + 1, a.high);
+}
+// One broadcast, in every lane: four codes, or a pair of them widened to 16 bits.
+using Quad = __m256i;
+THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm256_set1_epi32(LoadAs<std::int32_t>(p)); }

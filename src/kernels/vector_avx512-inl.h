@@ -114,3 +114,8 @@ template <std::size_t kRows>
 THIMBLE_INLINE F ReduceAddRows(const F (&rows)[kRows]) {
   return ReduceRows<false>(rows);
 }
+
+THIMBLE_INLINE I LoadLine(const void* p) { return _mm512_load_si512(p); }
+THIMBLE_INLINE void StoreLine(void* p, I a) { _mm512_store_si512(p, a); }
+using Quad = __m512i;
+THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm512_set1_epi32(LoadAs<std::int32_t>(p)); }

@@ -1,21 +1,12 @@
 // The vector operations in NEON, of every 64-bit ARM, but for the dot product, which dot_*-inl.h defines. See
 // vector_scalar-inl.h for what each computes.
 
-struct F {
-  float32x4_t v[4];
+using QuarterF = float32x4_t;
+using QuarterI = int32x4_t;
+#include "kernels/quarters-inl.h"
+struct Line {
+  int8x16_t v[4];
 };
-struct I {
-  int32x4_t v[4];
-};
-
-template <typename Op>
-THIMBLE_INLINE F Map(Op op) {
-  return {{op(0), op(1), op(2), op(3)}};
-}
-template <typename Op>
-THIMBLE_INLINE I MapI(Op op) {
-  return {{op(0), op(1), op(2), op(3)}};
-}
 
 THIMBLE_INLINE F Load(const float* p) {
   return Map([=](int i) { return vld1q_f32(p + 4 * i); });
@@ -28,18 +19,6 @@ THIMBLE_INLINE void Store(float* p, F a) {
 THIMBLE_INLINE F Set(float x) {
   if (!__builtin_constant_p(x)) asm("" : "+w"(x));
   return Map([=](int) { return vdupq_n_f32(x); });
-}
-THIMBLE_INLINE F Add(F a, F b) {
-  return Map([&](int i) { return vaddq_f32(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Sub(F a, F b) {
-  return Map([&](int i) { return vsubq_f32(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Mul(F a, F b) {
-  return Map([&](int i) { return vmulq_f32(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Div(F a, F b) {
-  return Map([&](int i) { return vdivq_f32(a.v[i], b.v[i]); });
 }
 THIMBLE_INLINE F Fma(F a, F b, F c) {
   return Map([&](int i) { return vfmaq_f32(c.v[i], a.v[i], b.v[i]); });
@@ -153,6 +132,12 @@ THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
   store(1, vzip2q_s32(low02, low13));
   store(2, vzip1q_s32(high02, high13));
   store(3, vzip2q_s32(high02, high13));
+}
+THIMBLE_INLINE Line LoadLine(const std::int8_t* p) {
+  return {{vld1q_s8(p), vld1q_s8(p + 16), vld1q_s8(p + 32), vld1q_s8(p + 48)}};
+}
+THIMBLE_INLINE void StoreLine(std::int8_t* p, const Line& a) {
+  for (int i = 0; i < 4; ++i) vst1q_s8(p + 16 * i, a.v[i]);
 }
 // To the second-level cache.
 THIMBLE_INLINE void Prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }

@@ -17,10 +17,8 @@ struct Quad {
 
 // Whether Dot4 takes 128 from each activation, so that it multiplies signed bytes.
 inline constexpr bool kSigned = false;
-inline constexpr std::size_t kTileRows = 1;         // Rows of a matrix product done together.
-inline constexpr std::size_t kTileStrips = 1;       // Strips of 16 outputs done together.
-inline constexpr std::size_t kAttentionRows = 1;    // Queries done together.
-inline constexpr std::size_t kAttentionStrips = 1;  // Strips of 16 keys, or of 16 columns of values, done together.
+inline constexpr std::size_t kTileRows = 1;    // Rows of a matrix product done together.
+inline constexpr std::size_t kTileStrips = 1;  // Strips of 16 outputs done together.
 
 template <typename Op>
 THIMBLE_INLINE F Map(Op op) {
@@ -167,34 +165,29 @@ THIMBLE_INLINE void StoreQuads(const I (&rows)[4], std::int8_t* p) {
   for (int i = 0; i < 64; ++i)
     p[64 * (i % 16 / 4) + 4 * (i / 16) + i % 4] = static_cast<std::int8_t>(rows[i / 16].v[i % 16]);
 }
+
+#include "kernels/bundle-inl.h"
+
 // The integers of a group of 16 outputs.
 struct Levels {
   std::uint8_t multipliers[16], offsets[16];
 };
-template <int kBits, bool kCrowded>
+template <WeightFormat kFormat, bool kCrowded>
 THIMBLE_INLINE Levels LoadLevels(const std::uint8_t* group) {
-  constexpr const TwoLevel& kForm = kBits == 4 ? kQ4Levels : kQ6Levels;
   Levels levels;
   for (std::size_t n = 0; n < 16; ++n) {
-    levels.multipliers[n] = static_cast<std::uint8_t>(kForm.Multiplier(group + kStrip, n));
+    levels.multipliers[n] = static_cast<std::uint8_t>(kLevels<kFormat>.Multiplier(group + kStrip, n));
     levels.offsets[n] = group[n];
   }
   return levels;
 }
-// Line kLine of a bundle, two lines of 4-bit codes in 64 bytes or four of 6-bit codes in 192, as multiplier * code -
-// offset.
-template <int kBits, std::size_t kLine, bool kCrowded>
+// Line kLine of a bundle as multiplier * code - offset.
+template <WeightFormat kFormat, std::size_t kLine, bool kCrowded>
 THIMBLE_INLINE Line UnpackLine(const std::uint8_t* bundle, const Levels& levels) {
   Line line;
   for (std::size_t i = 0; i < 64; ++i) {
-    int code;
-    if constexpr (kBits == 4) {
-      code = bundle[i] >> (4 * kLine) & 15;
-    } else if constexpr (kLine < 3) {
-      code = bundle[64 * kLine + i] & 63;
-    } else {
-      code = bundle[i] >> 6 | bundle[64 + i] >> 6 << 2 | bundle[128 + i] >> 6 << 4;
-    }
+    const int code = kLine < kLevels<kFormat>.stored_lines() ? kLevels<kFormat>.StoredCode(bundle[64 * kLine + i])
+                                                             : kLevels<kFormat>.LastCode(bundle + i, 64);
     line.weights[i] = static_cast<std::int8_t>(levels.multipliers[i / 4] * code - levels.offsets[i / 4]);
   }
   return line;

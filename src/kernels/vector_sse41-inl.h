@@ -1,21 +1,9 @@
 // The vector operations in SSE4.1, but for the dot product, which dot_sse41-inl.h defines. See vector_scalar-inl.h for
 // what each computes.
 
-struct F {
-  __m128 v[4];
-};
-struct I {
-  __m128i v[4];
-};
-
-template <typename Op>
-THIMBLE_INLINE F Map(Op op) {
-  return {{op(0), op(1), op(2), op(3)}};
-}
-template <typename Op>
-THIMBLE_INLINE I MapI(Op op) {
-  return {{op(0), op(1), op(2), op(3)}};
-}
+using QuarterF = __m128;
+using QuarterI = __m128i;
+#include "kernels/quarters-inl.h"
 
 THIMBLE_INLINE F Load(const float* p) {
   return Map([=](int i) { return _mm_loadu_ps(p + 4 * i); });
@@ -25,18 +13,6 @@ THIMBLE_INLINE void Store(float* p, F a) {
 }
 THIMBLE_INLINE F Set(float x) {
   return Map([=](int) { return _mm_set1_ps(x); });
-}
-THIMBLE_INLINE F Add(F a, F b) {
-  return Map([&](int i) { return _mm_add_ps(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Sub(F a, F b) {
-  return Map([&](int i) { return _mm_sub_ps(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Mul(F a, F b) {
-  return Map([&](int i) { return _mm_mul_ps(a.v[i], b.v[i]); });
-}
-THIMBLE_INLINE F Div(F a, F b) {
-  return Map([&](int i) { return _mm_div_ps(a.v[i], b.v[i]); });
 }
 // Two lanes of fma without the instruction. The product of two floats is exact in double; its sum with c is rounded to
 // odd there, and then once more to float, which gives the float next to the exact sum because double has more than two
@@ -144,9 +120,4 @@ THIMBLE_INLINE I TimesMinus128(I a) {
 THIMBLE_INLINE __m128i LowBytes(I a) {
   I low = MapI([&](int i) { return _mm_and_si128(a.v[i], _mm_set1_epi32(255)); });
   return _mm_packus_epi16(_mm_packus_epi32(low.v[0], low.v[1]), _mm_packus_epi32(low.v[2], low.v[3]));
-}
-THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), LowBytes(a)); }
-THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {
-  __m128i bytes = _mm_xor_si128(LowBytes(a), _mm_set1_epi8(static_cast<char>(0x80)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }

@@ -17,9 +17,11 @@ THIMBLE_INLINE float FoldMax(__m128 a) {
   return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
 }
 // The bytes of a group's packed multipliers, repeated.
-template <int kBits>
+template <WeightFormat kFormat>
 THIMBLE_INLINE __m128i PackedMultipliers(const std::uint8_t* group) {
-  if constexpr (kBits == 4) return _mm_set1_epi64x(LoadAs<std::int64_t>(group + kStrip));
+  constexpr std::size_t kBytes = format::MatrixLevels(kFormat).MultiplierBytes(kStrip);
+  if constexpr (kBytes == 8) return _mm_set1_epi64x(LoadAs<std::int64_t>(group + kStrip));
+  static_assert(kBytes == 8 || kBytes == 4);
   return _mm_set1_epi32(LoadAs<std::int32_t>(group + kStrip));
 }
 // To the second-level cache: to the first it was slower at 16 to 32 rows.

@@ -42,7 +42,7 @@ QuantizedRows From(const QuantizedRows& rows, std::size_t row) {
 Table RowsFrom(const Table& table, std::size_t row) {
   Table rest = table;
   rest.rows -= row;
-  rest.values = static_cast<const std::byte*>(table.values) + row * kernels::RowBytes(table.format, table.width);
+  rest.values = static_cast<const std::byte*>(table.values) + row * format::RowBytes(table.format, table.width);
   if (table.scale != nullptr) rest.scale += row;
   return rest;
 }

@@ -10,22 +10,23 @@
 #include "base/error.h"
 #include "base/finite.h"
 #include "base/sha256.h"
+#include "format/dtypes.h"
+#include "format/tensors.h"
 #include "model/receipt_tensors.h"
-#include "model/tensors.h"
 #include "model/tokenizer_tensors.h"
 
 namespace thimble::model {
 namespace {
 
 using format::Reader;
+using format::StoredTensor;
+using format::WeightFormat;
 using kernels::Matrix;
 using kernels::Table;
-using kernels::WeightFormat;
 
 // The model_max_length of files that do not tell it.
 constexpr std::size_t kModelMaxLength = 512;
 
-constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 constexpr std::string_view kPromptPrefix = "prompt.";
 constexpr std::string_view kHeadPrefix = "head.";
 
@@ -46,9 +47,8 @@ Status LoadVector(const Reader& reader, const std::string& name, std::size_t len
 Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix) {
   const std::string key = matrix + ".format";
   THIMBLE_ASSIGN_OR_RETURN(std::string_view text, reader.Text(key));
-  for (WeightFormat format :
-       {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kQ8, WeightFormat::kQ6, WeightFormat::kQ4}) {
-    if (text == kernels::WeightFormatName(format)) return format;
+  for (std::size_t i = 0; i < std::size(format::kWeightFormatNames); ++i) {
+    if (text == format::kWeightFormatNames[i]) return static_cast<WeightFormat>(i);
   }
   return reader.Unknown(key, "weight format");
 }
@@ -56,12 +56,12 @@ Result<WeightFormat> LoadFormat(const Reader& reader, const std::string& matrix)
 Status LoadMatrix(const Reader& reader, const std::string& name, std::size_t outputs, std::size_t inputs, bool int8,
                   Matrix* matrix) {
   THIMBLE_ASSIGN_OR_RETURN(matrix->format, LoadFormat(reader, name));
-  if (kernels::IsInteger(matrix->format) != int8) {
-    return reader.Mismatch(name + ".format", int8 ? "q8, q6 or q4" : "fp32 or fp16");
+  if (format::IsInteger(matrix->format) != int8) {
+    return reader.Mismatch(name + ".format", format::WeightFormatNames(int8));
   }
   matrix->outputs = outputs;
   matrix->inputs = inputs;
-  for (const StoredTensor& stored : TensorsOfMatrix(matrix->format, outputs, inputs)) {
+  for (const StoredTensor& stored : format::TensorsOfMatrix(matrix->format, outputs, inputs)) {
     const std::string tensor = name + std::string(stored.suffix());
     THIMBLE_ASSIGN_OR_RETURN(const std::span<const std::byte> bytes, reader.Bytes(tensor, stored.type, stored.shape()));
     const auto* floats = reinterpret_cast<const float*>(bytes.data());
@@ -89,7 +89,7 @@ Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows
   THIMBLE_ASSIGN_OR_RETURN(table->format, LoadFormat(reader, name));
   table->rows = rows;
   table->width = width;
-  for (const StoredTensor& stored : TensorsOfTable(table->format, rows, width)) {
+  for (const StoredTensor& stored : format::TensorsOfTable(table->format, rows, width)) {
     THIMBLE_ASSIGN_OR_RETURN(const std::span<const std::byte> bytes,
                              reader.Bytes(name + std::string(stored.suffix()), stored.type, stored.shape()));
     if (stored.role == StoredTensor::Role::kWeight) {
@@ -212,10 +212,9 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
-  if (std::find(std::begin(kDtypes), std::end(kDtypes), info.dtype) == std::end(kDtypes)) {
-    return reader.Unknown("dtype", "dtype");
-  }
-  w->int8 = info.dtype != "fp32" && info.dtype != "fp16";
+  const format::DtypeFormats* dtype = format::FindDtype(info.dtype);
+  if (dtype == nullptr) return reader.Unknown("dtype", "dtype");
+  w->int8 = dtype->int8();
   info.token_dimensions = architecture.hidden;
   info.layers = architecture.layers;
   info.heads = architecture.heads;
@@ -279,7 +278,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.words", architecture.vocabulary, h, &w.words.table));
   w.words.file = &reader.map();
   w.words.offset = reader.Offset(w.words.table.values);
-  w.words.row_bytes = kernels::RowBytes(w.words.table.format, h);
+  w.words.row_bytes = format::RowBytes(w.words.table.format, h);
   return w;
 }
 

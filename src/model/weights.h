@@ -40,7 +40,7 @@ struct WordTable {
 struct Weights {
   ModelInfo info;
   Program program;
-  bool int8 = false;  // Whether activations are int8 (q8, q6, q4) or float (fp32, fp16).
+  bool int8 = false;  // Whether activations are int8 or float.
 
   text::Tokenizer tokenizer;
   WordTable words;

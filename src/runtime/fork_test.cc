@@ -28,7 +28,7 @@ class Fork : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new test::TemporaryFolder();
-    auto path = test::ConvertTestModel(folder_->path(), convert::Dtype::kQ8, {});
+    auto path = test::ConvertTestModel(folder_->path(), format::Dtype::kQ8, {});
     ASSERT_TRUE(path.ok()) << path.status().message();
     path_ = new std::string(*path);
   }

@@ -259,7 +259,7 @@ class NativeEngine final : public Engine {
   const ModelInfo& info() const override { return weights_.info; }
   std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
   std::string_view isa() const override { return kernels_.name; }
-  std::string_view fastest_dtype() const override { return kernels::WeightFormatName(kernels_.fastest); }
+  std::string_view fastest_dtype() const override { return format::WeightFormatName(kernels_.fastest); }
 
   const ModelFile* file() const override { return file_.get(); }
 

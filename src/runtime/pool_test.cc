@@ -30,7 +30,7 @@ class Pool : public testing::Test {
   void SetUp() override {
     test::TestModelOptions model;
     model.layers = 1;
-    auto path = test::ConvertTestModel(folder_.path(), convert::Dtype::kQ8, model);
+    auto path = test::ConvertTestModel(folder_.path(), format::Dtype::kQ8, model);
     ASSERT_TRUE(path.ok()) << path.status().message();
     for (const char* name : {"a", "b", "c"}) {
       std::filesystem::copy_file(*path, folder_.File(std::string(name) + "-q8.safetensors"));

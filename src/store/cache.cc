@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/path.h"
+#include "format/dtypes.h"
 #include "store/folder.h"
 #include "store/lookup.h"
 #include "store/name.h"
@@ -45,7 +46,7 @@ Result<std::string> Lookup(std::string_view model, std::string_view dtype, const
     return FindInFolder(path, dtype, home);
   }
   THIMBLE_ASSIGN_OR_RETURN(const ModelName name, ParseName(model));
-  THIMBLE_RETURN_IF_ERROR(CheckDtype(dtype));
+  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(dtype).status());
   THIMBLE_ASSIGN_OR_RETURN(const std::string home, FolderOrDefault(folder));
   return FindFile(name, dtype, home);
 }

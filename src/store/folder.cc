@@ -13,6 +13,7 @@
 #include "base/file_stamp.h"
 #include "base/guard.h"
 #include "base/path.h"
+#include "format/dtypes.h"
 #include "format/reader.h"
 #include "store/known_models.h"
 #include "store/source_folder.h"
@@ -23,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".safetensors";
-constexpr std::string_view kDtypes[] = {"fp32", "fp16", "q8", "q6", "q4", "q4-small"};
 
 // A model file by its place and name.
 struct StoredFile {
@@ -235,7 +235,7 @@ Result<bool> RemovePartial(const ModelName& name, const std::string& folder) {
 }
 
 Result<std::vector<NamedModel>> Remove(std::string_view model, std::string_view dtype, const std::string& folder) {
-  if (!dtype.empty()) THIMBLE_RETURN_IF_ERROR(CheckDtype(dtype));
+  if (!dtype.empty()) THIMBLE_RETURN_IF_ERROR(format::ParseDtype(dtype).status());
   std::vector<NamedModel> removed;
   bool partial = false;
   std::string others;
@@ -269,17 +269,12 @@ Result<std::string> FolderOrDefault(const std::string& folder) {
   return Error(Code::kNotFound, "no folder for models: set THIMBLE_HOME, XDG_CACHE_HOME or HOME, or pass a folder");
 }
 
-Status CheckDtype(std::string_view dtype) {
-  if (std::find(std::begin(kDtypes), std::end(kDtypes), dtype) != std::end(kDtypes)) return Status();
-  return Error(Code::kInvalidArgument, "unknown dtype \"", dtype, "\", expected fp32, fp16, q8, q6, q4 or q4-small");
-}
-
 std::optional<std::pair<std::string, std::string>> SplitFileName(std::string_view file) {
   if (!file.ends_with(kSuffix)) return std::nullopt;
   file.remove_suffix(kSuffix.size());
   for (std::size_t dash = file.find('-'); dash != std::string_view::npos; dash = file.find('-', dash + 1)) {
     const std::string_view stem = file.substr(0, dash), dtype = file.substr(dash + 1);
-    if (!CheckDtype(dtype).ok()) continue;
+    if (format::FindDtype(dtype) == nullptr) continue;
     const std::size_t at = stem.find('@');
     const bool named = ParseName(stem.substr(0, at)).ok();
     const bool revised = at == std::string_view::npos || !Unescaped(stem.substr(at + 1)).value_or("").empty();

@@ -29,8 +29,6 @@ inline constexpr const char* kRevisionKey = "source.revision";
 // CacheFolder() if `folder` is empty. kNotFound where there is none.
 Result<std::string> FolderOrDefault(const std::string& folder);
 
-// kInvalidArgument for what cannot be one.
-Status CheckDtype(std::string_view dtype);
 // NAME[@REVISION] and DTYPE of a file's name; nullopt when it is not the name of a model file.
 std::optional<std::pair<std::string, std::string>> SplitFileName(std::string_view file);
 

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
+#include "format/dtypes.h"
 #include "format/reader.h"
 #include "store/folder.h"
 
@@ -233,7 +234,7 @@ std::string ContentsOf(const std::string& path) {
 }
 
 Result<std::string> FindInFolder(const std::string& path, std::string_view dtype, const std::string& folder) {
-  THIMBLE_RETURN_IF_ERROR(CheckDtype(dtype));
+  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(dtype).status());
   THIMBLE_ASSIGN_OR_RETURN(const std::string canonical, CanonicalFolder(path));
   if (!IsSource(canonical)) return FindAmongModels(canonical, dtype);
   const std::optional<SourceRecord> record = ReadRecord(KeyFolder(canonical, folder));

@@ -44,7 +44,7 @@ struct SmallModel {
     options.layers = 1;
     options.positions = 64;
     options.max_seq_length = 32;
-    const Result<std::string> made = test::ConvertTestModel(folder.path(), convert::Dtype::kQ8, options);
+    const Result<std::string> made = test::ConvertTestModel(folder.path(), format::Dtype::kQ8, options);
     Check(made.ok(), "the test model is made");
     std::ifstream file(*made, std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(file), {});
