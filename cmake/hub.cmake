@@ -18,13 +18,17 @@ else()
   find_library(UTF8PROC_LIBRARY NAMES libutf8proc.a utf8proc REQUIRED)
 endif()
 
+if(NOT THIMBLE_CROSS_INCLUDE)
+  find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp REQUIRED)
+endif()
+
 thimble_sources(convert_sources src/convert src/convert/names)
 add_library(thimble_convert STATIC ${convert_sources})
 target_sources(thimble_convert PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
                                       FILES ${PROJECT_SOURCE_DIR}/include/thimble/convert.h)
 target_compile_options(thimble_convert PRIVATE -ffunction-sections -fdata-sections)
 target_link_libraries(thimble_convert PRIVATE $<BUILD_INTERFACE:thimble_flags> ${UTF8PROC_LIBRARY} PUBLIC thimble)
-target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR})
+target_include_directories(thimble_convert SYSTEM PRIVATE ${UTF8PROC_INCLUDE_DIR} ${PROTOZERO_INCLUDE_DIR})
 
 # libcurl's headers alone: it is loaded when it is first needed.
 if(NOT THIMBLE_CROSS_INCLUDE)

@@ -11,10 +11,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAYERS = {
     "base": set(),
     "json": {"base"},
-    "format": {"base"},
+    "format": {"base", "json"},
     "text": {"base"},
     "kernels": {"base", "format"},
-    "model": {"base", "format", "text", "kernels"},
+    "model": {"base", "json", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
     "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
@@ -28,10 +28,10 @@ LAYERS = {
 EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cli": "runtime/engines.h"}
 # Layers whose files are not in a namespace of their own.
 PUBLIC_NAMESPACE = {"base"}
-# The core depends on nothing but the standard library, the system, and JSON inside json and format.
+# The core depends on nothing but the standard library, the system, and a JSON parser inside json.
 CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
-THIRD_PARTY = {"json": ("nlohmann/",), "format": ("nlohmann/",), "convert": ("utf8proc.h",),
-               "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("nlohmann/", "CLI/")}
+THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
+               "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("CLI/",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 

@@ -9,7 +9,10 @@ LONG_WORDS = range(250, 421)
 LONG_COUNT = 40
 # What each set is cut at, in tokens. 256 is the limit of all-MiniLM-L6-v2, 512 the positions of all models here.
 LIMITS = {"sentences": 256, "long": 512, "documents": 256, "queries": 256}
-KNOWN_MODELS = pathlib.Path(__file__).resolve().parents[2] / "src/store/known_models.json"
+SEARCH = {"query": "Represent this sentence for searching relevant passages: "}
+E5 = {"query": "query: ", "passage": "passage: "}
+PROMPTS = {"bge-small-en-v1.5": SEARCH, "bge-base-en-v1.5": SEARCH, "snowflake-arctic-embed-xs": SEARCH,
+           "snowflake-arctic-embed-s": SEARCH, "e5-small-v2": E5, "e5-base-v2": E5}
 
 
 @dataclasses.dataclass
@@ -49,17 +52,14 @@ def read(folder):
 
 
 def prompts(model):
-    """What the model's authors want before the texts of each set; {} for an unknown model.
+    """What the model's authors want before the texts of each set; empty where that is nothing.
 
     A model with a prompt for passages too wants one before every text, so that sentences, which are compared with each
     other, have that of queries; else only queries have one.
     """
-    for known in json.loads(KNOWN_MODELS.read_text(encoding="utf-8")):
-        if known["name"] == model:
-            texts = {prompt["name"]: prompt["text"] for prompt in known["prompts"]}
-            query, passage = texts.get("query", ""), texts.get("passage", "")
-            return {"sentences": query if passage else "", "queries": query, "long": passage, "documents": passage}
-    return {}
+    texts = PROMPTS.get(model, {})
+    query, passage = texts.get("query", ""), texts.get("passage", "")
+    return {"sentences": query if passage else "", "queries": query, "long": passage, "documents": passage}
 
 
 def prompted(data, model, name):

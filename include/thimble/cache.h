@@ -6,7 +6,7 @@
 //
 // A model has a name, [ORGANISATION/]NAME[@REVISION] as on the Hugging Face hub. Organisation and revision (a branch, a
 // tag or a commit; main if not given) are part of it. Case does not matter. A bare name opens the model of that name if
-// there is only one. The names in src/store/known_models.json refer to one model each.
+// there is only one. The names in src/store/known_models.cc refer to one model each.
 //
 // Or it has a path: of a folder in the layout of Hugging Face, or of a folder with a model file NAME-DTYPE.safetensors,
 // beginning with a slash, "./" or "../"; or of a model file, which ends in .safetensors. A folder must be converted

@@ -19,7 +19,7 @@ if [ "$(cat "$tools/installed" 2> /dev/null)" != "${packages[*]}" ]; then
   done
   echo "${packages[*]}" > "$tools/installed"
 fi
-for library in nlohmann CLI boost; do
+for library in nlohmann CLI boost protozero; do
   if [ -d "/usr/include/$library" ]; then ln -sfn "/usr/include/$library" "$tools/include/$library"; fi
 done
 curl_header=$(find /usr/include -path '*/curl/curl.h' -print -quit)

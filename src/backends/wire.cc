@@ -9,8 +9,8 @@
 
 #include "base/base64.h"
 #include "base/error.h"
-#include "base/json_text.h"
 #include "json/parse.h"
+#include "json/writer.h"
 
 namespace thimble::backends {
 namespace {
@@ -24,8 +24,7 @@ static_assert(std::endian::native == std::endian::little, "base64 holds floats a
 // What a message says of a value that is not as expected.
 std::string Shown(const Json* value) {
   if (value == nullptr) return "nothing";
-  if (value->is_number()) return value->Text();
-  return value->is_null() ? "null" : "a " + std::string(value->TypeName());
+  return value->is_number() ? value->Text() : value->Kind();
 }
 
 std::string NamesOf(const Choice& choice) {
@@ -154,20 +153,14 @@ std::vector<std::pair<std::size_t, std::size_t>> CutRequests(std::span<const std
 }
 
 std::string MakeBody(const Dialect& dialect, const RequestFields& fields, std::span<const std::string_view> texts) {
-  std::string body = "{";
-  for (const auto& [field, value] : fields.fields) {
-    AppendJsonString(field, body);
-    body += ':';
-    value.AppendText(body);
-    body += ',';
-  }
-  AppendJsonString(dialect.texts_field, body);
-  body += ":[";
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (i > 0) body += ',';
-    AppendJsonString(texts[i], body);
-  }
-  return body + "]}";
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('{');
+  for (const auto& [field, value] : fields.fields) writer.Member(field, value);
+  writer.Key(dialect.texts_field).Open('[');
+  for (const std::string_view text : texts) writer.Text(text);
+  writer.Close(']').Close('}');
+  return body;
 }
 
 std::size_t MostReplyBytes(const Dialect& dialect, std::span<const std::string_view> texts, std::size_t dimensions) {

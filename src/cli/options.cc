@@ -3,14 +3,11 @@
 #include "cli/options.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_team.h"
 #include "cli/backend_flags.h"
@@ -115,68 +112,31 @@ void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t
   if (granted < wanted) Note(command, FewerThreads(granted, wanted));
 }
 
-namespace {
-
-// Digits behind the decimal point of a size; with more, a product would not fit.
-constexpr std::size_t kMostDecimals = 9;
-
-// The bytes of a unit in small letters, with or without its b; 0 for what is none.
-std::uint64_t BytesOfUnit(std::string_view unit) {
-  if (unit.ends_with('b')) unit.remove_suffix(1);
-  std::uint64_t base = 1000;
-  if (unit.size() == 2 && unit[1] == 'i') {
-    base = 1024;
-    unit.remove_suffix(1);
-  }
-  if (unit.empty()) return 1;
-  if (unit == "k") return base;
-  if (unit == "m") return base * base;
-  return unit == "g" ? base * base * base : 0;
-}
-
-// The number of digits that `text` begins with.
-std::size_t CountDigits(std::string_view text) { return std::min(text.find_first_not_of("0123456789"), text.size()); }
-
-std::optional<std::uint64_t> ParseDigits(std::string_view digits) {
-  std::uint64_t number = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
-}
-
-// nullopt for what is no size.
-std::optional<std::uint64_t> BytesOfSize(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  std::string_view rest = text;
-  const auto take = [&](std::size_t count) {
-    const std::string_view taken = rest.substr(0, count);
-    rest.remove_prefix(count);
-    return taken;
-  };
-  const std::optional<std::uint64_t> whole = ParseDigits(take(CountDigits(rest)));
-  std::string_view decimals;
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    decimals = take(CountDigits(rest));
-    if (decimals.empty() || decimals.size() > kMostDecimals) return std::nullopt;
-  }
-  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  const std::uint64_t unit = BytesOfUnit(rest);
-  if (!whole || unit == 0 || (unit == 1 && !decimals.empty())) return std::nullopt;
-  std::uint64_t share = decimals.empty() ? 0 : ParseDigits(decimals).value_or(0) * unit;
-  for (std::size_t i = 0; i < decimals.size(); ++i) share /= 10;
-  const std::optional<std::uint64_t> bytes = CheckedMul(*whole, unit);
-  return bytes ? CheckedAdd(*bytes, share) : std::nullopt;
-}
-
-}  // namespace
-
 Result<std::size_t> ParseSize(std::string_view text) {
-  const std::optional<std::uint64_t> bytes = BytesOfSize(std::string(text));
-  if (!bytes || *bytes == 0) {
+  constexpr std::size_t kMostDecimals = 9;
+  std::string size(text);
+  std::uint64_t bytes = 0, share = 1;
+  try {
+    // CLI11 reads whole numbers: of "1.5MB" it gets "15MB", and a tenth of that is meant.
+    if (const std::size_t point = size.find('.'); point > 0 && point < size.size()) {
+      size.erase(point, 1);
+      const std::size_t unit = std::min(size.find_first_not_of("0123456789", point), size.size());
+      const bool whole_bytes = size.find_first_of("kKmMgGtTpPeE", unit) == std::string::npos;
+      if (unit == point || unit - point > kMostDecimals || whole_bytes) share = 0;
+      for (std::size_t i = point; i < unit; ++i) share *= 10;
+    }
+    // It takes numbers that begin with 0 for octal or hexadecimal.
+    size.erase(0, size.find_first_not_of('0'));
+    if (share > 0 && size.find_first_of("123456789") == 0) {
+      CLI::AsSizeValue(true)(size);
+      bytes = std::stoull(size) / share;
+    }
+  } catch (const std::exception&) {  // Of CLI11, or the number is too large.
+  }
+  if (bytes == 0) {
     return Error(Code::kInvalidArgument, "expected a size such as 16MB, 1.5MB or 1GiB, found \"", text, "\"");
   }
-  return static_cast<std::size_t>(*bytes);
+  return static_cast<std::size_t>(bytes);
 }
 
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help) {

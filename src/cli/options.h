@@ -59,8 +59,8 @@ void Note(std::string_view command, std::string_view note);
 // The same where the embedder has fewer threads than `wanted`.
 void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted);
 
-// Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G are powers of 1000, Ki, Mi, Gi of 1024; case and a B at
-// the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
+// Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G, T, P, E are powers of 1000, Ki, Mi and so on of 1024;
+// case and a B at the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
 // An option that takes such a size.
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help);

@@ -30,6 +30,9 @@ TEST(ParseSize, ReadsDecimalAndBinaryUnits) {
       {"1.0009kB", 1000},
       {"4.35MB", 4350000},
       {"1.999999999GiB", 2147483646},
+      {"010MB", 10000000},
+      {"2TiB", std::size_t{2} << 40},
+      {"16MB ", 16000000},
   };
   for (const auto& [text, bytes] : cases) {
     auto size = ParseSize(text);
@@ -40,7 +43,7 @@ TEST(ParseSize, ReadsDecimalAndBinaryUnits) {
 
 TEST(ParseSize, RefusesWhatIsNoSize) {
   for (const char* text :
-       {"", "0", "-1", "MB", "8XB", "1.5", "1.5 B", "1.MB", ".5MB", "1.5.5MB", "1,5MB", "1TB", "8MBB", "8ib", "16MB x",
+       {"", "0", "-1", "MB", "8XB", "1.5", "1.5 B", "1.MB", ".5MB", "1.5.5MB", "1,5MB", "0x10", "0MB", "8MBB", "16MB x",
         "0.0001kB", "1.0000000001GB", "20000000000G", "99999999999999999999"}) {
     auto size = ParseSize(text);
     ASSERT_FALSE(size.ok()) << text;

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "json/writer.h"
 
 namespace thimble::cli {
 namespace {
@@ -33,11 +34,13 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, co
     if (batch.texts.empty()) return output.Finish();
     for (std::size_t i = 0; i < batch.texts.size(); ++i) {
       THIMBLE_ASSIGN_OR_RETURN(Tokens tokens, model->Tokenize(batch.texts[i], options));
-      line = "{\"ids\":[";
-      for (std::int32_t id : tokens.ids) line += std::to_string(id) + ',';
-      if (!tokens.ids.empty()) line.pop_back();
-      line += "],\"tokens\":" + std::to_string(tokens.ids.size());
-      line += tokens.truncated || batch.cut[i] ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n";
+      const bool truncated = tokens.truncated || batch.cut[i];
+      line.clear();
+      json::Writer writer(line);
+      writer.Open('{').Key("ids").Open('[');
+      for (const std::int32_t id : tokens.ids) writer.Add(id);
+      writer.Close(']').Member("tokens", tokens.ids.size()).Member("truncated", truncated).Close('}');
+      line += '\n';
       THIMBLE_RETURN_IF_ERROR(output.Write(line));
     }
     THIMBLE_RETURN_IF_ERROR(output.Flush());

@@ -3,9 +3,9 @@
 #include "cli/vector_writer.h"
 
 #include <bit>
-#include <charconv>
 
 #include "base/error.h"
+#include "json/writer.h"
 
 namespace thimble::cli {
 namespace {
@@ -56,18 +56,17 @@ Status VectorWriter::Add(std::span<const float> vector, const VectorFacts& facts
   }
   text_.clear();
   if (format_ == VectorFormat::kJson && rows_ > 1) text_ += ",\n";
-  text_ += vector.empty() ? "{\"embedding\":null" : "{\"embedding\":[";
-  for (float value : vector) {
-    char digits[32];
-    // The shortest digits that read back as the same float.
-    text_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-    text_ += ',';
+  json::Writer writer(text_);
+  writer.Open('{').Key("embedding");
+  if (vector.empty()) {
+    writer.Add(nullptr);
+  } else {
+    writer.Floats(vector);
   }
-  if (!vector.empty()) text_.back() = ']';
-  text_ += ",\"tokens\":" + (facts.tokens ? std::to_string(*facts.tokens) : "null");
-  text_ += std::string(",\"truncated\":") + (!facts.truncated ? "null" : *facts.truncated ? "true" : "false");
-  if (chunks_) text_ += ",\"chunks\":" + std::to_string(facts.chunks);
-  text_ += '}';
+  writer.Member("tokens", facts.tokens ? json::Value(*facts.tokens) : json::Value());
+  writer.Member("truncated", facts.truncated ? json::Value(*facts.truncated) : json::Value());
+  if (chunks_) writer.Member("chunks", facts.chunks);
+  writer.Close('}');
   if (format_ == VectorFormat::kJsonl) text_ += '\n';
   return output_.Write(text_);
 }

@@ -6,11 +6,12 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
+#include <protozero/exception.hpp>
+#include <protozero/varint.hpp>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/protobuf.h"
 #include "format/safetensors.h"
 #include "kernels/half.h"
 
@@ -127,14 +128,18 @@ Status OnnxData::Load(std::size_t index) {
       return Error(Code::kUnsupported, what, ": ", OnnxTypeName(tensor.type), " in a list of integers");
     }
     if (*elements > kMaxListed) return Error(Code::kUnsupported, what, ": a list of ", *elements, " integers");
-    ProtobufMessage list(tensor.data);
-    for (std::uint64_t value; !list.empty() && loaded.integers.size() <= *elements;) {
-      if (!list.Varint(&value)) return Error(Code::kCorrupt, what, ": its list of integers is cut short");
-      loaded.integers.push_back(static_cast<std::int64_t>(value));
+    const char* next = reinterpret_cast<const char*>(tensor.data.data());
+    const char* const end = next + tensor.data.size();
+    try {
+      while (next != end && loaded.integers.size() <= *elements) {
+        loaded.integers.push_back(static_cast<std::int64_t>(protozero::decode_varint(&next, end)));
+      }
+    } catch (const protozero::exception&) {
+      return Error(Code::kCorrupt, what, ": its list of integers is cut short");
     }
     if (loaded.integers.size() != *elements) {
       return Error(Code::kCorrupt, what, " of shape ", format::ShapeText(tensor.shape), ": expected ", *elements,
-                   " elements, found ", list.empty() ? loaded.integers.size() : *elements + 1);
+                   " elements, found ", loaded.integers.size());
     }
   } else {
     if (tensor.data.size() != bytes) {

@@ -1,19 +1,21 @@
-// Reading the messages of onnx.proto that hold a graph, in the wire format of protocol buffers: a sequence of keys
-// (number << 3 | kind), each with a varint, 4 or 8 bytes, or a length and so many bytes.
+// Reading the messages of onnx.proto that hold a graph.
 
 #include "convert/onnx_file.h"
 
-#include <cstring>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
-#include "convert/protobuf.h"
+
+#define PROTOZERO_USE_VIEW std::string_view
+#include <protozero/exception.hpp>
+#include <protozero/pbf_reader.hpp>
 
 namespace thimble::convert {
 namespace {
 
-using Bytes = std::span<const std::byte>;
+using Message = protozero::pbf_reader;
+using protozero::pbf_wire_type;
 
 // Some ten times what an exported encoder of 24 layers has; they bound the work that a hostile file makes.
 constexpr std::size_t kMaxNodes = 40000, kMaxTensors = 40000, kMaxNames = 200000, kMaxAttributes = 200000;
@@ -25,216 +27,287 @@ struct Function {
   std::vector<OnnxAttribute> defaults;
 };
 
+// Kinds of fields, for switch: a message, a text or a packed list; an integer; a float. Fields of other kinds are
+// skipped.
+constexpr std::uint32_t Bytes(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, pbf_wire_type::length_delimited);
+}
+constexpr std::uint32_t Integer(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, pbf_wire_type::varint);
+}
+constexpr std::uint32_t Float(protozero::pbf_tag_type tag) {
+  return protozero::tag_and_type(tag, pbf_wire_type::fixed32);
+}
+
+// protozero throws where bytes are no message; so does this where the file is beyond a limit.
+void Require(bool within) {
+  if (!within) throw protozero::exception();
+}
+
 }  // namespace
 
-// Reads the messages; every function returns false when the file is malformed or beyond a limit.
 class OnnxParser {
  public:
-  OnnxParser(Bytes bytes, OnnxFile* file) : bytes_(bytes), file_(*file) {}
+  explicit OnnxParser(OnnxFile* file) : file_(*file) {}
 
-  bool Model() {
-    ProtobufMessage message(bytes_);
+  void Model(Message message) {
     bool graph = false;
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.kind != ProtobufField::kBytes) continue;
-      if (field.number == 7) {
-        if (graph || !Graph(field.bytes)) return false;
-        graph = true;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(7):
+          Require(!std::exchange(graph, true));
+          Graph(message.get_message());
+          break;
+        case Bytes(25):
+          ReadFunction(message.get_message());
+          break;
+        default:
+          message.skip();
       }
-      if (field.number == 25 && !ReadFunction(field.bytes)) return false;
     }
-    if (!message.ok() || !graph) return false;
-    std::vector<OnnxNode> nodes;
-    return Inline(std::move(nodes_), 0, &nodes) && (file_.nodes_ = std::move(nodes), true);
+    Require(graph);
+    Inline(std::move(nodes_), 0, &file_.nodes_);
   }
 
  private:
-  bool Graph(Bytes bytes) {
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.kind != ProtobufField::kBytes) continue;
-      if (field.number == 1 && !Node(field.bytes, &nodes_)) return false;
-      if (field.number == 5 && !Tensor(field.bytes)) return false;
-      if ((field.number == 11 || field.number == 12) &&
-          !ValueInfo(field.bytes, field.number == 11 ? &file_.inputs_ : &file_.outputs_)) {
-        return false;
+  void Graph(Message message) {
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(1):
+          Node(message.get_message(), &nodes_);
+          break;
+        case Bytes(5):
+          Tensor(message.get_message());
+          break;
+        case Bytes(11):
+          ValueInfo(message.get_message(), &file_.inputs_);
+          break;
+        case Bytes(12):
+          ValueInfo(message.get_message(), &file_.outputs_);
+          break;
+        default:
+          message.skip();
       }
     }
-    return message.ok();
   }
 
-  bool ValueInfo(Bytes bytes, std::vector<std::string_view>* names) {
-    ProtobufMessage message(bytes);
+  void ValueInfo(Message message, std::vector<std::string_view>* names) {
     std::string_view name;
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.number == 1) name = field.text();
+    while (message.next()) {
+      if (message.tag_and_type() == Bytes(1)) {
+        name = message.get_view();
+      } else {
+        message.skip();
+      }
     }
-    return message.ok() && AddName(name, names);
+    AddName(name, names);
   }
 
-  bool ReadFunction(Bytes bytes) {
-    if (functions_.size() == kMaxFunctions) return false;
+  void ReadFunction(Message message) {
+    Require(functions_.size() < kMaxFunctions);
     Function function;
     std::string_view name, domain;
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.kind != ProtobufField::kBytes) continue;
-      if (field.number == 1) name = field.text();
-      if (field.number == 10) domain = field.text();
-      if (field.number == 4 && !AddName(field.text(), &function.inputs)) return false;
-      if (field.number == 5 && !AddName(field.text(), &function.outputs)) return false;
-      if (field.number == 7 && !Node(field.bytes, &function.nodes)) return false;
-      if (field.number == 11 && !Attribute(field.bytes, &function.defaults)) return false;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(1):
+          name = message.get_view();
+          break;
+        case Bytes(4):
+          AddName(message.get_view(), &function.inputs);
+          break;
+        case Bytes(5):
+          AddName(message.get_view(), &function.outputs);
+          break;
+        case Bytes(7):
+          Node(message.get_message(), &function.nodes);
+          break;
+        case Bytes(10):
+          domain = message.get_view();
+          break;
+        case Bytes(11):
+          Attribute(message.get_message(), &function.defaults);
+          break;
+        default:
+          message.skip();
+      }
     }
-    return message.ok() && functions_.emplace(Key(domain, name), std::move(function)).second;
+    Require(functions_.emplace(Key(domain, name), std::move(function)).second);
   }
 
   static std::string Key(std::string_view domain, std::string_view name) {
     return std::string(domain).append(1, '\0').append(name);
   }
 
-  bool AddName(std::string_view name, std::vector<std::string_view>* names) {
+  void AddName(std::string_view name, std::vector<std::string_view>* names) {
     names->push_back(name);
-    return ++names_ <= kMaxNames && name.size() <= kMaxNameBytes;
+    Require(++names_ <= kMaxNames && name.size() <= kMaxNameBytes);
   }
 
-  bool Node(Bytes bytes, std::vector<OnnxNode>* nodes) {
-    if (++node_count_ > kMaxNodes) return false;
-    OnnxNode node;
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.kind != ProtobufField::kBytes) continue;
-      if (field.number == 1 && !AddName(field.text(), &node.inputs)) return false;
-      if (field.number == 2 && !AddName(field.text(), &node.outputs)) return false;
-      if (field.number == 3) node.name = field.text();
-      if (field.number == 4) node.op = field.text();
-      if (field.number == 5 && !Attribute(field.bytes, &node.attributes)) return false;
-      if (field.number == 7 && field.text() != "ai.onnx") node.domain = field.text();
-    }
-    const bool bounded = node.op.size() <= kMaxNameBytes && node.domain.size() <= kMaxNameBytes;
-    nodes->push_back(std::move(node));
-    return message.ok() && bounded;
-  }
-
-  bool Attribute(Bytes bytes, std::vector<OnnxAttribute>* attributes) {
-    if (++attribute_count_ > kMaxAttributes) return false;
-    OnnxAttribute attribute;
-    Bytes tensor;
-    bool has_tensor = false;
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.number == 1) attribute.name = field.text();
-      if (field.number == 2) attribute.real = field.number32;
-      if (field.number == 3) attribute.integer = static_cast<std::int64_t>(field.value);
-      if (field.number == 4) attribute.text = field.text();
-      if (field.number == 5) tensor = field.bytes, has_tensor = true;
-      if (field.number == 7 && !Reals(field, &attribute.reals)) return false;
-      if (field.number == 8 && !Integers(field, &attribute.integers)) return false;
-      if (field.number == 21) attribute.outer = field.text();
-    }
-    if (!message.ok()) return false;
-    if (has_tensor) {
-      attribute.tensor = static_cast<int>(file_.tensors_.size());
-      if (!Tensor(tensor)) return false;
-      file_.tensors_.back().name = {};  // It is no initializer.
-    }
-    attributes->push_back(std::move(attribute));
-    return true;
-  }
-
-  template <typename T>
-  bool Integers(const ProtobufField& field, std::vector<T>* numbers, std::size_t most = kMaxNumbers) {
-    if (field.kind == ProtobufField::kVarint) numbers->push_back(static_cast<T>(field.value));
-    ProtobufMessage packed(field.kind == ProtobufField::kBytes ? field.bytes : Bytes());
-    for (std::uint64_t number; !packed.empty() && numbers->size() <= most;) {
-      if (!packed.Varint(&number)) return false;
-      numbers->push_back(static_cast<T>(number));
-    }
-    numbers_ += field.bytes.size() + 1;
-    return numbers->size() <= most && numbers_ <= kMaxNumbers;
-  }
-
-  bool Reals(const ProtobufField& field, std::vector<float>* numbers) {
-    if (field.kind == ProtobufField::kFixed) numbers->push_back(field.number32);
-    for (std::size_t i = 0; i + 4 <= field.bytes.size() && field.kind == ProtobufField::kBytes; i += 4) {
-      numbers->emplace_back();
-      std::memcpy(&numbers->back(), &field.bytes[i], 4);
-    }
-    numbers_ += field.bytes.size() + 1;
-    return numbers_ <= kMaxNumbers;
-  }
-
-  bool Tensor(Bytes bytes) {
-    if (file_.tensors_.size() == kMaxTensors) return false;
-    OnnxTensor tensor;
-    bool filled = false;
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      switch (field.number) {
-        case 1:
-          if (!Integers(field, &tensor.shape, kMaxRank)) return false;
+  void Node(Message message, std::vector<OnnxNode>* nodes) {
+    Require(++node_count_ <= kMaxNodes);
+    OnnxNode& node = nodes->emplace_back();
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(1):
+          AddName(message.get_view(), &node.inputs);
           break;
-        case 2:
-          tensor.type = static_cast<OnnxType>(field.value);
+        case Bytes(2):
+          AddName(message.get_view(), &node.outputs);
           break;
-        case 8:
-          tensor.name = field.text();
+        case Bytes(3):
+          node.name = message.get_view();
           break;
-        case 4:   // float_data
-        case 5:   // int32_data
-        case 7:   // int64_data
-        case 9:   // raw_data
-        case 10:  // double_data
-        case 11:  // uint64_data
-          if (field.kind != ProtobufField::kBytes || filled) return false;
-          filled = true;
-          tensor.data = field.bytes;
-          tensor.varints = field.number == 5 || field.number == 7 || field.number == 11;
+        case Bytes(4):
+          node.op = message.get_view();
           break;
-        case 13:
-          if (!External(field.bytes, &tensor)) return false;
+        case Bytes(5):
+          Attribute(message.get_message(), &node.attributes);
           break;
-        case 14:
-          tensor.external = field.value == 1;
+        case Bytes(7):
+          node.domain = message.get_view();
+          if (node.domain == "ai.onnx") node.domain = {};
           break;
         default:
-          break;
+          message.skip();
       }
     }
-    file_.tensors_.push_back(std::move(tensor));
-    return message.ok();
+    Require(node.op.size() <= kMaxNameBytes && node.domain.size() <= kMaxNameBytes);
   }
 
-  bool External(Bytes bytes, OnnxTensor* tensor) {
+  void Attribute(Message message, std::vector<OnnxAttribute>* attributes) {
+    Require(++attribute_count_ <= kMaxAttributes);
+    OnnxAttribute& attribute = attributes->emplace_back();
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(1):
+          attribute.name = message.get_view();
+          break;
+        case Float(2):
+          attribute.real = message.get_float();
+          break;
+        case Integer(3):
+          attribute.integer = message.get_int64();
+          break;
+        case Bytes(4):
+          attribute.text = message.get_view();
+          break;
+        case Bytes(5):
+          attribute.tensor = static_cast<int>(file_.tensors_.size());
+          Tensor(message.get_message());
+          file_.tensors_.back().name = {};  // It is no initializer.
+          break;
+        case Float(7):
+          Require(++numbers_ <= kMaxNumbers);
+          attribute.reals.push_back(message.get_float());
+          break;
+        case Bytes(7): {
+          const auto reals = message.get_packed_float();
+          Require((numbers_ += reals.size()) <= kMaxNumbers);
+          attribute.reals.insert(attribute.reals.end(), reals.begin(), reals.end());
+          break;
+        }
+        case Integer(8):
+        case Bytes(8):
+          Integers(message, &attribute.integers);
+          break;
+        case Bytes(21):
+          attribute.outer = message.get_view();
+          break;
+        default:
+          message.skip();
+      }
+    }
+  }
+
+  // One, or a packed list.
+  template <typename T>
+  void Integers(Message& message, std::vector<T>* numbers) {
+    if (message.has_wire_type(pbf_wire_type::varint)) {
+      Require(++numbers_ <= kMaxNumbers);
+      numbers->push_back(static_cast<T>(message.get_uint64()));
+      return;
+    }
+    for (const std::uint64_t number : message.get_packed_uint64()) {
+      Require(++numbers_ <= kMaxNumbers);
+      numbers->push_back(static_cast<T>(number));
+    }
+  }
+
+  void Tensor(Message message) {
+    Require(file_.tensors_.size() < kMaxTensors);
+    OnnxTensor& tensor = file_.tensors_.emplace_back();
+    bool filled = false;
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Integer(1):
+        case Bytes(1):
+          Integers(message, &tensor.shape);
+          Require(tensor.shape.size() <= kMaxRank);
+          break;
+        case Integer(2):
+          tensor.type = static_cast<OnnxType>(message.get_int32());
+          break;
+        case Bytes(8):
+          tensor.name = message.get_view();
+          break;
+        case Bytes(5):   // int32_data
+        case Bytes(7):   // int64_data
+        case Bytes(11):  // uint64_data
+          tensor.varints = true;
+          [[fallthrough]];
+        case Bytes(4):   // float_data
+        case Bytes(9):   // raw_data
+        case Bytes(10):  // double_data
+          Require(!std::exchange(filled, true));
+          tensor.data = std::as_bytes(std::span(message.get_view()));
+          break;
+        case Bytes(13):
+          External(message.get_message(), &tensor);
+          break;
+        case Integer(14):
+          tensor.external = message.get_int32() == 1;
+          break;
+        default:
+          message.skip();
+      }
+    }
+  }
+
+  void External(Message message, OnnxTensor* tensor) {
     std::string_view key, value;
-    ProtobufMessage message(bytes);
-    for (ProtobufField field; message.Next(&field);) {
-      if (field.number == 1) key = field.text();
-      if (field.number == 2) value = field.text();
+    while (message.next()) {
+      switch (message.tag_and_type()) {
+        case Bytes(1):
+          key = message.get_view();
+          break;
+        case Bytes(2):
+          value = message.get_view();
+          break;
+        default:
+          message.skip();
+      }
     }
     if (key == "location") tensor->location = value;
     if (key == "offset") tensor->offset = value;
     if (key == "length") tensor->length = value;
-    return message.ok();
   }
 
   // Appends the nodes, those that call a function replaced by its own.
-  bool Inline(std::vector<OnnxNode> nodes, std::size_t depth, std::vector<OnnxNode>* result) {
-    if (depth > kMaxDepth) return false;
+  void Inline(std::vector<OnnxNode> nodes, std::size_t depth, std::vector<OnnxNode>* result) {
+    Require(depth <= kMaxDepth);
     for (OnnxNode& node : nodes) {
       const auto function = functions_.find(Key(node.domain, node.op));
       if (function == functions_.end()) {
-        if (result->size() == kMaxNodes) return false;
+        Require(result->size() < kMaxNodes);
         result->push_back(std::move(node));
-      } else if (!Call(node, function->second, depth, result)) {
-        return false;
+      } else {
+        Call(node, function->second, depth, result);
       }
     }
-    return true;
   }
 
-  bool Call(const OnnxNode& call, const Function& function, std::size_t depth, std::vector<OnnxNode>* result) {
-    if (call.inputs.size() > function.inputs.size() || call.outputs.size() > function.outputs.size()) return false;
+  void Call(const OnnxNode& call, const Function& function, std::size_t depth, std::vector<OnnxNode>* result) {
+    Require(call.inputs.size() <= function.inputs.size() && call.outputs.size() <= function.outputs.size());
     // What is copied counts as though the file held it.
     names_ += function.inputs.size() + function.outputs.size();
     node_count_ += function.nodes.size();
@@ -242,9 +315,8 @@ class OnnxParser {
       attribute_count_ += node.attributes.size();
       for (const OnnxAttribute& one : node.attributes) numbers_ += one.integers.size() + one.reals.size();
     }
-    if (names_ > kMaxNames || node_count_ > kMaxNodes || attribute_count_ > kMaxAttributes || numbers_ > kMaxNumbers) {
-      return false;
-    }
+    Require(names_ <= kMaxNames && node_count_ <= kMaxNodes && attribute_count_ <= kMaxAttributes &&
+            numbers_ <= kMaxNumbers);
     std::unordered_map<std::string_view, std::string_view> names = {{"", ""}};
     for (std::size_t i = 0; i < function.inputs.size(); ++i) {
       names[function.inputs[i]] = i < call.inputs.size() ? call.inputs[i] : "";
@@ -260,16 +332,12 @@ class OnnxParser {
         found = names.emplace(name, file_.names_.back()).first;
       }
       name = found->second;
-      return ++names_ <= kMaxNames;
+      Require(++names_ <= kMaxNames);
     };
     std::vector<OnnxNode> nodes = function.nodes;
     for (OnnxNode& node : nodes) {
-      for (std::string_view& name : node.inputs) {
-        if (!rename(name)) return false;
-      }
-      for (std::string_view& name : node.outputs) {
-        if (!rename(name)) return false;
-      }
+      for (std::string_view& name : node.inputs) rename(name);
+      for (std::string_view& name : node.outputs) rename(name);
       for (OnnxAttribute& attribute : node.attributes) {
         if (attribute.outer.empty()) continue;
         const std::string_view name = attribute.name;
@@ -281,10 +349,9 @@ class OnnxParser {
         attribute.name = given != nullptr ? name : std::string_view();
       }
     }
-    return Inline(std::move(nodes), depth + 1, result);
+    Inline(std::move(nodes), depth + 1, result);
   }
 
-  const Bytes bytes_;
   OnnxFile& file_;
   std::vector<OnnxNode> nodes_;
   std::unordered_map<std::string, Function> functions_;
@@ -294,7 +361,10 @@ class OnnxParser {
 Result<OnnxFile> OnnxFile::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(path));
   OnnxFile file(std::move(map));
-  if (!OnnxParser(file.map_.bytes(), &file).Model()) {
+  const std::span<const std::byte> bytes = file.map_.bytes();
+  try {
+    OnnxParser(&file).Model(Message(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  } catch (const protozero::exception&) {
     return Error(Code::kCorrupt, path, ": not an ONNX file, or one cut short");
   }
   return file;

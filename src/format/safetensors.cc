@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "json/events.h"
 
 namespace thimble::format {
 namespace {
@@ -33,44 +33,38 @@ constexpr std::array kElements = {
 //       "dtype": "F32",
 //       "shape": [1, 2],             kShape
 //       "data_offsets": [0, 8]       kOffsets
-class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
+class HeaderEvents : public json::Events {
  public:
   HeaderEvents(Header* header, std::string_view path) : header_(header), path_(path) {}
 
   const Status& status() const { return status_; }
 
-  bool null() override { return Unexpected("null"); }
-  bool boolean(bool) override { return Unexpected("a boolean"); }
-  bool number_integer(number_integer_t) override { return Unexpected("a negative number"); }
-  bool number_float(number_float_t, const string_t&) override { return Unexpected("a fraction"); }
-  bool binary(binary_t&) override { return Unexpected("binary data"); }
-
-  bool number_unsigned(number_unsigned_t value) override {
-    if (place_ == Place::kShape) {
+  bool Scalar(json::Value value) override {
+    if (value.is_unsigned() && place_ == Place::kShape) {
       if (Tensor().shape.size() == kMaxRank) return Fail("more than ", kMaxRank, " dimensions");
-      Tensor().shape.push_back(value);
+      Tensor().shape.push_back(value.integer());
       return true;
     }
-    if (place_ == Place::kOffsets && num_offsets_ < 2) {
-      (num_offsets_++ == 0 ? Tensor().begin : Tensor().end) = value;
+    if (value.is_unsigned() && place_ == Place::kOffsets && num_offsets_ < 2) {
+      (num_offsets_++ == 0 ? Tensor().begin : Tensor().end) = value.integer();
       return true;
     }
-    return Unexpected("a number");
+    if (value.is_string() && place_ == Place::kMetadata) {
+      header_->metadata.emplace_back(key_, std::move(value.string()));
+      return true;
+    }
+    if (value.is_string() && place_ == Place::kTensor && key_ == "dtype") {
+      const auto element =
+          std::find_if(kElements.begin(), kElements.end(), [&](const Element& e) { return value.Is(e.name); });
+      if (element == kElements.end()) return Fail("unknown dtype \"", value.string(), "\"");
+      Tensor().type = element->type;
+      return true;
+    }
+    if (value.is_unsigned() || !value.is_number()) return Unexpected(value.Kind());
+    return Unexpected(value.number() < 0 ? "a negative number" : "a fraction");
   }
 
-  bool string(string_t& value) override {
-    if (place_ == Place::kMetadata) {
-      header_->metadata.emplace_back(key_, std::move(value));
-      return true;
-    }
-    if (place_ != Place::kTensor || key_ != "dtype") return Unexpected("a string");
-    auto element = std::find_if(kElements.begin(), kElements.end(), [&](const Element& e) { return e.name == value; });
-    if (element == kElements.end()) return Fail("unknown dtype \"", value, "\"");
-    Tensor().type = element->type;
-    return true;
-  }
-
-  bool start_object(std::size_t) override {
+  bool BeginObject() override {
     switch (place_) {
       case Place::kNothing:
         place_ = Place::kTop;
@@ -93,8 +87,8 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     }
   }
 
-  bool key(string_t& value) override {
-    key_ = std::move(value);
+  bool Key(std::string key) override {
+    key_ = std::move(key);
     if (place_ == Place::kMetadata && header_->metadata.size() == kMaxMetadata) {
       return Fail("more than ", kMaxMetadata, " metadata entries");
     }
@@ -107,7 +101,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     return Fail("unknown key \"", key_, "\"");
   }
 
-  bool end_object() override {
+  bool EndObject() override {
     if (place_ == Place::kTensor) {
       for (std::size_t i = 0; i < kKeys.size(); ++i) {
         if (!seen_[i]) return Fail("\"", kKeys[i], "\" is missing");
@@ -118,7 +112,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool start_array(std::size_t) override {
+  bool BeginArray() override {
     if (place_ == Place::kTensor && key_ == kKeys[1]) {
       place_ = Place::kShape;
     } else if (place_ == Place::kTensor && key_ == kKeys[2]) {
@@ -129,14 +123,9 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool end_array() override {
+  bool EndArray() override {
     place_ = Place::kTensor;
     return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    status_ = Error(Code::kCorrupt, path_, ": the header is not JSON at byte ", position);
-    return false;
   }
 
  private:
@@ -240,9 +229,9 @@ Result<Header> ParseHeader(std::string_view json, std::uint64_t file_bytes, std:
   Header header;
   header.data_begin = 8 + json.size();
   HeaderEvents events(&header, path);
-  bool parsed = nlohmann::json::sax_parse(json, &events);
-  if (!events.status().ok()) return events.status();
-  if (!parsed) return Error(Code::kCorrupt, path, ": the header is not JSON");
+  const std::optional<std::size_t> bad_byte = json::Read(json, events);
+  if (bad_byte) return Error(Code::kCorrupt, path, ": the header is not JSON at byte ", *bad_byte);
+  THIMBLE_RETURN_IF_ERROR(events.status());
   auto name = [](const TensorInfo& tensor) -> const std::string& { return tensor.name; };
   if (const TensorInfo* twice = FindDuplicate(header.tensors, name)) {
     return Error(Code::kCorrupt, path, ": tensor \"", twice->name, "\" appears twice");

@@ -6,35 +6,22 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/json_text.h"
 #include "format/reader.h"
+#include "json/value.h"
 
 namespace thimble::format {
 namespace {
 
-// The JSON of a header.
 std::string HeaderJson(const Layout& layout) {
-  std::string json = "{\"__metadata__\":{";
-  const auto add = [&](std::string_view key, std::string_view value) {
-    AppendJsonString(key, json);
-    json += ':';
-    AppendJsonString(value, json);
-  };
-  add(kVersionKey, layout.version);
-  for (const auto& [key, value] : layout.metadata) {
-    json += ',';
-    add(key, value);
-  }
-  json += '}';
+  json::Object metadata = {{std::string(kVersionKey), layout.version}};
+  for (const auto& [key, value] : layout.metadata) metadata.Append(key) = value;
+  json::Object header = {{"__metadata__", std::move(metadata)}};
   for (const TensorInfo& tensor : layout.tensors) {
-    json += ',';
-    AppendJsonString(tensor.name, json);
-    json.append(":{\"dtype\":\"").append(ElementName(tensor.type)).append("\",\"shape\":[");
-    for (std::uint64_t size : tensor.shape) json.append(std::to_string(size)).append(",");
-    if (json.back() == ',') json.pop_back();
-    json += "],\"data_offsets\":[" + std::to_string(tensor.begin) + "," + std::to_string(tensor.end) + "]}";
+    header.Append(tensor.name) = json::Object{{"dtype", ElementName(tensor.type)},
+                                              {"shape", json::Array(tensor.shape.begin(), tensor.shape.end())},
+                                              {"data_offsets", json::Array{tensor.begin, tensor.end}}};
   }
-  return json + "}";
+  return json::Value(std::move(header)).Text();
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::vector<std::string> RepositoriesOf(const store::ModelName& name) {
   const store::KnownModel* known = store::FindKnownModel(name.Repository());
   if (known == nullptr) return name.organisation.empty() ? std::vector<std::string>() : std::vector{name.Repository()};
   std::vector<std::string> repositories = {std::string(known->repository)};
-  repositories.insert(repositories.end(), known->aliases.begin(), known->aliases.end());
+  for (const std::string_view alias : known->aliases()) repositories.emplace_back(alias);
   return repositories;
 }
 

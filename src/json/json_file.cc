@@ -50,8 +50,8 @@ Result<std::optional<std::uint64_t>> JsonFile::Integer(std::string_view key, std
   if (value->is_unsigned() && value->integer() >= low && value->integer() <= high) {
     return std::optional<std::uint64_t>(value->integer());
   }
-  std::string found = value->is_number() ? ", found " + value->Text() : ", found a " + std::string(value->TypeName());
-  return Corrupt(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high) + found);
+  const std::string found = value->is_number() ? value->Text() : value->Kind();
+  return Corrupt(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high) + ", found " + found);
 }
 
 Result<std::optional<double>> JsonFile::Number(std::string_view key) const {

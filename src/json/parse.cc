@@ -1,55 +1,44 @@
-// Builds a document from the parser's events, and ends it at the first thing that is not allowed.
+// Builds a document from events, and ends it at the first thing that is not allowed.
 
 #include "json/parse.h"
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "json/events.h"
 
 namespace thimble::json {
 namespace {
 
 constexpr std::size_t kShownKeyBytes = 64;
 
-class Builder : public nlohmann::json_sax<nlohmann::json> {
+class Builder : public Events {
  public:
   Builder(std::string_view what, const ParseLimits& limits) : what_(what), limits_(limits) {}
 
   const Status& status() const { return status_; }
   Value Take() { return std::move(root_); }
 
-  bool null() override { return Place(nullptr) != nullptr; }
-  bool boolean(bool value) override { return Place(value) != nullptr; }
-  bool number_integer(number_integer_t value) override { return Place(value) != nullptr; }
-  bool number_unsigned(number_unsigned_t value) override { return Place(value) != nullptr; }
-  bool number_float(number_float_t value, const string_t&) override { return Place(value) != nullptr; }
-  bool string(string_t& value) override { return Place(std::move(value)) != nullptr; }
-  bool binary(binary_t&) override { return false; }  // Not in JSON text.
-
-  bool start_object(std::size_t) override { return Open(Object()); }
-  bool start_array(std::size_t) override { return Open(Array()); }
-  bool end_array() override {
+  bool Scalar(Value value) override { return Place(std::move(value)) != nullptr; }
+  bool BeginArray() override { return Open(Array()); }
+  bool BeginObject() override { return Open(Object()); }
+  bool EndArray() override {
     open_.pop_back();
     return true;
   }
-  bool end_object() override {
+  bool EndObject() override {
     const std::string* twice = open_.back()->object().Sort();
     open_.pop_back();
     if (twice == nullptr) return true;
     return Fail("the key \"", twice->substr(0, kShownKeyBytes), "\" appears twice in an object");
   }
-
-  bool key(string_t& value) override {
-    member_ = &open_.back()->object().Append(std::move(value));
+  bool Key(std::string key) override {
+    member_ = &open_.back()->object().Append(std::move(key));
     return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    return Fail("is not JSON: unexpected byte ", position);
   }
 
  private:
@@ -92,9 +81,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
 Result<Value> Parse(std::string_view text, std::string_view what, const ParseLimits& limits) {
   Builder builder(what, limits);
-  const bool parsed = nlohmann::json::sax_parse(text, &builder);
+  const std::optional<std::size_t> bad_byte = Read(text, builder);
+  if (bad_byte) return Error(Code::kCorrupt, what, ": is not JSON: unexpected byte ", *bad_byte);
   if (!builder.status().ok()) return builder.status();
-  if (!parsed) return Error(Code::kCorrupt, what, ": is not JSON");
   return builder.Take();
 }
 

@@ -1,10 +1,8 @@
-// Ownership, search and text of JSON values.
+// Ownership and search of JSON values.
 
 #include "json/value.h"
 
 #include <algorithm>
-
-#include "base/json_text.h"
 
 namespace thimble::json {
 
@@ -34,21 +32,10 @@ void Value::Destroy() noexcept {
   if (type_ == Type::kObject) delete object_;
 }
 
-const char* Value::TypeName() const {
-  switch (type_) {
-    case Type::kNull:
-      return "null";
-    case Type::kBoolean:
-      return "boolean";
-    case Type::kString:
-      return "string";
-    case Type::kArray:
-      return "array";
-    case Type::kObject:
-      return "object";
-    default:
-      return "number";
-  }
+const char* Value::Kind() const {
+  constexpr const char* kKinds[] = {"null",     "a boolean", "a number", "a number",
+                                    "a number", "a string",  "an array", "an object"};
+  return kKinds[static_cast<std::size_t>(type_)];
 }
 
 double Value::number() const {
@@ -64,53 +51,6 @@ const Value* Value::Find(std::string_view key) const { return is_object() ? obje
 const Value* Value::FindSet(std::string_view key) const {
   const Value* found = Find(key);
   return found == nullptr || found->is_null() ? nullptr : found;
-}
-
-std::string Value::Text() const {
-  std::string text;
-  AppendText(text);
-  return text;
-}
-
-void Value::AppendText(std::string& out) const {
-  switch (type_) {
-    case Type::kNull:
-      out += "null";
-      break;
-    case Type::kBoolean:
-      out += boolean_ ? "true" : "false";
-      break;
-    case Type::kUnsigned:
-      out += std::to_string(unsigned_);
-      break;
-    case Type::kNegative:
-      out += std::to_string(static_cast<std::int64_t>(unsigned_));
-      break;
-    case Type::kFraction:
-      AppendJsonNumber(fraction_, out);
-      break;
-    case Type::kString:
-      AppendJsonString(*string_, out);
-      break;
-    case Type::kArray:
-      out += '[';
-      for (const Value& value : *array_) {
-        if (&value != &array_->front()) out += ',';
-        value.AppendText(out);
-      }
-      out += ']';
-      break;
-    case Type::kObject:
-      out += '{';
-      for (const Member& member : *object_) {
-        if (&member != &*object_->begin()) out += ',';
-        AppendJsonString(member.key, out);
-        out += ':';
-        member.value.AppendText(out);
-      }
-      out += '}';
-      break;
-  }
 }
 
 Object::Object(std::initializer_list<Member> members) : members_(members), sorted_(members.size() < 2) {}

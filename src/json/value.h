@@ -22,6 +22,7 @@ namespace thimble::json {
 
 class Object;
 class Value;
+class Writer;
 using Array = std::vector<Value>;
 
 class Value {
@@ -61,13 +62,14 @@ class Value {
   bool is_string() const { return type_ == Type::kString; }
   bool is_array() const { return type_ == Type::kArray; }
   bool is_object() const { return type_ == Type::kObject; }
-  const char* TypeName() const;
+  const char* Kind() const;  // "a boolean", for messages.
 
   // Each needs a value of its type; number() takes every number.
   bool boolean() const { return boolean_; }
   std::uint64_t integer() const { return unsigned_; }  // Of is_unsigned().
   double number() const;
   const std::string& string() const { return *string_; }
+  std::string& string() { return *string_; }
   const Array& array() const { return *array_; }
   Array& array() { return *array_; }
   const Object& object() const { return *object_; }
@@ -84,9 +86,9 @@ class Value {
 
   // In one line. Invalid UTF-8 becomes U+FFFD.
   std::string Text() const;
-  void AppendText(std::string& out) const;
 
  private:
+  friend class Writer;
   enum class Type : std::uint8_t { kNull, kBoolean, kUnsigned, kNegative, kFraction, kString, kArray, kObject };
 
   void Swap(Value& other) noexcept {

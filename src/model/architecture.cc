@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/json_text.h"
+#include "json/value.h"
 #include "model/head.h"
 
 namespace thimble::model {
@@ -43,11 +43,9 @@ Status CheckSizes(const Architecture& a, const std::string& path, Code code) {
 std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architecture& architecture) {
   std::vector<std::pair<std::string, std::string>> metadata;
   auto add = [&](std::string_view key, std::string_view value) { metadata.emplace_back(key, value); };
-  std::string epsilon;
-  AppendJsonNumber(architecture.norm_epsilon, epsilon);
   add("activation", ActivationName(architecture.activation));
   for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
-  add(kEpsilonKey, epsilon);
+  add(kEpsilonKey, json::Value(architecture.norm_epsilon).Text());
   for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
   return metadata;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <utility>
@@ -161,16 +162,19 @@ void App::Finish(const ExchangePtr& exchange, std::size_t bytes_out, bool sent) 
   }
   metrics_.Count(route.path, status, took.count(), exchange->texts, exchange->tokens);
   const std::shared_ptr<EmbedWork> work = exchange->work();
-  char numbers[192];
-  std::snprintf(numbers, sizeof numbers,
-                ",\"status\":%u,\"texts\":%zu,\"tokens\":%zu,\"bytes_in\":%zu,\"bytes_out\":%zu,\"queue_ms\":%.3f,"
-                "\"ms\":%.3f",
-                status, exchange->texts, exchange->tokens, exchange->bytes_in, bytes_out,
-                work == nullptr ? 0.0 : static_cast<double>(work->waited.count()) * 1e-6, took.count() * 1e3);
+  const auto milliseconds = [](double seconds) { return std::round(seconds * 1e6) / 1e3; };
   // The path may hold anything, so that the line names the route.
-  LogLine("\"id\":\"" + exchange->id + "\",\"method\":" + JsonString(exchange->head.method) + ",\"route\":\"" +
-          route.path + "\",\"model\":" + (exchange->model == nullptr ? "null" : JsonString(exchange->model->id)) +
-          numbers);
+  LogLine({{"id", exchange->id},
+           {"method", exchange->head.method},
+           {"route", route.path},
+           {"model", exchange->model == nullptr ? Json() : exchange->model->id},
+           {"status", status},
+           {"texts", exchange->texts},
+           {"tokens", exchange->tokens},
+           {"bytes_in", exchange->bytes_in},
+           {"bytes_out", bytes_out},
+           {"queue_ms", work == nullptr ? 0.0 : milliseconds(static_cast<double>(work->waited.count()) * 1e-9)},
+           {"ms", milliseconds(took.count())}});
 }
 
 Status App::ReloadKeys() {

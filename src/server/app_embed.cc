@@ -72,12 +72,12 @@ std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
   exchange->model = catalogue_.Find(request.model);
   if (exchange->model == nullptr) {
     const bool ollama = exchange->route->dialect == Dialect::kOllama;
-    return Problem{.fault = Fault::kUnknownModel,
-                   .message = ollama
-                                  ? "model " + JsonString(request.model) + " not found, try one of: " + catalogue_.Ids()
-                                  : "The model " + JsonString(request.model) +
-                                        " does not exist; this server has: " + catalogue_.Ids(),
-                   .param = "model"};
+    return Problem{
+        .fault = Fault::kUnknownModel,
+        .message = ollama ? "model " + Json(request.model).Text() + " not found, try one of: " + catalogue_.Ids()
+                          : "The model " + Json(request.model).Text() +
+                                " does not exist; this server has: " + catalogue_.Ids(),
+        .param = "model"};
   }
   if (request.model.empty() && exchange->route->dialect != Dialect::kTei && catalogue_.models().size() > 1) {
     return Problem{.fault = Fault::kBadRequest,
@@ -237,7 +237,9 @@ std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
   const std::string prompt = PromptText(model.info, request.prompt_name);
   Result<Lease> lease = pool_.Acquire(model.opened.name, model.opened.dtype);
   if (!lease.ok()) return ProblemOf(lease.status());
-  std::string body = "[";
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('[');
   std::vector<float> rows(lease->max_tokens() * width);
   for (std::size_t i = 0; i < request.texts.size(); ++i) {
     // What the vectors of one text take is known before they are made.
@@ -252,18 +254,18 @@ std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
                      .message = "`inputs` must have at most " + std::to_string(lease->max_tokens()) +
                                 " tokens: inputs[" + std::to_string(i) + "] has more"};
     }
-    body += i > 0 ? ",[" : "[";
+    writer.Open('[');
     for (std::size_t t = 0; t < report->tokens; ++t) {
-      if (t > 0) body += ',';
       if (!AppendVector(std::span(rows).subspan(t * width, width), Encoding::kFloat, false, body)) {
         return Problem{.fault = Fault::kBackend, .message = "a vector has a value that is not finite"};
       }
     }
-    body += ']';
+    writer.Close(']');
     exchange->tokens += report->tokens;
     ++exchange->texts;
   }
-  exchange->reply = HttpReply{.body = body + "]"};
+  writer.Close(']');
+  exchange->reply = HttpReply{.body = std::move(body)};
   return std::nullopt;
 }
 

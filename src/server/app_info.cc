@@ -63,7 +63,7 @@ void App::Answer(const ExchangePtr& exchange) {
       reply.body = OllamaRunning();
       break;
     case Action::kVersion:
-      reply.body = "{\"version\":" + JsonString(options_.version) + "}";
+      reply.body = Dump({{"version", options_.version}});
       break;
     case Action::kHealth:
       reply = Health(exchange->head);
@@ -144,7 +144,7 @@ HttpReply App::Model(const HttpHead& head) const {
   const std::string name = head.path.substr(sizeof kModelPath - 1);
   if (const ServedModel* model = catalogue_.Find(name)) return {.body = Dump(OpenAiModel(*model))};
   return ErrorReply(Dialect::kOpenAi, {.fault = Fault::kUnknownModel,
-                                       .message = "The model " + JsonString(name) +
+                                       .message = "The model " + Json(name).Text() +
                                                   " does not exist; this server has: " + catalogue_.Ids(),
                                        .param = "model"});
 }
@@ -214,7 +214,7 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
   if (wanted.empty()) return Problem{.fault = Fault::kBadRequest, .message = "model is required", .param = "model"};
   const ServedModel* model = catalogue_.Find(wanted);
   if (model == nullptr) {
-    return Problem{.fault = Fault::kUnknownModel, .message = "model " + JsonString(wanted) + " not found"};
+    return Problem{.fault = Fault::kUnknownModel, .message = "model " + Json(wanted).Text() + " not found"};
   }
   exchange->model = model;
   const ModelInfo& info = model->info;

@@ -75,16 +75,18 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
   const Result<std::vector<TokenText>> names = TokenTexts(model, ids);
   if (!names.ok()) return ProblemOf(names.status());
   const std::string prompt = PromptText(served.info, request.prompt_name);
-  std::string reply = "[";
+  std::string reply;
+  json::Writer writer(reply);
+  writer.Open('[');
   std::size_t begin = 0;
   for (std::size_t i = 0; i < ends.size(); ++i) {
-    if (i > 0) reply += ',';
     const std::size_t own = ends[i] - begin;
     AppendTeiTokens(prompt + request.texts[i], std::span(ids).subspan(begin, own),
                     std::span(offsets).subspan(begin, own), std::span(*names).subspan(begin, own), reply);
     begin = ends[i];
   }
-  exchange->reply = HttpReply{.body = reply + "]"};
+  writer.Close(']');
+  exchange->reply = HttpReply{.body = std::move(reply)};
   return std::nullopt;
 }
 
@@ -102,14 +104,16 @@ std::optional<Problem> App::Decode(const ExchangePtr& exchange, const Json& body
   exchange->holds.push_back(*std::move(hold));
   const Result<std::vector<TokenText>> texts = TokenTexts(lease->model(), ids);
   if (!texts.ok()) return ProblemOf(texts.status());
-  std::string reply = "[";
+  std::string reply;
+  json::Writer writer(reply);
+  writer.Open('[');
   std::size_t begin = 0;
   for (const std::vector<std::int32_t>& list : request.ids) {
-    if (reply.size() > 1) reply += ',';
-    reply += JsonString(DecodeTokens(std::span(*texts).subspan(begin, list.size()), request.skip_special));
+    writer.Text(DecodeTokens(std::span(*texts).subspan(begin, list.size()), request.skip_special));
     begin += list.size();
   }
-  exchange->reply = HttpReply{.body = reply + "]"};
+  writer.Close(']');
+  exchange->reply = HttpReply{.body = std::move(reply)};
   return std::nullopt;
 }
 

@@ -31,35 +31,26 @@ std::vector<std::string> InputTexts(Fields& fields, const Json& inputs) {
   return texts;
 }
 
-bool AppendVectors(const EmbedResult& result, Encoding encoding, std::string& body) {
-  body += '[';
-  for (std::size_t i = 0; i < result.reports.size(); ++i) {
-    if (i > 0) body += ',';
-    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), encoding, false, body)) {
-      return false;
-    }
-  }
-  body += ']';
-  return true;
-}
-
-Body VersionBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id, char version) {
-  std::string body = "{\"id\":" + JsonString(id) + ",\"response_type\":\"embeddings_";
+Body VersionBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id, const char* version) {
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('{').Member("id", id);
+  writer.Member("response_type", request.by_type ? "embeddings_by_type" : "embeddings_floats").Key("embeddings");
   if (request.by_type) {
-    body += "by_type\",\"embeddings\":{";
-    for (std::size_t k = 0; k < request.encodings.size(); ++k) {
-      body += (k > 0 ? ",\"" : "\"") + std::string(EncodingName(request.encodings[k])) + "\":";
-      if (!AppendVectors(result, request.encodings[k], body)) return std::nullopt;
+    writer.Open('{');
+    for (const Encoding encoding : request.encodings) {
+      writer.Key(EncodingName(encoding));
+      if (!AppendVectors(result, encoding, body)) return std::nullopt;
     }
-    body += '}';
-  } else {
-    body += "floats\",\"embeddings\":";
-    if (!AppendVectors(result, Encoding::kFloat, body)) return std::nullopt;
+    writer.Close('}');
+  } else if (!AppendVectors(result, Encoding::kFloat, body)) {
+    return std::nullopt;
   }
-  body += ",\"texts\":[";
-  for (std::size_t i = 0; i < request.texts.size(); ++i) body += (i > 0 ? "," : "") + JsonString(request.texts[i]);
-  body += "],\"meta\":{\"api_version\":{\"version\":\"" + std::string(1, version) +
-          "\"},\"billed_units\":{\"input_tokens\":" + std::to_string(TotalTokens(result.reports)) + "}}}";
+  writer.Key("texts").Open('[');
+  for (const std::string& text : request.texts) writer.Text(text);
+  const json::Object billed = {{"input_tokens", TotalTokens(result.reports)}};
+  const json::Object meta = {{"api_version", json::Object{{"version", version}}}, {"billed_units", billed}};
+  writer.Close(']').Member("meta", meta).Close('}');
   return body;
 }
 
@@ -107,7 +98,7 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request) {
 }
 
 Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id) {
-  return VersionBody(request, result, id, '2');
+  return VersionBody(request, result, id, "2");
 }
 
 Parsed ParseCohereOld(const Json& body, EmbedRequest& request) {
@@ -116,7 +107,7 @@ Parsed ParseCohereOld(const Json& body, EmbedRequest& request) {
 }
 
 Body CohereOldBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id) {
-  return VersionBody(request, result, id, '1');
+  return VersionBody(request, result, id, "1");
 }
 
 }  // namespace thimble::server

@@ -56,7 +56,7 @@ Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool a
       for (const Prompt& prompt : info.prompts) known += (known.empty() ? "" : ", ") + prompt.name;
       return Problem{.fault = Fault::kBadRequest,
                      .message = "`prompt_name`: " + info.name + " has no prompt named " +
-                                JsonString(*request.prompt_name) +
+                                Json(*request.prompt_name).Text() +
                                 (known.empty() ? "; it has none" : "; it has " + known),
                      .param = "prompt_name"};
     }
@@ -77,6 +77,16 @@ Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool a
                             std::to_string(*request.dimensions) +
                             " (thimble serve --allow-dimensions cuts them all the same)",
                  .param = "dimensions"};
+}
+
+bool AppendVectors(const EmbedResult& result, Encoding encoding, std::string& body) {
+  json::Writer writer(body);
+  writer.Open('[');
+  for (std::size_t i = 0; i < result.reports.size(); ++i) {
+    if (!AppendVector(result.vector(i), encoding, false, body)) return false;
+  }
+  writer.Close(']');
+  return true;
 }
 
 }  // namespace thimble::server

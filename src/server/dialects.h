@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "json/writer.h"
 #include "server/fields.h"
 #include "server/vector_text.h"
 #include "thimble/embedder.h"
@@ -51,10 +52,15 @@ struct EmbedResult {
   std::span<const Report> reports;
   std::chrono::nanoseconds total = {};
   std::chrono::nanoseconds load = {};
+
+  std::span<const float> vector(std::size_t i) const { return values.subspan(i * dimensions, dimensions); }
 };
 
 using Parsed = std::optional<Problem>;    // Nothing where all is well.
 using Body = std::optional<std::string>;  // Nothing where a vector is not finite.
+
+// An array of all vectors, each as by AppendVector.
+bool AppendVectors(const EmbedResult& result, Encoding encoding, std::string& body);
 
 // POST /v1/embeddings, with the fields of Voyage, Jina and NIM.
 Parsed ParseOpenAi(const Json& body, EmbedRequest& request);

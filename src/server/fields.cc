@@ -22,7 +22,7 @@ std::string Describe(const Json& value) {
   if (value.is_object()) return "an object";
   if (value.is_string()) {
     const std::string& text = value.string();
-    return text.size() <= 40 ? JsonString(text) : "a string of " + std::to_string(text.size()) + " bytes";
+    return text.size() <= 40 ? value.Text() : "a string of " + std::to_string(text.size()) + " bytes";
   }
   return value.Text();
 }

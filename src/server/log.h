@@ -5,10 +5,12 @@
 
 #include <string>
 
+#include "json/value.h"
+
 namespace thimble::server {
 
-// {"time":...,FIELDS}: `fields` is JSON without its braces. Never waits: a line that nobody takes is dropped.
-void LogLine(const std::string& fields);
+// {"time":...,FIELDS}. Never waits: a line that nobody takes is dropped.
+void LogLine(const json::Object& fields);
 // {"time":...,"event":EVENT,"text":TEXT}
 void LogEvent(const std::string& event, const std::string& text);
 

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "json/writer.h"
 #include "server/log.h"
-#include "server/problem.h"
 
 namespace thimble::server {
 namespace {
@@ -28,15 +28,18 @@ std::string TimeNow() {
 
 }  // namespace
 
-void LogLine(const std::string& fields) {
+void LogLine(const json::Object& fields) {
   pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
-  const std::string line = "{\"time\":\"" + TimeNow() + "\"," + fields + "}\n";
+  std::string line;
+  json::Writer writer(line);
+  writer.Open('{').Member("time", TimeNow());
+  for (const auto& [key, value] : fields) writer.Member(key, value);
+  writer.Close('}');
+  line += '\n';
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-void LogEvent(const std::string& event, const std::string& text) {
-  LogLine("\"event\":" + JsonString(event) + ",\"text\":" + JsonString(text));
-}
+void LogEvent(const std::string& event, const std::string& text) { LogLine({{"event", event}, {"text", text}}); }
 
 }  // namespace thimble::server

@@ -87,20 +87,15 @@ Parsed ParseOllama(const Json& body, EmbedRequest& request) {
 }
 
 Body OllamaBody(const EmbedRequest& request, const EmbedResult& result) {
-  std::string body = "{\"model\":" + JsonString(request.model) + ",\"embeddings\":[";
-  for (std::size_t i = 0; i < result.reports.size(); ++i) {
-    if (i > 0) body += ',';
-    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), Encoding::kFloat, false, body)) {
-      return std::nullopt;
-    }
-  }
-  body += "]";
-  if (result.total.count() > 0) body += ",\"total_duration\":" + std::to_string(result.total.count());
-  if (result.load.count() > 0) body += ",\"load_duration\":" + std::to_string(result.load.count());
-  if (const std::size_t tokens = TotalTokens(result.reports); tokens > 0) {
-    body += ",\"prompt_eval_count\":" + std::to_string(tokens);
-  }
-  return body + "}";
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('{').Member("model", request.model).Key("embeddings");
+  if (!AppendVectors(result, Encoding::kFloat, body)) return std::nullopt;
+  if (result.total.count() > 0) writer.Member("total_duration", result.total.count());
+  if (result.load.count() > 0) writer.Member("load_duration", result.load.count());
+  if (const std::size_t tokens = TotalTokens(result.reports); tokens > 0) writer.Member("prompt_eval_count", tokens);
+  writer.Close('}');
+  return body;
 }
 
 Parsed ParseOllamaOld(const Json& body, EmbedRequest& request) {
@@ -112,12 +107,12 @@ Parsed ParseOllamaOld(const Json& body, EmbedRequest& request) {
 }
 
 Body OllamaOldBody(const EmbedResult& result) {
-  std::string vector = "[]";
-  if (!result.reports.empty()) {
-    vector.clear();
-    if (!AppendVector(result.values, Encoding::kFloat, false, vector)) return std::nullopt;
-  }
-  return "{\"embedding\":" + vector + "}";
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('{').Key("embedding");
+  if (!AppendVector(result.values, Encoding::kFloat, false, body)) return std::nullopt;
+  writer.Close('}');
+  return body;
 }
 
 }  // namespace thimble::server

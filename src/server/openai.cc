@@ -103,19 +103,17 @@ Parsed ParseOpenAi(const Json& body, EmbedRequest& request) {
 }
 
 Body OpenAiBody(const EmbedRequest& request, const EmbedResult& result) {
-  std::string body = "{\"object\":\"list\",\"data\":[";
+  std::string body;
+  json::Writer writer(body);
+  writer.Open('{').Member("object", "list").Key("data").Open('[');
   for (std::size_t i = 0; i < result.reports.size(); ++i) {
-    if (i > 0) body += ',';
-    body += "{\"object\":\"embedding\",\"index\":" + std::to_string(i) + ",\"embedding\":";
-    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), request.encodings[0],
-                      request.packed, body)) {
-      return std::nullopt;
-    }
-    body += '}';
+    writer.Open('{').Member("object", "embedding").Member("index", i).Key("embedding");
+    if (!AppendVector(result.vector(i), request.encodings[0], request.packed, body)) return std::nullopt;
+    writer.Close('}');
   }
-  const std::string tokens = std::to_string(TotalTokens(result.reports));
-  body += "],\"model\":" + JsonString(result.model) + ",\"usage\":{\"prompt_tokens\":" + tokens +
-          ",\"total_tokens\":" + tokens + "}}";
+  const std::size_t tokens = TotalTokens(result.reports);
+  const json::Object usage = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
+  writer.Close(']').Member("model", result.model).Member("usage", usage).Close('}');
   return body;
 }
 

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
-#include "base/json_text.h"
+#include "json/value.h"
 
 namespace thimble::server {
 namespace {
+
+using json::Object;
+using Json = json::Value;
 
 struct Row {
   unsigned openai, ollama, tei, cohere;
@@ -20,45 +25,27 @@ struct Row {
 constexpr char kInvalid[] = "invalid_request_error";
 constexpr char kServerError[] = "server_error";
 
-Row RowOf(Fault fault) {
-  switch (fault) {
-    case Fault::kBadRequest:
-      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
-    case Fault::kEmpty:
-      return {400, 400, 400, 400, kInvalid, nullptr, "Empty"};
-    case Fault::kTooManyItems:
-      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
-    case Fault::kTooManyTokens:
-      return {400, 400, 422, 400, "max_tokens_per_request", "max_tokens_per_request", "Validation"};
-    case Fault::kTooLong:
-      return {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"};
-    case Fault::kUnknownModel:
-      return {404, 404, 404, 404, kInvalid, "model_not_found", "Validation"};
-    case Fault::kBadKey:
-      return {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"};
-    case Fault::kNoRoute:
-      return {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"};
-    case Fault::kMethod:
-      return {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"};
-    case Fault::kTimeout:
-      return {408, 408, 408, 408, kInvalid, "timeout", "Validation"};
-    case Fault::kBodyTooLarge:
-      return {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"};
-    case Fault::kHeadTooLarge:
-      return {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"};
-    case Fault::kBusy:
-      return {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"};
-    case Fault::kOverBudget:
-      return {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"};
-    case Fault::kStopping:
-      return {503, 503, 503, 503, kServerError, "stopping", "Unhealthy"};
-    case Fault::kBackend:
-      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-    case Fault::kInternal:
-      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-  }
-  return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-}
+// In the order of Fault.
+constexpr Row kRows[] = {
+    {400, 400, 422, 400, kInvalid, nullptr, "Validation"},                                   // kBadRequest
+    {400, 400, 400, 400, kInvalid, nullptr, "Empty"},                                        // kEmpty
+    {400, 400, 422, 400, kInvalid, nullptr, "Validation"},                                   // kTooManyItems
+    {400, 400, 422, 400, "max_tokens_per_request", "max_tokens_per_request", "Validation"},  // kTooManyTokens
+    {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"},                 // kTooLong
+    {404, 404, 404, 404, kInvalid, "model_not_found", "Validation"},                         // kUnknownModel
+    {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"},                         // kBadKey
+    {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"},                             // kNoRoute
+    {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"},                      // kMethod
+    {408, 408, 408, 408, kInvalid, "timeout", "Validation"},                                 // kTimeout
+    {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"},                          // kBodyTooLarge
+    {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"},                        // kHeadTooLarge
+    {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"},           // kBusy
+    {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"},                 // kOverBudget
+    {503, 503, 503, 503, kServerError, "stopping", "Unhealthy"},                             // kStopping
+    {500, 500, 424, 500, kServerError, nullptr, "Backend"},                                  // kBackend
+    {500, 500, 424, 500, kServerError, nullptr, "Backend"},                                  // kInternal
+};
+static_assert(std::size(kRows) == static_cast<std::size_t>(Fault::kInternal) + 1);
 
 }  // namespace
 
@@ -78,39 +65,34 @@ Problem ProblemOf(const Status& status) {
   }
 }
 
-std::string JsonString(const std::string& text) {
-  std::string quoted;
-  AppendJsonString(text, quoted);
-  return quoted;
-}
-
 HttpReply ErrorReply(Dialect dialect, const Problem& problem) {
-  const Row row = RowOf(problem.fault);
+  const Row& row = kRows[static_cast<std::size_t>(problem.fault)];
   HttpReply reply;
-  const std::string message = JsonString(problem.message);
+  Object body;
   switch (dialect) {
-    case Dialect::kOpenAi: {
-      const std::string param = problem.param.empty() ? "null" : JsonString(problem.param);
-      const std::string code = row.code == nullptr ? "null" : "\"" + std::string(row.code) + "\"";
+    case Dialect::kOpenAi:
       reply.status = row.openai;
       // "detail" is what the clients of Voyage and Jina read.
-      reply.body = "{\"error\":{\"message\":" + message + ",\"type\":\"" + row.type + "\",\"param\":" + param +
-                   ",\"code\":" + code + "},\"detail\":" + message + "}";
+      body = {{"error", Object{{"message", problem.message},
+                               {"type", row.type},
+                               {"param", problem.param.empty() ? Json() : problem.param},
+                               {"code", row.code == nullptr ? Json() : row.code}}},
+              {"detail", problem.message}};
       break;
-    }
     case Dialect::kTei:
       reply.status = row.tei;
-      reply.body = "{\"error\":" + message + ",\"error_type\":\"" + row.tei_type + "\"}";
+      body = {{"error", problem.message}, {"error_type", row.tei_type}};
       break;
     case Dialect::kOllama:
       reply.status = row.ollama;
-      reply.body = "{\"error\":" + message + "}";
+      body = {{"error", problem.message}};
       break;
     case Dialect::kCohere:
       reply.status = row.cohere;
-      reply.body = "{\"message\":" + message + "}";
+      body = {{"message", problem.message}};
       break;
   }
+  reply.body = Json(std::move(body)).Text();
   if (problem.retry_after > 0) {
     const double seconds = std::clamp(problem.retry_after, 0.05, 60.0);
     reply.headers.emplace_back("retry-after", std::to_string(static_cast<int>(std::ceil(seconds))));

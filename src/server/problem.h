@@ -45,9 +45,6 @@ Problem ProblemOf(const Status& status);
 
 HttpReply ErrorReply(Dialect dialect, const Problem& problem);
 
-// `text` as a JSON string, quotes included; invalid UTF-8 becomes U+FFFD.
-std::string JsonString(const std::string& text);
-
 }  // namespace thimble::server
 
 #endif  // THIMBLE_SERVER_PROBLEM_H_

@@ -17,17 +17,6 @@ void ReadOptions(Fields& fields, EmbedRequest& request) {
   request.prompt_name = fields.String("prompt_name");
 }
 
-Body Rows(const EmbedResult& result) {
-  std::string body = "[";
-  for (std::size_t i = 0; i < result.reports.size(); ++i) {
-    if (i > 0) body += ',';
-    if (!AppendVector(result.values.subspan(i * result.dimensions, result.dimensions), Encoding::kFloat, false, body)) {
-      return std::nullopt;
-    }
-  }
-  return body + ']';
-}
-
 constexpr char kIds[] = "expected an array of token ids, or an array of such arrays";
 
 // False where one is no id.
@@ -53,7 +42,11 @@ Parsed ParseTei(const Json& body, EmbedRequest& request) {
   return fields.problem();
 }
 
-Body TeiBody(const EmbedRequest&, const EmbedResult& result) { return Rows(result); }
+Body TeiBody(const EmbedRequest&, const EmbedResult& result) {
+  std::string body;
+  if (!AppendVectors(result, Encoding::kFloat, body)) return std::nullopt;
+  return body;
+}
 
 Parsed ParseTeiSimilarity(const Json& body, EmbedRequest& request) {
   Fields fields(body);
@@ -107,23 +100,24 @@ void AppendTeiTokens(std::string_view text, std::span<const std::int32_t> ids, s
                      std::span<const TokenText> names, std::string& body) {
   const auto begins_character = [&](std::size_t at) { return (text[at] & 0xC0) != 0x80; };
   std::size_t byte = 0, start = 0;  // A place in the text, and its characters before it.
-  body += '[';
+  json::Writer writer(body);
+  writer.Open('[');
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const ByteRange range = offsets[i];
     const bool special = names[i].special && range == ByteRange();
-    const std::string shown = special ? names[i].text : std::string(text.substr(range.begin, range.end - range.begin));
-    body += (i > 0 ? ",{\"id\":" : "{\"id\":") + std::to_string(ids[i]) + ",\"text\":" + JsonString(shown);
-    if (special) {
-      body += ",\"special\":true,\"start\":null,\"stop\":null}";
-      continue;
+    writer.Open('{').Member("id", ids[i]).Key("text");
+    writer.Text(special ? names[i].text : text.substr(range.begin, range.end - range.begin)).Member("special", special);
+    Json first, last;  // Of a special token, which has no place.
+    if (!special) {
+      while (byte > range.begin) start -= begins_character(--byte) ? 1 : 0;
+      while (byte < range.begin) start += begins_character(byte++) ? 1 : 0;
+      std::size_t stop = start;
+      for (std::size_t at = range.begin; at < range.end; ++at) stop += begins_character(at) ? 1 : 0;
+      first = start, last = stop;
     }
-    while (byte > range.begin) start -= begins_character(--byte) ? 1 : 0;
-    while (byte < range.begin) start += begins_character(byte++) ? 1 : 0;
-    std::size_t stop = start;
-    for (std::size_t at = range.begin; at < range.end; ++at) stop += begins_character(at) ? 1 : 0;
-    body += ",\"special\":false,\"start\":" + std::to_string(start) + ",\"stop\":" + std::to_string(stop) + '}';
+    writer.Member("start", first).Member("stop", last).Close('}');
   }
-  body += ']';
+  writer.Close(']');
 }
 
 Parsed ParseTeiDecode(const Json& body, DecodeRequest& request) {

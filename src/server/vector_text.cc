@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 
 #include "base/base64.h"
+#include "json/writer.h"
 
 namespace thimble::server {
 namespace {
@@ -40,57 +40,29 @@ std::vector<std::uint8_t> Quantize(std::span<const float> vector, Encoding encod
 }  // namespace
 
 const char* EncodingName(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kFloat:
-      return "float";
-    case Encoding::kBase64:
-      return "base64";
-    case Encoding::kInt8:
-      return "int8";
-    case Encoding::kUint8:
-      return "uint8";
-    case Encoding::kBinary:
-      return "binary";
-    case Encoding::kUbinary:
-      return "ubinary";
-  }
-  return "float";
+  constexpr const char* kNames[] = {"float", "base64", "int8", "uint8", "binary", "ubinary"};
+  return kNames[static_cast<std::size_t>(encoding)];
 }
 
 bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out) {
   if (!std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); })) return false;
+  json::Writer writer(out);
   if (encoding == Encoding::kFloat) {
-    out += '[';
-    for (std::size_t i = 0; i < vector.size(); ++i) {
-      if (i > 0) out += ',';
-      char digits[32];
-      // The shortest digits that read back as the same float.
-      out.append(digits, std::to_chars(digits, digits + sizeof digits, vector[i]).ptr);
-    }
-    out += ']';
+    writer.Floats(vector);
     return true;
   }
-  if (encoding == Encoding::kBase64) {
-    out += '"';
-    AppendBase64(std::as_bytes(vector), out);
-    out += '"';
-    return true;
-  }
-  const std::vector<std::uint8_t> bytes = Quantize(vector, encoding);
-  if (packed) {
-    out += '"';
-    AppendBase64(std::as_bytes(std::span(bytes)), out);
-    out += '"';
+  const std::vector<std::uint8_t> bytes =
+      encoding == Encoding::kBase64 ? std::vector<std::uint8_t>() : Quantize(vector, encoding);
+  if (packed || encoding == Encoding::kBase64) {
+    writer.Open('"');
+    AppendBase64(encoding == Encoding::kBase64 ? std::as_bytes(vector) : std::as_bytes(std::span(bytes)), out);
+    writer.Close('"');
     return true;
   }
   const bool is_signed = encoding == Encoding::kInt8 || encoding == Encoding::kBinary;
-  out += '[';
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i > 0) out += ',';
-    out +=
-        std::to_string(is_signed ? static_cast<int>(static_cast<std::int8_t>(bytes[i])) : static_cast<int>(bytes[i]));
-  }
-  out += ']';
+  writer.Open('[');
+  for (const std::uint8_t byte : bytes) writer.Add(is_signed ? static_cast<std::int8_t>(byte) : int{byte});
+  writer.Close(']');
   return true;
 }
 

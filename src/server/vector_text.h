@@ -18,8 +18,8 @@ enum class Encoding { kFloat, kBase64, kInt8, kUint8, kBinary, kUbinary };
 
 const char* EncodingName(Encoding encoding);
 
-// Appends a vector as JSON: an array, or a string for kBase64. With `packed`, the others are a string too: base64 of
-// their bytes. False, with nothing appended, for a value that is not finite.
+// Appends a vector as JSON, behind a comma where it needs one: an array, or a string for kBase64. With `packed`, the
+// others are a string too: base64 of their bytes. False, with nothing appended, for a value that is not finite.
 bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out);
 
 // Most bytes that AppendVector appends.

@@ -104,7 +104,7 @@ std::optional<int> Rank(const ModelName& name, const KnownModel* known, std::str
   if (known == nullptr) return name.organisation.empty() ? std::optional(1) : std::nullopt;
   if (organisation.empty()) return 3;
   if (SameWithoutCase(organisation, OrganisationOf(known->repository))) return 1;
-  for (std::string_view alias : known->aliases) {
+  for (std::string_view alias : known->aliases()) {
     if (SameWithoutCase(organisation, OrganisationOf(alias))) return 2;
   }
   return std::nullopt;

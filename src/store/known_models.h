@@ -1,10 +1,11 @@
-// Models that thimble knows by name: where they are on the hub, and what their sources may not say of themselves. The
-// table is known_models.json, of which the build makes arrays.
+// Models that thimble knows by name: where they are on the hub, and what their sources may not say of themselves.
 
 #ifndef THIMBLE_STORE_KNOWN_MODELS_H_
 #define THIMBLE_STORE_KNOWN_MODELS_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -17,14 +18,20 @@ struct KnownPrompt {
   std::string_view text;
 };
 
+// A row of the table.
 struct KnownModel {
-  std::string_view name;                      // "bge-small-en-v1.5"
-  std::string_view repository;                // "BAAI/bge-small-en-v1.5"
-  std::span<const std::string_view> aliases;  // Copies of it, "Xenova/bge-small-en-v1.5".
+  std::string_view repository;  // "BAAI/bge-small-en-v1.5"
+  std::string_view copies[3];   // Of it, "Xenova/bge-small-en-v1.5"; those that are empty come last.
   Pooling pooling;
   bool normalize;
   std::size_t max_tokens;  // As sentence-transformers has it.
   std::span<const KnownPrompt> prompts;
+
+  // The repository without its organisation.
+  std::string_view name() const { return repository.substr(repository.find('/') + 1); }
+  std::span<const std::string_view> aliases() const {
+    return {std::begin(copies), std::find(std::begin(copies), std::end(copies), "")};
+  }
 };
 
 // The whole table.

@@ -14,16 +14,16 @@ namespace {
 TEST(KnownModels, EveryNameLeadsToItsModelInAnyCase) {
   std::set<std::string> names;
   for (const KnownModel& model : KnownModels()) {
-    std::vector<std::string> all = {std::string(model.name), std::string(model.repository)};
-    all.insert(all.end(), model.aliases.begin(), model.aliases.end());
+    std::vector<std::string> all = {std::string(model.name()), std::string(model.repository)};
+    all.insert(all.end(), model.aliases().begin(), model.aliases().end());
     for (std::string name : all) {
       EXPECT_TRUE(names.insert(name).second) << name << " twice";
       EXPECT_EQ(FindKnownModel(name), &model) << name;
       for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
       EXPECT_EQ(FindKnownModel(name), &model) << name;
     }
-    EXPECT_TRUE(names.contains("Xenova/" + std::string(model.name))) << model.name;
-    EXPECT_EQ(model.repository.substr(model.repository.find('/') + 1), model.name);
+    EXPECT_TRUE(names.contains("Xenova/" + std::string(model.name()))) << model.name();
+    EXPECT_EQ(model.repository.substr(model.repository.find('/') + 1), model.name());
   }
 }
 

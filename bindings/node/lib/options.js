@@ -4,7 +4,10 @@
 const { parseBackends } = require('./backends/table.js');
 const { describe, invalid } = require('./errors.js');
 
-const UNITS = { k: 10n ** 3n, m: 10n ** 6n, g: 10n ** 9n, ki: 1n << 10n, mi: 1n << 20n, gi: 1n << 30n };
+const UNITS = {
+  k: 10n ** 3n, m: 10n ** 6n, g: 10n ** 9n, t: 10n ** 12n, p: 10n ** 15n, e: 10n ** 18n,
+  ki: 1n << 10n, mi: 1n << 20n, gi: 1n << 30n, ti: 1n << 40n, pi: 1n << 50n, ei: 1n << 60n,
+};
 
 // Bytes from a number, or from a text such as '16 MB' or '1.5GiB'; a share of a byte is dropped.
 function parseSize(value, name) {
@@ -12,7 +15,7 @@ function parseSize(value, name) {
   let bytes = value;
   if (typeof value === 'string') {
     const [, whole, decimals = '', unit] =
-      /^(\d{1,20})(?:\.(\d{1,9})(?= *[kmg]))? *(?:([kmg]i?)b?|b)?$/i.exec(value.trim()) ?? [];
+      /^(\d{1,20})(?:\.(\d{1,9})(?= *[kmgtpe]))? *(?:([kmgtpe]i?)b?|b)?$/i.exec(value.trim()) ?? [];
     const size = unit ? UNITS[unit.toLowerCase()] : 1n;
     if (whole) bytes = Number((BigInt(whole + decimals) * size) / 10n ** BigInt(decimals.length));
   }
