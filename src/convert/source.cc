@@ -10,8 +10,7 @@
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
-#include "convert/safetensors_file.h"
-#include "convert/torch_file.h"
+#include "convert/weight_file.h"
 #include "format/safetensors.h"
 #include "json/json_file.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/printable.h"
+#include "convert/file_reader.h"
 #include "format/safetensors.h"
 
 namespace thimble::convert {
@@ -162,9 +162,8 @@ class Reader {
     }
     std::vector<std::string_view> names;
     for (const TorchTensor& tensor : tensors) names.push_back(tensor.name);
-    std::sort(names.begin(), names.end());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice == names.end()) return tensors;
+    const auto twice = FindTwice(std::move(names));
+    if (!twice) return tensors;
     tensor_ = Printable(*twice);
     return Corrupt("the name appears twice");
   }

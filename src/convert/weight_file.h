@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,6 +38,17 @@ class WeightFile {
   std::string path_;
   std::vector<WeightTensor> tensors_;  // Names are distinct.
 };
+
+// Weights in a safetensors file; what is read of it does not stay in this process's memory. kNotFound, kIo, or kCorrupt
+// when it is not such a file.
+Result<std::unique_ptr<WeightFile>> OpenSafetensorsFile(const std::string& path);
+
+// A state dict in a file that torch.save wrote, such as pytorch_model.bin: a dict or OrderedDict of names and tensors,
+// nothing else, in a zip archive or the older row of pickles. Its pickle is read as data and never executed. Tensors of
+// every type are listed; those of float64 (rounded to float), float32, float16 and bfloat16 can be read. kNotFound,
+// kIo; kUnsupported for other objects, globals, opcodes and layouts, each by name; kCorrupt for what contradicts
+// itself.
+Result<std::unique_ptr<WeightFile>> OpenTorchFile(const std::string& path);
 
 }  // namespace thimble::convert
 
