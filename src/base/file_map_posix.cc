@@ -26,11 +26,6 @@ void Replace(const MappedFile* from, const MappedFile* to) {
 
 }  // namespace
 
-Result<FileMap> FileMap::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  return Of(std::move(file));
-}
-
 Result<FileMap> FileMap::Of(RegularFile file) {
   const std::string& path = file.path();
   if (file.size() == 0) return Error(Code::kCorrupt, path, ": the file is empty");

@@ -9,7 +9,6 @@
 #endif
 
 #include "cli/commands.h"
-#include "cli/fault_handler.h"
 #include "cli/options.h"
 #include "cli/process_start.h"
 

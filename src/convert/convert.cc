@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file_identity.h"
 #include "base/path.h"
 #include "base/processors.h"
 #include "base/regular_file.h"

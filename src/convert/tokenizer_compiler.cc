@@ -1,8 +1,6 @@
 // Reads the parts of a tokenizer.json that are the same for all kinds, one function for each, and puts the tables of a
 // compiled tokenizer together.
 
-#include "convert/tokenizer_compiler.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "convert/tokenizer_folder.h"
 #include "convert/tokenizer_kind.h"
 #include "convert/tokenizer_normalizer.h"
 #include "json/json_file.h"

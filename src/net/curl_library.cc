@@ -22,16 +22,11 @@ Result<CurlLibrary> Load() {
     return Error(Code::kUnsupported, "HTTP needs libcurl: ", kAdvice, " (", library.status().message(), ")");
   }
   CurlLibrary curl;
-  if (!FindFunction(*library, "curl_global_init", curl.global_init) ||
-      !FindFunction(*library, "curl_easy_init", curl.easy_init) ||
-      !FindFunction(*library, "curl_easy_setopt", curl.easy_setopt) ||
-      !FindFunction(*library, "curl_easy_perform", curl.easy_perform) ||
-      !FindFunction(*library, "curl_easy_getinfo", curl.easy_getinfo) ||
-      !FindFunction(*library, "curl_easy_reset", curl.easy_reset) ||
-      !FindFunction(*library, "curl_easy_cleanup", curl.easy_cleanup) ||
-      !FindFunction(*library, "curl_easy_strerror", curl.easy_strerror) ||
-      !FindFunction(*library, "curl_slist_append", curl.slist_append) ||
-      !FindFunction(*library, "curl_slist_free_all", curl.slist_free_all)) {
+  bool whole = true;
+#define THIMBLE_FIND_FUNCTION(name) whole &= FindFunction(*library, "curl_" #name, curl.name);
+  THIMBLE_CURL_FUNCTIONS(THIMBLE_FIND_FUNCTION)
+#undef THIMBLE_FIND_FUNCTION
+  if (!whole) {
     return Error(Code::kUnsupported, "the libcurl of this system lacks functions: ", kAdvice);
   }
   if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return Error(Code::kIo, "libcurl could not be initialised");

@@ -12,18 +12,16 @@
 
 namespace thimble::net {
 
-// The functions of libcurl that are used here.
+// The functions of libcurl that are used here, without their prefix.
+#define THIMBLE_CURL_FUNCTIONS(F)                                                                            \
+  F(global_init)                                                                                             \
+  F(easy_init) F(easy_setopt) F(easy_perform) F(easy_getinfo) F(easy_reset) F(easy_cleanup) F(easy_strerror) \
+      F(slist_append) F(slist_free_all)
+
 struct CurlLibrary {
-  decltype(&::curl_global_init) global_init;
-  decltype(&::curl_easy_init) easy_init;
-  decltype(&::curl_easy_setopt) easy_setopt;
-  decltype(&::curl_easy_perform) easy_perform;
-  decltype(&::curl_easy_getinfo) easy_getinfo;
-  decltype(&::curl_easy_reset) easy_reset;
-  decltype(&::curl_easy_cleanup) easy_cleanup;
-  decltype(&::curl_easy_strerror) easy_strerror;
-  decltype(&::curl_slist_append) slist_append;
-  decltype(&::curl_slist_free_all) slist_free_all;
+#define THIMBLE_DECLARE_FUNCTION(name) decltype(&::curl_##name) name = nullptr;
+  THIMBLE_CURL_FUNCTIONS(THIMBLE_DECLARE_FUNCTION)
+#undef THIMBLE_DECLARE_FUNCTION
 };
 
 // Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed.

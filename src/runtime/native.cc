@@ -19,7 +19,6 @@
 #include "runtime/plan.h"
 #include "runtime/verified.h"
 #include "text/token_list.h"
-#include "text/vocabulary.h"
 #include "text/windows.h"
 
 namespace thimble::inline v0_1 {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/file_stamp.h"
+#include "base/regular_file.h"
 #include "base/guard.h"
 #include "base/processors.h"
 #include "format/reader.h"

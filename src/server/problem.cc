@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/json_text.h"
 
@@ -20,45 +21,27 @@ struct Row {
 constexpr char kInvalid[] = "invalid_request_error";
 constexpr char kServerError[] = "server_error";
 
-Row RowOf(Fault fault) {
-  switch (fault) {
-    case Fault::kBadRequest:
-      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
-    case Fault::kEmpty:
-      return {400, 400, 400, 400, kInvalid, nullptr, "Empty"};
-    case Fault::kTooManyItems:
-      return {400, 400, 422, 400, kInvalid, nullptr, "Validation"};
-    case Fault::kTooManyTokens:
-      return {400, 400, 422, 400, "max_tokens_per_request", "max_tokens_per_request", "Validation"};
-    case Fault::kTooLong:
-      return {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"};
-    case Fault::kUnknownModel:
-      return {404, 404, 404, 404, kInvalid, "model_not_found", "Validation"};
-    case Fault::kBadKey:
-      return {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"};
-    case Fault::kNoRoute:
-      return {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"};
-    case Fault::kMethod:
-      return {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"};
-    case Fault::kTimeout:
-      return {408, 408, 408, 408, kInvalid, "timeout", "Validation"};
-    case Fault::kBodyTooLarge:
-      return {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"};
-    case Fault::kHeadTooLarge:
-      return {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"};
-    case Fault::kBusy:
-      return {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"};
-    case Fault::kOverBudget:
-      return {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"};
-    case Fault::kStopping:
-      return {503, 503, 503, 503, kServerError, "stopping", "Unhealthy"};
-    case Fault::kBackend:
-      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-    case Fault::kInternal:
-      return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-  }
-  return {500, 500, 424, 500, kServerError, nullptr, "Backend"};
-}
+// By Fault.
+constexpr Row kRows[] = {
+    {400, 400, 422, 400, kInvalid, nullptr, "Validation"},                                   // kBadRequest
+    {400, 400, 400, 400, kInvalid, nullptr, "Empty"},                                        // kEmpty
+    {400, 400, 422, 400, kInvalid, nullptr, "Validation"},                                   // kTooManyItems
+    {400, 400, 422, 400, "max_tokens_per_request", "max_tokens_per_request", "Validation"},  // kTooManyTokens
+    {400, 400, 422, 400, kInvalid, "context_length_exceeded", "Validation"},                 // kTooLong
+    {404, 404, 404, 404, kInvalid, "model_not_found", "Validation"},                         // kUnknownModel
+    {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"},                         // kBadKey
+    {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"},                             // kNoRoute
+    {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"},                      // kMethod
+    {408, 408, 408, 408, kInvalid, "timeout", "Validation"},                                 // kTimeout
+    {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"},                          // kBodyTooLarge
+    {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"},                        // kHeadTooLarge
+    {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"},           // kBusy
+    {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"},                 // kOverBudget
+    {503, 503, 503, 503, kServerError, "stopping", "Unhealthy"},                             // kStopping
+    {500, 500, 424, 500, kServerError, nullptr, "Backend"},                                  // kBackend
+    {500, 500, 424, 500, kServerError, nullptr, "Backend"},                                  // kInternal
+};
+static_assert(std::size(kRows) == static_cast<std::size_t>(Fault::kInternal) + 1);
 
 }  // namespace
 
@@ -85,7 +68,7 @@ std::string JsonString(const std::string& text) {
 }
 
 HttpReply ErrorReply(Dialect dialect, const Problem& problem) {
-  const Row row = RowOf(problem.fault);
+  const Row& row = kRows[static_cast<std::size_t>(problem.fault)];
   HttpReply reply;
   const std::string message = JsonString(problem.message);
   switch (dialect) {

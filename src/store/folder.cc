@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/file_lock.h"
-#include "base/file_stamp.h"
+#include "base/regular_file.h"
 #include "base/guard.h"
 #include "base/path.h"
 #include "format/reader.h"

@@ -10,7 +10,6 @@
 
 #include "convert/folder_files.h"
 #include "convert/job.h"
-#include "convert/onnx_weights.h"
 #include "convert/weight_file.h"
 #include "tests/fuzz/fuzz.h"
 
