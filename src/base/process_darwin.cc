@@ -14,6 +14,7 @@
 #include "thimble/memory.h"
 
 namespace thimble::inline v0_1 {
+
 std::size_t MemoryLimit() {
   std::uint64_t bytes = 0;
   std::size_t size = sizeof bytes;

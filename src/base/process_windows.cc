@@ -1,5 +1,6 @@
-// Processes on Windows: their memory and processors, and what the system lacks. It has no fork(), its signals do not
-// end processes, and it removes the files of locks itself.
+// Processes on Windows: their memory, processors, threads and locks, which are files that only one process can have
+// open, asked for again and again so that waiting can be ended; and what the system lacks. It has no fork(), its
+// signals do not end processes, and it removes the files of locks itself.
 
 // clang-format off: the second needs the first.
 #include <windows.h>
@@ -8,15 +9,23 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/fork.h"
 #include "base/guard.h"
 #include "base/keep_loaded.h"
 #include "base/leftover.h"
+#include "base/path.h"
 #include "base/processors.h"
+#include "base/thread.h"
 #include "base/windows_error.h"
 #include "thimble/memory.h"
 
@@ -46,6 +55,19 @@ Result<std::size_t> PerformanceProcessors(DWORD_PTR mask) {
     count += processors;
   }
   return static_cast<std::size_t>(count);
+}
+
+constexpr std::chrono::milliseconds kPause{50};
+
+struct Call {
+  void* (*function)(void*);
+  void* argument;
+};
+
+DWORD WINAPI Run(void* parameter) {
+  const std::unique_ptr<Call> call(static_cast<Call*>(parameter));
+  call->function(call->argument);
+  return 0;
 }
 
 }  // namespace
@@ -102,5 +124,46 @@ ForkMutex::~ForkMutex() = default;
 Leftover::Leftover(const std::string&) {}
 Leftover::~Leftover() = default;
 void RemoveLeftovers() {}
+
+Result<FileLock> FileLock::Acquire(const std::string& path, const std::function<bool()>& go_on) {
+  for (;;) {
+    const HANDLE handle = CreateFileW(WidePath(path).c_str(), GENERIC_WRITE, 0, nullptr, OPEN_ALWAYS,
+                                      FILE_ATTRIBUTE_NORMAL | FILE_FLAG_DELETE_ON_CLOSE, nullptr);
+    if (handle != INVALID_HANDLE_VALUE) return FileLock(path, reinterpret_cast<std::intptr_t>(handle));
+    const DWORD error = GetLastError();
+    if (error == ERROR_PATH_NOT_FOUND) {
+      std::error_code failure;
+      std::filesystem::create_directories(ToPath(path).parent_path(), failure);
+      if (!failure) continue;
+      return Error(Code::kIo, "cannot lock ", path, ": ", failure.message());
+    }
+    if (error != ERROR_SHARING_VIOLATION && error != ERROR_ACCESS_DENIED) return WindowsError("cannot lock", path);
+    if (!go_on()) return Error(Code::kIo, "waiting for another process was aborted");
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+
+FileLock::~FileLock() {
+  if (file_ != -1) CloseHandle(reinterpret_cast<HANDLE>(file_));
+}
+
+Status Thread::Start(void* (*function)(void*), void* argument, std::size_t stack_bytes) {
+  auto call = std::make_unique<Call>(Call{function, argument});
+  thread_ = CreateThread(nullptr, stack_bytes, Run, call.get(), STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  running_ = thread_ != nullptr;
+  if (!running_) return Error(Code::kOutOfMemory, "the system refused a thread (error ", GetLastError(), ")");
+  call.release();
+  fork_ = ForkNumber();
+  return Status();
+}
+
+void Thread::Join() {
+  if (!running_) return;
+  WaitForSingleObject(thread_, INFINITE);
+  CloseHandle(thread_);
+  running_ = false;
+}
 
 }  // namespace thimble::inline v0_1

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "hub/known_defaults.h"

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "json/value.h"

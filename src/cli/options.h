@@ -1,4 +1,4 @@
-// Options that several commands share, and how commands parse and fail.
+// The commands of the command line, options that several of them share, and how they parse and fail.
 
 #ifndef THIMBLE_CLI_OPTIONS_H_
 #define THIMBLE_CLI_OPTIONS_H_
@@ -174,6 +174,21 @@ struct BackendFlags {
   Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options) const;
   Result<BackendCall> Call(const VectorOptions& options) const;
 };
+
+// The commands. Each takes the arguments behind its name and returns the exit code.
+// argv[0] is the command's name.
+int RunConvert(int argc, char** argv);
+int RunEmbed(int argc, char** argv);
+int RunInfo(int argc, char** argv);
+int RunList(int argc, char** argv);
+int RunMemory(int argc, char** argv);
+int RunPlan(int argc, char** argv);
+int RunPull(int argc, char** argv);
+int RunRm(int argc, char** argv);
+int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
+int RunSimilar(int argc, char** argv);
+int RunTokenize(int argc, char** argv);
+int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/regular_file.h"
 #include "base/guard.h"
 #include "base/processors.h"
+#include "base/regular_file.h"
 #include "format/reader.h"
 #include "runtime/mock.h"
 #include "runtime/plan.h"

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/processors.h"
-#include "server/log.h"
+#include "server/metrics.h"
 
 namespace thimble::server {
 namespace {

@@ -33,6 +33,8 @@ struct HttpReply {
 
 // The value of a field of a query or a form, with its escapes resolved; empty when there is none.
 std::string QueryField(const std::string& query, const std::string& name);
+// `text` in small letters.
+std::string Lower(std::string text);
 // Resolves %XX, and + where `form`; a % that begins no escape stays.
 std::string PercentDecode(const std::string& text, bool form);
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "server/log.h"
+#include "server/metrics.h"
 #include "server/problem.h"
 
 namespace thimble::server {

@@ -1,4 +1,4 @@
-// What a server counts, and its text for Prometheus.
+// What a server counts, its text for Prometheus, and its log.
 
 #ifndef THIMBLE_SERVER_METRICS_H_
 #define THIMBLE_SERVER_METRICS_H_
@@ -63,6 +63,13 @@ class Metrics {
   std::uint64_t texts_ = 0;
   std::uint64_t tokens_ = 0;
 };
+
+// Lines of JSON on standard error.
+
+// {"time":...,FIELDS}: `fields` is JSON without its braces. Never waits: a line that nobody takes is dropped.
+void LogLine(const std::string& fields);
+// {"time":...,"event":EVENT,"text":TEXT}
+void LogEvent(const std::string& event, const std::string& text);
 
 }  // namespace thimble::server
 

@@ -30,7 +30,7 @@
 #include "server/connection.h"
 #include "server/http.h"
 #include "server/listen.h"
-#include "server/log.h"
+#include "server/metrics.h"
 
 namespace thimble::server {
 namespace {

@@ -9,10 +9,10 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/file_lock.h"
-#include "base/regular_file.h"
 #include "base/guard.h"
+#include "base/leftover.h"
 #include "base/path.h"
+#include "base/regular_file.h"
 #include "format/reader.h"
 #include "store/known_models.h"
 #include "store/source_folder.h"
