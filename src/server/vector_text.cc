@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 
 #include "base/base64.h"
 
@@ -40,21 +41,10 @@ std::vector<std::uint8_t> Quantize(std::span<const float> vector, Encoding encod
 }  // namespace
 
 const char* EncodingName(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kFloat:
-      return "float";
-    case Encoding::kBase64:
-      return "base64";
-    case Encoding::kInt8:
-      return "int8";
-    case Encoding::kUint8:
-      return "uint8";
-    case Encoding::kBinary:
-      return "binary";
-    case Encoding::kUbinary:
-      return "ubinary";
-  }
-  return "float";
+  // By Encoding.
+  static constexpr const char* kNames[] = {"float", "base64", "int8", "uint8", "binary", "ubinary"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Encoding::kUbinary) + 1);
+  return kNames[static_cast<std::size_t>(encoding)];
 }
 
 bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out) {
@@ -70,16 +60,11 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
     out += ']';
     return true;
   }
-  if (encoding == Encoding::kBase64) {
+  std::vector<std::uint8_t> bytes;
+  if (encoding != Encoding::kBase64) bytes = Quantize(vector, encoding);
+  if (packed || encoding == Encoding::kBase64) {
     out += '"';
-    AppendBase64(std::as_bytes(vector), out);
-    out += '"';
-    return true;
-  }
-  const std::vector<std::uint8_t> bytes = Quantize(vector, encoding);
-  if (packed) {
-    out += '"';
-    AppendBase64(std::as_bytes(std::span(bytes)), out);
+    AppendBase64(encoding == Encoding::kBase64 ? std::as_bytes(vector) : std::as_bytes(std::span(bytes)), out);
     out += '"';
     return true;
   }
@@ -95,14 +80,8 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
 }
 
 std::size_t VectorTextBytes(std::size_t dimensions, Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kFloat:
-      return dimensions * 16 + 2;
-    case Encoding::kBase64:
-      return dimensions * 6 + 8;
-    default:
-      return dimensions * 5 + 8;
-  }
+  if (encoding == Encoding::kFloat) return dimensions * 16 + 2;
+  return dimensions * (encoding == Encoding::kBase64 ? 6 : 5) + 8;
 }
 
 void CutVectors(std::vector<float>& vectors, std::size_t width, std::size_t dimensions, bool normalize) {
