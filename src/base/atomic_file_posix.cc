@@ -1,6 +1,7 @@
-// Temporary file, flush, and a new name, on POSIX systems.
+// Writing to descriptors; and a temporary file, a flush, and a new name, on POSIX systems.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,8 +22,26 @@
 #include "base/error.h"
 
 namespace thimble::inline v0_1 {
-
 namespace {
+
+// Calls `write_some(bytes)` until everything is written.
+template <typename WriteSome>
+Status Repeat(int file, std::span<const std::byte> bytes, const std::string& path, const WriteSome& write_some) {
+  while (!bytes.empty()) {
+    const ssize_t count = write_some(bytes);
+    if (count > 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    } else if (count == 0) {  // Nothing would tell when to try again.
+      return Error(Code::kIo, "cannot write ", path, ": the system wrote 0 of ", bytes.size(), " bytes");
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      pollfd room = {file, POLLOUT, 0};
+      if (poll(&room, 1, -1) < 0 && errno != EINTR) return SystemError(errno, "cannot write", path);
+    } else if (errno != EINTR) {
+      return SystemError(errno, "cannot write", path);
+    }
+  }
+  return Status();
+}
 
 // With its slash; "./" for a name alone.
 std::string FolderOf(const std::string& path) {
@@ -186,6 +205,18 @@ void Inherit(int file, const struct stat& old) {
 }
 
 }  // namespace
+
+Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& path) {
+  return Repeat(file, bytes, path,
+                [&](std::span<const std::byte> rest) { return write(file, rest.data(), rest.size()); });
+}
+
+Status WriteAllAt(int file, std::uint64_t offset, std::span<const std::byte> bytes, const std::string& path) {
+  const std::uint64_t end = offset + bytes.size();
+  return Repeat(file, bytes, path, [&](std::span<const std::byte> rest) {
+    return pwrite(file, rest.data(), rest.size(), static_cast<off_t>(end - rest.size()));
+  });
+}
 
 Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   if (path.empty()) return Error(Code::kInvalidArgument, "the name of the file to write is empty");

@@ -17,8 +17,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file_identity.h"
 #include "base/leftover.h"
+#include "base/regular_file.h"
 #include "base/thread.h"
 
 namespace thimble::inline v0_1 {

@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "base/memory_limit.h"
 #include "base/processors.h"
 #include "thimble/memory.h"
 

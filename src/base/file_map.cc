@@ -1,4 +1,4 @@
-// Files copied into private memory.
+// Files by their path, and copied into private memory.
 
 #include "base/file_map.h"
 
@@ -7,6 +7,11 @@
 #include "base/error.h"
 
 namespace thimble::inline v0_1 {
+
+Result<FileMap> FileMap::Open(const std::string& path) {
+  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  return Of(std::move(file));
+}
 
 Result<FileMap> FileMap::CopyOf(RegularFile file) {
   const std::string path = file.path();

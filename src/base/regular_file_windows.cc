@@ -1,19 +1,90 @@
-// Reading files on Windows.
+// Paths of Windows, which are UTF-16, attributes of files, and reading them.
 
 #include <windows.h>
 
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "base/regular_file.h"
 #include "base/windows_error.h"
 
 namespace thimble::inline v0_1 {
 namespace {
 
+// Steps of 100 ns since 1601.
+std::int64_t Ticks(const FILETIME& time) {
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(time.dwHighDateTime) << 32) | time.dwLowDateTime);
+}
+
 HANDLE AsHandle(std::intptr_t file) { return reinterpret_cast<HANDLE>(file); }
 
 }  // namespace
+
+std::filesystem::path ToPath(const std::string& text) { return WidePath(text); }
+
+std::string FromPath(const std::filesystem::path& path) {
+  const std::wstring& wide = path.native();
+  const int length = static_cast<int>(wide.size());
+  const int bytes = WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, nullptr, 0, nullptr, nullptr);
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, text.data(), bytes, nullptr, nullptr);
+  return text;
+}
+
+Result<FileStamp> StampOf(const std::string& path) {
+  WIN32_FILE_ATTRIBUTE_DATA data = {};
+  if (!GetFileAttributesExW(WidePath(path).c_str(), GetFileExInfoStandard, &data)) {
+    return WindowsError("cannot find", path);
+  }
+  if ((data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
+    return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  }
+  FileStamp stamp;
+  stamp.size = (static_cast<std::uint64_t>(data.nFileSizeHigh) << 32) | data.nFileSizeLow;
+  stamp.written = Ticks(data.ftLastWriteTime);
+  return stamp;
+}
+
+std::optional<OpenFile> Describe(std::intptr_t handle) {
+  const HANDLE opened = reinterpret_cast<HANDLE>(handle);
+  BY_HANDLE_FILE_INFORMATION data = {};
+  if (!GetFileInformationByHandle(opened, &data)) return std::nullopt;
+  OpenFile file;
+  file.stamp.size = (static_cast<std::uint64_t>(data.nFileSizeHigh) << 32) | data.nFileSizeLow;
+  file.stamp.written = Ticks(data.ftLastWriteTime);
+  // The file's index too, which the stamp of a path lacks here.
+  file.device = (static_cast<std::uint64_t>(data.nFileIndexHigh) << 32 | data.nFileIndexLow) ^
+                (static_cast<std::uint64_t>(data.dwVolumeSerialNumber) << 32);
+  file.regular = GetFileType(opened) == FILE_TYPE_DISK;
+  return file;
+}
+
+bool IsSettled(const FileStamp& stamp) {
+  constexpr std::int64_t kStep = 20'000'000;
+  FILETIME now;
+  GetSystemTimeAsFileTime(&now);
+  return stamp.written < Ticks(now) - kStep;
+}
+
+std::chrono::system_clock::time_point LastUseOf(const std::string& path) {
+  constexpr std::int64_t kTicksTo1970 = 116'444'736'000'000'000;
+  WIN32_FILE_ATTRIBUTE_DATA data = {};
+  if (!GetFileAttributesExW(WidePath(path).c_str(), GetFileExInfoStandard, &data)) return {};
+  const std::int64_t ticks = std::max(Ticks(data.ftLastAccessTime), Ticks(data.ftLastWriteTime)) - kTicksTo1970;
+  return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(
+      std::chrono::duration<std::int64_t, std::ratio<1, 10'000'000>>(ticks)));
+}
+
+std::optional<FileIdentity> IdentityOf(const std::string& path) {
+  constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+  const HANDLE handle =
+      CreateFileW(WidePath(path).c_str(), 0, kShareAll, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (handle == INVALID_HANDLE_VALUE) return std::nullopt;
+  const std::optional<FileIdentity> identity = IdentityOfHandle(reinterpret_cast<std::intptr_t>(handle));
+  CloseHandle(handle);
+  return identity;
+}
 
 Result<RegularFile> RegularFile::Open(const std::string& path) {
   const HANDLE handle = CreateFileW(WidePath(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,

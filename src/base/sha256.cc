@@ -85,16 +85,21 @@ std::string Sha256::Hex() {
   return text;
 }
 
-Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, std::uint64_t end) {
+Status Sha256::Update(const RegularFile& file, std::uint64_t begin, std::uint64_t end) {
   constexpr std::uint64_t kPiece = 256 << 10;
-  Sha256 hash;
   std::vector<std::byte> piece(std::min(kPiece, end - begin));
   while (begin < end) {
     const std::span<std::byte> bytes = std::span(piece).first(std::min(kPiece, end - begin));
     THIMBLE_RETURN_IF_ERROR(file.ReadAt(begin, bytes));
-    hash.Update(bytes);
+    Update(bytes);
     begin += bytes.size();
   }
+  return Status();
+}
+
+Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, std::uint64_t end) {
+  Sha256 hash;
+  THIMBLE_RETURN_IF_ERROR(hash.Update(file, begin, end));
   return hash.Hex();
 }
 

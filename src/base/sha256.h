@@ -27,6 +27,8 @@ class Sha256 {
 
   void Update(std::span<const std::byte> bytes);
   void Update(std::string_view text) { Update(std::as_bytes(std::span(text))); }
+  // Bytes [begin, end) of a file. kIo when it has become shorter.
+  Status Update(const RegularFile& file, std::uint64_t begin, std::uint64_t end);
   // The hash of everything so far, as 64 lower-case hexadecimal digits. Ends it: Update may not follow.
   std::string Hex();
 
@@ -39,7 +41,7 @@ class Sha256 {
   std::uint64_t size_ = 0;                  // Bytes so far.
 };
 
-// Bytes [begin, end) of a file. kIo when it has become shorter.
+// Of bytes [begin, end) of a file.
 Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, std::uint64_t end);
 
 }  // namespace thimble::inline v0_1

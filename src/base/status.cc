@@ -3,6 +3,7 @@
 #include "thimble/status.h"
 
 #include <cerrno>
+#include <iterator>
 #include <system_error>
 
 #include "base/error.h"
@@ -10,25 +11,12 @@
 namespace thimble::inline v0_1 {
 
 std::string_view CodeName(Code code) {
-  switch (code) {
-    case Code::kOk:
-      return "ok";
-    case Code::kInvalidArgument:
-      return "invalid_argument";
-    case Code::kNotFound:
-      return "not_found";
-    case Code::kCorrupt:
-      return "corrupt";
-    case Code::kUnsupported:
-      return "unsupported";
-    case Code::kIo:
-      return "io";
-    case Code::kOutOfMemory:
-      return "out_of_memory";
-    case Code::kOverloaded:
-      return "overloaded";
-  }
-  return "unknown";
+  // By Code.
+  static constexpr std::string_view kNames[] = {"ok", "invalid_argument", "not_found", "corrupt", "unsupported",
+                                                "io", "out_of_memory",    "overloaded"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Code::kOverloaded) + 1);
+  const auto index = static_cast<std::size_t>(code);
+  return index < std::size(kNames) ? kNames[index] : "unknown";
 }
 
 Status SystemError(int error_number, std::string_view what, std::string_view path) {

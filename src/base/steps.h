@@ -1,4 +1,5 @@
-// Work in steps that several threads do together, each step in parts.
+// Work in steps that several threads do together, each step in parts; and waiting for another thread that is about to
+// be done: awake for a moment, then asleep.
 
 #ifndef THIMBLE_BASE_STEPS_H_
 #define THIMBLE_BASE_STEPS_H_
@@ -7,9 +8,23 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/spin_wait.h"
-
 namespace thimble::inline v0_1 {
+
+// Returns when `value` is no longer `old`. Whoever changes it calls notify_all() on it.
+template <typename T>
+void WaitWhile(const std::atomic<T>& value, T old) {
+  // About 30 microseconds: what a sleep and a wake-up cost together.
+  constexpr int kSpins = 1500;
+  for (int i = 0; i < kSpins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb");
+#endif
+  }
+  value.wait(old, std::memory_order_acquire);
+}
 
 // Steps 0 to `count`, one after the other; the parts of a step in any order, at the same time. A thread takes the parts
 // that nobody has taken, so that one that comes late, or that the system holds up between two parts, is not waited for.

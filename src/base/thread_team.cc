@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/fork.h"
-#include "base/spin_wait.h"
+#include "base/steps.h"
 #include "base/thread.h"
 
 namespace thimble::inline v0_1 {

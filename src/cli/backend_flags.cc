@@ -1,7 +1,5 @@
 // From flags to a backend.
 
-#include "cli/backend_flags.h"
-
 #include <chrono>
 #include <cstdlib>
 #include <utility>

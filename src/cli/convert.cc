@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 
@@ -32,23 +31,16 @@ int RunConvert(int argc, char** argv) {
   std::string source, output;
   ConvertOptions options;
   Arguments arguments("convert", "Converts a Hugging Face folder to a model file.", kExamples);
-  arguments.app().add_option("source", source, "Hugging Face folder")->type_name("SOURCE")->required();
-  arguments.app().add_option("out", output, "Model file to write")->type_name("OUT")->required();
-  arguments.app().add_option("--dtype", options.dtype, format::DtypeNames())->type_name("NAME")->capture_default_str();
-  arguments.app()
-      .add_option("--name", options.name, "Name to store; the last part of SOURCE if not given")
-      ->type_name("NAME");
-  arguments.app()
-      .add_option("--calibrate", options.calibration_file,
-                  "File with one text per line, used for rounding instead of the built-in texts")
-      ->type_name("FILE");
+  AddOption(arguments.app(), "source", source, "SOURCE", "Hugging Face folder")->required();
+  AddOption(arguments.app(), "out", output, "OUT", "Model file to write")->required();
+  AddOption(arguments.app(), "--dtype", options.dtype, "NAME", format::DtypeNames())->capture_default_str();
+  AddOption(arguments.app(), "--name", options.name, "NAME", "Name to store; the last part of SOURCE if not given");
+  AddOption(arguments.app(), "--calibrate", options.calibration_file, "FILE",
+            "File with one text per line, used for rounding instead of the built-in texts");
   std::string pooling;
   bool normalize = false;
-  arguments.app()
-      .add_option(
-          "--pooling", pooling,
-          "Pooling of a SOURCE that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
-      ->type_name("NAME");
+  AddOption(arguments.app(), "--pooling", pooling, "NAME",
+            "Pooling of a SOURCE that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
   CLI::Option* normalize_option = arguments.app().add_flag("--normalize,!--no-normalize", normalize,
                                                            "Likewise: scale vectors to unit length or not");
   bool plain = false;
@@ -72,7 +64,7 @@ int RunConvert(int argc, char** argv) {
     options.note = [](std::string_view note) { Note("convert", note); };
     status = ConvertModel(source, output, options);
   }
-  return status.ok() ? kDone : Fail("convert", status);
+  return Exit("convert", status);
 }
 
 }  // namespace thimble::cli

@@ -6,9 +6,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/backend_flags.h"
-#include "cli/commands.h"
-#include "cli/embed_remote.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -151,7 +148,7 @@ int RunEmbed(int argc, char** argv) {
   CLI::Option* output_option = arguments.app().add_option(
       "-o,--output", output, "File to write, which must not be one that is read; standard output if not given");
   output_option->type_name("FILE");
-  arguments.app().add_option("--format", format, "json, jsonl, npy or f32")->type_name("NAME")->capture_default_str();
+  AddOption(arguments.app(), "--format", format, "NAME", "json, jsonl, npy or f32")->capture_default_str();
   flags.AddVectorsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
@@ -162,9 +159,8 @@ int RunEmbed(int argc, char** argv) {
   }
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("embed", remote.status());
-  const Status status = *remote ? EmbedRemote(backend, model, source, flags, format, output)
-                                : Embed(model, source, flags, format, output);
-  return status.ok() ? kDone : Fail("embed", status);
+  return Exit("embed", *remote ? EmbedRemote(backend, model, source, flags, format, output)
+                               : Embed(model, source, flags, format, output));
 }
 
 }  // namespace thimble::cli

@@ -1,4 +1,4 @@
-// The loop that embed and similar share: batches of an input through an embedder.
+// The loops that embed and similar share: batches of an input through an embedder or a remote backend.
 
 #ifndef THIMBLE_CLI_EMBED_TEXTS_H_
 #define THIMBLE_CLI_EMBED_TEXTS_H_
@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "cli/input.h"
 #include "cli/progress.h"
+#include "thimble/backend.h"
 #include "thimble/embedder.h"
 
 namespace thimble::cli {
@@ -58,6 +59,31 @@ Status EmbedTexts(Input& input, Embedder& embedder, VectorOptions options, Progr
       reports[i].truncated |= batch.cut[i];
     }
     THIMBLE_RETURN_IF_ERROR(take(batch, std::span<const float>(vectors), std::span<const Report>(reports)));
+    ShowProgress(input, batch, progress);
+  }
+}
+
+// Enough texts at a time to keep several requests under way.
+inline constexpr InputLimits kRemoteLimits = {.batch_texts = 1024, .batch_bytes = 1 << 20};
+
+// Calls take(batch, embeddings) -> Status for each batch, in order; after a failure also for what came of the last one,
+// some of whose vectors are then empty.
+template <typename Take>
+Status EmbedRemoteTexts(Input& input, Backend& backend, BackendCall call, Progress& progress, Take&& take) {
+  Batch batch;
+  std::vector<Embedding> embeddings;
+  for (;;) {
+    THIMBLE_RETURN_IF_ERROR(input.Next(batch));
+    if (batch.texts.empty()) return Status();
+    for (std::size_t i = 0; i < batch.cut.size(); ++i) {
+      if (batch.cut[i] && call.long_texts == LongTexts::kError) return TooLong(batch.first_index + i);
+    }
+    const std::vector<std::string_view> texts(batch.texts.begin(), batch.texts.end());
+    call.first_index = batch.first_index;
+    const Status status = backend.Embed(texts, call, embeddings);
+    const Status taken = take(batch, std::span<const Embedding>(embeddings));
+    THIMBLE_RETURN_IF_ERROR(status);
+    THIMBLE_RETURN_IF_ERROR(taken);
     ShowProgress(input, batch, progress);
   }
 }

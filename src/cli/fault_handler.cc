@@ -1,7 +1,5 @@
 // Everything here that runs after a fault is async-signal-safe.
 
-#include "cli/fault_handler.h"
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "base/file_map.h"
 #include "base/leftover.h"
 #include "cli/options.h"
+#include "cli/process_start.h"
 
 namespace thimble::cli {
 namespace {

@@ -1,7 +1,5 @@
 // A fault of a mapped file is a message and an exit code; any other stays what it was.
 
-#include "cli/fault_handler.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 #include <string>
 
 #include "base/file_map.h"
+#include "cli/process_start.h"
 #include "tests/test_model.h"
 
 namespace thimble::cli {

@@ -5,9 +5,8 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/values.h"
+#include "cli/output.h"
 #include "thimble/receipt.h"
 
 namespace thimble::cli {
@@ -81,8 +80,7 @@ int RunInfo(int argc, char** argv) {
   model.AddAsArgument(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Info(model, as_json);
-  return status.ok() ? kDone : Fail("info", status);
+  return Exit("info", Info(model, as_json));
 }
 
 }  // namespace thimble::cli

@@ -9,8 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file_identity.h"
-#include "cli/source_options.h"
+#include "base/regular_file.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
@@ -28,6 +27,19 @@ struct InputLimits {
   std::size_t batch_texts = kBatchTexts;   // A batch ends at whichever
   std::size_t batch_bytes = 128 << 10;     // of these comes first.
   std::size_t json_bytes = kMaxJsonBytes;  // Of one line.
+};
+
+class Arguments;
+
+// TEXT... -i FILE --field NAME.
+struct SourceOptions {
+  std::vector<std::string> texts;
+  std::string input;  // Empty when not given.
+  std::string field = "text";
+
+  void AddTo(Arguments& arguments);
+  // kInvalidArgument when neither texts nor an input are given, or both.
+  Status Check() const;
 };
 
 // Texts that are embedded together.

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "json/value.h"
@@ -107,21 +106,17 @@ int RunList(int argc, char** argv) {
   Arguments arguments("list", "Lists the models in the cache.", kListExamples);
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = List(as_json);
-  return status.ok() ? kDone : Fail("list", status);
+  return Exit("list", List(as_json));
 }
 
 int RunRm(int argc, char** argv) {
   std::string name, dtype;
   Arguments arguments("rm", "Removes a model from the cache.", kRmExamples);
-  arguments.app()
-      .add_option("name", name, "Name, or the path of a folder that was opened by its path")
-      ->type_name("NAME")
+  AddOption(arguments.app(), "name", name, "NAME", "Name, or the path of a folder that was opened by its path")
       ->required();
-  arguments.app().add_option("--dtype", dtype, "Dtype to remove; all if not given")->type_name("NAME");
+  AddOption(arguments.app(), "--dtype", dtype, "NAME", "Dtype to remove; all if not given");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Remove(name, dtype);
-  return status.ok() ? kDone : Fail("rm", status);
+  return Exit("rm", Remove(name, dtype));
 }
 
 }  // namespace thimble::cli

@@ -8,8 +8,6 @@
 #include <malloc.h>
 #endif
 
-#include "cli/commands.h"
-#include "cli/fault_handler.h"
 #include "cli/options.h"
 #include "cli/process_start.h"
 

@@ -11,7 +11,6 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/memory_stages.h"
 #include "cli/options.h"
 #include "cli/output.h"

@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/thread_team.h"
-#include "cli/backend_flags.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "thimble/cache.h"
@@ -99,7 +98,7 @@ int Print(std::string_view command, std::string_view text) {
   Result<Output> output = Output::Open("");
   Status status = output.ok() ? output->Write(text) : output.status();
   if (status.ok()) status = output->Finish();
-  return status.ok() ? kDone : Fail(command, status);
+  return Exit(command, status);
 }
 
 void Note(std::string_view command, std::string_view note) {
@@ -156,32 +155,29 @@ constexpr char kModelHelp[] = "Model: [ORGANISATION/]NAME[@REVISION] (thimble li
 }  // namespace
 
 void ModelOption::AddTo(CLI::App& app) {
-  app.add_option("-m,--model", model_, kModelHelp)->required()->type_name("MODEL");
+  AddOption(app, "-m,--model", model_, "MODEL", kModelHelp)->required();
   AddMore(app);
 }
 
 void ModelOption::AddOptionalTo(CLI::App& app) {
-  app.add_option("-m,--model", model_, kModelHelp)->type_name("MODEL");
+  AddOption(app, "-m,--model", model_, "MODEL", kModelHelp);
   AddMore(app);
 }
 
 void ModelOption::AddAsArgument(CLI::App& app) {
-  app.add_option("-m,--model,model", model_, kModelHelp)->type_name("MODEL")->required();
+  AddOption(app, "-m,--model,model", model_, "MODEL", kModelHelp)->required();
   AddMore(app);
 }
 
 void ModelOption::AddMore(CLI::App& app) {
-  app.add_option("--dtype", dtype_, "Dtype of a model that is given by name or folder")
-      ->type_name("NAME")
-      ->capture_default_str();
-  app.add_option("--revision", revision_, "Branch, tag or commit, as after the @ of a name; main if not given")
-      ->type_name("NAME");
+  AddOption(app, "--dtype", dtype_, "NAME", "Dtype of a model that is given by name or folder")->capture_default_str();
+  AddOption(app, "--revision", revision_, "NAME", "Branch, tag or commit, as after the @ of a name; main if not given");
   open_.AddTo(app);
 }
 
 void OpenFlags::AddTo(CLI::App& app) {
-  app.add_option("--load", load_, "map (default): share the file with other processes; copy: read it into own memory")
-      ->type_name("NAME");
+  AddOption(app, "--load", load_, "NAME",
+            "map (default): share the file with other processes; copy: read it into own memory");
   app.add_flag("--verify", verify_, "Check that the weights have the hash that the file records");
 }
 
@@ -250,12 +246,9 @@ Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, cons
 void SourceOptions::AddTo(Arguments& arguments) {
   arguments.TakeTexts(texts);
   CLI::App& app = arguments.app();
-  app.add_option("-i,--input", input,
-                 "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
-      ->type_name("FILE");
-  app.add_option("--field", field, "Field of a JSON object that contains the text")
-      ->type_name("NAME")
-      ->capture_default_str();
+  AddOption(app, "-i,--input", input, "FILE",
+            "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input");
+  AddOption(app, "--field", field, "NAME", "Field of a JSON object that contains the text")->capture_default_str();
 }
 
 Status SourceOptions::Check() const {
@@ -267,35 +260,28 @@ Status SourceOptions::Check() const {
 
 void BackendFlags::AddTo(Arguments& arguments) {
   CLI::App& app = arguments.app();
-  app.add_option("--backend", backend,
-                 "Backend: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
-                 "voyage:MODEL, jina:MODEL, or several separated by commas; THIMBLE_BACKEND or native if not given")
-      ->type_name("NAME");
-  app.add_option("--base-url", base_url, "Address of the backend, as after the @ of openai:MODEL@URL")
-      ->type_name("URL");
-  app.add_option("--dimensions", dimensions,
-                 "Length of vectors to request from a remote backend; its default if not given")
-      ->type_name("N")
+  AddOption(app, "--backend", backend, "NAME",
+            "Backend: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
+            "voyage:MODEL, jina:MODEL, or several separated by commas; THIMBLE_BACKEND or native if not given");
+  AddOption(app, "--base-url", base_url, "URL", "Address of the backend, as after the @ of openai:MODEL@URL");
+  AddOption(app, "--dimensions", dimensions, "N",
+            "Length of vectors to request from a remote backend; its default if not given")
       ->check(CLI::PositiveNumber);
-  app.add_option("--space", space, "Name of the vector space that all backends of a chain share")->type_name("NAME");
-  app.add_option("--timeout", timeout_seconds, "Time limit of a remote backend for 1024 texts, in seconds")
-      ->type_name("SECONDS")
+  AddOption(app, "--space", space, "NAME", "Name of the vector space that all backends of a chain share");
+  AddOption(app, "--timeout", timeout_seconds, "SECONDS", "Time limit of a remote backend for 1024 texts, in seconds")
       ->check(CLI::PositiveNumber);
 }
 
 void TokenFlags::AddTruncationTo(CLI::App& app) {
-  app.add_option("--max-tokens", max_tokens_, "Token limit of a text or window; that of --truncation if not given")
-      ->type_name("N")
+  AddOption(app, "--max-tokens", max_tokens_, "N", "Token limit of a text or window; that of --truncation if not given")
       ->check(CLI::PositiveNumber);
-  app.add_option("--truncation", truncation_,
-                 "Truncation limit to follow: sentence-transformers (default), transformers.js, tokenizers")
-      ->type_name("NAME");
+  AddOption(app, "--truncation", truncation_, "NAME",
+            "Truncation limit to follow: sentence-transformers (default), transformers.js, tokenizers");
 }
 
 void TokenFlags::AddPromptTo(CLI::App& app) {
-  app.add_option("--prompt-name", prompt_name_,
-                 "Prompt of the model to put before each text; its default if not given, none for ''")
-      ->type_name("NAME");
+  AddOption(app, "--prompt-name", prompt_name_, "NAME",
+            "Prompt of the model to put before each text; its default if not given, none for ''");
 }
 
 Result<TokenizeOptions> TokenFlags::Options() const {
@@ -307,26 +293,22 @@ Result<TokenizeOptions> TokenFlags::Options() const {
 }
 
 void EmbedderFlags::AddVectorsTo(CLI::App& app) {
-  app.add_option("--pooling", pooling_,
-                 "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given")
-      ->type_name("NAME");
+  AddOption(app, "--pooling", pooling_, "NAME",
+            "mean, cls, last, max, mean_sqrt_len_tokens or weightedmean; the model's own if not given");
   normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
                                    "Scale vectors to unit length or not; as the model states if not given");
   tokens_.AddPromptTo(app);
 }
 
 void EmbedderFlags::AddLongTextsTo(CLI::App& app) {
-  app.add_option("--long-texts", long_texts_, "How to handle longer texts: truncate (default), error, chunk")
-      ->type_name("NAME");
-  app.add_option("--chunk-overlap", chunk_overlap_,
-                 "Tokens that adjacent chunks share; an eighth of --max-tokens if not given")
-      ->type_name("N");
+  AddOption(app, "--long-texts", long_texts_, "NAME", "How to handle longer texts: truncate (default), error, chunk");
+  AddOption(app, "--chunk-overlap", chunk_overlap_, "N",
+            "Tokens that adjacent chunks share; an eighth of --max-tokens if not given");
 }
 
 void EmbedderFlags::AddTo(CLI::App& app) {
   tokens_.AddTruncationTo(app);
-  app.add_option("--threads", threads_, "Number of threads; vectors do not depend on it")
-      ->type_name("N")
+  AddOption(app, "--threads", threads_, "N", "Number of threads; vectors do not depend on it")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}, "1 to 64"))
       ->envname("THIMBLE_THREADS")
       ->capture_default_str();

@@ -1,4 +1,4 @@
-// Options that several commands share, and how commands parse and fail.
+// The commands of the command line, options that several of them share, and how they parse and fail.
 
 #ifndef THIMBLE_CLI_OPTIONS_H_
 #define THIMBLE_CLI_OPTIONS_H_
@@ -13,8 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file_identity.h"
-#include "cli/source_options.h"
+#include "base/regular_file.h"
+#include "cli/input.h"
+#include "thimble/backend.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
@@ -47,11 +48,20 @@ class Arguments {
   CLI::Option* first_text_option_ = nullptr;
 };
 
+// Adds an option whose value is called `type` in the help.
+template <typename T>
+CLI::Option* AddOption(CLI::App& app, const std::string& names, T& value, const std::string& type,
+                       const std::string& help) {
+  return app.add_option(names, value, help)->type_name(type);
+}
+
 // A message of the library, in which options stand as `max_memory`, with those of the command line: --max-memory.
 std::string WithFlags(std::string_view message);
 
 // Prints on standard error why the command failed; returns its exit code.
 int Fail(std::string_view command, const Status& status);
+// The exit code of a command that ended so.
+inline int Exit(std::string_view command, const Status& status) { return status.ok() ? kDone : Fail(command, status); }
 // Prints a text on standard output; returns the command's exit code.
 int Print(std::string_view command, std::string_view text);
 // Prints on standard error what is not a failure.
@@ -145,6 +155,40 @@ class EmbedderFlags {
   std::size_t threads_ = 1;
   std::size_t max_memory_ = 0;
 };
+
+// What embeds: the options of remote backends, and the environment's choice.
+// --backend --base-url --dimensions --space --timeout.
+struct BackendFlags {
+  std::string backend;
+  std::string base_url;
+  std::size_t dimensions = 0;
+  std::string space;
+  std::size_t timeout_seconds = 0;
+
+  void AddTo(Arguments& arguments);
+  // Makes --backend the process's THIMBLE_BACKEND. Whether that is anything but a model or a mock in this process, so
+  // that Open opens it. kInvalidArgument for options of remote backends where there is none.
+  Result<bool> Choose() const;
+
+  // `model` is what a native backend embeds with. kUnsupported for options that only those have.
+  Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options) const;
+  Result<BackendCall> Call(const VectorOptions& options) const;
+};
+
+// The commands. Each takes the arguments behind its name and returns the exit code.
+// argv[0] is the command's name.
+int RunConvert(int argc, char** argv);
+int RunEmbed(int argc, char** argv);
+int RunInfo(int argc, char** argv);
+int RunList(int argc, char** argv);
+int RunMemory(int argc, char** argv);
+int RunPlan(int argc, char** argv);
+int RunPull(int argc, char** argv);
+int RunRm(int argc, char** argv);
+int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
+int RunSimilar(int argc, char** argv);
+int RunTokenize(int argc, char** argv);
+int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

@@ -1,4 +1,4 @@
-// Buffered writing.
+// Buffered writing, and named values as lines of text or as one JSON object.
 
 #include "cli/output.h"
 
@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -114,5 +115,21 @@ Status Output::Finish() {
 }
 
 bool Output::is_terminal() const { return isatty(file_) == 1; }
+
+Status PrintValues(const json::Object& values, bool as_json, std::span<const InputFile> inputs) {
+  THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", inputs));
+  if (as_json) {
+    THIMBLE_RETURN_IF_ERROR(output.Write(json::Value(values).Text() + "\n"));
+    return output.Finish();
+  }
+  std::size_t width = 0;
+  for (const auto& [key, value] : values) width = std::max(width, key.size() + 2);
+  for (const auto& [key, value] : values) {
+    std::string text = value.Text();
+    if (value.is_string()) text = text.substr(1, text.size() - 2);
+    THIMBLE_RETURN_IF_ERROR(output.Write(key + std::string(width - key.size(), ' ') + text + "\n"));
+  }
+  return output.Finish();
+}
 
 }  // namespace thimble::cli

@@ -11,7 +11,8 @@
 #include <string_view>
 
 #include "base/atomic_file.h"
-#include "base/file_identity.h"
+#include "base/regular_file.h"
+#include "json/value.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
@@ -54,6 +55,9 @@ class Output {
   std::size_t unsynced_ = 0;  // Bytes written of which the disk may not know.
   std::string buffer_;
 };
+
+// Prints the members of an object, one a line, or the object in one line. The errors of Output::Open.
+Status PrintValues(const json::Object& values, bool as_json, std::span<const InputFile> inputs = {});
 
 }  // namespace thimble::cli
 

@@ -4,11 +4,9 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/process_plan.h"
-#include "cli/values.h"
 
 namespace thimble::cli {
 namespace {
@@ -51,8 +49,7 @@ int RunPlan(int argc, char** argv) {
   flags.AddTo(arguments.app());
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Plan(model, flags, as_json);
-  return status.ok() ? kDone : Fail("plan", status);
+  return Exit("plan", Plan(model, flags, as_json));
 }
 
 }  // namespace thimble::cli

@@ -13,6 +13,10 @@ bool OccupyStandardDescriptors();
 // remove the leftovers (base/leftover.h) before they end the process. The server replaces these three.
 void HandleSignals();
 
+// Handles SIGBUS and SIGSEGV of this process: if a mapped file caused the fault, says which and what happened on
+// standard error and exits with kFailed; otherwise does what was done before. `command` must outlive the process.
+void HandleFaults(const char* command);
+
 }  // namespace thimble::cli
 
 #endif  // THIMBLE_CLI_PROCESS_START_H_

@@ -2,11 +2,9 @@
 
 #include <string>
 
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/values.h"
 #include "thimble/hub.h"
 
 namespace thimble::cli {
@@ -70,21 +68,17 @@ int RunPull(int argc, char** argv) {
   bool as_json = false;
   Arguments arguments("pull", "Downloads a model and converts it.", kExamples);
   CLI::App& app = arguments.app();
-  app.add_option("model", model,
-                 "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
-      ->type_name("MODEL")
+  AddOption(app, "model", model, "MODEL",
+            "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
       ->required();
-  app.add_option("--dtype", options.dtype, "Format of the weights, as in thimble convert")
-      ->type_name("NAME")
+  AddOption(app, "--dtype", options.dtype, "NAME", "Format of the weights, as in thimble convert")
       ->capture_default_str();
-  app.add_option("--revision", options.revision, "Branch, tag or commit; main if not given")->type_name("NAME");
-  app.add_option("--name", options.name, "Name to give to the model, [ORGANISATION/]NAME")->type_name("NAME");
+  AddOption(app, "--revision", options.revision, "NAME", "Branch, tag or commit; main if not given");
+  AddOption(app, "--name", options.name, "NAME", "Name to give to the model, [ORGANISATION/]NAME");
   std::string pooling;
   bool normalize = false;
-  app.add_option(
-         "--pooling", pooling,
-         "Pooling of a model that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean")
-      ->type_name("NAME");
+  AddOption(app, "--pooling", pooling, "NAME",
+            "Pooling of a model that does not state it: mean, cls, last, max, mean_sqrt_len_tokens or weightedmean");
   CLI::Option* normalize_option =
       app.add_flag("--normalize,!--no-normalize", normalize, "Likewise: scale vectors to unit length or not");
   app.add_flag("--force", options.force, "Download and convert the model even if it exists");
@@ -105,8 +99,7 @@ int RunPull(int argc, char** argv) {
     };
     return PullModel(model, options);
   }();
-  Status status = pulled.ok() ? Print(*pulled, as_json) : pulled.status();
-  return status.ok() ? kDone : Fail("pull", status);
+  return Exit("pull", pulled.ok() ? Print(*pulled, as_json) : pulled.status());
 }
 
 }  // namespace thimble::cli

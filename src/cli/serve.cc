@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "server/server.h"
 #include "thimble/cache.h"
@@ -91,67 +90,58 @@ int RunServe(int argc, char** argv) {
   Arguments arguments("serve", "Runs an HTTP server that clients of other embedding services can use.", kExamples);
   CLI::App& app = arguments.app();
   const CLI::Range seconds(1, 86400, "1 to 86400");
-  app.add_option("-m,--model", flags.models, "Model to serve, as in thimble embed; may be repeated")
-      ->type_name("MODEL")
+  AddOption(app, "-m,--model", flags.models, "MODEL", "Model to serve, as in thimble embed; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--dtype", flags.dtype, "Dtype of models that are given by name or folder")
-      ->type_name("NAME")
+  AddOption(app, "--dtype", flags.dtype, "NAME", "Dtype of models that are given by name or folder")
       ->capture_default_str();
   flags.open.AddTo(app);
-  app.add_option("--listen", options.listen, "HOST:PORT or unix:PATH; 127.0.0.1:8080 if not given; may be repeated")
-      ->type_name("WHERE")
+  AddOption(app, "--listen", options.listen, "WHERE",
+            "HOST:PORT or unix:PATH; 127.0.0.1:8080 if not given; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--api-key-file", options.api_key_file,
-                 "File with one API key per line; each request needs one of them")
-      ->type_name("FILE");
+  AddOption(app, "--api-key-file", options.api_key_file, "FILE",
+            "File with one API key per line; each request needs one of them");
   CLI::Option* certificate =
-      app.add_option("--tls-cert", options.tls_certificate_file,
-                     "File of PEM certificates, the server's own first: speak HTTPS on every address; needs OpenSSL 3")
-          ->type_name("FILE");
-  CLI::Option* key = app.add_option("--tls-key", options.tls_key_file, "File with the PEM key of the first certificate")
-                         ->type_name("FILE")
-                         ->needs(certificate);
+      AddOption(app, "--tls-cert", options.tls_certificate_file, "FILE",
+                "File of PEM certificates, the server's own first: speak HTTPS on every address; needs OpenSSL 3");
+  CLI::Option* key =
+      AddOption(app, "--tls-key", options.tls_key_file, "FILE", "File with the PEM key of the first certificate")
+          ->needs(certificate);
   certificate->needs(key);
   app.add_flag("--allow-dimensions", options.any_dimensions,
                "Shorten vectors as requested, even if the model was not trained for it");
-  app.add_option("--unload-after", flags.unload_after, "Seconds after which an idle model is unloaded; -1 for never")
-      ->type_name("SECONDS")
+  AddOption(app, "--unload-after", flags.unload_after, "SECONDS",
+            "Seconds after which an idle model is unloaded; -1 for never")
       ->check(CLI::Range(-1, 86400, "-1 to 86400"))
       ->capture_default_str();
-  app.add_option("--idle-exit", flags.idle_exit, "Exit if nothing was embedded for this long")
-      ->type_name("SECONDS")
+  AddOption(app, "--idle-exit", flags.idle_exit, "SECONDS", "Exit if nothing was embedded for this long")
       ->check(seconds);
   AddSize(app, "--max-body", options.max_body, "Size limit of a request body")->default_str("8MB");
-  app.add_option("--max-items", options.max_items, "Most texts in a request")
-      ->type_name("N")
+  AddOption(app, "--max-items", options.max_items, "N", "Most texts in a request")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--max-request-tokens", options.max_request_tokens, "Token limit of a request, over all its texts")
-      ->type_name("N")
+  AddOption(app, "--max-request-tokens", options.max_request_tokens, "N",
+            "Token limit of a request, over all its texts")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   AddSize(app, "--max-queue", options.max_queue, "Memory limit of waiting requests, at most a quarter of --max-memory")
       ->default_str("64MB");
-  app.add_option("--max-connections", options.max_connections, "Most simultaneous connections")
-      ->type_name("N")
+  AddOption(app, "--max-connections", options.max_connections, "N", "Most simultaneous connections")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--idle-timeout", flags.idle_timeout, "Time limit of a connection without a request")
-      ->type_name("SECONDS")
+  AddOption(app, "--idle-timeout", flags.idle_timeout, "SECONDS", "Time limit of a connection without a request")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--header-timeout", flags.header_timeout, "Time limit of a request header and of a TLS handshake")
-      ->type_name("SECONDS")
+  AddOption(app, "--header-timeout", flags.header_timeout, "SECONDS",
+            "Time limit of a request header and of a TLS handshake")
       ->check(seconds)
       ->capture_default_str();
-  app.add_option("--transfer-timeout", flags.transfer_timeout, "Time limit of a request body, and of a reply")
-      ->type_name("SECONDS")
+  AddOption(app, "--transfer-timeout", flags.transfer_timeout, "SECONDS",
+            "Time limit of a request body, and of a reply")
       ->check(seconds)
       ->capture_default_str();
   embedder.AddTo(app);
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  const Status status = RunServer(options, flags, embedder);
-  return status.ok() ? kDone : Fail("serve", status);
+  return Exit("serve", RunServer(options, flags, embedder));
 }
 
 }  // namespace thimble::cli

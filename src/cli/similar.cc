@@ -10,9 +10,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/backend_flags.h"
-#include "cli/commands.h"
-#include "cli/embed_remote.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -184,19 +181,13 @@ int RunSimilar(int argc, char** argv) {
   std::size_t top = 10;
   Arguments arguments("similar", "Ranks the lines of a file by similarity to a text.", kExamples);
   model.AddOptionalTo(arguments.app());
-  arguments.app().add_option("query", query, "The text to compare with")->type_name("QUERY")->required();
-  arguments.app()
-      .add_option("file", source.input,
-                  "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
-      ->type_name("FILE")
+  AddOption(arguments.app(), "query", query, "QUERY", "The text to compare with")->required();
+  AddOption(arguments.app(), "file", source.input, "FILE",
+            "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
       ->required();
-  arguments.app()
-      .add_option("--field", source.field, "Field of a JSON object that contains the text")
-      ->type_name("NAME")
+  AddOption(arguments.app(), "--field", source.field, "NAME", "Field of a JSON object that contains the text")
       ->capture_default_str();
-  arguments.app()
-      .add_option("--top", top, "Number of lines to print")
-      ->type_name("N")
+  AddOption(arguments.app(), "--top", top, "N", "Number of lines to print")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10000}, "1 to 10000"))
       ->capture_default_str();
   arguments.app().add_flag(
@@ -208,9 +199,8 @@ int RunSimilar(int argc, char** argv) {
   if (auto code = arguments.Parse(argc, argv)) return *code;
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("similar", remote.status());
-  const Status status = *remote ? SimilarRemote(backend, model, query, source, flags, prompts, top)
-                                : Similar(model, query, source, flags, prompts, top);
-  return status.ok() ? kDone : Fail("similar", status);
+  return Exit("similar", *remote ? SimilarRemote(backend, model, query, source, flags, prompts, top)
+                                 : Similar(model, query, source, flags, prompts, top));
 }
 
 }  // namespace thimble::cli

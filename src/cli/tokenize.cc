@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
+#include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -44,11 +44,7 @@ Status Tokenize(const ModelOption& model_option, const SourceOptions& source, co
       THIMBLE_RETURN_IF_ERROR(output.Write(line));
     }
     THIMBLE_RETURN_IF_ERROR(output.Flush());
-    std::optional<double> share;
-    if (input.bytes_total() > 0) {
-      share = static_cast<double>(input.bytes_read()) / static_cast<double>(input.bytes_total());
-    }
-    progress.Show(share, batch.first_index + batch.texts.size());
+    ShowProgress(input, batch, progress);
   }
 }
 
@@ -64,8 +60,7 @@ int RunTokenize(int argc, char** argv) {
   flags.AddTruncationTo(arguments.app());
   flags.AddPromptTo(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Tokenize(model, source, flags);
-  return status.ok() ? kDone : Fail("tokenize", status);
+  return Exit("tokenize", Tokenize(model, source, flags));
 }
 
 }  // namespace thimble::cli

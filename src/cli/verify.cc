@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "thimble/receipt.h"
@@ -59,8 +58,7 @@ int RunVerify(int argc, char** argv) {
   Arguments arguments("verify", "Checks a model file against its receipt.", kExamples);
   model.AddAsArgument(arguments.app());
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  Status status = Verify(model);
-  return status.ok() ? kDone : Fail("verify", status);
+  return Exit("verify", Verify(model));
 }
 
 }  // namespace thimble::cli

@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "convert/tokenizer_compiler.h"
+#include "convert/tokenizer_folder.h"
 #include "json/json_file.h"
 #include "tests/test_model.h"
 

@@ -13,7 +13,6 @@
 #include "base/thread_team.h"
 #include "convert/forward.h"
 #include "convert/gptq.h"
-#include "convert/moments.h"
 #include "kernels/kernels.h"
 
 namespace thimble::convert {

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "convert/folder_files.h"
-#include "convert/modules.h"
 #include "json/json_file.h"
 
 namespace thimble::convert {
@@ -189,13 +188,9 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
 Status ReadModulesOf(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(source + "/modules.json"));
   if (!file.present()) return ReadTransformer(source, config);
-  THIMBLE_ASSIGN_OR_RETURN(Modules modules, ReadModules(source, file));
-  config->transformer = modules.transformer;
+  THIMBLE_RETURN_IF_ERROR(ReadModules(source, file, config));
   THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, config));
-  THIMBLE_RETURN_IF_ERROR(SizeModules(source, config->encoder.hidden, &modules));
-  config->head = std::move(modules.head);
-  config->head_folders = std::move(modules.folders);
-  return Status();
+  return SizeModules(source, config);
 }
 
 // Texts before texts. An empty one says nothing, but its name may be asked for.

@@ -10,6 +10,7 @@
 
 #include "convert/names/family.h"
 #include "convert/tokenizer_folder.h"
+#include "json/json_file.h"
 #include "kernels/kernels.h"
 #include "model/architecture.h"
 #include "model/head.h"
@@ -39,6 +40,13 @@ struct Config {
 // config_sentence_transformers.json. kUnsupported for what thimble does not run, kCorrupt for a field of the wrong type
 // or range; the message names the file and the field.
 Result<Config> ReadConfig(const std::string& source);
+
+// The part of it that modules.json, `file`, has, with the config.json of each module, in the form of every release of
+// sentence-transformers since 2.0: transformer, head and head_folders, without sizes but the outputs of Dense modules.
+Status ReadModules(const std::string& source, const json::JsonFile& file, Config* config);
+// Gives each module its inputs, and checks them against what a Dense or LayerNorm module says of itself. kCorrupt,
+// naming the module.
+Status SizeModules(const std::string& source, Config* config);
 
 // The folder of the transformer module, `transformer` inside `source`.
 std::string TransformerFolder(const std::string& source, const std::string& transformer);

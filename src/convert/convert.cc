@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file_identity.h"
 #include "base/guard.h"
 #include "base/processors.h"
 #include "base/regular_file.h"

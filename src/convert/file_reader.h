@@ -1,18 +1,22 @@
-// A file read in order, through a small buffer.
+// What readers of hostile files share: bytes in order through a small buffer, numbers, and names for messages.
 
 #ifndef THIMBLE_CONVERT_FILE_READER_H_
 #define THIMBLE_CONVERT_FILE_READER_H_
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "kernels/half.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -65,6 +69,33 @@ inline std::uint64_t LittleEndian(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
   return value;
+}
+
+// Floats of 16 bits each: fp16 where `half`, else bfloat16.
+inline void Widen(const std::byte* bytes, bool half, std::span<float> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, bytes + 2 * i, 2);
+    out[i] = half ? kernels::HalfToFloat(bits) : std::bit_cast<float>(std::uint32_t{bits} << 16);
+  }
+}
+
+inline bool IsPrintable(char c) { return c >= ' ' && c <= '~'; }
+
+// `name` with "?" for each byte that is not printable ASCII, cut after 100 bytes.
+inline std::string Printable(std::string_view name) {
+  constexpr std::size_t kMaxBytes = 100;
+  std::string text(name.substr(0, kMaxBytes));
+  std::replace_if(text.begin(), text.end(), [](char c) { return !IsPrintable(c); }, '?');
+  if (name.size() > kMaxBytes) text += "...";
+  return text;
+}
+
+// A name that is there twice, where one is.
+inline std::optional<std::string_view> FindTwice(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  return twice == names.end() ? std::nullopt : std::optional(*twice);
 }
 
 }  // namespace thimble::convert

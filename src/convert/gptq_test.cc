@@ -12,7 +12,6 @@
 #include <random>
 #include <vector>
 
-#include "convert/moments.h"
 #include "kernels/kernels.h"
 
 namespace thimble::convert {

@@ -1,13 +1,12 @@
 // Modules by the last word of their class, in the order in which they run.
 
-#include "convert/modules.h"
-
 #include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "convert/config.h"
 #include "convert/folder_files.h"
 
 namespace thimble::convert {
@@ -150,11 +149,11 @@ Result<std::optional<model::HeadModule>> ReadModule(std::string_view kind, const
 
 }  // namespace
 
-Result<Modules> ReadModules(const std::string& source, const json::JsonFile& file) {
+Status ReadModules(const std::string& source, const json::JsonFile& file, Config* config) {
   if (!file.json().is_array() || file.json().array().size() > kMaxModules) {
     return Error(Code::kCorrupt, file.path(), ": expected a JSON array of at most ", kMaxModules, " modules");
   }
-  Modules modules;
+  model::HeadSpec& head = config->head.emplace();
   bool transformer = false, pooling = false;
   for (const json::Value& entry : file.json().array()) {
     auto text = [&](const char* key) {
@@ -172,7 +171,7 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
     if (!type.starts_with("sentence_transformers.")) return unsupported("not one of sentence-transformers");
     if (kind == "Transformer" && !transformer) {
       transformer = true;
-      modules.transformer = folder;
+      config->transformer = folder;
       continue;
     }
     const bool behind = kind == "Normalize" || kind == "Dense" || kind == "LayerNorm" || kind == "Dropout";
@@ -182,31 +181,32 @@ Result<Modules> ReadModules(const std::string& source, const json::JsonFile& fil
     if (pooling != behind) {
       return unsupported(behind ? "expected Pooling before it" : "expected one Pooling");
     }
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile config,
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile settings,
                              json::JsonFile::OpenIfPresent(source + "/" + JoinName(folder, "config.json")));
     if (!behind) {
       pooling = true;
-      if (!config.present()) return Error(Code::kNotFound, config.path(), ": not found, but modules.json names it");
-      THIMBLE_RETURN_IF_ERROR(ReadPooling(config, &modules.head));
+      if (!settings.present()) return Error(Code::kNotFound, settings.path(), ": not found, but modules.json names it");
+      THIMBLE_RETURN_IF_ERROR(ReadPooling(settings, &head));
       continue;
     }
-    THIMBLE_ASSIGN_OR_RETURN(const std::optional<model::HeadModule> module, ReadModule(kind, config));
+    THIMBLE_ASSIGN_OR_RETURN(const std::optional<model::HeadModule> module, ReadModule(kind, settings));
     if (!module) continue;
-    modules.head.modules.push_back(*module);
-    modules.folders.push_back(folder);
+    head.modules.push_back(*module);
+    config->head_folders.push_back(folder);
   }
-  if (pooling) return modules;
+  if (pooling) return Status();
   return Error(Code::kUnsupported, file.path(), ": expected the modules Transformer and Pooling, found no ",
                transformer ? "Pooling" : "Transformer");
 }
 
-Status SizeModules(const std::string& source, std::size_t hidden, Modules* modules) {
-  std::size_t width = modules->head.pooling.size() * hidden;
-  for (std::size_t i = 0; i < modules->head.modules.size(); ++i) {
-    model::HeadModule& module = modules->head.modules[i];
+Status SizeModules(const std::string& source, Config* config) {
+  model::HeadSpec& head = *config->head;
+  std::size_t width = head.pooling.size() * config->encoder.hidden;
+  for (std::size_t i = 0; i < head.modules.size(); ++i) {
+    model::HeadModule& module = head.modules[i];
     if (module.inputs != 0 && module.inputs != width) {
-      return Error(Code::kCorrupt, source, "/", JoinName(modules->folders[i], "config.json"), ": takes ", module.inputs,
-                   " inputs, and what comes before it has ", width);
+      return Error(Code::kCorrupt, source, "/", JoinName(config->head_folders[i], "config.json"), ": takes ",
+                   module.inputs, " inputs, and what comes before it has ", width);
     }
     module.inputs = width;
     if (module.kind != model::HeadModule::Kind::kDense) module.outputs = width;

@@ -1,10 +1,9 @@
 // Sums of outer products by the kernels' matrix product, and a blocked Cholesky decomposition.
 
-#include "convert/moments.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "convert/gptq.h"
 #include "convert/parallel.h"
 #include "convert/quantize.h"
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "convert/onnx_operation.h"
+#include "convert/onnx_eval.h"
 
 namespace thimble::convert {
 namespace {
@@ -74,7 +74,7 @@ Maybe OnnxOperation::CastTo(OnnxType type) const {
   if (type == kInt64 || type == kInt32 || type == kUint8 || type == kInt8) {
     return Truth(Map([](double x) { return std::trunc(x); }));
   }
-  if (type != kFloat && type != kFloat16 && type != kBfloat16 && type != kDouble) return std::nullopt;
+  if (!IsFloat(type)) return std::nullopt;
   Maybe result = Map([](double x) { return x; });
   if (result) result->integers = false;
   return result;

@@ -1,14 +1,12 @@
 // The walk from the last hidden state back to the embeddings, layer by layer, and what is checked of each.
 
-#include "convert/onnx_encoder.h"
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
 
 #include "base/error.h"
-#include "convert/onnx_probe.h"
+#include "convert/onnx_layers.h"
 
 namespace thimble::convert {
 namespace {

@@ -6,8 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "convert/onnx_ops.h"
-
 namespace thimble::convert {
 namespace {
 
@@ -29,8 +27,7 @@ bool OnnxEvaluator::Constant(OnnxValue value) {
   }
   if ((work_ -= elements) < 0) return false;
   array.data.resize(static_cast<std::size_t>(elements));
-  array.integers = !weight->quantization && tensor.type != OnnxType::kFloat && tensor.type != OnnxType::kFloat16 &&
-                   tensor.type != OnnxType::kBfloat16 && tensor.type != OnnxType::kDouble;
+  array.integers = !weight->quantization && !IsFloat(tensor.type);
   if (graph_.ConstantTensor(value)) {
     for (std::size_t i = 0; i < array.data.size(); ++i) array.data[i] = graph_.data().At(weight->tensor, i);
   } else {
@@ -93,7 +90,7 @@ bool OnnxEvaluator::Run(const GraphNode& node) {
     if (input != kNoValue && found == known_.end()) return false;
     inputs.push_back(input == kNoValue ? nullptr : found->second.get());
   }
-  auto outputs = RunOnnxNode(graph_, node, inputs, &work_);
+  auto outputs = OnnxOperation(graph_, node, inputs, &work_).Run();
   if (!outputs) return false;
   for (std::size_t i = 0; i < outputs->size() && i < node.outputs.size(); ++i) {
     if (node.outputs[i] != kNoValue) Set(node.outputs[i], std::move((*outputs)[i]));

@@ -13,12 +13,6 @@ namespace {
 
 constexpr int kMaxCopies = 32;  // In a row.
 
-bool IsFloat(std::int64_t type) {
-  const auto named = static_cast<OnnxType>(type);
-  return named == OnnxType::kFloat || named == OnnxType::kFloat16 || named == OnnxType::kBfloat16 ||
-         named == OnnxType::kDouble;
-}
-
 OnnxWeight Dense(std::size_t tensor, std::vector<std::uint64_t> shape) {
   OnnxWeight weight{.tensor = tensor, .shape = std::move(shape), .strides = {}, .quantization = {}};
   weight.strides.assign(weight.shape.size(), 1);
@@ -114,7 +108,7 @@ void OnnxGraph::AddConstant(const GraphNode& node) {
   const OnnxType type = data_->file().tensors()[from.tensor].type;
   if (node.Is("Identity")) {
     result = from;
-  } else if (node.Is("Cast") && !from.quantization && IsFloat(static_cast<std::int64_t>(type))) {
+  } else if (node.Is("Cast") && !from.quantization && IsFloat(type)) {
     // A cast to fewer bits is not that constant any more.
     const auto to = static_cast<OnnxType>(node.Integer("to", 0));
     if (to == type || to == OnnxType::kDouble || (to == OnnxType::kFloat && type != OnnxType::kDouble)) result = from;
@@ -208,7 +202,7 @@ OnnxValue OnnxGraph::Core(OnnxValue value) const {
       const GraphNode* quantize = Producer(node->inputs[0]);
       if (quantize == nullptr || !quantize->Is("QuantizeLinear") || quantize->input(0) == kNoValue) return value;
       value = quantize->inputs[0];
-    } else if (node->Is("Identity") || (node->Is("Cast") && IsFloat(node->Integer("to", 0))) ||
+    } else if (node->Is("Identity") || (node->Is("Cast") && IsFloat(static_cast<OnnxType>(node->Integer("to", 0)))) ||
                (node->Is("Dropout") && node->outputs[0] == value)) {
       value = node->inputs[0];
     } else {

@@ -21,6 +21,11 @@ namespace thimble::convert {
 using OnnxValue = int;
 inline constexpr OnnxValue kNoValue = -1;
 
+inline bool IsFloat(OnnxType type) {
+  return type == OnnxType::kFloat || type == OnnxType::kFloat16 || type == OnnxType::kBfloat16 ||
+         type == OnnxType::kDouble;
+}
+
 struct GraphNode {
   const OnnxNode* proto = nullptr;
   std::vector<OnnxValue> inputs, outputs;

@@ -1,15 +1,14 @@
 // The walk from the vector of a text back to the vectors of its tokens, module by module.
 
-#include "convert/onnx_head.h"
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "base/error.h"
-#include "convert/onnx_probe.h"
+#include "convert/config.h"
+#include "convert/onnx_layers.h"
 
 namespace thimble::convert {
 namespace {
@@ -166,12 +165,9 @@ class HeadWalk {
   }
 
   Result<std::optional<kernels::Activation>> Activation(OnnxValue value, const std::string& name) const {
-    using Found = std::optional<kernels::Activation>;
-    if (name == "linear") return Found();
-    if (name == "tanh") return Found(kernels::Activation::kTanh);
-    if (name == "gelu") return Found(kernels::Activation::kGelu);
-    if (name == "relu") return Found(kernels::Activation::kRelu);
-    if (name == "silu") return Found(kernels::Activation::kSilu);
+    using enum kernels::Activation;
+    const std::optional<kernels::Activation> known = HiddenActivation(name);
+    if (name == "linear" || (known && *known != kGeluTanh && *known != kQuickGelu)) return known;
     return graph_.Unsupported(value, "the activation ", name, " in a head");
   }
 
@@ -205,45 +201,42 @@ class HeadWalk {
     return pooling;
   }
 
+  // What a way of pooling makes of one component of a text's tokens.
+  static double Pooled(thimble::Pooling pooling, std::span<const double> tokens) {
+    const auto count = static_cast<double>(tokens.size());
+    double sum = 0, weighted = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      sum += tokens[i];
+      weighted += tokens[i] * static_cast<double>(i + 1);
+    }
+    switch (pooling) {
+      case thimble::Pooling::kMean:
+        return sum / count;
+      case thimble::Pooling::kCls:
+        return tokens.front();
+      case thimble::Pooling::kLast:
+        return tokens.back();
+      case thimble::Pooling::kMax:
+        return *std::max_element(tokens.begin(), tokens.end());
+      case thimble::Pooling::kMeanSqrtLen:
+        return sum / std::sqrt(count);
+      case thimble::Pooling::kWeightedMean:
+        return weighted / (count * (count + 1) / 2);
+    }
+    return 0;
+  }
+
   bool IsPooled(const OnnxProbe& probe, thimble::Pooling pooling, const OnnxArray& tokens, const OnnxArray& result,
                 std::int64_t first) const {
     const auto hidden = static_cast<std::int64_t>(hidden_);
     for (std::int64_t text = 0; text < OnnxProbe::kTexts; ++text) {
-      const std::int64_t length = probe.length(text);
       for (std::int64_t i = 0; i < hidden; ++i) {
-        auto token = [&](std::int64_t j) {
-          return tokens.data[static_cast<std::size_t>((text * OnnxProbe::kTokens + j) * hidden + i)];
-        };
-        double sum = 0, weighted = 0, largest = -std::numeric_limits<double>::infinity();
-        for (std::int64_t j = 0; j < length; ++j) {
-          sum += token(j);
-          weighted += token(j) * static_cast<double>(j + 1);
-          largest = std::max(largest, token(j));
-        }
-        const auto count = static_cast<double>(length);
-        double expected = 0;
-        switch (pooling) {
-          case thimble::Pooling::kMean:
-            expected = sum / count;
-            break;
-          case thimble::Pooling::kCls:
-            expected = token(0);
-            break;
-          case thimble::Pooling::kLast:
-            expected = token(length - 1);
-            break;
-          case thimble::Pooling::kMax:
-            expected = largest;
-            break;
-          case thimble::Pooling::kMeanSqrtLen:
-            expected = sum / std::sqrt(count);
-            break;
-          case thimble::Pooling::kWeightedMean:
-            expected = weighted / (count * (count + 1) / 2);
-            break;
+        std::vector<double> column;
+        for (std::int64_t j = 0; j < probe.length(text); ++j) {
+          column.push_back(tokens.data[static_cast<std::size_t>((text * OnnxProbe::kTokens + j) * hidden + i)]);
         }
         const double found = result.data[static_cast<std::size_t>(text * result.shape[1] + first + i)];
-        if (!(std::fabs(found - expected) <= kTolerance)) return false;
+        if (!(std::fabs(found - Pooled(pooling, column)) <= kTolerance)) return false;
       }
     }
     return true;

@@ -1,4 +1,5 @@
-// The layers that an encoder and a head have in common, found in an ONNX graph: layer norms, sums and activations.
+// Finds what an ONNX graph computes by what is done with its weights, whose names exports do not keep: the layers that
+// an encoder and a head have in common, that is layer norms, sums and activations; the encoder; and the head.
 
 #ifndef THIMBLE_CONVERT_ONNX_LAYERS_H_
 #define THIMBLE_CONVERT_ONNX_LAYERS_H_
@@ -11,8 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "convert/names/family.h"
 #include "convert/onnx_eval.h"
 #include "convert/onnx_graph.h"
+#include "model/head.h"
+#include "thimble/status.h"
 
 namespace thimble::convert {
 
@@ -75,6 +79,64 @@ class OnnxLayers {
   std::int64_t work_ = std::int64_t{1} << 28;  // Some fifty times what a graph of 24 layers of 1024 takes.
   std::unordered_map<OnnxValue, std::optional<OnnxNorm>> norms_;
 };
+
+// The two texts that a graph is tried with, the second one padded.
+class OnnxProbe {
+ public:
+  static constexpr std::int64_t kTexts = 2, kTokens = 4;
+
+  explicit OnnxProbe(const OnnxGraph& graph) : graph_(graph), masked_(graph.IsInput(graph.Find("attention_mask"))) {}
+
+  // Sets those inputs that the graph has: ids of 0, a mask, types of 0, and positions.
+  void SetInputs(OnnxEvaluator* evaluator) const {
+    OnnxArray ids{{kTexts, kTokens}, {}, true}, mask = ids, positions = ids;
+    for (std::int64_t text = 0; text < kTexts; ++text) {
+      for (std::int64_t i = 0; i < kTokens; ++i) {
+        ids.data.push_back(0);
+        mask.data.push_back(i < length(text) ? 1 : 0);
+        positions.data.push_back(static_cast<double>(i));
+      }
+    }
+    const std::pair<const char*, const OnnxArray*> inputs[] = {
+        {"input_ids", &ids}, {"token_type_ids", &ids}, {"attention_mask", &mask}, {"position_ids", &positions}};
+    for (const auto& [name, array] : inputs) {
+      const OnnxValue value = graph_.Find(name);
+      if (graph_.IsInput(value)) evaluator->Set(value, *array);
+    }
+  }
+
+  // Whether the graph is told which tokens are padding; otherwise none are.
+  bool masked() const { return masked_; }
+  // Tokens of a text that count.
+  std::int64_t length(std::int64_t text) const { return masked_ && text == 1 ? 2 : kTokens; }
+
+ private:
+  const OnnxGraph& graph_;
+  const bool masked_;
+};
+
+// What a graph computes from input_ids to the last hidden state.
+struct OnnxEncoder {
+  std::vector<NamedOnnxWeight> weights;  // As in a model.safetensors of the family.
+  std::uint64_t hidden = 0;
+  std::uint64_t heads = 0;
+  std::string activation;         // By its name in config.json.
+  std::optional<double> epsilon;  // Of the layer norms, unless it is kept in 16 bits.
+};
+
+// The encoder whose last hidden state is `tokens`. Every node on the way is accounted for: attention, activation, mask
+// and positions are computed and compared with those of a Program. kUnsupported, with the node and what was
+// expected there, for a graph that is no such encoder.
+Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const Family& family);
+
+struct OnnxHead {
+  model::HeadSpec spec;
+  std::vector<NamedOnnxWeight> weights;  // "head.I.linear.weight" and so on, I the index of the module.
+};
+
+// The head from `tokens`, the last hidden state of `hidden` components, to `sentence`. kUnsupported, with the node, for
+// whatever is not one of the modules that HeadSpec has.
+Result<OnnxHead> FindHead(OnnxLayers* layers, OnnxValue tokens, std::uint64_t hidden, OnnxValue sentence);
 
 }  // namespace thimble::convert
 

@@ -1,12 +1,10 @@
 // Runs a node: tries the families of operators, and multiplies matrices.
 
-#include "convert/onnx_ops.h"
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "convert/onnx_operation.h"
+#include "convert/onnx_eval.h"
 
 namespace thimble::convert {
 namespace {
@@ -162,11 +160,6 @@ Maybe OnnxOperation::Products() {
     }
   }
   return result;
-}
-
-std::optional<std::vector<OnnxArray>> RunOnnxNode(const OnnxGraph& graph, const GraphNode& node,
-                                                  const std::vector<const OnnxArray*>& inputs, std::int64_t* work) {
-  return OnnxOperation(graph, node, inputs, work).Run();
 }
 
 }  // namespace thimble::convert

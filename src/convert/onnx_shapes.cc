@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "convert/onnx_operation.h"
+#include "convert/onnx_eval.h"
 
 namespace thimble::convert {
 namespace {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "convert/job.h"
-#include "convert/onnx_weights.h"
+#include "convert/weight_file.h"
 #include "kernels/half.h"
 #include "tests/test_model.h"
 

@@ -1,14 +1,12 @@
 // From an ONNX file to named weights.
 
-#include "convert/onnx_weights.h"
-
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "convert/onnx_encoder.h"
-#include "convert/onnx_head.h"
+#include "convert/onnx_layers.h"
+#include "convert/weight_file.h"
 
 namespace thimble::convert {
 namespace {
@@ -82,11 +80,6 @@ std::string Note(const OnnxFile& file, const std::vector<NamedOnnxWeight>& weigh
   for (const std::string& type : types) text += (text.empty() ? "" : " and ") + type;
   return file.path() + ": weights are " + text +
          "; they were dequantised once, and the vectors are those of the dequantised weights";
-}
-
-bool IsFloat(OnnxType type) {
-  return type == OnnxType::kFloat || type == OnnxType::kFloat16 || type == OnnxType::kBfloat16 ||
-         type == OnnxType::kDouble;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "convert/printable.h"
+#include "convert/file_reader.h"
 
 namespace thimble::convert {
 namespace {

@@ -1,18 +1,14 @@
 // Reading elements of F32, F16 and BF16.
 
-#include "convert/safetensors_file.h"
-
-#include <bit>
 #include <cstddef>
-#include <cstring>
-#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "convert/file_reader.h"
+#include "convert/weight_file.h"
 #include "format/safetensors.h"
-#include "kernels/half.h"
 
 namespace thimble::convert {
 namespace {
@@ -37,12 +33,7 @@ class SafetensorsFile final : public WeightFile {
     if (info.type == ElementType::kF32) return file_.ReadAt(begin, std::as_writable_bytes(out));
     buffer_.resize(out.size() * width);
     THIMBLE_RETURN_IF_ERROR(file_.ReadAt(begin, buffer_));
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      std::uint16_t bits;
-      std::memcpy(&bits, &buffer_[2 * i], 2);
-      out[i] =
-          info.type == ElementType::kF16 ? kernels::HalfToFloat(bits) : std::bit_cast<float>(std::uint32_t{bits} << 16);
-    }
+    Widen(buffer_.data(), info.type == ElementType::kF16, out);
     return Status();
   }
 

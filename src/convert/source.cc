@@ -10,8 +10,7 @@
 #include "base/regular_file.h"
 #include "base/sha256.h"
 #include "convert/folder_files.h"
-#include "convert/safetensors_file.h"
-#include "convert/torch_file.h"
+#include "convert/weight_file.h"
 #include "format/safetensors.h"
 #include "json/json_file.h"
 
@@ -21,7 +20,7 @@ namespace {
 // Far beyond any weight; its square and the sum of a row of them are still floats.
 constexpr float kLargestValue = 1e15f;
 
-constexpr std::size_t kMaxIndexBytes = 16 << 20, kMaxShards = 1000, kHashedAtOnce = 1 << 20;
+constexpr std::size_t kMaxIndexBytes = 16 << 20, kMaxShards = 1000;
 
 // A name as a family's own model has it: checkpoints of whole models put their parts' names before it, and old ones may
 // end otherwise.
@@ -37,17 +36,6 @@ std::string PlainName(std::string_view name, const Family& family) {
     }
   }
   return std::string(name);
-}
-
-Status HashFile(const std::string& path, Sha256* hash) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  std::vector<std::byte> buffer(std::min<std::uint64_t>(file.size(), kHashedAtOnce));
-  for (std::uint64_t at = 0; at < file.size(); at += buffer.size()) {
-    buffer.resize(std::min<std::uint64_t>(buffer.size(), file.size() - at));
-    THIMBLE_RETURN_IF_ERROR(file.ReadAt(at, buffer));
-    hash->Update(buffer);
-  }
-  return Status();
 }
 
 }  // namespace
@@ -146,7 +134,10 @@ Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<f
 
 Result<std::string> Source::Hash() const {
   Sha256 hash;
-  for (const std::string& path : hashed_) THIMBLE_RETURN_IF_ERROR(HashFile(path, &hash));
+  for (const std::string& path : hashed_) {
+    THIMBLE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(path));
+    THIMBLE_RETURN_IF_ERROR(hash.Update(file, 0, file.size()));
+  }
   return hash.Hex();
 }
 

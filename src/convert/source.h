@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "convert/names/family.h"
-#include "convert/onnx_weights.h"
 #include "convert/weight_file.h"
 #include "thimble/status.h"
 

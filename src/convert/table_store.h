@@ -1,11 +1,13 @@
-// The arrays of a compiled tokenizer.
+// The arrays of a compiled tokenizer, and its trie.
 
 #ifndef THIMBLE_CONVERT_TABLE_STORE_H_
 #define THIMBLE_CONVERT_TABLE_STORE_H_
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,10 @@ class TableStore {
  private:
   std::vector<std::shared_ptr<const void>> arrays_;
 };
+
+// Packs a vocabulary into the trie of text/tables.h. `pieces` are distinct, not empty, in the order of their bytes,
+// each with its id of at most 24 bits.
+text::TrieTables BuildTrie(const std::vector<std::pair<std::string, std::uint32_t>>& pieces, TableStore& store);
 
 }  // namespace thimble::convert
 

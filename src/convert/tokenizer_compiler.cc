@@ -1,78 +1,276 @@
-// Puts the parts of a compiled tokenizer together.
-
-#include "convert/tokenizer_compiler.h"
+// Reads the parts of a tokenizer.json that are the same for all kinds, one function for each, and puts the tables of a
+// compiled tokenizer together.
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "convert/tokenizer_json.h"
+#include "convert/tokenizer_folder.h"
+#include "convert/tokenizer_kind.h"
 #include "convert/tokenizer_normalizer.h"
 #include "json/json_file.h"
 
 namespace thimble::convert {
 namespace {
 
-Result<text::AddedTables> AddTokens(const TokenizerConfig& config, const std::string& path, TableStore& store) {
-  // Raw ones first, each kind by its bytes.
-  std::vector<std::tuple<bool, std::string, std::uint32_t>> tokens;
-  THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> texts, config.kind->AddedTexts(config.added));
-  bool single_words = false;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const AddedToken& token = config.added[i];
-    single_words |= token.single_word;
-    tokens.emplace_back(token.normalized, std::move(texts[i]), token.id | (token.single_word ? text::kSingleWord : 0));
+using Json = json::Value;
+
+class Compiler : PartReader {
+ public:
+  Compiler(const Json& root, const std::string& path) : PartReader(path), root_(root) {}
+
+  Result<CompiledTokenizer> Run() {
+    THIMBLE_RETURN_IF_ERROR(ReadModel());
+    THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
+    THIMBLE_RETURN_IF_ERROR(kind_->ReadRules(root_));
+    THIMBLE_RETURN_IF_ERROR(ReadPostProcessor());
+    THIMBLE_RETURN_IF_ERROR(ReadTruncation());
+    compiled_.vocabulary = ids_->end();
+    THIMBLE_ASSIGN_OR_RETURN(compiled_.kind, kind_->Compile(compiled_.store));
+    THIMBLE_RETURN_IF_ERROR(CompileAddedTokens());
+    compiled_.kind->around = {.prefix = compiled_.store.Keep(prefix_),
+                              .suffix = compiled_.store.Keep(suffix_),
+                              .prefix_count = static_cast<std::uint32_t>(prefix_.size()),
+                              .suffix_count = static_cast<std::uint32_t>(suffix_.size()),
+                              .truncate_left = truncates_left_ ? 1u : 0u};
+    return std::move(compiled_);
   }
-  std::sort(tokens.begin(), tokens.end());
-  text::AddedTables tables;
-  std::vector<std::uint8_t> bytes;
-  std::vector<std::uint32_t> begin, ids;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const auto& [normalized, content, id] = tokens[i];
-    if (i > 0 && std::get<0>(tokens[i - 1]) == normalized && std::get<1>(tokens[i - 1]) == content) {
-      return Error(Code::kUnsupported, path, ": two added tokens normalise to \"", content, "\"");
+
+ private:
+  Status ReadModel() {
+    const Json* model = root_.FindSet("model");
+    if (model == nullptr || !model->is_object()) return Corrupt("model is not an object");
+    THIMBLE_ASSIGN_OR_RETURN(kind_, MakeKindReader(*model, path_));
+    THIMBLE_ASSIGN_OR_RETURN(num_entries_, kind_->CountEntries(*model));
+    const Json* added = root_.FindSet("added_tokens");
+    const std::size_t num_added = added == nullptr || !added->is_array() ? 0 : added->array().size();
+    ids_.emplace(num_entries_ + num_added, path_);
+    return kind_->ReadModel(*model, *ids_);
+  }
+
+  Status ReadAddedTokens() {
+    const Json* tokens = root_.FindSet("added_tokens");
+    if (tokens == nullptr) return Status();
+    if (!tokens->is_array()) return Corrupt("added_tokens is not an array");
+    if (tokens->array().size() > text::kMaxAddedTokens) {
+      return Unsupported("added_tokens has ", tokens->array().size(), " entries, at most ", text::kMaxAddedTokens);
+    }
+    // The id that the library gives to the next token that the vocabulary lacks.
+    std::size_t next_id = num_entries_;
+    std::unordered_set<std::string> listed;
+    for (std::size_t i = 0; i < tokens->array().size(); ++i) {
+      const std::string where = "added_tokens[" + std::to_string(i) + "]";
+      const Json& entry = tokens->array()[i];
+      AddedToken token;
+      THIMBLE_RETURN_IF_ERROR(ReadString(entry, where, "content", token.content));
+      const Json* id = entry.FindSet("id");
+      if (id == nullptr) return Corrupt(where, ".id is missing");
+      THIMBLE_RETURN_IF_ERROR(ReadId(*id, where + ".id", token.id));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "single_word", false, token.single_word));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "lstrip", false, token.strips_left));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "rstrip", false, token.strips_right));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean(entry, where, "normalized", false, token.normalized));
+      if (token.content.empty()) return Corrupt(where, ".content is empty");
+      if (token.content.size() > text::kMaxPieceBytes) {
+        return Unsupported(where, ".content is longer than ", text::kMaxPieceBytes, " bytes");
+      }
+      if (token.content.find("\xEF\xBF\xBD") != std::string::npos) {
+        return Unsupported("added token \"", token.content, "\" contains U+FFFD");
+      }
+
+      const std::uint32_t* known = ids_->Find(token.content);
+      const std::size_t expected = known != nullptr ? *known : next_id;
+      if (token.id != expected) {
+        return Corrupt("added token \"", token.content, "\" has id ", token.id, ", the vocabulary gives it ", expected);
+      }
+      if (known == nullptr) THIMBLE_RETURN_IF_ERROR(ids_->Take(token.content, token.id));
+      next_id = std::max<std::size_t>(next_id, std::size_t{token.id} + 1);
+      if (!listed.insert(token.content).second) return Corrupt("added token \"", token.content, "\" is listed twice");
+      added_.push_back(std::move(token));
+    }
+    return Status();
+  }
+
+  Status ReadPostProcessor() {
+    const Json* part = root_.FindSet("post_processor");
+    if (part == nullptr) return Status();
+    std::string type;
+    THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
+    if (type == "Sequence") {
+      THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(*part, "post_processor", "processors"));
+      if (members->array().size() != 1) {
+        return Unsupported("post_processor is a Sequence of ", members->array().size(), ", only one is supported");
+      }
+      part = &members->array()[0];
+      THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
+    }
+    // For one text, Roberta's differs from BERT's in offsets only.
+    if (type == "BertProcessing" || type == "RobertaProcessing") {
+      THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", prefix_));
+      return ReadPair(*part, "sep", suffix_);
+    }
+    if (type == "TemplateProcessing") return ReadTemplate(*part);
+    return Unsupported("post_processor.type is \"", type, "\", expected \"TemplateProcessing\" or \"BertProcessing\"");
+  }
+
+  // [token, id].
+  Status ReadPair(const Json& part, const char* key, std::vector<std::uint32_t>& ids) const {
+    const Json* pair = part.FindSet(key);
+    if (pair == nullptr || !pair->is_array() || pair->array().size() != 2) {
+      return Corrupt("post_processor.", key, " is not a pair of token and id");
+    }
+    std::uint32_t id = 0;
+    THIMBLE_RETURN_IF_ERROR(ReadId(pair->array()[1], std::string("post_processor.") + key + "[1]", id));
+    return AddSpecial(id, ids);
+  }
+
+  Status AddSpecial(std::uint32_t id, std::vector<std::uint32_t>& ids) const {
+    if (!ids_->Has(id)) return Corrupt("post_processor: id ", id, " is not in the vocabulary");
+    if (ids.size() == text::kMaxSpecial) {
+      return Unsupported("post_processor puts more than ", text::kMaxSpecial, " tokens on one side of a text");
+    }
+    ids.push_back(id);
+    return Status();
+  }
+
+  Status ReadTemplate(const Json& part) {
+    THIMBLE_ASSIGN_OR_RETURN(const Json* single, ReadArray(part, "post_processor", "single"));
+    bool seen_text = false;
+    for (std::size_t i = 0; i < single->array().size(); ++i) {
+      const std::string where = "post_processor.single[" + std::to_string(i) + "]";
+      const Json* sequence = single->array()[i].FindSet("Sequence");
+      const Json* special = single->array()[i].FindSet("SpecialToken");
+      std::string name;
+      if (sequence != nullptr && special == nullptr) {
+        THIMBLE_RETURN_IF_ERROR(ReadString(*sequence, where + ".Sequence", "id", name));
+        if (name != "A" || seen_text) return Unsupported(where, " is sequence \"", name, "\", expected \"A\" once");
+        seen_text = true;
+        continue;
+      }
+      if (special == nullptr || sequence != nullptr) return Corrupt(where, " is not a Sequence or a SpecialToken");
+      THIMBLE_RETURN_IF_ERROR(ReadString(*special, where + ".SpecialToken", "id", name));
+      const Json* tokens = part.FindSet("special_tokens");
+      const Json* token = tokens == nullptr ? nullptr : tokens->FindSet(name);
+      const Json* ids = token == nullptr ? nullptr : token->FindSet("ids");
+      if (ids == nullptr || !ids->is_array()) {
+        return Corrupt("post_processor.special_tokens has no ids for \"", name, "\"");
+      }
+      for (const Json& value : ids->array()) {
+        std::uint32_t id = 0;
+        THIMBLE_RETURN_IF_ERROR(ReadId(value, "an id of \"" + name + "\" in post_processor.special_tokens", id));
+        THIMBLE_RETURN_IF_ERROR(AddSpecial(id, seen_text ? suffix_ : prefix_));
+      }
+    }
+    if (!seen_text) return Unsupported("post_processor.single leaves out the text");
+    return Status();
+  }
+
+  Status ReadTruncation() {
+    const Json* truncation = root_.FindSet("truncation");
+    if (truncation == nullptr) return Status();
+    const Json* direction = truncation->FindSet("direction");
+    if (direction != nullptr && !direction->Is("Right") && !direction->Is("Left")) {
+      return Corrupt("truncation.direction is not \"Right\" or \"Left\"");
+    }
+    truncates_left_ = direction != nullptr && direction->Is("Left");
+    const Json* length = truncation->FindSet("max_length");
+    if (length == nullptr) return Status();
+    if (!length->is_unsigned() || length->integer() == 0) {
+      return Corrupt("truncation.max_length is not an integer above 0");
+    }
+    compiled_.max_length = length->integer();
+    return Status();
+  }
+
+  Status CompileAddedTokens() {
+    // Raw ones first, each kind by its bytes.
+    std::vector<std::tuple<bool, std::string, std::uint32_t>> tokens;
+    THIMBLE_ASSIGN_OR_RETURN(std::vector<std::string> texts, kind_->AddedTexts(added_));
+    bool single_words = false;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const AddedToken& token = added_[i];
+      single_words |= token.single_word;
+      tokens.emplace_back(token.normalized, std::move(texts[i]),
+                          token.id | (token.single_word ? text::kSingleWord : 0));
+    }
+    std::sort(tokens.begin(), tokens.end());
+    text::AddedTables& tables = compiled_.kind->added;
+    std::vector<std::uint8_t> bytes;
+    std::vector<std::uint32_t> begin, ids;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const auto& [normalized, content, id] = tokens[i];
+      if (i > 0 && std::get<0>(tokens[i - 1]) == normalized && std::get<1>(tokens[i - 1]) == content) {
+        return Unsupported("two added tokens normalise to \"", content, "\"");
+      }
+      begin.push_back(static_cast<std::uint32_t>(bytes.size()));
+      bytes.insert(bytes.end(), content.begin(), content.end());
+      ids.push_back(id);
+      if (!normalized) ++tables.raw;
+      ++tables.count;
+    }
+    if (bytes.size() > text::kMaxAddedBytes) {
+      return Unsupported("added_tokens have ", bytes.size(), " bytes, at most ", text::kMaxAddedBytes);
     }
     begin.push_back(static_cast<std::uint32_t>(bytes.size()));
-    bytes.insert(bytes.end(), content.begin(), content.end());
-    ids.push_back(id);
-    if (!normalized) ++tables.raw;
-    ++tables.count;
+    if (single_words) tables.word_chars = compiled_.store.Keep(WordCharBounds(), text::kNoCodePoint);
+    tables.text = compiled_.store.Keep(std::move(bytes));
+    tables.begin = compiled_.store.Keep(std::move(begin));
+    tables.ids = compiled_.store.Keep(std::move(ids));
+    return Status();
   }
-  if (bytes.size() > text::kMaxAddedBytes) {
-    return Error(Code::kUnsupported, path, ": added_tokens have ", bytes.size(), " bytes, at most ",
-                 text::kMaxAddedBytes);
-  }
-  begin.push_back(static_cast<std::uint32_t>(bytes.size()));
-  if (single_words) tables.word_chars = store.Keep(WordCharBounds(), text::kNoCodePoint);
-  tables.text = store.Keep(std::move(bytes));
-  tables.begin = store.Keep(std::move(begin));
-  tables.ids = store.Keep(std::move(ids));
-  return tables;
-}
+
+  const Json& root_;
+  CompiledTokenizer compiled_;
+  std::unique_ptr<KindReader> kind_;            // Has read the parts of its own.
+  std::vector<AddedToken> added_;               // Contents distinct and not empty.
+  std::vector<std::uint32_t> prefix_, suffix_;  // Ids around a text.
+  bool truncates_left_ = false;
+  std::size_t num_entries_ = 0;  // Of the vocabulary.
+  std::optional<TokenIds> ids_;
+};
 
 }  // namespace
+
+Status TokenIds::Take(const std::string& token, std::uint32_t id) {
+  if (id >= limit_) return Corrupt("id ", id, " of \"", token, "\" is far beyond the size of the vocabulary");
+  if (id >= taken_.size()) taken_.resize(id + 1);
+  if (taken_[id]) return Corrupt("id ", id, " belongs to \"", token, "\" and to another token");
+  taken_[id] = true;
+  ids_.emplace(token, id);
+  return Status();
+}
+
+Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std::string& path) {
+  // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
+  const bool early = model.Find("type") == nullptr && model.Find("continuing_subword_prefix") != nullptr &&
+                     model.Find("max_input_chars_per_word") != nullptr;
+  const Json* stated = model.FindSet("type");
+  if (!early && (stated == nullptr || !stated->is_string())) {
+    return Error(Code::kCorrupt, path, ": model.type is not a string");
+  }
+  const std::string type = early ? std::string(text::WordPiece::kName) : stated->string();
+  std::string expected;
+#define THIMBLE_MAKE_READER(Name)                                 \
+  if (type == text::Name::kName) return Make##Name##Reader(path); \
+  expected += (expected.empty() ? "\"" : ", \"") + std::string(text::Name::kName) + "\"";
+  THIMBLE_TOKENIZER_KINDS(THIMBLE_MAKE_READER)
+#undef THIMBLE_MAKE_READER
+  return Error(Code::kUnsupported, path, ": model.type is \"", type, "\", expected ", expected);
+}
 
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::Parse(tokenizer_json, path));
   return CompileParsedTokenizer(file.json(), path);
 }
 
-Result<CompiledTokenizer> CompileParsedTokenizer(const json::Value& root, const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(const TokenizerConfig config, ParseTokenizer(root, path));
-  CompiledTokenizer compiled;
-  THIMBLE_ASSIGN_OR_RETURN(compiled.kind, config.kind->Compile(compiled.store));
-  THIMBLE_ASSIGN_OR_RETURN(compiled.kind->added, AddTokens(config, path, compiled.store));
-  compiled.kind->around = {.prefix = compiled.store.Keep(config.prefix),
-                           .suffix = compiled.store.Keep(config.suffix),
-                           .prefix_count = static_cast<std::uint32_t>(config.prefix.size()),
-                           .suffix_count = static_cast<std::uint32_t>(config.suffix.size()),
-                           .truncate_left = config.truncates_left ? 1u : 0u};
-  compiled.vocabulary = config.vocabulary;
-  compiled.max_length = config.max_length;
-  return compiled;
+Result<CompiledTokenizer> CompileParsedTokenizer(const Json& root, const std::string& path) {
+  if (!root.is_object()) return Error(Code::kCorrupt, path, ": is not a JSON object");
+  return Compiler(root, path).Run();
 }
 
 }  // namespace thimble::convert

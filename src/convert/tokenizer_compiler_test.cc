@@ -1,7 +1,5 @@
 // Tests of what the tokenizer compiler accepts and how it refuses the rest.
 
-#include "convert/tokenizer_compiler.h"
-
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -14,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "convert/tokenizer_folder.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {

@@ -53,10 +53,10 @@ struct Token {
   std::optional<bool> normalized = std::nullopt;
 };
 
-class FolderReader {
+class FolderReader : FolderSettings {
  public:
   FolderReader(const std::string& folder, const TokenizerSettings& settings) : settings_(settings), folder_(folder) {
-    config_.path = folder + "/tokenizer_config.json";
+    path = folder + "/tokenizer_config.json";
   }
 
   Result<TokenizerSource> Read() {
@@ -78,23 +78,12 @@ class FolderReader {
   }
 
  private:
-  template <typename... Parts>
-  Status Corrupt(std::string_view key, const Parts&... parts) const {
-    return config_.Corrupt(key, parts...);
-  }
-  template <typename... Parts>
-  Status Unsupported(std::string_view key, const Parts&... parts) const {
-    return config_.Unsupported(key, parts...);
-  }
-
   json::Object& root() { return root_.object(); }
 
-  const Json* Setting(std::string_view key) const { return config_.Find(key); }
-
   Status ReadSettings() {
-    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(config_.path));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, config_.path, ": expected a JSON object");
-    config_.values = std::move(file.Take().object());
+    THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+    values = std::move(file.Take().object());
     if (!settings_.arguments.is_object()) {
       return Error(Code::kCorrupt, folder_, "/sentence_bert_config.json: \"processor_kwargs\": expected an object");
     }
@@ -104,29 +93,29 @@ class FolderReader {
       if (IsOneOf(kChoosingArguments, key) && !nothing) {
         return Error(Code::kUnsupported, folder_, "/sentence_bert_config.json: processor_kwargs has \"", key, "\"");
       }
-      if (!IsOneOf(kChoosingArguments, key)) config_.values[key] = value;
+      if (!IsOneOf(kChoosingArguments, key)) values[key] = value;
     }
-    if (const Json* files = Setting("fast_tokenizer_files")) {
+    if (const Json* files = Find("fast_tokenizer_files")) {
       if (!files->is_array() || files->array().size() != 1 || !files->array()[0].Is("tokenizer.json")) {
         return Unsupported("fast_tokenizer_files", "only \"tokenizer.json\" is read");
       }
     }
     bool splits = false;
-    THIMBLE_RETURN_IF_ERROR(config_.ReadBoolean("split_special_tokens", splits));
+    THIMBLE_RETURN_IF_ERROR(ReadBoolean("split_special_tokens", splits));
     if (splits) return Unsupported("split_special_tokens", "true is not supported");
     return Status();
   }
 
   Status ChooseClass() {
-    std::string path = config_.path;
-    const Json* chosen = Setting("tokenizer_class");
+    std::string stated_in = path;
+    const Json* chosen = Find("tokenizer_class");
     THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile model, json::JsonFile::OpenIfPresent(folder_ + "/config.json"));
     if ((chosen == nullptr || chosen->is_null()) && model.json().is_object()) {
-      path = folder_ + "/config.json";
+      stated_in = folder_ + "/config.json";
       chosen = model.json().Find("tokenizer_class");
     }
     if (chosen == nullptr || chosen->is_null()) return Status();
-    if (!chosen->is_string()) return Error(Code::kCorrupt, path, ": \"tokenizer_class\": expected a string");
+    if (!chosen->is_string()) return Error(Code::kCorrupt, stated_in, ": \"tokenizer_class\": expected a string");
     std::string_view name = chosen->string();
     if (name.ends_with("Fast")) name.remove_suffix(4);
     std::string expected;
@@ -137,7 +126,7 @@ class FolderReader {
     }
     builds_ = nullptr;
     if (IsOneOf(kFileClasses, name)) return Status();
-    return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected ", expected,
+    return Error(Code::kUnsupported, stated_in, ": \"tokenizer_class\": expected ", expected,
                  " or TokenizersBackend, found \"", chosen->string(), "\"");
   }
 
@@ -161,7 +150,7 @@ class FolderReader {
       if (!contents.ok() && contents.status().code() == Code::kNotFound) continue;
       if (!contents.ok()) return contents.status();
       if (classes != builds_) {
-        return Error(Code::kUnsupported, config_.path, ": \"tokenizer_class\": expected ", classes->names[0],
+        return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected ", classes->names[0],
                      ", because the folder has a ", file, " and no tokenizer.json");
       }
       THIMBLE_ASSIGN_OR_RETURN(json::Object model, classes->read_vocabulary(*contents, path_));
@@ -232,7 +221,7 @@ class FolderReader {
   // The tokens that files list with an id; the library keeps their order and gives ids of its own.
   Status ReadAddedTokens() {
     std::map<std::uint32_t, Token> listed;
-    if (const Json* decoder = Setting("added_tokens_decoder")) {
+    if (const Json* decoder = Find("added_tokens_decoder")) {
       if (!decoder->is_object()) return Corrupt("added_tokens_decoder", "expected an object");
       for (const auto& [key, value] : decoder->object()) {
         Result<std::uint32_t> index = ReadIndex(key);
@@ -254,31 +243,31 @@ class FolderReader {
 
   // What old folders say of special tokens; it wins over tokenizer_config.json.
   Status ReadSpecialTokensMap() {
-    const std::string path = folder_ + "/special_tokens_map.json";
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(path));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+    const std::string map_path = folder_ + "/special_tokens_map.json";
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(map_path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, map_path, ": expected a JSON object");
     for (const auto& [key, value] : file.json().object()) {
       const Json* argument = settings_.arguments.FindSet(key);
       if (argument != nullptr && !argument->Is("")) continue;
-      Json& setting = config_.values[key] = value;
+      Json& setting = values[key] = value;
       if (value.Find("content") != nullptr) setting.object()["__type"] = "AddedToken";
     }
     return Status();
   }
 
   Status ReadAddedTokensFile(std::map<std::uint32_t, Token>& listed) const {
-    const std::string path = folder_ + "/added_tokens.json";
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(path));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, path, ": expected a JSON object");
+    const std::string list_path = folder_ + "/added_tokens.json";
+    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(list_path));
+    if (!file.json().is_object()) return Error(Code::kCorrupt, list_path, ": expected a JSON object");
     std::set<std::string> special;
     for (std::string_view key : kSpecialTokens) {
       Token token;
-      const Json* setting = Setting(key);
+      const Json* setting = Find(key);
       if (setting != nullptr && ReadSpecial(*setting, key, token).ok()) special.insert(token.content);
     }
     for (const auto& [content, index] : file.json().object()) {
       if (content.empty() || !index.is_unsigned() || index.integer() > UINT32_MAX) {
-        return Error(Code::kCorrupt, path, ": expected tokens with ids, found \"", content, "\"");
+        return Error(Code::kCorrupt, list_path, ": expected tokens with ids, found \"", content, "\"");
       }
       const bool is_special = special.contains(content);
       listed.insert_or_assign(static_cast<std::uint32_t>(index.integer()),
@@ -294,7 +283,7 @@ class FolderReader {
       }
     }
     for (std::string_view key : kSpecialTokens) {
-      const Json* setting = Setting(key);
+      const Json* setting = Find(key);
       if (setting == nullptr) continue;
       if (setting->is_null()) {
         if (builds_ != nullptr && (key == "unk_token" || key == "sep_token" || key == "cls_token")) {
@@ -306,7 +295,7 @@ class FolderReader {
       THIMBLE_RETURN_IF_ERROR(ReadSpecial(*setting, key, special_[std::string(key)]));
     }
     for (const char* key : {"model_specific_special_tokens", "extra_special_tokens", "additional_special_tokens"}) {
-      const Json* extra = Setting(key);
+      const Json* extra = Find(key);
       if (extra == nullptr || extra->is_null()) continue;
       if (key == std::string_view("additional_special_tokens") && !extra_.empty()) continue;
       if (!extra->is_array() && !extra->is_object()) return Corrupt(key, "expected an array or an object");
@@ -323,9 +312,9 @@ class FolderReader {
         for (const auto& [name, value] : extra->object()) THIMBLE_RETURN_IF_ERROR(add(value, true));
       }
     }
-    config_.values.Sort();
+    values.Sort();
     // Tokens of a model's own, which the library knows by the ends of their names.
-    for (const auto& [key, value] : config_.values) {
+    for (const auto& [key, value] : values) {
       if (!key.ends_with("_token") || IsOneOf(kSpecialTokens, key)) continue;
       if (!value.is_string() && value.Find("__type") == nullptr) continue;
       Token token;
@@ -360,7 +349,7 @@ class FolderReader {
 
   // The parts that a BertTokenizer does not take from tokenizer.json.
   Status Build() {
-    THIMBLE_RETURN_IF_ERROR(builds_->build(config_, special_["unk_token"].content, root()));
+    THIMBLE_RETURN_IF_ERROR(builds_->build(*this, special_["unk_token"].content, root()));
     for (const char* key : {"cls_token", "sep_token"}) {
       // The library writes them into a template that it parses.
       const std::string& content = special_[key].content;
@@ -378,8 +367,8 @@ class FolderReader {
       if (!entry["content"].Is(token.content)) continue;
       const Json* listed = entry.Find("normalized");
       if (listed == nullptr ? normalized : !listed->is_boolean() || listed->boolean() != normalized) {
-        return Error(Code::kUnsupported, config_.path, ": added token \"", token.content,
-                     "\" differs in \"normalized\" from ", path_);
+        return Error(Code::kUnsupported, path, ": added token \"", token.content, "\" differs in \"normalized\" from ",
+                     path_);
       }
       entry["single_word"] = token.single_word;
       entry["lstrip"] = token.lstrip;
@@ -466,7 +455,7 @@ class FolderReader {
   }
 
   Status SetTruncation() {
-    const Json* side = Setting("truncation_side");
+    const Json* side = Find("truncation_side");
     if (side == nullptr) return Status();
     if (!side->Is("left") && !side->Is("right")) {
       return Corrupt("truncation_side", "expected \"left\" or \"right\"");
@@ -479,8 +468,8 @@ class FolderReader {
 
   Status ReadLimit(std::optional<std::size_t>& limit) const {
     constexpr double kNoLimit = 1e20;  // Above it the library does not truncate.
-    const char* key = Setting("model_max_length") != nullptr ? "model_max_length" : "max_len";
-    const Json* setting = Setting(key);
+    const char* key = Find("model_max_length") != nullptr ? "model_max_length" : "max_len";
+    const Json* setting = Find(key);
     if (setting == nullptr || setting->is_null()) return Status();
     if (setting->is_number() && setting->number() > kNoLimit) return Status();
     if (!setting->is_unsigned() || setting->integer() == 0) return Corrupt(key, "expected an integer above 0");
@@ -490,7 +479,6 @@ class FolderReader {
 
   const TokenizerSettings& settings_;
   const std::string& folder_;
-  FolderSettings config_;
   // The classes that build the tokenizer anew; null if it is tokenizer.json as it is.
   const TokenizerClasses* builds_ = kTokenizerClasses[0];
   std::unique_ptr<KindReader> kind_;  // Null where root_ has no vocabulary that it reads; the compiler refuses that.

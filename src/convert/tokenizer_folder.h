@@ -1,17 +1,34 @@
-// The tokenizer of a Hugging Face folder, as sentence-transformers makes it of all the files that have a say.
+// Compiles a Hugging Face tokenizer.json into the tables that text/ uses; and the tokenizer of a folder, as
+// sentence-transformers makes it of all the files that have a say.
 
 #ifndef THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
 #define THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
-#include "convert/tokenizer_compiler.h"
+#include "convert/table_store.h"
 #include "json/value.h"
+#include "text/kind.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
+
+struct CompiledTokenizer {
+  std::shared_ptr<text::Kind> kind;  // Its tables are views into the store.
+  TableStore store;
+  std::size_t vocabulary = 0;  // Every id is below this.
+  std::size_t max_length = 0;  // Where the file truncates, special tokens included; 0 for nowhere.
+};
+
+// `path` names the source in messages. kCorrupt when the JSON is malformed or contradicts itself; kUnsupported, naming
+// the part, for a tokenizer that thimble does not run. Padding of the file is ignored.
+Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path);
+// The same of parsed JSON.
+Result<CompiledTokenizer> CompileParsedTokenizer(const json::Value& root, const std::string& path);
 
 // What is known from elsewhere.
 struct TokenizerSettings {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/arena.h"
-#include "convert/tokenizer_compiler.h"
+#include "convert/tokenizer_folder.h"
 #include "text/token_list.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"

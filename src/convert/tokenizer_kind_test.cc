@@ -14,7 +14,6 @@
 #include "convert/tokenizer_tensors.h"
 #include "tests/test_model.h"
 #include "text/token_list.h"
-#include "text/vocabulary.h"
 #include "text/windows.h"
 
 namespace thimble::convert {

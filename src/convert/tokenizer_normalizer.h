@@ -1,4 +1,5 @@
-// Compiles the steps of a normaliser, and the classes that the pre-tokenizer uses, into tables.
+// What a tokenizer.json says of normalising a text and splitting it into words, as steps that act on one character
+// each, and its compilation into tables.
 
 #ifndef THIMBLE_CONVERT_TOKENIZER_NORMALIZER_H_
 #define THIMBLE_CONVERT_TOKENIZER_NORMALIZER_H_
@@ -10,11 +11,37 @@
 #include <vector>
 
 #include "convert/table_store.h"
-#include "convert/tokenizer_rules.h"
+#include "json/value.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
+
+struct NormalizerStep {
+  enum class Kind : std::uint8_t {
+    kCleanText,            // BertNormalizer's clean_text.
+    kSpaceChinese,         // Its handle_chinese_chars.
+    kDecompose,            // NFD.
+    kDecomposeCompatibly,  // NFKD.
+    kDropNonspacing,       // What strip_accents removes.
+    kDropMarks,            // What StripAccents removes.
+    kLowercase,
+    kReplace,
+  };
+  Kind kind;
+  std::uint32_t from = 0;         // Of kReplace.
+  std::vector<std::uint32_t> to;  // Of kReplace.
+};
+
+struct TokenizerRules {
+  std::vector<NormalizerStep> steps;
+  bool trims = false;                 // Spaces at the ends of a text are removed.
+  bool isolates_punctuation = false;  // Each punctuation character is a word.
+};
+
+// Reads the parts "normalizer" and "pre_tokenizer" of `root`. kCorrupt when they are malformed; kUnsupported for what
+// the steps cannot say exactly, such as text that stays composed. `path` names the source in messages.
+Result<TokenizerRules> ReadRules(const json::Value& root, const std::string& path);
 
 // Whether the library takes `code_point` for white space.
 bool IsWhiteSpace(std::uint32_t code_point);

@@ -1,11 +1,10 @@
 // Reads normalisers and pre-tokenizers, members of a Sequence in their order.
 
-#include "convert/tokenizer_rules.h"
-
 #include <string_view>
 #include <utility>
 
-#include "convert/tokenizer_part.h"
+#include "convert/tokenizer_kind.h"
+#include "convert/tokenizer_normalizer.h"
 #include "text/utf8.h"
 
 namespace thimble::convert {

@@ -1,9 +1,9 @@
 // The trie, level by level, then its rank and select directories.
 
-#include "convert/tokenizer_trie.h"
-
 #include <cstddef>
 #include <utility>
+
+#include "convert/table_store.h"
 
 namespace thimble::convert {
 namespace {

@@ -4,10 +4,9 @@
 #include <map>
 #include <utility>
 
+#include "convert/table_store.h"
 #include "convert/tokenizer_kind.h"
 #include "convert/tokenizer_normalizer.h"
-#include "convert/tokenizer_rules.h"
-#include "convert/tokenizer_trie.h"
 #include "text/utf8.h"
 #include "text/wordpiece.h"
 

@@ -1,10 +1,7 @@
 // The two containers of torch.save, where the bytes of storages are in them, and the elements of tensors as floats.
 
-#include "convert/torch_file.h"
-
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cassert>
 #include <cstring>
 #include <unordered_map>
@@ -15,10 +12,9 @@
 #include "base/regular_file.h"
 #include "convert/file_reader.h"
 #include "convert/pickle.h"
-#include "convert/printable.h"
 #include "convert/torch_state_dict.h"
+#include "convert/weight_file.h"
 #include "convert/zip_file.h"
-#include "kernels/half.h"
 
 namespace thimble::convert {
 namespace {
@@ -62,19 +58,16 @@ class BlockCache {
 };
 
 void ToFloats(TorchType::Form form, const std::byte* bytes, std::span<float> out) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (form == TorchType::kFloat64) {
+  if (form == TorchType::kFloat32) {
+    std::memcpy(out.data(), bytes, out.size_bytes());
+  } else if (form == TorchType::kFloat64) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
       double value;
       std::memcpy(&value, bytes + 8 * i, 8);
       out[i] = static_cast<float>(value);
-    } else if (form == TorchType::kFloat32) {
-      std::memcpy(&out[i], bytes + 4 * i, 4);
-    } else {
-      std::uint16_t bits;
-      std::memcpy(&bits, bytes + 2 * i, 2);
-      out[i] =
-          form == TorchType::kFloat16 ? kernels::HalfToFloat(bits) : std::bit_cast<float>(std::uint32_t{bits} << 16);
     }
+  } else {
+    Widen(bytes, form == TorchType::kFloat16, out);
   }
 }
 

@@ -1,8 +1,6 @@
 // Tests of reading files of torch.save: what torch itself wrote, views made by hand, and hostile files of both
 // containers, which are refused with a reason.
 
-#include "convert/torch_file.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "convert/weight_file.h"
 #include "tests/test_model.h"
 
 namespace thimble::convert {

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "convert/printable.h"
+#include "convert/file_reader.h"
 #include "format/safetensors.h"
 
 namespace thimble::convert {
@@ -162,9 +163,8 @@ class Reader {
     }
     std::vector<std::string_view> names;
     for (const TorchTensor& tensor : tensors) names.push_back(tensor.name);
-    std::sort(names.begin(), names.end());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice == names.end()) return tensors;
+    const auto twice = FindTwice(std::move(names));
+    if (!twice) return tensors;
     tensor_ = Printable(*twice);
     return Corrupt("the name appears twice");
   }
@@ -211,32 +211,15 @@ class Reader {
   }
 
   std::string KindName(Ref ref) const {
-    switch (pickle_.kind(ref)) {
-      case Kind::kNone:
-        return "None";
-      case Kind::kBool:
-        return "a bool";
-      case Kind::kInteger:
-      case Kind::kLong:
-        return "an int";
-      case Kind::kFloat:
-        return "a float";
-      case Kind::kText:
-        return "a string";
-      case Kind::kTuple:
-        return "a tuple";
-      case Kind::kList:
-        return "a list";
-      case Kind::kDict:
-        return "a dict";
-      case Kind::kGlobal:
-        return std::string(pickle_.global(ref).module) + "." + std::string(pickle_.global(ref).name);
-      case Kind::kCall:
-        return "a tensor";
-      case Kind::kPersistent:
-        return "a storage";
+    const Kind kind = pickle_.kind(ref);
+    if (kind == Kind::kGlobal) {
+      return std::string(pickle_.global(ref).module) + "." + std::string(pickle_.global(ref).name);
     }
-    return "";
+    // By Kind.
+    static constexpr const char* kNames[] = {"None",    "a bool", "an int", "an int", "a float",  "a string",
+                                             "a tuple", "a list", "a dict", "",       "a tensor", "a storage"};
+    static_assert(std::size(kNames) == static_cast<std::size_t>(Kind::kPersistent) + 1);
+    return kNames[static_cast<std::size_t>(kind)];
   }
 
   Status ReadTensor(Ref ref, TorchTensor* tensor) const {

@@ -5,11 +5,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "convert/names/family.h"
+#include "model/head.h"
 #include "thimble/status.h"
 
 namespace thimble::convert {
@@ -37,6 +41,37 @@ class WeightFile {
   std::string path_;
   std::vector<WeightTensor> tensors_;  // Names are distinct.
 };
+
+// Weights in a safetensors file; what is read of it does not stay in this process's memory. kNotFound, kIo, or kCorrupt
+// when it is not such a file.
+Result<std::unique_ptr<WeightFile>> OpenSafetensorsFile(const std::string& path);
+
+// A state dict in a file that torch.save wrote, such as pytorch_model.bin: a dict or OrderedDict of names and tensors,
+// nothing else, in a zip archive or the older row of pickles. Its pickle is read as data and never executed. Tensors of
+// every type are listed; those of float64 (rounded to float), float32, float16 and bfloat16 can be read. kNotFound,
+// kIo; kUnsupported for other objects, globals, opcodes and layouts, each by name; kCorrupt for what contradicts
+// itself.
+Result<std::unique_ptr<WeightFile>> OpenTorchFile(const std::string& path);
+
+struct OnnxModel {
+  // Under the names of a model.safetensors of the family without a prefix, those of the head as "head.I.linear.weight",
+  // "head.I.linear.bias", "head.I.residual.weight", "head.I.norm.weight" and "head.I.norm.bias", I the index of the
+  // module. Quantised weights are read as the numbers that they stand for. The table of token types has one row where
+  // the graph has but that of type 0.
+  std::unique_ptr<WeightFile> weights;
+  std::optional<model::HeadSpec> head;  // Of the output sentence_embedding, where the graph has one.
+  std::vector<std::string> data_files;  // Paths of external data.
+  std::string note;                     // A sentence for the user about quantised weights, or empty.
+  // What config.json has to agree with.
+  std::string activation;  // "gelu", "gelu_new", "relu", "silu" or "quick_gelu".
+  std::uint64_t heads = 0;
+  std::optional<double> epsilon;  // Of the layer norms; nullopt where 16 bits are too few for it.
+};
+
+// kNotFound, kIo; kCorrupt for what is no ONNX file, or one whose data are not there; kInvalidArgument for data outside
+// the folder of the file; kUnsupported, with the node and what was expected there, for a graph that computes anything
+// but such an encoder and a head that HeadSpec has.
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family);
 
 }  // namespace thimble::convert
 

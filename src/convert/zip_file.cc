@@ -12,7 +12,6 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "convert/file_reader.h"
-#include "convert/printable.h"
 
 namespace thimble::convert {
 namespace {
@@ -216,9 +215,8 @@ class Reader {
   Status CheckNames() const {
     std::vector<std::string_view> names;
     for (const ZipEntry& entry : entries_) names.push_back(entry.name);
-    std::sort(names.begin(), names.end());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice == names.end()) return Status();
+    const auto twice = FindTwice(std::move(names));
+    if (!twice) return Status();
     return Corrupt("zip entry \"", Printable(*twice), "\" appears twice");
   }
 

@@ -11,7 +11,6 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
 #include "base/regular_file.h"

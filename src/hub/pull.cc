@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
 #include "convert/config.h"

@@ -3,6 +3,11 @@
 #ifndef THIMBLE_NET_HTTP_H_
 #define THIMBLE_NET_HTTP_H_
 
+#ifndef CURL_DISABLE_DEPRECATION
+#define CURL_DISABLE_DEPRECATION  // Older libraries lack what newer ones have instead.
+#endif
+#include <curl/curl.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,10 +17,24 @@
 #include <string_view>
 #include <vector>
 
-#include "net/curl_library.h"
 #include "thimble/status.h"
 
 namespace thimble::net {
+
+// The functions of libcurl that are used here, without their prefix.
+// clang-format off
+#define THIMBLE_CURL_FUNCTIONS(F) \
+  F(global_init) F(easy_init) F(easy_setopt) F(easy_perform) F(easy_getinfo) F(easy_reset) F(easy_cleanup) \
+  F(easy_strerror) F(slist_append) F(slist_free_all)
+// clang-format on
+struct CurlLibrary {
+#define THIMBLE_DECLARE_FUNCTION(name) decltype(&::curl_##name) name = nullptr;
+  THIMBLE_CURL_FUNCTIONS(THIMBLE_DECLARE_FUNCTION)
+#undef THIMBLE_DECLARE_FUNCTION
+};
+
+// Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed.
+Result<const CurlLibrary*> LoadCurl();
 
 // "https://host:port" of a URL, in lower case; empty where there is none.
 std::string OriginOf(const std::string& url);

@@ -18,7 +18,6 @@
 #include "runtime/engine.h"
 #include "runtime/engines.h"
 #include "text/token_list.h"
-#include "text/vocabulary.h"
 #include "text/windows.h"
 
 namespace thimble::runtime {

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/processors.h"
-#include "server/log.h"
+#include "server/metrics.h"
 
 namespace thimble::server {
 namespace {
@@ -124,13 +124,16 @@ ExchangePtr App::BeginBroken(const Problem& problem) {
 
 bool App::HoldBody(const ExchangePtr& exchange, std::size_t bytes) {
   exchange->bytes_in += bytes;
+  std::optional<Problem> problem = Hold(exchange, bytes);
+  if (problem) Fail(exchange, *std::move(problem));
+  return !exchange->reply;
+}
+
+std::optional<Problem> App::Hold(const ExchangePtr& exchange, std::size_t bytes) {
   Result<QueueBudget::Hold> hold = budget_.Take(bytes);
-  if (hold.ok()) {
-    exchange->holds.push_back(*std::move(hold));
-    return true;
-  }
-  Fail(exchange, ProblemOf(hold.status()));
-  return false;
+  if (!hold.ok()) return ProblemOf(hold.status());
+  exchange->holds.push_back(*std::move(hold));
+  return std::nullopt;
 }
 
 void App::Fail(const ExchangePtr& exchange, Problem problem) const {
@@ -213,42 +216,24 @@ void App::Tick() {
       ++kept;
       continue;
     }
-    class Unload final : public runtime::Job {
-     public:
-      Unload(ModelPool& pool, ModelName model) : pool_(pool), model_(std::move(model)) {}
-      void Run() override { pool_.Unload(model_.name, model_.dtype); }
-
-     private:
-      ModelPool& pool_;
-      const ModelName model_;
-    };
-    if (!executor_.Submit(std::make_shared<Unload>(pool_, kept->first->opened)).ok()) return;
+    const auto unload = [this, model = kept->first->opened] { pool_.Unload(model.name, model.dtype); };
+    if (!executor_.Submit(std::make_shared<CallJob>(unload)).ok()) return;
     kept = keep_until_.erase(kept);
   }
 }
 
 void App::RunElsewhere(const ExchangePtr& exchange, Step step) {
-  class Elsewhere final : public runtime::Job {
-   public:
-    Elsewhere(const App& app, ExchangePtr exchange, Step step)
-        : app_(app), exchange_(std::move(exchange)), step_(std::move(step)) {}
-    void Run() override {
-      std::optional<Problem> problem;
-      bool waits = false;
-      const Status status = Guarded([&] {
-        problem = step_(waits);
-        return Status();
-      });
-      if (!status.ok()) problem = ProblemOf(status);
-      if (!waits) app_.End(exchange_, std::move(problem));
-    }
-
-   private:
-    const App& app_;
-    const ExchangePtr exchange_;
-    const Step step_;
+  auto run = [this, exchange, step = std::move(step)] {
+    std::optional<Problem> problem;
+    bool waits = false;
+    const Status status = Guarded([&] {
+      problem = step(waits);
+      return Status();
+    });
+    if (!status.ok()) problem = ProblemOf(status);
+    if (!waits) End(exchange, std::move(problem));
   };
-  const Status status = executor_.Submit(std::make_shared<Elsewhere>(*this, exchange, std::move(step)));
+  const Status status = executor_.Submit(std::make_shared<CallJob>(std::move(run)));
   if (!status.ok()) End(exchange, ProblemOf(status));
 }
 

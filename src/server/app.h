@@ -22,8 +22,7 @@
 #include "server/http.h"
 #include "server/keys.h"
 #include "server/metrics.h"
-#include "server/queue_budget.h"
-#include "server/routes.h"
+#include "server/problem.h"
 #include "server/server.h"
 #include "thimble/pool.h"
 
@@ -121,6 +120,9 @@ class App {
   std::string OllamaRunning();
   std::string Models() const;
   HttpReply Model(const HttpHead& head) const;
+
+  // Takes memory until the reply is sent.
+  std::optional<Problem> Hold(const ExchangePtr& exchange, std::size_t bytes);
 
   // Of requests with one. Each ends with a reply or with work that leads to it.
   void ReadBody(const ExchangePtr& exchange);

@@ -1,7 +1,7 @@
 // Requests with a body: from its fields to vectors, and to the body of the reply.
 
-#include <cmath>
-#include <numeric>
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/error.h"
@@ -16,6 +16,29 @@ constexpr std::size_t kShortBody = 64 << 10;
 // Beside what texts, vectors and their digits take, for each text of a request.
 constexpr std::size_t kTextBytes = 192;
 
+// What the paths that embed take and give.
+struct Embedding {
+  Action action;
+  Parsed (*parse)(const Json& body, EmbedRequest& request);
+  Body (*body)(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
+};
+constexpr Embedding kEmbeddings[] = {
+    {Action::kOpenAi, ParseOpenAi, [](auto& request, auto& result, auto&) { return OpenAiBody(request, result); }},
+    {Action::kTei, ParseTei, [](auto& request, auto& result, auto&) { return TeiBody(request, result); }},
+    {Action::kTeiAll, ParseTei, nullptr},  // Which has vectors of its own.
+    {Action::kSimilarity, ParseTeiSimilarity, [](auto&, auto& result, auto&) { return TeiSimilarityBody(result); }},
+    {Action::kOllama, ParseOllama, [](auto& request, auto& result, auto&) { return OllamaBody(request, result); }},
+    {Action::kOllamaOld, ParseOllamaOld, [](auto&, auto& result, auto&) { return OllamaOldBody(result); }},
+    {Action::kCohere, ParseCohere, CohereBody},
+    {Action::kCohereOld, ParseCohereOld, CohereOldBody},
+};
+
+const Embedding* FindEmbedding(Action action) {
+  const auto* found = std::find_if(std::begin(kEmbeddings), std::end(kEmbeddings),
+                                   [&](const Embedding& one) { return one.action == action; });
+  return found == std::end(kEmbeddings) ? nullptr : found;
+}
+
 }  // namespace
 
 void App::ReadBody(const ExchangePtr& exchange) {
@@ -23,9 +46,7 @@ void App::ReadBody(const ExchangePtr& exchange) {
     return End(exchange, Problem{.fault = Fault::kBackend, .message = "model is not a re-ranker model"});
   }
   auto read = [this, exchange](bool& waits) -> std::optional<Problem> {
-    Result<QueueBudget::Hold> hold = budget_.Take(MemoryOf(exchange->body));
-    if (!hold.ok()) return ProblemOf(hold.status());
-    exchange->holds.push_back(*std::move(hold));
+    if (auto problem = Hold(exchange, MemoryOf(exchange->body))) return problem;
     Json body;
     if (auto problem = ParseBody(exchange->body, body)) return problem;
     if (exchange->route->action == Action::kTokenize) return Tokenize(exchange, body);
@@ -44,27 +65,10 @@ void App::ReadBody(const ExchangePtr& exchange) {
 
 Parsed App::Parse(const ExchangePtr& exchange, const Json& body) {
   EmbedRequest& request = exchange->request;
-  switch (exchange->route->action) {
-    case Action::kOpenAi:
-      return ParseOpenAi(body, request);
-    case Action::kTei:
-    case Action::kTeiAll:
-      return ParseTei(body, request);
-    case Action::kSimilarity:
-      return ParseTeiSimilarity(body, request);
-    case Action::kOllama:
-      return ParseOllama(body, request);
-    case Action::kOllamaOld:
-      return ParseOllamaOld(body, request);
-    case Action::kCohere:
-      return ParseCohere(body, request);
-    case Action::kCohereOld:
-      return ParseCohereOld(body, request);
-    case Action::kShow:
-      return Show(exchange, body);
-    default:
-      return Problem{.fault = Fault::kInternal, .message = "this path takes no body"};
-  }
+  if (exchange->route->action == Action::kShow) return Show(exchange, body);
+  const Embedding* embedding = FindEmbedding(exchange->route->action);
+  if (embedding != nullptr) return embedding->parse(body, request);
+  return Problem{.fault = Fault::kInternal, .message = "this path takes no body"};
 }
 
 std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
@@ -114,9 +118,7 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
   std::size_t bytes = 0;
   for (Encoding encoding : request.encodings) bytes += VectorTextBytes(model.info.dimensions, encoding);
   bytes += model.info.dimensions * sizeof(float) + kTextBytes;
-  Result<QueueBudget::Hold> hold = budget_.Take(bytes * request.texts.size());
-  if (!hold.ok()) return ProblemOf(hold.status());
-  exchange->holds.push_back(*std::move(hold));
+  if (auto problem = Hold(exchange, bytes * request.texts.size())) return problem;
   work->model = exchange->model;
   work->texts = request.texts;
   if (exchange->route->dialect != Dialect::kCohere) request.texts = {};
@@ -183,41 +185,15 @@ std::optional<Problem> App::ReplyWithVectors(const ExchangePtr& exchange) {
                               .reports = work.reports,
                               .total = Clock::now() - exchange->begin,
                               .load = work.load};
-  Body body;
-  HttpReply reply;
-  switch (exchange->route->action) {
-    case Action::kOpenAi:
-      body = OpenAiBody(request, result);
-      break;
-    case Action::kTei:
-      body = TeiBody(request, result);
-      break;
-    case Action::kSimilarity:
-      body = TeiSimilarityBody(result);
-      break;
-    case Action::kOllama:
-      body = OllamaBody(request, result);
-      break;
-    case Action::kOllamaOld:
-      body = OllamaOldBody(result);
-      break;
-    case Action::kCohere:
-      body = CohereBody(request, result, exchange->id);
-      break;
-    case Action::kCohereOld:
-      body = CohereOldBody(request, result, exchange->id);
-      break;
-    case Action::kRoot:
-      exchange->reply = Page(exchange, TeiSimilarity(result), {});
-      return std::nullopt;
-    default:
-      break;
+  if (exchange->route->action == Action::kRoot) {
+    exchange->reply = Page(exchange, TeiSimilarity(result), {});
+    return std::nullopt;
   }
+  Body body = FindEmbedding(exchange->route->action)->body(request, result, exchange->id);
   if (!body) {
     return Problem{.fault = Fault::kBackend, .message = info.name + " gave a vector with a value that is not finite"};
   }
-  reply.body = *std::move(body);
-  exchange->reply = std::move(reply);
+  exchange->reply = HttpReply{.body = *std::move(body)};
   if (request.keep_alive) {
     Keep(*exchange->model, *request.keep_alive);
   } else if (work.texts.empty()) {
@@ -244,9 +220,7 @@ std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
   for (std::size_t i = 0; i < request.texts.size(); ++i) {
     // What the vectors of one text take is known before they are made.
     const std::size_t most = std::min(lease->max_tokens(), prompt.size() + request.texts[i].size() + 16);
-    Result<QueueBudget::Hold> hold = budget_.Take(most * VectorTextBytes(width, Encoding::kFloat));
-    if (!hold.ok()) return ProblemOf(hold.status());
-    exchange->holds.push_back(*std::move(hold));
+    if (auto problem = Hold(exchange, most * VectorTextBytes(width, Encoding::kFloat))) return problem;
     Result<Report> report = lease->EmbedTokens(prompt + request.texts[i], rows);
     if (!report.ok()) return ProblemOf(report.status());
     if (report->truncated && !request.truncate) {

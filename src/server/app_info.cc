@@ -45,40 +45,32 @@ Object OllamaModel(const ServedModel& model) {
 }  // namespace
 
 void App::Answer(const ExchangePtr& exchange) {
-  HttpReply reply;
-  switch (exchange->route->action) {
-    case Action::kModels:
-      reply.body = Models();
-      break;
-    case Action::kModel:
-      reply = Model(exchange->head);
-      break;
-    case Action::kTeiInfo:
-      reply.body = TeiInfo();
-      break;
-    case Action::kTags:
-      reply.body = OllamaTags();
-      break;
-    case Action::kPs:
-      reply.body = OllamaRunning();
-      break;
-    case Action::kVersion:
-      reply.body = Dump({{"version", options_.version}});
-      break;
-    case Action::kHealth:
-      reply = Health(exchange->head);
-      break;
-    case Action::kMetrics:
-      reply.content_type = "text/plain; version=0.0.4";
-      reply.body = metrics_.Text(ReadGauges());
-      break;
-    case Action::kRoot:
-      return Root(exchange);
-    default:
-      return End(exchange, Problem{.fault = Fault::kInternal, .message = "this path needs a body"});
-  }
-  exchange->reply = std::move(reply);
-  End(exchange, std::nullopt);
+  const auto reply = [&]() -> std::optional<HttpReply> {
+    switch (exchange->route->action) {
+      case Action::kModels:
+        return HttpReply{.body = Models()};
+      case Action::kModel:
+        return Model(exchange->head);
+      case Action::kTeiInfo:
+        return HttpReply{.body = TeiInfo()};
+      case Action::kTags:
+        return HttpReply{.body = OllamaTags()};
+      case Action::kPs:
+        return HttpReply{.body = OllamaRunning()};
+      case Action::kVersion:
+        return HttpReply{.body = Dump({{"version", options_.version}})};
+      case Action::kHealth:
+        return Health(exchange->head);
+      case Action::kMetrics:
+        return HttpReply{.content_type = "text/plain; version=0.0.4", .body = metrics_.Text(ReadGauges())};
+      default:
+        return std::nullopt;
+    }
+  };
+  if (exchange->route->action == Action::kRoot) return Root(exchange);
+  exchange->reply = reply();
+  if (exchange->reply) return End(exchange, std::nullopt);
+  End(exchange, Problem{.fault = Fault::kInternal, .message = "this path needs a body"});
 }
 
 HttpReply App::Health(const HttpHead& head) const {

@@ -69,9 +69,7 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
     for (const ByteRange& range : tokens->offsets) bytes += (range.end - range.begin) * kMostEscapedBytes;
   }
   if (auto problem = CheckTokens(count, "inputs")) return problem;
-  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes + bytes);
-  if (!hold.ok()) return ProblemOf(hold.status());
-  exchange->holds.push_back(*std::move(hold));
+  if (auto problem = Hold(exchange, ids.size() * kTokenBytes + bytes)) return problem;
   const Result<std::vector<TokenText>> names = TokenTexts(model, ids);
   if (!names.ok()) return ProblemOf(names.status());
   const std::string prompt = PromptText(served.info, request.prompt_name);
@@ -99,9 +97,7 @@ std::optional<Problem> App::Decode(const ExchangePtr& exchange, const Json& body
   std::vector<std::int32_t> ids;
   for (const std::vector<std::int32_t>& list : request.ids) ids.insert(ids.end(), list.begin(), list.end());
   if (auto problem = CheckTokens(ids.size(), "ids")) return problem;
-  Result<QueueBudget::Hold> hold = budget_.Take(ids.size() * kTokenBytes);
-  if (!hold.ok()) return ProblemOf(hold.status());
-  exchange->holds.push_back(*std::move(hold));
+  if (auto problem = Hold(exchange, ids.size() * kTokenBytes)) return problem;
   const Result<std::vector<TokenText>> texts = TokenTexts(lease->model(), ids);
   if (!texts.ok()) return ProblemOf(texts.status());
   std::string reply;

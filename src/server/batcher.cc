@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/guard.h"
-#include "server/exhausted.h"
+#include "server/http.h"
 
 namespace thimble::server {
 namespace {
@@ -33,21 +33,16 @@ std::size_t Bytes(const EmbedWork& work, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-class Batcher::Runner final : public runtime::Job {
- public:
-  explicit Runner(Batcher& batcher) : batcher_(batcher) {}
-  void Run() override {
-    do {
-      batcher_.RunOne();
-    } while (batcher_.GoOn());
-  }
-
- private:
-  Batcher& batcher_;
-};
-
 Batcher::Batcher(Embed embed, runtime::Executor& executor, const Limits& limits)
     : embed_(std::move(embed)), executor_(executor), limits_(limits) {}
+
+Status Batcher::StartRunner() {
+  return executor_.Submit(std::make_shared<CallJob>([this] {
+    do {
+      RunOne();
+    } while (GoOn());
+  }));
+}
 
 Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {
   const std::size_t bytes = Bytes(*work, 0, work->texts.size());
@@ -56,7 +51,7 @@ Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {
   std::lock_guard lock(mutex_);
   work->queued_ = steady_clock::now();
   for (std::size_t text = 0; text < work->texts.size() && runners_ < limits_.threads; ++text) {
-    Status status = executor_.Submit(std::make_shared<Runner>(*this));
+    Status status = StartRunner();
     if (!status.ok() && runners_ == 0) return status;
     if (!status.ok()) break;
     ++runners_;
@@ -88,7 +83,7 @@ bool Batcher::GoOn() {
     --runners_;
     return false;
   }
-  return !Guarded([&] { return executor_.Submit(std::make_shared<Runner>(*this)); }).ok();
+  return !Guarded([&] { return StartRunner(); }).ok();
 }
 
 void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts,

@@ -1,8 +1,9 @@
-// Requests that wait, and the batches that are made of them when a thread comes free.
+// Requests that wait, the memory that they hold, and the batches that are made of them when a thread comes free.
 
 #ifndef THIMBLE_SERVER_BATCHER_H_
 #define THIMBLE_SERVER_BATCHER_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,13 +14,26 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "runtime/executor.h"
 #include "server/catalogue.h"
 #include "thimble/embedder.h"
+#include "thimble/pool.h"
 
 namespace thimble::server {
+
+// A job that calls a function, which does not throw.
+class CallJob final : public runtime::Job {
+ public:
+  explicit CallJob(std::function<void()> call) : call_(std::move(call)) {}
+  void Run() override { call_(); }
+
+ private:
+  const std::function<void()> call_;
+};
 
 // Texts of one request. Its results are valid once `done` is called, which happens once, on any thread.
 struct EmbedWork {
@@ -79,7 +93,6 @@ class Batcher {
   Stats stats() const;
 
  private:
-  class Runner;
   struct Part {
     std::shared_ptr<EmbedWork> work;
     std::size_t begin, end;
@@ -94,6 +107,8 @@ class Batcher {
   Status EmbedParts(std::span<const Part> parts, std::chrono::nanoseconds& load);
   // Books the end of a part.
   void Finish(Part& part);
+  // Has a thread embed batches while there are any.
+  Status StartRunner();
   // Hands on to the next runner, so that others get their turn; true where this one has to go on, or nobody would.
   bool GoOn();
 
@@ -108,6 +123,46 @@ class Batcher {
   std::uint64_t batches_ = 0;
   std::uint64_t batch_texts_ = 0;
   double seconds_per_byte_ = 0;
+};
+
+// Memory that requests hold while they wait: a share of a pool's budget. Thread-safe. Never waits.
+class QueueBudget {
+ public:
+  // Given back on destruction. Move-only.
+  struct Hold {
+    std::shared_ptr<void> share;  // Which has nothing but an end.
+    Reservation reservation;
+  };
+
+  // The pool must outlive every hold.
+  QueueBudget(ModelPool& pool, std::size_t limit)
+      : pool_(pool), limit_(limit), used_(std::make_shared<std::atomic<std::size_t>>(0)) {}
+
+  // kOutOfMemory when `bytes` are more than the limit, kOverloaded when they are not free now.
+  Result<Hold> Take(std::size_t bytes) {
+    if (bytes > limit_) {
+      return Error(Code::kOutOfMemory, "the request needs ", bytes, " bytes of memory, but only ", limit_,
+                   " are allowed for all that wait");
+    }
+    if (used_->fetch_add(bytes) + bytes > limit_) {
+      *used_ -= bytes;
+      return Error(Code::kOverloaded, "the queue is full: ", limit_, " bytes of waiting requests");
+    }
+    std::shared_ptr<void> share(nullptr, [account = used_, bytes](void*) { *account -= bytes; });
+    Result<Reservation> reservation = pool_.Reserve(bytes, std::chrono::milliseconds(0));
+    if (!reservation.ok()) {
+      return Error(reservation.status().code(), "no memory of the budget is free for the request's ", bytes, " bytes");
+    }
+    return Hold{std::move(share), *std::move(reservation)};
+  }
+
+  std::size_t used() const { return *used_; }
+  std::size_t limit() const { return limit_; }
+
+ private:
+  ModelPool& pool_;
+  const std::size_t limit_;
+  std::shared_ptr<std::atomic<std::size_t>> used_;
 };
 
 }  // namespace thimble::server

@@ -3,23 +3,18 @@
 #include "server/catalogue.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <filesystem>
 #include <string_view>
 
 #include "base/error.h"
+#include "server/http.h"
 #include "thimble/cache.h"
 
 namespace thimble::server {
 namespace {
 
 constexpr std::string_view kLatest = ":latest";
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 std::string LastPart(const std::string& name) {
   const std::size_t slash = name.rfind('/');

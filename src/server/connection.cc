@@ -21,7 +21,7 @@
 #include <utility>
 
 #include "base/guard.h"
-#include "server/exhausted.h"
+#include "server/http.h"
 
 namespace thimble::server {
 namespace {

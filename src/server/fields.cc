@@ -3,7 +3,6 @@
 #include "server/fields.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "json/parse.h"
@@ -25,11 +24,6 @@ std::string Describe(const Json& value) {
     return text.size() <= 40 ? value.Text() : "a string of " + std::to_string(text.size()) + " bytes";
   }
   return value.Text();
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// Escapes of URLs.
+// Escapes of URLs, and small letters.
 
 #include "server/http.h"
 
+#include <cctype>
 #include <string_view>
 
 namespace thimble::server {
@@ -15,6 +16,11 @@ int HexDigit(char c) {
 }
 
 }  // namespace
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
 
 std::string PercentDecode(const std::string& text, bool form) {
   std::string out;

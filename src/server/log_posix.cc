@@ -8,7 +8,7 @@
 #include <ctime>
 
 #include "json/writer.h"
-#include "server/log.h"
+#include "server/metrics.h"
 
 namespace thimble::server {
 namespace {

@@ -1,4 +1,4 @@
-// What a server counts, and its text for Prometheus.
+// What a server counts, its text for Prometheus, and its log.
 
 #ifndef THIMBLE_SERVER_METRICS_H_
 #define THIMBLE_SERVER_METRICS_H_
@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "json/value.h"
 #include "server/batcher.h"
 #include "thimble/pool.h"
 
@@ -63,6 +64,13 @@ class Metrics {
   std::uint64_t texts_ = 0;
   std::uint64_t tokens_ = 0;
 };
+
+// Lines of JSON on standard error.
+
+// {"time":...,FIELDS}. Never waits: a line that nobody takes is dropped.
+void LogLine(const json::Object& fields);
+// {"time":...,"event":EVENT,"text":TEXT}
+void LogEvent(const std::string& event, const std::string& text);
 
 }  // namespace thimble::server
 

@@ -1,7 +1,9 @@
 // Ollama's API.
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include "server/dialects.h"
 
@@ -22,21 +24,11 @@ std::optional<nanoseconds> ParseDuration(std::string_view text) {
   if (text.empty()) return std::nullopt;
   double seconds = 0;
   while (!text.empty()) {
-    double number = 0, place = 0;  // Of the next digit; 0 before the point.
-    std::size_t digits = 0;
-    for (; digits < text.size() && (text[digits] == '.' || (text[digits] >= '0' && text[digits] <= '9')); ++digits) {
-      if (text[digits] == '.') {
-        if (place != 0) return std::nullopt;
-        place = 0.1;
-      } else if (place == 0) {
-        number = number * 10 + (text[digits] - '0');
-      } else {
-        number += place * (text[digits] - '0');
-        place /= 10;
-      }
-    }
-    if (digits == 0 || text.substr(0, digits) == ".") return std::nullopt;
-    text.remove_prefix(digits);
+    double number = 0;
+    if (text[0] != '.' && (text[0] < '0' || text[0] > '9')) return std::nullopt;  // Neither a sign nor a name.
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc()) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     std::size_t letters = 0;
     while (letters < text.size() && text[letters] >= 'a' && text[letters] <= 'z') ++letters;
     double unit = 0;

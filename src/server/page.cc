@@ -2,7 +2,10 @@
 
 #include "server/page.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <utility>
 
 namespace thimble::server {
 
@@ -50,24 +53,12 @@ setInterval(async () => {
 )";
 
 std::string Escape(const std::string& text) {
+  constexpr std::pair<char, const char*> kEscapes[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}};
   std::string out;
   for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
+    const auto* found =
+        std::find_if(std::begin(kEscapes), std::end(kEscapes), [c](auto& one) { return one.first == c; });
+    out += found == std::end(kEscapes) ? std::string(1, c) : found->second;
   }
   return out;
 }

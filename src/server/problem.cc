@@ -25,7 +25,7 @@ struct Row {
 constexpr char kInvalid[] = "invalid_request_error";
 constexpr char kServerError[] = "server_error";
 
-// In the order of Fault.
+// By Fault.
 constexpr Row kRows[] = {
     {400, 400, 422, 400, kInvalid, nullptr, "Validation"},                                   // kBadRequest
     {400, 400, 400, 400, kInvalid, nullptr, "Empty"},                                        // kEmpty

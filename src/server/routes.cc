@@ -1,8 +1,8 @@
 // The table of paths.
 
-#include "server/routes.h"
-
 #include <string_view>
+
+#include "server/problem.h"
 
 namespace thimble::server {
 namespace {

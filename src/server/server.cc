@@ -28,9 +28,9 @@
 #include "base/guard.h"
 #include "server/app.h"
 #include "server/connection.h"
-#include "server/exhausted.h"
+#include "server/http.h"
 #include "server/listen.h"
-#include "server/log.h"
+#include "server/metrics.h"
 
 namespace thimble::server {
 namespace {

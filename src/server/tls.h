@@ -8,10 +8,59 @@
 #include <span>
 #include <string>
 
-#include "server/openssl.h"
 #include "thimble/status.h"
 
+// OpenSSL's types, of which only addresses are used.
+struct ssl_ctx_st;
+struct ssl_st;
+struct bio_st;
+
 namespace thimble::server {
+
+// The functions of OpenSSL 3 that are used here: name, symbol, result and parameters, as its ABI is, so that building
+// needs no headers of it. set_bio takes both over.
+#define THIMBLE_OPENSSL_FUNCTIONS(F)                                                                 \
+  F(server_method, "TLS_server_method", const void*, ())                                             \
+  F(ctx_new, "SSL_CTX_new", ssl_ctx_st*, (const void* method))                                       \
+  F(ctx_free, "SSL_CTX_free", void, (ssl_ctx_st*))                                                   \
+  F(ctx_ctrl, "SSL_CTX_ctrl", long, (ssl_ctx_st*, int command, long number, void* pointer))          \
+  F(ctx_set_password, "SSL_CTX_set_default_passwd_cb", void,                                         \
+    (ssl_ctx_st*, int (*callback)(char* text, int size, int writing, void* data)))                   \
+  F(ctx_use_chain_file, "SSL_CTX_use_certificate_chain_file", int, (ssl_ctx_st*, const char* file))  \
+  F(ctx_use_key_file, "SSL_CTX_use_PrivateKey_file", int, (ssl_ctx_st*, const char* file, int type)) \
+  F(ctx_check_key, "SSL_CTX_check_private_key", int, (const ssl_ctx_st*))                            \
+  F(ssl_new, "SSL_new", ssl_st*, (ssl_ctx_st*))                                                      \
+  F(ssl_free, "SSL_free", void, (ssl_st*))                                                           \
+  F(set_bio, "SSL_set_bio", void, (ssl_st*, bio_st * in, bio_st * out))                              \
+  F(set_accept_state, "SSL_set_accept_state", void, (ssl_st*))                                       \
+  F(handshake, "SSL_do_handshake", int, (ssl_st*))                                                   \
+  F(read, "SSL_read", int, (ssl_st*, void* bytes, int count))                                        \
+  F(peek, "SSL_peek", int, (ssl_st*, void* bytes, int count))                                        \
+  F(write, "SSL_write", int, (ssl_st*, const void* bytes, int count))                                \
+  F(shutdown, "SSL_shutdown", int, (ssl_st*))                                                        \
+  F(get_error, "SSL_get_error", int, (const ssl_st*, int result))                                    \
+  F(bio_new, "BIO_new", bio_st*, (const void* method))                                               \
+  F(bio_memory, "BIO_s_mem", const void*, ())                                                        \
+  F(bio_free, "BIO_free", int, (bio_st*))                                                            \
+  F(bio_read, "BIO_read", int, (bio_st*, void* bytes, int count))                                    \
+  F(bio_write, "BIO_write", int, (bio_st*, const void* bytes, int count))                            \
+  F(clear_errors, "ERR_clear_error", void, ())                                                       \
+  F(last_error, "ERR_peek_last_error", unsigned long, ())                                            \
+  F(reason, "ERR_reason_error_string", const char*, (unsigned long error))
+
+// OpenSSL 3, loaded when a certificate is given, so that a server without one and the rest of the command line pay
+// nothing for it.
+struct OpenSsl {
+#define THIMBLE_DECLARE_FUNCTION(name, symbol, result, parameters) result(*name) parameters = nullptr;
+  THIMBLE_OPENSSL_FUNCTIONS(THIMBLE_DECLARE_FUNCTION)
+#undef THIMBLE_DECLARE_FUNCTION
+
+  // What the last call of this thread failed for.
+  std::string Reason() const;
+};
+
+// Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed.
+Result<const OpenSsl*> LoadOpenSsl();
 
 // A certificate and its key. Immutable and Thread-safe.
 class TlsCertificate {

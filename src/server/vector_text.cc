@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "base/base64.h"
 #include "json/writer.h"
@@ -40,7 +41,9 @@ std::vector<std::uint8_t> Quantize(std::span<const float> vector, Encoding encod
 }  // namespace
 
 const char* EncodingName(Encoding encoding) {
-  constexpr const char* kNames[] = {"float", "base64", "int8", "uint8", "binary", "ubinary"};
+  // By Encoding.
+  static constexpr const char* kNames[] = {"float", "base64", "int8", "uint8", "binary", "ubinary"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Encoding::kUbinary) + 1);
   return kNames[static_cast<std::size_t>(encoding)];
 }
 
@@ -51,8 +54,8 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
     writer.Floats(vector);
     return true;
   }
-  const std::vector<std::uint8_t> bytes =
-      encoding == Encoding::kBase64 ? std::vector<std::uint8_t>() : Quantize(vector, encoding);
+  std::vector<std::uint8_t> bytes;
+  if (encoding != Encoding::kBase64) bytes = Quantize(vector, encoding);
   if (packed || encoding == Encoding::kBase64) {
     writer.Open('"');
     AppendBase64(encoding == Encoding::kBase64 ? std::as_bytes(vector) : std::as_bytes(std::span(bytes)), out);
@@ -67,14 +70,8 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
 }
 
 std::size_t VectorTextBytes(std::size_t dimensions, Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kFloat:
-      return dimensions * 16 + 2;
-    case Encoding::kBase64:
-      return dimensions * 6 + 8;
-    default:
-      return dimensions * 5 + 8;
-  }
+  if (encoding == Encoding::kFloat) return dimensions * 16 + 2;
+  return dimensions * (encoding == Encoding::kBase64 ? 6 : 5) + 8;
 }
 
 void CutVectors(std::vector<float>& vectors, std::size_t width, std::size_t dimensions, bool normalize) {

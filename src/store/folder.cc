@@ -9,9 +9,8 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/file_lock.h"
-#include "base/file_stamp.h"
 #include "base/guard.h"
+#include "base/leftover.h"
 #include "base/path.h"
 #include "format/dtypes.h"
 #include "format/reader.h"

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file_stamp.h"
+#include "base/regular_file.h"
 #include "thimble/cache.h"
 #include "thimble/status.h"
 

@@ -1,96 +1,117 @@
-// Collecting what a TokenReader reads.
+// Collecting what a TokenReader reads; and of ids, added tokens, then what the kind has.
 
 #include "text/token_list.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
-#include <span>
+#include <unordered_map>
 
 namespace thimble::text {
 namespace {
 
-class TokenList {
- public:
-  TokenList(const Tokenizer& tokenizer, bool special, bool offsets)
-      : tokenizer_(tokenizer), special_(special), ranges_(offsets ? std::make_unique<TokenRanges>() : nullptr) {}
-
-  TableSpan<std::uint32_t> prefix() const { return special_ ? tokenizer_.prefix() : TableSpan<std::uint32_t>(); }
-  TableSpan<std::uint32_t> suffix() const { return special_ ? tokenizer_.suffix() : TableSpan<std::uint32_t>(); }
-
-  void AddPrefix() { AddSpecial(prefix()); }
-  void AddSuffix() { AddSpecial(suffix()); }
-
-  // Adds the text's own tokens, at most `most`, the last ones where `last`. Returns whether there were more.
-  bool AddText(std::string_view prompt, std::string_view text, std::size_t most, bool last) {
-    TokenReader reader(tokenizer_, prompt, text, ranges_.get());
-    const std::size_t begin = tokens_.ids.size();
-    std::int32_t ids[kRead];
-    ByteRange ranges[kRead];
-    for (std::size_t left = most, read = 1; read > 0; left -= last ? 0 : read) {
-      read = reader.Read(std::span(ids).first(std::min(left, kRead)), nullptr, ranges_ ? ranges : nullptr);
-      tokens_.ids.insert(tokens_.ids.end(), ids, ids + read);
-      if (ranges_) tokens_.offsets.insert(tokens_.offsets.end(), ranges, ranges + read);
-    }
-    const std::size_t count = tokens_.ids.size() - begin;
-    if (count <= most) return !reader.AtEnd();
-    EraseFrom(tokens_.ids, begin, count - most);
-    EraseFrom(tokens_.offsets, begin, ranges_ ? count - most : 0);
-    return true;
+// The id of an entry, of an added token first; none where there is no such entry.
+std::optional<std::int32_t> IdOf(const Tokenizer& tokenizer, std::string_view entry) {
+  const AddedTables& added = tokenizer.kind().added;
+  for (std::uint32_t i = 0; i < added.count; ++i) {
+    if (added.Text(i) == entry) return static_cast<std::int32_t>(added.Id(i));
   }
-
-  void AddTypes(std::uint8_t type) { tokens_.type_ids.resize(tokens_.ids.size(), type); }
-
-  // Takes all but the first `most`; returns whether there were more.
-  bool Limit(std::size_t most) {
-    if (tokens_.ids.size() <= most) return false;
-    tokens_.ids.resize(most);
-    if (ranges_) tokens_.offsets.resize(most);
-    return true;
-  }
-
-  Tokens Take(bool truncated) {
-    tokens_.truncated = truncated;
-    return std::move(tokens_);
-  }
-
- private:
-  static constexpr std::size_t kRead = 256;  // Tokens at a time.
-
-  template <typename T>
-  static void EraseFrom(std::vector<T>& values, std::size_t begin, std::size_t count) {
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
-    values.erase(first, first + static_cast<std::ptrdiff_t>(count));
-  }
-
-  void AddSpecial(TableSpan<std::uint32_t> ids) {
-    for (std::uint32_t id : ids) tokens_.ids.push_back(static_cast<std::int32_t>(id));
-    if (ranges_) tokens_.offsets.resize(tokens_.ids.size());
-  }
-
-  const Tokenizer& tokenizer_;
-  const bool special_;
-  const std::unique_ptr<TokenRanges> ranges_;  // Where offsets are wanted.
-  Tokens tokens_;
-};
+  const std::optional<std::uint32_t> id = tokenizer.kind().FindId(entry);
+  if (!id) return std::nullopt;
+  return static_cast<std::int32_t>(*id);
+}
 
 }  // namespace
 
 Tokens ListTokens(const Tokenizer& tokenizer, std::string_view prompt, std::string_view text,
                   const ListOptions& options) {
-  TokenList list(tokenizer, options.special, options.offsets);
+  constexpr std::size_t kRead = 256;  // Tokens at a time.
+  const std::unique_ptr<TokenRanges> kept = options.offsets ? std::make_unique<TokenRanges>() : nullptr;
+  Tokens list;
+  const auto add_special = [&](TableSpan<std::uint32_t> ids) {
+    if (options.special) list.ids.insert(list.ids.end(), ids.begin(), ids.end());
+    if (kept) list.offsets.resize(list.ids.size());
+  };
+  // Adds a text's own tokens, at most `most`, the last ones where `last`. Returns whether there were more.
+  const auto add_text = [&](std::string_view before, std::string_view own, std::size_t most, bool last) {
+    TokenReader reader(tokenizer, before, own, kept.get());
+    const std::size_t begin = list.ids.size();
+    std::int32_t ids[kRead];
+    ByteRange ranges[kRead];
+    for (std::size_t left = most, read = 1; read > 0; left -= last ? 0 : read) {
+      read = reader.Read(std::span(ids).first(std::min(left, kRead)), nullptr, kept ? ranges : nullptr);
+      list.ids.insert(list.ids.end(), ids, ids + read);
+      if (kept) list.offsets.insert(list.offsets.end(), ranges, ranges + read);
+    }
+    const std::size_t count = list.ids.size() - begin;
+    if (count <= most) return !reader.AtEnd();
+    const auto first = static_cast<std::ptrdiff_t>(begin), behind = first + static_cast<std::ptrdiff_t>(count - most);
+    list.ids.erase(list.ids.begin() + first, list.ids.begin() + behind);
+    if (kept) list.offsets.erase(list.offsets.begin() + first, list.offsets.begin() + behind);
+    return true;
+  };
+
   const bool keeps_suffix = options.cut == Cut::kText;
-  const std::size_t room = options.max_tokens - list.prefix().size() - (keeps_suffix ? list.suffix().size() : 0);
-  list.AddPrefix();
-  bool truncated = list.AddText(prompt, text, room, keeps_suffix && tokenizer.truncates_left());
-  list.AddSuffix();
+  const std::size_t special = keeps_suffix ? tokenizer.num_special() : tokenizer.num_prefix();
+  add_special(tokenizer.prefix());
+  list.truncated = add_text(prompt, text, options.max_tokens - (options.special ? special : 0),
+                            keeps_suffix && tokenizer.truncates_left());
+  add_special(tokenizer.suffix());
   if (options.pair) {
-    list.AddTypes(0);
-    list.AddText({}, *options.pair, options.max_tokens, false);
-    list.AddSuffix();
-    list.AddTypes(1);
+    list.type_ids.resize(list.ids.size(), 0);
+    add_text({}, *options.pair, options.max_tokens, false);
+    add_special(tokenizer.suffix());
+    list.type_ids.resize(list.ids.size(), 1);
   }
-  truncated |= list.Limit(options.max_tokens);
-  return list.Take(truncated);
+  if (list.ids.size() > options.max_tokens) {
+    list.ids.resize(options.max_tokens);
+    if (kept) list.offsets.resize(options.max_tokens);
+    list.truncated = true;
+  }
+  return list;
+}
+
+std::vector<std::string> EntriesOf(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
+  std::unordered_map<std::uint32_t, std::string> entries;
+  for (std::int32_t id : ids) entries.emplace(static_cast<std::uint32_t>(id), std::string());
+  tokenizer.kind().FindEntries(entries);
+  const AddedTables& added = tokenizer.kind().added;
+  for (std::uint32_t i = 0; i < added.count; ++i) {
+    const auto found = entries.find(added.Id(i));
+    if (found != entries.end()) found->second = added.Text(i);
+  }
+  std::vector<std::string> texts;
+  texts.reserve(ids.size());
+  for (std::int32_t id : ids) texts.push_back(entries[static_cast<std::uint32_t>(id)]);
+  return texts;
+}
+
+SpecialIds SpecialIdsOf(const Tokenizer& tokenizer) {
+  const auto either = [&](std::string_view first, std::string_view second) {
+    const std::optional<std::int32_t> id = IdOf(tokenizer, first);
+    return id ? id : IdOf(tokenizer, second);
+  };
+  SpecialIds ids = {.cls = {},
+                    .sep = {},
+                    .unk = static_cast<std::int32_t>(tokenizer.kind().unknown_id()),
+                    .pad = either("[PAD]", "<pad>"),
+                    .mask = either("[MASK]", "<mask>")};
+  if (!tokenizer.prefix().empty()) ids.cls = static_cast<std::int32_t>(tokenizer.prefix()[0]);
+  if (!tokenizer.suffix().empty()) ids.sep = static_cast<std::int32_t>(tokenizer.suffix().back());
+  return ids;
+}
+
+bool HasBertTemplate(const Tokenizer& tokenizer) {
+  return tokenizer.num_prefix() == 1 && tokenizer.num_special() == 2 &&
+         IdOf(tokenizer, "[CLS]") == static_cast<std::int32_t>(tokenizer.prefix()[0]) &&
+         IdOf(tokenizer, "[SEP]") == static_cast<std::int32_t>(tokenizer.suffix()[0]);
+}
+
+bool IsSpecial(const Tokenizer& tokenizer, std::int32_t id) {
+  for (const TableSpan<std::uint32_t> list : {tokenizer.prefix(), tokenizer.suffix()}) {
+    if (std::find(list.begin(), list.end(), static_cast<std::uint32_t>(id)) != list.end()) return true;
+  }
+  return false;
 }
 
 }  // namespace thimble::text

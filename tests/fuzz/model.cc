@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "convert/tokenizer_compiler.h"
+#include "convert/tokenizer_folder.h"
 #include "tests/fuzz/fuzz.h"
 #include "text/tokenizer.h"
 #include "thimble/embedder.h"

@@ -10,9 +10,7 @@
 
 #include "convert/folder_files.h"
 #include "convert/job.h"
-#include "convert/onnx_weights.h"
-#include "convert/safetensors_file.h"
-#include "convert/torch_file.h"
+#include "convert/weight_file.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace thimble::fuzz {

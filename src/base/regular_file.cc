@@ -1,10 +1,15 @@
-// Refusing to write what is read.
+// Which file is open, and refusing to write what is read.
 
-#include "base/file_identity.h"
+#include "base/regular_file.h"
 
 #include "base/error.h"
 
 namespace thimble::inline v0_1 {
+
+std::optional<FileIdentity> IdentityOfHandle(std::intptr_t handle) {
+  const std::optional<OpenFile> file = Describe(handle);
+  return file && file->regular ? std::optional(FileIdentity{file->device, file->stamp.number}) : std::nullopt;
+}
 
 Status CheckOutput(const std::string& output, const std::optional<FileIdentity>& identity,
                    std::span<const InputFile> inputs) {

@@ -1,4 +1,4 @@
-// Mapping files on POSIX systems.
+// Anonymous mappings and those of files, on POSIX systems.
 
 #include <sys/mman.h>
 
@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/file_map.h"
 
@@ -26,9 +27,26 @@ void Replace(const MappedFile* from, const MappedFile* to) {
 
 }  // namespace
 
-Result<FileMap> FileMap::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  return Of(std::move(file));
+Result<Mapping> Mapping::Create(std::size_t size) {
+  void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) return Error(Code::kOutOfMemory, "the system refused ", size, " bytes of scratch memory");
+  Mapping mapping;
+  mapping.bytes_ = {static_cast<std::byte*>(address), size};
+  return mapping;
+}
+
+void Mapping::Release() {
+  if (bytes_.empty()) return;
+#if defined(__linux__)
+  madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED);
+#else
+  // Elsewhere that call is a hint; new pages in the place of the old ones are not.
+  mmap(bytes_.data(), bytes_.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+#endif
+}
+
+Mapping::~Mapping() {
+  if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
 }
 
 Result<FileMap> FileMap::Of(RegularFile file) {
