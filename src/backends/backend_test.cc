@@ -11,7 +11,7 @@
 #include "backends/chain.h"
 #include "backends/client.h"
 #include "backends/vector_cache.h"
-#include "tests/child.h"
+#include "tests/support/child.h"
 
 namespace thimble::backends {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/file_map.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::cli {
 namespace {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

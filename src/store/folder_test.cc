@@ -12,7 +12,7 @@
 
 #include "convert/convert.h"
 #include "store/source_folder.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::store {
 namespace {
