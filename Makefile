@@ -18,8 +18,8 @@ test:
 
 # Ten minutes; make test has half of one.
 abuse-server: all
-	@THIMBLE_ABUSE_SECONDS=600 THIMBLE_CLI=$(CURDIR)/build/thimble THIMBLE_MAKE_TEST_MODEL=$(CURDIR)/build/make_test_model \
-	  PYTHONDONTWRITEBYTECODE=1 python3 tests/server_abuse_test.py
+	@THIMBLE_ABUSE_SECONDS=600 PYTHONPATH=tests/support THIMBLE_CLI=$(CURDIR)/build/thimble THIMBLE_MAKE_TEST_MODEL=$(CURDIR)/build/make_test_model \
+	  PYTHONDONTWRITEBYTECODE=1 python3 tests/server/server_abuse_test.py
 
 bench:
 	@bench/run.sh

@@ -1,6 +1,6 @@
 """Charts for the documents, as SVG: white, so that they can be read in any theme, and the same bytes for the same figures.
 
-bench/report.sh installs matplotlib. Sizes below are in points. Bars and points have ids, by which tests/charts_test.py
+bench/report.sh installs matplotlib. Sizes below are in points. Bars and points have ids, by which tests/bench/charts_test.py
 finds them.
 """
 

@@ -21,13 +21,14 @@ endif()
 
 add_executable(fuzz_replay tests/fuzz/replay.cc)
 target_link_libraries(fuzz_replay PRIVATE thimble_fuzz_targets)
+add_dependencies(test_programs fuzz_replay)
 # Under a sanitizer each run takes ten times as long.
 set(mutations 300)
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   set(mutations 50)
 endif()
 add_test(NAME fuzz_replay COMMAND fuzz_replay ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus ${mutations})
-set_tests_properties(fuzz_replay PROPERTIES TIMEOUT 300 COST 50)
+set_tests_properties(fuzz_replay PROPERTIES TIMEOUT 300 COST 50 LABELS "hostile")
 
 if(THIMBLE_FUZZ)
   add_executable(thimble_fuzz tests/fuzz/libfuzzer.cc)

@@ -20,6 +20,9 @@ else()
   list(FILTER cli_sources EXCLUDE REGEX "/serve\\.cc$")
 endif()
 add_library(thimble_commands OBJECT ${cli_sources})
+# Each command has its kExamples, also where several are compiled at once.
+set_target_properties(thimble_commands PROPERTIES UNITY_BUILD_UNIQUE_ID THIMBLE_FILE
+                                                  UNITY_BUILD_CODE_BEFORE_INCLUDE "#define kExamples THIMBLE_FILE")
 target_compile_definitions(thimble_commands PUBLIC THIMBLE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_backends thimble_hub thimble_convert thimble
                                               CLI11::CLI11

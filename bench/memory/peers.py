@@ -1,6 +1,6 @@
 """Measures the memory of peers as `thimble memory` measures its own: peers.py PEERS TEXTS MEMORY.json
 
-PEERS is the folder that bench/peers/fetch.sh makes, TEXTS a file of tests/memory_texts.py. MEMORY.json has the output of
+PEERS is the folder that bench/peers/fetch.sh makes, TEXTS a file of tests/support/memory_texts.py. MEMORY.json has the output of
 `thimble memory --json`; a row for each peer is added to it. The protocol is that of bench/peers/measure.mjs.
 """
 

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 scripts/build.sh release
 scripts/models/model.sh fp32 fp16 q8 q6 q4 q4-small
 models=$PWD/build/models
-python3 tests/memory_texts.py build/memory-texts
+python3 tests/support/memory_texts.py build/memory-texts
 
 echo "== the table: thimble memory, bench/memory/peers.py"
 build/thimble memory --folder "$models" --json > build/memory.json
@@ -19,10 +19,11 @@ else
 fi
 python3 bench/memory/report.py --print build/memory.json
 
-echo "== the bounds: tests/memory_bounds_test.py, tests/pressure_test.py"
-export THIMBLE_CLI=$PWD/build/thimble THIMBLE_BUILD=$PWD/build THIMBLE_MAKE_TEST_MODEL=$PWD/build/make_test_model
-THIMBLE_REAL_MODEL=$models python3 tests/memory_bounds_test.py -v
-THIMBLE_REAL_MODEL=$models python3 tests/pressure_test.py -v
+echo "== the bounds: tests/memory/memory_bounds_test.py, tests/memory/pressure_test.py"
+export THIMBLE_CLI=$PWD/build/thimble THIMBLE_BUILD=$PWD/build THIMBLE_MAKE_TEST_MODEL=$PWD/build/make_test_model \
+  PYTHONPATH=$PWD/tests/support
+THIMBLE_REAL_MODEL=$models python3 tests/memory/memory_bounds_test.py -v
+THIMBLE_REAL_MODEL=$models python3 tests/memory/pressure_test.py -v
 
 echo "== start to first vector, and loading again"
 for dtype in q8 q4; do

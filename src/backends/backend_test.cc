@@ -13,7 +13,7 @@
 #include "backends/vector_cache.h"
 #include "runtime/engines.h"
 #include "store/name.h"
-#include "tests/child.h"
+#include "tests/support/child.h"
 
 namespace thimble::backends {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "base/fork.h"
 #include "base/thread_team.h"
-#include "tests/child.h"
+#include "tests/support/child.h"
 
 namespace thimble::inline v0_1 {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/file_map.h"
 #include "cli/process_start.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::cli {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "convert/tokenizer_folder.h"
 #include "json/json_file.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

@@ -22,7 +22,7 @@
 #include "format/reader.h"
 #include "kernels/half.h"
 #include "model/program.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

@@ -1,4 +1,4 @@
-// Tests of where each part of a model's configuration comes from; what is hostile is in tests/hostile_test.cc.
+// Tests of where each part of a model's configuration comes from; what is hostile is in tests/hostile/hostile_test.cc.
 
 #include "convert/job.h"
 
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 #include "thimble/convert.h"
 
 namespace thimble::convert {

@@ -14,7 +14,7 @@
 #include "convert/quantize.h"
 #include "format/reader.h"
 #include "kernels/half.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

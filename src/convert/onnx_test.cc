@@ -20,7 +20,7 @@
 #include "convert/job.h"
 #include "convert/weight_file.h"
 #include "kernels/half.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "convert/tokenizer_tensors.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 #include "text/token_list.h"
 #include "text/windows.h"
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "convert/weight_file.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::convert {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "format/reader.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::format {
 namespace {

@@ -11,7 +11,7 @@
 #include <iterator>
 #include <string>
 
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::hub {
 namespace {

@@ -1,11 +1,11 @@
-// Tests of pulling folders; the network is that of tests/hub_test.py.
+// Tests of pulling folders; the network is that of tests/hub/hub_test.py.
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
 
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 #include "thimble/hub.h"
 
 namespace thimble::inline v0_1 {

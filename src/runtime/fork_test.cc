@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "runtime/executor.h"
-#include "tests/child.h"
-#include "tests/test_model.h"
+#include "tests/support/child.h"
+#include "tests/support/test_model.h"
 #include "thimble/pool.h"
 
 namespace thimble::runtime {

@@ -13,8 +13,8 @@
 
 #include "runtime/plan.h"
 #include "runtime/pool_state.h"
-#include "tests/fake_clock.h"
-#include "tests/test_model.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::runtime {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "store/source_folder.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 #include "thimble/convert.h"
 
 namespace thimble::store {

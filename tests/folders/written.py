@@ -1,6 +1,6 @@
 """Tiny model folders written byte by byte from a deterministic generator, one for each setting that changes vectors.
 
-scripts/goldens/folders.py gives them to sentence-transformers, tests/folders_test.py to thimble. Python's standard
+scripts/goldens/folders.py gives them to sentence-transformers, tests/convert/folders_test.py to thimble. Python's standard
 library only.
 """
 

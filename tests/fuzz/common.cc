@@ -13,7 +13,7 @@
 #include <random>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/test_model.h"
+#include "tests/support/test_model.h"
 
 namespace thimble::fuzz {
 namespace {

@@ -16,5 +16,6 @@ for name in all-MiniLM-L6-v2 "${known[@]}"; do scripts/models/fetch.sh known "$n
 for name in "${known[@]}"; do
   build/thimble convert "build/models/known/$name" "build/models/$name-fp32.safetensors" --dtype fp32
 done
-THIMBLE_CLI=build/thimble THIMBLE_KNOWN_MODELS=build/models/known python3 tests/known_models_test.py
+PYTHONPATH=tests/support THIMBLE_CLI=build/thimble THIMBLE_KNOWN_MODELS=build/models/known \
+  python3 tests/convert/known_models_test.py
 python3 tests/parity/vectors.py build/thimble build/models "$1"

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 
 CLI = os.environ["THIMBLE_CLI"]
 RESULTS = pathlib.Path(os.environ.get("THIMBLE_TRUST", ROOT / "build" / "trust"))

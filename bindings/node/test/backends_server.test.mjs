@@ -10,11 +10,11 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Embedder, createEmbeddingFunction } from '../lib/index.mjs';
 import { KEY, allKeys, dialects, pathOf, rejection } from './provider.mjs';
-import { DIMENSIONS, build, modelFolder } from './support.mjs';
+import { DIMENSIONS, build, modelFolder, need } from './support.mjs';
 
 const { fingerprintOf, namedFingerprint } = createRequire(import.meta.url)('../lib/backends/space.js');
 const cli = join(build, 'thimble');
-const skip = spawnSync(cli, ['serve', '--help']).status === 0 ? false : 'the command line was built without its server';
+const skip = need(spawnSync(cli, ['serve', '--help']).status === 0, 'the command serve in this build');
 
 const LINES = Array.from({ length: 60 }, (_, i) => `line ${i} of a long file`);
 const TEXTS = ['hello', '\u00e9t\u00e9 \u4e2d\u6587', 'hello', ' ', ...LINES];

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { lib, realModels } from './support.mjs';
+import { lib, needRealModel, realModels } from './support.mjs';
 
-const skip = !realModels && 'there is no real model';
+const skip = needRealModel();
 const MB = 1e6;
 
 // Private bytes of a process.

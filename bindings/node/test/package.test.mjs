@@ -5,10 +5,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { build, realModels, temporaryFolder } from './support.mjs';
+import { build, need, needRealModel, realModels, temporaryFolder } from './support.mjs';
 
 const packages = process.env.THIMBLE_NODE_PACKAGES;
-const skip = (!packages && 'there are no packages') || (!realModels && 'there is no real model');
+const skip = need(packages, 'THIMBLE_NODE_PACKAGES, the folder that scripts/release/packages.sh fills') || needRealModel();
 const MOST_BYTES = 3e6;
 
 const folder = temporaryFolder();

@@ -1,4 +1,4 @@
-// For tests of remote backends: the provider of tests/fake_provider.py, servers, keys, and errors that must not show them.
+// For tests of remote backends: the provider of tests/support/fake_provider.py, servers, keys, and errors that must not show them.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -64,7 +64,7 @@ export async function serve(answer) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-// As tests/fake_provider.py makes them.
+// As tests/support/fake_provider.py makes them.
 export function vectorOf(text, dimensions = 8) {
   const digest = createHash('sha256').update(text).digest();
   return Array.from({ length: dimensions }, (_, i) => (digest[i % 32] - 128) / 128);

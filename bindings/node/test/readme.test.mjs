@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { realModels, root, runModule } from './support.mjs';
+import { needRealModel, realModels, root, runModule } from './support.mjs';
 
 const readme = ['README.md', '../../README.md'].map((name) => readFileSync(join(root, name), 'utf8')).join('');
 const snippets = [...readme.matchAll(/```js\n([^]*?)```\n```\n([^]*?)```/g)];
@@ -16,7 +16,7 @@ test('every snippet says what it prints', () => {
 
 for (const [, source, expected] of snippets) {
   const [first] = source.split('\n');
-  test(`${first} ... prints what the README says`, { skip: !realModels && 'there is no real model' }, async () => {
+  test(`${first} ... prints what the README says`, { skip: needRealModel() }, async () => {
     const { out, err } = await runModule(source, { environment: { THIMBLE_HOME: realModels, THIMBLE_BACKEND: '' } });
     assert.equal(err, '');
     assert.equal(out, expected);

@@ -14,6 +14,17 @@ export const DIMENSIONS = 64;
 // The folder of the real model, in runs that have one.
 export const realModels = process.env.THIMBLE_REAL_MODEL;
 
+// What a test is skipped for: false if what it needs was found; where THIMBLE_REQUIRE says that this run is meant to have it,
+// an error.
+export function need(found, what) {
+  if (!found && process.env.THIMBLE_REQUIRE) {
+    throw new Error(`${what}: not found, and THIMBLE_REQUIRE is set; "make test" makes or installs it`);
+  }
+  return found ? false : `${what}: not found`;
+}
+
+export const needRealModel = () => need(realModels, 'THIMBLE_REAL_MODEL, the folder that scripts/models/model.sh fills');
+
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'thimble-node-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { list } from '../lib/index.mjs';
 import { FeatureExtractionPipeline, ModelRegistry, env, magnitude, pipeline } from '../lib/transformers.mjs';
-import { DIMENSIONS, modelFolder, realModels, temporaryFolder, words } from './support.mjs';
+import { DIMENSIONS, modelFolder, needRealModel, realModels, temporaryFolder, words } from './support.mjs';
 
 // The caches of whoever runs the tests stay out of them.
 Object.assign(process.env, { HF_HOME: temporaryFolder(), HF_HUB_CACHE: '', HUGGINGFACE_HUB_CACHE: '' });
@@ -223,7 +223,7 @@ test('truncates at 512 tokens or where the model ends', async () => {
 });
 
 // The figures printed in the documentation of transformers.js for this model in fp32.
-test('the examples of transformers.js', { skip: !realModels && 'there is no real model' }, async () => {
+test('the examples of transformers.js', { skip: needRealModel() }, async () => {
   const extractor = await pipeline('feature-extraction', 'onnx-community/all-MiniLM-L6-v2', { cache_dir: realModels });
   let output = await extractor('This is a simple test.');
   assert.deepEqual(output.dims, [1, 8, 384]);

@@ -1,0 +1,19 @@
+# Read by ctest: gives the tests of GoogleTest their labels: those of their program, and these by their names.
+
+set(label_threads "Thread|Fork|Concurren|Team|Pool")
+set(label_not_threads "Pooling|PoolTo")
+set(label_bits "^WideModel\\.|VectorsAreCloseToTheFp32Model|EveryInstructionSetGivesTheSameBits")
+set(label_memory "^Memory[./]|^Convert\\.Takes")
+
+# thimble_label(PROGRAM LABEL...)
+function(thimble_label program)
+  foreach(test IN LISTS ${program}_TESTS)
+    set(labels ${ARGN})
+    foreach(label threads bits memory)
+      if(test MATCHES "${label_${label}}" AND NOT (label_not_${label} AND test MATCHES "${label_not_${label}}"))
+        list(APPEND labels ${label})
+      endif()
+    endforeach()
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}")
+  endforeach()
+endfunction()

@@ -1,0 +1,16 @@
+# Presets with CMAKE_UNITY_BUILD compile several files of a room at once, which saves most of the time that reading headers
+# takes; the others, and among them all whose programs are shipped, compile each alone. Alone in any case are kernels, each
+# of which takes as long as a batch, and files with a name in their unnamed namespace that others of their room have too.
+
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
+file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)
+set_source_files_properties(
+  ${kernel_sources}
+  src/backends/address.cc src/backends/registry.cc src/cli/process_plan.cc
+  src/convert/modules.cc src/convert/onnx_file.cc src/convert/onnx_head.cc src/convert/onnx_layers.cc
+  src/convert/onnx_ops.cc src/convert/onnx_shapes.cc src/convert/source.cc src/convert/torch_state_dict.cc
+  src/convert/zip_file.cc src/convert/names/family.cc src/server/fields.cc src/server/problem.cc
+  src/convert/convert_test.cc src/convert/onnx_test.cc src/convert/tokenizer_folder_test.cc
+  src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc
+  tests/embed/tokens_test.cc tests/fuzz/source.cc tests/hostile/hostile_test.cc
+  PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

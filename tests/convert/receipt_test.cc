@@ -1,0 +1,200 @@
+// What a receipt tells is true, and Verify finds what has changed.
+
+#include "thimble/receipt.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/sha256.h"
+#include "format/reader.h"
+#include "tests/support/test_model.h"
+#include "thimble/convert.h"
+#include "thimble/embedder.h"
+
+namespace thimble {
+namespace {
+
+using format::Dtype;
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string HashOf(const std::string& path) {
+  Sha256 hash;
+  hash.Update(Contents(path));
+  return hash.Hex();
+}
+
+class ReceiptTest : public testing::Test {
+ protected:
+  std::string Convert(Dtype dtype, bool calibrate = false) {
+    if (!made_) {
+      EXPECT_TRUE(test::WriteTestModel(folder_.path()).ok());
+    }
+    made_ = true;
+    ConvertOptions options;
+    options.dtype = DtypeName(dtype);
+    options.name = "test";
+    options.calibrate = calibrate;
+    const std::string path = folder_.File("model.thimble.safetensors");
+    const Status status = ConvertModel(folder_.path(), path, options);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return path;
+  }
+
+  std::shared_ptr<const Model> Open(const std::string& path) {
+    auto model = Model::Open(path);
+    EXPECT_TRUE(model.ok()) << model.status().message();
+    return *model;
+  }
+
+  // The model with another header, and with one bit of a tensor flipped.
+  std::shared_ptr<const Model> Changed(const std::string& path, const std::string& key, const std::string& value,
+                                       const std::string& tensor) {
+    std::string contents = Contents(path);
+    std::uint64_t length = 0;
+    std::memcpy(&length, contents.data(), sizeof length);
+    auto header = nlohmann::ordered_json::parse(contents.substr(8, length));
+    if (!tensor.empty()) {
+      const std::size_t end = header[tensor]["data_offsets"][1];
+      contents[8 + length + end - 1] ^= 0x10;
+    }
+    if (value.empty()) {
+      header["__metadata__"].erase(key);
+    } else {
+      header["__metadata__"][key] = value;
+    }
+    std::string json = header.dump();
+    json.resize(length, ' ');
+    contents.replace(8, length, json);
+    const std::string changed = folder_.File("changed.safetensors");
+    EXPECT_TRUE(test::WriteFile(changed, contents).ok());
+    return Open(changed);
+  }
+
+  test::TemporaryFolder folder_;
+  bool made_ = false;
+};
+
+TEST_F(ReceiptTest, OfFp32IsExactAndTellsItsSources) {
+  const auto model = Open(Convert(Dtype::kFp32));
+  auto receipt = ReadReceipt(*model);
+  ASSERT_TRUE(receipt.ok() && *receipt) << receipt.status().message();
+  // The converter's own forward pass and the model give the same bits.
+  EXPECT_EQ((*receipt)->cosine_mean, 1);
+  EXPECT_EQ((*receipt)->cosine_min, 1);
+  EXPECT_GE((*receipt)->texts, 100u);
+  EXPECT_EQ((*receipt)->goldens, 12u);
+  EXPECT_EQ((*receipt)->calibration, "none");
+  EXPECT_EQ((*receipt)->source_sha256, HashOf(folder_.File("model.safetensors")));
+  EXPECT_EQ((*receipt)->tokenizer_sha256, HashOf(folder_.File("tokenizer.json")));
+  auto verification = Verify(model);
+  ASSERT_TRUE(verification.ok()) << verification.status().message();
+  EXPECT_TRUE(verification->ok());
+  EXPECT_EQ(verification->goldens, 12u);
+}
+
+TEST_F(ReceiptTest, OfEveryDtypeHoldsAndIsInOrder) {
+  for (Dtype dtype : {Dtype::kFp16, Dtype::kQ8, Dtype::kQ6, Dtype::kQ4, Dtype::kQ4Small}) {
+    const auto model = Open(Convert(dtype, true));
+    auto receipt = ReadReceipt(*model);
+    ASSERT_TRUE(receipt.ok() && *receipt) << receipt.status().message();
+    const Receipt& r = **receipt;
+    EXPECT_LT(r.cosine_mean, 1) << DtypeName(dtype);
+    EXPECT_GT(r.cosine_mean, 0.9) << DtypeName(dtype);
+    EXPECT_LE(r.cosine_min, r.cosine_p1) << DtypeName(dtype);
+    EXPECT_LE(r.cosine_p1, r.cosine_mean) << DtypeName(dtype);
+    const bool calibrated = dtype != Dtype::kFp16;
+    EXPECT_EQ(r.recipe.find("gptq") != std::string::npos, calibrated) << r.recipe;
+    EXPECT_EQ(r.calibration.find("seed") != std::string::npos, calibrated) << r.calibration;
+    auto verification = Verify(model);
+    ASSERT_TRUE(verification.ok()) << verification.status().message();
+    EXPECT_TRUE(verification->ok()) << DtypeName(dtype);
+  }
+}
+
+TEST_F(ReceiptTest, AFlippedBitOfTheWeightsIsFoundEvenWhereNoTextMeetsIt) {
+  const std::string path = Convert(Dtype::kQ8);
+  for (const char* tensor : {"embeddings.words.weight", "layers.1.ffn_out.bias", "tokenizer.normalizer.blocks"}) {
+    auto verification = Verify(Changed(path, "name", "other", tensor));
+    ASSERT_TRUE(verification.ok()) << verification.status().message();
+    EXPECT_FALSE(verification->weights_match) << tensor;
+    EXPECT_FALSE(verification->ok());
+  }
+  EXPECT_TRUE(Verify(Changed(path, "name", "other", ""))->ok()) << "the name is not a weight";
+}
+
+TEST_F(ReceiptTest, ATextWhoseVectorDiffersIsNamed) {
+  auto verification = Verify(Changed(Convert(Dtype::kQ8), "name", "other", "receipt.golden_vectors"));
+  ASSERT_TRUE(verification.ok()) << verification.status().message();
+  EXPECT_TRUE(verification->weights_match);
+  ASSERT_EQ(verification->differences.size(), 1u);
+  EXPECT_TRUE(verification->differences[0].text.starts_with("Glass is made by melting sand"));
+  EXPECT_GT(verification->differences[0].largest, 0);
+}
+
+TEST_F(ReceiptTest, AChangedSettingChangesVectors) {
+  auto verification = Verify(Changed(Convert(Dtype::kQ8), "pooling", "cls", ""));
+  ASSERT_TRUE(verification.ok());
+  EXPECT_TRUE(verification->weights_match);
+  EXPECT_EQ(verification->differences.size(), 12u);
+}
+
+TEST_F(ReceiptTest, OlderFilesAndMocksHaveNone) {
+  const auto old = Changed(Convert(Dtype::kQ8), "receipt.recipe", "", "");
+  for (const auto& model : {old, Open("mock")}) {
+    auto receipt = ReadReceipt(*model);
+    ASSERT_TRUE(receipt.ok());
+    EXPECT_FALSE(*receipt);
+    EXPECT_EQ(Verify(model).status().code(), Code::kNotFound);
+  }
+  EXPECT_EQ(Verify(nullptr).status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(ReceiptTest, MalformedOnesAreRefused) {
+  const std::string path = Convert(Dtype::kQ8);
+  for (const char* key : {"receipt.goldens", "receipt.cosine_min", "receipt.texts"}) {
+    const auto model = Changed(path, key, "many", "");
+    EXPECT_EQ(ReadReceipt(*model).status().code(), Code::kCorrupt) << key;
+    EXPECT_EQ(Verify(model).status().code(), Code::kCorrupt) << key;
+  }
+  // More texts than the tensor has.
+  EXPECT_EQ(Verify(Changed(path, "receipt.goldens", "4000", "")).status().code(), Code::kCorrupt);
+}
+
+TEST_F(ReceiptTest, FingerprintIsThatOfTheVectorsAndOfNothingElse) {
+  const std::string path = Convert(Dtype::kQ8);
+  const std::string fingerprint = Open(path)->info().fingerprint;
+  EXPECT_EQ(fingerprint.size(), 32u);
+  EXPECT_EQ(Changed(path, "name", "other", "")->info().fingerprint, fingerprint);
+  EXPECT_EQ(Changed(path, "receipt.calibration", "other", "")->info().fingerprint, fingerprint);
+  // Files from before it was stated.
+  for (const char* choice :
+       {"encoder.positions", "encoder.attention", "encoder.feed_forward", "encoder.norm", "encoder.norm_place"}) {
+    ASSERT_TRUE(format::Reader::Open(path)->Metadata(choice)) << choice;
+    const auto old = Changed(path, choice, "", "");
+    EXPECT_EQ(old->info().fingerprint, fingerprint) << choice;
+    EXPECT_TRUE(Verify(old)->ok()) << choice;
+  }
+  for (const auto& [key, value] : {std::pair{"pooling", "cls"},
+                                   {"normalize", "false"},
+                                   {"max_tokens", "32"},
+                                   {"layer_norm_eps", "1e-5"},
+                                   {"weights.sha256", "0"}}) {
+    EXPECT_NE(Changed(path, key, value, "")->info().fingerprint, fingerprint) << key;
+  }
+  EXPECT_EQ(Changed(path, "weights.sha256", "", "")->info().fingerprint, "");
+  EXPECT_EQ(Open("mock")->info().fingerprint, "");
+  EXPECT_NE(Open(Convert(Dtype::kQ4))->info().fingerprint, fingerprint);
+}
+
+}  // namespace
+}  // namespace thimble
