@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/file_identity.h"
+#include "base/regular_file.h"
 #include "base/path.h"
 #include "json/json_file.h"
 

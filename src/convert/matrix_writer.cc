@@ -29,7 +29,7 @@ void AddTensor(std::string name, format::ElementType type, std::span<const std::
   tensor.shape.assign(shape.begin(), shape.end());
 }
 
-void AddTensors(const std::string& name, WeightFormat format, std::span<const model::StoredTensor> tensors,
+void AddTensors(const std::string& name, WeightFormat format, std::span<const StoredTensor> tensors,
                 format::Layout* layout) {
   layout->metadata.emplace_back(name + ".format", format::WeightFormatName(format));
   for (const StoredTensor& stored : tensors) {

@@ -13,6 +13,7 @@
 #include "convert/config.h"
 #include "convert/folder_files.h"
 #include "convert/job.h"
+#include "format/dtypes.h"
 #include "hub/client.h"
 #include "hub/convert_source.h"
 #include "hub/listing.h"
@@ -40,7 +41,7 @@ struct Task {
 
 Result<Product> ProductOf(const PullOptions& options) {
   Product product;
-  THIMBLE_RETURN_IF_ERROR(store::CheckDtype(options.dtype));
+  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(options.dtype).status());
   product.dtype = options.dtype;
   product.force = options.force;
   product.pooling = options.pooling;
