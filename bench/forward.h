@@ -94,17 +94,17 @@ class Forward {
         ids_(std::move(ids)),
         vectors_(shape.sequences * weights.info.dimensions),
         together_(shape.sequences < 2 * threads),
-        team_(ThreadTeam::Create(threads)) {
+        team_(base::ThreadTeam::Create(threads)) {
     const std::size_t most = together_ || threads == 1 ? shape.sequences : shape.sequences / (2 * threads);
     per_tile_ = std::clamp<std::size_t>(256 / shape.tokens, 1, most);
     lengths_.assign(per_tile_, static_cast<std::uint32_t>(shape.tokens));
     const model::TileShape tile = {.tokens = per_tile_ * shape.tokens, .longest = shape.tokens};
-    Arena measure;
+    base::Arena measure;
     model::Encoder(weights, kernels, tile, measure);
     model::Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
     for (std::size_t i = 0; i < threads; ++i) {
-      memory_.push_back(*Mapping::Create(measure.used()));
-      Arena arena(memory_.back().bytes());
+      memory_.push_back(*base::Mapping::Create(measure.used()));
+      base::Arena arena(memory_.back().bytes());
       owned_.push_back(std::make_unique<model::Encoder>(weights, kernels, tile, arena));
       heads_.push_back(std::make_unique<model::Head>(weights.head, weights.head_weights, weights.info.token_dimensions,
                                                      kernels, arena));
@@ -143,11 +143,11 @@ class Forward {
   std::vector<float> vectors_;          // [sequences][dimensions]
   bool together_;
   std::size_t per_tile_ = 1;
-  std::vector<Mapping> memory_;
+  std::vector<base::Mapping> memory_;
   std::vector<std::unique_ptr<model::Encoder>> owned_;
   std::vector<model::Encoder*> encoders_;
   std::vector<std::unique_ptr<model::Head>> heads_;  // One for each.
-  ThreadTeam team_;
+  base::ThreadTeam team_;
 };
 
 }  // namespace thimble::bench

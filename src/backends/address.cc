@@ -125,7 +125,7 @@ std::string HowToSetKey(const Dialect& dialect) {
 std::string FingerprintOf(std::string_view dialect, std::string_view origin, std::string_view model,
                           std::size_t dimensions) {
   constexpr std::size_t kDigits = 32;
-  Sha256 hash;
+  base::Sha256 hash;
   for (const std::string_view part : {std::string_view("thimble space 1"), dialect, origin, model}) {
     hash.Update(part);
     hash.Update("\n");

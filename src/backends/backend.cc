@@ -46,7 +46,7 @@ class Session {
     if (!options.space.empty()) space_fingerprint_ = NamedFingerprintOf(options.space, options.dimensions);
   }
   ~Session() {
-    if (fork_ == ForkNumber()) return;
+    if (fork_ == base::ForkNumber()) return;
     // Its connections belong to another process, which the end of a TLS session would disturb.
     (void)member_.release();
     new (&ended_) std::condition_variable;  // Waiters that do not exist would be waited for.
@@ -56,8 +56,8 @@ class Session {
   template <typename Work>
   auto Run(const Work& work) -> decltype(work()) {
     // The mutex may be locked for ever.
-    if (fork_ != ForkNumber()) {
-      return Guarded([&] {
+    if (fork_ != base::ForkNumber()) {
+      return base::Guarded([&] {
         return Error(Code::kInvalidArgument, "backend ", member_->name(),
                      ": opened before a fork; open another in the ", "child");
       });
@@ -75,11 +75,11 @@ class Session {
         session->ended_.notify_all();
       }
     } const end{this};
-    return Guarded(work);
+    return base::Guarded(work);
   }
 
   void Close() {
-    if (fork_ != ForkNumber()) return;
+    if (fork_ != base::ForkNumber()) return;
     closed_ = true;
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [&] { return calls_ == 0; });
@@ -104,7 +104,7 @@ class Session {
     return made;
   }
 
-  const std::uint32_t fork_ = ForkNumber();
+  const std::uint32_t fork_ = base::ForkNumber();
   std::unique_ptr<Member> member_;
   std::optional<VectorCache> cache_;
   std::string space_fingerprint_;  // Empty unless the user names the space.
@@ -159,11 +159,11 @@ struct PendingCall {
   std::atomic<bool> done = false;
   Status status;
   std::vector<Embedding> embeddings;
-  Thread thread;  // Last, so that it ends first.
+  base::Thread thread;  // Last, so that it ends first.
 
   static void* Run(void* self) {
     auto& call = *static_cast<PendingCall*>(self);
-    call.status = Guarded([&] {
+    call.status = base::Guarded([&] {
       return call.session->Run([&]() -> Status {
         const std::vector<std::string_view> views(call.texts.begin(), call.texts.end());
         return call.session->Embed(views, call.call, call.embeddings);
@@ -195,7 +195,7 @@ bool PendingEmbeddings::done() const { return call_->done; }
 Status PendingEmbeddings::Wait(std::vector<Embedding>& embeddings) {
   call_->thread.Join();
   if (!call_->done) {
-    return Guarded(
+    return base::Guarded(
         [] { return Error(Code::kInvalidArgument, "the call ran before a fork, and ends in that process"); });
   }
   embeddings = std::move(call_->embeddings);
@@ -203,7 +203,7 @@ Status PendingEmbeddings::Wait(std::vector<Embedding>& embeddings) {
 }
 
 Result<Backend> Backend::Open(std::string_view name, const BackendOptions& options) {
-  return Guarded([&]() -> Result<Backend> {
+  return base::Guarded([&]() -> Result<Backend> {
     THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<backends::Member> member,
                              backends::MakeBackend(name, options, backends::SystemEnvironment()));
     return Backend(std::make_shared<backends::Session>(std::move(member), options));
@@ -227,7 +227,7 @@ Status Backend::Embed(std::span<const std::string_view> texts, const BackendCall
 }
 
 Result<PendingEmbeddings> Backend::Start(std::vector<std::string> texts, const BackendCall& call) {
-  return Guarded([&]() -> Result<PendingEmbeddings> {
+  return base::Guarded([&]() -> Result<PendingEmbeddings> {
     auto pending = std::make_unique<backends::PendingCall>();
     pending->session = session_;
     pending->texts = std::move(texts);
@@ -247,7 +247,7 @@ Result<BackendInfo> Backend::Describe(const BackendCall& call) {
 void Backend::Close() { session_->Close(); }
 
 Result<bool> IsRemoteBackend(std::string_view name) {
-  return Guarded([&]() -> Result<bool> {
+  return base::Guarded([&]() -> Result<bool> {
     THIMBLE_ASSIGN_OR_RETURN(const std::vector<backends::BackendName> names, backends::ParseNames(name));
     return std::any_of(names.begin(), names.end(), [](const auto& parsed) { return parsed.dialect != nullptr; });
   });

@@ -52,7 +52,7 @@ class Queue {
         if (next_ == count_ || !failure_.ok()) return;
         request = next_++;
       }
-      const Status status = Guarded([&] { return send(request); });
+      const Status status = base::Guarded([&] { return send(request); });
       const std::lock_guard lock(mutex_);
       if (failure_.ok()) failure_ = status;
     }
@@ -148,9 +148,9 @@ Status Client::Embed(std::span<Item* const> items, const Call& call) {
   };
   auto work = [&] { queue.Work(send); };
   // With fewer threads than wanted it takes longer.
-  std::vector<std::unique_ptr<Thread>> threads;
+  std::vector<std::unique_ptr<base::Thread>> threads;
   for (std::size_t i = 1; i < std::min(requests.size(), concurrency_); ++i) {
-    threads.push_back(std::make_unique<Thread>());
+    threads.push_back(std::make_unique<base::Thread>());
     const auto run = [](void* argument) -> void* {
       (*static_cast<decltype(work)*>(argument))();
       return nullptr;

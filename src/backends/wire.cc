@@ -58,7 +58,7 @@ bool AppendFloat(const Json& value, std::vector<float>& vector) {
 }
 
 Result<std::vector<float>> VectorFromBase64(std::string_view text, const std::string& where) {
-  const std::optional<std::string> bytes = FromBase64(text);
+  const std::optional<std::string> bytes = base::FromBase64(text);
   if (!bytes) return Error(Code::kCorrupt, where, ": expected base64 with padding, found other text");
   if (bytes->empty() || bytes->size() % sizeof(float) != 0) {
     return Error(Code::kCorrupt, where, ": expected base64 of floats, found ", bytes->size(), " bytes");

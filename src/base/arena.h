@@ -16,7 +16,7 @@
 #include "base/checked.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Zeroed pages of this process, taken from the system when first touched. Move-only.
 class Mapping {
@@ -65,6 +65,6 @@ class Arena {
   std::size_t used_ = 0;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_ARENA_H_

@@ -11,7 +11,7 @@
 #include "base/leftover.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Writes all of `bytes` to an open file, waiting where it is a pipe that has no room; `path` is for messages.
 Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& path);
@@ -65,6 +65,6 @@ class AtomicFile {
   int file_ = -1;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_ATOMIC_FILE_H_

@@ -21,7 +21,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Calls `write_some(bytes)` until everything is written.
@@ -359,4 +359,4 @@ Status AtomicFile::Commit() {
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

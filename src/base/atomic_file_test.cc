@@ -21,7 +21,7 @@
 #include "base/regular_file.h"
 #include "base/thread.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -199,4 +199,4 @@ TEST_F(AtomicFileTest, LeftoversAreRemovedWithTheirFolders) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

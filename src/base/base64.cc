@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -53,4 +53,4 @@ std::optional<std::string> FromBase64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

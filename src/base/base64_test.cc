@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 std::string Base64(std::string_view bytes) {
@@ -34,4 +34,4 @@ TEST(Base64, RefusesWhatIsNone) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

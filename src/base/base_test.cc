@@ -25,7 +25,7 @@
 #include "base/thread.h"
 #include "base/thread_team.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
@@ -227,4 +227,4 @@ TEST(ThreadTeam, MembersWorkAtTheSameTime) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -7,7 +7,7 @@
 #include <optional>
 #include <span>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 inline std::optional<std::uint64_t> CheckedMul(std::uint64_t a, std::uint64_t b) {
   std::uint64_t product;
@@ -34,6 +34,6 @@ inline std::optional<std::uint64_t> CheckedProduct(std::span<const std::uint64_t
 // `value` rounded up to a multiple of `unit`, a power of two.
 constexpr std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_CHECKED_H_

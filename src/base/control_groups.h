@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // A control group whose limits hold for this process.
 struct ControlGroup {
@@ -26,6 +26,6 @@ inline constexpr std::size_t kNoMemoryLimit = std::numeric_limits<std::size_t>::
 // The least limit, in bytes, of the control groups of this process; kNoMemoryLimit when there is none.
 std::size_t CgroupMemoryLimit(const std::string& root);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_CONTROL_GROUPS_H_

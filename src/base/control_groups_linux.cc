@@ -6,7 +6,7 @@
 
 #include "base/control_groups.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Calls visit(line) for each line of the file, without its end. A line of 4 KiB or more is passed over: no path of the
@@ -107,4 +107,4 @@ std::vector<ControlGroup> ControlGroupsOf(std::string_view controller, const std
   return groups;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

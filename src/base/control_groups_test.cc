@@ -17,7 +17,7 @@
 #include "base/processors.h"
 #include "thimble/memory.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -245,4 +245,4 @@ TEST(UsableProcessors, AreThoseOfTheAffinityAndTheQuota) {
 TEST(MemoryLimit, IsSomethingReal) { EXPECT_GT(MemoryLimit(), std::size_t{16} << 20); }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

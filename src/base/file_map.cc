@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 Result<FileMap> FileMap::Open(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
@@ -39,4 +39,4 @@ Status FileMap::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -15,7 +15,7 @@
 #include "base/regular_file.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // What handlers of signals know of a mapping.
 struct MappedFile {
@@ -72,6 +72,6 @@ struct MappedFault {
 // nobody writes to a file that is open here.
 MappedFault FindMappedFault(const void* address);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_FILE_MAP_H_

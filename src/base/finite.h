@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Whether none is infinite or NaN.
 inline bool AllFinite(std::span<const float> values) {
@@ -17,6 +17,6 @@ inline bool AllFinite(std::span<const float> values) {
   return (all & kTop) == 0;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_FINITE_H_

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Changes in the child of every fork(). What depends on threads keeps the number it was made under: under another one
 // its threads no longer exist, nor the waiters of its condition variables. Always 0 on Windows. vfork() and
@@ -28,6 +28,6 @@ class ForkMutex : public std::mutex {
   ForkMutex* older_ = nullptr;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_FORK_H_

@@ -7,7 +7,7 @@
 #include "base/fork.h"
 #include "base/keep_loaded.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // The mutexes of the process, from the newest to the oldest. Never destroyed, because handlers may run at any time.
 struct ForkHandlers {
@@ -59,4 +59,4 @@ ForkMutex::~ForkMutex() {
   (newer_ != nullptr ? newer_->older_ : ForkHandlers::newest) = older_;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -8,7 +8,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // What work() returns, a Status or a Result, or kOutOfMemory when an allocation in it fails. In a build without
 // exceptions such an allocation ends the process, as the C++ library then does everywhere.
@@ -25,6 +25,6 @@ auto Guarded(Work&& work) -> decltype(work()) {
 #endif
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_GUARD_H_

@@ -3,7 +3,7 @@
 #ifndef THIMBLE_BASE_KEEP_LOADED_H_
 #define THIMBLE_BASE_KEEP_LOADED_H_
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Thread-safe. Best effort: a library that the system does not find again is not kept.
 #if defined(__linux__)
@@ -12,6 +12,6 @@ inline void KeepLoaded() {}  // The linker's option -z nodelete does it.
 void KeepLoaded();
 #endif
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_KEEP_LOADED_H_

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file_map.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Mappings that handlers of signals find. Those beyond are missing from their messages.
@@ -88,4 +88,4 @@ MappedFault FindMappedFault(const void* address) {
   return found;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -7,7 +7,7 @@
 #include "base/file_map.h"
 #include "base/windows_error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 Result<Mapping> Mapping::Create(std::size_t size) {
   void* address = VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
@@ -49,4 +49,4 @@ FileMap::~FileMap() {
 
 MappedFault FindMappedFault(const void*) { return {}; }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <string>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Empty for a text that cannot be a path of this system.
 std::filesystem::path ToPath(const std::string& text);
 std::string FromPath(const std::filesystem::path& path);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_PATH_H_

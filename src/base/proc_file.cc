@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstdio>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 ProcFile::ProcFile(const char* path) {
   std::FILE* file = std::fopen(path, "re");
@@ -31,4 +31,4 @@ std::optional<double> ProcFile::Number(std::string_view key) const {
   return value;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // The first bytes of a file under /proc or /sys. Thread-compatible. Allocates nothing.
 class ProcFile {
@@ -26,6 +26,6 @@ class ProcFile {
   int error_ = 0;
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_PROC_FILE_H_

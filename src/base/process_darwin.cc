@@ -13,6 +13,26 @@
 #include "base/processors.h"
 #include "thimble/memory.h"
 
+namespace thimble::base {
+
+std::size_t UsableProcessors() {
+  int performance = 0;
+  std::size_t size = sizeof performance;
+  // Level 0 is the fastest; processors with one kind of cores have no levels.
+  if (sysctlbyname("hw.perflevel0.logicalcpu", &performance, &size, nullptr, 0) == 0 && performance > 0) {
+    return static_cast<std::size_t>(performance);
+  }
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+void KeepLoaded() {
+  static const char here = 0;
+  Dl_info info;
+  if (dladdr(&here, &info) != 0) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+}  // namespace thimble::base
+
 namespace thimble::inline v0_1 {
 
 std::size_t MemoryLimit() {
@@ -33,22 +53,6 @@ Result<ProcessMemory> MeasureMemory(int process) {
                        .private_bytes = info.phys_footprint,
                        .peak_rss_bytes = info.resident_size_peak,
                        .data_bytes = info.internal};
-}
-
-std::size_t UsableProcessors() {
-  int performance = 0;
-  std::size_t size = sizeof performance;
-  // Level 0 is the fastest; processors with one kind of cores have no levels.
-  if (sysctlbyname("hw.perflevel0.logicalcpu", &performance, &size, nullptr, 0) == 0 && performance > 0) {
-    return static_cast<std::size_t>(performance);
-  }
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
-void KeepLoaded() {
-  static const char here = 0;
-  Dl_info info;
-  if (dladdr(&here, &info) != 0) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 }  // namespace thimble::inline v0_1

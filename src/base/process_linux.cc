@@ -18,7 +18,7 @@
 #include "base/processors.h"
 #include "thimble/memory.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Values from here on mean "no limit" in version 1 control groups.
@@ -104,35 +104,6 @@ std::size_t CgroupMemoryLimit(const std::string& root) {
   return limit;
 }
 
-std::size_t MemoryLimit() {
-  std::size_t limit = kNoMemoryLimit;
-  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (pages > 0 && page > 0) limit = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-  auto group = Guarded([]() -> Result<std::size_t> { return CgroupMemoryLimit(""); });
-  if (group.ok()) limit = std::min(limit, *group);
-  return limit == kNoMemoryLimit ? 0 : limit;
-}
-
-Result<ProcessMemory> MeasureMemory(int process) {
-  return Guarded([&]() -> Result<ProcessMemory> {
-    char folder[32] = "/proc/self";
-    if (process != 0) std::snprintf(folder, sizeof folder, "/proc/%d", process);
-    const std::string name(folder);
-    ProcFile rollup((name + "/smaps_rollup").c_str());
-    if (rollup.error() != 0) return SystemError(rollup.error(), "cannot read", name + "/smaps_rollup");
-    ProcFile status((name + "/status").c_str());
-    if (status.error() != 0) return SystemError(status.error(), "cannot read", name + "/status");
-    auto bytes = [](const ProcFile& file, std::string_view key) {
-      return static_cast<std::size_t>(file.Number(key).value_or(0) * 1024);
-    };
-    return ProcessMemory{.rss_bytes = bytes(rollup, "\nRss:"),
-                         .pss_bytes = bytes(rollup, "\nPss:"),
-                         .private_bytes = bytes(rollup, "\nAnonymous:"),
-                         .peak_rss_bytes = bytes(status, "\nVmHWM:"),
-                         .data_bytes = bytes(status, "\nVmData:")};
-  });
-}
-
 std::size_t CgroupProcessors(const std::string& root) {
   std::size_t least = kNoQuota;
   for (const ControlGroup& group : ControlGroupsOf("cpu", root)) least = std::min(least, QuotaOf(group));
@@ -154,6 +125,39 @@ std::size_t UsableProcessors() {
     return ProcessorsAmong(allowed, "");
   });
   return usable.ok() ? *usable : static_cast<std::size_t>(CPU_COUNT_S(sizeof sets, sets));
+}
+
+}  // namespace thimble::base
+
+namespace thimble::inline v0_1 {
+
+std::size_t MemoryLimit() {
+  std::size_t limit = base::kNoMemoryLimit;
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) limit = static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+  auto group = base::Guarded([]() -> Result<std::size_t> { return base::CgroupMemoryLimit(""); });
+  if (group.ok()) limit = std::min(limit, *group);
+  return limit == base::kNoMemoryLimit ? 0 : limit;
+}
+
+Result<ProcessMemory> MeasureMemory(int process) {
+  return base::Guarded([&]() -> Result<ProcessMemory> {
+    char folder[32] = "/proc/self";
+    if (process != 0) std::snprintf(folder, sizeof folder, "/proc/%d", process);
+    const std::string name(folder);
+    base::ProcFile rollup((name + "/smaps_rollup").c_str());
+    if (rollup.error() != 0) return SystemError(rollup.error(), "cannot read", name + "/smaps_rollup");
+    base::ProcFile status((name + "/status").c_str());
+    if (status.error() != 0) return SystemError(status.error(), "cannot read", name + "/status");
+    auto bytes = [](const base::ProcFile& file, std::string_view key) {
+      return static_cast<std::size_t>(file.Number(key).value_or(0) * 1024);
+    };
+    return ProcessMemory{.rss_bytes = bytes(rollup, "\nRss:"),
+                         .pss_bytes = bytes(rollup, "\nPss:"),
+                         .private_bytes = bytes(rollup, "\nAnonymous:"),
+                         .peak_rss_bytes = bytes(status, "\nVmHWM:"),
+                         .data_bytes = bytes(status, "\nVmData:")};
+  });
 }
 
 }  // namespace thimble::inline v0_1

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // How many processors this process keeps busy by default, at least 1: of those that it may run on the performance
 // cores, or all if none of them is one, but no more than the CPU quotas of its control groups, rounded up. Thread-safe.
@@ -24,6 +24,6 @@ std::size_t CgroupProcessors(const std::string& root);
 // are known by the kernel's list on Intel processors, elsewhere by their capacity.
 std::size_t ProcessorsAmong(std::span<const std::size_t> allowed, const std::string& root);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_PROCESSORS_H_

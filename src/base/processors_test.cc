@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ TEST_F(PerformanceCores, AreAllWhereFilesAreOdd) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 std::optional<FileIdentity> IdentityOfHandle(std::intptr_t handle) {
   const std::optional<OpenFile> file = Describe(handle);
@@ -22,4 +22,4 @@ Status CheckOutput(const std::string& output, const std::optional<FileIdentity>&
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -14,7 +14,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 struct FileStamp {
   std::uint64_t size = 0;
@@ -109,6 +109,6 @@ inline InputFile InputFileAt(const std::string& path) { return {path, IdentityOf
 Status CheckOutput(const std::string& output, const std::optional<FileIdentity>& identity,
                    std::span<const InputFile> inputs);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_REGULAR_FILE_H_

@@ -12,7 +12,7 @@
 #include "base/path.h"
 #include "base/regular_file.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 std::int64_t Nanoseconds(const timespec& time) {
@@ -114,4 +114,4 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

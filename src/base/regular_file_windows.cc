@@ -9,7 +9,7 @@
 #include "base/regular_file.h"
 #include "base/windows_error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Steps of 100 ns since 1601.
@@ -144,4 +144,4 @@ Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const
   return Status();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -103,4 +103,4 @@ Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, s
   return hash.Hex();
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

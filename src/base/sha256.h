@@ -18,7 +18,7 @@
 #include "base/regular_file.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Thread-compatible.
 class Sha256 {
@@ -44,6 +44,6 @@ class Sha256 {
 // Of bytes [begin, end) of a file.
 Result<std::string> Sha256OfFile(const RegularFile& file, std::uint64_t begin, std::uint64_t end);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_SHA256_H_

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 std::string HashOf(std::string_view text) {
@@ -59,4 +59,4 @@ TEST(Sha256, OfAFileIsThatOfItsBytes) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Loads the first of `names` that this system has; it stays until the process ends. kUnsupported, with the system's
 // reasons, when there is none.
@@ -40,6 +40,6 @@ bool FindFunction(void* library, const char* name, Function& function) {
   return function != nullptr;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_SHARED_LIBRARY_H_

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Returns when `value` is no longer `old`. Whoever changes it calls notify_all() on it.
 template <typename T>
@@ -59,6 +59,6 @@ class Steps {
   std::atomic<std::size_t> done_ = 0;    // Parts of the step.
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_STEPS_H_

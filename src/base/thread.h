@@ -12,7 +12,7 @@
 
 #include "thimble/status.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Neither copied nor moved, because the thread may hold its address.
 class Thread {
@@ -46,6 +46,6 @@ class Thread {
   std::uint32_t fork_ = 0;  // ForkNumber() of its start.
 };
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_THREAD_H_

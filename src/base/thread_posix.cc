@@ -15,7 +15,7 @@
 #include "base/fork.h"
 #include "base/thread.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // Of the smallest pages. A stack that ends within one takes a page more for what lies at its end.
@@ -81,4 +81,4 @@ void Thread::Join() {
   running_ = false;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

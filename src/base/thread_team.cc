@@ -10,7 +10,7 @@
 #include "base/steps.h"
 #include "base/thread.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 struct ThreadTeam::State {
   struct Member {
@@ -116,4 +116,4 @@ std::string FewerThreads(std::size_t granted, std::size_t wanted) {
          " threads, because the system refused more (ulimit -u, pids.max of the control group)";
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

@@ -8,7 +8,7 @@
 #include <string>
 #include <type_traits>
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // Thread-compatible. The calling thread is member 0 of the team. In the child of a fork() its threads are started again
 // with the next job, as far as the system allows.
@@ -45,6 +45,6 @@ class ThreadTeam {
 // Says that a team has `granted` threads of the `wanted` ones.
 std::string FewerThreads(std::size_t granted, std::size_t wanted);
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_THREAD_TEAM_H_

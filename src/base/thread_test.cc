@@ -14,7 +14,7 @@
 #include "base/thread_team.h"
 #include "tests/support/child.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 namespace {
 
 // More than the stack of a thread.
@@ -155,4 +155,4 @@ TEST(ForkMutex, LetsAForkSeeOnlyWhatIsConsistent) {
 }
 
 }  // namespace
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base

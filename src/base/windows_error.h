@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-namespace thimble::inline v0_1 {
+namespace thimble::base {
 
 // "what path: text", with the code for GetLastError().
 inline Status WindowsError(std::string_view what, std::string_view path) {
@@ -31,6 +31,6 @@ inline std::wstring WidePath(const std::string& path) {
   return wide;
 }
 
-}  // namespace thimble::inline v0_1
+}  // namespace thimble::base
 
 #endif  // THIMBLE_BASE_WINDOWS_ERROR_H_

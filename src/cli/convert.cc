@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "format/dtypes.h"
 
 namespace thimble::cli {
 namespace {

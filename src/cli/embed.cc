@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"

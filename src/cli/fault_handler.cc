@@ -45,7 +45,7 @@ class Message {
 
 void Handle(int signal, siginfo_t* info, void*) {
   const bool fault = info->si_code > 0 && info->si_code != SI_USER;  // Not sent by a process.
-  const MappedFault found = fault ? FindMappedFault(info->si_addr) : MappedFault();
+  const base::MappedFault found = fault ? base::FindMappedFault(info->si_addr) : base::MappedFault();
   if (found.path == nullptr) {
     sigaction(signal, signal == SIGBUS ? &bus_before : &segv_before, nullptr);
     if (!fault) raise(signal);
@@ -63,7 +63,7 @@ void Handle(int signal, siginfo_t* info, void*) {
   message << (found.written ? "; run the command again, and replace model files only by renaming, or use --load copy\n"
                             : "; run the command again when it can, or use --load copy\n");
   message.Write();
-  RemoveLeftovers();
+  base::RemoveLeftovers();
   _exit(kFailed);
 }
 

@@ -36,7 +36,7 @@ TEST_F(FaultHandler, ATruncatedFileIsNamed) {
   EXPECT_EXIT(
       {
         HandleOnlyOurs();
-        auto map = FileMap::Open(path_);
+        auto map = base::FileMap::Open(path_);
         std::filesystem::resize_file(path_, 100);
         volatile char byte = static_cast<char>(map->bytes()[1 << 15]);
         (void)byte;
@@ -50,7 +50,7 @@ TEST_F(FaultHandler, AFaultElsewhereNamesAFileThatWasWrittenTo) {
   EXPECT_EXIT(
       {
         HandleOnlyOurs();
-        auto map = FileMap::Open(path_);
+        auto map = base::FileMap::Open(path_);
         EXPECT_TRUE(test::WriteFile(path_, std::string(1 << 17, 'y')).ok());
         *reinterpret_cast<volatile int*>(8) = 1;
       },
@@ -61,7 +61,7 @@ TEST_F(FaultHandler, OtherFaultsStayWhatTheyWere) {
   EXPECT_EXIT(
       {
         HandleOnlyOurs();
-        auto map = FileMap::Open(path_);
+        auto map = base::FileMap::Open(path_);
         *reinterpret_cast<volatile int*>(8) = 1;
       },
       testing::KilledBySignal(SIGSEGV), "^$");
@@ -69,7 +69,7 @@ TEST_F(FaultHandler, OtherFaultsStayWhatTheyWere) {
       {
         HandleOnlyOurs();
         {
-          auto map = FileMap::Open(path_);
+          auto map = base::FileMap::Open(path_);
         }
         EXPECT_TRUE(test::WriteFile(path_, "y").ok());
         kill(getpid(), SIGBUS);

@@ -91,7 +91,7 @@ Status Input::ReadBlock() {
   return Status();
 }
 
-InputFile Input::file() const { return {name_, file_ < 0 ? std::nullopt : IdentityOfHandle(file_)}; }
+base::InputFile Input::file() const { return {name_, file_ < 0 ? std::nullopt : base::IdentityOfHandle(file_)}; }
 
 bool Input::ReadyWithin(int milliseconds) const {
   if (file_ < 0 || end_ || block_begin_ != block_end_) return true;

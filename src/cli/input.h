@@ -67,7 +67,7 @@ class Input {
   bool ReadyWithin(int milliseconds) const;
 
   // Which file it reads.
-  InputFile file() const;
+  base::InputFile file() const;
 
   // Bytes read so far, and bytes in all or 0 when unknown.
   std::uint64_t bytes_read() const { return bytes_read_; }

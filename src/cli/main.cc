@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/process_start.h"
 

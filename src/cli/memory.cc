@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/memory_stages.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -73,7 +74,7 @@ class TextFile {
     if (file.descriptor_ < 0) return SystemError(errno, "cannot create", path);
     unlink(path.c_str());
     const std::string texts = MemoryTexts();
-    THIMBLE_RETURN_IF_ERROR(WriteAll(file.descriptor_, std::as_bytes(std::span(texts)), path));
+    THIMBLE_RETURN_IF_ERROR(base::WriteAll(file.descriptor_, std::as_bytes(std::span(texts)), path));
     return file;
   }
   TextFile(TextFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}

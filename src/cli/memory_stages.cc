@@ -63,7 +63,7 @@ Status RunMemoryStages(const std::string& model, const std::string& texts_path) 
   options.release_after = milliseconds(50);
   THIMBLE_ASSIGN_OR_RETURN(ModelPool pool, ModelPool::Create(options));
   // A mapping costs no memory of the process's own.
-  THIMBLE_ASSIGN_OR_RETURN(FileMap file, FileMap::Open(texts_path));
+  THIMBLE_ASSIGN_OR_RETURN(base::FileMap file, base::FileMap::Open(texts_path));
   std::vector<std::string_view> texts;
   std::vector<float> vectors;
   {

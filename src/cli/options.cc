@@ -108,7 +108,7 @@ void Note(std::string_view command, std::string_view note) {
 
 void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted) {
   const std::size_t granted = embedder.plan().threads;
-  if (granted < wanted) Note(command, FewerThreads(granted, wanted));
+  if (granted < wanted) Note(command, base::FewerThreads(granted, wanted));
 }
 
 Result<std::size_t> ParseSize(std::string_view text) {
@@ -202,14 +202,14 @@ Result<std::string> ModelOption::FullName() const {
   return model_;
 }
 
-InputFile ModelOption::File() const {
+base::InputFile ModelOption::File() const {
   std::error_code error;
   if (IsModelName(model_) && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {
-    return InputFileAt(model_);
+    return base::InputFileAt(model_);
   }
   const Result<std::string> name = FullName();
   const Result<std::string> path = name.ok() ? ModelPath(*name, dtype_) : name;
-  return path.ok() ? InputFileAt(*path) : InputFile();
+  return path.ok() ? base::InputFileAt(*path) : base::InputFile();
 }
 
 Result<std::shared_ptr<const Model>> ModelOption::Open() const {

@@ -107,7 +107,7 @@ class ModelOption {
   // NAME@REVISION, or the path.
   Result<std::string> FullName() const;
   // The file that Open opens, once it has; nothing for a mock.
-  InputFile File() const;
+  base::InputFile File() const;
   const std::string& dtype() const { return dtype_; }
   const OpenFlags& open() const { return open_; }
 
@@ -174,21 +174,6 @@ struct BackendFlags {
   Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options) const;
   Result<BackendCall> Call(const VectorOptions& options) const;
 };
-
-// The commands. Each takes the arguments behind its name and returns the exit code.
-// argv[0] is the command's name.
-int RunConvert(int argc, char** argv);
-int RunEmbed(int argc, char** argv);
-int RunInfo(int argc, char** argv);
-int RunList(int argc, char** argv);
-int RunMemory(int argc, char** argv);
-int RunPlan(int argc, char** argv);
-int RunPull(int argc, char** argv);
-int RunRm(int argc, char** argv);
-int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
-int RunSimilar(int argc, char** argv);
-int RunTokenize(int argc, char** argv);
-int RunVerify(int argc, char** argv);
 
 }  // namespace thimble::cli
 

@@ -42,19 +42,19 @@ int OwnDescriptor(std::string_view path) {
 
 }  // namespace
 
-Result<Output> Output::Open(const std::string& path, std::span<const InputFile> inputs) {
+Result<Output> Output::Open(const std::string& path, std::span<const base::InputFile> inputs) {
   Output output;
   struct stat status;
   output.path_ = path.empty() || path == "-" ? "standard output" : path;
   if (const int own = path.empty() || path == "-" ? STDOUT_FILENO : OwnDescriptor(path); own >= 0) {
-    THIMBLE_RETURN_IF_ERROR(CheckOutput(output.path_, IdentityOfHandle(own), inputs));
+    THIMBLE_RETURN_IF_ERROR(base::CheckOutput(output.path_, base::IdentityOfHandle(own), inputs));
     output.file_ = own;
   } else if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     output.file_ = open(path.c_str(), O_WRONLY | O_CLOEXEC);
     output.owned_ = true;
   } else {
-    THIMBLE_RETURN_IF_ERROR(CheckOutput(path, IdentityOf(path), inputs));
-    THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+    THIMBLE_RETURN_IF_ERROR(base::CheckOutput(path, base::IdentityOf(path), inputs));
+    THIMBLE_ASSIGN_OR_RETURN(base::AtomicFile file, base::AtomicFile::Create(path));
     output.atomic_.emplace(std::move(file));
     output.file_ = output.atomic_->descriptor();
   }
@@ -83,7 +83,7 @@ Status Output::Write(std::string_view bytes) {
 }
 
 Status Output::Flush() {
-  THIMBLE_RETURN_IF_ERROR(WriteAll(file_, std::as_bytes(std::span(buffer_)), path_));
+  THIMBLE_RETURN_IF_ERROR(base::WriteAll(file_, std::as_bytes(std::span(buffer_)), path_));
   unsynced_ += buffer_.size();
   buffer_.clear();
 #ifdef SYNC_FILE_RANGE_WRITE
@@ -99,7 +99,7 @@ bool Output::seekable() const { return start_ >= 0; }
 
 Status Output::WriteAt(std::uint64_t offset, std::string_view bytes) {
   THIMBLE_RETURN_IF_ERROR(Flush());
-  return WriteAllAt(file_, static_cast<std::uint64_t>(start_) + offset, std::as_bytes(std::span(bytes)), path_);
+  return base::WriteAllAt(file_, static_cast<std::uint64_t>(start_) + offset, std::as_bytes(std::span(bytes)), path_);
 }
 
 Status Output::Finish() {
@@ -116,7 +116,7 @@ Status Output::Finish() {
 
 bool Output::is_terminal() const { return isatty(file_) == 1; }
 
-Status PrintValues(const json::Object& values, bool as_json, std::span<const InputFile> inputs) {
+Status PrintValues(const json::Object& values, bool as_json, std::span<const base::InputFile> inputs) {
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", inputs));
   if (as_json) {
     THIMBLE_RETURN_IF_ERROR(output.Write(json::Value(values).Text() + "\n"));

@@ -26,7 +26,7 @@ class Output {
   // "" and "-" mean standard output; /dev/stdout and /dev/fd/N are what the process has open as that. Something else
   // that is not a regular file, such as a pipe, is written to directly. kInvalidArgument when it is one of `inputs`, of
   // which nothing must have been written yet: a shell may have opened it.
-  static Result<Output> Open(const std::string& path, std::span<const InputFile> inputs = {});
+  static Result<Output> Open(const std::string& path, std::span<const base::InputFile> inputs = {});
 
   Output(Output&& other) noexcept;
   Output& operator=(Output&&) = delete;
@@ -47,8 +47,8 @@ class Output {
  private:
   Output() = default;
 
-  std::string path_;                  // For messages.
-  std::optional<AtomicFile> atomic_;  // A regular file; otherwise `file_` is written directly.
+  std::string path_;                        // For messages.
+  std::optional<base::AtomicFile> atomic_;  // A regular file; otherwise `file_` is written directly.
   int file_ = -1;
   bool owned_ = false;        // Whether `file_` is to be closed here.
   std::int64_t start_ = -1;   // Offset at which the output begins; -1 when not seekable.
@@ -57,7 +57,7 @@ class Output {
 };
 
 // Prints the members of an object, one a line, or the object in one line. The errors of Output::Open.
-Status PrintValues(const json::Object& values, bool as_json, std::span<const InputFile> inputs = {});
+Status PrintValues(const json::Object& values, bool as_json, std::span<const base::InputFile> inputs = {});
 
 }  // namespace thimble::cli
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/process_plan.h"

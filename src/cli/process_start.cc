@@ -14,7 +14,7 @@ namespace thimble::cli {
 namespace {
 
 extern "C" void RemoveAndEnd(int number) {
-  RemoveLeftovers();
+  base::RemoveLeftovers();
   std::raise(number);  // Its default action, as the handler is for one signal only.
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"

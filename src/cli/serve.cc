@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "server/server.h"
 #include "thimble/cache.h"

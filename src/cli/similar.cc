@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "thimble/receipt.h"

@@ -69,7 +69,7 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
 
   std::string contents;
   if (!file.empty()) {
-    THIMBLE_ASSIGN_OR_RETURN(RegularFile opened, RegularFile::Open(file));
+    THIMBLE_ASSIGN_OR_RETURN(base::RegularFile opened, base::RegularFile::Open(file));
     contents.resize(std::min<std::uint64_t>(opened.size(), kMaxFileBytes));
     THIMBLE_RETURN_IF_ERROR(opened.ReadAt(0, std::as_writable_bytes(std::span(contents))));
   }

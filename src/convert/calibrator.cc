@@ -15,7 +15,7 @@ constexpr double kDamping = 0.01;  // Of the mean of the diagonal of H.
 }  // namespace
 
 Calibrator::Calibrator(const model::Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
-                       ThreadTeam& team)
+                       base::ThreadTeam& team)
     : fit_(fit), end_(end), kernels_(kernels), team_(team) {
   for (const model::Step& step : program.layer) {
     if (step.kind != model::Step::Kind::kNorm) seen_.push_back({Moments(step.inputs, kernels), {}});

@@ -31,7 +31,7 @@ class Calibrator {
   // Sequences of a Forward below `fit` are what GPTQ sees, those from there to `end` what it is checked on; later ones
   // are not calibration.
   Calibrator(const model::Program& program, std::size_t fit, std::size_t end, const kernels::Kernels& kernels,
-             ThreadTeam& team);
+             base::ThreadTeam& team);
 
   // To be given to Forward::Run for one layer after the other.
   void Watch(std::size_t matrix, std::size_t first, const float* x, std::size_t rows);
@@ -53,7 +53,7 @@ class Calibrator {
 
   std::size_t fit_, end_;
   const kernels::Kernels& kernels_;
-  ThreadTeam& team_;
+  base::ThreadTeam& team_;
   std::vector<Seen> seen_;
   CalibrationReport report_;
 };

@@ -29,23 +29,23 @@ namespace {
 constexpr std::size_t kMaxThreads = 8;  // More gain little.
 
 Result<std::string> HashOf(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  return Sha256OfFile(file, 0, file.size());
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
+  return base::Sha256OfFile(file, 0, file.size());
 }
 
 Status Convert(const std::string& source, const std::string& output, const ConvertOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
   THIMBLE_RETURN_IF_ERROR(CheckNotRead(source, output));
-  std::vector<InputFile> inputs = {InputFileAt(job.tokenizer.path)};
-  for (const std::string& path : job.source.paths()) inputs.push_back(InputFileAt(path));
-  if (!options.calibration_file.empty()) inputs.push_back(InputFileAt(options.calibration_file));
-  THIMBLE_RETURN_IF_ERROR(CheckOutput(output, IdentityOf(output), inputs));
+  std::vector<base::InputFile> inputs = {base::InputFileAt(job.tokenizer.path)};
+  for (const std::string& path : job.source.paths()) inputs.push_back(base::InputFileAt(path));
+  if (!options.calibration_file.empty()) inputs.push_back(base::InputFileAt(options.calibration_file));
+  THIMBLE_RETURN_IF_ERROR(base::CheckOutput(output, base::IdentityOf(output), inputs));
   const model::Architecture& encoder = job.program.architecture;
   THIMBLE_ASSIGN_OR_RETURN(const kernels::Kernels* kernels, kernels::ChooseKernels());
-  const std::size_t threads = options.threads == 0 ? std::min(UsableProcessors(), kMaxThreads) : options.threads;
-  ThreadTeam team = ThreadTeam::Create(threads);
+  const std::size_t threads = options.threads == 0 ? std::min(base::UsableProcessors(), kMaxThreads) : options.threads;
+  base::ThreadTeam team = base::ThreadTeam::Create(threads);
   // Not a note of the job, which the file records: the file does not depend on the threads.
-  if (team.size() < threads && options.note) options.note(FewerThreads(team.size(), threads));
+  if (team.size() < threads && options.note) options.note(base::FewerThreads(team.size(), threads));
   for (const std::string& note : job.notes) {
     if (options.note) options.note(note);
   }
@@ -95,7 +95,7 @@ Status Convert(const std::string& source, const std::string& output, const Conve
 namespace thimble::inline v0_1 {
 
 Status ConvertModel(const std::string& source, const std::string& output, const ConvertOptions& options) {
-  return Guarded([&] { return convert::Convert(source, output, options); });
+  return base::Guarded([&] { return convert::Convert(source, output, options); });
 }
 
 }  // namespace thimble::inline v0_1

@@ -24,7 +24,7 @@ namespace thimble::convert {
 // The bytes [begin, end) of a file, which must be in it. The file must outlive it. Thread-compatible.
 class FileReader {
  public:
-  FileReader(const RegularFile& file, std::uint64_t begin, std::uint64_t end)
+  FileReader(const base::RegularFile& file, std::uint64_t begin, std::uint64_t end)
       : file_(file), offset_(begin), end_(end) {}
 
   const std::string& path() const { return file_.path(); }
@@ -57,7 +57,7 @@ class FileReader {
     return file_.ReadAt(offset_, buffer_);
   }
 
-  const RegularFile& file_;
+  const base::RegularFile& file_;
   std::uint64_t offset_;
   const std::uint64_t end_;
   std::vector<std::byte> buffer_;

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/regular_file.h"
 #include "base/path.h"
+#include "base/regular_file.h"
 #include "json/json_file.h"
 
 namespace thimble::convert {
@@ -133,16 +133,16 @@ bool IsExternalDataOf(std::string_view onnx, std::string_view name) {
 
 Result<FolderView> ViewOf(const std::string& folder) {
   auto names = std::make_shared<std::set<std::string>>();
-  const fs::path root = ToPath(folder);
+  const fs::path root = base::ToPath(folder);
   std::error_code error;
   fs::recursive_directory_iterator entry(root, fs::directory_options::follow_directory_symlink, error), end;
   for (; !error && entry != end && names->size() < kMaxFiles; entry.increment(error)) {
     std::error_code ignored;
-    const bool hidden = FromPath(entry->path().filename()).starts_with('.');
+    const bool hidden = base::FromPath(entry->path().filename()).starts_with('.');
     if (hidden || entry.depth() + 1 >= static_cast<int>(kMaxNameDepth)) entry.disable_recursion_pending();
     if (!entry->is_regular_file(ignored)) continue;
     std::string name;
-    for (const fs::path& part : entry->path().lexically_relative(root)) name = JoinName(name, FromPath(part));
+    for (const fs::path& part : entry->path().lexically_relative(root)) name = JoinName(name, base::FromPath(part));
     names->insert(std::move(name));
   }
   if (error) return Error(Code::kIo, "cannot read ", folder, ": ", error.message());
@@ -249,20 +249,20 @@ Status CheckNotRead(const std::string& source, const std::string& output) {
   constexpr std::size_t kMaxIndexBytes = 16 << 20;  // As where it is read for its weights.
   const auto has = [&](const std::string& name) {
     std::error_code error;
-    return std::filesystem::exists(ToPath(source + "/" + name), error);
+    return std::filesystem::exists(base::ToPath(source + "/" + name), error);
   };
   const auto read = [&](const std::string& name) { return json::ReadFile(source + "/" + name, kMaxIndexBytes); };
   const Result<std::vector<std::string>> names = FilesLookedFor({.names = {}, .has = has, .read = read});
   if (!names.ok()) return Status();  // Then there is no conversion.
-  const std::optional<FileIdentity> identity = IdentityOf(output);
+  const std::optional<base::FileIdentity> identity = base::IdentityOf(output);
   const auto resolved = [](const std::string& path) {
     std::error_code error;
-    return std::filesystem::weakly_canonical(ToPath(path), error);
+    return std::filesystem::weakly_canonical(base::ToPath(path), error);
   };
   const std::filesystem::path target = resolved(output);
   for (const std::string& name : *names) {
     const std::string path = source + "/" + name;
-    THIMBLE_RETURN_IF_ERROR(CheckOutput(output, identity, std::array{InputFileAt(path)}));
+    THIMBLE_RETURN_IF_ERROR(base::CheckOutput(output, identity, std::array{base::InputFileAt(path)}));
     if (!identity && resolved(path) == target) {
       return Error(Code::kInvalidArgument, output, ": a conversion of ", source, " would read this file instead of ",
                    "what it reads now; choose another output");

@@ -37,7 +37,7 @@ struct Forward::FloatMatrix {
 };
 
 Forward::Forward(const model::Program& program, Sequences sequences, std::vector<std::size_t> cuts,
-                 const kernels::Kernels& kernels, ThreadTeam& team)
+                 const kernels::Kernels& kernels, base::ThreadTeam& team)
     : program_(program),
       sequences_(std::move(sequences)),
       cuts_(std::move(cuts)),
@@ -82,7 +82,8 @@ Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<co
   return Status();
 }
 
-void Forward::Attend(const float* heads, std::span<const std::uint32_t> lengths, Mapping& scratch, float* context) {
+void Forward::Attend(const float* heads, std::span<const std::uint32_t> lengths, base::Mapping& scratch,
+                     float* context) {
   const std::size_t count = program_.architecture.heads, width = program_.architecture.head_width();
   std::vector<std::size_t> rows_before(lengths.size());
   std::exclusive_scan(lengths.begin(), lengths.end(), rows_before.begin(), std::size_t{0});
@@ -105,7 +106,8 @@ Status Forward::Run(const LayerSource& layer, const Watch& watch) {
 
   const model::Architecture& a = program_.architecture;
   std::vector<float> heads(chunk_ * 3 * a.hidden), context(chunk_ * a.hidden), inner(chunk_ * a.intermediate);
-  THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
+  THIMBLE_ASSIGN_OR_RETURN(base::Mapping scratch,
+                           base::Mapping::Create(team_.size() * k_.attention_bytes(chunk_, a.head_width())));
 
   float* x = x_.data();
   std::size_t cut = 0;

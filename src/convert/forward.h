@@ -67,7 +67,7 @@ class Forward {
   // `cuts` are sequences at which a chunk must begin, ascending: no chunk is on both sides of one. The
   // program must outlive it.
   Forward(const model::Program& program, Sequences sequences, std::vector<std::size_t> cuts,
-          const kernels::Kernels& kernels, ThreadTeam& team);
+          const kernels::Kernels& kernels, base::ThreadTeam& team);
 
   // The embeddings: `word` and `position` read rows, `type` is part of every token.
   Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
@@ -81,7 +81,7 @@ class Forward {
  private:
   struct FloatMatrix;
   void Linear(const kernels::Matrix& w, const float* x, std::size_t rows, kernels::Epilogue epilogue, float* out);
-  void Attend(const float* heads, std::span<const std::uint32_t> lengths, Mapping& scratch, float* context);
+  void Attend(const float* heads, std::span<const std::uint32_t> lengths, base::Mapping& scratch, float* context);
   void Normalize(const NormSource& norm, float* x, std::size_t rows);
 
   const model::Program& program_;
@@ -89,7 +89,7 @@ class Forward {
   std::vector<std::size_t> cuts_;
   std::size_t chunk_;
   const kernels::Kernels& k_;
-  ThreadTeam& team_;
+  base::ThreadTeam& team_;
   std::vector<float> x_;
 };
 

@@ -245,7 +245,8 @@ void QuantizedMatrix::Values(std::size_t row, std::span<float> out) const {
   }
 }
 
-QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, std::size_t inputs, ThreadTeam& team) {
+QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, std::size_t inputs,
+                          base::ThreadTeam& team) {
   QuantizedMatrix matrix;
   const std::size_t rows = weights.size() / inputs;
   const bool int8 = format == WeightFormat::kQ8;
@@ -259,8 +260,8 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
   return matrix;
 }
 
-GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels, ThreadTeam& team,
-                QuantizedMatrix* matrix) {
+GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels,
+                base::ThreadTeam& team, QuantizedMatrix* matrix) {
   const std::size_t width = factor.width(), rows = matrix->rows();
   const PanelRounder rounder(matrix->format, factor, kernels);
   std::vector<Workspace> spaces(team.size(), Workspace(width));

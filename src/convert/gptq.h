@@ -28,7 +28,7 @@ class Moments {
   Moments(std::size_t width, const kernels::Kernels& kernels);
 
   // Adds the tokens x, [rows][width].
-  void Add(const float* x, std::size_t rows, ThreadTeam& team);
+  void Add(const float* x, std::size_t rows, base::ThreadTeam& team);
   void Clear();
 
   std::size_t width() const { return width_; }
@@ -53,9 +53,9 @@ class Factor {
   // Of the moments, with inputs rotated where `rotation` says so, and `damping` times the mean of the diagonal added to
   // the diagonal. Unset when the moments are not finite.
   static std::optional<Factor> Create(const Moments& moments, const std::optional<kernels::Rotation>& rotation,
-                                      double damping, ThreadTeam& team);
+                                      double damping, base::ThreadTeam& team);
   // Of any symmetric positive definite H, [width][width]: what is on and above the diagonal is read.
-  static std::optional<Factor> Create(std::vector<double> h, std::size_t width, ThreadTeam& team);
+  static std::optional<Factor> Create(std::vector<double> h, std::size_t width, base::ThreadTeam& team);
 
   std::size_t width() const { return width_; }
   // Columns [16 s, 16 s + 16) of R: rows 0 to 16 s + 15, [16 s + 16][16]. Where a strip ends, the next begins.
@@ -84,7 +84,7 @@ struct QuantizedMatrix {
 
 // Each row rounded by itself, to the nearest or by the least squared error.
 QuantizedMatrix RoundRows(kernels::WeightFormat format, std::span<const float> weights, std::size_t inputs,
-                          ThreadTeam& team);
+                          base::ThreadTeam& team);
 
 // What GPTQ made of a matrix.
 struct GptqReport {
@@ -97,8 +97,8 @@ struct GptqReport {
 // Replaces the rounded rows of `matrix` by those of GPTQ. `weights` is [rows][factor.width()], with inputs rotated like
 // the factor's. A row keeps its plain rounding where that has less loss, or where GPTQ's weights ran away from the
 // original ones.
-GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels, ThreadTeam& team,
-                QuantizedMatrix* matrix);
+GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels,
+                base::ThreadTeam& team, QuantizedMatrix* matrix);
 
 }  // namespace thimble::convert
 

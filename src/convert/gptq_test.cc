@@ -25,7 +25,7 @@ const kernels::Kernels& BestKernels() {
   return **kernels;
 }
 
-ThreadTeam Team(std::size_t size) { return ThreadTeam::Create(size); }
+base::ThreadTeam Team(std::size_t size) { return base::ThreadTeam::Create(size); }
 
 // Tokens whose inputs are mixtures of a few common causes, some of them large.
 std::vector<float> CorrelatedTokens(std::size_t tokens, std::size_t width, std::uint32_t seed) {
@@ -52,7 +52,7 @@ std::vector<float> RandomWeights(std::size_t rows, std::size_t width, std::uint3
   return weights;
 }
 
-Moments MomentsOf(const std::vector<float>& x, std::size_t width, ThreadTeam& team) {
+Moments MomentsOf(const std::vector<float>& x, std::size_t width, base::ThreadTeam& team) {
   Moments moments(width, BestKernels());
   const std::size_t tokens = x.size() / width;
   for (std::size_t t = 0; t < tokens; t += Moments::kMaxRows) {
@@ -80,7 +80,7 @@ double OutputError(const std::vector<float>& x, const std::vector<float>& weight
 TEST(Moments, AreTheSumsOfProductsAndTheSameWithAnyNumberOfThreads) {
   constexpr std::size_t kWidth = 128, kTokens = 700;
   const std::vector<float> x = CorrelatedTokens(kTokens, kWidth, 1);
-  ThreadTeam one = Team(1), three = Team(3);
+  base::ThreadTeam one = Team(1), three = Team(3);
   const Moments moments = MomentsOf(x, kWidth, one), again = MomentsOf(x, kWidth, three);
   EXPECT_EQ(moments.tokens(), kTokens);
   for (std::size_t i = 0; i < kWidth; ++i) {
@@ -101,7 +101,7 @@ TEST(Moments, AreTheSumsOfProductsAndTheSameWithAnyNumberOfThreads) {
 TEST(Factor, OfAKnownMatrixIsExact) {
   // H = R R^T of a triangle of small integers, of which every step of the decomposition is exact.
   constexpr std::size_t kWidth = 192;
-  ThreadTeam team = Team(2);
+  base::ThreadTeam team = Team(2);
   std::vector<double> r(kWidth * kWidth), h(kWidth * kWidth);
   std::mt19937 random(3);
   for (std::size_t i = 0; i < kWidth; ++i) {
@@ -122,7 +122,7 @@ TEST(Factor, OfAKnownMatrixIsExact) {
 }
 
 TEST(Factor, OfAMatrixThatIsNotPositiveDefiniteThereIsNone) {
-  ThreadTeam team = Team(1);
+  base::ThreadTeam team = Team(1);
   for (double bad : {-1.0, 0.0, double{NAN}, double{INFINITY}}) {
     std::vector<double> h(64 * 64);
     for (std::size_t i = 0; i < 64; ++i) h[i * 65] = i == 10 ? bad : 1.0;
@@ -132,7 +132,7 @@ TEST(Factor, OfAMatrixThatIsNotPositiveDefiniteThereIsNone) {
 
 TEST(Gptq, BeatsRoundingOnCorrelatedInputsItHasNotSeen) {
   constexpr std::size_t kWidth = 256, kRows = 80;
-  ThreadTeam team = Team(2);
+  base::ThreadTeam team = Team(2);
   const std::vector<float> x = CorrelatedTokens(2048, kWidth, 1), unseen = CorrelatedTokens(512, kWidth, 2);
   const std::vector<float> weights = RandomWeights(kRows, kWidth, 3);
   const auto factor = Factor::Create(MomentsOf(x, kWidth, team), std::nullopt, 0.01, team);
@@ -148,7 +148,7 @@ TEST(Gptq, BeatsRoundingOnCorrelatedInputsItHasNotSeen) {
 
 TEST(Gptq, RowsDoNotDependOnTheNumberOfThreadsNorOnTheInstructionSet) {
   constexpr std::size_t kWidth = 128, kRows = 144;
-  ThreadTeam one = Team(1), three = Team(3);
+  base::ThreadTeam one = Team(1), three = Team(3);
   const std::vector<float> weights = RandomWeights(kRows, kWidth, 3);
   const auto factor = Factor::Create(MomentsOf(CorrelatedTokens(600, kWidth, 1), kWidth, one), std::nullopt, 0.01, one);
   ASSERT_TRUE(factor);
@@ -156,7 +156,7 @@ TEST(Gptq, RowsDoNotDependOnTheNumberOfThreadsNorOnTheInstructionSet) {
   std::vector<float> expected(kWidth), row(kWidth);
   for (const kernels::Kernels* kernels : kernels::AllKernels()) {
     if (!kernels->supported()) continue;
-    for (ThreadTeam* team : {&one, &three}) {
+    for (base::ThreadTeam* team : {&one, &three}) {
       found.push_back(RoundRows(WeightFormat::kQ4, weights, kWidth, *team));
       Gptq(weights, *factor, *kernels, *team, &found.back());
       for (std::size_t n = 0; n < kRows; ++n) {
@@ -172,7 +172,7 @@ TEST(Gptq, RowsDoNotDependOnTheNumberOfThreadsNorOnTheInstructionSet) {
 // Independent inputs leave nothing to make up for: every row is at least as good as plain rounding by the loss.
 TEST(Gptq, NeverHasMoreLossThanRounding) {
   constexpr std::size_t kWidth = 128, kRows = 64;
-  ThreadTeam team = Team(1);
+  base::ThreadTeam team = Team(1);
   std::vector<double> identity(kWidth * kWidth);
   for (std::size_t k = 0; k < kWidth; ++k) identity[k * kWidth + k] = 1;
   const auto factor = Factor::Create(identity, kWidth, team);
@@ -201,7 +201,7 @@ TEST(Gptq, NeverHasMoreLossThanRounding) {
 // is far from the original, and texts that calibration has not seen would suffer.
 TEST(Gptq, ARowThatRunsAwayKeepsItsPlainRounding) {
   constexpr std::size_t kWidth = 64;
-  ThreadTeam team = Team(1);
+  base::ThreadTeam team = Team(1);
   // x = c (1, 1, ..., 1) but for a trace of noise: all that matters of a row is its sum.
   std::vector<double> h(kWidth * kWidth, 1.0);
   for (std::size_t k = 0; k < kWidth; ++k) h[k * kWidth + k] += 1e-9;

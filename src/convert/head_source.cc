@@ -33,8 +33,8 @@ Status ReadMatrix(const Source& source, const std::string& name, const model::He
   std::vector<float> weight, values;
   THIMBLE_RETURN_IF_ERROR(ReadAll(source, name + ".weight", {module.outputs, module.inputs}, &weight));
   if (bias) THIMBLE_RETURN_IF_ERROR(ReadAll(source, name + ".bias", {module.outputs}, &values));
-  out->outputs = RoundUp(module.outputs, kStrip);
-  out->inputs = RoundUp(module.inputs, model::kHeadStep);
+  out->outputs = base::RoundUp(module.outputs, kStrip);
+  out->inputs = base::RoundUp(module.inputs, model::kHeadStep);
   out->rows.resize(out->outputs * out->inputs);
   out->strips.resize(out->rows.size());
   out->bias = std::move(values);
@@ -55,7 +55,7 @@ Status ReadModule(const Source& source, const std::string& prefix, const model::
   if (module.kind == model::HeadModule::Kind::kLayerNorm) {
     THIMBLE_RETURN_IF_ERROR(ReadAll(source, prefix + "norm.weight", {module.inputs}, &out->gamma));
     THIMBLE_RETURN_IF_ERROR(ReadAll(source, prefix + "norm.bias", {module.inputs}, &out->beta));
-    out->gamma.resize(RoundUp(module.inputs, kStrip));
+    out->gamma.resize(base::RoundUp(module.inputs, kStrip));
     out->beta.resize(out->gamma.size());
     return Status();
   }

@@ -43,7 +43,7 @@ bool FactorDiagonal(double* a, std::size_t width, std::size_t begin) {
 }
 
 // Cholesky's decomposition in place, the right-looking way: a block of columns, then what it takes from the rest.
-bool Decompose(double* a, std::size_t width, ThreadTeam& team) {
+bool Decompose(double* a, std::size_t width, base::ThreadTeam& team) {
   for (std::size_t begin = 0; begin < width; begin += kBlock) {
     if (!FactorDiagonal(a, width, begin)) return false;
     const std::size_t rest = begin + kBlock;
@@ -78,7 +78,7 @@ void Moments::Clear() {
   std::fill(second_.begin(), second_.end(), 0.0f);
 }
 
-void Moments::Add(const float* x, std::size_t rows, ThreadTeam& team) {
+void Moments::Add(const float* x, std::size_t rows, base::ThreadTeam& team) {
   ForEach(team, width_ / kStrip, [&](std::size_t s, std::size_t) {
     float* strip = &strips_[s * rows * kStrip];
     for (std::size_t t = 0; t < rows; ++t) {
@@ -114,7 +114,7 @@ Factor::Factor(std::size_t width)
     : width_(width), strips_(kStrip * kStrip * (width / kStrip * (width / kStrip + 1) / 2)) {}
 
 std::optional<Factor> Factor::Create(const Moments& moments, const std::optional<kernels::Rotation>& rotation,
-                                     double damping, ThreadTeam& team) {
+                                     double damping, base::ThreadTeam& team) {
   const std::size_t width = moments.width();
   const std::span<const float> second = moments.second();
   std::vector<double> h(width * width);
@@ -144,7 +144,7 @@ std::optional<Factor> Factor::Create(const Moments& moments, const std::optional
   return Create(std::move(h), width, team);
 }
 
-std::optional<Factor> Factor::Create(std::vector<double> h, std::size_t width, ThreadTeam& team) {
+std::optional<Factor> Factor::Create(std::vector<double> h, std::size_t width, base::ThreadTeam& team) {
   // With rows and columns in reverse, Cholesky's lower triangle is R.
   std::reverse(h.begin(), h.end());
   if (!Decompose(h.data(), width, team)) return std::nullopt;

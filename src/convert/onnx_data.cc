@@ -116,8 +116,8 @@ Status OnnxData::Load(std::size_t index) {
   const std::string what = file_.path() + ": tensor \"" + std::string(tensor.name) + "\"";
   const std::uint64_t bits = ElementBits(tensor.type);
   if (bits == 0) return Error(Code::kUnsupported, what, ": expected numbers, found ", OnnxTypeName(tensor.type));
-  const auto elements = CheckedProduct(tensor.shape);
-  const auto total_bits = elements ? CheckedMul(*elements, bits) : std::nullopt;
+  const auto elements = base::CheckedProduct(tensor.shape);
+  const auto total_bits = elements ? base::CheckedMul(*elements, bits) : std::nullopt;
   if (!total_bits) return Error(Code::kCorrupt, what, ": its shape is too large");
   const std::uint64_t bytes = *total_bits / 8 + (*total_bits % 8 != 0);
   loaded.elements = *elements;
@@ -173,7 +173,7 @@ Status OnnxData::LoadExternal(const OnnxTensor& tensor, std::uint64_t bytes, Loa
     if (maps_.size() == kMaxExternalFiles) return Error(Code::kUnsupported, what, ": more than 256 files");
     const std::size_t slash = file_.path().find_last_of("/\\");
     const std::string folder = slash == std::string::npos ? "" : file_.path().substr(0, slash + 1);
-    THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(folder + location));
+    THIMBLE_ASSIGN_OR_RETURN(base::FileMap map, base::FileMap::Open(folder + location));
     found = maps_.emplace(location, std::move(map)).first;
   }
   const std::span<const std::byte> file = found->second.bytes();
@@ -197,16 +197,16 @@ Status OnnxData::Load(const OnnxWeight& weight) {
   const std::uint64_t blocks = how.block == 0 ? 1 : axis / how.block + (axis % how.block != 0);
   std::uint64_t rows = 0, scales = 1, zeros = 1;
   if (how.bits != 0) {
-    const auto row_bits = CheckedMul(how.block, how.bits);
-    const auto row_bytes = row_bits ? CheckedMul(blocks, *row_bits / 8) : std::nullopt;
+    const auto row_bits = base::CheckedMul(how.block, how.bits);
+    const auto row_bytes = row_bits ? base::CheckedMul(blocks, *row_bits / 8) : std::nullopt;
     if (!row_bytes || *row_bytes == 0 || stored % *row_bytes != 0) scales = 0;
     rows = scales == 0 ? 0 : stored / *row_bytes;
-    scales = CheckedMul(rows, blocks).value_or(0);
+    scales = base::CheckedMul(rows, blocks).value_or(0);
     const bool packed = how.zero && file_.tensors()[*how.zero].type == OnnxType::kUint8;
-    zeros = packed ? CheckedMul(rows, blocks * how.bits / 8 + (blocks * how.bits % 8 != 0)).value_or(0) : scales;
+    zeros = packed ? base::CheckedMul(rows, blocks * how.bits / 8 + (blocks * how.bits % 8 != 0)).value_or(0) : scales;
     if (rows != weight.shape[0]) scales = 0;
   } else if (how.block != 0) {
-    scales = zeros = CheckedMul(stored / axis, blocks).value_or(0);
+    scales = zeros = base::CheckedMul(stored / axis, blocks).value_or(0);
   } else if (how.per_axis) {
     scales = zeros = axis;
   }

@@ -79,7 +79,7 @@ class OnnxData {
 
   OnnxFile file_;
   std::vector<Loaded> loaded_;
-  std::map<std::string, FileMap, std::less<>> maps_;  // Of external data, by location.
+  std::map<std::string, base::FileMap, std::less<>> maps_;  // Of external data, by location.
 };
 
 }  // namespace thimble::convert

@@ -359,7 +359,7 @@ class OnnxParser {
 };
 
 Result<OnnxFile> OnnxFile::Open(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(FileMap map, FileMap::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::FileMap map, base::FileMap::Open(path));
   OnnxFile file(std::move(map));
   const std::span<const std::byte> bytes = file.map_.bytes();
   try {

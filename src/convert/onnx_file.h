@@ -79,8 +79,8 @@ class OnnxFile {
 
  private:
   friend class OnnxParser;
-  explicit OnnxFile(FileMap map) : map_(std::move(map)) {}
-  FileMap map_;
+  explicit OnnxFile(base::FileMap map) : map_(std::move(map)) {}
+  base::FileMap map_;
   std::vector<OnnxTensor> tensors_;
   std::vector<OnnxNode> nodes_;
   std::vector<std::string_view> inputs_, outputs_;

@@ -146,14 +146,14 @@ std::optional<OnnxQuantization> OnnxGraph::Scales(const OnnxWeight& of, OnnxValu
   how.zero = zeros;
   const auto rank = static_cast<std::int64_t>(of.shape.size());
   const auto& shape = data_->file().tensors()[*scales].shape;
-  const auto elements = CheckedProduct(shape);
+  const auto elements = base::CheckedProduct(shape);
   if (elements == 1 && block == 0) return how;
   if (axis < 0) axis += rank;
   if (axis < 0 || axis >= rank) return std::nullopt;
   how.axis = of.shape[static_cast<std::size_t>(axis)];
   how.per_axis = true;
   how.block = static_cast<std::uint64_t>(block);
-  const auto inner = CheckedProduct(std::span(of.shape).subspan(static_cast<std::size_t>(axis) + 1));
+  const auto inner = base::CheckedProduct(std::span(of.shape).subspan(static_cast<std::size_t>(axis) + 1));
   if (!inner) return std::nullopt;
   how.inner = *inner;
   return how;
@@ -360,7 +360,7 @@ std::optional<std::pair<OnnxWeight, OnnxValue>> GatheredRows(const OnnxGraph& gr
     const auto scale = graph.ConstantTensor(node->input(1)), zero = graph.ConstantTensor(node->input(2));
     if (!rows || rows->first.quantization || !scale || (node->input(2) != kNoValue && !zero)) return std::nullopt;
     if (node->Integer("block_size", 0) != 0) return std::nullopt;
-    const auto scales = CheckedProduct(data.file().tensors()[*scale].shape);
+    const auto scales = base::CheckedProduct(data.file().tensors()[*scale].shape);
     if (scales != 1) return std::nullopt;
     rows->first.quantization = OnnxQuantization{.scale = *scale, .zero = zero};
     return rows;
@@ -381,7 +381,7 @@ std::optional<std::pair<OnnxWeight, OnnxValue>> GatheredRows(const OnnxGraph& gr
       if (bits != 2 && bits != 4 && bits != 8) return std::nullopt;
       how.bits = static_cast<std::uint64_t>(bits);
       how.default_zero = 1 << (bits - 1);
-      const auto packed = CheckedMul(columns, 8 / how.bits);
+      const auto packed = base::CheckedMul(columns, 8 / how.bits);
       if (!packed || *packed % static_cast<std::uint64_t>(block) != 0) return std::nullopt;
       columns = *packed;
     } else if (tensor.type != OnnxType::kUint4 && tensor.type != OnnxType::kInt4) {

@@ -14,7 +14,7 @@ namespace thimble::convert {
 // Calls work(i, member) once for each i below `count`. Each round is computed by one thread, so that a result does not
 // depend on their number. std::bad_alloc in a round is thrown again here, in the calling thread.
 template <typename Work>
-void ForEach(ThreadTeam& team, std::size_t count, Work work) {
+void ForEach(base::ThreadTeam& team, std::size_t count, Work work) {
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> exhausted = false;
   team.Run([&](std::size_t member) {

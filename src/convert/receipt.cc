@@ -37,7 +37,7 @@ std::vector<std::uint8_t> GoldenTexts() {
     bytes.insert(bytes.end(), texts[i].begin(), texts[i].end());
     bytes.push_back(0);
   }
-  bytes.resize(RoundUp(bytes.size(), format::kAlignment));
+  bytes.resize(base::RoundUp(bytes.size(), format::kAlignment));
   return bytes;
 }
 
@@ -52,20 +52,20 @@ std::vector<float> Goldens(std::span<const float> vectors, std::size_t dimension
 
 // Vectors of sequences by the model of a file, [sequences][dimensions].
 Result<std::vector<float>> Embed(const model::Weights& weights, const Sequences& sequences,
-                                 const kernels::Kernels& kernels, ThreadTeam& team) {
+                                 const kernels::Kernels& kernels, base::ThreadTeam& team) {
   const model::TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
-  Arena measure;
+  base::Arena measure;
   (void)model::Encoder(weights, kernels, shape, measure);
   (void)model::Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
   struct Worker {
-    Mapping memory;
-    std::optional<Arena> arena;
+    base::Mapping memory;
+    std::optional<base::Arena> arena;
     std::optional<model::Encoder> encoder;
     std::optional<model::Head> head;
   };
   std::vector<Worker> workers(team.size());
   for (Worker& worker : workers) {
-    THIMBLE_ASSIGN_OR_RETURN(worker.memory, Mapping::Create(measure.used()));
+    THIMBLE_ASSIGN_OR_RETURN(worker.memory, base::Mapping::Create(measure.used()));
     worker.arena.emplace(worker.memory.bytes());
     worker.encoder.emplace(weights, kernels, shape, *worker.arena);
     worker.head.emplace(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, *worker.arena);
@@ -122,13 +122,13 @@ Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tok
 
 Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
                                      const HeadSource& head, bool normalize, const kernels::Kernels& kernels) {
-  Arena measure;
+  base::Arena measure;
   (void)model::Head(head.spec, head.views, hidden, kernels, measure);
-  Mapping memory;
+  base::Mapping memory;
   if (measure.used() > 0) {
-    THIMBLE_ASSIGN_OR_RETURN(memory, Mapping::Create(measure.used()));
+    THIMBLE_ASSIGN_OR_RETURN(memory, base::Mapping::Create(measure.used()));
   }
-  Arena arena(memory.bytes());
+  base::Arena arena(memory.bytes());
   model::Head run(head.spec, head.views, hidden, kernels, arena);
   const std::size_t dimensions = run.dimensions();
   const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
@@ -155,23 +155,23 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
 }
 
 Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
-                    ThreadTeam& team, format::Writer* writer) {
+                    base::ThreadTeam& team, format::Writer* writer) {
   const std::size_t texts = ReceiptTexts().size(), dimensions = exact.size() / texts;
   const std::string vectors_name(model::kGoldenVectorsTensor);
   const std::vector<std::uint8_t> golden_texts = GoldenTexts();
   THIMBLE_RETURN_IF_ERROR(writer->Append(model::kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
   THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, writer->Flush());
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
                            Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
-  if (!AllFinite(exact) || !AllFinite(vectors)) {
+  if (!base::AllFinite(exact) || !base::AllFinite(vectors)) {
     return Error(Code::kUnsupported,
                  "the weights give vectors with values that are not finite: they exceed the range "
                  "of ",
-                 AllFinite(exact) ? "this dtype; use fp32" : "fp32");
+                 base::AllFinite(exact) ? "this dtype; use fp32" : "fp32");
   }
   const std::vector<float> goldens = Goldens(vectors, dimensions);
   THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
@@ -185,7 +185,7 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind,
                            reader.Vector<std::uint8_t>(model::kGoldenTextsTensor));
   THIMBLE_ASSIGN_OR_RETURN(std::string hash,
-                           Sha256OfFile(reader.file(), reader.header().data_begin, reader.Offset(behind.data())));
+                           base::Sha256OfFile(reader.file(), reader.header().data_begin, reader.Offset(behind.data())));
   const std::pair<std::string_view, std::string> entries[] = {{model::kWeightsHashKey, hash},
                                                               {model::kSourceHashKey, facts.source_sha256},
                                                               {model::kTokenizerHashKey, facts.tokenizer_sha256},

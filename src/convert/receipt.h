@@ -42,7 +42,7 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout);
 // Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` are the vectors of
 // ReceiptTexts() in fp32.
 Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
-                    ThreadTeam& team, format::Writer* writer);
+                    base::ThreadTeam& team, format::Writer* writer);
 
 }  // namespace thimble::convert
 

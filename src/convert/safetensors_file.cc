@@ -17,7 +17,7 @@ using format::ElementType;
 
 class SafetensorsFile final : public WeightFile {
  public:
-  SafetensorsFile(std::string path, RegularFile file, format::Header header)
+  SafetensorsFile(std::string path, base::RegularFile file, format::Header header)
       : WeightFile(std::move(path)), file_(std::move(file)), header_(std::move(header)) {
     for (const format::TensorInfo& info : header_.tensors) tensors_.push_back({info.name, info.shape});
   }
@@ -38,7 +38,7 @@ class SafetensorsFile final : public WeightFile {
   }
 
  private:
-  RegularFile file_;
+  base::RegularFile file_;
   format::Header header_;
   std::vector<std::byte> buffer_;
 };
@@ -46,7 +46,7 @@ class SafetensorsFile final : public WeightFile {
 }  // namespace
 
 Result<std::unique_ptr<WeightFile>> OpenSafetensorsFile(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
   std::byte first[8] = {};
   if (file.size() >= sizeof first) THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, first));
   THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length, format::HeaderBytes(first, file.size(), path));

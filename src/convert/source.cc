@@ -133,9 +133,9 @@ Status Source::Read(const SourceTensor& tensor, std::uint64_t first, std::span<f
 }
 
 Result<std::string> Source::Hash() const {
-  Sha256 hash;
+  base::Sha256 hash;
   for (const std::string& path : hashed_) {
-    THIMBLE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(path));
+    THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file, base::RegularFile::Open(path));
     THIMBLE_RETURN_IF_ERROR(hash.Update(file, 0, file.size()));
   }
   return hash.Hex();

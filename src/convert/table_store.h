@@ -23,7 +23,7 @@ class TableStore {
   template <typename T>
   text::TableSpan<T> Keep(std::vector<T> array, T padding = 0) {
     constexpr std::uint64_t kPadBytes = 64;
-    array.resize(std::max(RoundUp(array.size() * sizeof(T), kPadBytes), kPadBytes) / sizeof(T), padding);
+    array.resize(std::max(base::RoundUp(array.size() * sizeof(T), kPadBytes), kPadBytes) / sizeof(T), padding);
     auto kept = std::make_shared<const std::vector<T>>(std::move(array));
     arrays_.push_back(kept);
     return *kept;

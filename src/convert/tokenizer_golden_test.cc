@@ -247,8 +247,8 @@ TEST_P(Golden, WindowsHoldEveryTokenInOrder) {
     const std::size_t prompt_tokens = tokenizer->Encode({}, before, alone).tokens - special;
 
     const std::size_t max_tokens = special + prompt_tokens + 1 + random() % 40;
-    Mapping memory = *Mapping::Create(16 * max_tokens + 1024);
-    Arena arena(memory.bytes());
+    base::Mapping memory = *base::Mapping::Create(16 * max_tokens + 1024);
+    base::Arena arena(memory.bytes());
     text::WindowShape shape(*tokenizer, max_tokens, arena);
     ASSERT_TRUE(shape.SetPrompt(before));
     ASSERT_EQ(shape.prompt_tokens(), prompt_tokens);

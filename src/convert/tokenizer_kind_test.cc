@@ -165,8 +165,8 @@ TEST_F(SecondKind, SaysOfEachTokenWhetherItBeginsAWordAndWhereItIs) {
 }
 
 TEST_F(SecondKind, HasWindowsThatEndBetweenWordsOfSeveralRuns) {
-  Mapping memory = *Mapping::Create(4096);
-  Arena arena(memory.bytes());
+  base::Mapping memory = *base::Mapping::Create(4096);
+  base::Arena arena(memory.bytes());
   text::WindowShape shape(tokenizer_, 11, arena);
   ASSERT_TRUE(shape.SetPrompt("p"));
   text::Windows windows(shape, kText, 2);

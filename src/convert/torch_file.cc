@@ -33,7 +33,7 @@ class BlockCache {
 
   // The byte at `offset` of a storage, and those up to the end of its block. Valid until the next call. Storages must
   // not overlap.
-  Result<const std::byte*> At(const RegularFile& file, const Place& storage, std::uint64_t offset) {
+  Result<const std::byte*> At(const base::RegularFile& file, const Place& storage, std::uint64_t offset) {
     if (blocks_.empty()) {
       blocks_.resize(kBlocks * kBlockBytes);
       held_.resize(kBlocks);
@@ -74,7 +74,7 @@ void ToFloats(TorchType::Form form, const std::byte* bytes, std::span<float> out
 class TorchFile : public WeightFile {
  public:
   // `places` are those of the tensors' storages, which they must be as long as.
-  TorchFile(RegularFile file, std::vector<TorchTensor> tensors, std::vector<Place> places)
+  TorchFile(base::RegularFile file, std::vector<TorchTensor> tensors, std::vector<Place> places)
       : WeightFile(file.path()), file_(std::move(file)), stored_(std::move(tensors)), places_(std::move(places)) {
     for (const TorchTensor& tensor : stored_) tensors_.push_back({tensor.name, tensor.shape});
   }
@@ -136,7 +136,7 @@ class TorchFile : public WeightFile {
     return Status();
   }
 
-  RegularFile file_;
+  base::RegularFile file_;
   std::vector<TorchTensor> stored_;  // As tensors_.
   std::vector<Place> places_;        // Of their storages.
   std::vector<std::byte> buffer_;
@@ -145,8 +145,8 @@ class TorchFile : public WeightFile {
 
 using Places = std::unordered_map<std::string, Place>;
 
-Result<std::unique_ptr<WeightFile>> Finish(RegularFile file, std::vector<TorchTensor> tensors, const Places& storages,
-                                           std::string_view prefix) {
+Result<std::unique_ptr<WeightFile>> Finish(base::RegularFile file, std::vector<TorchTensor> tensors,
+                                           const Places& storages, std::string_view prefix) {
   std::vector<Place> places;
   for (const TorchTensor& tensor : tensors) {
     const auto found = storages.find(std::string(prefix) + tensor.storage.key);
@@ -167,7 +167,7 @@ Result<std::unique_ptr<WeightFile>> Finish(RegularFile file, std::vector<TorchTe
 // The archive of torch.save since torch 1.6: PREFIX/data.pkl, PREFIX/data/KEY for each storage, and notes.
 class Archive {
  public:
-  explicit Archive(RegularFile file) : file_(std::move(file)) {}
+  explicit Archive(base::RegularFile file) : file_(std::move(file)) {}
 
   Result<std::unique_ptr<WeightFile>> Open() {
     THIMBLE_ASSIGN_OR_RETURN(std::vector<ZipEntry> entries, ReadZipDirectory(file_));
@@ -224,7 +224,7 @@ class Archive {
                  Printable(version), "\"");
   }
 
-  RegularFile file_;
+  base::RegularFile file_;
   Places entries_;  // By name.
   std::string prefix_;
 };
@@ -233,7 +233,7 @@ class Archive {
 // its storages; then in their order, for each the number of its elements in 8 bytes, and the elements.
 class LegacyFile {
  public:
-  explicit LegacyFile(RegularFile file) : file_(std::move(file)) {}
+  explicit LegacyFile(base::RegularFile file) : file_(std::move(file)) {}
 
   Result<std::unique_ptr<WeightFile>> Open() {
     FileReader reader(file_, 0, file_.size());
@@ -292,7 +292,7 @@ class LegacyFile {
       if (file_.size() - offset < count.size()) return CutShort(key, "8 bytes", offset);
       THIMBLE_RETURN_IF_ERROR(file_.ReadAt(offset, count));
       offset += count.size();
-      const auto bytes = CheckedMul(LittleEndian(count), type->second->bytes);
+      const auto bytes = base::CheckedMul(LittleEndian(count), type->second->bytes);
       if (!bytes || *bytes > file_.size() - offset) {
         return CutShort(key, std::to_string(LittleEndian(count)) + " elements", offset);
       }
@@ -309,13 +309,13 @@ class LegacyFile {
                  ", the file has ", file_.size(), " bytes");
   }
 
-  RegularFile file_;
+  base::RegularFile file_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<WeightFile>> OpenTorchFile(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
   std::array<std::byte, 4> first = {};
   if (file.size() >= first.size()) THIMBLE_RETURN_IF_ERROR(file.ReadAt(0, first));
   constexpr std::uint64_t kZipMark = 0x04034b50;

@@ -136,7 +136,7 @@ class Reader {
     }
     if (key->size() > kMaxNameBytes) return Corrupt("a storage key of more than ", kMaxNameBytes, " bytes");
     storage.key = *key;
-    const auto bytes = CheckedMul(*elements, storage.type->bytes);
+    const auto bytes = base::CheckedMul(*elements, storage.type->bytes);
     if (!bytes) return Corrupt("storage \"", Printable(*key), "\" has ", *elements, " elements, whose bytes overflow");
     storage.bytes = *bytes;
     return storage;
@@ -319,16 +319,16 @@ class Reader {
   }
 
   Status CheckBounds(TorchTensor* tensor) const {
-    const auto elements = CheckedProduct(tensor->shape);
-    if (!elements || !CheckedMul(*elements, sizeof(double))) {
+    const auto elements = base::CheckedProduct(tensor->shape);
+    if (!elements || !base::CheckedMul(*elements, sizeof(double))) {
       return Corrupt("shape ", format::ShapeText(tensor->shape), " overflows");
     }
     tensor->elements = *elements;
     if (*elements == 0) return Status();
     std::optional<std::uint64_t> last = tensor->offset;
     for (std::size_t i = 0; i < tensor->shape.size() && last; ++i) {
-      const auto step = CheckedMul(tensor->shape[i] - 1, tensor->strides[i]);
-      last = step ? CheckedAdd(*last, *step) : std::nullopt;
+      const auto step = base::CheckedMul(tensor->shape[i] - 1, tensor->strides[i]);
+      last = step ? base::CheckedAdd(*last, *step) : std::nullopt;
     }
     const std::uint64_t available = tensor->storage.bytes / tensor->type->bytes;
     if (last && *last < available) return Status();

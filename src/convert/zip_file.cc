@@ -44,7 +44,7 @@ struct Place {
 
 class Reader {
  public:
-  explicit Reader(const RegularFile& file) : file_(file) {}
+  explicit Reader(const base::RegularFile& file) : file_(file) {}
 
   Result<std::vector<ZipEntry>> Run() {
     THIMBLE_RETURN_IF_ERROR(FindDirectory());
@@ -53,7 +53,7 @@ class Reader {
       return Corrupt("the zip directory has ", directory_.entries, " entries in ", directory_.bytes, " bytes, at most ",
                      kMaxZipEntries, " in ", kMaxDirectoryBytes, " are allowed");
     }
-    const auto end = CheckedAdd(directory_.begin, directory_.bytes);
+    const auto end = base::CheckedAdd(directory_.begin, directory_.bytes);
     if (!end || *end > directory_.limit) {
       return Corrupt("the zip directory needs ", directory_.bytes, " bytes at byte ", directory_.begin,
                      ", its end is at byte ", directory_.limit);
@@ -220,7 +220,7 @@ class Reader {
     return Corrupt("zip entry \"", Printable(*twice), "\" appears twice");
   }
 
-  const RegularFile& file_;
+  const base::RegularFile& file_;
   Directory directory_;
   std::vector<ZipEntry> entries_;
   std::vector<Place> places_;
@@ -228,6 +228,6 @@ class Reader {
 
 }  // namespace
 
-Result<std::vector<ZipEntry>> ReadZipDirectory(const RegularFile& file) { return Reader(file).Run(); }
+Result<std::vector<ZipEntry>> ReadZipDirectory(const base::RegularFile& file) { return Reader(file).Run(); }
 
 }  // namespace thimble::convert

@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxZipEntries = 32768;
 // The entries in the order of the directory: one or more, with distinct names and data that lies in the file and does
 // not overlap. Checksums are not compared, as PyTorch does not. kUnsupported for a compressed or encrypted entry or an
 // archive of several files, kCorrupt, kIo.
-Result<std::vector<ZipEntry>> ReadZipDirectory(const RegularFile& file);
+Result<std::vector<ZipEntry>> ReadZipDirectory(const base::RegularFile& file);
 
 }  // namespace thimble::convert
 

@@ -12,13 +12,14 @@
 namespace thimble::format {
 
 Result<Reader> Reader::Open(const std::string& path, bool copy) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
   return Open(std::move(file), copy);
 }
 
-Result<Reader> Reader::Open(RegularFile file, bool copy) {
+Result<Reader> Reader::Open(base::RegularFile file, bool copy) {
   const std::string path = file.path();
-  THIMBLE_ASSIGN_OR_RETURN(FileMap map, copy ? FileMap::CopyOf(std::move(file)) : FileMap::Of(std::move(file)));
+  THIMBLE_ASSIGN_OR_RETURN(base::FileMap map,
+                           copy ? base::FileMap::CopyOf(std::move(file)) : base::FileMap::Of(std::move(file)));
   const std::span<const std::byte> bytes = map.bytes();
   THIMBLE_ASSIGN_OR_RETURN(std::uint64_t length,
                            HeaderBytes(bytes.subspan(0, std::min<std::size_t>(8, bytes.size())), bytes.size(), path));
@@ -48,7 +49,7 @@ Result<Reader> Reader::Open(RegularFile file, bool copy) {
   return reader;
 }
 
-Reader::Reader(std::string path, FileMap map, Header header)
+Reader::Reader(std::string path, base::FileMap map, Header header)
     : path_(std::move(path)), map_(std::move(map)), header_(std::move(header)) {
   for (const TensorInfo& tensor : header_.tensors) by_name_.push_back(&tensor);
   std::sort(by_name_.begin(), by_name_.end(),

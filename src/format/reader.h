@@ -57,13 +57,13 @@ class Reader {
   // for another version of the format.
   static Result<Reader> Open(const std::string& path, bool copy = false);
   // The same of an open file.
-  static Result<Reader> Open(RegularFile file, bool copy = false);
+  static Result<Reader> Open(base::RegularFile file, bool copy = false);
 
   const std::string& path() const { return path_; }
   const Header& header() const { return header_; }
   std::size_t file_bytes() const { return map_.bytes().size(); }
-  const FileMap& map() const { return map_; }
-  const RegularFile& file() const { return map_.file(); }
+  const base::FileMap& map() const { return map_; }
+  const base::RegularFile& file() const { return map_.file(); }
   // Where in the file a view that this reader handed out begins.
   std::uint64_t Offset(const void* view) const {
     return static_cast<std::uint64_t>(static_cast<const std::byte*>(view) - map_.bytes().data());
@@ -102,7 +102,7 @@ class Reader {
   }
 
  private:
-  Reader(std::string path, FileMap map, Header header);
+  Reader(std::string path, base::FileMap map, Header header);
   const TensorInfo* Find(std::string_view name) const;
   Result<std::span<const std::byte>> Find(std::string_view name, ElementType type, std::span<const std::uint64_t> shape,
                                           bool check_shape) const;
@@ -115,7 +115,7 @@ class Reader {
   }
 
   std::string path_;
-  FileMap map_;
+  base::FileMap map_;
   Header header_;
   std::vector<const TensorInfo*> by_name_;  // Sorted.
 };

@@ -169,8 +169,8 @@ const T* FindDuplicate(const std::vector<T>& items, Name name) {
 // Shapes against offsets, and offsets against each other and the file.
 Status CheckTensors(Header& header, std::uint64_t data_bytes, std::string_view path) {
   for (const TensorInfo& tensor : header.tensors) {
-    auto elements = CheckedProduct(tensor.shape);
-    auto bytes = elements ? CheckedMul(*elements, ElementBytes(tensor.type)) : std::nullopt;
+    auto elements = base::CheckedProduct(tensor.shape);
+    auto bytes = elements ? base::CheckedMul(*elements, ElementBytes(tensor.type)) : std::nullopt;
     if (!bytes) return Error(Code::kCorrupt, path, ": tensor \"", tensor.name, "\": its shape overflows");
     if (tensor.begin > tensor.end || tensor.end - tensor.begin != *bytes) {
       return Error(Code::kCorrupt, path, ": tensor \"", tensor.name, "\": its shape needs ", *bytes,

@@ -46,9 +46,9 @@ std::vector<StoredTensor> TensorsOfMatrix(WeightFormat format, std::size_t outpu
 std::vector<StoredTensor> TensorsOfTable(WeightFormat format, std::size_t rows, std::size_t width) {
   if (!IsInteger(format)) return {{kWeight, format == WeightFormat::kF32 ? kF32 : kF16, 2, {rows, width}}};
   // Filled up to whole cache lines.
-  const Stored scale = {kScale, kF16, 1, {RoundUp(rows, 32)}};
+  const Stored scale = {kScale, kF16, 1, {base::RoundUp(rows, 32)}};
   if (format == WeightFormat::kQ8) return {{kWeight, kI8, 2, {rows, width}}, scale};
-  return {{kWeight, kU8, 1, {RoundUp(rows * RowBytes(format, width), 64)}}, scale};
+  return {{kWeight, kU8, 1, {base::RoundUp(rows * RowBytes(format, width), 64)}}, scale};
 }
 
 }  // namespace thimble::format

@@ -29,9 +29,9 @@ std::string HeaderJson(const Layout& layout) {
 Result<Writer> Writer::Create(const std::string& path, Layout layout) {
   std::uint64_t offset = 0;
   for (TensorInfo& tensor : layout.tensors) {
-    auto elements = CheckedProduct(tensor.shape);
-    auto bytes = elements ? CheckedMul(*elements, ElementBytes(tensor.type)) : std::nullopt;
-    auto end = bytes ? CheckedAdd(offset, *bytes) : std::nullopt;
+    auto elements = base::CheckedProduct(tensor.shape);
+    auto bytes = elements ? base::CheckedMul(*elements, ElementBytes(tensor.type)) : std::nullopt;
+    auto end = bytes ? base::CheckedAdd(offset, *bytes) : std::nullopt;
     if (!end || *bytes % kAlignment != 0) {
       return Error(Code::kInvalidArgument, path, ": tensor \"", tensor.name, "\": its size is not a multiple of ",
                    kAlignment, " bytes");
@@ -39,11 +39,11 @@ Result<Writer> Writer::Create(const std::string& path, Layout layout) {
     tensor.begin = offset;
     tensor.end = offset = *end;
   }
-  THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::AtomicFile file, base::AtomicFile::Create(path));
   Writer writer(std::move(file), std::move(layout));
   // Spaces follow the JSON, so that the data begins on a cache line.
   const std::size_t json_bytes = HeaderJson(writer.layout_).size() + writer.layout_.reserve;
-  writer.header_bytes_ = RoundUp(json_bytes + sizeof(std::uint64_t), kAlignment);
+  writer.header_bytes_ = base::RoundUp(json_bytes + sizeof(std::uint64_t), kAlignment);
   writer.buffer_.reserve(kWriteBytes);
   THIMBLE_RETURN_IF_ERROR(writer.Write(writer.Header()));
   return writer;
@@ -95,9 +95,9 @@ Status Writer::SetMetadata(const std::string& key, const std::string& value) {
   return file_.WriteAt(0, Header());
 }
 
-Result<RegularFile> Writer::Flush() {
+Result<base::RegularFile> Writer::Flush() {
   THIMBLE_RETURN_IF_ERROR(WriteBuffer());
-  return RegularFile::Share(file_.descriptor(), file_.path());
+  return base::RegularFile::Share(file_.descriptor(), file_.path());
 }
 
 Status Writer::Finish() {

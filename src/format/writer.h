@@ -43,7 +43,7 @@ class Writer {
   // Adds an entry to the metadata. kInvalidArgument when the header has no room left.
   Status SetMetadata(const std::string& key, const std::string& value);
   // Everything that was appended, to be read.
-  Result<RegularFile> Flush();
+  Result<base::RegularFile> Flush();
 
   // Flushes to the disk and gives the file its name. kInvalidArgument when a tensor is not complete.
   Status Finish();
@@ -55,11 +55,11 @@ class Writer {
   // fraction of the faults: a first embedding in 0.7 ms instead of 1.8.
   static constexpr std::size_t kWriteBytes = 2 << 20;
 
-  Writer(AtomicFile file, Layout layout) : file_(std::move(file)), layout_(std::move(layout)) {}
+  Writer(base::AtomicFile file, Layout layout) : file_(std::move(file)), layout_(std::move(layout)) {}
   std::vector<std::byte> Header() const;
   Status Write(std::span<const std::byte> bytes);
   Status WriteBuffer();
-  AtomicFile file_;
+  base::AtomicFile file_;
   Layout layout_;
   std::vector<std::byte> buffer_;  // What comes before the next multiple of kWriteBytes.
   std::size_t next_ = 0;           // Tensor being written.

@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
 #include "base/regular_file.h"
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string KeyOf(const std::string& path) {
-  Sha256 hash;
+  base::Sha256 hash;
   hash.Update(path);
   return hash.Hex().substr(0, 32);
 }
@@ -41,7 +42,7 @@ Result<std::vector<std::string>> FilesOf(const std::string& path) {
 }
 
 Status WriteRecord(const store::SourceRecord& record, const std::string& folder) {
-  THIMBLE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(store::RecordPath(record.path, folder)));
+  THIMBLE_ASSIGN_OR_RETURN(base::AtomicFile file, base::AtomicFile::Create(store::RecordPath(record.path, folder)));
   const std::string text = record.Text();
   THIMBLE_RETURN_IF_ERROR(file.Write(std::as_bytes(std::span(text))));
   return file.Commit();
@@ -60,18 +61,20 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesOf(path));
   store::ModelName lock_name;
   lock_name.name = "folder-" + KeyOf(path);
-  THIMBLE_ASSIGN_OR_RETURN(const FileLock lock, FileLock::Acquire(store::LockPath(product.folder, lock_name),
-                                                                  [&] { return reporter.GoOn(); }));
+  THIMBLE_ASSIGN_OR_RETURN(
+      const base::FileLock lock,
+      base::FileLock::Acquire(store::LockPath(product.folder, lock_name), [&] { return reporter.GoOn(); }));
   if (std::optional<std::string> made = FindMade(path, product)) return *std::move(made);  // By another process.
   THIMBLE_ASSIGN_OR_RETURN(store::SourceRecord record, store::MakeRecord(path, files));
   const std::string made = store::ConvertedPath(record, product.dtype, product.folder);
   const std::string scratch = store::FilesPath(product.folder, lock_name);
   const fs::path place = fs::path(made).parent_path();
-  const Leftover leftovers[] = {Leftover(place.string()), Leftover(place.parent_path().string()),
-                                Leftover(place.parent_path().parent_path().string())};
+  const base::Leftover leftovers[] = {base::Leftover(place.string()), base::Leftover(place.parent_path().string()),
+                                      base::Leftover(place.parent_path().parent_path().string())};
   Status status = MakeFolder(place.string());
   if (status.ok()) {
-    status = Guarded([&] { return ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter); });
+    status =
+        base::Guarded([&] { return ConvertTo(made, path, scratch, product, {{kFolderKey, KeyOf(path)}}, reporter); });
   }
   std::error_code ignored;
   fs::remove_all(scratch, ignored);
@@ -95,8 +98,8 @@ bool IsOfFolder(const std::string& there, const std::string& path) {
 
 // Not by std::filesystem::copy_file, which brings all streams and locales of libc++ into a program.
 Status Copy(const std::string& from, const std::string& to) {
-  THIMBLE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(from));
-  THIMBLE_ASSIGN_OR_RETURN(AtomicFile copy, AtomicFile::Create(to));
+  THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file, base::RegularFile::Open(from));
+  THIMBLE_ASSIGN_OR_RETURN(base::AtomicFile copy, base::AtomicFile::Create(to));
   std::vector<std::byte> buffer(std::min<std::uint64_t>(file.size(), 1 << 16));
   for (std::uint64_t offset = 0; offset < file.size(); offset += buffer.size()) {
     buffer.resize(std::min<std::uint64_t>(file.size() - offset, buffer.size()));
@@ -118,7 +121,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
                  const std::vector<std::pair<std::string, std::string>>& metadata, Reporter& reporter) {
   THIMBLE_RETURN_IF_ERROR(MakeFolder(scratch));
   const std::string made = scratch + "/" + fs::path(path).filename().string();
-  const Leftover leftovers[] = {Leftover(made), Leftover(scratch)};
+  const base::Leftover leftovers[] = {base::Leftover(made), base::Leftover(scratch)};
   ConvertOptions options;
   options.dtype = product.dtype;
   options.name = product.name.name;
@@ -144,7 +147,7 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
 Status Link(const std::string& from, const std::string& to) {
   THIMBLE_RETURN_IF_ERROR(MakeFolder(fs::path(to).parent_path().string()));
   const std::string temporary = to + ".new";
-  const Leftover leftover(temporary);
+  const base::Leftover leftover(temporary);
   std::error_code error;
   fs::remove(temporary, error);
   fs::create_hard_link(from, temporary, error);

@@ -11,7 +11,7 @@
 namespace thimble::inline v0_1 {
 
 Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
-  return Guarded([&]() -> Result<PulledModel> {
+  return base::Guarded([&]() -> Result<PulledModel> {
     std::string name = model;
     if (!options.revision.empty()) {
       THIMBLE_ASSIGN_OR_RETURN(const store::ModelName parsed, store::ParseName(model, options.revision));

@@ -58,7 +58,7 @@ Result<Listing> ParseListing(std::string_view json, const std::string& what) {
 
 Result<HubFile> FileToGet(const Listing& listing, const std::string& name, const std::string& what) {
   const HubFile& file = listing.files.at(name);
-  if (!file.sha256.empty() && !store::IsHex(file.sha256, Sha256::kHexDigits)) {
+  if (!file.sha256.empty() && !store::IsHex(file.sha256, base::Sha256::kHexDigits)) {
     return Error(Code::kCorrupt, what, ": \"sha256\" of ", name, ": expected 64 hexadecimal digits");
   }
   if (file.size.value_or(0) > file.max_bytes) {

@@ -73,7 +73,7 @@ Status PartialFile::KeepEtag(const std::string& etag) {
   const std::string name = path_ + ".etag";
   const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0) return SystemError(errno, "cannot write", name);
-  Status status = WriteAll(file, std::as_bytes(std::span(etag)), name);
+  Status status = base::WriteAll(file, std::as_bytes(std::span(etag)), name);
   close(file);
   return status;
 }
@@ -92,7 +92,7 @@ Status PartialFile::Write(std::span<const std::byte> bytes) {
     Status status = Clear();
     return status.ok() ? Error(Code::kCorrupt, "expected ", most, " bytes, found more") : status;
   }
-  Status status = WriteAll(descriptor_, bytes, path_);
+  Status status = base::WriteAll(descriptor_, bytes, path_);
   if (!status.ok()) {
     disk_failed_ = true;
     return status;
@@ -109,11 +109,11 @@ Result<std::string> PartialFile::Difference(std::string_view linked_etag) const 
   std::string expected = file_.sha256;
   if (expected.empty() && linked_etag.size() > 2 && linked_etag.front() == '"' && linked_etag.back() == '"') {
     const std::string_view tag = linked_etag.substr(1, linked_etag.size() - 2);
-    if (store::IsHex(tag, Sha256::kHexDigits)) expected = tag;  // Else it is a hash of git's.
+    if (store::IsHex(tag, base::Sha256::kHexDigits)) expected = tag;  // Else it is a hash of git's.
   }
   if (expected.empty()) return std::string();
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path_ + ".part"));
-  THIMBLE_ASSIGN_OR_RETURN(std::string found, Sha256OfFile(file, 0, size_));
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path_ + ".part"));
+  THIMBLE_ASSIGN_OR_RETURN(std::string found, base::Sha256OfFile(file, 0, size_));
   if (found == expected) return std::string();
   return "expected a file with SHA-256 " + expected + ", found " + found;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
 #include "convert/config.h"
@@ -271,7 +272,7 @@ Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& 
     if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another commit, or half a model.
   }
   Fetcher fetcher(task, listing, source, client, reporter);
-  Status status = Guarded([&] { return fetcher.Fetch(); });
+  Status status = base::Guarded([&] { return fetcher.Fetch(); });
   const bool fetched = status.ok();
   if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
   const bool keep = fetched ? reporter.ended() : fetcher.resumable();
@@ -349,7 +350,7 @@ Result<PulledModel> PullNamed(const std::string& model, const PullOptions& optio
                            FindLocalSources(task.asked, options.local_folders, looked));
   if (sources.empty() && options.local_files_only) return NotHere(task, looked, true);
   const std::string lock_path = store::LockPath(task.product.folder, task.product.name);
-  THIMBLE_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(lock_path, [&] { return reporter.GoOn(); }));
+  THIMBLE_ASSIGN_OR_RETURN(base::FileLock lock, base::FileLock::Acquire(lock_path, [&] { return reporter.GoOn(); }));
   THIMBLE_ASSIGN_OR_RETURN(there, FindThere(task, !options.name.empty()));  // Another process may just have made it.
   if (there) return PulledModel{*std::move(there), false};
   return PullLocked(task, sources, looked, options, reporter);
@@ -392,9 +393,9 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
                  store::IsMockName(model) ? "a mock" : "the path of a model file");
   }
   const Result<std::string> folder = store::FolderOrDefault(options.folder);
-  const Leftover leftover = folder.ok() ? Leftover(store::PullFolder(*folder)) : Leftover();
+  const base::Leftover leftover = folder.ok() ? base::Leftover(store::PullFolder(*folder)) : base::Leftover();
   // Guarded here too, so that nothing is left behind when memory is exhausted.
-  Result<PulledModel> result = Guarded([&]() -> Result<PulledModel> {
+  Result<PulledModel> result = base::Guarded([&]() -> Result<PulledModel> {
     THIMBLE_ASSIGN_OR_RETURN(PulledModel pulled, store::IsFolder(model) ? PullFolder(model, options, reporter)
                                                                         : PullNamed(model, options, reporter));
     THIMBLE_RETURN_IF_ERROR(Check(pulled.model.path, options));
@@ -410,7 +411,7 @@ Result<PulledModel> Pull(const std::string& model, const PullOptions& options) {
 namespace thimble::inline v0_1 {
 
 Result<PulledModel> PullModel(const std::string& model, const PullOptions& options) {
-  return Guarded([&] { return hub::Pull(model, options); });
+  return base::Guarded([&] { return hub::Pull(model, options); });
 }
 
 }  // namespace thimble::inline v0_1

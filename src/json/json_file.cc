@@ -11,7 +11,7 @@
 namespace thimble::json {
 
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
   if (file.size() > limit) {
     return Error(Code::kCorrupt, path, ": ", file.size(), " bytes, at most ", limit, " are allowed");
   }

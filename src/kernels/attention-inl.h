@@ -11,7 +11,7 @@ class ScratchCursor {
   template <typename T>
   T* Take(std::size_t count) {
     T* piece = reinterpret_cast<T*>(next_);
-    next_ += RoundUp(count * sizeof(T), 64);
+    next_ += base::RoundUp(count * sizeof(T), 64);
     return piece;
   }
 
@@ -20,12 +20,12 @@ class ScratchCursor {
 };
 
 inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
-  const std::size_t padded = RoundUp(tokens, 16);
+  const std::size_t padded = base::RoundUp(tokens, 16);
   const std::size_t codes = padded * width * (sizeof(Code) + 2 * sizeof(LineWeight)) + 4 * padded * sizeof(float);
   const std::size_t int8_bytes = codes + kTileRows * padded * (sizeof(float) + sizeof(Code));
   const std::size_t float_bytes = (width + kTileRows) * padded * sizeof(float);
   constexpr std::size_t kLines = 9 * 64;  // Every piece starts on a cache line.
-  return RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
+  return base::RoundUp(std::max(int8_bytes, float_bytes) + kLines, 64);
 }
 
 struct Int8Head {
@@ -65,7 +65,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   Int8Head q;
   q.tokens = head.tokens;
   q.queries = head.queries;
-  q.padded = RoundUp(head.tokens, 16);
+  q.padded = base::RoundUp(head.tokens, 16);
   q.width = head.width;
   q.query = cursor.Take<Code>(q.tokens * q.width);
   q.query_scale = cursor.Take<float>(q.padded);
@@ -169,7 +169,7 @@ THIMBLE_INLINE void ValueTile(const Int8Head& q, const float* factor, std::size_
   }
   // Behind the last token probabilities are 0.
   AddProducts<kHeight, kWidth, false>({q.value + 4 * column, 4 * q.width, 64}, q.probability, q.padded,
-                                      RoundUp(q.tokens, kProductInputs), acc);
+                                      base::RoundUp(q.tokens, kProductInputs), acc);
   THIMBLE_UNROLL
   for (std::size_t i = 0; i < kHeight; ++i) {
     THIMBLE_UNROLL
@@ -238,7 +238,7 @@ inline void AttentionInt8(const AttentionHead& head, std::byte* scratch) {
 // Queries [row, row + kHeight) in float; `key` is [padded/16][width][16], `score` [kHeight][padded].
 template <std::size_t kHeight>
 void AttendFloat(const AttentionHead& head, const float* key, float* score, std::size_t row) {
-  const std::size_t padded = RoundUp(head.tokens, 16);
+  const std::size_t padded = base::RoundUp(head.tokens, 16);
   const std::size_t stride = head.qkv_stride;
   const float* query = head.qkv + row * stride;
   for (std::size_t t = 0; t < padded; t += 16) {
@@ -287,7 +287,7 @@ void AttendFloat(const AttentionHead& head, const float* key, float* score, std:
 }
 
 inline void AttentionFloat(const AttentionHead& head, std::byte* scratch) {
-  const std::size_t padded = RoundUp(head.tokens, 16);
+  const std::size_t padded = base::RoundUp(head.tokens, 16);
   ScratchCursor cursor(scratch);
   float* key = cursor.Take<float>(padded * head.width);
   float* score = cursor.Take<float>(kTileRows * padded);

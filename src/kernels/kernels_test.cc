@@ -33,7 +33,7 @@ class Buffer {
  public:
   explicit Buffer(std::size_t count, T fill = T{}) : count_(count), storage_(count * sizeof(T) + 128, std::byte{0x5a}) {
     std::size_t address = reinterpret_cast<std::uintptr_t>(storage_.data());
-    begin_ = reinterpret_cast<T*>(storage_.data() + (RoundUp(address, 64) - address));
+    begin_ = reinterpret_cast<T*>(storage_.data() + (base::RoundUp(address, 64) - address));
     for (std::size_t i = 0; i < count; ++i) begin_[i] = fill;
   }
   Buffer(const Buffer&) = delete;

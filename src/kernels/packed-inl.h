@@ -8,7 +8,7 @@ static_assert(kTileStrips <= kMaxTileStrips);
 
 // The strips of a tile unpacked, and the integers of a group of each.
 inline std::size_t PanelBytes(std::size_t inputs) {
-  return kTileStrips * (kStrip * inputs + RoundUp(sizeof(Levels), 64));
+  return kTileStrips * (kStrip * inputs + base::RoundUp(sizeof(Levels), 64));
 }
 
 // Line kLine of the bundles at `codes` of kWidth strips: unpacked, multiplied, and kept.

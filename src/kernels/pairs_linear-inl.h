@@ -12,7 +12,7 @@ struct CodePanel {
   static constexpr const TwoLevel& kForm = kLevels<kFormat>;
 
   // Groups of `inputs`, made even by one of zeros.
-  static constexpr std::size_t Groups(std::size_t inputs) { return RoundUp(inputs / kForm.group, 2); }
+  static constexpr std::size_t Groups(std::size_t inputs) { return base::RoundUp(inputs / kForm.group, 2); }
   static constexpr std::size_t Bytes(std::size_t inputs) {
     return kStrip * inputs + Groups(inputs) * (64 + 32 + 2 * kSummedRows);
   }
@@ -179,7 +179,7 @@ inline std::size_t PanelBytes(std::size_t inputs) {
   ForEachIndex<std::size(format::kTwoLevelFormats)>([&]<std::size_t kIndex>() {
     most = std::max(most, CodePanel<format::kTwoLevelFormats[kIndex].format>::Bytes(inputs));
   });
-  return RoundUp(most, 64);
+  return base::RoundUp(most, 64);
 }
 
 inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {

@@ -29,7 +29,7 @@ constexpr std::size_t kBlockRows = 64;
 std::size_t BlockRows(std::size_t tokens) {
   return std::min(tokens, std::clamp<std::size_t>(tokens / 4, 32, kBlockRows));
 }
-QuantizedRows TakeRows(Arena& arena, std::size_t rows, std::size_t width) {
+QuantizedRows TakeRows(base::Arena& arena, std::size_t rows, std::size_t width) {
   return {.values = arena.Take<std::uint8_t>(rows * width), .stride = width, .scale = arena.Take<float>(rows)};
 }
 
@@ -52,7 +52,7 @@ constexpr float kNotFinite = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
 
-Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena)
+Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, base::Arena& arena)
     : w_(weights), k_(kernels), block_(BlockRows(shape.tokens)) {
   const Architecture& a = w_.program.architecture;
   stream_ = arena.Take<float>(shape.tokens * a.hidden);
@@ -85,7 +85,7 @@ Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids
   const Schedule schedule(w_.program,
                           {.rows = ids.size(), .sequences = lengths.size(), .block = block_, .wanted = wanted},
                           crew.encoders.size());
-  Steps work(schedule.count());
+  base::Steps work(schedule.count());
   auto join = [&](Encoder& encoder) {
     work.Run([&](std::size_t task) { return schedule.Parts(task); },
              [&](std::size_t task, std::size_t part) { encoder.Do(*this, schedule.At(task, part)); });
@@ -188,7 +188,7 @@ void Encoder::Attend(const Encoder& tile, const Part& part) {
     row += length;
     context += queries * out.width;
   }
-  if (w_.int8 || AllFinite({head_, stride})) return;
+  if (w_.int8 || base::AllFinite({head_, stride})) return;
   // A weight that is not finite: no row has finite outputs, but attention may hide them.
   while (context > out.values + width * part.head) *(context -= out.width) = kNotFinite;
 }
@@ -219,7 +219,7 @@ void Encoder::Linear(const Step& step, std::size_t layer, const Rows& in, std::s
   float* values = out.values + outputs.begin;
   Multiply(w_.matrix(layer, step), in, rows, outputs, step.epilogue, values, out.width);
   if (!step.activation) return;
-  const bool finite = w_.int8 || AllFinite({values, outputs.size()});
+  const bool finite = w_.int8 || base::AllFinite({values, outputs.size()});
   for (std::size_t row = 0; row < rows; ++row, values += out.width) {
     k_.activate(*step.activation, values, outputs.size());
     if (!finite) *values = kNotFinite;  // As in Attend.

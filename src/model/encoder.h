@@ -36,7 +36,7 @@ class Encoder;
 // Threads that take one tile through the layers together: member i of the team works with encoders[i], which all have
 // the same weights and shape.
 struct Crew {
-  ThreadTeam* team = nullptr;
+  base::ThreadTeam* team = nullptr;
   std::span<Encoder* const> encoders;
 };
 
@@ -45,7 +45,7 @@ class Encoder {
  public:
   // Takes its buffers from `arena`; with an arena that only counts, the encoder must not be used. The weights and the
   // arena's memory must outlive it.
-  Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, Arena& arena);
+  Encoder(const Weights& weights, const kernels::Kernels& kernels, TileShape shape, base::Arena& arena);
 
   // Runs one tile: sequences of lengths[i] ids, laid end to end in `ids`, at most shape.tokens in all; every id is
   // below the vocabulary. Returns the vectors of all tokens, [ids.size()][hidden], or of the first of each sequence,

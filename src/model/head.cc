@@ -54,7 +54,7 @@ bool FindIn(const Table& table, std::string_view name, Value* value) {
   return false;
 }
 
-std::size_t Filled(std::size_t floats) { return RoundUp(floats, kHeadStep); }
+std::size_t Filled(std::size_t floats) { return base::RoundUp(floats, kHeadStep); }
 
 }  // namespace
 
@@ -89,7 +89,7 @@ Result<Pooling> ParsePooling(std::string_view name) {
 namespace thimble::model {
 
 Head::Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size_t width,
-           const kernels::Kernels& kernels, Arena& arena)
+           const kernels::Kernels& kernels, base::Arena& arena)
     : spec_(spec), weights_(weights), width_(width), dimensions_(spec.Dimensions(width)), k_(kernels) {
   if (spec.modules.empty()) return;
   capacity_ = spec.pooling.size() * width;
@@ -171,7 +171,7 @@ void Head::RunModule(std::size_t index, const float* from, float* to) {
       kernels::LinearOutput output = {.end = outputs, .rows = 1, .out = to, .stride = outputs};
       k_.linear_float(weights.dense, from, weights.dense.inputs, output);
       if (module.activation) {
-        const bool finite = AllFinite({to, outputs});
+        const bool finite = base::AllFinite({to, outputs});
         k_.activate(*module.activation, to, outputs);
         if (!finite) to[0] = std::numeric_limits<float>::quiet_NaN();  // Which the activation may have hidden.
       }

@@ -83,7 +83,7 @@ class Head {
   // Tokens have `width` floats, a multiple of 64. Takes its buffers from `arena`, none where there is just one pooling;
   // with an arena that only counts, it must not be used.
   Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size_t width, const kernels::Kernels& kernels,
-       Arena& arena);
+       base::Arena& arena);
 
   // The vector of a text with these rows, [tokens][width], of which the first `skip` are not pooled; to unit length
   // where `normalize`. `pooling` has as many ways as the spec. With no row to pool, which kMax must have, it is pooled

@@ -33,7 +33,7 @@ constexpr std::string_view kHeadPrefix = "head.";
 // Rounding to integers would turn a value that is not finite into a wrong number. Each text needs these vectors, so
 // that reading them costs nothing later.
 Status CheckFinite(const Reader& reader, std::string_view name, std::span<const float> values) {
-  if (AllFinite(values)) return Status();
+  if (base::AllFinite(values)) return Status();
   return Error(Code::kCorrupt, reader.path(), ": tensor \"", name,
                "\": has a value that is not finite, so the file is damaged; convert or pull the model again");
 }
@@ -102,8 +102,8 @@ Status LoadTable(const Reader& reader, const std::string& name, std::size_t rows
 }
 
 Status LoadDense(const Reader& reader, const std::string& name, const HeadModule& module, Matrix* matrix) {
-  return LoadMatrix(reader, name, RoundUp(module.outputs, kernels::kStrip), RoundUp(module.inputs, kHeadStep), false,
-                    matrix);
+  return LoadMatrix(reader, name, base::RoundUp(module.outputs, kernels::kStrip),
+                    base::RoundUp(module.inputs, kHeadStep), false, matrix);
 }
 
 // Pooling and the modules behind it. The metadata is described in docs/format.md.
@@ -154,7 +154,7 @@ Status LoadHead(const Reader& reader, Weights* w) {
         THIMBLE_RETURN_IF_ERROR(LoadDense(reader, name + ".residual", module, &weights.residual));
       }
     } else if (module.kind == HeadModule::Kind::kLayerNorm) {
-      const std::size_t filled = RoundUp(width, kernels::kStrip);
+      const std::size_t filled = base::RoundUp(width, kernels::kStrip);
       THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".weight", filled, &weights.gamma));
       THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".bias", filled, &weights.beta));
     }
@@ -200,7 +200,7 @@ std::string Fingerprint(const Reader& reader) {
     if (ShapesVectors(key) || (name && key == default_prompt)) entries.emplace_back(key, value);
   }
   std::sort(entries.begin(), entries.end());
-  Sha256 hash;
+  base::Sha256 hash;
   for (const auto& [key, value] : entries) {
     for (std::string_view part : {key, std::string_view("=", 1), value, std::string_view("\n", 1)}) hash.Update(part);
   }

@@ -28,7 +28,7 @@ struct NormWeights {
 // brings in pages and more around each, and would soon have all of a table that is half of a small model.
 struct WordTable {
   kernels::Table table;  // [vocabulary][H]; `values` are not to be touched.
-  const FileMap* file = nullptr;
+  const base::FileMap* file = nullptr;
   std::uint64_t offset = 0;  // Of the values in the file.
   std::size_t row_bytes = 0;
 

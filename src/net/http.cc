@@ -25,7 +25,7 @@ constexpr const char* kAdvice = "install libcurl4 (Debian, Ubuntu) or libcurl (A
 #endif
 
 Result<CurlLibrary> Load() {
-  const Result<void*> library = LoadSharedLibrary(kNames);
+  const Result<void*> library = base::LoadSharedLibrary(kNames);
   if (!library.ok()) {
     return Error(Code::kUnsupported, "HTTP needs libcurl: ", kAdvice, " (", library.status().message(), ")");
   }
@@ -151,12 +151,12 @@ struct Transfer {
 
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
-    transfer->outcome.status = Guarded([&] { return transfer->lines.Add({data, size * count}); });
+    transfer->outcome.status = base::Guarded([&] { return transfer->lines.Add({data, size * count}); });
     return transfer->outcome.status.ok() ? size * count : 0;
   }
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
-    transfer->outcome.status = Guarded([&]() -> Status {
+    transfer->outcome.status = base::Guarded([&]() -> Status {
       THIMBLE_RETURN_IF_ERROR(transfer->Begin());
       return transfer->sink.Write(std::as_bytes(std::span(data, size * count)));
     });
@@ -180,12 +180,12 @@ struct Exchange {
 
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
     auto* exchange = static_cast<Exchange*>(self);
-    exchange->reply.status = Guarded([&] { return exchange->lines.Add({data, size * count}); });
+    exchange->reply.status = base::Guarded([&] { return exchange->lines.Add({data, size * count}); });
     return exchange->reply.status.ok() ? size * count : 0;
   }
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) {
     auto* exchange = static_cast<Exchange*>(self);
-    exchange->reply.status = Guarded([&] { return exchange->Body({data, size * count}); });
+    exchange->reply.status = base::Guarded([&] { return exchange->Body({data, size * count}); });
     return exchange->reply.status.ok() ? size * count : 0;
   }
 };
@@ -193,7 +193,7 @@ struct Exchange {
 int OnProgress(void* go_on, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   // No exception passes through libcurl, which is C.
   bool goes_on = false;
-  const Status status = Guarded([&] {
+  const Status status = base::Guarded([&] {
     goes_on = (*static_cast<std::function<bool()>*>(go_on))();
     return Status();
   });

@@ -35,7 +35,7 @@ class Session {
   // process was in when this one was forked from it does not count.
   template <typename Work>
   auto Call(Work&& work) -> decltype(work(std::declval<Workers&>())) {
-    const std::uint32_t mine = ForkNumber() + 1;
+    const std::uint32_t mine = base::ForkNumber() + 1;
     const bool busy = caller_.exchange(mine, std::memory_order_acquire) == mine;
     struct End {
       std::atomic<std::uint32_t>* caller;
@@ -43,7 +43,7 @@ class Session {
         if (caller != nullptr) caller->store(0, std::memory_order_release);
       }
     } const end{busy ? nullptr : &caller_};
-    return Guarded([&]() -> decltype(work(*workers_)) {
+    return base::Guarded([&]() -> decltype(work(*workers_)) {
       if (!busy) return work(*workers_);
       return Error(Code::kInvalidArgument, "this Embedder is in a call of another thread; use one for each thread, or ",
                    "leases of a ModelPool");
@@ -55,7 +55,7 @@ class Session {
   template <typename Embed>
   auto Watched(Embed&& embed) -> decltype(embed()) {
     THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
-    auto result = Guarded(embed);
+    auto result = base::Guarded(embed);
     THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
     return result;
   }
@@ -121,7 +121,7 @@ Status Session::EmbedBatch(const Batch& batch) {
         end = next = std::min(next + run, texts);
       }
       if (begin == end) return;
-      Status status = Guarded([&] { return workers_->Embed(member, batch, begin, end); });
+      Status status = base::Guarded([&] { return workers_->Embed(member, batch, begin, end); });
       if (status.ok()) continue;
       std::lock_guard lock(mutex);
       if (begin < failed) {
@@ -144,16 +144,16 @@ Embedder& Embedder::operator=(Embedder&&) noexcept = default;
 Embedder::~Embedder() = default;
 
 Result<Plan> Embedder::MakePlan(const Model& model, const EmbedderOptions& options) {
-  return Guarded([&] {
+  return base::Guarded([&] {
     return runtime::PlanTile(model.engine(), options, options.max_memory == 0 ? runtime::kNoLimit : options.max_memory);
   });
 }
 
 Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const EmbedderOptions& options) {
-  return Guarded([&]() -> Result<Embedder> {
+  return base::Guarded([&]() -> Result<Embedder> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Embedder::Create: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(Plan plan, MakePlan(*model, options));
-    ThreadTeam team = ThreadTeam::Create(plan.threads);
+    base::ThreadTeam team = base::ThreadTeam::Create(plan.threads);
     if (team.size() < plan.threads) {
       EmbedderOptions granted = options;
       granted.threads = team.size();

@@ -43,10 +43,10 @@ struct WorkerOptions {
 // once it is made.
 class Workers {
  public:
-  explicit Workers(ThreadTeam team) : team_(std::move(team)) {}
+  explicit Workers(base::ThreadTeam team) : team_(std::move(team)) {}
   virtual ~Workers() = default;
 
-  ThreadTeam& team() { return team_; }
+  base::ThreadTeam& team() { return team_; }
 
   // Embeds texts [begin, end) of the batch with one worker; others may be at work meanwhile. kIo when the model's file
   // cannot be read; kCorrupt for a vector that is not finite; kInvalidArgument for a text that is too long, or windows
@@ -64,7 +64,7 @@ class Workers {
   virtual void Release() = 0;
 
  private:
-  ThreadTeam team_;
+  base::ThreadTeam team_;
 };
 
 // A model in memory. Thread-safe.
@@ -98,7 +98,7 @@ class Engine {
   // Private bytes of one worker.
   virtual std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const = 0;
   // kOutOfMemory when the system refuses. The model must outlive its workers.
-  virtual Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const = 0;
+  virtual Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const = 0;
 };
 
 // `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside

@@ -11,7 +11,7 @@
 namespace thimble::runtime {
 
 std::shared_ptr<Executor> Executor::Shared() {
-  static ForkMutex mutex;
+  static base::ForkMutex mutex;
   static std::weak_ptr<Executor> shared;
   {
     std::lock_guard lock(mutex);
@@ -24,7 +24,7 @@ std::shared_ptr<Executor> Executor::Shared() {
   return executor;
 }
 
-Executor::Executor() : max_threads_(UsableProcessors()) {}
+Executor::Executor() : max_threads_(base::UsableProcessors()) {}
 
 Executor::~Executor() {
   {
@@ -38,8 +38,8 @@ Executor::~Executor() {
 
 Executor::Lock Executor::Enter() {
   Lock lock(mutex_);
-  if (fork_ == ForkNumber()) return lock;
-  fork_ = ForkNumber();
+  if (fork_ == base::ForkNumber()) return lock;
+  fork_ = base::ForkNumber();
   new (&changed_) std::condition_variable;  // Its waiters do not exist, but would be waited for.
   idle_threads_ = 0;
   threads_.clear();
@@ -54,9 +54,9 @@ Status Executor::Submit(std::shared_ptr<Job> job) {
   const Lock lock = Enter();
   queue_.push_back(std::move(job));
   if (idle_threads_ < queue_.size() && threads_.size() < max_threads_) {
-    Status status = Guarded([&] {
+    Status status = base::Guarded([&] {
       threads_.reserve(max_threads_);  // Nothing may fail once the thread runs.
-      auto thread = std::make_unique<Thread>();
+      auto thread = std::make_unique<base::Thread>();
       Status started = thread->Start(RunThread, this);
       if (started.ok()) threads_.push_back(std::move(thread));
       return started;

@@ -52,11 +52,11 @@ class Executor {
   void Work();
 
   const std::size_t max_threads_;
-  ForkMutex mutex_;
-  std::uint32_t fork_ = ForkNumber();  // Of which the state is.
+  base::ForkMutex mutex_;
+  std::uint32_t fork_ = base::ForkNumber();  // Of which the state is.
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> queue_;
-  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<std::unique_ptr<base::Thread>> threads_;
   std::size_t idle_threads_ = 0;
   bool closed_ = false;
 };

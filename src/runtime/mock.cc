@@ -29,7 +29,7 @@ void Normalize(std::span<float> vector) {
 
 class MockWorkers final : public Workers {
  public:
-  MockWorkers(bool hashed, const WorkerOptions& options, ThreadTeam team)
+  MockWorkers(bool hashed, const WorkerOptions& options, base::ThreadTeam team)
       : Workers(std::move(team)), hashed_(hashed), options_(options) {}
 
   Status Embed(std::size_t, const Batch& batch, std::size_t begin, std::size_t end) override {
@@ -122,7 +122,7 @@ class MockEngine final : public Engine {
   Result<SpecialIds> FindSpecialIds() const override { return NoVocabulary(); }
   std::size_t FixedBytes() const override { return kFixedBytes; }
   std::size_t ScratchBytes(std::size_t, std::size_t) const override { return 0; }
-  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const override {
+  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const override {
     return std::unique_ptr<Workers>(std::make_unique<MockWorkers>(hashed_, options, std::move(team)));
   }
 

@@ -18,7 +18,7 @@ namespace thimble::inline v0_1 {
 Result<std::shared_ptr<const Model>> Model::Open(const std::string& path) { return Open(path, {}); }
 
 Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const OpenOptions& options) {
-  return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
+  return base::Guarded([&]() -> Result<std::shared_ptr<const Model>> {
     THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<const runtime::Engine> engine, runtime::OpenEngine(path, options));
     return std::shared_ptr<const Model>(new Model(std::move(engine)));
   });
@@ -26,7 +26,7 @@ Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const 
 
 Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype,
                                                const std::string& folder, const OpenOptions& options) {
-  return Guarded([&]() -> Result<std::shared_ptr<const Model>> {
+  return base::Guarded([&]() -> Result<std::shared_ptr<const Model>> {
     if (runtime::FilesAreReplaced()) return Model::Open(std::string(model), options);
     THIMBLE_ASSIGN_OR_RETURN(std::string path, store::Lookup(model, dtype, folder));
     return Model::Open(path, options);
@@ -42,7 +42,7 @@ std::string_view Model::isa() const { return engine_->isa(); }
 std::string_view Model::fastest_dtype() const { return engine_->fastest_dtype(); }
 
 Result<Tokens> Model::Tokenize(std::string_view text, const TokenizeOptions& options) const {
-  return Guarded([&]() -> Result<Tokens> {
+  return base::Guarded([&]() -> Result<Tokens> {
     if (options.pair && options.truncate) {
       return Error(Code::kInvalidArgument, "pair: a pair of texts is not truncated; set truncate = false");
     }

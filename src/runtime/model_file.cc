@@ -20,11 +20,11 @@ namespace {
 // Files in a certain state that had their recorded hash, the last ones in turn. Thread-safe.
 class VerifiedFiles {
  public:
-  bool Contains(const RegularFile& file) {
+  bool Contains(const base::RegularFile& file) {
     const std::lock_guard lock(mutex_);
     return std::find(files_.begin(), files_.end(), Key(file)) != files_.end();
   }
-  void Add(const RegularFile& file) {
+  void Add(const base::RegularFile& file) {
     const std::lock_guard lock(mutex_);
     files_[next_++ % files_.size()] = Key(file);
   }
@@ -32,10 +32,10 @@ class VerifiedFiles {
  private:
   struct File {
     std::uint64_t device = 0;
-    FileStamp stamp;
+    base::FileStamp stamp;
     bool operator==(const File&) const = default;
   };
-  static File Key(const RegularFile& file) { return {file.device(), file.stamp()}; }
+  static File Key(const base::RegularFile& file) { return {file.device(), file.stamp()}; }
 
   std::mutex mutex_;
   std::array<File, 32> files_;  // No file has the stamp of an empty place: its size would be 0.
@@ -52,10 +52,10 @@ Result<std::unique_ptr<const ModelFile>> ModelFile::Open(const std::string& path
 }
 
 bool ModelFile::IsOutdated() const {
-  const FileStamp& opened = reader_.file().stamp();
+  const base::FileStamp& opened = reader_.file().stamp();
   bool outdated = false;
-  (void)Guarded([&] {
-    const Result<FileStamp> now = StampOf(reader_.path());
+  (void)base::Guarded([&] {
+    const Result<base::FileStamp> now = base::StampOf(reader_.path());
     outdated = now.ok() && *now != opened && (now->WrittenSince(opened) || Check().code() == Code::kCorrupt);
     return Status();
   });
@@ -74,15 +74,15 @@ Result<std::string> ModelFile::HashOfWeights() const {
   THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind,
                            reader_.Vector<std::uint8_t>(model::kGoldenTextsTensor));
   const std::uint64_t begin = reader_.header().data_begin, end = reader_.Offset(behind.data());
-  if (!is_copy()) return Sha256OfFile(reader_.file(), begin, end);
-  Sha256 hash;
+  if (!is_copy()) return base::Sha256OfFile(reader_.file(), begin, end);
+  base::Sha256 hash;
   hash.Update(reader_.map().bytes().subspan(begin, end - begin));
   return hash.Hex();
 }
 
 Status ModelFile::VerifyWeights() const {
   static VerifiedFiles verified;
-  const RegularFile& file = reader_.file();
+  const base::RegularFile& file = reader_.file();
   const std::optional<std::string_view> expected = reader_.Metadata(model::kWeightsHashKey);
   if (!expected) {
     return Error(Code::kUnsupported, reader_.path(),
@@ -90,10 +90,10 @@ Status ModelFile::VerifyWeights() const {
   }
   if (verified.Contains(file)) return Status();
   // Before the bytes are read: a write from then on shows in a later stamp.
-  bool settled = IsSettled(file.stamp());
+  bool settled = base::IsSettled(file.stamp());
   THIMBLE_ASSIGN_OR_RETURN(const std::string found, HashOfWeights());
   if (!is_copy()) {
-    THIMBLE_ASSIGN_OR_RETURN(const FileStamp now, file.StampNow());
+    THIMBLE_ASSIGN_OR_RETURN(const base::FileStamp now, file.StampNow());
     if (now.WrittenSince(file.stamp())) return Changed(now.size);
     settled &= now.changed == file.stamp().changed;
   }
@@ -107,8 +107,8 @@ Status ModelFile::VerifyWeights() const {
 
 Status ModelFile::Check() const {
   if (is_copy()) return Status();
-  const RegularFile& file = reader_.file();
-  const Result<FileStamp> now = file.StampNow();
+  const base::RegularFile& file = reader_.file();
+  const Result<base::FileStamp> now = file.StampNow();
   if (!now.ok()) return now.status();
   if (now->WrittenSince(file.stamp())) return Changed(now->size);
   if (now->changed == 0 || now->changed == changed_.load(std::memory_order_relaxed)) return Status();

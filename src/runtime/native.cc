@@ -39,7 +39,7 @@ class NativeWorker {
  public:
   // Takes its buffers from `scratch`; with an empty one it only counts and must not be used.
   NativeWorker(const model::Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options,
-               Mapping scratch)
+               base::Mapping scratch)
       : weights_(weights),
         options_(options),
         cut_(CutOf(options.truncation)),
@@ -79,8 +79,8 @@ class NativeWorker {
   const model::Weights& weights_;
   const WorkerOptions options_;
   const text::Cut cut_;
-  Mapping scratch_;
-  Arena arena_;
+  base::Mapping scratch_;
+  base::Arena arena_;
   model::Encoder encoder_;
 
   model::Crew crew_;          // Of the call in hand.
@@ -181,7 +181,7 @@ Status NativeWorker::Flush(const Batch& batch) {
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
       if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
     }
-    if (!model::RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !AllFinite({out, dimensions}))) {
+    if (!model::RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !base::AllFinite({out, dimensions}))) {
       return NotFinite("texts[" + std::to_string(text) + "]");
     }
     if (goes_on_[i] == 0) ++first_text_;
@@ -217,14 +217,14 @@ Status NativeWorker::EncodeIds(std::span<const std::int32_t> ids, std::string_vi
   const auto length = static_cast<std::uint32_t>(ids.size());
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> vectors,
                            encoder_.Encode(ids, {&length, 1}, model::WantedRows::kAll, crew));
-  if (!AllFinite(vectors)) return NotFinite(what);
+  if (!base::AllFinite(vectors)) return NotFinite(what);
   std::memcpy(rows, vectors.data(), vectors.size_bytes());
   return Status();
 }
 
 class NativeWorkers final : public Workers {
  public:
-  NativeWorkers(ThreadTeam team, std::vector<std::unique_ptr<NativeWorker>> workers)
+  NativeWorkers(base::ThreadTeam team, std::vector<std::unique_ptr<NativeWorker>> workers)
       : Workers(std::move(team)), workers_(std::move(workers)) {
     for (const auto& worker : workers_) encoders_.push_back(&worker->encoder());
   }
@@ -295,19 +295,19 @@ class NativeEngine final : public Engine {
     const format::Reader& reader = file_->reader();
     return kHeaderFactor * reader.header().data_begin + weights_.matrices.size() * sizeof(kernels::Matrix) +
            weights_.norms.size() * sizeof(model::NormWeights) + kProcessBytes +
-           (file_->is_copy() ? RoundUp(reader.file_bytes(), kMostPageBytes) : 0);
+           (file_->is_copy() ? base::RoundUp(reader.file_bytes(), kMostPageBytes) : 0);
   }
 
   std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {
     WorkerOptions options = {.max_tokens = max_tokens, .tile_tokens = tile_tokens};
-    return NativeWorker(weights_, kernels_, options, Mapping()).scratch_bytes();
+    return NativeWorker(weights_, kernels_, options, base::Mapping()).scratch_bytes();
   }
 
-  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, ThreadTeam team) const override {
+  Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const override {
     const std::size_t bytes = ScratchBytes(options.max_tokens, options.tile_tokens);
     std::vector<std::unique_ptr<NativeWorker>> workers;
     while (workers.size() < team.size()) {
-      THIMBLE_ASSIGN_OR_RETURN(Mapping scratch, Mapping::Create(bytes));
+      THIMBLE_ASSIGN_OR_RETURN(base::Mapping scratch, base::Mapping::Create(bytes));
       workers.push_back(std::make_unique<NativeWorker>(weights_, kernels_, options, std::move(scratch)));
     }
     return std::unique_ptr<Workers>(std::make_unique<NativeWorkers>(std::move(team), std::move(workers)));

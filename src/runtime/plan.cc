@@ -21,7 +21,7 @@ constexpr std::size_t kWorkerBytes = 1024;
 }  // namespace
 
 std::size_t EmbedderFixedBytes(std::size_t threads) {
-  return threads * kWorkerBytes + (threads - 1) * Thread::kStackBytes;
+  return threads * kWorkerBytes + (threads - 1) * base::Thread::kStackBytes;
 }
 
 Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed) {

@@ -58,7 +58,7 @@ Reservation::~Reservation() {
 }
 
 Result<ModelPool> ModelPool::Create(const PoolOptions& options) {
-  return Guarded([&]() -> Result<ModelPool> {
+  return base::Guarded([&]() -> Result<ModelPool> {
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<PoolState> state, PoolState::Create(options, runtime::PoolEnvironment()));
     return ModelPool(std::move(state));
   });
@@ -75,20 +75,20 @@ ModelPool::~ModelPool() {
 }
 
 Result<Lease> ModelPool::Acquire(std::string_view name, std::string_view dtype) {
-  return Guarded([&]() -> Result<Lease> {
+  return base::Guarded([&]() -> Result<Lease> {
     THIMBLE_ASSIGN_OR_RETURN(PoolEntry * entry, state_->Acquire(name, dtype, false));
     return Lease(state_, entry);
   });
 }
 
 Result<Plan> ModelPool::MakePlan(std::string_view name, std::string_view dtype) const {
-  return Guarded([&] { return state_->MakePlan(name, dtype); });
+  return base::Guarded([&] { return state_->MakePlan(name, dtype); });
 }
 
 Status ModelPool::Preload(std::string_view name, std::string_view dtype) { return Acquire(name, dtype).status(); }
 
 Status ModelPool::Pin(std::string_view name, std::string_view dtype) {
-  return Guarded([&]() -> Status {
+  return base::Guarded([&]() -> Status {
     THIMBLE_ASSIGN_OR_RETURN(PoolEntry * entry, state_->Acquire(name, dtype, true));
     Lease(state_, entry);
     return Status();
@@ -99,14 +99,14 @@ void ModelPool::Unpin(std::string_view name, std::string_view dtype) { state_->U
 void ModelPool::Unload(std::string_view name, std::string_view dtype) { state_->Unload(name, dtype); }
 
 Result<Reservation> ModelPool::Reserve(std::size_t bytes, std::optional<std::chrono::milliseconds> max_wait) {
-  return Guarded([&]() -> Result<Reservation> {
+  return base::Guarded([&]() -> Result<Reservation> {
     THIMBLE_RETURN_IF_ERROR(state_->Reserve(bytes, max_wait));
     return Reservation(state_, bytes);
   });
 }
 
 Result<PoolStats> ModelPool::Stats() const {
-  return Guarded([&]() -> Result<PoolStats> { return state_->Stats(); });
+  return base::Guarded([&]() -> Result<PoolStats> { return state_->Stats(); });
 }
 
 }  // namespace thimble::inline v0_1

@@ -76,7 +76,7 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
     }
   }
   if (options.folder.empty()) options.folder = CacheFolder();
-  if (environment.processors == 0) environment.processors = UsableProcessors();
+  if (environment.processors == 0) environment.processors = base::UsableProcessors();
   auto state = std::make_shared<PoolState>(std::move(options), std::move(environment));
   Lock lock(state->mutex_);
   state->StartThread();
@@ -85,7 +85,7 @@ Result<std::shared_ptr<PoolState>> PoolState::Create(PoolOptions options, PoolEn
 
 PoolState::Lock PoolState::Enter() {
   Lock lock(mutex_);
-  if (fork_ != ForkNumber()) TakeOver();
+  if (fork_ != base::ForkNumber()) TakeOver();
   if (!has_thread_ && !closed_) {
     next_due_ = DoWhatIsDue(lock);
     if (next_due_ != Clock::kNever) StartThread();
@@ -94,7 +94,7 @@ PoolState::Lock PoolState::Enter() {
 }
 
 void PoolState::TakeOver() {
-  fork_ = ForkNumber();
+  fork_ = base::ForkNumber();
   // Their waiters do not exist, but would be waited for.
   new (&changed_) std::condition_variable;
   new (&due_) std::condition_variable;
@@ -149,7 +149,7 @@ std::shared_ptr<PoolEntry> PoolState::FindLoaded(Lock& lock, std::string_view na
   if (std::shared_ptr<PoolEntry> entry = Find(name, dtype)) return entry;
   const Result<std::string> path = [&] {
     Unlocked unlocked(lock);
-    return Guarded([&] { return FindFile(name, dtype, options_.folder); });
+    return base::Guarded([&] { return FindFile(name, dtype, options_.folder); });
   }();
   return path.ok() ? FindPath(*path) : nullptr;
 }
@@ -201,7 +201,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   entry->path = std::move(path);
   AddName(*entry, name);
   entries_.push_back(entry);  // Last of what may throw: an entry here that nobody loads would be waited for.
-  Status status = Guarded([&] { return Load(lock, *entry, deadline); });
+  Status status = base::Guarded([&] { return Load(lock, *entry, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
     entry->leases = entry->uses = 1;
@@ -210,7 +210,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     changed_.notify_all();
     return entry.get();
   }
-  entry->status = Guarded([&] { return status; });
+  entry->status = base::Guarded([&] { return status; });
   Forget(*entry);
   return status;
 }
@@ -373,7 +373,7 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   options.max_memory = plan.peak_bytes;
   Result<Embedder> made = [&] {
     Unlocked unlocked(lock);
-    return Guarded([&] { return Embedder::Create(entry.model, options); });
+    return base::Guarded([&] { return Embedder::Create(entry.model, options); });
   }();
   if (made.ok()) {
     const Plan& granted = made->plan();  // Of fewer threads, where the system refused some.

@@ -83,7 +83,7 @@ class PoolState {
   // What use(embedder) comes to with an embedder of the entry that nobody else uses meanwhile. Neither throws.
   template <typename Function>
   auto Use(PoolEntry& entry, Function&& use) -> decltype(use(std::declval<Embedder&>())) {
-    return Guarded([&]() -> decltype(use(std::declval<Embedder&>())) {
+    return base::Guarded([&]() -> decltype(use(std::declval<Embedder&>())) {
       Result<PoolSlot*> slot = BeginUse(entry);
       if (!slot.ok()) return slot.status();
       auto result = use(*(*slot)->embedder);
@@ -151,10 +151,10 @@ class PoolState {
   const std::size_t turns_;  // Calls at work at the same time.
   const std::size_t max_memory_;
 
-  ForkMutex mutex_;
-  std::uint32_t fork_ = ForkNumber();  // Of which the state is.
-  std::condition_variable changed_;    // Anything that a caller may wait for.
-  std::condition_variable due_;        // Something is due earlier than the thread knows, or the end.
+  base::ForkMutex mutex_;
+  std::uint32_t fork_ = base::ForkNumber();  // Of which the state is.
+  std::condition_variable changed_;          // Anything that a caller may wait for.
+  std::condition_variable due_;              // Something is due earlier than the thread knows, or the end.
   std::vector<std::shared_ptr<PoolEntry>> entries_;
   std::size_t places_ = 0;
   std::size_t at_work_ = 0;
@@ -166,7 +166,7 @@ class PoolState {
   bool closed_ = false;
   Clock::Time next_due_ = Clock::kNever;
   Clock::Time pressure_read_;
-  Thread thread_;
+  base::Thread thread_;
   bool has_thread_ = false;
 };
 

@@ -153,7 +153,7 @@ Clock::Time PoolState::UnloadTime(const PoolEntry& entry) const {
 }
 
 bool PoolState::UnderPressure() const {
-  return ProcFile(environment_.pressure_file.c_str()).Number("some avg10=").value_or(0) >= kPressureShare;
+  return base::ProcFile(environment_.pressure_file.c_str()).Number("some avg10=").value_or(0) >= kPressureShare;
 }
 
 PoolStats PoolState::Stats() {

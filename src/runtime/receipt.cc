@@ -72,7 +72,7 @@ Result<bool> WeightsMatch(const runtime::ModelFile& file) {
 }  // namespace
 
 Result<std::optional<Receipt>> ReadReceipt(const Model& model) {
-  return Guarded([&]() -> Result<std::optional<Receipt>> {
+  return base::Guarded([&]() -> Result<std::optional<Receipt>> {
     const runtime::ModelFile* file = model.engine().file();
     if (file == nullptr || !file->reader().Metadata(model::kRecipeKey)) return std::optional<Receipt>();
     THIMBLE_ASSIGN_OR_RETURN(Receipt receipt, Read(file->reader()));
@@ -81,7 +81,7 @@ Result<std::optional<Receipt>> ReadReceipt(const Model& model) {
 }
 
 Result<Verification> Verify(std::shared_ptr<const Model> model) {
-  return Guarded([&]() -> Result<Verification> {
+  return base::Guarded([&]() -> Result<Verification> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Verify: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
     if (!receipt)

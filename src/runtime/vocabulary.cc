@@ -26,14 +26,14 @@ void ReplaceAll(std::string& text, std::string_view from, std::string_view to) {
 }  // namespace
 
 Result<std::vector<TokenText>> TokenTexts(const Model& model, std::span<const std::int32_t> ids) {
-  return Guarded([&]() -> Result<std::vector<TokenText>> {
+  return base::Guarded([&]() -> Result<std::vector<TokenText>> {
     THIMBLE_RETURN_IF_ERROR(runtime::CheckIds(model.info(), ids));
     return model.engine().TokenTexts(ids);
   });
 }
 
 Result<SpecialIds> FindSpecialIds(const Model& model) {
-  return Guarded([&] { return model.engine().FindSpecialIds(); });
+  return base::Guarded([&] { return model.engine().FindSpecialIds(); });
 }
 
 std::string DecodeTokens(std::span<const TokenText> tokens, bool skip_special) {

@@ -78,7 +78,7 @@ App::App(const ServerOptions& options, ModelPool pool, Catalogue catalogue, Keys
              std::span<float> vectors, std::span<Report> reports, std::chrono::nanoseconds& load) {
         return EmbedWithPool(pool_, model, texts, vector_options, vectors, reports, load);
       },
-      executor_, Batcher::Limits{.threads = UsableProcessors()});
+      executor_, Batcher::Limits{.threads = base::UsableProcessors()});
 }
 
 ExchangePtr App::Begin(HttpHead head) {
@@ -142,7 +142,7 @@ void App::Fail(const ExchangePtr& exchange, Problem problem) const {
 }
 
 void App::End(const ExchangePtr& exchange, std::optional<Problem> problem) const {
-  const Status status = Guarded([&] {
+  const Status status = base::Guarded([&] {
     if (problem) Fail(exchange, *std::move(problem));
     if (!exchange->reply) Fail(exchange, {.fault = Fault::kInternal, .message = "no reply was made"});
     return Status();
@@ -226,7 +226,7 @@ void App::RunElsewhere(const ExchangePtr& exchange, Step step) {
   auto run = [this, exchange, step = std::move(step)] {
     std::optional<Problem> problem;
     bool waits = false;
-    const Status status = Guarded([&] {
+    const Status status = base::Guarded([&] {
       problem = step(waits);
       return Status();
     });
@@ -239,7 +239,7 @@ void App::RunElsewhere(const ExchangePtr& exchange, Step step) {
 
 void App::Run(const ExchangePtr& exchange, std::function<void()> done) {
   exchange->done = std::move(done);
-  const Status status = Guarded([&] {
+  const Status status = base::Guarded([&] {
     if (std::string_view(exchange->route->method) == "POST") {
       ReadBody(exchange);
     } else {

@@ -23,6 +23,7 @@
 #include "server/keys.h"
 #include "server/metrics.h"
 #include "server/problem.h"
+#include "server/routes.h"
 #include "server/server.h"
 #include "thimble/pool.h"
 

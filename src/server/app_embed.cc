@@ -130,7 +130,7 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
     return std::nullopt;
   }
   work->done = [this, exchange] { Reply(exchange); };
-  const Status status = Guarded([&] { return batcher_->Submit(work); });
+  const Status status = base::Guarded([&] { return batcher_->Submit(work); });
   waits = status.ok();
   if (waits) return std::nullopt;
   work->done = nullptr;  // Which holds the exchange, which holds the work.
@@ -139,7 +139,7 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
 
 void App::Reply(const ExchangePtr& exchange) {
   std::optional<Problem> problem;
-  const Status status = Guarded([&] {
+  const Status status = base::Guarded([&] {
     problem = ReplyWithVectors(exchange);
     return Status();
   });

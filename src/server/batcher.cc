@@ -83,7 +83,7 @@ bool Batcher::GoOn() {
     --runners_;
     return false;
   }
-  return !Guarded([&] { return StartRunner(); }).ok();
+  return !base::Guarded([&] { return StartRunner(); }).ok();
 }
 
 void Batcher::TakeTexts(const std::shared_ptr<EmbedWork>& work, std::size_t most, std::vector<Part>& parts,
@@ -175,7 +175,7 @@ void Batcher::Finish(Part& part) {
 
 bool Batcher::RunOne() {
   std::vector<Part> parts;
-  const Status taken = Guarded([&] {
+  const Status taken = base::Guarded([&] {
     std::lock_guard lock(mutex_);
     parts = TakeBatch();
     return Status();
@@ -186,10 +186,10 @@ bool Batcher::RunOne() {
   for (const Part& part : parts) bytes += Bytes(*part.work, part.begin, part.end);
   const auto begin = steady_clock::now();
   nanoseconds load = {};
-  Status together = Guarded([&] { return EmbedParts(parts, load); });
+  Status together = base::Guarded([&] { return EmbedParts(parts, load); });
   if (!together.ok() && parts.size() > 1) {
     // One request's fault is not another's.
-    for (Part& part : parts) part.status = Guarded([&] { return EmbedParts({&part, 1}, load); });
+    for (Part& part : parts) part.status = base::Guarded([&] { return EmbedParts({&part, 1}, load); });
   } else {
     parts[0].status = std::move(together);
   }

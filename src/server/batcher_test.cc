@@ -148,7 +148,7 @@ TEST_F(BatcherTest, CancelledWorkEndsAtOnce) {
 }
 
 TEST_F(BatcherTest, ThreadsShareTheBytesOfARequest) {
-  if (UsableProcessors() < 2) GTEST_SKIP() << "the executor has one thread";
+  if (base::UsableProcessors() < 2) GTEST_SKIP() << "the executor has one thread";
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::size_t> sizes;

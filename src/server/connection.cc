@@ -149,7 +149,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (!writing_ && !encrypted_) {
       ::send(plain().socket().native_handle(), kExhausted, sizeof kExhausted - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    [[maybe_unused]] const Status logged = Guarded([&] {
+    [[maybe_unused]] const Status logged = base::Guarded([&] {
       if (exchange_ != nullptr) Finish(0, false);
       return Status();
     });
@@ -230,7 +230,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
               asio::post(executor, [shared] { std::move (*shared)(); });
               return Status();
             };
-            while (!Guarded(post).ok()) WaitForMemory();
+            while (!base::Guarded(post).ok()) WaitForMemory();
           });
         },
         asio::use_awaitable);

@@ -13,7 +13,7 @@ namespace thimble::server {
 namespace {
 
 std::string Hash(const std::string& key) {
-  Sha256 hash;
+  base::Sha256 hash;
   hash.Update(key);
   return hash.Hex();
 }
@@ -70,7 +70,7 @@ bool Keys::Accept(const HttpHead& head) const {
   if (hashes_.empty()) return true;
   std::string key = Credentials(head.authorization, "bearer");
   if (key.empty()) {
-    const std::string basic = FromBase64(Credentials(head.authorization, "basic")).value_or("");
+    const std::string basic = base::FromBase64(Credentials(head.authorization, "basic")).value_or("");
     const std::size_t colon = basic.find(':');
     if (colon != std::string::npos) key = basic.substr(colon + 1);
   }
@@ -79,7 +79,7 @@ bool Keys::Accept(const HttpHead& head) const {
   bool found = false;
   for (const std::string& known : hashes_) {
     unsigned difference = 0;
-    for (std::size_t i = 0; i < Sha256::kHexDigits; ++i) difference |= static_cast<unsigned>(known[i] ^ hash[i]);
+    for (std::size_t i = 0; i < base::Sha256::kHexDigits; ++i) difference |= static_cast<unsigned>(known[i] ^ hash[i]);
     found |= difference == 0;
   }
   return found;

@@ -16,7 +16,7 @@ constexpr const char* kAdvice = "install libssl3 (Debian, Ubuntu, Alpine) or ope
 #endif
 
 Result<OpenSsl> Load() {
-  const Result<void*> library = LoadSharedLibrary(kNames);
+  const Result<void*> library = base::LoadSharedLibrary(kNames);
   if (!library.ok()) {
     return Error(Code::kUnsupported, "TLS needs OpenSSL 3: ", kAdvice, ", or put a proxy in front (",
                  library.status().message(), ")");
@@ -24,7 +24,7 @@ Result<OpenSsl> Load() {
   OpenSsl ssl;
   std::string missing;
 #define THIMBLE_FIND_FUNCTION(name, symbol, result, parameters) \
-  if (!FindFunction(*library, symbol, ssl.name)) missing = symbol;
+  if (!base::FindFunction(*library, symbol, ssl.name)) missing = symbol;
   THIMBLE_OPENSSL_FUNCTIONS(THIMBLE_FIND_FUNCTION)
 #undef THIMBLE_FIND_FUNCTION
   if (!missing.empty()) {

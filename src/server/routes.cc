@@ -1,8 +1,8 @@
 // The table of paths.
 
-#include <string_view>
+#include "server/routes.h"
 
-#include "server/problem.h"
+#include <string_view>
 
 namespace thimble::server {
 namespace {

@@ -73,14 +73,14 @@ class Loop {
       io_.run();
       return Status();
     };
-    while (!Guarded(run).ok()) WaitForMemory();
+    while (!base::Guarded(run).ok()) WaitForMemory();
   }
 
  private:
   void Stop() {
     if (stopping_) return;
     stopping_ = true;
-    [[maybe_unused]] const Status logged = Guarded([&] {
+    [[maybe_unused]] const Status logged = base::Guarded([&] {
       NotifyManager("STOPPING=1");
       LogEvent("stopping", std::to_string(connections_.size()) + " connections are open");
       return Status();
@@ -253,7 +253,7 @@ Status Serve(const ServerOptions& options) {
   mallopt(M_TRIM_THRESHOLD, 256 << 10);
   mallopt(M_ARENA_MAX, 2);
 #endif
-  return Guarded([&]() -> Status {
+  return base::Guarded([&]() -> Status {
     THIMBLE_ASSIGN_OR_RETURN(const std::shared_ptr<const TlsCertificate> certificate, LoadCertificate(options));
     THIMBLE_ASSIGN_OR_RETURN(const std::unique_ptr<App> app, App::Create(options));
     THIMBLE_ASSIGN_OR_RETURN(std::vector<Listener> listeners, Listen(options, app->has_keys()));

@@ -58,7 +58,7 @@ bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed,
   if (encoding != Encoding::kBase64) bytes = Quantize(vector, encoding);
   if (packed || encoding == Encoding::kBase64) {
     writer.Open('"');
-    AppendBase64(encoding == Encoding::kBase64 ? std::as_bytes(vector) : std::as_bytes(std::span(bytes)), out);
+    base::AppendBase64(encoding == Encoding::kBase64 ? std::as_bytes(vector) : std::as_bytes(std::span(bytes)), out);
     writer.Close('"');
     return true;
   }

@@ -33,7 +33,7 @@ bool IsFolder(std::string_view model) {
   if (IsFileOrMock(model)) return false;
   if (IsWrittenAsPath(model)) return true;
   std::error_code ignored;
-  return !ParseName(model).ok() && std::filesystem::is_directory(ToPath(std::string(model)), ignored);
+  return !ParseName(model).ok() && std::filesystem::is_directory(base::ToPath(std::string(model)), ignored);
 }
 
 Result<std::string> Lookup(std::string_view model, std::string_view dtype, const std::string& folder) {
@@ -41,7 +41,7 @@ Result<std::string> Lookup(std::string_view model, std::string_view dtype, const
   if (IsFolder(model)) {
     std::error_code ignored;
     const std::string path(model);
-    if (std::filesystem::is_regular_file(ToPath(path), ignored)) return path;
+    if (std::filesystem::is_regular_file(base::ToPath(path), ignored)) return path;
     THIMBLE_ASSIGN_OR_RETURN(const std::string home, FolderOrDefault(folder));
     return FindInFolder(path, dtype, home);
   }
@@ -58,7 +58,7 @@ namespace thimble::inline v0_1 {
 std::string CacheFolder() {
   if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
   // A relative path there is to be ignored, says the specification.
-  if (std::string cache = Environment("XDG_CACHE_HOME"); ToPath(cache).is_absolute()) return cache + "/thimble";
+  if (std::string cache = Environment("XDG_CACHE_HOME"); base::ToPath(cache).is_absolute()) return cache + "/thimble";
 #ifdef _WIN32
   constexpr const char* kHome = "USERPROFILE";
 #else
@@ -71,7 +71,7 @@ std::string CacheFolder() {
 bool IsModelName(std::string_view model) { return store::ParseName(model).ok(); }
 
 Result<std::string> ModelPath(std::string_view model, std::string_view dtype, const std::string& folder) {
-  return Guarded([&]() -> Result<std::string> {
+  return base::Guarded([&]() -> Result<std::string> {
     Result<std::string> found = store::Lookup(model, dtype, folder);
     if (found.ok() || found.status().code() != Code::kNotFound) return found;
     const Result<store::ModelName> name = store::ParseName(model);

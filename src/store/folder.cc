@@ -9,8 +9,8 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/file_lock.h"
 #include "base/guard.h"
-#include "base/leftover.h"
 #include "base/path.h"
 #include "format/dtypes.h"
 #include "format/reader.h"
@@ -54,7 +54,7 @@ void ReadOrganisation(StoredFile& file) {
 
 void AddFile(const fs::directory_entry& entry, const std::string& organisation, const std::string& wanted,
              std::vector<StoredFile>& files) {
-  const auto parts = SplitFileName(FromPath(entry.path().filename()));
+  const auto parts = SplitFileName(base::FromPath(entry.path().filename()));
   if (!parts) return;
   StoredFile file;
   const std::size_t at = parts->first.find('@');
@@ -66,7 +66,7 @@ void AddFile(const fs::directory_entry& entry, const std::string& organisation, 
   std::error_code error;
   if (!entry.is_regular_file(error) && (!error || error == std::errc::no_such_file_or_directory)) return;
   file.dtype = parts->second;
-  file.path = FromPath(entry.path());
+  file.path = base::FromPath(entry.path());
   file.flat = organisation.empty();
   if (file.flat) ReadOrganisation(file);
   files.push_back(std::move(file));
@@ -76,9 +76,9 @@ void AddFile(const fs::directory_entry& entry, const std::string& organisation, 
 Result<std::vector<StoredFile>> FilesIn(const std::string& folder, const std::string& wanted = {}) {
   std::vector<StoredFile> files;
   std::error_code error;
-  for (fs::directory_iterator entry(ToPath(folder), error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(base::ToPath(folder), error), end; !error && entry != end; entry.increment(error)) {
     AddFile(*entry, "", wanted, files);
-    const std::string organisation = FromPath(entry->path().filename());
+    const std::string organisation = base::FromPath(entry->path().filename());
     std::error_code inner;
     if (!ParseName(organisation).ok() || !entry->is_directory(inner)) continue;
     for (fs::directory_iterator file(entry->path(), inner); !inner && file != end; file.increment(inner)) {
@@ -154,8 +154,8 @@ std::string TextOf(const std::vector<StoredFile>& files) {
 
 // What a model file in `folder` is, or why it is none.
 Result<NamedModel> ReadNamed(const std::string& path, const std::string& folder) {
-  const auto used = LastUseOf(path);  // Before it is read here.
-  const auto parts = SplitFileName(FromPath(ToPath(path).filename()));
+  const auto used = base::LastUseOf(path);  // Before it is read here.
+  const auto parts = SplitFileName(base::FromPath(base::ToPath(path).filename()));
   const Result<format::Reader> reader = format::Reader::Open(path);
   if (!reader.ok()) return reader.status();
   if (!parts) return Error(Code::kCorrupt, path, ": expected NAME-DTYPE.safetensors");
@@ -170,9 +170,9 @@ Result<NamedModel> ReadNamed(const std::string& path, const std::string& folder)
   model.repository = Metadata(reader, kRepositoryKey);
   model.revision = Metadata(reader, kRevisionKey);
   model.used = used;
-  const fs::path parent = ToPath(path).parent_path();
-  if (parent != ToPath(folder)) {
-    model.organisation = FromPath(parent.filename());
+  const fs::path parent = base::ToPath(path).parent_path();
+  if (parent != base::ToPath(folder)) {
+    model.organisation = base::FromPath(parent.filename());
   } else if (SameWithoutCase(NameIn(model.repository), model.name.substr(0, model.name.find('@')))) {
     model.organisation = OrganisationOf(model.repository);
   }
@@ -194,7 +194,7 @@ Result<std::vector<NamedModel>> List(const std::string& folder) {
 
 Status RemoveFile(const std::string& path) {
   std::error_code error;
-  if (!fs::remove(ToPath(path), error) && error) {
+  if (!fs::remove(base::ToPath(path), error) && error) {
     return Error(Code::kIo, "cannot remove ", path, ": ", error.message());
   }
   return Status();
@@ -213,9 +213,9 @@ Result<bool> RemovePartial(const ModelName& name, const std::string& folder) {
   const KnownModel* known = FindKnownModel(name.Repository());
   bool removed = false;
   std::error_code error;
-  for (fs::directory_iterator entry(ToPath(PullFolder(folder)), error), end; !error && entry != end;
+  for (fs::directory_iterator entry(base::ToPath(PullFolder(folder)), error), end; !error && entry != end;
        entry.increment(error)) {
-    std::string key = FromPath(entry->path().filename());
+    std::string key = base::FromPath(entry->path().filename());
     if (!key.ends_with(kEnd)) continue;
     key.resize(key.size() - kEnd.size());
     const Result<ModelName> other = ParseName(Unescaped(key).value_or(""));
@@ -223,13 +223,13 @@ Result<bool> RemovePartial(const ModelName& name, const std::string& folder) {
         !Rank(name, known, other->organisation)) {
       continue;
     }
-    const Result<FileLock> lock = FileLock::Acquire(LockPath(folder, *other), [] { return false; });
+    const Result<base::FileLock> lock = base::FileLock::Acquire(LockPath(folder, *other), [] { return false; });
     if (!lock.ok()) continue;  // They belong to a pull that is going on.
     std::error_code inner;
     removed |= fs::remove_all(entry->path(), inner) > 0;
-    if (inner) return Error(Code::kIo, "cannot remove ", FromPath(entry->path()), ": ", inner.message());
+    if (inner) return Error(Code::kIo, "cannot remove ", base::FromPath(entry->path()), ": ", inner.message());
   }
-  fs::remove(ToPath(PullFolder(folder)), error);  // Where it is empty.
+  fs::remove(base::ToPath(PullFolder(folder)), error);  // Where it is empty.
   return removed;
 }
 
@@ -250,7 +250,7 @@ Result<std::vector<NamedModel>> Remove(std::string_view model, std::string_view 
       if (!described) continue;  // Not a model, and not ours to remove.
       THIMBLE_RETURN_IF_ERROR(RemoveFile(file.path));
       std::error_code ignored;
-      if (!file.flat) fs::remove(ToPath(file.path).parent_path(), ignored);  // Where it is empty.
+      if (!file.flat) fs::remove(base::ToPath(file.path).parent_path(), ignored);  // Where it is empty.
       removed.push_back(*std::move(described));
     }
     THIMBLE_ASSIGN_OR_RETURN(partial, RemovePartial(name, folder));
@@ -316,21 +316,21 @@ void SweepPulls(const std::string& folder) {
   const std::string pulls = PullFolder(folder);
   std::error_code error;
   std::set<std::string> keys;
-  for (fs::directory_iterator entry(ToPath(pulls), error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(base::ToPath(pulls), error), end; !error && entry != end; entry.increment(error)) {
     const fs::path& path = entry->path();
-    if (path.extension() == ".lock" || path.extension() == ".files") keys.insert(FromPath(path.stem()));
+    if (path.extension() == ".lock" || path.extension() == ".files") keys.insert(base::FromPath(path.stem()));
   }
   for (const std::string& key : keys) {
-    const Result<FileLock> lock = FileLock::Acquire(pulls + "/" + key + ".lock", [] { return false; });
+    const Result<base::FileLock> lock = base::FileLock::Acquire(pulls + "/" + key + ".lock", [] { return false; });
     if (!lock.ok()) continue;  // Its process is at work.
-    const fs::path files = ToPath(pulls + "/" + key + ".files");
+    const fs::path files = base::ToPath(pulls + "/" + key + ".files");
     std::error_code ignored;
     for (fs::directory_iterator entry(files, error), end; !error && entry != end; entry.increment(error)) {
       if (entry->is_regular_file(ignored)) fs::remove(entry->path(), ignored);
     }
     fs::remove(files, ignored);  // Where it is empty.
   }
-  fs::remove(ToPath(pulls), error);
+  fs::remove(base::ToPath(pulls), error);
 }
 
 std::string PullFolder(const std::string& folder) { return folder + "/.pull"; }
@@ -349,14 +349,14 @@ std::string PullCommand(const std::string& model, std::string_view dtype, const 
 namespace thimble::inline v0_1 {
 
 Result<std::vector<NamedModel>> ListModels(const std::string& folder) {
-  return Guarded([&]() -> Result<std::vector<NamedModel>> {
+  return base::Guarded([&]() -> Result<std::vector<NamedModel>> {
     THIMBLE_ASSIGN_OR_RETURN(std::string found, store::FolderOrDefault(folder));
     return store::List(found);
   });
 }
 
 Result<std::vector<NamedModel>> RemoveModel(std::string_view name, std::string_view dtype, const std::string& folder) {
-  return Guarded([&]() -> Result<std::vector<NamedModel>> {
+  return base::Guarded([&]() -> Result<std::vector<NamedModel>> {
     THIMBLE_ASSIGN_OR_RETURN(std::string found, store::FolderOrDefault(folder));
     return store::Remove(name, dtype, found);
   });

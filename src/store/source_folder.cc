@@ -30,7 +30,7 @@ constexpr std::size_t kMaxRecordBytes = 1 << 20;
 std::string FoldersPath(const std::string& folder) { return folder + "/.folders"; }
 
 std::string KeyFolder(const std::string& path, const std::string& folder) {
-  Sha256 hash;
+  base::Sha256 hash;
   hash.Update(path);
   return FoldersPath(folder) + "/" + hash.Hex().substr(0, 32);
 }
@@ -40,8 +40,8 @@ std::string ContentFolder(const SourceRecord& record, const std::string& folder)
 }
 
 Result<std::string> HashOf(const std::string& path) {
-  THIMBLE_ASSIGN_OR_RETURN(RegularFile file, RegularFile::Open(path));
-  return Sha256OfFile(file, 0, file.size());
+  THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
+  return base::Sha256OfFile(file, 0, file.size());
 }
 
 std::string_view TakeUntil(std::string_view& text, char end) {
@@ -76,7 +76,7 @@ std::optional<SourceFile> ParseFile(std::string_view line) {
 
 // nullopt for one that is not there, of another version, or malformed.
 std::optional<SourceRecord> ReadRecord(const std::string& key_folder) {
-  const Result<RegularFile> file = RegularFile::Open(key_folder + "/record");
+  const Result<base::RegularFile> file = base::RegularFile::Open(key_folder + "/record");
   if (!file.ok() || file->size() > kMaxRecordBytes) return std::nullopt;
   std::string text(file->size(), '\0');
   if (!file->ReadAt(0, std::as_writable_bytes(std::span(text))).ok()) return std::nullopt;
@@ -94,7 +94,7 @@ std::optional<SourceRecord> ReadRecord(const std::string& key_folder) {
 
 // The path of a record of any version.
 std::string PathInRecord(const std::string& key_folder) {
-  const Result<RegularFile> file = RegularFile::Open(key_folder + "/record");
+  const Result<base::RegularFile> file = base::RegularFile::Open(key_folder + "/record");
   if (!file.ok() || file->size() > kMaxRecordBytes) return "";
   std::string text(file->size(), '\0');
   if (!file->ReadAt(0, std::as_writable_bytes(std::span(text))).ok()) return "";
@@ -107,9 +107,9 @@ std::string PathInRecord(const std::string& key_folder) {
 std::vector<std::pair<std::string, std::string>> ModelsIn(const std::string& path) {
   std::vector<std::pair<std::string, std::string>> models;
   std::error_code error;
-  for (fs::directory_iterator entry(ToPath(path), error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(base::ToPath(path), error), end; !error && entry != end; entry.increment(error)) {
     std::error_code ignored;
-    auto parts = SplitFileName(FromPath(entry->path().filename()));
+    auto parts = SplitFileName(base::FromPath(entry->path().filename()));
     if (parts && entry->is_regular_file(ignored)) models.push_back(*std::move(parts));
   }
   std::sort(models.begin(), models.end());
@@ -142,7 +142,7 @@ Result<std::string> FindAmongModels(const std::string& path, std::string_view dt
 }  // namespace
 
 std::string SourceRecord::Content() const {
-  Sha256 hash;
+  base::Sha256 hash;
   hash.Update(kFirstLine);
   for (const SourceFile& file : files) {
     if (file.there) hash.Update("\n" + file.sha256 + " " + file.name);
@@ -169,7 +169,7 @@ bool SourceRecord::Holds() const {
   for (const bool read : {false, true}) {  // All stamps before any content.
     for (const SourceFile& file : files) {
       const std::string full = path + "/" + file.name;
-      const Result<FileStamp> stamp = StampOf(full);
+      const Result<base::FileStamp> stamp = base::StampOf(full);
       if (stamp.ok() != file.there) return false;
       if (!file.there || *stamp == file.stamp) continue;
       if (stamp->size != file.stamp.size) return false;
@@ -183,15 +183,15 @@ bool SourceRecord::Holds() const {
 
 Result<std::string> CanonicalFolder(const std::string& path) {
   std::error_code error;
-  const fs::path canonical = fs::canonical(ToPath(path), error);
+  const fs::path canonical = fs::canonical(base::ToPath(path), error);
   if (error) {
-    const std::string here = FromPath(fs::absolute(ToPath(path), error));
+    const std::string here = base::FromPath(fs::absolute(base::ToPath(path), error));
     return Error(Code::kNotFound, path, ": not found", here == path ? "" : " (looked for " + here + ")");
   }
   if (!fs::is_directory(canonical, error)) {
     return Error(Code::kInvalidArgument, path, ": expected a folder, or a file that ends in .safetensors");
   }
-  return FromPath(canonical);
+  return base::FromPath(canonical);
 }
 
 Result<SourceRecord> MakeRecord(const std::string& path, const std::vector<std::string>& names) {
@@ -200,7 +200,7 @@ Result<SourceRecord> MakeRecord(const std::string& path, const std::vector<std::
   for (const std::string& name : names) {
     SourceFile file;
     file.name = name;
-    const Result<FileStamp> stamp = StampOf(path + "/" + name);
+    const Result<base::FileStamp> stamp = base::StampOf(path + "/" + name);
     file.there = stamp.ok();
     if (file.there) {
       file.stamp = *stamp;
@@ -212,16 +212,16 @@ Result<SourceRecord> MakeRecord(const std::string& path, const std::vector<std::
 }
 
 bool IsSource(const std::string& path) {
-  return StampOf(path + "/config.json").ok() || StampOf(path + "/modules.json").ok();
+  return base::StampOf(path + "/config.json").ok() || base::StampOf(path + "/modules.json").ok();
 }
 
 std::string ContentsOf(const std::string& path) {
   constexpr std::size_t kMost = 12;
   std::set<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator entry(ToPath(path), error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(base::ToPath(path), error), end; !error && entry != end; entry.increment(error)) {
     std::error_code ignored;
-    const std::string name = FromPath(entry->path().filename());
+    const std::string name = base::FromPath(entry->path().filename());
     if (!name.starts_with('.')) names.insert(name + (entry->is_directory(ignored) ? "/" : ""));
   }
   std::string text;
@@ -242,7 +242,7 @@ Result<std::string> FindInFolder(const std::string& path, std::string_view dtype
   if (record && record->path == canonical) {
     std::string made = ConvertedPath(*record, dtype, folder);
     changed = !record->Holds();
-    if (!changed && StampOf(made).ok()) return made;
+    if (!changed && base::StampOf(made).ok()) return made;
   }
   const std::string command = path.empty() || IsWrittenAsPath(path) ? path : canonical;
   return Error(Code::kNotFound, "folder ", canonical, changed ? " has changed since it was" : " was not",
@@ -250,7 +250,7 @@ Result<std::string> FindInFolder(const std::string& path, std::string_view dtype
 }
 
 std::string NameOfFolder(const std::string& path) {
-  const std::string last = FromPath(ToPath(path).filename());
+  const std::string last = base::FromPath(base::ToPath(path).filename());
   return ParseName(last).ok() && last.find('@') == std::string::npos ? last : "model";
 }
 
@@ -265,7 +265,7 @@ std::string RecordPath(const std::string& path, const std::string& folder) {
 }
 
 void RemoveOutdated(const SourceRecord& record, const std::string& folder) {
-  const fs::path kept = ToPath(ContentFolder(record, folder));
+  const fs::path kept = base::ToPath(ContentFolder(record, folder));
   std::error_code error;
   for (fs::directory_iterator entry(kept.parent_path(), error), end; !error && entry != end; entry.increment(error)) {
     std::error_code ignored;
@@ -276,13 +276,13 @@ void RemoveOutdated(const SourceRecord& record, const std::string& folder) {
 void ListConverted(const std::string& folder, std::vector<NamedModel>& models) {
   std::error_code error;
   std::vector<NamedModel> found;
-  for (fs::directory_iterator entry(ToPath(FoldersPath(folder)), error), end; !error && entry != end;
+  for (fs::directory_iterator entry(base::ToPath(FoldersPath(folder)), error), end; !error && entry != end;
        entry.increment(error)) {
-    const std::string key_folder = FromPath(entry->path()), path = PathInRecord(key_folder);
+    const std::string key_folder = base::FromPath(entry->path()), path = PathInRecord(key_folder);
     if (path.empty()) continue;
     std::error_code inner;
     for (fs::directory_iterator made(entry->path(), inner); !inner && made != end; made.increment(inner)) {
-      const std::string content = FromPath(made->path());
+      const std::string content = base::FromPath(made->path());
       for (const auto& [name, dtype] : ModelsIn(content)) {
         std::optional<NamedModel> model = Describe(content + "/" + name + "-" + dtype + ".safetensors", content);
         if (!model) continue;
@@ -300,15 +300,15 @@ void ListConverted(const std::string& folder, std::vector<NamedModel>& models) {
 Result<std::vector<NamedModel>> RemoveConverted(const std::string& path, std::string_view dtype,
                                                 const std::string& folder) {
   std::error_code error;
-  const std::string canonical = FromPath(fs::weakly_canonical(ToPath(path), error));
+  const std::string canonical = base::FromPath(fs::weakly_canonical(base::ToPath(path), error));
   std::vector<NamedModel> models, removed;
   ListConverted(folder, models);
   for (NamedModel& model : models) {
     if (model.name != canonical || (!dtype.empty() && model.dtype != dtype)) continue;
-    if (!fs::remove(ToPath(model.path), error) && error) {
+    if (!fs::remove(base::ToPath(model.path), error) && error) {
       return Error(Code::kIo, "cannot remove ", model.path, ": ", error.message());
     }
-    fs::remove(ToPath(model.path).parent_path(), error);  // Where it is empty.
+    fs::remove(base::ToPath(model.path).parent_path(), error);  // Where it is empty.
     removed.push_back(std::move(model));
   }
   const std::string key_folder = KeyFolder(canonical, folder);
@@ -316,10 +316,10 @@ Result<std::vector<NamedModel>> RemoveConverted(const std::string& path, std::st
     std::error_code ignored;
     return entry.is_directory(ignored);
   };
-  if (!removed.empty() && std::none_of(fs::directory_iterator(ToPath(key_folder), error), {}, is_folder)) {
-    fs::remove_all(ToPath(key_folder), error);
+  if (!removed.empty() && std::none_of(fs::directory_iterator(base::ToPath(key_folder), error), {}, is_folder)) {
+    fs::remove_all(base::ToPath(key_folder), error);
   }
-  fs::remove(ToPath(FoldersPath(folder)), error);  // Where it is empty.
+  fs::remove(base::ToPath(FoldersPath(folder)), error);  // Where it is empty.
   return removed;
 }
 

@@ -23,7 +23,7 @@ namespace thimble::store {
 struct SourceFile {
   std::string name;  // Relative to the folder.
   bool there = false;
-  FileStamp stamp;
+  base::FileStamp stamp;
   std::string sha256;
 };
 

@@ -7,7 +7,7 @@
 
 namespace thimble::text {
 
-WindowShape::WindowShape(const Tokenizer& tokenizer, std::size_t max_tokens, Arena& arena)
+WindowShape::WindowShape(const Tokenizer& tokenizer, std::size_t max_tokens, base::Arena& arena)
     : tokenizer_(tokenizer),
       max_tokens_(max_tokens),
       prompt_ids_(arena.Take<std::int32_t>(max_tokens)),

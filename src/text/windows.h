@@ -16,7 +16,7 @@ namespace thimble::text {
 class WindowShape {
  public:
   // Takes its buffers from `arena`; with one that only counts, it must not be used.
-  WindowShape(const Tokenizer& tokenizer, std::size_t max_tokens, Arena& arena);
+  WindowShape(const Tokenizer& tokenizer, std::size_t max_tokens, base::Arena& arena);
 
   // The prompt of every window. False when it leaves no room for a token of the text.
   bool SetPrompt(std::string_view prompt);

@@ -28,7 +28,7 @@ std::string Contents(const std::string& path) {
 }
 
 std::string HashOf(const std::string& path) {
-  Sha256 hash;
+  base::Sha256 hash;
   hash.Update(Contents(path));
   return hash.Hex();
 }

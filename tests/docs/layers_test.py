@@ -22,12 +22,12 @@ LAYERS = {
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "json", "convert", "hub", "server"},
+    "cli": {"base", "json", "format", "convert", "hub", "server"},
 }
 # The table of engines is for every layer that knows models by name.
 EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cli": "runtime/engines.h"}
-# Layers whose files are not in a namespace of their own.
-PUBLIC_NAMESPACE = {"base"}
+# Error() makes a Status, and is in its namespace.
+PUBLIC_NAMESPACE = {"error.h"}
 # The core depends on nothing but the standard library, the system, and a JSON parser inside json.
 CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
 THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
@@ -68,13 +68,13 @@ class Layers(unittest.TestCase):
     def test_every_layer_has_its_namespace(self):
         """What is public may be defined in the namespace of the version; other namespaces only name a type."""
         namespace = re.compile(r"^namespace (thimble::[\w: ]+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-        for layer in set(LAYERS) - PUBLIC_NAMESPACE:
+        for layer in LAYERS:
             seen = 0
             for path in sources("src/" + layer):
                 text = path.read_text(encoding="ascii")
                 for name, body in namespace.findall(text):
                     own = name == f"thimble::{layer}" or name.startswith(f"thimble::{layer}::")
-                    public = name.startswith("thimble::inline ") and path.suffix == ".cc"
+                    public = name.startswith("thimble::inline ") and (path.suffix == ".cc" or path.name in PUBLIC_NAMESPACE)
                     declares = re.fullmatch(r"((class|struct) \w+;\n)+", body)
                     seen += own
                     self.assertTrue(own or public or declares, f"{path.relative_to(ROOT)}: namespace {name}")

@@ -163,7 +163,8 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
     auto engine = runtime::OpenNative(*path, {}, *k);
     ASSERT_TRUE(engine.ok()) << engine.status().message();
     const ModelInfo& info = (*engine)->info();
-    auto workers = (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = 100}, ThreadTeam::Create(1));
+    auto workers =
+        (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = 100}, base::ThreadTeam::Create(1));
     ASSERT_TRUE(workers.ok());
     std::vector<float> vectors(texts.size() * info.dimensions);
     const runtime::Batch batch = {.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = info.pooling};

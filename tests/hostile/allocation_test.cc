@@ -129,7 +129,7 @@ class Allocation : public testing::Test {
 TEST_F(Allocation, FailureOnReadingJsonIsAStatus) {
   const std::string text = R"({"b":["a string that needs memory of its own",{"c":1,"a":2}],"a":[1,2,3,4,5],"c":{}})";
   for (const Fails fails : {Fails::kOnce, Fails::kFromThenOn}) {
-    FailEach([&] { return Guarded([&] { return json::Parse(text, "text").status(); }); }, 10, fails);
+    FailEach([&] { return base::Guarded([&] { return json::Parse(text, "text").status(); }); }, 10, fails);
   }
 }
 
@@ -137,7 +137,7 @@ TEST_F(Allocation, FailureOnConvertingIsAStatusAndLeavesNothing) {
   const std::string source = folder_.File("source"), made = folder_.File("made.safetensors");
   const ConvertOptions options;
   const auto work = [&] {
-    const Status status = Guarded([&] { return ConvertModel(source, made, options); });
+    const Status status = base::Guarded([&] { return ConvertModel(source, made, options); });
     const long end = fail_end.exchange(0), number = next_number;
     const auto left = std::distance(std::filesystem::directory_iterator(folder_.path()), {});
     EXPECT_EQ(left, status.ok() ? 3 : 2) << status.message();

@@ -52,7 +52,7 @@ class Environment::Call : public runtime::Job, public std::enable_shared_from_th
   virtual std::function<Napi::Value(Napi::Env)> TakeNews() { return nullptr; }
 
   void Run() override {
-    Status status = Guarded([&] {
+    Status status = base::Guarded([&] {
       outcome_ = work_();
       return Status();
     });
@@ -108,7 +108,7 @@ class Environment::LoneCall final : public Call, public Watch {
   std::atomic<bool> cancelled_ = false;
   std::mutex mutex_;
   std::function<Napi::Value(Napi::Env)> news_;
-  Thread thread_;
+  base::Thread thread_;
 };
 
 namespace {
@@ -123,7 +123,7 @@ bool TakesResults(Napi::Env env) {
 }  // namespace
 
 bool Environment::Start(Napi::Env env) {
-  KeepLoaded();
+  base::KeepLoaded();
   auto* self = new Environment(runtime::Executor::Shared());
   self->env_ = env;
   napi_threadsafe_function wake = nullptr;

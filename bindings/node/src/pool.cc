@@ -218,7 +218,7 @@ Napi::Value Pool::Tokenize(const Napi::CallbackInfo& info) {
   const std::vector<std::string> texts = ToStrings(info[2]);
   return WithModel(info, *pool_, [&](const Model& model) -> Result<Napi::Value> {
     TokenLists lists;
-    Status status = Guarded([&] { return TokenizeTexts(model, texts, pairs, options, lists); });
+    Status status = base::Guarded([&] { return TokenizeTexts(model, texts, pairs, options, lists); });
     if (!status.ok()) return status;
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("ids", FromVector<Napi::Int32Array>(info.Env(), lists.ids));
