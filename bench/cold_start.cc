@@ -102,8 +102,8 @@ bool MeasureMemory(const Command& command, Memory& memory) {
   return measured && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-thimble::Result<base::FileMap> MapAndTouch(const char* path) {
-  auto map = base::FileMap::Open(path);
+thimble::Result<thimble::base::FileMap> MapAndTouch(const char* path) {
+  auto map = thimble::base::FileMap::Open(path);
   if (!map.ok()) return map;
   for (std::size_t i = 0; i < map->bytes().size(); i += 4096) {
     static_cast<void>(*static_cast<const volatile std::byte*>(&map->bytes()[i]));

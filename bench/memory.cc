@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   }
   const std::size_t max_memory = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
   const std::size_t many = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 0;
-  auto file = base::FileMap::Open(argv[2]);
+  auto file = thimble::base::FileMap::Open(argv[2]);
   if (!file.ok()) return Fail(file.status());
   const thimble::ProcessMemory start = Now();
   std::optional<thimble::Embedder> embedder;

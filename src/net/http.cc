@@ -31,7 +31,7 @@ Result<CurlLibrary> Load() {
   }
   CurlLibrary curl;
   bool whole = true;
-#define THIMBLE_FIND_FUNCTION(name) whole &= FindFunction(*library, "curl_" #name, curl.name);
+#define THIMBLE_FIND_FUNCTION(name) whole &= base::FindFunction(*library, "curl_" #name, curl.name);
   THIMBLE_CURL_FUNCTIONS(THIMBLE_FIND_FUNCTION)
 #undef THIMBLE_FIND_FUNCTION
   if (!whole) {

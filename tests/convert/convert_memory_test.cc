@@ -25,6 +25,8 @@
 namespace thimble::convert {
 namespace {
 
+using format::Dtype;
+
 // A number of kB from /proc/self/status, in bytes; 0 where there is none.
 std::size_t StatusBytes(const std::string& key) {
   std::ifstream status("/proc/self/status");
