@@ -98,7 +98,9 @@ TEST(Tensors, HaveTheShapesOfTheirFormat) {
     EXPECT_EQ(matrix[1].suffix() == ".groups", IsTwoLevel(format));
     EXPECT_EQ(table[0].bytes(), (5 * RowBytes(format, 64) + 63) / 64 * 64);
     ASSERT_EQ(table.size(), IsInteger(format) ? 2u : 1u);
-    if (table.size() == 2) EXPECT_EQ(table[1].bytes(), 64u);
+    if (table.size() == 2) {
+      EXPECT_EQ(table[1].bytes(), 64u);
+    }
   }
 }
 
