@@ -75,7 +75,7 @@ std::string Words(std::size_t count, std::uint32_t seed = 1) {
 const VectorOptions kChunk = {.long_texts = LongTexts::kChunk};
 
 TEST(Prompts, AreReadFromTheFile) {
-  const std::vector<Prompt> expected = {{"query", "query: "}, {"glue", "the vec"}, {"long", std::string(100, '!')}};
+  const std::vector<Prompt> expected = {{"glue", "the vec"}, {"long", std::string(100, '!')}, {"query", "query: "}};
   EXPECT_EQ(TestModel()->info().prompts, expected);
 }
 
