@@ -72,7 +72,7 @@ export function vectorOf(text, dimensions = 8) {
 
 // A provider that runs until the tests of this file end.
 export async function startProvider() {
-  const provider = spawn('python3', [join(tests, 'fake_provider.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const provider = spawn('python3', [join(tests, 'support', 'fake_provider.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
   after(() => provider.stdin.end());
   const { url } = JSON.parse(await new Promise((resolve) => provider.stdout.once('data', resolve)));
   let tags = 0;

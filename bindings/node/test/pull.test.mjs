@@ -19,7 +19,7 @@ const NOWHERE = 'http://127.0.0.1:9';
 
 // A hub that serves the random model; `requests` grows with each answer.
 async function startHub(rate) {
-  const program = join(root, '..', '..', 'tests', 'fake_hub.py');
+  const program = join(root, '..', '..', 'tests', 'support', 'fake_hub.py');
   const child = spawn('python3', [program, source, REPOSITORY, ...(rate ? [String(rate)] : [])],
     { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
