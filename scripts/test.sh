@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 
 logs=$PWD/build/test-logs
 # make demo has the rest of 25 minutes.
-declare -A budget=([set-up]=45 [aarch64]=80 [shared]=50 [release]=220 [tests]=200 [clients]=50 [node]=130 [bundlers]=80
-  [swap]=50 [asan]=240 [tsan]=30)
-total=1200
+declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [clients]=40 [node]=100 [bundlers]=60
+  [swap]=40 [asan]=200 [tsan]=30)
+total=1270
 
 # One test more than there are processors, because that of the hub mostly waits.
 run_tests() {
