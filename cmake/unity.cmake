@@ -6,7 +6,7 @@ set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)
 set_source_files_properties(
   ${kernel_sources}
-  src/backends/address.cc src/backends/backend.cc src/backends/registry.cc src/cli/process_plan.cc
+  src/backends/address.cc src/backends/registry.cc src/cli/process_plan.cc
   src/convert/modules.cc src/convert/onnx_file.cc src/convert/onnx_head.cc src/convert/onnx_layers.cc
   src/convert/onnx_ops.cc src/convert/onnx_shapes.cc src/convert/source.cc src/convert/torch_state_dict.cc
   src/convert/zip_file.cc src/convert/names/family.cc src/server/fields.cc src/server/problem.cc

@@ -24,9 +24,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Of a thread that embeds or sends requests.
-constexpr std::size_t kStackBytes = 512 << 10;
-
 // Zeros stay zeros.
 void Normalize(std::vector<float>& vector) {
   double sum = 0;

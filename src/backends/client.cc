@@ -17,8 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Of a thread that sends requests: libcurl and its TLS need more than an embedding.
-constexpr std::size_t kStackBytes = 512 << 10;
 // How often a wait asks whether to go on.
 constexpr milliseconds kNap(50);
 

@@ -19,6 +19,9 @@ namespace thimble::backends {
 using Time = std::chrono::steady_clock::time_point;
 inline constexpr Time kNever = Time::max();
 
+// Of a thread that embeds or sends requests: libcurl and its TLS need more than an embedding.
+inline constexpr std::size_t kStackBytes = 512 << 10;
+
 // A text, and where its vector goes.
 struct Item {
   std::string_view text;
