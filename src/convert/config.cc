@@ -63,6 +63,12 @@ Status ReadTransformer(const std::string& source, Config* config) {
   for (const char* key : {"is_decoder", "add_cross_attention", "quantization_config"}) {
     THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
   }
+  if (const DistanceBuckets* buckets = family.buckets; buckets != nullptr) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> rows,
+                             file.Integer(buckets->rows, buckets->used_rows(), 1 << 10));
+    config->bucket_rows = rows.value_or(buckets->default_rows);
+    config->encoder.relative_reach = buckets->reach();
+  }
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> hidden_act, file.Text(family.activation));
   config->hidden_act = hidden_act.value_or(family.default_activation);
   const std::optional<Activation> activation = HiddenActivation(config->hidden_act);
@@ -78,12 +84,6 @@ Status ReadTransformer(const std::string& source, Config* config) {
   config->tokenizer.embeddings = config->encoder.vocabulary;
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer(family.token_types, 1, 1 << 10));
   config->token_types = token_types.value_or(family.default_token_types);
-  if (const Family::Buckets* buckets = family.buckets; buckets != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> rows,
-                             file.Integer(buckets->rows, buckets->used_rows(), 1 << 10));
-    config->bucket_rows = rows.value_or(buckets->default_rows);
-    config->encoder.relative_reach = buckets->reach();
-  }
   THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number(family.epsilon));
   config->encoder.norm_epsilon = epsilon.value_or(family.default_epsilon);
   if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {

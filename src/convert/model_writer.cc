@@ -147,7 +147,7 @@ class Conversion {
   // From buckets to distances, in log2 units as the scores.
   Status RelativeBias() {
     if (encoder_.relative_reach == 0) return Status();
-    const Family::Buckets& buckets = *names_.buckets;
+    const DistanceBuckets& buckets = *names_.buckets;
     const std::size_t rows = job_.config.bucket_rows, heads = encoder_.heads;
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(std::string(buckets.tensor) + ".weight", {rows, heads}));
     std::vector<float> table(rows * heads), bias(heads * model::BiasRowFloats(encoder_.relative_reach));

@@ -15,10 +15,8 @@ constexpr std::size_t kMaxBehind = 400;
 constexpr std::uint64_t kMaxRows = 1 << 10;
 constexpr std::int64_t kFurther = 70;  // Tokens beyond the last bucket's beginning.
 
-using Buckets = Family::Buckets;
-
 // Whether row `found` is that of a distance. Where a bucket begins, a graph's own logarithm may round to the one before.
-bool IsRowOf(const Buckets& buckets, std::int64_t distance, double found) {
+bool IsRowOf(const DistanceBuckets& buckets, std::int64_t distance, double found) {
   const auto row = static_cast<double>(buckets.RowOf(distance));
   if (found == row) return true;
   const auto begins = static_cast<std::uint16_t>(std::abs(distance));
@@ -26,7 +24,7 @@ bool IsRowOf(const Buckets& buckets, std::int64_t distance, double found) {
 }
 
 // kUnsupported unless the indices are the rows of all distances.
-Status CheckRows(OnnxLayers* layers, const Buckets& buckets, OnnxValue indices, const std::vector<OnnxValue>& states,
+Status CheckRows(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue indices, const std::vector<OnnxValue>& states,
                  std::uint64_t hidden) {
   const OnnxGraph& graph = layers->graph();
   const std::int64_t tokens = static_cast<std::int64_t>(buckets.reach()) + kFurther;
@@ -51,7 +49,7 @@ Status CheckRows(OnnxLayers* layers, const Buckets& buckets, OnnxValue indices, 
 
 }  // namespace
 
-Result<OnnxBuckets> FindOnnxBuckets(OnnxLayers* layers, const Buckets& buckets, OnnxValue context,
+Result<OnnxBuckets> FindOnnxBuckets(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue context,
                                     const std::vector<OnnxValue>& ends, const std::vector<OnnxValue>& states,
                                     std::uint64_t hidden) {
   const OnnxGraph& graph = layers->graph();

@@ -124,7 +124,7 @@ struct OnnxBuckets {
 // The table of a family's buckets that the attention `context` takes its biases from; `ends` are its queries, keys and
 // values, and `states` values of [texts][tokens][hidden]. kUnsupported, with the node, where there is none or its rows
 // are picked in another way.
-Result<OnnxBuckets> FindOnnxBuckets(OnnxLayers* layers, const Family::Buckets& buckets, OnnxValue context,
+Result<OnnxBuckets> FindOnnxBuckets(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue context,
                                     const std::vector<OnnxValue>& ends, const std::vector<OnnxValue>& states,
                                     std::uint64_t hidden);
 

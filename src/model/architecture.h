@@ -24,11 +24,11 @@ struct Architecture {
   std::size_t intermediate = 0;  // Floats of a token inside the feed-forward network.
   std::size_t positions = 0;     // Most tokens of a sequence.
   std::size_t vocabulary = 0;    // Ids are below this.
-  double norm_epsilon = 0;
-  kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
   // Each head adds a bias to its scores by the distance of the key from the query, the same in all layers. Keys at
   // least so far away on one side share it. 0 for none.
   std::size_t relative_reach = 0;
+  double norm_epsilon = 0;
+  kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
 
   std::size_t head_width() const { return hidden / heads; }
 };

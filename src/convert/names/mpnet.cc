@@ -25,7 +25,7 @@ constexpr Family::Weights kSteps[] = {
 // Eight of one distance each, then eight up to 128 on a logarithmic scale; the model has these whatever the size of its
 // table is.
 constexpr std::uint16_t kStarts[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
-constexpr Family::Buckets kBuckets = {.tensor = "encoder.relative_attention_bias",
+constexpr DistanceBuckets kBuckets = {.tensor = "encoder.relative_attention_bias",
                                       .rows = "relative_attention_num_buckets",
                                       .default_rows = 32,
                                       .starts = kStarts};
