@@ -7,8 +7,8 @@
 namespace thimble::convert {
 
 // In the files beside this one.
-extern const Family kBert, kRoberta, kXlmRoberta, kCamembert, kDistilbert;
-static constexpr const Family* kFamilies[] = {&kBert, &kRoberta, &kXlmRoberta, &kCamembert, &kDistilbert};
+extern const Family kBert, kRoberta, kXlmRoberta, kCamembert, kDistilbert, kMpnet;
+static constexpr const Family* kFamilies[] = {&kBert, &kRoberta, &kXlmRoberta, &kCamembert, &kDistilbert, &kMpnet};
 
 std::size_t DistanceBuckets::RowOf(std::ptrdiff_t distance) const {
   const auto length = static_cast<std::size_t>(distance < 0 ? -distance : distance);

@@ -49,7 +49,8 @@ struct Family {
   const char* token_types;  // Null: there are none.
   std::uint64_t default_token_types;
   // Of the pad token's id where positions are padded: then max_position_embeddings counts the rows up to that of the
-  // pad token too, whose number is its id. Null: positions are counted from row 0.
+  // pad token too, whose number is its id. Empty: always the default. Null:
+  // positions are counted from row 0.
   const char* pad_id;
   std::uint64_t default_pad_id;
 
