@@ -100,6 +100,12 @@ class BpeStream final : public TokenStream {
   std::size_t Before(std::size_t end) const {
     return end - std::clamp<std::size_t>(LengthOf(last_[end]), 1, end);
   }
+  // The place of an added token, which is at `own`, or with white space at `place`, without white space.
+  ByteRange Trim(std::string_view token, ByteRange own, ByteRange place) const;
+  // Whether the space before a token counts as its own, because the library takes it for one that it added.
+  bool KeepsLeading(bool first, std::size_t begin) const {
+    return kind_.trims == Bpe::kTrimBehindPrefix && (first || begin == 0);
+  }
   // The place in the text of bytes [begin, end); `first` is that of the first token.
   ByteRange PlaceOf(std::size_t begin, std::size_t end, bool first) const;
 
@@ -122,11 +128,12 @@ bool BpeStream::Next(Run& run) {
       const BpeSource::Next next = source_.Begin();
       if (next == BpeSource::Next::kEnd) return false;
       if (next == BpeSource::Next::kAdded) {
-        ByteRange place;
-        run.ids[run.size++] = kind_.added.Id(source_.TakeAdded(place));
+        ByteRange own, place;
+        const std::uint32_t number = source_.TakeAdded(own, place);
+        run.ids[run.size++] = kind_.added.Id(number);
         run.ends_word = true;
         if (ranges_ != nullptr) [[unlikely]]
-          ranges_->tokens[0] = place;
+          ranges_->tokens[0] = Trim(kind_.added.Text(number), own, place);
         first_ = false;
         return true;
       }
@@ -367,14 +374,29 @@ void BpeStream::AddUnknown(Run& run) {
   if (ranges_ != nullptr) ranges_->tokens[0] = place;
 }
 
+ByteRange BpeStream::Trim(std::string_view token, ByteRange own, ByteRange place) const {
+  if (kind_.trims == Bpe::kKeepSpaces) return place;
+  const auto* next = reinterpret_cast<const std::uint8_t*>(token.data());
+  const std::uint8_t *begin = next, *end = next + token.size();
+  std::size_t leading = token.size(), behind = 0;  // White space at its edges, and what is before that at the end.
+  while (next != end) {
+    const std::uint8_t* character = next;
+    if (kind_.ClassOf(DecodeUtf8(next, end)) == SplitClass::kSpace) continue;
+    leading = std::min(leading, static_cast<std::size_t>(character - begin));
+    behind = static_cast<std::size_t>(next - begin);
+  }
+  if (!KeepsLeading(first_, place.begin)) place.begin = own.begin + leading;
+  place.end = std::max(own.begin + behind, place.begin);
+  return place;
+}
+
 ByteRange BpeStream::PlaceOf(std::size_t begin, std::size_t end, bool first) const {
   ByteRange place = {ranges_->characters[begin].begin, ranges_->characters[end - 1].end};
   if (kind_.trims == Bpe::kKeepSpaces) return place;
   std::size_t leading = 0, trailing = 0;
   while (begin + leading < end && bytes_[begin + leading] == ' ') ++leading;
   while (begin + trailing < end && bytes_[end - 1 - trailing] == ' ') ++trailing;
-  // As in the library, which takes the space for its own.
-  if ((first || place.begin == 0) && kind_.trims == Bpe::kTrimBehindPrefix) leading = 0;
+  if (KeepsLeading(first, place.begin)) leading = 0;
   place.begin = std::min(place.begin + leading, place.end);
   if (place.end >= trailing) place.end = std::max(place.end - trailing, place.begin);
   return place;

@@ -35,9 +35,10 @@ class BpeSource {
     return Next::kWord;
   }
 
-  // The number of the added token that is next, and its place, with the white space that it takes.
-  std::uint32_t TakeAdded(ByteRange& place) {
+  // The number of the added token that is next, and its place: its own, and with the white space that it takes.
+  std::uint32_t TakeAdded(ByteRange& own, ByteRange& place) {
     const std::uint32_t number = next_ - TextReader::kFirstAdded;
+    own = {next_begin_, next_end_};
     place = {stripped_ ? strip_begin_ : next_begin_, next_end_};
     stripped_ = false;
     const std::uint32_t flags = kind_->added.ids[number];
