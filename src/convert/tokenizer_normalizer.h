@@ -49,6 +49,12 @@ bool IsWhiteSpace(std::uint32_t code_point);
 // Where runs of word characters, beside which no single_word token is seen, begin and end, in turn.
 std::vector<std::uint32_t> WordCharBounds();
 
+// Two characters and the one that composition makes of them; Hangul is left out.
+struct CompositionPair {
+  std::uint32_t first, second, composed;
+};
+std::vector<CompositionPair> CompositionPairs();
+
 // Maps code points to characters of normalised text. The classes and what has a decomposition are those of the Rust
 // library (unicode_ranges.inc); decompositions and lower case come from utf8proc.
 class NormalizerCompiler {

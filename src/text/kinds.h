@@ -6,10 +6,11 @@
 #include <memory>
 #include <string_view>
 
+#include "text/unigram.h"
 #include "text/wordpiece.h"
 
 // Calls KIND(Name) for each: the class text::Name here, and convert::MakeNameReader for its sources.
-#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece)
+#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece) KIND(Unigram)
 
 namespace thimble::text {
 
