@@ -19,6 +19,7 @@
 #include "text/text_reader.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
+#include "thimble/vocabulary.h"
 
 namespace thimble::text {
 
@@ -113,8 +114,10 @@ class Kind {
   virtual void FindEntries(std::unordered_map<std::uint32_t, std::string>& entries) const = 0;
   // The id of an entry that is no added token.
   virtual std::optional<std::uint32_t> FindId(std::string_view entry) const = 0;
-  // The id of a word, or of a character, that has no pieces.
-  virtual std::uint32_t unknown_id() const = 0;
+  // The id of a word, or of a character, that has no pieces; none where those are left out.
+  virtual std::optional<std::uint32_t> unknown_id() const = 0;
+  // How entries are put together to a text.
+  virtual Joining joining() const { return Joining::kWordPiece; }
 
   AddedTables added;
   TemplateTables around;
