@@ -189,7 +189,7 @@ Status StepCompiler::EndCharacters() {
   return Add({Step::Kind::kCompose, composes ? Step::kComposes : 0, {}, {}});
 }
 
-Status StepCompiler::Add(Step step) {
+Status StepCompiler::Add(ReadStep step) {
   if (in_characters_) THIMBLE_RETURN_IF_ERROR(EndCharacters());
   if (steps_.size() == text::kMaxSteps) {
     return Unsupported("normalizer has more than ", text::kMaxSteps, " steps");
@@ -202,7 +202,7 @@ Result<text::StepTables> StepCompiler::Compile(TableStore& store) const {
   text::StepTables tables;
   if (steps_.empty()) return tables;
   std::vector<std::uint32_t> code;
-  for (const Step& step : steps_) {
+  for (const ReadStep& step : steps_) {
     code.insert(code.end(), {static_cast<std::uint32_t>(step.kind), step.flags,
                              static_cast<std::uint32_t>(step.pattern.size()),
                              static_cast<std::uint32_t>(step.content.size())});

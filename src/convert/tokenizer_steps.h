@@ -27,7 +27,7 @@ class StepCompiler : PartReader {
 
  private:
   using Characters = std::vector<std::uint32_t>;
-  struct Step {
+  struct ReadStep {
     text::Step::Kind kind;
     std::uint32_t flags = 0;
     Characters pattern, content;
@@ -40,9 +40,9 @@ class StepCompiler : PartReader {
   // Adds a step of single characters, which all come one after the other.
   Status AddCharacters(const char* type, const NormalizerStep& step);
   Status EndCharacters();
-  Status Add(Step step);
+  Status Add(ReadStep step);
 
-  std::vector<Step> steps_;
+  std::vector<ReadStep> steps_;
   TokenizerRules characters_;  // Of kCharacters.
   bool in_characters_ = false, had_characters_ = false;
   bool ordered_ = false, composed_ = false;  // What is still to be done behind a decomposition.

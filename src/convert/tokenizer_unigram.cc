@@ -223,26 +223,8 @@ class UnigramReader final : public KindReader, PartReader {
   SplitRules rules_;
 };
 
-constexpr std::string_view kNames[] = {"XLMRobertaTokenizer"};
-constexpr std::pair<std::string_view, std::string_view> kSpecial[] = {
-    {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"sep_token", "</s>"},
-    {"pad_token", "<pad>"}, {"cls_token", "<s>"}, {"mask_token", "<mask>"}};
-
-Result<json::Object> ReadNothing(std::string_view, const std::string& path) {
-  return Error(Code::kUnsupported, path, ": is not read, expected a tokenizer.json beside it");
-}
-
-Status BuildNothing(const FolderSettings&, const std::string&, json::Object&) { return Status(); }
-
 }  // namespace
 
 std::unique_ptr<KindReader> MakeUnigramReader(const std::string& path) { return std::make_unique<UnigramReader>(path); }
-
-constinit const TokenizerClasses kUnigramClasses = {.names = kNames,
-                                                    .make_reader = MakeUnigramReader,
-                                                    .special = kSpecial,
-                                                    .vocabulary_file = "sentencepiece.bpe.model",
-                                                    .read_vocabulary = ReadNothing,
-                                                    .build = BuildNothing};
 
 }  // namespace thimble::convert
