@@ -23,7 +23,7 @@ import tokenizers
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WRITTEN_BY = "scripts/goldens/tokenizer.py"
@@ -294,6 +294,7 @@ def write_ranges():
     pre_tokenize = BertPreTokenizer().pre_tokenize_str
     pieces = {chr(c): len(pre_tokenize("a" + chr(c) + "b")) for c in CODE_POINTS}
     decomposes = lambda text: nfd(text) != text
+    split = ByteLevel(add_prefix_space=False).pre_tokenize_str
     nonspacing = lambda text: not decomposes(text) and strip(text) == ""
     # A character of a class other than 0 moves before or behind one of these two.
     mark = lambda text: nfd("a\u0345" + text) != "a\u0345" + text or nfd("a" + text + "\u0334") != "a" + text + "\u0334"
@@ -317,6 +318,9 @@ def write_ranges():
         ("kCompatible", "Have a compatibility decomposition.", select(lambda text: nfkd(text) != nfd(text))),
         ("kMarks", "Removed by StripAccents.", select(lambda text: strip_marks(text) == "")),
         ("kWordChars", "No single_word token is seen beside one.", select(word_character())),
+        ("kLetters", "\\p{L} of ByteLevel, which takes what is in neither of the two, and is no white space, for the rest.",
+         select(lambda text: len(split("a" + text)) == 1)),
+        ("kNumbers", "\\p{N} of ByteLevel.", select(lambda text: len(split("1" + text)) == 1)),
     ]
     lines = [
         f"// Classes of code points in tokenizers {tokenizers.__version__}; written by {WRITTEN_BY}.",

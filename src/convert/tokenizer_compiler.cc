@@ -112,12 +112,18 @@ class Compiler : PartReader {
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
       THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(*part, "post_processor", "processors"));
-      if (members->array().size() != 1) {
-        return Unsupported("post_processor is a Sequence of ", members->array().size(), ", only one is supported");
+      part = nullptr;
+      for (const Json& member : members->array()) {
+        THIMBLE_RETURN_IF_ERROR(ReadString(member, "post_processor", "type", type));
+        if (type == "ByteLevel") continue;
+        if (part != nullptr) return Unsupported("post_processor is a Sequence of several, only one is supported");
+        part = &member;
       }
-      part = &members->array()[0];
+      if (part == nullptr) return Status();
       THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     }
+    // It acts on places only.
+    if (type == "ByteLevel") return Status();
     // For one text, Roberta's differs from BERT's in offsets only.
     if (type == "BertProcessing" || type == "RobertaProcessing") {
       THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", prefix_));

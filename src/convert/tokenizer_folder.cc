@@ -50,7 +50,7 @@ class FolderReader : FolderSettings {
     THIMBLE_RETURN_IF_ERROR(ReadSettings());
     THIMBLE_RETURN_IF_ERROR(ChooseClass());
     THIMBLE_RETURN_IF_ERROR(OpenVocabulary());
-    tokens_.emplace(folder_, *this, settings_.arguments, builds_);
+    tokens_.emplace(folder_, static_cast<FolderSettings&>(*this), settings_.arguments, builds_);
     THIMBLE_RETURN_IF_ERROR(tokens_->ReadListed(*root_.Find("added_tokens")));
     THIMBLE_RETURN_IF_ERROR(tokens_->ReadSpecial());
     std::optional<Vocabulary> vocabulary;
@@ -205,10 +205,6 @@ class FolderReader : FolderSettings {
     if (auto kind = MakeKindReader(root()["model"], path_); kind.ok()) kind_ = std::move(*kind);
     if (kind_ != nullptr && !kind_->CountEntries(root()["model"]).ok()) kind_ = nullptr;
     return Status();
-  }
-
-  std::optional<std::uint64_t> FindEntry(const std::string& content) const {
-    return kind_ == nullptr ? std::nullopt : kind_->FindEntry(*root_.Find("model"), content);
   }
 
   std::optional<std::uint64_t> FindEntry(const std::string& content) const {

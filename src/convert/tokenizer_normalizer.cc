@@ -111,6 +111,19 @@ std::vector<CompositionPair> CompositionPairs() {
   return pairs;
 }
 
+std::vector<text::SplitClass> SplitClasses() {
+  std::vector<text::SplitClass> classes(kCodePoints, text::SplitClass::kOther);
+  const auto mark = [&classes](std::span<const CodePointRange> ranges, text::SplitClass value) {
+    for (const CodePointRange& range : ranges) {
+      for (std::uint32_t c = range.first; c <= range.last; ++c) classes[c] = value;
+    }
+  };
+  mark(kLetters, text::SplitClass::kLetter);
+  mark(kNumbers, text::SplitClass::kNumber);
+  mark(kSpace, text::SplitClass::kSpace);
+  return classes;
+}
+
 NormalizerCompiler::NormalizerCompiler(const TokenizerRules& rules) : rules_(rules), flags_(kCodePoints) {
   Mark(flags_, kDropped, kIsDropped);
   Mark(flags_, kSpace, kIsSpace);

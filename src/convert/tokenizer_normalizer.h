@@ -12,6 +12,7 @@
 
 #include "convert/table_store.h"
 #include "json/value.h"
+#include "text/bpe.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
@@ -54,6 +55,9 @@ struct CompositionPair {
   std::uint32_t first, second, composed;
 };
 std::vector<CompositionPair> CompositionPairs();
+
+// What GPT-2's split takes each code point for.
+std::vector<text::SplitClass> SplitClasses();
 
 // Maps code points to characters of normalised text. The classes and what has a decomposition are those of the Rust
 // library (unicode_ranges.inc); decompositions and lower case come from utf8proc.
