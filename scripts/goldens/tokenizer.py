@@ -3,9 +3,10 @@
 
     scripts/goldens/tokenizer.py fixtures      tests/fixtures/tokenizer: small tokenizers, their ids and offsets
     scripts/goldens/tokenizer.py ranges        src/convert/unicode_ranges.inc: the code points of each class
+    scripts/goldens/tokenizer.py graphemes TABLES   src/convert/grapheme_ranges.inc: how characters join in clusters
     scripts/goldens/tokenizer.py oracle TOKENIZER_JSON TEXTS OUT      for tests/parity/tokenizer.mjs
 
-The ids of whole folders (folders.json) are in folders.py. TEXTS is a JSON file (.gz or not) with "corpora": {name:
+TABLES is src/tables.rs of the crate unicode-segmentation of that library. The ids of whole folders (folders.json) are in folders.py. TEXTS is a JSON file (.gz or not) with "corpora": {name:
 [{"text"}]}. OUT has a line of JSON for each text: its ids, its offsets in UTF-16 units, two for each token, and the ids and
 types of the text with the next one as a pair.
 """
@@ -14,6 +15,7 @@ import gzip
 import json
 import pathlib
 import random
+import re
 import sys
 import unicodedata
 
@@ -344,6 +346,46 @@ def write_ranges():
         print(name, len(ranges), "ranges,", sum(last - first + 1 for first, last in ranges), "code points")
 
 
+def write_graphemes(tables):
+    """The classes of grapheme clusters but those of Hangul syllables and regional indicators."""
+    source = pathlib.Path(tables).read_text(encoding="utf-8")
+    pair = r"\('\\u\{([0-9a-f]+)\}',\s*'\\u\{([0-9a-f]+)\}'"
+
+    def table(name, more):
+        return re.findall(pair + more, re.search("const " + name + r"[^=]*= &\[(.*?)\];", source, re.S).group(1))
+
+    version = re.search(r"UNICODE_VERSION: [^=]*= \((\d+)", source).group(1)
+    extends = {c for first, last in table("InCB_Extend_table", "") for c in range(int(first, 16), int(last, 16) + 1)}
+    linkers = set(re.findall(r"'\\u\{([0-9A-F]+)\}'", re.search(r"fn is_incb_linker.*?\)\s*\}", source, re.S).group(0)))
+    linkers = {int(c, 16) for c in linkers}
+    names = {"CR": "CarriageReturn", "LF": "LineFeed", "SpacingMark": "Spacing", "ZWJ": "Joiner", "L": "LeadingJamo",
+             "V": "VowelJamo", "T": "TrailingJamo", "Extended_Pictographic": "Pictograph", "InCB_Consonant": "Consonant"}
+    rows = []
+    for first, last, name in table("grapheme_cat_table", r",\s*GC_(\w+)"):
+        if name in ("LV", "LVT", "Regional_Indicator"):
+            continue
+        for c in range(int(first, 16), int(last, 16) + 1):
+            what = names.get(name, name)
+            if name == "Extend":
+                what = "Linker" if c in linkers else "Extend" if c in extends else "ExtendApart"
+            if rows and rows[-1][1] == c - 1 and rows[-1][2] == what:
+                rows[-1][1] = c
+            else:
+                rows.append([c, c, what])
+    for c in list(range(0x20)) + [0x7F]:
+        assert any(first <= c <= last for first, last, _ in rows), c
+    lines = [f"// Classes of grapheme clusters in Unicode {version}; written by {WRITTEN_BY}.", "", "// clang-format off",
+             "constexpr BreakRange kBreaks[] = {"]
+    line = "   "
+    for first, last, what in rows:
+        cell = f" {{0x{first:X}, 0x{last:X}, BreakClass::k{what}}},"
+        if len(line) + len(cell) > 120:
+            lines.append(line)
+            line = "   "
+        line += cell
+    (ROOT / "src/convert/grapheme_ranges.inc").write_text("\n".join(lines + [line, "};", "// clang-format on", ""]),
+                                                         encoding="ascii")
+
 
 def units(text):
     """The place of each character, and of the end."""
@@ -369,7 +411,8 @@ def write_oracle(tokenizer_json, oracle, out):
 
 
 if __name__ == "__main__":
-    commands = {"fixtures": write_fixtures, "ranges": write_ranges, "oracle": write_oracle}
+    commands = {"fixtures": write_fixtures, "ranges": write_ranges, "graphemes": write_graphemes,
+                "oracle": write_oracle}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -50,6 +50,12 @@ bool IsWhiteSpace(std::uint32_t code_point);
 // Where runs of word characters, beside which no single_word token is seen, begin and end, in turn.
 std::vector<std::uint32_t> WordCharBounds();
 
+// Two characters and the one that composition makes of them; Hangul is left out.
+struct CompositionPair {
+  std::uint32_t first, second, composed;
+};
+std::vector<CompositionPair> CompositionPairs();
+
 // What GPT-2's split takes each code point for.
 std::vector<text::SplitClass> SplitClasses();
 

@@ -88,8 +88,8 @@ class StreamMemory {
   }
 
  private:
-  // For a word of kMaxWordChars, as characters and in UTF-8, and what is known of the place in the text.
-  alignas(std::max_align_t) std::byte bytes_[8 * kMaxWordChars + 512];
+  // For a word of kMaxWordChars, with 8 bytes for each, and what is known of the place in the text.
+  alignas(std::max_align_t) std::byte bytes_[8 * kMaxWordChars + 4096];
 };
 
 // The tables of one tokenizer and what is done with them; kinds.h lists the kinds. Immutable behind Check, and

@@ -7,10 +7,11 @@
 #include <string_view>
 
 #include "text/bpe.h"
+#include "text/unigram.h"
 #include "text/wordpiece.h"
 
 // Calls KIND(Name) for each: the class text::Name here, and convert::MakeNameReader for its sources.
-#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece) KIND(Bpe)
+#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece) KIND(Bpe) KIND(Unigram)
 
 namespace thimble::text {
 
