@@ -19,6 +19,22 @@
 
 namespace thimble::inline v0_1 {
 
+// How alike the vectors of texts are that have nothing to do with each other: cosines of such texts are near 0 for one
+// model and near 0.8 for another, so that a score means something only beside them.
+struct UnrelatedCosines {
+  struct Quantile {
+    double share = 0;   // Of the pairs, from 0 (the least cosine) to 1 (the greatest),
+    double cosine = 0;  // below this.
+  };
+  std::size_t pairs = 0;            // Of built-in texts on different subjects, in each language that the tokenizer knows.
+  std::vector<Quantile> quantiles;  // Both ascending.
+};
+
+// The percentile of a cosine of vectors of the model's full length: the percentage, 0 to 100, of unrelated pairs that are
+// less alike. Between two quantiles it is linear. Above all of N pairs it is 100 N / (N + 1), because the next pair may
+// be above; NaN for NaN, and without quantiles.
+THIMBLE_API double Percentile(const UnrelatedCosines& unrelated, double cosine);
+
 // Written by the converter.
 struct Receipt {
   std::string source_sha256;       // Of the source file of weights, in hexadecimal digits.
@@ -31,6 +47,7 @@ struct Receipt {
   double cosine_p1 = 0;            // the first percentile
   double cosine_min = 0;           // and the minimum.
   std::size_t goldens = 0;         // Number of texts whose vectors the file stores.
+  std::optional<UnrelatedCosines> unrelated;  // Unset for a file from an older converter.
 };
 
 // Unset if there is none: for a mock, or a file from an older converter. kCorrupt if it is malformed.

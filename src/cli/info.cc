@@ -1,6 +1,7 @@
 // thimble info: what a model file holds.
 
 #include <array>
+#include <cstdio>
 #include <optional>
 #include <string>
 
@@ -21,7 +22,7 @@ constexpr char kExamples[] =
     "Scratch is the memory that one embedder needs in addition to the file, which all processes share.\n"
     "The fingerprint identifies the vector space: vectors can be compared if their fingerprints are equal.\n"
     "cosine_mean, cosine_p1 (first percentile) and cosine_min compare the vectors of built-in texts with those in\n"
-    "fp32.\n";
+    "fp32. unrelated_pN is the cosine below which N percent of pairs of texts on different subjects are.\n";
 
 std::string Joined(const std::vector<std::string>& words) {
   std::string text;
@@ -65,6 +66,14 @@ Status Info(const ModelOption& model_option, bool as_json) {
     values["cosine_mean"] = receipt->cosine_mean;
     values["cosine_p1"] = receipt->cosine_p1;
     values["cosine_min"] = receipt->cosine_min;
+    if (receipt->unrelated) {
+      values["unrelated_pairs"] = receipt->unrelated->pairs;
+      for (const auto& [share, cosine] : receipt->unrelated->quantiles) {
+        char name[32];
+        std::snprintf(name, sizeof name, "unrelated_p%g", 100 * share);
+        values[name] = cosine;
+      }
+    }
     values["goldens"] = receipt->goldens;
     values["source_sha256"] = receipt->source_sha256;
     values["tokenizer_sha256"] = receipt->tokenizer_sha256;

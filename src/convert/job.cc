@@ -196,6 +196,10 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
+  if (job.words() != job.formats().words) {
+    job.notes.push_back("words in " + std::string(format::WeightFormatName(job.words())) + ": with a vocabulary of " +
+                        std::to_string(job.program.architecture.vocabulary) + " they are most of the file");
+  }
   THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
   return job;
 }

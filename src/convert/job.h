@@ -34,6 +34,7 @@ struct Job {
   std::vector<std::string> notes;  // What was assumed, or is not as the source has it: sentences for people.
 
   const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
+  format::WeightFormat words() const { return format::WordsFormat(formats(), program.architecture.vocabulary); }
   bool int8() const { return formats().int8(); }
   format::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
 };

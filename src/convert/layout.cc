@@ -50,7 +50,7 @@ MatrixSpec SpecOf(const Job& job, std::size_t layer, const model::Step& step) {
 
 TableSpec WordsOf(const Job& job) {
   const model::Architecture& a = job.program.architecture;
-  return {"embeddings.words", job.formats().words, a.vocabulary, a.hidden};
+  return {"embeddings.words", job.words(), a.vocabulary, a.hidden};
 }
 
 TableSpec PositionsOf(const Job& job) {
@@ -121,7 +121,7 @@ std::string RecipeOf(const Job& job, const CalibrationReport* report) {
   for (const auto& [format, count] : matrices) {
     text += (text.back() == 's' ? " " : ", ") + std::to_string(count) + " in " + FormatText(format);
   }
-  text += "; words " + std::string(format::WeightFormatName(job.formats().words)) + ", positions " +
+  text += "; words " + std::string(format::WeightFormatName(job.words())) + ", positions " +
           std::string(format::WeightFormatName(job.formats().positions));
   if (!job.int8()) return text;
   text += "; rotation " + kernels::RotationName(job.program.stream_rotation) + " and " +

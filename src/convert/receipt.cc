@@ -17,6 +17,7 @@
 #include "base/sha256.h"
 #include "convert/calibration.h"
 #include "convert/parallel.h"
+#include "convert/unrelated.h"
 #include "format/reader.h"
 #include "model/encoder.h"
 #include "model/head.h"
@@ -180,6 +181,14 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   for (std::size_t i = 0; i < texts; ++i) {
     cosines.push_back(Cosine(&vectors[i * dimensions], &exact[i * dimensions], dimensions));
   }
+  const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> strangers, Embed(weights, unrelated.sequences, kernels, team));
+  const std::vector<double> apart = UnrelatedCosines(strangers, unrelated.counts, dimensions);
+  std::string quantiles;
+  for (const double share : model::kUnrelatedShares) {
+    quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(apart, share)));
+  }
+
   std::sort(cosines.begin(), cosines.end());
   const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(texts);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind,
@@ -195,6 +204,8 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
                                                               {model::kCosineMeanKey, CosineText(mean)},
                                                               {model::kCosineP1Key, CosineText(cosines[texts / 100])},
                                                               {model::kCosineMinKey, CosineText(cosines.front())},
+                                                              {model::kUnrelatedPairsKey, std::to_string(apart.size())},
+                                                              {model::kUnrelatedCosinesKey, quantiles},
                                                               {model::kGoldensKey, std::to_string(kGoldens)}};
   for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
   return Status();

@@ -3,9 +3,11 @@
 #include "thimble/receipt.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -22,6 +24,30 @@ namespace thimble::inline v0_1 {
 namespace {
 
 constexpr std::uint64_t kMaxGoldens = 4096;
+
+// Unset where there are none.
+Result<std::optional<UnrelatedCosines>> ReadUnrelated(const format::Reader& reader) {
+  if (!reader.Metadata(model::kUnrelatedPairsKey)) return std::optional<UnrelatedCosines>();
+  UnrelatedCosines unrelated;
+  THIMBLE_ASSIGN_OR_RETURN(unrelated.pairs,
+                           reader.Integer(model::kUnrelatedPairsKey, 1, std::numeric_limits<std::uint32_t>::max()));
+  THIMBLE_ASSIGN_OR_RETURN(std::string_view rest, reader.Text(model::kUnrelatedCosinesKey));
+  for (const double share : model::kUnrelatedShares) {
+    double cosine = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), cosine);
+    const bool ascends = unrelated.quantiles.empty() || cosine >= unrelated.quantiles.back().cosine;
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    const bool ends = share == 1 ? rest.empty() : rest.starts_with(' ');
+    if (error != std::errc() || !std::isfinite(cosine) || !ascends || !ends) {
+      return Error(Code::kCorrupt, reader.path(), ": metadata \"", model::kUnrelatedCosinesKey, "\": expected ",
+                   std::size(model::kUnrelatedShares), " ascending numbers, found \"",
+                   *reader.Metadata(model::kUnrelatedCosinesKey), "\"");
+    }
+    unrelated.quantiles.push_back({share, cosine});
+    if (!rest.empty()) rest.remove_prefix(1);
+  }
+  return std::optional<UnrelatedCosines>(std::move(unrelated));
+}
 
 Result<Receipt> Read(const format::Reader& reader) {
   Receipt receipt;
@@ -42,6 +68,7 @@ Result<Receipt> Read(const format::Reader& reader) {
     if (!note) break;
     receipt.notes.emplace_back(*note);
   }
+  THIMBLE_ASSIGN_OR_RETURN(receipt.unrelated, ReadUnrelated(reader));
   THIMBLE_ASSIGN_OR_RETURN(receipt.goldens, reader.Integer(model::kGoldensKey, 1, kMaxGoldens));
   return receipt;
 }
@@ -78,6 +105,19 @@ Result<std::optional<Receipt>> ReadReceipt(const Model& model) {
     THIMBLE_ASSIGN_OR_RETURN(Receipt receipt, Read(file->reader()));
     return std::optional<Receipt>(std::move(receipt));
   });
+}
+
+double Percentile(const UnrelatedCosines& unrelated, double cosine) {
+  const auto& quantiles = unrelated.quantiles;
+  if (quantiles.empty() || std::isnan(cosine)) return NAN;
+  const auto above = std::upper_bound(quantiles.begin(), quantiles.end(), cosine,
+                                      [](double value, const auto& quantile) { return value < quantile.cosine; });
+  if (above == quantiles.begin()) return 0;
+  const double most = 100 * (1 - 1 / (static_cast<double>(unrelated.pairs) + 1));
+  if (above == quantiles.end()) return most;
+  const auto below = above - 1;
+  const double way = (cosine - below->cosine) / (above->cosine - below->cosine);
+  return std::min(most, 100 * (below->share + way * (above->share - below->share)));
 }
 
 Result<Verification> Verify(std::shared_ptr<const Model> model) {
