@@ -24,6 +24,7 @@ namespace thimble::inline v0_1 {
 struct BenchmarkScore {
   double mean = 0;        // In percent.
   std::size_t tasks = 0;  // Of 41 in MTEB(eng, v2), of 130 in MTEB(Multilingual, v2) without Flores.
+  double retrieval = 0;   // Over the tasks of retrieval alone: nDCG@10 for most of them.
 };
 
 struct KnownModelInfo {

@@ -45,7 +45,7 @@ std::string ScoreText(const std::optional<BenchmarkScore>& score, std::size_t ta
 
 json::Value ScoreJson(const std::optional<BenchmarkScore>& score) {
   if (!score) return nullptr;
-  return json::Object{{"mean", score->mean}, {"tasks", score->tasks}};
+  return json::Object{{"mean", score->mean}, {"tasks", score->tasks}, {"retrieval", score->retrieval}};
 }
 
 json::Object JsonOf(const KnownModelInfo& model) {

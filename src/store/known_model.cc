@@ -154,7 +154,7 @@ namespace thimble::inline v0_1 {
 std::vector<KnownModelInfo> KnownModels() {
   const auto score = [](const store::KnownScore& stored) -> std::optional<BenchmarkScore> {
     if (stored.tasks == 0) return std::nullopt;
-    return BenchmarkScore{stored.hundredths / 100.0, stored.tasks};
+    return BenchmarkScore{stored.hundredths / 100.0, stored.tasks, stored.retrieval_tenths / 10.0};
   };
   std::vector<KnownModelInfo> models;
   for (const store::KnownModel& row : store::AllKnownModels()) {

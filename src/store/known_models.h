@@ -74,6 +74,7 @@ struct KnownShape {
 struct KnownScore {
   std::uint16_t hundredths = 0;
   std::uint8_t tasks = 0;  // 0: there is none.
+  std::uint16_t retrieval_tenths = 0;
 };
 
 // A row of the table.

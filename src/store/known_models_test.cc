@@ -94,6 +94,8 @@ TEST(KnownModels, RowsAreComplete) {
       if (!score) continue;
       EXPECT_GT(score->mean, 25) << model.repository;
       EXPECT_LT(score->mean, 75) << model.repository;
+      EXPECT_GT(score->retrieval, 10) << model.repository;
+      EXPECT_LT(score->retrieval, 65) << model.repository;
       EXPECT_LE(score->tasks, static_cast<std::size_t>(tasks)) << model.repository;
       EXPECT_GT(score->tasks, static_cast<std::size_t>(tasks) * 9 / 10) << model.repository;
     }

@@ -77,6 +77,7 @@ Napi::Object FromScore(Napi::Env env, const BenchmarkScore& score) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("mean", score.mean);
   object.Set("tasks", static_cast<double>(score.tasks));
+  object.Set("retrieval", score.retrieval);
   return object;
 }
 
