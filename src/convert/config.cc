@@ -63,6 +63,12 @@ Status ReadTransformer(const std::string& source, Config* config) {
   for (const char* key : {"is_decoder", "add_cross_attention", "quantization_config"}) {
     THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
   }
+  if (const DistanceBuckets* buckets = family.buckets; buckets != nullptr) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> rows,
+                             file.Integer(buckets->rows, buckets->used_rows(), 1 << 10));
+    config->bucket_rows = rows.value_or(buckets->default_rows);
+    config->encoder.relative_reach = buckets->reach();
+  }
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> hidden_act, file.Text(family.activation));
   config->hidden_act = hidden_act.value_or(family.default_activation);
   const std::optional<Activation> activation = HiddenActivation(config->hidden_act);

@@ -24,6 +24,7 @@ struct Config {
   const Family* family = nullptr;
   model::Architecture encoder;
   std::size_t token_types = 0;
+  std::size_t bucket_rows = 0;  // Of the table of the family's buckets.
   std::string hidden_act;  // As config.json spells it.
 
   std::optional<model::HeadSpec> head;    // Without a Normalize at its end, which is:

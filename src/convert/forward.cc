@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "convert/parallel.h"
+#include "model/relative_bias.h"
 
 namespace thimble::convert {
 
@@ -82,6 +83,15 @@ Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<co
   return Status();
 }
 
+void Forward::SetRelativeBias(std::span<const float> bias) {
+  const model::Architecture& a = program_.architecture;
+  const std::size_t row = model::BiasRowFloats(a.relative_reach), line = model::BiasLineFloats(chunk_);
+  bias_lines_.resize(a.heads * line);
+  for (std::size_t head = 0; head < a.heads; ++head) {
+    model::FillBiasLine(bias.data() + head * row, a.relative_reach, chunk_, bias_lines_.data() + head * line);
+  }
+}
+
 void Forward::Attend(const float* heads, std::span<const std::uint32_t> lengths, base::Mapping& scratch,
                      float* context) {
   const std::size_t count = program_.architecture.heads, width = program_.architecture.head_width();
@@ -89,13 +99,16 @@ void Forward::Attend(const float* heads, std::span<const std::uint32_t> lengths,
   std::exclusive_scan(lengths.begin(), lengths.end(), rows_before.begin(), std::size_t{0});
   ForEach(team_, lengths.size() * count, [&](std::size_t i, std::size_t member) {
     const std::size_t sequence = i / count, head = i % count, row = rows_before[sequence];
+    const float* bias = nullptr;
+    if (!bias_lines_.empty()) bias = &bias_lines_[head * model::BiasLineFloats(chunk_) + (chunk_ - 1)];
     k_.attention_float({.qkv = heads + (row * count + head) * 3 * width,
                         .qkv_stride = 3 * count * width,
                         .tokens = lengths[sequence],
                         .queries = lengths[sequence],
                         .width = width,
                         .out = context + (row * count + head) * width,
-                        .out_stride = count * width},
+                        .out_stride = count * width,
+                        .bias = bias},
                        scratch.bytes().data() + member * (scratch.bytes().size() / team_.size()));
   });
 }

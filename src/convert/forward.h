@@ -71,6 +71,8 @@ class Forward {
 
   // The embeddings: `word` and `position` read rows, `type` is part of every token.
   Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
+  // The bias of attention by distance as a model file has it, if the program has one. Before the first layer.
+  void SetRelativeBias(std::span<const float> bias);
   // One layer.
   Status Run(const LayerSource& layer, const Watch& watch);
 
@@ -91,6 +93,7 @@ class Forward {
   const kernels::Kernels& k_;
   base::ThreadTeam& team_;
   std::vector<float> x_;
+  std::vector<float> bias_lines_;  // Of each head, for `chunk_` tokens; empty without a relative bias.
 };
 
 }  // namespace thimble::convert

@@ -12,6 +12,7 @@
 #include "convert/tokenizer_tensors.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
+#include "model/relative_bias.h"
 
 namespace thimble::convert {
 namespace {
@@ -91,6 +92,10 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", encoder.hidden, format::ElementType::kF32, &layout);
   DeclareNorm("embeddings.norm", encoder.hidden, &layout);
+  if (encoder.relative_reach != 0) {
+    DeclareVector(std::string(model::kRelativeBias), encoder.heads * model::BiasRowFloats(encoder.relative_reach),
+                  format::ElementType::kF32, &layout);
+  }
   for (std::size_t i = 0; i < encoder.layers; ++i) {
     for (const model::Step& step : job.program.layer) {
       if (step.kind == model::Step::Kind::kNorm) {

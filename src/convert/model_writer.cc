@@ -17,6 +17,7 @@
 #include "convert/matrix_writer.h"
 #include "convert/source.h"
 #include "convert/tokenizer_tensors.h"
+#include "model/relative_bias.h"
 
 namespace thimble::convert {
 namespace {
@@ -42,6 +43,7 @@ class Conversion {
     THIMBLE_RETURN_IF_ERROR(ReadNorm(std::string(names_.embedding_norm), &norm));
     THIMBLE_RETURN_IF_ERROR(Norm(norm, "embeddings.norm"));
     THIMBLE_RETURN_IF_ERROR(Embed(norm));
+    THIMBLE_RETURN_IF_ERROR(RelativeBias());
     for (std::size_t i = 0; i < encoder_.layers; ++i) {
       THIMBLE_RETURN_IF_ERROR(Layer(i));
     }
@@ -140,6 +142,25 @@ class Conversion {
       };
     };
     return forward_.Embed(rows_of(words), rows_of(positions), type, norm);
+  }
+
+  // From buckets to distances, in log2 units as the scores.
+  Status RelativeBias() {
+    if (encoder_.relative_reach == 0) return Status();
+    const DistanceBuckets& buckets = *names_.buckets;
+    const std::size_t rows = job_.config.bucket_rows, heads = encoder_.heads;
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* tensor, Find(std::string(buckets.tensor) + ".weight", {rows, heads}));
+    std::vector<float> table(rows * heads), bias(heads * model::BiasRowFloats(encoder_.relative_reach));
+    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*tensor, 0, table));
+    const auto reach = static_cast<std::ptrdiff_t>(encoder_.relative_reach);
+    for (std::size_t head = 0; head < heads; ++head) {
+      float* next = &bias[head * model::BiasRowFloats(encoder_.relative_reach)];
+      for (std::ptrdiff_t distance = -reach; distance <= reach; ++distance) {
+        *next++ = static_cast<float>(table[buckets.RowOf(distance) * heads + head] * std::numbers::log2e);
+      }
+    }
+    forward_.SetRelativeBias(bias);
+    return AppendValues<float>(std::string(model::kRelativeBias), bias, &writer_);
   }
 
   Status Layer(std::size_t i) {

@@ -268,6 +268,12 @@ class Walk {
     for (const OnnxLinear& linear : linears) {
       THIMBLE_RETURN_IF_ERROR(CheckProjection(context, layer, linear));
     }
+    if (names_.buckets != nullptr && !buckets_) {
+      THIMBLE_ASSIGN_OR_RETURN(
+          buckets_, FindOnnxBuckets(&layers_, *names_.buckets, context, *found, states_, encoder_.hidden));
+      encoder_.heads = buckets_->table.shape[1];
+      encoder_.weights.push_back({std::string(names_.buckets->tensor) + ".weight", buckets_->table});
+    }
     OnnxEvaluator evaluator = layers_.Evaluator();
     probe_.SetInputs(&evaluator);
     const auto hidden = static_cast<std::int64_t>(encoder_.hidden);
@@ -296,7 +302,8 @@ class Walk {
       if (encoder_.heads != 0) break;
     }
     return graph_.Unsupported(context, "in ", prefix,
-                              " computes another attention than softmax(Q K^T / sqrt(head size) + mask) V");
+                              " computes another attention than softmax(Q K^T / sqrt(head size) + mask",
+                              buckets_ ? " + bias" : "", ") V");
   }
 
   Status CheckProjection(OnnxValue context, const Layer& layer, const OnnxLinear& linear) const {
@@ -320,7 +327,9 @@ class Walk {
           for (std::int64_t j = 0; j < length; ++j) {
             for (std::size_t i = head; i < head + size; ++i)
               scores[j] += q.data[at(text, row, i)] * k.data[at(text, j, i)];
-            scores[j] = std::exp(scores[j] / std::sqrt(static_cast<double>(size)));
+            scores[j] /= std::sqrt(static_cast<double>(size));
+            if (buckets_) scores[j] += buckets_->values[names_.buckets->RowOf(j - row) * heads + head / size];
+            scores[j] = std::exp(scores[j]);
             sum += scores[j];
           }
           for (std::size_t i = head; i < head + size; ++i) {
@@ -332,6 +341,13 @@ class Walk {
       }
     }
     return true;
+  }
+
+  // Fused attention is read without a bias.
+  Status CheckNoBuckets(OnnxValue context) const {
+    if (names_.buckets == nullptr) return Status();
+    return graph_.Unsupported(context, "a bias of attention is not read from this operator; take the graph before it was ",
+                              "optimised, or other weights");
   }
 
   Status SetHeads(OnnxValue context, const GraphNode& node) {
@@ -378,6 +394,7 @@ class Walk {
 
   // com.microsoft.Attention: queries, keys and values side by side in one matrix.
   Status FusedAttention(const std::string& prefix, const Layer& layer, const GraphNode& node) {
+    THIMBLE_RETURN_IF_ERROR(CheckNoBuckets(layer.context));
     THIMBLE_RETURN_IF_ERROR(SetHeads(layer.context, node));
     THIMBLE_RETURN_IF_ERROR(CheckMask(layer.context, node.input(3)));
     const auto& packed = node.input(1) == kNoValue ? std::optional<OnnxWeight>() : graph_.Constant(node.inputs[1]);
@@ -409,6 +426,7 @@ class Walk {
 
   // com.microsoft.MultiHeadAttention: queries, keys and values are given, their biases apart.
   Status MultiHeadAttention(const std::string& prefix, const Layer& layer, const GraphNode& node) {
+    THIMBLE_RETURN_IF_ERROR(CheckNoBuckets(layer.context));
     THIMBLE_RETURN_IF_ERROR(SetHeads(layer.context, node));
     THIMBLE_RETURN_IF_ERROR(CheckMask(layer.context, node.input(4)));
     for (std::size_t i = 5; i < node.inputs.size(); ++i) {
@@ -434,6 +452,7 @@ class Walk {
   const OnnxProbe probe_;
   OnnxEncoder encoder_;
   std::vector<OnnxValue> states_;
+  std::optional<OnnxBuckets> buckets_;  // Where the family has them.
 };
 
 }  // namespace

@@ -115,6 +115,19 @@ class OnnxProbe {
   const bool masked_;
 };
 
+// A table of biases by bucket, and its numbers, [rows][heads].
+struct OnnxBuckets {
+  OnnxWeight table;
+  std::vector<float> values;
+};
+
+// The table of a family's buckets that the attention `context` takes its biases from; `ends` are its queries, keys and
+// values, and `states` values of [texts][tokens][hidden]. kUnsupported, with the node, where there is none or its rows
+// are picked in another way.
+Result<OnnxBuckets> FindOnnxBuckets(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue context,
+                                    const std::vector<OnnxValue>& ends, const std::vector<OnnxValue>& states,
+                                    std::uint64_t hidden);
+
 // What a graph computes from input_ids to the last hidden state.
 struct OnnxEncoder {
   std::vector<NamedOnnxWeight> weights;  // As in a model.safetensors of the family.

@@ -31,6 +31,7 @@ inline std::size_t AttentionBytes(std::size_t tokens, std::size_t width) {
 struct Int8Head {
   std::size_t tokens, queries, padded;  // padded: a multiple of 16.
   std::size_t width;
+  const float* bias;       // As in AttentionHead.
   Code* query;             // [tokens][width], + 128
   float* query_scale;      // [padded]
   LineWeight* key;         // [padded/16][width/4][16][4]
@@ -67,6 +68,7 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
   q.queries = head.queries;
   q.padded = base::RoundUp(head.tokens, 16);
   q.width = head.width;
+  q.bias = head.bias;
   q.query = cursor.Take<Code>(q.tokens * q.width);
   q.query_scale = cursor.Take<float>(q.padded);
   q.key = cursor.Take<LineWeight>(q.padded * q.width);
@@ -130,6 +132,30 @@ inline Int8Head QuantizeHead(const AttentionHead& head, std::byte* scratch) {
 // What scores behind the last token are set to: their exponentials vanish.
 inline constexpr float kNoScore = -1e30f;
 
+// The sums of ScoreTile as scores, and their bias added.
+template <bool kBias, std::size_t kHeight, std::size_t kWidth>
+THIMBLE_INLINE void StoreScores(const Int8Head& q, std::size_t row, std::size_t t, const I (&acc)[kHeight][kWidth],
+                                F (&largest)[kHeight]) {
+  THIMBLE_UNROLL
+  for (std::size_t j = 0; j < kWidth; ++j) {
+    const std::size_t begin = t + 16 * j;
+    const bool last = begin + 16 > q.tokens;
+    F scale = Load(q.key_scale + begin);
+    F tail = Set(0.0f);
+    if (!kBias && last) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
+    THIMBLE_UNROLL
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      if constexpr (kBias) {
+        tail = Load(q.bias + begin - (row + i));
+        if (last) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
+      }
+      F score = Fma(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]), tail);
+      largest[i] = Max(largest[i], score);
+      Store(q.score + i * q.padded + begin, score);
+    }
+  }
+}
+
 // Scores of kWidth strips of keys from token t on, for queries [row, row + kHeight); `largest` is kept up.
 template <std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t, F (&largest)[kHeight]) {
@@ -142,18 +168,10 @@ THIMBLE_INLINE void ScoreTile(const Int8Head& q, std::size_t row, std::size_t t,
   }
   AddProducts<kHeight, kWidth, false>({q.key + t * q.width, 64, 16 * q.width}, q.query + row * q.width, q.width,
                                       q.width, acc);
-  THIMBLE_UNROLL
-  for (std::size_t j = 0; j < kWidth; ++j) {
-    const std::size_t begin = t + 16 * j;
-    F scale = Load(q.key_scale + begin);
-    F tail = Set(0.0f);
-    if (begin + 16 > q.tokens) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
-    THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) {
-      F score = Fma(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]), tail);
-      largest[i] = Max(largest[i], score);
-      Store(q.score + i * q.padded + begin, score);
-    }
+  if (q.bias == nullptr) {
+    StoreScores<false>(q, row, t, acc, largest);
+  } else {
+    StoreScores<true>(q, row, t, acc, largest);
   }
 }
 
@@ -244,7 +262,9 @@ void AttendFloat(const AttentionHead& head, const float* key, float* score, std:
   for (std::size_t t = 0; t < padded; t += 16) {
     F acc[kHeight];
     THIMBLE_UNROLL
-    for (std::size_t i = 0; i < kHeight; ++i) acc[i] = Set(0.0f);
+    for (std::size_t i = 0; i < kHeight; ++i) {
+      acc[i] = head.bias == nullptr ? Set(0.0f) : Load(head.bias + t - (row + i));
+    }
     for (std::size_t k = 0; k < head.width; ++k) {
       F b = Load(key + t * head.width + 16 * k);
       THIMBLE_UNROLL

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <numbers>
@@ -16,6 +17,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/checked.h"
@@ -408,9 +410,13 @@ TEST(ScalarKernels, QuantizeOfZerosIsZero) {
 }
 
 struct AttentionRun {
-  AttentionRun(std::size_t tokens, std::size_t width, std::mt19937& random)
-      : qkv(tokens * (3 * width + 16)), head{qkv.data(), 3 * width + 16, tokens, tokens, width, nullptr, width + 16} {
+  AttentionRun(std::size_t tokens, std::size_t width, bool biased, std::mt19937& random)
+      : qkv(tokens * (3 * width + 16)),
+        bias(2 * tokens - 1 + kBiasTail, std::numeric_limits<float>::quiet_NaN()),
+        head{qkv.data(), 3 * width + 16, tokens, tokens, width, nullptr, width + 16} {
     FillNormal(random, 1.0f, qkv.data(), qkv.size());
+    FillNormal(random, 4.0f, bias.data(), 2 * tokens - 1);  // Behind them nothing counts.
+    if (biased) head.bias = bias.data() + (tokens - 1);
   }
   void Run(const Kernels& k, bool int8, Buffer<float>& out) {
     Buffer<std::byte> scratch(k.attention_bytes(head.tokens, head.width), std::byte{0xcd});
@@ -419,42 +425,53 @@ struct AttentionRun {
   }
   std::size_t OutSize() const { return head.tokens * head.out_stride; }
 
-  Buffer<float> qkv;
+  Buffer<float> qkv, bias;
   AttentionHead head;
 };
+
+std::vector<std::tuple<std::size_t, std::size_t, bool>> AttentionCases(std::initializer_list<std::size_t> widths,
+                                                                       std::initializer_list<std::size_t> lengths) {
+  std::vector<std::tuple<std::size_t, std::size_t, bool>> cases;
+  for (std::size_t width : widths) {
+    for (std::size_t tokens : lengths) {
+      for (bool biased : {false, true}) cases.emplace_back(width, tokens, biased);
+    }
+  }
+  return cases;
+}
 
 TEST(ScalarKernels, AttentionIsTheSoftmaxAverage) {
   const Kernels& k = **FindKernels("scalar");
   std::mt19937 random(3);
-  for (std::size_t width : {32, 64}) {
-    for (std::size_t tokens : {1, 2, 15, 16, 17, 40}) {
-      AttentionRun run(tokens, width, random);
-      Buffer<float> exact(run.OutSize()), quantised(run.OutSize());
-      run.Run(k, false, exact);
-      run.Run(k, true, quantised);
-      double squares = 0, reference_squares = 0;
-      for (std::size_t i = 0; i < tokens; ++i) {
-        auto row = [&](std::size_t t) { return run.qkv.data() + t * run.head.qkv_stride; };
-        std::vector<double> e(tokens);
-        double sum = 0, largest = -1e300;
-        for (std::size_t t = 0; t < tokens; ++t) {
-          for (std::size_t d = 0; d < width; ++d) e[t] += double{row(i)[d]} * row(t)[width + d];
-          largest = std::max(largest, e[t]);
-        }
-        for (double& s : e) sum += s = std::exp2(s - largest);
-        for (std::size_t d = 0; d < width; ++d) {
-          double o = 0;
-          for (std::size_t t = 0; t < tokens; ++t) o += e[t] / sum * row(t)[2 * width + d];
-          // Scores of this size carry 1e-5 of rounding into the exponent.
-          ASSERT_NEAR(exact[i * run.head.out_stride + d], o, 3e-5);
-          double difference = quantised[i * run.head.out_stride + d] - o;
-          squares += difference * difference;
-          reference_squares += o * o;
-        }
+  for (const auto& [width, tokens, biased] : AttentionCases({32, 64}, {1, 2, 15, 16, 17, 40, 150})) {
+    AttentionRun run(tokens, width, biased, random);
+    Buffer<float> exact(run.OutSize()), quantised(run.OutSize());
+    run.Run(k, false, exact);
+    run.Run(k, true, quantised);
+    double squares = 0, reference_squares = 0;
+    for (std::size_t i = 0; i < tokens; ++i) {
+      auto row = [&](std::size_t t) { return run.qkv.data() + t * run.head.qkv_stride; };
+      std::vector<double> e(tokens);
+      double sum = 0, largest = -1e300;
+      for (std::size_t t = 0; t < tokens; ++t) {
+        for (std::size_t d = 0; d < width; ++d) e[t] += double{row(i)[d]} * row(t)[width + d];
+        if (biased) e[t] += run.bias[tokens - 1 + t - i];
+        largest = std::max(largest, e[t]);
       }
-      // Random scores of deviation sqrt(width) are far harsher than a model's; int8 keeps them within a few per cent.
-      EXPECT_LT(std::sqrt(squares / reference_squares), 0.05) << tokens << " tokens of width " << width;
+      for (double& s : e) sum += s = std::exp2(s - largest);
+      for (std::size_t d = 0; d < width; ++d) {
+        double o = 0;
+        for (std::size_t t = 0; t < tokens; ++t) o += e[t] / sum * row(t)[2 * width + d];
+        // Scores of this size carry 1e-5 of rounding into the exponent.
+        ASSERT_NEAR(exact[i * run.head.out_stride + d], o, 3e-5);
+        double difference = quantised[i * run.head.out_stride + d] - o;
+        squares += difference * difference;
+        reference_squares += o * o;
+      }
     }
+    // Random scores of deviation sqrt(width) are far harsher than a model's; int8 keeps them within a few per cent.
+    EXPECT_LT(std::sqrt(squares / reference_squares), 0.05)
+        << tokens << " tokens of width " << width << (biased ? ", biased" : "");
   }
 }
 
@@ -463,10 +480,10 @@ TEST(AllKernels, TheFirstQueriesNeedNoOthers) {
   std::mt19937 random(31);
   for (const Kernels* k : AllKernels()) {
     if (!k->supported()) continue;
-    for (std::size_t tokens : {1, 2, 17, 40}) {
+    for (const auto& [width, tokens, biased] : AttentionCases({32}, {1, 2, 17, 40})) {
       for (std::size_t queries : {std::size_t{1}, std::size_t{9}, tokens}) {
         if (queries > tokens) continue;
-        AttentionRun run(tokens, 32, random);
+        AttentionRun run(tokens, width, biased, random);
         Buffer<float> all(run.OutSize()), some(run.OutSize());
         for (bool int8 : {true, false}) {
           run.head.queries = tokens;
@@ -474,12 +491,12 @@ TEST(AllKernels, TheFirstQueriesNeedNoOthers) {
           run.head.queries = queries;
           std::vector<float> kept(run.qkv.data(), run.qkv.data() + run.qkv.size());
           for (std::size_t t = queries; t < tokens; ++t) {
-            std::fill_n(run.qkv.data() + t * run.head.qkv_stride, 32, std::numeric_limits<float>::quiet_NaN());
+            std::fill_n(run.qkv.data() + t * run.head.qkv_stride, width, std::numeric_limits<float>::quiet_NaN());
           }
           run.Run(*k, int8, some);
           std::copy(kept.begin(), kept.end(), run.qkv.data());
           for (std::size_t i = 0; i < queries * run.head.out_stride; ++i) {
-            if (i % run.head.out_stride >= 32) continue;
+            if (i % run.head.out_stride >= width) continue;
             ASSERT_EQ(some[i], all[i]) << k->name << " " << tokens << " " << queries;
           }
         }
@@ -684,15 +701,14 @@ TEST_P(EveryIsa, LinearGivesTheBitsOfTheReference) {
 }
 
 TEST_P(EveryIsa, AttentionGivesTheBitsOfTheReference) {
-  for (std::size_t width : {32, 64, 128}) {
-    for (std::size_t tokens : {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100}) {
-      for (bool int8 : {false, true}) {
-        AttentionRun run(tokens, width, random_);
-        Buffer<float> expected(run.OutSize()), found(run.OutSize());
-        run.Run(reference(), int8, expected);
-        run.Run(fast(), int8, found);
-        ExpectSameBits(expected, found, std::to_string(tokens) + " tokens");
-      }
+  for (const auto& [width, tokens, biased] :
+       AttentionCases({32, 64, 96, 128}, {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100, 150})) {
+    for (bool int8 : {false, true}) {
+      AttentionRun run(tokens, width, biased, random_);
+      Buffer<float> expected(run.OutSize()), found(run.OutSize());
+      run.Run(reference(), int8, expected);
+      run.Run(fast(), int8, found);
+      ExpectSameBits(expected, found, std::to_string(tokens) + (biased ? " tokens, biased" : " tokens"));
     }
   }
 }

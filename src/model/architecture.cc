@@ -20,6 +20,7 @@ constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxH
 constexpr const char* kEpsilonKey = "layer_norm_eps";
 
 bool IsKnown(std::string_view key, std::string_view value) {
+  if (key == kRelativeReachKey) return true;
   for (const EncoderChoice& choice : kEncoderChoices) {
     if (choice.key == key) return choice.value == value;
   }
@@ -44,6 +45,7 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
   std::vector<std::pair<std::string, std::string>> metadata;
   auto add = [&](std::string_view key, std::string_view value) { metadata.emplace_back(key, value); };
   add("activation", ActivationName(architecture.activation));
+  if (architecture.relative_reach != 0) add(kRelativeReachKey, std::to_string(architecture.relative_reach));
   for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
   add(kEpsilonKey, json::Value(architecture.norm_epsilon).Text());
   for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
@@ -61,6 +63,9 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
     return reader.Unknown("activation", "activation");
   }
   architecture.activation = *activation;
+  if (reader.Metadata(kRelativeReachKey)) {
+    THIMBLE_ASSIGN_OR_RETURN(architecture.relative_reach, reader.Integer(kRelativeReachKey, 1, kMaxPositions));
+  }
   for (const NamedSize& size : kSizes) {
     THIMBLE_ASSIGN_OR_RETURN(architecture.*size.size, reader.Integer(size.key, size.low, size.high));
   }

@@ -24,6 +24,9 @@ struct Architecture {
   std::size_t intermediate = 0;  // Floats of a token inside the feed-forward network.
   std::size_t positions = 0;     // Most tokens of a sequence.
   std::size_t vocabulary = 0;    // Ids are below this.
+  // Each head adds a bias to its scores by the distance of the key from the query, the same in all layers. Keys at
+  // least so far away on one side share it. 0 for none.
+  std::size_t relative_reach = 0;
   double norm_epsilon = 0;
   kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
 
@@ -36,6 +39,8 @@ struct EncoderChoice {
   char key[24], value[12];  // No pointers, which would be relocated into private memory.
 };
 inline constexpr std::string_view kEncoderPrefix = "encoder.";
+inline constexpr std::string_view kRelativeReachKey = "encoder.relative_reach";  // Absent for 0.
+inline constexpr std::string_view kRelativeBias = "attention.relative_bias";     // Its tensor.
 inline constexpr EncoderChoice kEncoderChoices[] = {
     {"encoder.positions", "table"},     // A row for each position, added to that of the word.
     {"encoder.attention", "full"},      // Softmax over all tokens of the sequence, each head with keys of its own.

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/finite.h"
 #include "base/steps.h"
+#include "model/relative_bias.h"
 
 namespace thimble::model {
 namespace {
@@ -57,6 +58,7 @@ Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileSh
   const Architecture& a = w_.program.architecture;
   stream_ = arena.Take<float>(shape.tokens * a.hidden);
   attention_ = arena.Take<std::byte>(k_.attention_bytes(shape.longest, a.head_width()));
+  if (a.relative_reach != 0) bias_ = arena.Take<float>(BiasLineFloats(shape.longest));
   if (w_.int8) {
     codes_ = TakeRows(arena, shape.tokens, a.hidden);
     workspace_ = arena.Take<float>(a.intermediate);
@@ -171,6 +173,11 @@ void Encoder::Attend(const Encoder& tile, const Part& part) {
            head_ + (first ? width : 0), stride);
   const Rows out = tile.RowsOf(step.out, 0);
   float* context = out.values + width * part.head;
+  const float* bias = nullptr;
+  if (const std::size_t reach = w_.program.architecture.relative_reach; reach != 0) {
+    const std::uint32_t longest = *std::max_element(tile.lengths_.begin(), tile.lengths_.end());
+    bias = FillBiasLine(w_.relative_bias + part.head * BiasRowFloats(reach), reach, longest, bias_);
+  }
   std::size_t row = 0;
   for (std::uint32_t length : tile.lengths_) {
     const std::size_t queries = first ? 1 : length;
@@ -183,7 +190,8 @@ void Encoder::Attend(const Encoder& tile, const Part& part) {
                                      .queries = queries,
                                      .width = width,
                                      .out = context,
-                                     .out_stride = out.width};
+                                     .out_stride = out.width,
+                                     .bias = bias};
     (w_.int8 ? k_.attention_int8 : k_.attention_float)(attention, attention_);
     row += length;
     context += queries * out.width;

@@ -106,6 +106,7 @@ class Encoder {
   std::byte* words_ = nullptr;          // [block] rows of the word table, shares memory with head_ and context_
   float* workspace_ = nullptr;          // [intermediate] one rotated row, int8 only
   std::byte* attention_ = nullptr;
+  float* bias_ = nullptr;         // A line for the longest sequence, of one head; null without a relative bias.
   std::int8_t* panel_ = nullptr;  // int8 only
 };
 

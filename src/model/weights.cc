@@ -13,6 +13,7 @@
 #include "format/dtypes.h"
 #include "format/tensors.h"
 #include "model/receipt_tensors.h"
+#include "model/relative_bias.h"
 #include "model/tokenizer_tensors.h"
 
 namespace thimble::model {
@@ -261,6 +262,10 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", architecture.positions, h, &w.positions));
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.offset", h, &w.embedding_offset));
   THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, "embeddings.norm", h, &w.embedding_norm));
+  if (architecture.relative_reach != 0) {
+    const std::size_t floats = architecture.heads * BiasRowFloats(architecture.relative_reach);
+    THIMBLE_RETURN_IF_ERROR(LoadVector(reader, std::string(kRelativeBias), floats, &w.relative_bias));
+  }
   w.matrices.resize(architecture.layers * w.program.matrices);
   w.norms.resize(architecture.layers * w.program.norms);
   Matrix* matrix = w.matrices.data();

@@ -48,6 +48,7 @@ struct Weights {
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   NormWeights embedding_norm;
+  const float* relative_bias = nullptr;   // [heads][BiasRowFloats(relative_reach)] in log2 units; null for none.
   std::vector<kernels::Matrix> matrices;  // Of each layer, in the order of its steps.
   std::vector<NormWeights> norms;         // The same.
   HeadSpec head;

@@ -189,12 +189,15 @@ void Attention(Shape& shape) {
   const std::size_t queries = 1 + shape.Next(0, 255) % tokens;
   const std::size_t stride = 3 * width, out_stride = width + 16 * shape.Next(0, 2);
   const bool integers = shape.Next(0, 1) == 1;
-  Lined<float> qkv(tokens * stride);
+  const bool biased = shape.Next(0, 1) == 1;
+  Lined<float> qkv(tokens * stride), bias(2 * tokens - 1 + kBiasTail);
   shape.Fill(qkv);
+  shape.Fill(bias);
   Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr,
                  [&](const Kernels& table, float* out) {
                    Lined<std::byte> scratch(table.attention_bytes(tokens, width));
-                   const AttentionHead head = {qkv.data(), stride, tokens, queries, width, out, out_stride};
+                   const AttentionHead head = {qkv.data(), stride, tokens, queries, width,
+                                               out,        out_stride, biased ? bias.data() + (tokens - 1) : nullptr};
                    (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
                  });
 }

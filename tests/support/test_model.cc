@@ -78,6 +78,9 @@ json Tokenizer(const std::vector<std::string>& pieces, std::size_t max_length) {
             {"vocab", vocabulary}}}};
 }
 
+constexpr const char* kBertProjections[] = {"self.query", "self.key", "self.value", "output.dense"};
+constexpr const char* kMpnetProjections[] = {"attn.q", "attn.k", "attn.v", "attn.o"};
+
 // Collects tensors of random numbers, and writes them as one safetensors file.
 class TensorFile {
  public:
@@ -152,7 +155,7 @@ Status WriteFile(const std::string& path, const std::string& contents) {
 Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   const std::vector<std::string> pieces = Vocabulary();
   const std::size_t vocabulary = pieces.size() + o.extra_vocabulary;
-  const json config = {{"architectures", {"BertModel"}},
+  json config = {{"architectures", {"BertModel"}},
                        {"model_type", "bert"},
                        {"hidden_act", "gelu"},
                        {"hidden_size", o.hidden},
@@ -164,6 +167,13 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
                        {"vocab_size", vocabulary},
                        {"layer_norm_eps", 1e-12},
                        {"position_embedding_type", "absolute"}};
+  if (o.mpnet) {
+    config.erase("type_vocab_size");
+    config.update({{"architectures", {"MPNetModel"}},
+                   {"model_type", "mpnet"},
+                   {"max_position_embeddings", o.positions + 2},
+                   {"relative_attention_num_buckets", 32}});
+  }
   json modules = json::array();
   modules.push_back({{"idx", 0}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}});
   modules.push_back({{"idx", 1}, {"path", "1_Pooling"}, {"type", "sentence_transformers.models.Pooling"}});
@@ -180,16 +190,19 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
 
   TensorFile tensors(o);
   tensors.Add("embeddings.word_embeddings.weight", {vocabulary, o.hidden}, 0.0f, 0.5f);
-  tensors.Add("embeddings.position_embeddings.weight", {o.positions, o.hidden}, 0.0f, 0.2f);
-  tensors.Add("embeddings.token_type_embeddings.weight", {2, o.hidden}, 0.0f, 0.2f);
+  tensors.Add("embeddings.position_embeddings.weight", {o.positions + (o.mpnet ? 2 : 0), o.hidden}, 0.0f, 0.2f);
+  if (o.mpnet) {
+    tensors.Add("encoder.relative_attention_bias.weight", {32, o.heads}, 0.0f, 1.5f);
+  } else {
+    tensors.Add("embeddings.token_type_embeddings.weight", {2, o.hidden}, 0.0f, 0.2f);
+  }
   tensors.AddNorm("embeddings.LayerNorm");
   for (std::size_t i = 0; i < o.layers; ++i) {
-    const std::string name = "encoder.layer." + std::to_string(i) + ".";
-    tensors.AddLinear(name + "attention.self.query", o.hidden, o.hidden);
-    tensors.AddLinear(name + "attention.self.key", o.hidden, o.hidden);
-    tensors.AddLinear(name + "attention.self.value", o.hidden, o.hidden);
-    tensors.AddLinear(name + "attention.output.dense", o.hidden, o.hidden);
-    tensors.AddNorm(name + "attention.output.LayerNorm");
+    const std::string name = "encoder.layer." + std::to_string(i) + ".", attention = name + "attention.";
+    for (const char* part : o.mpnet ? kMpnetProjections : kBertProjections) {
+      tensors.AddLinear(attention + part, o.hidden, o.hidden);
+    }
+    tensors.AddNorm(attention + (o.mpnet ? "LayerNorm" : "output.LayerNorm"));
     tensors.AddLinear(name + "intermediate.dense", o.intermediate, o.hidden);
     tensors.AddLinear(name + "output.dense", o.hidden, o.intermediate);
     tensors.AddNorm(name + "output.LayerNorm");

@@ -39,6 +39,7 @@ struct TestModelOptions {
   std::size_t extra_vocabulary = 0;                      // Rows of the word table that no token uses.
   format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
   std::string prefix = {};                               // Of tensor names, "" or "bert.".
+  bool mpnet = false;                                    // MPNet, whose attention has a bias by distance, not BERT.
   std::uint32_t seed = 1;
 };
 

@@ -10,6 +10,12 @@ namespace thimble::convert {
 extern const Family kBert;
 static constexpr const Family* kFamilies[] = {&kBert};
 
+std::size_t DistanceBuckets::RowOf(std::ptrdiff_t distance) const {
+  const auto length = static_cast<std::size_t>(distance < 0 ? -distance : distance);
+  const auto bucket = static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), length) - starts.begin());
+  return bucket - 1 + (distance > 0 ? starts.size() : 0);
+}
+
 std::string Family::PrefixOf(std::size_t index) const { return std::string(layer) + std::to_string(index) + "."; }
 
 std::string Family::TensorOf(std::string_view step, std::size_t part) const {

@@ -13,6 +13,22 @@
 
 namespace thimble::convert {
 
+// A bias of attention by the distance of the key from the query, in buckets: all layers share one table with a row for
+// each bucket and a column for each head. Bucket i of keys before the query, or at it, begins at distance starts[i],
+// and the buckets of keys behind it follow in the same way.
+struct DistanceBuckets {
+  std::string_view tensor;
+  const char* rows;  // Of config.json: the rows of the table, of which some may not be used.
+  std::uint64_t default_rows;
+  std::span<const std::uint16_t> starts;
+
+  std::size_t used_rows() const { return 2 * starts.size(); }
+  // Beyond it all is in the last bucket.
+  std::size_t reach() const { return starts.back(); }
+  // Of distance key - query.
+  std::size_t RowOf(std::ptrdiff_t distance) const;
+};
+
 struct Family {
   struct Text {
     const char *key, *value;
@@ -38,6 +54,7 @@ struct Family {
   std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow.
   std::string_view layer;                                    // Before the number of a layer.
   std::span<const Weights> steps;
+  const DistanceBuckets* buckets = nullptr;  // Null for none.
 
   // What is before the names of a layer's tensors,
   std::string PrefixOf(std::size_t index) const;

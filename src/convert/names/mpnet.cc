@@ -1,0 +1,57 @@
+// MPNet.
+
+#include "convert/names/family.h"
+
+namespace thimble::convert {
+namespace {
+
+constexpr model::NamedSize kSizes[] = {
+    {"hidden_size", &model::Architecture::hidden, 1, model::kMaxHidden},
+    {"num_hidden_layers", &model::Architecture::layers, 1, model::kMaxLayers},
+    {"num_attention_heads", &model::Architecture::heads, 1, model::kMaxHidden},
+    {"intermediate_size", &model::Architecture::intermediate, 1, model::kMaxIntermediate},
+    {"max_position_embeddings", &model::Architecture::positions, 3, model::kMaxPositions},
+    {"vocab_size", &model::Architecture::vocabulary, 1, model::kMaxVocabulary}};
+constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},
+                                      {".LayerNorm.beta", ".LayerNorm.bias"}};
+constexpr Family::Weights kSteps[] = {
+    {"qkv", {"attention.attn.q", "attention.attn.k", "attention.attn.v"}},
+    {"attention_output", {"attention.attn.o"}},
+    {"attention_norm", {"attention.LayerNorm"}},
+    {"ffn_in", {"intermediate.dense"}},
+    {"ffn_out", {"output.dense"}},
+    {"ffn_norm", {"output.LayerNorm"}},
+};
+// Eight of one distance each, then eight up to 128 on a logarithmic scale; the model has these whatever the size of its
+// table is.
+constexpr std::uint16_t kStarts[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
+constexpr DistanceBuckets kBuckets = {.tensor = "encoder.relative_attention_bias",
+                                      .rows = "relative_attention_num_buckets",
+                                      .default_rows = 32,
+                                      .starts = kStarts};
+
+}  // namespace
+
+extern constexpr Family kMpnet = {.name = "mpnet",
+                                  .class_prefix = "MPNet",
+                                  .sizes = kSizes,
+                                  .required = {},
+                                  .activation = "hidden_act",
+                                  .default_activation = "gelu",
+                                  .epsilon = "layer_norm_eps",
+                                  .default_epsilon = 1e-12,
+                                  .token_types = nullptr,
+                                  .default_token_types = 0,
+                                  .pad_id = nullptr,
+                                  .default_pad_id = 1,
+                                  .prefix = "mpnet.",
+                                  .old_names = kOldNames,
+                                  .words = "embeddings.word_embeddings",
+                                  .positions = "embeddings.position_embeddings",
+                                  .types = "",
+                                  .embedding_norm = "embeddings.LayerNorm",
+                                  .layer = "encoder.layer.",
+                                  .steps = kSteps,
+                                  .buckets = &kBuckets};
+
+}  // namespace thimble::convert
