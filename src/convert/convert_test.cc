@@ -123,6 +123,38 @@ TEST(Convert, EmbeddingsAddUpToTheSources) {
   }
 }
 
+// By the buckets of transformers, which count distances behind and in front apart: exact up to 8, then logarithmic.
+std::size_t BucketOf(std::ptrdiff_t key_behind_query) {
+  const auto length = static_cast<double>(std::abs(key_behind_query));
+  const double logarithmic = 8 + std::floor(std::log(length / 8) / std::log(128.0 / 8) * 8 + 1e-9);
+  return static_cast<std::size_t>(length < 8 ? length : std::min(logarithmic, 15.0)) + (key_behind_query > 0 ? 16 : 0);
+}
+
+TEST(Convert, ABiasByBucketsBecomesOneByDistanceInLog2Units) {
+  TemporaryFolder folder;
+  TestModelOptions model = Small();
+  model.mpnet = true;
+  ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
+  const std::vector<float> buckets =
+      SourceValues(folder.path(), "encoder.relative_attention_bias.weight", {32, kHeads});
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kQ4}) {
+    const format::Reader reader = Converted(folder.path(), dtype);
+    const std::optional<std::string_view> reach = reader.Metadata("encoder.relative_reach");
+    ASSERT_EQ(reach, "91") << "where the last bucket begins";
+    auto bias = reader.Tensor<float>("attention.relative_bias", {kHeads * 192});
+    ASSERT_TRUE(bias.ok()) << bias.status().message();
+    for (std::size_t head = 0; head < kHeads; ++head) {
+      for (std::ptrdiff_t distance = -91; distance <= 91; ++distance) {
+        const double expected = buckets[BucketOf(distance) * kHeads + head] * std::log2(std::exp(1.0));
+        ASSERT_FLOAT_EQ((*bias)[head * 192 + static_cast<std::size_t>(91 + distance)], static_cast<float>(expected))
+            << distance;
+      }
+    }
+  }
+  EXPECT_EQ(BucketOf(90), BucketOf(91) - 1);
+  EXPECT_EQ(BucketOf(-91), BucketOf(-100000));
+}
+
 TEST(Convert, ElementTypeOfTheSourceIsAllThatRoundsItsWeights) {
   const auto bias = [](format::ElementType type) {
     TemporaryFolder folder;

@@ -73,9 +73,10 @@ Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<co
   float* x = x_.data();
   const std::int32_t* id = sequences_.ids.data();
   for (std::uint32_t length : sequences_.lengths) {
+    model::PositionRows positions(program_.architecture);
     for (std::uint32_t t = 0; t < length; ++t, ++id, x += hidden) {
       THIMBLE_RETURN_IF_ERROR(word(static_cast<std::size_t>(*id), {x, hidden}));
-      THIMBLE_RETURN_IF_ERROR(position(t, place));
+      THIMBLE_RETURN_IF_ERROR(position(positions.Next(*id), place));
       for (std::size_t k = 0; k < hidden; ++k) x[k] += place[k] + type[k];
     }
   }

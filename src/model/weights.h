@@ -44,7 +44,7 @@ struct Weights {
 
   text::Tokenizer tokenizer;
   WordTable words;
-  kernels::Table positions;  // [positions][H]
+  kernels::Table positions;  // [position_rows()][H]
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   NormWeights embedding_norm;

@@ -24,6 +24,10 @@ NEW = {TRANSFORMER: "sentence_transformers.base.modules.transformer.Transformer"
        DENSE: "sentence_transformers.base.modules.dense.Dense",
        LAYER_NORM: "sentence_transformers.sentence_transformer.modules.layer_norm.LayerNorm",
        NORMALIZE: "sentence_transformers.base.modules.normalize.Normalize"}
+# Its model takes the id 1 for that of the pad token, whatever the tokenizer calls it. Texts are longer than the largest
+# distance that has a bias of its own.
+MPNET = {"architectures": ["MPNetModel"], "model_type": "mpnet", "type_vocab_size": None, "max_position_embeddings": 202,
+         "layer_norm_eps": 1e-5, "pad_token_id": 1, "relative_attention_num_buckets": 32}
 PROMPTS = {"query": "query: ", "document": "passage of the river: "}
 
 
@@ -68,6 +72,26 @@ def cached_bert(**settings):
     if key not in CACHE:
         CACHE[key] = bert(**settings)
     return CACHE[key]
+
+
+def mpnet(layers, rows):
+    hidden, inner = tiny.HIDDEN, tiny.INTERMEDIATE
+    shapes = {"embeddings.word_embeddings.weight": (COUNT, hidden),
+              "embeddings.position_embeddings.weight": (MPNET["max_position_embeddings"], hidden),
+              "embeddings.LayerNorm.weight": (hidden,), "embeddings.LayerNorm.bias": (hidden,),
+              "encoder.relative_attention_bias.weight": (rows, tiny.HEADS)}
+    for i in range(layers):
+        layer = f"encoder.layer.{i}."
+        for name, shape in [*((f"attention.attn.{part}", (hidden, hidden)) for part in "qkvo"),
+                            ("intermediate.dense", (inner, hidden)), ("output.dense", (hidden, inner))]:
+            shapes[layer + name + ".weight"], shapes[layer + name + ".bias"] = shape, shape[:1]
+        for name in ("attention.LayerNorm", "output.LayerNorm"):
+            shapes[layer + name + ".weight"] = shapes[layer + name + ".bias"] = (hidden,)
+    tensors = {name: tensor(name, *shape) for name, shape in shapes.items()}
+    # Large enough that no two distances could be taken for each other.
+    tensors["encoder.relative_attention_bias.weight"][1][:] = array.array(
+        "f", (4 * value for value in tensors["encoder.relative_attention_bias.weight"][1]))
+    return tensors
 
 
 # Forms of weights.
@@ -251,7 +275,10 @@ def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary
         tiny.write_json(os.path.join(root, "sentence_bert_config.json"), sentence_bert)
     if st is not None:
         tiny.write_json(os.path.join(folder, "config_sentence_transformers.json"), st)
-    tensors = cached_bert(layers=shape["num_hidden_layers"], types=shape["type_vocab_size"])
+    if shape.get("model_type") == "mpnet":
+        tensors = mpnet(shape["num_hidden_layers"], shape["relative_attention_num_buckets"])
+    else:
+        tensors = cached_bert(layers=shape["num_hidden_layers"], types=shape["type_vocab_size"])
     write_weights(root, {rename(name): value for name, value in tensors.items()}, form)
     entries = [{"idx": 0, "name": "0", "path": paths[0], "type": names[TRANSFORMER]}]
     for i, ((kind, settings, parameters), path) in enumerate(zip(modules, paths[1:]), 1):
@@ -352,6 +379,18 @@ def kinds():
     out["layer_norm_eps"] = Kind("mean", config={"layer_norm_eps": 1e-3})
     out["one token type"] = Kind(config={"type_vocab_size": 1}, vectors_of="mean")
     out["two layers"] = Kind("mean", config={"num_hidden_layers": 2})
+
+    def mpnet_kind(*flips, config=None, **settings):
+        return Kind(*flips, config={**MPNET, **(config or {})}, tokenizer_config={"model_max_length": 190}, **settings)
+
+    out["mpnet"] = mpnet_kind()
+    out["mpnet, pad tokens inside"] = mpnet_kind("mpnet", "pads", st={"prompts": {"pads": "the [UNK] cat [UNK][UNK] "}})
+    out["mpnet, three layers"] = mpnet_kind("mpnet", config={"num_hidden_layers": 3})
+    out["mpnet, cls"] = mpnet_kind("mpnet", modules=[pooling("cls")])
+    out["mpnet, prefix and gamma"] = mpnet_kind(rename=lambda name: "mpnet." + gamma(name), form="bin", vectors_of="mpnet")
+    out["mpnet, more rows than buckets"] = mpnet_kind(config={"relative_attention_num_buckets": 40}, vectors_of="mpnet")
+    out["mpnet, fewer rows than buckets"] = mpnet_kind(config={"relative_attention_num_buckets": 24},
+                                                       refused="relative_attention_num_buckets")
 
     out["f16"] = Kind("mean", form="f16")
     out["bf16"] = Kind("mean", form="bf16")
