@@ -30,8 +30,8 @@ struct Shape {
 //
 // F1 is the floor of MiniLM-L6 on a core of 236 GMAC/s (the project's first measurements): 45.0 us a token for products
 // with weights, 6.3 for element-wise work, rotation included; for each pair of tokens of a sequence 19.5 ns for
-// products and 14.5 for element-wise work. The latter follow the layers times their width, and the peak of the products
-// of q8.
+// products and 14.5 for element-wise work. Element-wise work follows the layers times their width, that of pairs the layers
+// times their heads, and both the peak of the products of q8.
 class Floor {
  public:
   Floor(const model::Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
@@ -42,6 +42,7 @@ class Floor {
     const double width = static_cast<double>(a.layers * a.hidden);
     pair_macs_ = 2 * width;
     size_ = width / (6 * 384);
+    scores_ = static_cast<double>(a.layers * a.heads) / (6 * 12);
   }
 
   // Whether the peaks of all products are known.
@@ -62,7 +63,7 @@ class Floor {
       const auto format = static_cast<kernels::WeightFormat>(i);
       if (macs_[i] > 0) seconds += tokens * macs_[i] / (format == Attention() ? attention : peaks_.Of(format)());
     }
-    if (int8_) seconds += size_ * (6.3e-6 * tokens + 14.5e-9 * pairs) * (236e9 / attention);
+    if (int8_) seconds += (size_ * 6.3e-6 * tokens + scores_ * 14.5e-9 * pairs) * (236e9 / attention);
     return seconds;
   }
 
@@ -74,7 +75,7 @@ class Floor {
   bool int8_;
   std::array<double, 5> macs_ = {};  // For a token, by format.
   double pair_macs_ = 0;             // For each two tokens of a sequence.
-  double size_ = 0;                  // Relative to MiniLM-L6.
+  double size_ = 0, scores_ = 0;     // Relative to MiniLM-L6: widths and heads of all layers.
 };
 
 inline double Median(std::vector<double> values) {

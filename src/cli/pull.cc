@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "base/error.h"
 #include "cli/commands.h"
+#include "cli/known_models.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -16,6 +18,8 @@ constexpr char kExamples[] =
     "  thimble pull Xenova/all-MiniLM-L6-v2 --dtype q4\n"
     "  thimble pull BAAI/bge-small-en-v1.5 --revision refs/pr/1 --json\n"
     "  thimble pull ./my-model --name acme/my-model\n"
+    "  thimble pull --list\n"
+    "  thimble pull --list e5 --json\n"
     "\n"
     "Downloads a model, converts it and prints the path of its file. If the file exists, its hash is checked and\n"
     "nothing else is done. If the cache of huggingface_hub or transformers.js has the model, that copy is converted\n"
@@ -66,12 +70,11 @@ void Show(const PullProgress& state, Progress& progress) {
 int RunPull(int argc, char** argv) {
   std::string model;
   PullOptions options;
-  bool as_json = false;
+  bool as_json = false, list = false;
   Arguments arguments("pull", "Downloads a model and converts it.", kExamples);
   CLI::App& app = arguments.app();
   AddOption(app, "model", model, "MODEL",
-            "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model")
-      ->required();
+            "ORGANISATION/NAME[@REVISION] on the hub, a known NAME, or a folder such as ./my-model");
   AddOption(app, "--dtype", options.dtype, "NAME", "Format of the weights, as in thimble convert")
       ->capture_default_str();
   AddOption(app, "--revision", options.revision, "NAME", "Branch, tag or commit; main if not given");
@@ -84,7 +87,10 @@ int RunPull(int argc, char** argv) {
       app.add_flag("--normalize,!--no-normalize", normalize, "Likewise: scale vectors to unit length or not");
   app.add_flag("--force", options.force, "Download and convert the model even if it exists");
   app.add_flag("--json", as_json, "Print one JSON object");
+  app.add_flag("--list", list, "Pull nothing; print the known models, or those whose repository contains MODEL");
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  if (list) return Exit("pull", PrintKnownModels(model, as_json));
+  if (model.empty()) return Fail("pull", Error(Code::kInvalidArgument, "MODEL is required"));
   if (!pooling.empty()) {
     auto parsed = ParsePooling(pooling);
     if (!parsed.ok()) return Fail("pull", parsed.status());

@@ -66,7 +66,7 @@ Status ChooseHead(const std::string& folder, const ConvertOptions& options, cons
     return Status();
   }
   const std::optional<Pooling> pooling = options.pooling ? options.pooling
-                                         : known         ? std::optional(known->pooling)
+                                         : known         ? known->pooling()
                                                          : std::nullopt;
   if (!pooling && options.unstated_pooling) {
     config.head.emplace().pooling = {Pooling::kMean};  // Of the receipt.
@@ -98,7 +98,7 @@ void ChooseLimits(const store::KnownModel* known, Job* job) {
   const bool given = config.tokenizer.arguments.Find("model_max_length") != nullptr;
   std::optional<std::size_t> limit = given ? job->model_max_length : config.max_seq_length;
   if (!limit) limit = job->model_max_length;
-  if (!limit && known != nullptr) {
+  if (!limit && known != nullptr && known->max_tokens != 0) {
     limit = known->max_tokens;
     job->notes.push_back("a limit of " + std::to_string(*limit) + " tokens: the built-in value for this model");
   }
@@ -110,11 +110,8 @@ void ChoosePrompts(const store::KnownModel* known, Job* job) {
   const bool any =
       std::any_of(job->prompts.begin(), job->prompts.end(), [](const Prompt& p) { return !p.text.empty(); });
   // Newer versions of sentence-transformers write empty ones for every model.
-  if (any || known == nullptr || known->prompts.empty()) return;
-  job->prompts.clear();
-  for (const store::KnownPrompt& prompt : known->prompts) {
-    job->prompts.push_back({std::string(prompt.name), std::string(prompt.text)});
-  }
+  if (any || known == nullptr) return;
+  if (std::vector<Prompt> prompts = known->prompts(); !prompts.empty()) job->prompts = std::move(prompts);
 }
 
 }  // namespace

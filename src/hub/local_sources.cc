@@ -97,7 +97,7 @@ void AddFromFolder(const std::string& folder, const store::ModelName& name,
 std::vector<std::string> RepositoriesOf(const store::ModelName& name) {
   const store::KnownModel* known = store::FindKnownModel(name.Repository());
   if (known == nullptr) return name.organisation.empty() ? std::vector<std::string>() : std::vector{name.Repository()};
-  std::vector<std::string> repositories = {std::string(known->repository)};
+  std::vector<std::string> repositories = {std::string(std::string_view(known->repository))};
   for (const std::string_view alias : known->aliases()) repositories.emplace_back(alias);
   return repositories;
 }

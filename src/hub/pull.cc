@@ -177,7 +177,8 @@ class Fetcher {
     const Product& product = task_.product;
     const bool graph =
         std::any_of(weights->begin(), weights->end(), [](const auto& n) { return n.ends_with(".onnx"); });
-    const bool known = store::FindKnownModel(product.name.Repository()) != nullptr;
+    const store::KnownModel* row = store::FindKnownModel(product.name.Repository());
+    const bool known = row != nullptr && row->pooling();
     if (!config.head && !graph && !product.pooling && !known && !product.unstated_pooling) {
       return convert::UnstatedPooling(What());
     }
@@ -345,6 +346,11 @@ Result<PulledModel> PullNamed(const std::string& model, const PullOptions& optio
   THIMBLE_ASSIGN_OR_RETURN(Task task, TaskOf(model, options));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<NamedModel> there, FindThere(task, !options.name.empty()));
   if (there) return PulledModel{*std::move(there), false};
+  const store::KnownModel* known = store::FindKnownModel(task.asked.Repository());
+  if (known != nullptr && !known->missing().empty()) {
+    return Error(Code::kUnsupported, "model \"", task.asked.Text(), "\" is not supported yet: it needs ",
+                 known->missing(), "; `thimble pull --list` shows the models that are");
+  }
   std::vector<std::string> looked;
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<LocalSource> sources,
                            FindLocalSources(task.asked, options.local_folders, looked));

@@ -90,6 +90,20 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
 
+    def test_known_models_are_listed(self):
+        result = run("pull", "--list")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        head, *lines = result.stdout.decode("ascii").splitlines()
+        self.assertLessEqual(max(map(len, lines)), 120)
+        models = json.loads(run("pull", "--list", "--json").stdout)["models"]
+        self.assertEqual([line.split()[0] for line in lines[:len(models)]],
+                         [model["repository"].split("/")[1] for model in models])
+        (one,) = json.loads(run("pull", "--list", "MULTILINGUAL-e5-small", "--json").stdout)["models"]
+        self.assertEqual((one["repository"], one["prompts"], one["max_tokens"], one["pooling"], one["licence"]),
+                         ("intfloat/multilingual-e5-small", {"query": "query: ", "passage": "passage: "}, 512, "mean", "mit"))
+        self.assertEqual(run("pull", "--list", "no such model").returncode, 1)
+        self.check_wrong_use("pull", says="MODEL is required")
+
     def test_failures_exit_1_and_say_why(self):
         for arguments, says in (
             (("info", str(folder / "absent")), b"thimble convert"),

@@ -198,6 +198,11 @@ class Success(HubTest):
         self.assertEqual(self.run_cli("pull", str(folder), "--pooling", "cls").returncode, 0)
         self.assertEqual(json.loads(self.run_cli("info", str(folder), "--json").stdout)["pooling"], "cls")
 
+    def test_a_known_model_that_does_not_run_is_refused_before_a_request(self):
+        for name in ("nomic-embed-text-v1.5", "nomic-ai/nomic-embed-text-v1.5"):
+            self.check_fails(1, "not supported yet: it needs rotary positions and a gated", arguments=("pull", name))
+        self.assertEqual(self.hub.requests, [])
+
     def test_list_and_rm(self):
         self.assertEqual(json.loads(self.run_cli("list", "--json").stdout), {"folder": str(self.home), "models": []})
         self.pull()

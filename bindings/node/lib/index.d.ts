@@ -369,6 +369,51 @@ export function remove(
   model: string, options?: { dtype?: Dtype; folder?: string },
 ): (StoredModel & { used: Date })[];
 
+/** A mean over the tasks of a benchmark that have a result. */
+export interface BenchmarkScore {
+  /** In percent. */
+  mean: number;
+  /** Of 41 in MTEB(eng, v2), of 130 in MTEB(Multilingual, v2) without Flores. */
+  tasks: number;
+  /** Over the tasks of retrieval alone: nDCG@10 for most of them. */
+  retrieval: number;
+}
+
+export interface KnownModel {
+  /** On the Hugging Face hub. */
+  repository: string;
+  /** Other repositories that open it. */
+  copies: string[];
+  /** `model_type` of its config.json; `static` without an encoder. */
+  family: string;
+  supported: boolean;
+  /** What thimble does not have yet and the model needs; empty if it is supported. */
+  missing: string;
+  kind: 'embedding' | 'reranker';
+  language: 'en' | 'multilingual';
+  /** Of its vectors; 0 for a reranker. */
+  dimensions: number;
+  /** 0 without a limit. */
+  maxTokens: number;
+  /** Used if its source states none; absent where the source must state it. */
+  pooling?: Pooling;
+  normalize?: boolean;
+  /** Used if its source has none. */
+  prompts: Record<string, string>;
+  /** Of its model files, within a few percent; 0 if it is not supported. */
+  bytesQ8: number;
+  bytesQ4: number;
+  /** As the hub spells it. */
+  licence: string;
+  /** MTEB(eng, v2), where nearly all tasks have a result. */
+  mtebEnglish?: BenchmarkScore;
+  /** MTEB(Multilingual, v2), likewise. */
+  mtebMultilingual?: BenchmarkScore;
+}
+
+/** The most used models, from a built-in table: docs/models.md. */
+export function knownModels(): KnownModel[];
+
 /** The most memory that an embedder with these options takes; keeps nothing loaded. */
 export function plan(model: string, options?: NamedModel & PoolOptions): Promise<Plan>;
 

@@ -2,5 +2,6 @@
 import thimble from './index.js';
 
 export const {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, knownModels, list, memory, mockEmbeddingFunction, plan, pull,
+  remove,
 } = thimble;

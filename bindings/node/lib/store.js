@@ -1,4 +1,4 @@
-// list() and remove(): the models in the folder.
+// list() and remove(): the models in the folder; knownModels(): those of the built-in table.
 'use strict';
 
 const { addon } = require('./addon.js');
@@ -17,4 +17,6 @@ function remove(model, options = {}) {
   return callSync(addon(), 'remove', model, checkDtype(options.dtype), folderOf(options));
 }
 
-module.exports = { list, remove };
+const knownModels = () => callSync(addon(), 'knownModels');
+
+module.exports = { knownModels, list, remove };

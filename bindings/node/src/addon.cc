@@ -38,6 +38,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("pull", Napi::Function::New<Pull>(env, "pull"));
   exports.Set("list", Napi::Function::New<List>(env, "list"));
   exports.Set("remove", Napi::Function::New<Remove>(env, "remove"));
+  exports.Set("knownModels", Napi::Function::New<ListKnownModels>(env, "knownModels"));
   exports.Set("version", THIMBLE_VERSION);
   return exports;
 }

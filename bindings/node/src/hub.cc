@@ -3,12 +3,15 @@
 #include "hub.h"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "environment.h"
 #include "thimble/hub.h"
+#include "thimble/known_models.h"
 #include "values.h"
 
 namespace thimble::node {
@@ -70,6 +73,43 @@ Napi::Value FromModels(Napi::Env env, const Result<std::vector<NamedModel>>& mod
   return array;
 }
 
+Napi::Object FromScore(Napi::Env env, const BenchmarkScore& score) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("mean", score.mean);
+  object.Set("tasks", static_cast<double>(score.tasks));
+  object.Set("retrieval", score.retrieval);
+  return object;
+}
+
+Napi::Object FromKnownModel(Napi::Env env, const KnownModelInfo& model) {
+  const auto text = [env](std::string_view view) { return Napi::String::New(env, view.data(), view.size()); };
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("repository", text(model.repository));
+  Napi::Array copies = Napi::Array::New(env, model.copies.size());
+  for (std::size_t i = 0; i < model.copies.size(); ++i) copies[static_cast<std::uint32_t>(i)] = text(model.copies[i]);
+  object.Set("copies", copies);
+  object.Set("family", text(model.family));
+  object.Set("supported", model.missing.empty());
+  object.Set("missing", text(model.missing));
+  object.Set("kind", model.reranker ? "reranker" : "embedding");
+  object.Set("language", model.multilingual ? "multilingual" : "en");
+  object.Set("dimensions", static_cast<double>(model.dimensions));
+  object.Set("maxTokens", static_cast<double>(model.max_tokens));
+  if (model.pooling) {
+    object.Set("pooling", text(PoolingName(*model.pooling)));
+    object.Set("normalize", model.normalize);
+  }
+  Napi::Object prompts = Napi::Object::New(env);
+  for (const Prompt& prompt : model.prompts) prompts.Set(prompt.name, prompt.text);
+  object.Set("prompts", prompts);
+  object.Set("bytesQ8", static_cast<double>(model.bytes_q8));
+  object.Set("bytesQ4", static_cast<double>(model.bytes_q4));
+  object.Set("licence", text(model.licence));
+  if (model.mteb_english) object.Set("mtebEnglish", FromScore(env, *model.mteb_english));
+  if (model.mteb_multilingual) object.Set("mtebMultilingual", FromScore(env, *model.mteb_multilingual));
+  return object;
+}
+
 }  // namespace
 
 Napi::Value Pull(const Napi::CallbackInfo& info) {
@@ -123,6 +163,15 @@ Napi::Value List(const Napi::CallbackInfo& info) {
 Napi::Value Remove(const Napi::CallbackInfo& info) {
   const auto text = [&](std::size_t i) { return info[i].IsUndefined() ? std::string() : ToString(info[i]); };
   return FromModels(info.Env(), RemoveModel(text(0), text(1), text(2)));
+}
+
+Napi::Value ListKnownModels(const Napi::CallbackInfo& info) {
+  const std::vector<KnownModelInfo> models = KnownModels();
+  Napi::Array array = Napi::Array::New(info.Env(), models.size());
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    array[static_cast<std::uint32_t>(i)] = FromKnownModel(info.Env(), models[i]);
+  }
+  return array;
 }
 
 }  // namespace thimble::node

@@ -16,6 +16,9 @@ Napi::Value Pull(const Napi::CallbackInfo& info);
 Napi::Value List(const Napi::CallbackInfo& info);
 Napi::Value Remove(const Napi::CallbackInfo& info);
 
+// knownModels() -> an array of KnownModel of index.d.ts.
+Napi::Value ListKnownModels(const Napi::CallbackInfo& info);
+
 }  // namespace thimble::node
 
 #endif  // THIMBLE_BINDINGS_NODE_HUB_H_

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, plan, pull, remove } from '../lib/index.mjs';
+import {
+  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, knownModels, list, plan, pull, remove,
+} from '../lib/index.mjs';
 import { env, pipeline } from '../lib/transformers.mjs';
 import { DIMENSIONS, lib, modelFolder, root, runModule, temporaryFolder } from './support.mjs';
 
@@ -326,4 +328,20 @@ test('workers and processes end while they pull', async () => {
     process.exit(3);`, { environment: { HF_ENDPOINT: slow.url } });
   assert.deepEqual([code, err], [3, '']);
   assert.ok(Date.now() - begin < 5000);
+});
+
+test('known models have what is needed to choose one, and those that do not run are refused', async () => {
+  const models = knownModels();
+  assert.equal(models.length, 60);
+  const one = models.find(({ repository }) => repository === 'BAAI/bge-small-en-v1.5');
+  assert.deepEqual({ ...one, bytesQ8: 0, bytesQ4: 0 }, {
+    repository: 'BAAI/bge-small-en-v1.5', copies: ['Xenova/bge-small-en-v1.5', 'onnx-community/bge-small-en-v1.5-ONNX'],
+    family: 'bert', supported: true, missing: '', kind: 'embedding', language: 'en', dimensions: 384, maxTokens: 512,
+    pooling: 'cls', normalize: true, prompts: { query: 'Represent this sentence for searching relevant passages: ' },
+    bytesQ8: 0, bytesQ4: 0, licence: 'mit', mtebEnglish: { mean: 64.3, tasks: 41, retrieval: 53.9 },
+    mtebMultilingual: { mean: 44.01, tasks: 130, retrieval: 36.3 },
+  });
+  assert.ok(one.bytesQ8 > 33e6 && one.bytesQ8 < 36e6 && one.bytesQ4 < one.bytesQ8);
+  const folder = use({ url: NOWHERE });
+  await assert.rejects(pull('Qwen/Qwen3-Embedding-0.6B', { folder }), { code: 'unsupported', message: /causal attention/ });
 });
