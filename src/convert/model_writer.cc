@@ -65,7 +65,7 @@ class Conversion {
   // The token types, of which an exported graph may hold the first alone.
   Result<const SourceTensor*> FindTypes() const {
     Result<const SourceTensor*> first = Status(Code::kNotFound, "");
-    if (job_.source.graph() != nullptr) first = FindTable(names_.types, 1);
+    if (job_.source.graph() != nullptr && !job_.has_second_type()) first = FindTable(names_.types, 1);
     return first.ok() ? first : FindTable(names_.types, job_.config.token_types);
   }
 
@@ -82,11 +82,13 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
     // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
-    std::vector<float> offset(hidden), mean(hidden);
+    std::vector<float> offset(hidden), second(hidden), mean(hidden);
     THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, offset));
+    if (job_.has_second_type()) THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, hidden, second));
     if (job_.int8()) {
       THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.positions, mean));
       for (std::size_t k = 0; k < hidden; ++k) offset[k] += mean[k];
+      for (std::size_t k = 0; k < hidden; ++k) second[k] += mean[k];
     }
     auto read = [&](std::size_t first, std::span<float> out) {
       THIMBLE_RETURN_IF_ERROR(job_.source.Read(*positions, first * hidden, out));
@@ -94,7 +96,8 @@ class Conversion {
       return Status();
     };
     THIMBLE_RETURN_IF_ERROR(WriteTable(PositionsOf(job_), read, &writer_));
-    return AppendValues<float>("embeddings.offset", offset, &writer_);
+    THIMBLE_RETURN_IF_ERROR(AppendValues<float>("embeddings.offset", offset, &writer_));
+    return job_.has_second_type() ? AppendValues<float>("embeddings.second_offset", second, &writer_) : Status();
   }
 
   Status MeanRow(const SourceTensor& tensor, std::size_t rows, std::span<float> mean) {
@@ -132,14 +135,18 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words, FindTable(names_.words, encoder_.vocabulary));
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindTable(names_.positions, encoder_.positions));
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
-    std::vector<float> type(encoder_.hidden);
+    std::vector<float> type(encoder_.hidden), second;
     THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, type));
+    if (job_.has_second_type()) {
+      second.resize(encoder_.hidden);
+      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, encoder_.hidden, second));
+    }
     auto rows_of = [&](const SourceTensor* tensor) {
       return [this, tensor](std::size_t row, std::span<float> out) {
         return job_.source.Read(*tensor, row * out.size(), out);
       };
     };
-    return forward_.Embed(rows_of(words), rows_of(positions), type, norm);
+    return forward_.Embed(rows_of(words), rows_of(positions), type, second, norm);
   }
 
   Status Layer(std::size_t i) {

@@ -20,6 +20,7 @@ constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxH
 constexpr const char* kEpsilonKey = "layer_norm_eps";
 
 bool IsKnown(std::string_view key, std::string_view value) {
+  if (key == kInputKey) return value == kPairInput;
   for (const EncoderChoice& choice : kEncoderChoices) {
     if (choice.key == key) return choice.value == value;
   }
@@ -47,6 +48,7 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
   for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
   add(kEpsilonKey, json::Value(architecture.norm_epsilon).Text());
   for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
+  if (architecture.pairs) add(kInputKey, kPairInput);
   return metadata;
 }
 
@@ -55,6 +57,7 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
     if (key.starts_with(kEncoderPrefix) && !IsKnown(key, value)) return reader.Unknown(key, "value");
   }
   Architecture architecture;
+  architecture.pairs = reader.Metadata(kInputKey).has_value();
   THIMBLE_ASSIGN_OR_RETURN(std::string_view name, reader.Text("activation"));
   std::optional<kernels::Activation> activation;
   if (!ParseActivation(name, &activation) || !activation) {

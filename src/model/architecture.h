@@ -26,6 +26,7 @@ struct Architecture {
   std::size_t vocabulary = 0;    // Ids are below this.
   double norm_epsilon = 0;
   kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
+  bool pairs = false;  // Whether a sequence is two texts, of which the model gives scores; otherwise it is one.
 
   std::size_t head_width() const { return hidden / heads; }
 };
@@ -36,6 +37,9 @@ struct EncoderChoice {
   char key[24], value[12];  // No pointers, which would be relocated into private memory.
 };
 inline constexpr std::string_view kEncoderPrefix = "encoder.";
+// What a sequence is, in the file of a model for pairs: kPairInput. Without it, a text.
+inline constexpr std::string_view kInputKey = "encoder.input";
+inline constexpr std::string_view kPairInput = "pair";
 inline constexpr EncoderChoice kEncoderChoices[] = {
     {"encoder.positions", "table"},     // A row for each position, added to that of the word.
     {"encoder.attention", "full"},      // Softmax over all tokens of the sequence, each head with keys of its own.

@@ -78,9 +78,10 @@ Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileSh
 
 Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids,
                                                std::span<const std::uint32_t> lengths, WantedRows wanted,
-                                               const Crew& crew) {
+                                               const Crew& crew, std::span<const std::uint32_t> seconds) {
   ids_ = ids;
   lengths_ = lengths;
+  seconds_ = seconds;
   failed_ = false;
   const Schedule schedule(w_.program,
                           {.rows = ids.size(), .sequences = lengths.size(), .block = block_, .wanted = wanted},
@@ -142,19 +143,20 @@ Status Encoder::Embed(const Encoder& tile, Range rows) {
   words.values = words_;
   words.scale = w_.words.table.scale == nullptr ? nullptr : scales;
   std::size_t first = 0;  // Row of the sequence.
-  for (std::uint32_t length : tile.lengths_) {
-    const std::size_t last = std::min(first + length, rows.end);
+  for (std::size_t i = 0; i < tile.lengths_.size(); first += tile.lengths_[i++]) {
+    const std::size_t last = std::min<std::size_t>(first + tile.lengths_[i], rows.end);
+    const bool has_second = w_.second_offset != nullptr && !tile.seconds_.empty();
+    const std::size_t second = has_second ? std::min<std::size_t>(first + tile.seconds_[i], last) : last;
     for (std::size_t row = std::max(first, rows.begin), count; row < last; row += count) {
-      count = std::min(block_, last - row);
+      count = std::min(block_, (row < second ? second : last) - row);
       const std::span<const std::int32_t> block = tile.ids_.subspan(row, count);
       THIMBLE_RETURN_IF_ERROR(w_.words.Read(block, words_));
       if (words.scale != nullptr) {
         for (std::size_t i = 0; i < count; ++i) scales[i] = w_.words.table.scale[block[i]];
       }
-      k_.embed(words, RowsFrom(w_.positions, row - first), w_.embedding_offset, {places, count},
-               tile.RowsOf(Buffer::kStream, row).values);
+      k_.embed(words, RowsFrom(w_.positions, row - first), row < second ? w_.embedding_offset : w_.second_offset,
+               {places, count}, tile.RowsOf(Buffer::kStream, row).values);
     }
-    first += length;
   }
   Normalize(w_.embedding_norm, tile.RowsOf(Buffer::kStream, rows.begin), rows.size());
   return Status();

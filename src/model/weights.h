@@ -47,6 +47,7 @@ struct Weights {
   kernels::Table positions;  // [positions][H]
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
+  const float* second_offset = nullptr;  // [H] the same with token type 1; null where there is none.
   NormWeights embedding_norm;
   std::vector<kernels::Matrix> matrices;  // Of each layer, in the order of its steps.
   std::vector<NormWeights> norms;         // The same.

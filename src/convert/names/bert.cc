@@ -43,6 +43,10 @@ extern constexpr Family kBert = {.name = "bert",
                                  .types = "embeddings.token_type_embeddings",
                                  .embedding_norm = "embeddings.LayerNorm",
                                  .layer = "encoder.layer.",
-                                 .steps = kSteps};
+                                 .steps = kSteps,
+                                 .classifier = {.architecture = "BertForSequenceClassification",
+                                                .dense = "pooler.dense",
+                                                .activation = kernels::Activation::kTanh,
+                                                .scores = "classifier"}};
 
 }  // namespace thimble::convert

@@ -38,6 +38,13 @@ struct Family {
   std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow.
   std::string_view layer;                                    // Before the number of a layer.
   std::span<const Weights> steps;
+  // Of a checkpoint with scores of the first token's vector: the class that config.json names, a dense layer with its
+  // activation, and the scores.
+  struct Classifier {
+    std::string_view architecture, dense;
+    kernels::Activation activation;
+    std::string_view scores;
+  } classifier;
 
   // What is before the names of a layer's tensors,
   std::string PrefixOf(std::size_t index) const;
