@@ -67,6 +67,7 @@ struct Prompt {
 // Properties of a model, as its file states them.
 struct ModelInfo {
   std::string name;                  // Name given at conversion, for example "all-MiniLM-L6-v2".
+  std::string architecture;          // Family of its encoder: "bert", "xlm-roberta", "distilbert", ...
   std::string dtype;                 // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
   std::size_t dimensions = 0;        // Length of a vector; of a reranker, scores of a pair.
   std::size_t token_dimensions = 0;  // Length of a token's vector.

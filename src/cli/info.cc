@@ -37,6 +37,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
   const ModelInfo& info = model->info();
   json::Object values = {
       {"name", info.name},
+      {"architecture", info.architecture},
       {"dtype", info.dtype},
       {"dimensions", info.dimensions},
       {"layers", info.layers},

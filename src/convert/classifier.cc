@@ -17,7 +17,6 @@ constexpr std::pair<std::string_view, std::string_view> kActivations[] = {
     {"torch.nn.modules.linear.Identity", "identity"},
     {"torch.nn.Identity", "identity"}};
 
-constexpr std::string_view kClassEnd = "ForSequenceClassification";
 // The names that transformers gives to scores that have none, and how many there are where nothing says it.
 constexpr std::string_view kUnnamedLabel = "LABEL_";
 constexpr std::uint64_t kUnstatedLabels = 2;
@@ -39,7 +38,7 @@ Result<std::string> ClassifierClass(const json::JsonFile& file) {
   const json::Value* classes = file.Find("architectures");
   if (classes == nullptr || !classes->is_array() || classes->empty()) return std::string();
   const json::Value& first = classes->array()[0];
-  if (!first.is_string() || !first.string().ends_with(kClassEnd)) return std::string();
+  if (!first.is_string() || !first.string().ends_with(kClassifierEnd)) return std::string();
   return first.string();
 }
 

@@ -4,6 +4,7 @@
 #define THIMBLE_CONVERT_CLASSIFIER_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convert/config.h"
@@ -12,6 +13,8 @@
 
 namespace thimble::convert {
 
+// What classes for classification of texts end with.
+inline constexpr std::string_view kClassifierEnd = "ForSequenceClassification";
 // The class of config.json, `file`, if it is one for classification of texts; empty otherwise.
 Result<std::string> ClassifierClass(const json::JsonFile& file);
 

@@ -56,8 +56,8 @@ Status RequireNothing(const json::JsonFile& file, std::string_view key) {
 Status ReadClassifier(const std::string& source, const json::JsonFile& file, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(const std::string name, ClassifierClass(file));
   if (name.empty()) return Status();
-  const std::string_view known = config->family->classifier.architecture;
-  if (name != known) return Unsupported(file, "architectures", "\"" + std::string(known) + "\"", "\"" + name + "\"");
+  const std::string known = std::string(config->family->class_prefix) + std::string(kClassifierEnd);
+  if (name != known) return Unsupported(file, "architectures", "\"" + known + "\"", "\"" + name + "\"");
   config->classifier.emplace();
   THIMBLE_RETURN_IF_ERROR(ReadLabels(file, &config->classifier->labels));
   THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile sentence,
@@ -65,14 +65,43 @@ Status ReadClassifier(const std::string& source, const json::JsonFile& file, Con
   return ReadScoreActivation(sentence, file, &*config->classifier);
 }
 
+// By model_type, or by the class of the model where a folder is older than that.
+Result<const Family*> ReadFamily(const json::JsonFile& file) {
+  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
+  if (type) {
+    if (const Family* family = FindFamily(*type)) return family;
+    return Unsupported(file, "model_type", FamilyNames(), "\"" + *type + "\"");
+  }
+  const json::Value* classes = file.Find("architectures");
+  if (classes != nullptr && classes->is_array() && classes->array().size() == 1 && classes->array()[0].is_string()) {
+    if (const Family* family = FindFamilyOfClass(classes->array()[0].string())) return family;
+    return Unsupported(file, "architectures", "a class of " + FamilyNames(), classes->Text());
+  }
+  return file.Corrupt("model_type", FamilyNames() + ", found nothing");
+}
+
+// What padded positions need: the pad token's id, and how many of the rows are positions.
+Status ReadPadding(const json::JsonFile& file, Config* config) {
+  const Family& family = *config->family;
+  if (family.pad_id == nullptr) return Status();
+  model::Architecture& encoder = config->encoder;
+  THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> stated,
+                           file.Integer(family.pad_id, 0, encoder.vocabulary - 1));
+  const std::uint64_t id = stated.value_or(family.default_pad_id);
+  if (encoder.positions < id + 4) {
+    return Unsupported(file, family.pad_id, "three positions or more behind row " + std::to_string(id),
+                       std::to_string(encoder.positions) + " rows");
+  }
+  encoder.pad_id = static_cast<std::int32_t>(id);
+  encoder.positions -= id + 1;
+  return Status();
+}
+
 // With `may_classify`, it may be a cross-encoder.
 Status ReadTransformer(const std::string& source, bool may_classify, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
                            json::JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
-  if (!type) return file.Corrupt("model_type", FamilyNames() + ", found nothing");
-  config->family = FindFamily(*type);
-  if (config->family == nullptr) return Unsupported(file, "model_type", FamilyNames(), "\"" + *type + "\"");
+  THIMBLE_ASSIGN_OR_RETURN(config->family, ReadFamily(file));
   const Family& family = *config->family;
   for (const Family::Text& text : family.required) THIMBLE_RETURN_IF_ERROR(RequireText(file, text.key, text.value));
   for (const char* key : {"is_decoder", "add_cross_attention", "quantization_config"}) {
@@ -91,8 +120,14 @@ Status ReadTransformer(const std::string& source, bool may_classify, Config* con
     THIMBLE_ASSIGN_OR_RETURN(config->encoder.*size.size, file.RequiredInteger(size.key, size.low, size.high));
   }
   config->tokenizer.embeddings = config->encoder.vocabulary;
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer(family.token_types, 1, 1 << 10));
-  config->token_types = token_types.value_or(family.default_token_types);
+  THIMBLE_RETURN_IF_ERROR(ReadPadding(file, config));
+  config->token_types = family.default_token_types;
+  if (family.token_types != nullptr) {
+    THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer(family.token_types, 1, 1 << 10));
+    config->token_types = token_types.value_or(family.default_token_types);
+  }
+  config->encoder.norm_epsilon = family.default_epsilon;
+  if (family.epsilon == nullptr) return model::CheckSizes(config->encoder, file.path(), Code::kUnsupported);
   THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number(family.epsilon));
   config->encoder.norm_epsilon = epsilon.value_or(family.default_epsilon);
   if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {

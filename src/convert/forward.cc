@@ -72,10 +72,11 @@ Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<co
   float* x = x_.data();
   const std::int32_t* id = sequences_.ids.data();
   for (std::size_t i = 0; i < sequences_.lengths.size(); ++i) {
+    model::PositionRows positions(program_.architecture);
     for (std::uint32_t t = 0; t < sequences_.lengths[i]; ++t, ++id, x += hidden) {
       const std::span<const float> own = second_type.empty() || t < sequences_.seconds[i] ? type : second_type;
       THIMBLE_RETURN_IF_ERROR(word(static_cast<std::size_t>(*id), {x, hidden}));
-      THIMBLE_RETURN_IF_ERROR(position(t, place));
+      THIMBLE_RETURN_IF_ERROR(position(positions.Next(*id), place));
       for (std::size_t k = 0; k < hidden; ++k) x[k] += place[k] + own[k];
     }
   }

@@ -144,7 +144,7 @@ Status FollowGraph(const OnnxModel& graph, const std::string& path, Config* conf
     return contradiction("attention heads", std::to_string(graph.heads), std::to_string(config->encoder.heads));
   }
   if (graph.epsilon && static_cast<float>(*graph.epsilon) != static_cast<float>(config->encoder.norm_epsilon)) {
-    return contradiction(config->family->epsilon, std::to_string(*graph.epsilon),
+    return contradiction("a layer norm epsilon of", std::to_string(*graph.epsilon),
                          std::to_string(config->encoder.norm_epsilon));
   }
   return Status();

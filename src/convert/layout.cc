@@ -54,7 +54,7 @@ TableSpec WordsOf(const Job& job) {
 
 TableSpec PositionsOf(const Job& job) {
   const model::Architecture& a = job.program.architecture;
-  return {"embeddings.positions", job.formats().positions, a.positions, a.hidden};
+  return {"embeddings.positions", job.formats().positions, a.position_rows(), a.hidden};
 }
 
 format::Layout LayoutOf(const Job& job, const std::string& name) {

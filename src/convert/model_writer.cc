@@ -62,11 +62,19 @@ class Conversion {
     return Find(std::string(name) + ".weight", {rows, encoder_.hidden});
   }
 
-  // The token types, of which an exported graph may hold the first alone.
-  Result<const SourceTensor*> FindTypes() const {
-    Result<const SourceTensor*> first = Status(Code::kNotFound, "");
-    if (job_.source.graph() != nullptr && !job_.has_second_type()) first = FindTable(names_.types, 1);
-    return first.ok() ? first : FindTable(names_.types, job_.config.token_types);
+  // Padded positions begin with the row whose number is the id of the pad token; those before it are never used.
+  std::size_t unused_positions() const { return static_cast<std::size_t>(encoder_.pad_id.value_or(0)); }
+  Result<const SourceTensor*> FindPositions() const {
+    return FindTable(names_.positions, unused_positions() + encoder_.position_rows());
+  }
+
+  // Token type 0 or 1, the first of which an exported graph may hold alone; zeros where a family has none.
+  Status ReadType(std::size_t number, std::span<float> type) const {
+    if (names_.types.empty()) return Status();
+    Result<const SourceTensor*> types = Status(Code::kNotFound, "");
+    if (job_.source.graph() != nullptr && number == 0) types = FindTable(names_.types, 1);
+    if (!types.ok()) types = FindTable(names_.types, job_.config.token_types);
+    return types.ok() ? job_.source.Read(**types, number * type.size(), type) : types.status();
   }
 
   // The whole of a small tensor.
@@ -78,20 +86,19 @@ class Conversion {
 
   Status Positions() {
     const std::size_t hidden = encoder_.hidden;
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindTable(names_.positions, encoder_.positions));
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindPositions());
     // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
     std::vector<float> offset(hidden), second(hidden), mean(hidden);
-    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, offset));
-    if (job_.has_second_type()) THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, hidden, second));
+    THIMBLE_RETURN_IF_ERROR(ReadType(0, offset));
+    if (job_.has_second_type()) THIMBLE_RETURN_IF_ERROR(ReadType(1, second));
     if (job_.int8()) {
-      THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.positions, mean));
+      THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.position_rows() - encoder_.positions, mean));
       for (std::size_t k = 0; k < hidden; ++k) offset[k] += mean[k];
       for (std::size_t k = 0; k < hidden; ++k) second[k] += mean[k];
     }
     auto read = [&](std::size_t first, std::span<float> out) {
-      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*positions, first * hidden, out));
+      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*positions, (unused_positions() + first) * hidden, out));
       for (std::size_t i = 0; i < out.size(); ++i) out[i] -= mean[i % hidden];
       return Status();
     };
@@ -100,11 +107,13 @@ class Conversion {
     return job_.has_second_type() ? AppendValues<float>("embeddings.second_offset", second, &writer_) : Status();
   }
 
-  Status MeanRow(const SourceTensor& tensor, std::size_t rows, std::span<float> mean) {
+  // Of all positions, the first of which is row `first` of those of the file.
+  Status MeanRow(const SourceTensor& tensor, std::size_t first, std::span<float> mean) {
+    const std::size_t rows = encoder_.positions;
     std::vector<double> sums(mean.size());
     std::vector<float> row(mean.size());
     for (std::size_t i = 0; i < rows; ++i) {
-      THIMBLE_RETURN_IF_ERROR(job_.source.Read(tensor, i * row.size(), row));
+      THIMBLE_RETURN_IF_ERROR(job_.source.Read(tensor, (unused_positions() + first + i) * row.size(), row));
       for (std::size_t k = 0; k < row.size(); ++k) sums[k] += row[k];
     }
     for (std::size_t k = 0; k < row.size(); ++k) mean[k] = static_cast<float>(sums[k] / static_cast<double>(rows));
@@ -133,20 +142,19 @@ class Conversion {
   // The embeddings of all sequences of the forward pass.
   Status Embed(const NormSource& norm) {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words, FindTable(names_.words, encoder_.vocabulary));
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindTable(names_.positions, encoder_.positions));
-    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* types, FindTypes());
+    THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindPositions());
     std::vector<float> type(encoder_.hidden), second;
-    THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, 0, type));
+    THIMBLE_RETURN_IF_ERROR(ReadType(0, type));
     if (job_.has_second_type()) {
       second.resize(encoder_.hidden);
-      THIMBLE_RETURN_IF_ERROR(job_.source.Read(*types, encoder_.hidden, second));
+      THIMBLE_RETURN_IF_ERROR(ReadType(1, second));
     }
-    auto rows_of = [&](const SourceTensor* tensor) {
-      return [this, tensor](std::size_t row, std::span<float> out) {
-        return job_.source.Read(*tensor, row * out.size(), out);
+    auto rows_of = [&](const SourceTensor* tensor, std::size_t first) {
+      return [this, tensor, first](std::size_t row, std::span<float> out) {
+        return job_.source.Read(*tensor, (first + row) * out.size(), out);
       };
     };
-    return forward_.Embed(rows_of(words), rows_of(positions), type, second, norm);
+    return forward_.Embed(rows_of(words, 0), rows_of(positions, unused_positions()), type, second, norm);
   }
 
   Status Layer(std::size_t i) {

@@ -18,13 +18,28 @@ constexpr NamedSize kSizes[] = {{"hidden_size", &Architecture::hidden, 64, kMaxH
                                 {"positions", &Architecture::positions, 1, kMaxPositions},
                                 {"vocabulary", &Architecture::vocabulary, 1, kMaxVocabulary}};
 constexpr const char* kEpsilonKey = "layer_norm_eps";
+constexpr std::string_view kPositionsKey = "encoder.positions", kPadded = "padded", kPadKey = "encoder.pad_id";
+
+// The first value of a key; empty for an unknown one.
+std::string_view DefaultOf(std::string_view key) {
+  for (const EncoderChoice& choice : kEncoderChoices) {
+    if (choice.key == key) return choice.value;
+  }
+  return "";
+}
 
 bool IsKnown(std::string_view key, std::string_view value) {
   if (key == kInputKey) return value == kPairInput;
   for (const EncoderChoice& choice : kEncoderChoices) {
-    if (choice.key == key) return choice.value == value;
+    if (choice.key == key && choice.value == value) return true;
   }
   return false;
+}
+
+// Whether a choice is that of an architecture.
+bool IsOf(const Architecture& a, const EncoderChoice& choice) {
+  if (choice.key == kPositionsKey) return (choice.value == kPadded) == a.pad_id.has_value();
+  return choice.value == DefaultOf(choice.key);
 }
 
 }  // namespace
@@ -47,13 +62,18 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
   add("activation", ActivationName(architecture.activation));
   for (const NamedSize& size : kSizes) add(size.key, std::to_string(architecture.*size.size));
   add(kEpsilonKey, json::Value(architecture.norm_epsilon).Text());
-  for (const EncoderChoice& choice : kEncoderChoices) add(choice.key, choice.value);
+  for (const EncoderChoice& choice : kEncoderChoices) {
+    if (IsOf(architecture, choice)) add(choice.key, choice.value);
+  }
+  if (architecture.pad_id) add(kPadKey, std::to_string(*architecture.pad_id));
   if (architecture.pairs) add(kInputKey, kPairInput);
   return metadata;
 }
 
 Result<Architecture> ReadArchitecture(const format::Reader& reader) {
+  const bool padded = reader.Metadata(kPositionsKey) == kPadded;
   for (const auto& [key, value] : reader.header().metadata) {
+    if (padded && key == kPadKey) continue;
     if (key.starts_with(kEncoderPrefix) && !IsKnown(key, value)) return reader.Unknown(key, "value");
   }
   Architecture architecture;
@@ -67,6 +87,10 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
   for (const NamedSize& size : kSizes) {
     THIMBLE_ASSIGN_OR_RETURN(architecture.*size.size, reader.Integer(size.key, size.low, size.high));
   }
+  if (padded) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t pad, reader.Integer(kPadKey, 0, architecture.vocabulary - 1));
+    architecture.pad_id = static_cast<std::int32_t>(pad);
+  }
   THIMBLE_ASSIGN_OR_RETURN(architecture.norm_epsilon, reader.Number(kEpsilonKey));
   if (!(architecture.norm_epsilon > 0 && architecture.norm_epsilon < 1)) {
     return reader.Mismatch(kEpsilonKey, "a number between 0 and 1");
@@ -74,5 +98,7 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(CheckSizes(architecture, reader.path(), Code::kCorrupt));
   return architecture;
 }
+
+bool IsDefaultChoice(std::string_view key, std::string_view value) { return DefaultOf(key) == value; }
 
 }  // namespace thimble::model

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,12 +28,28 @@ struct Architecture {
   double norm_epsilon = 0;
   kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
   bool pairs = false;  // Whether a sequence is two texts, of which the model gives scores; otherwise it is one.
+  std::optional<std::int32_t> pad_id;  // Below the vocabulary; set for padded positions: see PositionRows.
 
   std::size_t head_width() const { return hidden / heads; }
+  std::size_t position_rows() const { return positions + (pad_id ? 1 : 0); }  // Of the table of positions.
 };
 
-// Choices that have one value so far, which a model file states and which one without the key means. A second value
-// is a field of Architecture, and part of a file's fingerprint.
+// The rows of the table of positions that the tokens of a sequence take. Padded: those of the pad token take row 0, and
+// the others rows 1, 2, ... as if no pad token were between them.
+class PositionRows {
+ public:
+  explicit PositionRows(const Architecture& architecture)
+      : pad_id_(architecture.pad_id), next_(architecture.pad_id ? 1 : 0) {}
+  // That of the next token.
+  std::uint32_t Next(std::int32_t id) { return pad_id_ == id ? 0 : next_++; }
+
+ private:
+  std::optional<std::int32_t> pad_id_;
+  std::uint32_t next_;
+};
+
+// The choices that a model file states. The first value of a key is also meant where the key is absent, and does not
+// count in a file's fingerprint; another value does, and is a field of Architecture.
 struct EncoderChoice {
   char key[24], value[12];  // No pointers, which would be relocated into private memory.
 };
@@ -42,6 +59,7 @@ inline constexpr std::string_view kInputKey = "encoder.input";
 inline constexpr std::string_view kPairInput = "pair";
 inline constexpr EncoderChoice kEncoderChoices[] = {
     {"encoder.positions", "table"},     // A row for each position, added to that of the word.
+    {"encoder.positions", "padded"},    // The same, by PositionRows; "encoder.pad_id" is the pad token's id.
     {"encoder.attention", "full"},      // Softmax over all tokens of the sequence, each head with keys of its own.
     {"encoder.feed_forward", "plain"},  // W2 activation(W1 x + b1) + b2.
     {"encoder.norm", "layer_norm"},     // (x - mean) / sqrt(variance + epsilon) * gamma + beta.
@@ -70,6 +88,8 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
 // Reads them. kCorrupt for what is missing or out of range, kUnsupported for a value or a choice that this build does
 // not know.
 Result<Architecture> ReadArchitecture(const format::Reader& reader);
+// Whether an entry whose key begins with kEncoderPrefix states what is meant where the key is absent.
+bool IsDefaultChoice(std::string_view key, std::string_view value);
 
 }  // namespace thimble::model
 

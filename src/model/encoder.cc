@@ -144,18 +144,27 @@ Status Encoder::Embed(const Encoder& tile, Range rows) {
   words.scale = w_.words.table.scale == nullptr ? nullptr : scales;
   std::size_t first = 0;  // Row of the sequence.
   for (std::size_t i = 0; i < tile.lengths_.size(); first += tile.lengths_[i++]) {
+    const std::size_t begin = std::max(first, rows.begin);
     const std::size_t last = std::min<std::size_t>(first + tile.lengths_[i], rows.end);
     const bool has_second = w_.second_offset != nullptr && !tile.seconds_.empty();
     const std::size_t second = has_second ? std::min<std::size_t>(first + tile.seconds_[i], last) : last;
-    for (std::size_t row = std::max(first, rows.begin), count; row < last; row += count) {
+    PositionRows next(w_.program.architecture);
+    for (std::size_t row = first; row < begin && begin < last; ++row) next.Next(tile.ids_[row]);
+    for (std::size_t row = begin, count; row < last; row += count) {
       count = std::min(block_, (row < second ? second : last) - row);
+      const float* offset = row < second ? w_.embedding_offset : w_.second_offset;
       const std::span<const std::int32_t> block = tile.ids_.subspan(row, count);
       THIMBLE_RETURN_IF_ERROR(w_.words.Read(block, words_));
       if (words.scale != nullptr) {
         for (std::size_t i = 0; i < count; ++i) scales[i] = w_.words.table.scale[block[i]];
       }
-      k_.embed(words, RowsFrom(w_.positions, row - first), row < second ? w_.embedding_offset : w_.second_offset,
-               {places, count}, tile.RowsOf(Buffer::kStream, row).values);
+      std::uint32_t positions[kBlockRows];
+      for (std::size_t i = 0; i < count; ++i) positions[i] = next.Next(block[i]);
+      for (std::size_t i = 0, end; i < count; i = end) {  // A run of consecutive positions.
+        for (end = i + 1; end < count && positions[end] == positions[i] + (end - i);) ++end;
+        k_.embed(words, RowsFrom(w_.positions, positions[i]), offset, {places + i, end - i},
+                 tile.RowsOf(Buffer::kStream, row + i).values);
+      }
     }
   }
   Normalize(w_.embedding_norm, tile.RowsOf(Buffer::kStream, rows.begin), rows.size());

@@ -194,13 +194,13 @@ Status CheckRotation(const Reader& reader, std::string_view key, const kernels::
 }
 
 // Whether a change of this entry changes vectors.
-bool ShapesVectors(std::string_view key) {
+bool ShapesVectors(std::string_view key, std::string_view value) {
   static constexpr std::string_view kKeys[] = {"activation", "architecture", "default_prompt_name", "dtype",
                                                "heads",      "hidden_size",  "include_prompt",      "intermediate_size",
                                                "layers",     "max_tokens",   "layer_norm_eps",      "normalize",
-                                               "pooling",    kInputKey,      kWeightsHashKey};
+                                               "pooling",    kWeightsHashKey};
   return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
-         key.starts_with("tokenizer.") || key.starts_with(kHeadPrefix) || key.ends_with(".format");
+         (key.starts_with(kEncoderPrefix) && !IsDefaultChoice(key, value)) || key.starts_with("tokenizer.") || key.starts_with(kHeadPrefix) || key.ends_with(".format");
 }
 
 // Hash of the metadata that shapes vectors, sorted; empty without a hash of the weights.
@@ -210,7 +210,7 @@ std::string Fingerprint(const Reader& reader) {
   const std::optional<std::string_view> name = reader.Metadata("default_prompt_name");
   const std::string default_prompt = name ? std::string(kPromptPrefix).append(*name) : "";
   for (const auto& [key, value] : reader.header().metadata) {
-    if (ShapesVectors(key) || (name && key == default_prompt)) entries.emplace_back(key, value);
+    if (ShapesVectors(key, value) || (name && key == default_prompt)) entries.emplace_back(key, value);
   }
   std::sort(entries.begin(), entries.end());
   base::Sha256 hash;
@@ -224,6 +224,7 @@ Status LoadConfig(const Reader& reader, Weights* w) {
   const Architecture& architecture = w->program.architecture;
   ModelInfo& info = w->info;
   THIMBLE_ASSIGN_OR_RETURN(info.name, reader.Text("name"));
+  info.architecture = reader.Metadata("architecture").value_or("");
   THIMBLE_ASSIGN_OR_RETURN(info.dtype, reader.Text("dtype"));
   const format::DtypeFormats* dtype = format::FindDtype(info.dtype);
   if (dtype == nullptr) return reader.Unknown("dtype", "dtype");
@@ -275,7 +276,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   if (architecture.pairs != !tokenizer.middle().empty()) {
     return reader.Mismatch("encoder.input", "\"pair\" and tokenizer.pair_middle, or neither");
   }
-  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", architecture.positions, h, &w.positions));
+  THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", architecture.position_rows(), h, &w.positions));
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.offset", h, &w.embedding_offset));
   if (tokenizer.has_second_type()) {
     THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.second_offset", h, &w.second_offset));

@@ -44,7 +44,7 @@ struct Weights {
 
   text::Tokenizer tokenizer;
   WordTable words;
-  kernels::Table positions;  // [positions][H]
+  kernels::Table positions;  // [position_rows()][H]
   const float* embedding_offset =
       nullptr;  // [H], part of every token: token type 0, and what positions have in common.
   const float* second_offset = nullptr;  // [H] the same with token type 1; null where there is none.

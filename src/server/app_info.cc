@@ -29,9 +29,15 @@ Object OpenAiModel(const ServedModel& model) {
           {"owned_by", model.organisation.empty() ? "thimble" : model.organisation}};
 }
 
+// Ollama prefixes keys with it. A mock has none.
+std::string ArchitectureOf(const ServedModel& model) {
+  return model.info.architecture.empty() ? "bert" : model.info.architecture;
+}
+
 Object OllamaDetails(const ServedModel& model) {
-  return {{"parent_model", ""},        {"format", "thimble"},  {"family", "bert"},
-          {"families", Array{"bert"}}, {"parameter_size", ""}, {"quantization_level", model.info.dtype}};
+  const std::string family = ArchitectureOf(model);
+  return {{"parent_model", ""},        {"format", "thimble"},  {"family", family},
+          {"families", Array{family}}, {"parameter_size", ""}, {"quantization_level", model.info.dtype}};
 }
 
 Object OllamaModel(const ServedModel& model) {
@@ -210,16 +216,17 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
   }
   exchange->model = model;
   const ModelInfo& info = model->info;
+  const std::string architecture = ArchitectureOf(*model);
   exchange->reply = HttpReply{.body = Dump({{"modelfile", "FROM " + model->id + "\n"},
                                             {"parameters", ""},
                                             {"template", "{{ .Prompt }}"},
                                             {"details", OllamaDetails(*model)},
-                                            {"model_info", Object{{"general.architecture", "bert"},
+                                            {"model_info", Object{{"general.architecture", architecture},
                                                                   {"general.basename", model->info.name},
-                                                                  {"bert.context_length", info.max_tokens},
-                                                                  {"bert.embedding_length", info.dimensions},
-                                                                  {"bert.block_count", info.layers},
-                                                                  {"bert.attention.head_count", info.heads}}},
+                                                                  {architecture + ".context_length", info.max_tokens},
+                                                                  {architecture + ".embedding_length", info.dimensions},
+                                                                  {architecture + ".block_count", info.layers},
+                                                                  {architecture + ".attention.head_count", info.heads}}},
                                             {"capabilities", Array{"embedding"}},
                                             {"modified_at", TimeText(model->created)}})};
   return std::nullopt;

@@ -28,6 +28,7 @@ constexpr Family::Weights kSteps[] = {
 }  // namespace
 
 extern constexpr Family kBert = {.name = "bert",
+                                 .class_prefix = "Bert",
                                  .sizes = kSizes,
                                  .required = kRequired,
                                  .activation = "hidden_act",
@@ -36,6 +37,8 @@ extern constexpr Family kBert = {.name = "bert",
                                  .default_epsilon = 1e-12,
                                  .token_types = "type_vocab_size",
                                  .default_token_types = 2,
+                                 .pad_id = nullptr,
+                                 .default_pad_id = 0,
                                  .prefix = "bert.",
                                  .old_names = kOldNames,
                                  .words = "embeddings.word_embeddings",
@@ -44,8 +47,7 @@ extern constexpr Family kBert = {.name = "bert",
                                  .embedding_norm = "embeddings.LayerNorm",
                                  .layer = "encoder.layer.",
                                  .steps = kSteps,
-                                 .classifier = {.architecture = "BertForSequenceClassification",
-                                                .dense = "pooler.dense",
+                                 .classifier = {.dense = "pooler.dense",
                                                 .activation = kernels::Activation::kTanh,
                                                 .scores = "classifier"}};
 

@@ -21,27 +21,32 @@ struct Family {
     const char *step, *tensors[3];  // Of a Program; query, key and value, or one.
   };
 
-  std::string_view name;  // model_type of config.json, and the architecture of a model file.
+  std::string_view name;   // model_type of config.json, and the architecture of a model file.
+  std::string_view class_prefix;  // Of the names of its classes, which `architectures` of config.json lists.
 
   // config.json.
   std::span<const model::NamedSize> sizes;
   std::span<const Text> required;  // What must be so, or absent.
   const char *activation, *default_activation;
-  const char* epsilon;
+  const char* epsilon;  // Null: always the default.
   double default_epsilon;
-  const char* token_types;
+  const char* token_types;  // Null: there are none.
   std::uint64_t default_token_types;
+  // Of the pad token's id where positions are padded: then max_position_embeddings counts the rows up to that of the
+  // pad token too, whose number is its id. Null: positions are counted from row 0.
+  const char* pad_id;
+  std::uint64_t default_pad_id;
 
   // Tensors.
   std::string_view prefix;                                   // Before all names, in a checkpoint with a head.
   std::span<const Text> old_names;                           // Ends of names, and those of today.
-  std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow.
+  std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow; `types` may be empty.
   std::string_view layer;                                    // Before the number of a layer.
   std::span<const Weights> steps;
-  // Of a checkpoint with scores of the first token's vector: the class that config.json names, a dense layer with its
-  // activation, and the scores.
+  // Of a checkpoint for classification, from the first token's vector to scores: a dense layer with its activation, and
+  // the scores.
   struct Classifier {
-    std::string_view architecture, dense;
+    std::string_view dense;
     kernels::Activation activation;
     std::string_view scores;
   } classifier;
@@ -55,6 +60,8 @@ struct Family {
 std::span<const Family* const> Families();
 // Null for a model_type that thimble does not know.
 const Family* FindFamily(std::string_view model_type);
+// That of a class of transformers, for example "BertForMaskedLM"; null for one that thimble does not know.
+const Family* FindFamilyOfClass(std::string_view name);
 // All that it knows, for messages: "\"a\" or \"b\"".
 std::string FamilyNames();
 
