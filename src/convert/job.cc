@@ -181,6 +181,10 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     SetClassifierHead(&config);
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
+  if (config.classifier && weights.ends_with(".onnx")) {
+    return Error(Code::kUnsupported, folder, "/", weights,
+                 ": rerankers are converted from model.safetensors or pytorch_model.bin, not from a graph");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family));
   std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {

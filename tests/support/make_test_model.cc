@@ -1,4 +1,5 @@
-// Writes a small random model for the tests in Python: FOLDER/source as a Hugging Face folder, and FOLDER/DTYPE files.
+// Writes small random models for the tests in Python: FOLDER/source as a Hugging Face folder with FOLDER/DTYPE files, and
+// FOLDER/reranker, a cross-encoder, with FOLDER/reranker-q8.
 //
 //   make_test_model FOLDER
 
@@ -35,6 +36,13 @@ int main(int argc, char** argv) {
     options.name = "test";
     options.calibrate = false;
     status = thimble::ConvertModel(source, file, options);
+  }
+  if (status.ok()) {
+    const std::string reranker = folder + "/reranker";
+    if (mkdir(reranker.c_str(), 0777) == 0) status = thimble::test::WriteTestModel(reranker, {.labels = 1});
+    if (status.ok()) {
+      status = thimble::ConvertModel(reranker, reranker + "-q8.safetensors", {.name = "reranker", .calibrate = false});
+    }
   }
   if (!status.ok()) std::fprintf(stderr, "make_test_model: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;

@@ -40,11 +40,13 @@ struct TestModelOptions {
   format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
   std::string prefix = {};                               // Of tensor names, "" or "bert.".
   std::uint32_t seed = 1;
+  std::size_t labels = 0;  // Of a cross-encoder, whose single score goes through a sigmoid; 0 for an embedding model.
 };
 
 // Writes config.json, tokenizer.json, model.safetensors, modules.json, 1_Pooling/config.json and
 // sentence_bert_config.json into the existing `folder`: an uncased vocabulary of about 190 pieces (printable ASCII, its
-// continuations, some words), mean pooling, normalised.
+// continuations, some words), mean pooling, normalised. Of a cross-encoder, config.json, tokenizer.json and
+// model.safetensors.
 Status WriteTestModel(const std::string& folder, const TestModelOptions& options = {});
 
 // The bytes of a model file but for the hash of its source, which two sources of the same weights do not share.

@@ -9,10 +9,12 @@ const { ThimbleError } = require('./errors.js');
 const { mockEmbeddingFunction } = require('./mock.js');
 const { ModelPool, plan } = require('./pool.js');
 const { pull } = require('./pull.js');
+const { Reranker, rerank } = require('./reranker.js');
 const { list, remove } = require('./store.js');
 
 const memory = () => callSync(addon(), 'memory');
 
 module.exports = {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,
+  Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull,
+  remove, rerank,
 };

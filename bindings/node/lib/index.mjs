@@ -2,5 +2,6 @@
 import thimble from './index.js';
 
 export const {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull, remove,
+  Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, list, memory, mockEmbeddingFunction, plan, pull,
+  remove, rerank,
 } = thimble;
