@@ -69,7 +69,7 @@ struct ModelInfo {
   std::string name;                  // Name given at conversion, for example "all-MiniLM-L6-v2".
   std::string architecture;          // Family of its encoder: "bert", "xlm-roberta", "distilbert", ...
   std::string dtype;                 // "fp32", "fp16", "q8", "q6", "q4" or "q4-small".
-  std::size_t dimensions = 0;        // Length of a vector.
+  std::size_t dimensions = 0;        // Length of a vector; of a reranker, scores of a pair.
   std::size_t token_dimensions = 0;  // Length of a token's vector.
   std::size_t layers = 0;            // Transformer layers.
   std::size_t heads = 0;             // Attention heads in a layer.
@@ -88,7 +88,11 @@ struct ModelInfo {
       modules;                      // Steps between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
   std::vector<Prompt> prompts;      // Names are distinct.
   std::string default_prompt_name;  // Name of the default prompt; empty if there is none.
-  std::size_t file_bytes = 0;       // Size of the file.
+  // Of a reranker, see rerank.h: the names of its scores, as many as `dimensions`. Empty for an embedding model.
+  std::vector<std::string> labels;
+  // What a reranker's scores go through unless they are asked for raw: "sigmoid", 1 / (1 + exp(-x)), or "identity".
+  std::string score_activation;
+  std::size_t file_bytes = 0;  // Size of the file.
   // Identity of the vector space: 32 hexadecimal digits that depend only on weights, tokenizer, dtype, dimensions,
   // pooling, truncation, normalisation and the default prompt. Empty for a mock, and for a file that does not record a
   // hash of its weights. Vectors with another pooling, normalisation or limit than the model's own belong to another

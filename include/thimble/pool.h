@@ -23,6 +23,7 @@
 #include "thimble/embedder.h"
 #include "thimble/export.h"
 #include "thimble/model.h"
+#include "thimble/rerank.h"
 #include "thimble/status.h"
 
 namespace thimble::runtime {
@@ -95,6 +96,11 @@ class THIMBLE_API Lease {
                     const VectorOptions& options = {});
   Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
   Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
+  // As Reranker::Rank, likewise.
+  Status Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,
+              std::span<Report> reports = {}, const RankOptions& options = {});
+  // Scores of a pair; 0 if the model scores no pairs.
+  std::size_t num_scores() const;
 
  private:
   friend class ModelPool;

@@ -45,7 +45,10 @@ struct Receipt {
   std::size_t texts = 0;           // Number of built-in texts for the cosines.
   double cosine_mean = 0;          // Cosine of their vectors to those in fp32: the mean,
   double cosine_p1 = 0;            // the first percentile
-  double cosine_min = 0;           // and the minimum.
+  double cosine_min = 0;           // and the minimum. Of a reranker, of the vectors that its scores are made of, for
+                                   // pairs of texts,
+  // and this is the largest difference of their raw scores to those in fp32; unset for an embedding model.
+  std::optional<double> score_error_max;
   std::size_t goldens = 0;         // Number of texts whose vectors the file stores.
   std::optional<UnrelatedCosines> unrelated;  // Unset for a file from an older converter.
 };

@@ -13,6 +13,7 @@ int RunList(int argc, char** argv);
 int RunMemory(int argc, char** argv);
 int RunPlan(int argc, char** argv);
 int RunPull(int argc, char** argv);
+int RunRerank(int argc, char** argv);
 int RunRm(int argc, char** argv);
 int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
 int RunSimilar(int argc, char** argv);

@@ -49,7 +49,7 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
-  NoteThreads("embed", embedder, options.threads);
+  NoteThreads("embed", embedder.plan(), options.threads);
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path, std::array{input.file(), model_option.File()}));
 

@@ -22,7 +22,9 @@ constexpr char kExamples[] =
     "Scratch is the memory that one embedder needs in addition to the file, which all processes share.\n"
     "The fingerprint identifies the vector space: vectors can be compared if their fingerprints are equal.\n"
     "cosine_mean, cosine_p1 (first percentile) and cosine_min compare the vectors of built-in texts with those in\n"
-    "fp32. unrelated_pN is the cosine below which N percent of pairs of texts on different subjects are.\n";
+    "fp32; of a reranker, the vectors that its scores are made of. score_error_max is the largest difference of its\n"
+    "raw scores to those in fp32. unrelated_pN is the cosine below which N percent of pairs of texts on different\n"
+    "subjects are.\n";
 
 std::string Joined(const std::vector<std::string>& words) {
   std::string text;
@@ -57,6 +59,11 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"fastest_dtype", std::string(model->fastest_dtype())},
       {"fingerprint", info.fingerprint},
   };
+  if (!info.labels.empty()) {
+    values["type"] = "reranker";
+    values["labels"] = Joined(info.labels);
+    values["score_activation"] = info.score_activation;
+  }
   for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
   if (!info.default_prompt_name.empty()) values["default_prompt_name"] = info.default_prompt_name;
   if (receipt) {
@@ -74,6 +81,7 @@ Status Info(const ModelOption& model_option, bool as_json) {
         values[name] = cosine;
       }
     }
+    if (receipt->score_error_max) values["score_error_max"] = *receipt->score_error_max;
     values["goldens"] = receipt->goldens;
     values["source_sha256"] = receipt->source_sha256;
     values["tokenizer_sha256"] = receipt->tokenizer_sha256;

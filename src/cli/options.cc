@@ -106,8 +106,8 @@ void Note(std::string_view command, std::string_view note) {
                static_cast<int>(note.size()), note.data());
 }
 
-void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted) {
-  const std::size_t granted = embedder.plan().threads;
+void NoteThreads(std::string_view command, const Plan& plan, std::size_t wanted) {
+  const std::size_t granted = plan.threads;
   if (granted < wanted) Note(command, base::FewerThreads(granted, wanted));
 }
 
@@ -304,6 +304,12 @@ void EmbedderFlags::AddLongTextsTo(CLI::App& app) {
   AddOption(app, "--long-texts", long_texts_, "NAME", "How to handle longer texts: truncate (default), error, chunk");
   AddOption(app, "--chunk-overlap", chunk_overlap_, "N",
             "Tokens that adjacent chunks share; an eighth of --max-tokens if not given");
+}
+
+void EmbedderFlags::AddPairsTo(CLI::App& app) {
+  AddOption(app, "--long-texts", long_texts_, "NAME",
+            "How to handle pairs that exceed the token limit: truncate (default) the longer text first, or error");
+  tokens_.AddPromptTo(app);
 }
 
 void EmbedderFlags::AddTo(CLI::App& app) {

@@ -66,8 +66,8 @@ inline int Exit(std::string_view command, const Status& status) { return status.
 int Print(std::string_view command, std::string_view text);
 // Prints on standard error what is not a failure.
 void Note(std::string_view command, std::string_view note);
-// The same where the embedder has fewer threads than `wanted`.
-void NoteThreads(std::string_view command, const Embedder& embedder, std::size_t wanted);
+// The same where there are fewer threads than `wanted`.
+void NoteThreads(std::string_view command, const Plan& plan, std::size_t wanted);
 
 // Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G, T, P, E are powers of 1000, Ki, Mi and so on of 1024;
 // case and a B at the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
@@ -142,6 +142,8 @@ class EmbedderFlags {
   void AddVectorsTo(CLI::App& app);
   // --long-texts --chunk-overlap.
   void AddLongTextsTo(CLI::App& app);
+  // --prompt-name --long-texts, of pairs.
+  void AddPairsTo(CLI::App& app);
   Result<EmbedderOptions> Options() const;
   Result<VectorOptions> Vectors() const;
 

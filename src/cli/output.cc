@@ -42,6 +42,13 @@ int OwnDescriptor(std::string_view path) {
 
 }  // namespace
 
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return text;
+}
+
 Result<Output> Output::Open(const std::string& path, std::span<const base::InputFile> inputs) {
   Output output;
   struct stat status;

@@ -17,6 +17,9 @@
 
 namespace thimble::cli {
 
+// The text with spaces in place of control characters.
+std::string OneLine(std::string text);
+
 // Results are handed to the system from this much on.
 inline constexpr std::size_t kOutputBufferBytes = 64 << 10;
 

@@ -42,13 +42,6 @@ struct Match {
 // Whether `a` ranks before `b`; equals rank as in the file.
 bool Before(const Match& a, const Match& b) { return a.cosine != b.cosine ? a.cosine > b.cosine : a.index < b.index; }
 
-std::string OneLine(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
-  return text;
-}
-
 // The lines that are most alike to a text.
 class Ranking {
  public:
@@ -132,7 +125,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
-  NoteThreads("similar", embedder, options.threads);
+  NoteThreads("similar", embedder.plan(), options.threads);
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{input.file(), model_option.File()}));
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "convert/text_sequences.h"
 
 namespace thimble::convert {
 namespace {
@@ -44,8 +45,8 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
                                        const std::string& file) {
   CalibrationSet set;
   std::vector<std::int32_t> ids(longest);
-  auto add = [&](std::size_t index, std::size_t length) {
-    (index % kUnseenStride == kUnseenStride - 1 ? set.unseen : set.fit).Add(std::span(ids).first(length));
+  auto add = [&](std::size_t index, std::span<const std::int32_t> sequence, std::size_t second) {
+    (index % kUnseenStride == kUnseenStride - 1 ? set.unseen : set.fit).Add(sequence, second);
   };
 
   // The special tokens around a text are those of the empty one.
@@ -62,7 +63,12 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
                : t < before ? around[t]
                             : around[special - (length - t)];
     }
-    add(i, length);
+    // Of a model for pairs, in two halves.
+    const text::TableSpan<std::uint32_t> middle = tokenizer.middle();
+    const std::size_t half = length / 2;
+    const bool pair = !middle.empty() && half + middle.size() + special <= length;
+    for (std::size_t k = 0; pair && k < middle.size(); ++k) ids[half + k] = static_cast<std::int32_t>(middle[k]);
+    add(i, std::span(ids).first(length), pair ? half + middle.size() : length);
     tokens += length;
   }
   set.description = std::to_string(tokens) + " tokens of random ids (seed " + std::to_string(kSeed) + "), ";
@@ -75,11 +81,13 @@ Result<CalibrationSet> MakeCalibration(const text::Tokenizer& tokenizer, std::si
   }
   const std::vector<std::string_view> lines = file.empty() ? CalibrationTexts() : Lines(contents);
   tokens = 0;
+  THIMBLE_ASSIGN_OR_RETURN(TextSequences sequences, TextSequences::Create(tokenizer, longest));
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::size_t length = tokenizer.Encode({}, lines[i], ids).tokens;
+    const TextSequence sequence = sequences.Next(lines, i);
+    const std::size_t length = sequence.ids.size();
     if (tokens + length > kMaxTextTokens) break;
     if (length == special) continue;
-    add(i, length);
+    add(i, sequence.ids, sequence.second);
     tokens += length;
   }
   if (tokens == 0) return Error(Code::kInvalidArgument, file, ": no text to calibrate on");

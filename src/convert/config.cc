@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "convert/classifier.h"
 #include "convert/folder_files.h"
 #include "json/json_file.h"
 
@@ -51,6 +52,19 @@ Status RequireNothing(const json::JsonFile& file, std::string_view key) {
   return Unsupported(file, key, "nothing", value->Text());
 }
 
+// What config.json, `file`, and config_sentence_transformers.json say of a cross-encoder, if it is one.
+Status ReadClassifier(const std::string& source, const json::JsonFile& file, Config* config) {
+  THIMBLE_ASSIGN_OR_RETURN(const std::string name, ClassifierClass(file));
+  if (name.empty()) return Status();
+  const std::string known = std::string(config->family->class_prefix) + std::string(kClassifierEnd);
+  if (name != known) return Unsupported(file, "architectures", "\"" + known + "\"", "\"" + name + "\"");
+  config->classifier.emplace();
+  THIMBLE_RETURN_IF_ERROR(ReadLabels(file, &config->classifier->labels));
+  THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile sentence,
+                           json::JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
+  return ReadScoreActivation(sentence, file, &*config->classifier);
+}
+
 // By model_type, or by the class of the model where a folder is older than that.
 Result<const Family*> ReadFamily(const json::JsonFile& file) {
   THIMBLE_ASSIGN_OR_RETURN(std::optional<std::string> type, file.Text("model_type"));
@@ -88,7 +102,8 @@ Status ReadPadding(const json::JsonFile& file, Config* config) {
   return Status();
 }
 
-Status ReadTransformer(const std::string& source, Config* config) {
+// With `may_classify`, it may be a cross-encoder.
+Status ReadTransformer(const std::string& source, bool may_classify, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
                            json::JsonFile::Open(source + "/" + JoinName(config->transformer, "config.json")));
   THIMBLE_ASSIGN_OR_RETURN(config->family, ReadFamily(file));
@@ -129,6 +144,7 @@ Status ReadTransformer(const std::string& source, Config* config) {
   if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {
     return file.Corrupt(family.epsilon, "a number between 0 and 1");
   }
+  if (may_classify) THIMBLE_RETURN_IF_ERROR(ReadClassifier(source, file, config));
   return model::CheckSizes(config->encoder, file.path(), Code::kUnsupported);
 }
 
@@ -142,18 +158,18 @@ Result<json::JsonFile> OpenSentenceConfig(const std::string& folder) {
   return json::JsonFile::OpenIfPresent(folder + "/sentence_bert_config.json");
 }
 
-// What the transformer module hands on must be the vectors of the tokens of a text.
-Status CheckModality(const json::JsonFile& file) {
+// What the transformer module hands on must be `output`: the vectors of the tokens of a text, or scores.
+Status CheckModality(const json::JsonFile& file, const std::string& wanted) {
   const json::Value* modality = file.Find("modality_config");
   if (modality == nullptr) return Status();
   const json::Value* text = modality->Find("text");
   const json::Value* method = text == nullptr ? nullptr : text->Find("method");
   const json::Value* output = text == nullptr ? nullptr : text->Find("method_output_name");
-  if (method != nullptr && method->Is("forward") && output != nullptr && output->Is("last_hidden_state") &&
+  if (method != nullptr && method->Is("forward") && output != nullptr && output->Is(wanted) &&
       text->object().size() == 2) {
     return Status();
   }
-  return Unsupported(file, "modality_config", "text by \"forward\" to \"last_hidden_state\"", modality->Text());
+  return Unsupported(file, "modality_config", "text by \"forward\" to \"" + wanted + "\"", modality->Text());
 }
 
 // A field under its name of today or that of before; what it holds changes the tokenizer or the model.
@@ -213,12 +229,14 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
       return Error(Code::kUnsupported, file.path(), ": \"", key, "\" is not known to thimble");
     }
   }
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, "transformer_task", "feature-extraction"));
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, "module_output_name", "token_embeddings"));
+  const bool scores = config->classifier.has_value();
+  THIMBLE_RETURN_IF_ERROR(
+      RequireText(file, "transformer_task", scores ? "sequence-classification" : "feature-extraction"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "module_output_name", scores ? "scores" : "token_embeddings"));
   for (const char* key : {"config_args", "config_kwargs", "query_length", "document_length", "query_expansion"}) {
     THIMBLE_RETURN_IF_ERROR(RequireNothing(file, key));
   }
-  THIMBLE_RETURN_IF_ERROR(CheckModality(file));
+  THIMBLE_RETURN_IF_ERROR(CheckModality(file, scores ? "logits" : "last_hidden_state"));
   THIMBLE_RETURN_IF_ERROR(CheckModelKwargs(file));
   THIMBLE_ASSIGN_OR_RETURN(config->max_seq_length, file.Integer("max_seq_length", 1, 1 << 20));
   THIMBLE_RETURN_IF_ERROR(ReadProcessing(file, config));
@@ -233,9 +251,17 @@ Status ReadSentenceConfig(const std::string& source, Config* config) {
 
 Status ReadModulesOf(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file, json::JsonFile::OpenIfPresent(source + "/modules.json"));
-  if (!file.present()) return ReadTransformer(source, config);
+  if (!file.present()) return ReadTransformer(source, true, config);
+  // A cross-encoder has just the transformer.
+  const json::Array* modules = file.json().is_array() ? &file.json().array() : nullptr;
+  const json::Value* folder = modules != nullptr && modules->size() == 1 ? modules->front().Find("path") : nullptr;
+  if (folder != nullptr && folder->is_string() && (folder->Is("") || IsInside(folder->string()))) {
+    config->transformer = folder->string();
+    THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, true, config));
+    if (config->classifier) return Status();
+  }
   THIMBLE_RETURN_IF_ERROR(ReadModules(source, file, config));
-  THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, config));
+  THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, false, config));
   return SizeModules(source, config);
 }
 
@@ -262,7 +288,8 @@ Status ReadPrompts(const json::JsonFile& file, Config* config) {
 Status ReadSentenceTransformers(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
                            json::JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
-  THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", "SentenceTransformer"));
+  THIMBLE_RETURN_IF_ERROR(
+      RequireText(file, "model_type", config->classifier ? "CrossEncoder" : "SentenceTransformer"));
   THIMBLE_RETURN_IF_ERROR(ReadPrompts(file, config));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
   if (!dimensions || !config->head) return Status();

@@ -27,9 +27,17 @@ struct Config {
   std::size_t bucket_rows = 0;  // Of the table of the family's buckets.
   std::string hidden_act;  // As config.json spells it.
 
+  // Of a cross-encoder.
+  struct Classifier {
+    std::vector<std::string> labels;  // Names of its scores.
+    std::string activation;           // One of model::kScoreActivations.
+  };
+  std::optional<Classifier> classifier;
+
   std::optional<model::HeadSpec> head;    // Without a Normalize at its end, which is:
   bool normalize = false;                 // Both unset without modules.json.
   std::vector<std::string> head_folders;  // Of the weights of each module of the head, inside the source.
+  std::vector<std::string> head_tensors;  // Of a cross-encoder instead: each module's, among the encoder's.
 
   std::optional<std::size_t> max_seq_length;  // Of sentence_bert_config.json.
   std::vector<Prompt> prompts;

@@ -61,7 +61,8 @@ Status Convert(const std::string& source, const std::string& output, const Conve
   const std::size_t fit = set.fit.lengths.size(), seen = fit + set.unseen.lengths.size();
   Sequences sequences = std::move(set.fit);
   sequences.Add(set.unseen);
-  sequences.Add(ReceiptSequences(tokenizer, job.max_tokens));
+  THIMBLE_ASSIGN_OR_RETURN(const Sequences of_receipt, ReceiptSequences(tokenizer, job.max_tokens));
+  sequences.Add(of_receipt);
   Forward forward(job.program, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
   if (seen > 0) calibrator.emplace(job.program, fit, seen, *kernels, team);
@@ -80,8 +81,9 @@ Status Convert(const std::string& source, const std::string& output, const Conve
   };
   THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
   facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> exact,
-                           VectorsOf(forward, seen, encoder.hidden, job.head, job.normalize, *kernels));
+  THIMBLE_ASSIGN_OR_RETURN(
+      const ExactVectors exact,
+      ExactVectorsOf(forward, seen, encoder.hidden, job.head, job.normalize, *kernels, encoder.pairs));
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
   THIMBLE_RETURN_IF_ERROR(writer.Finish());

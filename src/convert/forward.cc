@@ -67,17 +67,18 @@ void Forward::Normalize(const NormSource& norm, float* x, std::size_t rows) {
 }
 
 Status Forward::Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type,
-                      const NormSource& norm) {
+                      std::span<const float> second_type, const NormSource& norm) {
   const std::size_t hidden = program_.architecture.hidden;
   std::vector<float> place(hidden);
   float* x = x_.data();
   const std::int32_t* id = sequences_.ids.data();
-  for (std::uint32_t length : sequences_.lengths) {
+  for (std::size_t i = 0; i < sequences_.lengths.size(); ++i) {
     model::PositionRows positions(program_.architecture);
-    for (std::uint32_t t = 0; t < length; ++t, ++id, x += hidden) {
+    for (std::uint32_t t = 0; t < sequences_.lengths[i]; ++t, ++id, x += hidden) {
+      const std::span<const float> own = second_type.empty() || t < sequences_.seconds[i] ? type : second_type;
       THIMBLE_RETURN_IF_ERROR(word(static_cast<std::size_t>(*id), {x, hidden}));
       THIMBLE_RETURN_IF_ERROR(position(positions.Next(*id), place));
-      for (std::size_t k = 0; k < hidden; ++k) x[k] += place[k] + type[k];
+      for (std::size_t k = 0; k < hidden; ++k) x[k] += place[k] + own[k];
     }
   }
   Normalize(norm, x_.data(), sequences_.ids.size());

@@ -24,14 +24,18 @@ namespace thimble::convert {
 struct Sequences {
   std::vector<std::int32_t> ids;
   std::vector<std::uint32_t> lengths;
+  std::vector<std::uint32_t> seconds;  // How many tokens of each come before those of the second text of a pair.
 
-  void Add(std::span<const std::int32_t> sequence) {
+  void Add(std::span<const std::int32_t> sequence, std::size_t second) {
     ids.insert(ids.end(), sequence.begin(), sequence.end());
     lengths.push_back(static_cast<std::uint32_t>(sequence.size()));
+    seconds.push_back(static_cast<std::uint32_t>(second));
   }
+  void Add(std::span<const std::int32_t> sequence) { Add(sequence, sequence.size()); }
   void Add(const Sequences& others) {
     ids.insert(ids.end(), others.ids.begin(), others.ids.end());
     lengths.insert(lengths.end(), others.lengths.begin(), others.lengths.end());
+    seconds.insert(seconds.end(), others.seconds.begin(), others.seconds.end());
   }
 };
 
@@ -69,8 +73,10 @@ class Forward {
   Forward(const model::Program& program, Sequences sequences, std::vector<std::size_t> cuts,
           const kernels::Kernels& kernels, base::ThreadTeam& team);
 
-  // The embeddings: `word` and `position` read rows, `type` is part of every token.
-  Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type, const NormSource& norm);
+  // The embeddings: `word` and `position` read rows, `type` is part of every token but those of a second text, of which
+  // `second_type` is part unless it is empty.
+  Status Embed(const ReadRow& word, const ReadRow& position, std::span<const float> type,
+               std::span<const float> second_type, const NormSource& norm);
   // The bias of attention by distance as a model file has it, if the program has one. Before the first layer.
   void SetRelativeBias(std::span<const float> bias);
   // One layer.

@@ -92,7 +92,8 @@ kernels::Matrix HeadMatrix::view() const {
 }
 
 Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& source,
-                            std::span<const std::string> folders, const Source& encoder) {
+                            std::span<const std::string> folders, std::span<const std::string> tensors,
+                            const Source& encoder) {
   HeadSource head;
   head.spec = spec;
   head.modules.resize(spec.modules.size());
@@ -100,7 +101,9 @@ Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& sour
     const model::HeadModule& module = spec.modules[i];
     HeadSource::Module& weights = head.modules[i];
     if (module.kind == model::HeadModule::Kind::kDense || module.kind == model::HeadModule::Kind::kLayerNorm) {
-      if (folders.empty()) {
+      if (!tensors.empty()) {
+        THIMBLE_RETURN_IF_ERROR(ReadMatrix(encoder, tensors[i], module, module.bias, &weights.dense));
+      } else if (folders.empty()) {
         THIMBLE_RETURN_IF_ERROR(ReadModule(encoder, NameOfModule(i) + ".", module, &weights));
       } else {
         const auto has = [&](const std::string& name) {

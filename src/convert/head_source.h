@@ -43,9 +43,10 @@ struct HeadSource {
 };
 
 // Reads what the modules of `spec` need from their `folders` inside `source` or, where that is empty, from the
-// encoder's own file, which is then an ONNX graph. kNotFound for a module without weights, and the errors of Source.
+// encoder's own file: of an ONNX graph, or under `tensors`, the names of a classifier's matrices. kNotFound for a module without weights, and the errors of Source.
 Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& source,
-                            std::span<const std::string> folders, const Source& encoder);
+                            std::span<const std::string> folders, std::span<const std::string> tensors,
+                            const Source& encoder);
 
 // Adds the metadata and tensors of a head to a layout, the matrices in `format`, which is fp32 or fp16.
 // Without `pooling_stated`, the pooling is left for calls to name.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "convert/classifier.h"
 #include "convert/folder_files.h"
 #include "store/known_models.h"
 #include "thimble/convert.h"
@@ -41,6 +42,7 @@ Result<std::string> FindWeights(const std::string& folder, const std::string& tr
 // models; and nothing is assumed.
 Status ChooseHead(const std::string& folder, const ConvertOptions& options, const store::KnownModel* known, Job* job) {
   Config& config = job->config;
+  if (config.classifier) return Status();
   const OnnxModel* graph = job->source.graph();
   if (graph != nullptr && graph->head) {
     model::HeadSpec head = *graph->head;
@@ -159,13 +161,27 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
                  " does not use it; leave it out");
   }
   THIMBLE_ASSIGN_OR_RETURN(Config config, ReadConfig(folder));
+  if (options.pooling) config.classifier.reset();  // The encoder of a cross-encoder, as asked.
   THIMBLE_ASSIGN_OR_RETURN(TokenizerSource tokenizer,
                            ReadTokenizer(TransformerFolder(folder, config.transformer), config.tokenizer));
   if (tokenizer.tokenizer.vocabulary > config.encoder.vocabulary) {
     return Error(Code::kCorrupt, tokenizer.path, ": ids up to ", tokenizer.tokenizer.vocabulary - 1,
                  ", config.json has vocab_size ", config.encoder.vocabulary);
   }
+  if (config.classifier) {
+    const bool types = tokenizer.token_types && !config.family->types.empty();
+    THIMBLE_RETURN_IF_ERROR(TakePairs(types, tokenizer.path, &tokenizer.tokenizer));
+    if (tokenizer.tokenizer.kind->around.second_type != 0 && config.token_types < 2) {
+      return Error(Code::kCorrupt, folder, ": config.json has ", config.token_types,
+                   " token types, and the tokenizer gives the second text of a pair another one");
+    }
+    SetClassifierHead(&config);
+  }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
+  if (config.classifier && weights.ends_with(".onnx")) {
+    return Error(Code::kUnsupported, folder, "/", weights,
+                 ": rerankers are converted from model.safetensors or pytorch_model.bin, not from a graph");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id));
   std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {
@@ -188,7 +204,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
   ChooseLimits(known, &job);
   ChoosePrompts(known, &job);
   const text::TemplateTables& around = job.tokenizer.tokenizer.kind->around;
-  const std::size_t special = around.prefix_count + around.suffix_count;
+  const std::size_t special = around.prefix_count + around.middle_count + around.suffix_count;
   if (job.max_tokens <= special) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
@@ -197,7 +213,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     job.notes.push_back("words in " + std::string(format::WeightFormatName(job.words())) + ": with a vocabulary of " +
                         std::to_string(job.program.architecture.vocabulary) + " they are most of the file");
   }
-  THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
+  THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.config.head_tensors, job.source));
   return job;
 }
 

@@ -36,6 +36,8 @@ struct Job {
   const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
   format::WeightFormat words() const { return format::WordsFormat(formats(), program.architecture.vocabulary); }
   bool int8() const { return formats().int8(); }
+  // Whether the second text of a pair has the second token type.
+  bool has_second_type() const { return tokenizer.tokenizer.kind->around.second_type != 0; }
   format::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
 };
 

@@ -67,6 +67,13 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
                      {"architecture", std::string(job.config.family->name)}};
   for (auto& entry : model::DescriptionOf(encoder)) layout.metadata.push_back(std::move(entry));
   DeclareHead(job.head, job.pooling_stated, job.formats().head, &layout);
+  if (job.config.classifier) {
+    const Config::Classifier& classifier = *job.config.classifier;
+    for (std::size_t i = 0; i < classifier.labels.size(); ++i) {
+      layout.metadata.emplace_back(std::string(model::kLabelPrefix) + std::to_string(i), classifier.labels[i]);
+    }
+    layout.metadata.emplace_back(model::kScoreActivationKey, classifier.activation);
+  }
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
   const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;
@@ -91,6 +98,9 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   DeclareTokenizer(*tokenizer.kind, &layout);
   Declare(PositionsOf(job), &layout);
   DeclareVector("embeddings.offset", encoder.hidden, format::ElementType::kF32, &layout);
+  if (job.has_second_type()) {
+    DeclareVector("embeddings.second_offset", encoder.hidden, format::ElementType::kF32, &layout);
+  }
   DeclareNorm("embeddings.norm", encoder.hidden, &layout);
   if (encoder.relative_reach != 0) {
     DeclareVector(std::string(model::kRelativeBias), encoder.heads * model::BiasRowFloats(encoder.relative_reach),

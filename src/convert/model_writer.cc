@@ -70,13 +70,13 @@ class Conversion {
     return FindTable(names_.positions, unused_positions() + encoder_.position_rows());
   }
 
-  // The first of the token types, which an exported graph may hold alone; zeros where a family has none.
-  Status ReadType(std::span<float> type) const {
+  // Token type 0 or 1, the first of which an exported graph may hold alone; zeros where a family has none.
+  Status ReadType(std::size_t number, std::span<float> type) const {
     if (names_.types.empty()) return Status();
     Result<const SourceTensor*> types = Status(Code::kNotFound, "");
-    if (job_.source.graph() != nullptr) types = FindTable(names_.types, 1);
+    if (job_.source.graph() != nullptr && number == 0) types = FindTable(names_.types, 1);
     if (!types.ok()) types = FindTable(names_.types, job_.config.token_types);
-    return types.ok() ? job_.source.Read(**types, 0, type) : types.status();
+    return types.ok() ? job_.source.Read(**types, number * type.size(), type) : types.status();
   }
 
   // The whole of a small tensor.
@@ -91,11 +91,13 @@ class Conversion {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindPositions());
     // A text is one segment, so the first token type is part of every token. With int8 codes it goes with what all
     // positions have in common into a vector of its own: a few large components would spoil the scale of every row.
-    std::vector<float> offset(hidden), mean(hidden);
-    THIMBLE_RETURN_IF_ERROR(ReadType(offset));
+    std::vector<float> offset(hidden), second(hidden), mean(hidden);
+    THIMBLE_RETURN_IF_ERROR(ReadType(0, offset));
+    if (job_.has_second_type()) THIMBLE_RETURN_IF_ERROR(ReadType(1, second));
     if (job_.int8()) {
       THIMBLE_RETURN_IF_ERROR(MeanRow(*positions, encoder_.position_rows() - encoder_.positions, mean));
       for (std::size_t k = 0; k < hidden; ++k) offset[k] += mean[k];
+      for (std::size_t k = 0; k < hidden; ++k) second[k] += mean[k];
     }
     auto read = [&](std::size_t first, std::span<float> out) {
       THIMBLE_RETURN_IF_ERROR(job_.source.Read(*positions, (unused_positions() + first) * hidden, out));
@@ -103,7 +105,8 @@ class Conversion {
       return Status();
     };
     THIMBLE_RETURN_IF_ERROR(WriteTable(PositionsOf(job_), read, &writer_));
-    return AppendValues<float>("embeddings.offset", offset, &writer_);
+    THIMBLE_RETURN_IF_ERROR(AppendValues<float>("embeddings.offset", offset, &writer_));
+    return job_.has_second_type() ? AppendValues<float>("embeddings.second_offset", second, &writer_) : Status();
   }
 
   // Of all positions, the first of which is row `first` of those of the file.
@@ -142,14 +145,18 @@ class Conversion {
   Status Embed(const NormSource& norm) {
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* words, FindTable(names_.words, encoder_.vocabulary));
     THIMBLE_ASSIGN_OR_RETURN(const SourceTensor* positions, FindPositions());
-    std::vector<float> type(encoder_.hidden);
-    THIMBLE_RETURN_IF_ERROR(ReadType(type));
+    std::vector<float> type(encoder_.hidden), second;
+    THIMBLE_RETURN_IF_ERROR(ReadType(0, type));
+    if (job_.has_second_type()) {
+      second.resize(encoder_.hidden);
+      THIMBLE_RETURN_IF_ERROR(ReadType(1, second));
+    }
     auto rows_of = [&](const SourceTensor* tensor, std::size_t first) {
       return [this, tensor, first](std::size_t row, std::span<float> out) {
         return job_.source.Read(*tensor, (first + row) * out.size(), out);
       };
     };
-    return forward_.Embed(rows_of(words, 0), rows_of(positions, unused_positions()), type, norm);
+    return forward_.Embed(rows_of(words, 0), rows_of(positions, unused_positions()), type, second, norm);
   }
 
   // From buckets to distances, in log2 units as the scores.

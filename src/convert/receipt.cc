@@ -17,6 +17,7 @@
 #include "base/sha256.h"
 #include "convert/calibration.h"
 #include "convert/parallel.h"
+#include "convert/text_sequences.h"
 #include "convert/unrelated.h"
 #include "format/reader.h"
 #include "model/encoder.h"
@@ -51,13 +52,19 @@ std::vector<float> Goldens(std::span<const float> vectors, std::size_t dimension
   return goldens;
 }
 
-// Vectors of sequences by the model of a file, [sequences][dimensions].
-Result<std::vector<float>> Embed(const model::Weights& weights, const Sequences& sequences,
+// The head without the classifier of a model for pairs: what the accuracy of its layers shows in.
+model::HeadSpec Features(model::HeadSpec head, bool pairs) {
+  if (pairs) head.modules.pop_back();
+  return head;
+}
+
+// Vectors of sequences by the model of a file, [sequences][dimensions of `spec`], which is its head or begins it.
+Result<std::vector<float>> Embed(const model::Weights& weights, const model::HeadSpec& spec, const Sequences& sequences,
                                  const kernels::Kernels& kernels, base::ThreadTeam& team) {
   const model::TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
   base::Arena measure;
   (void)model::Encoder(weights, kernels, shape, measure);
-  (void)model::Head(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, measure);
+  (void)model::Head(spec, weights.head_weights, weights.info.token_dimensions, kernels, measure);
   struct Worker {
     base::Mapping memory;
     std::optional<base::Arena> arena;
@@ -69,17 +76,18 @@ Result<std::vector<float>> Embed(const model::Weights& weights, const Sequences&
     THIMBLE_ASSIGN_OR_RETURN(worker.memory, base::Mapping::Create(measure.used()));
     worker.arena.emplace(worker.memory.bytes());
     worker.encoder.emplace(weights, kernels, shape, *worker.arena);
-    worker.head.emplace(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, *worker.arena);
+    worker.head.emplace(spec, weights.head_weights, weights.info.token_dimensions, kernels, *worker.arena);
   }
   std::vector<std::size_t> begin(sequences.lengths.size());
   std::exclusive_scan(sequences.lengths.begin(), sequences.lengths.end(), begin.begin(), std::size_t{0});
-  const std::size_t dimensions = weights.info.dimensions;
+  const std::size_t dimensions = spec.Dimensions(weights.info.token_dimensions);
   std::vector<float> vectors(begin.size() * dimensions);
   std::mutex mutex;
   Status failure;
   ForEach(team, begin.size(), [&](std::size_t i, std::size_t member) {
     const std::uint32_t length = sequences.lengths[i];
-    auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1});
+    auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1},
+                                                model::WantedRows::kAll, {}, {&sequences.seconds[i], 1});
     if (rows.ok()) {
       workers[member].head->Run(weights.head.pooling, rows->data(), length, 0, weights.info.normalize,
                                 &vectors[i * dimensions]);
@@ -92,6 +100,29 @@ Result<std::vector<float>> Embed(const model::Weights& weights, const Sequences&
   return vectors;
 }
 
+// The same of a forward pass that is through, from sequence `first` on.
+Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                     const model::HeadSpec& spec, std::span<const model::HeadWeights> weights,
+                                     bool normalize, const kernels::Kernels& kernels) {
+  base::Arena measure;
+  (void)model::Head(spec, weights, hidden, kernels, measure);
+  base::Mapping memory;
+  if (measure.used() > 0) {
+    THIMBLE_ASSIGN_OR_RETURN(memory, base::Mapping::Create(measure.used()));
+  }
+  base::Arena arena(memory.bytes());
+  model::Head run(spec, weights, hidden, kernels, arena);
+  const std::size_t dimensions = run.dimensions();
+  const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
+  const float* rows = forward.x().data();
+  std::vector<float> vectors((lengths.size() - first) * dimensions);
+  for (std::size_t i = 0; i < lengths.size(); rows += hidden * lengths[i++]) {
+    if (i < first) continue;
+    run.Run(spec.pooling, rows, lengths[i], 0, normalize, &vectors[(i - first) * dimensions]);
+  }
+  return vectors;
+}
+
 double Cosine(const float* a, const float* b, std::size_t size) {
   const double ab = std::inner_product(a, a + size, b, 0.0);
   const double aa = std::inner_product(a, a + size, a, 0.0);
@@ -99,7 +130,7 @@ double Cosine(const float* a, const float* b, std::size_t size) {
   return ab == aa && aa == bb ? 1 : ab / std::sqrt(aa * bb);
 }
 
-// Eight digits behind the point, or nan. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
+// Of a cosine or a difference of scores: eight digits behind the point, or nan. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
 // packages.
 std::string CosineText(double cosine) {
   if (std::isnan(cosine)) return "nan";
@@ -112,34 +143,32 @@ std::string CosineText(double cosine) {
 
 }  // namespace
 
-Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens) {
+Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens) {
   Sequences sequences;
-  std::vector<std::int32_t> ids(max_tokens);
-  for (std::string_view text : ReceiptTexts()) {
-    sequences.Add(std::span(ids).first(tokenizer.Encode({}, text, ids).tokens));
+  THIMBLE_ASSIGN_OR_RETURN(TextSequences texts, TextSequences::Create(tokenizer, max_tokens));
+  const std::vector<std::string_view> all = ReceiptTexts();
+  // The goldens make a ring of their own.
+  const std::span<const std::string_view> goldens = std::span(all).first(kGoldens), others = std::span(all).subspan(kGoldens);
+  for (const std::span<const std::string_view> list : {goldens, others}) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const TextSequence sequence = texts.Next(list, i);
+      sequences.Add(sequence.ids, sequence.second);
+    }
   }
   return sequences;
 }
 
-Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels) {
-  base::Arena measure;
-  (void)model::Head(head.spec, head.views, hidden, kernels, measure);
-  base::Mapping memory;
-  if (measure.used() > 0) {
-    THIMBLE_ASSIGN_OR_RETURN(memory, base::Mapping::Create(measure.used()));
-  }
-  base::Arena arena(memory.bytes());
-  model::Head run(head.spec, head.views, hidden, kernels, arena);
-  const std::size_t dimensions = run.dimensions();
-  const std::vector<std::uint32_t>& lengths = forward.sequences().lengths;
-  const float* rows = forward.x().data();
-  std::vector<float> vectors((lengths.size() - first) * dimensions);
-  for (std::size_t i = 0; i < lengths.size(); rows += hidden * lengths[i++]) {
-    if (i < first) continue;
-    run.Run(head.spec.pooling, rows, lengths[i], 0, normalize, &vectors[(i - first) * dimensions]);
-  }
-  return vectors;
+Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                    const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
+                                    bool pairs) {
+  ExactVectors exact;
+  THIMBLE_ASSIGN_OR_RETURN(exact.vectors,
+                           VectorsOf(forward, first, hidden, head.spec, head.views, normalize, kernels));
+  exact.features = exact.vectors;
+  if (!pairs) return exact;
+  THIMBLE_ASSIGN_OR_RETURN(exact.features, VectorsOf(forward, first, hidden, Features(head.spec, true), head.views,
+                                                     false, kernels));
+  return exact;
 }
 
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
@@ -155,40 +184,62 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
   layout->reserve += kReceiptHeaderBytes;
 }
 
-Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
+namespace {
+
+// What the cosines of texts on different subjects are.
+Status WriteUnrelated(const model::Weights& weights, const kernels::Kernels& kernels, base::ThreadTeam& team,
+                      format::Writer* writer) {
+  const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
+                           Embed(weights, weights.head, unrelated.sequences, kernels, team));
+  const std::vector<double> cosines = UnrelatedCosines(vectors, unrelated.counts, weights.info.dimensions);
+  std::string quantiles;
+  for (const double share : model::kUnrelatedShares) {
+    quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(cosines, share)));
+  }
+  THIMBLE_RETURN_IF_ERROR(
+      writer->SetMetadata(std::string(model::kUnrelatedPairsKey), std::to_string(cosines.size())));
+  return writer->SetMetadata(std::string(model::kUnrelatedCosinesKey), quantiles);
+}
+
+}  // namespace
+
+Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const kernels::Kernels& kernels,
                     base::ThreadTeam& team, format::Writer* writer) {
-  const std::size_t texts = ReceiptTexts().size(), dimensions = exact.size() / texts;
+  const std::size_t texts = ReceiptTexts().size(), dimensions = exact.vectors.size() / texts;
   const std::string vectors_name(model::kGoldenVectorsTensor);
   const std::vector<std::uint8_t> golden_texts = GoldenTexts();
   THIMBLE_RETURN_IF_ERROR(writer->Append(model::kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
-  THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
+  THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact.vectors, dimensions), writer));
   THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
-                           Embed(weights, ReceiptSequences(weights.tokenizer, weights.info.max_tokens), kernels, team));
-  if (!base::AllFinite(exact) || !base::AllFinite(vectors)) {
+  THIMBLE_ASSIGN_OR_RETURN(const Sequences sequences, ReceiptSequences(weights.tokenizer, weights.info.max_tokens));
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(weights, weights.head, sequences, kernels, team));
+  std::vector<float> features = vectors;
+  const bool pairs = weights.program.architecture.pairs;
+  if (pairs) {
+    THIMBLE_ASSIGN_OR_RETURN(features, Embed(weights, Features(weights.head, true), sequences, kernels, team));
+  }
+  if (!base::AllFinite(exact.vectors) || !base::AllFinite(vectors)) {
     return Error(Code::kUnsupported,
                  "the weights give vectors with values that are not finite: they exceed the range "
                  "of ",
-                 base::AllFinite(exact) ? "this dtype; use fp32" : "fp32");
+                 base::AllFinite(exact.vectors) ? "this dtype; use fp32" : "fp32");
   }
   const std::vector<float> goldens = Goldens(vectors, dimensions);
   THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
 
   std::vector<double> cosines;
+  const std::size_t width = features.size() / texts;
   for (std::size_t i = 0; i < texts; ++i) {
-    cosines.push_back(Cosine(&vectors[i * dimensions], &exact[i * dimensions], dimensions));
+    cosines.push_back(Cosine(&features[i * width], &exact.features[i * width], width));
   }
-  const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> strangers, Embed(weights, unrelated.sequences, kernels, team));
-  const std::vector<double> apart = UnrelatedCosines(strangers, unrelated.counts, dimensions);
-  std::string quantiles;
-  for (const double share : model::kUnrelatedShares) {
-    quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(apart, share)));
+  double largest = 0;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    largest = std::max(largest, std::fabs(double{vectors[i]} - exact.vectors[i]));
   }
-
   std::sort(cosines.begin(), cosines.end());
   const double mean = std::accumulate(cosines.begin(), cosines.end(), 0.0) / static_cast<double>(texts);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const std::uint8_t> behind,
@@ -204,11 +255,10 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
                                                               {model::kCosineMeanKey, CosineText(mean)},
                                                               {model::kCosineP1Key, CosineText(cosines[texts / 100])},
                                                               {model::kCosineMinKey, CosineText(cosines.front())},
-                                                              {model::kUnrelatedPairsKey, std::to_string(apart.size())},
-                                                              {model::kUnrelatedCosinesKey, quantiles},
                                                               {model::kGoldensKey, std::to_string(kGoldens)}};
   for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
-  return Status();
+  if (pairs) return writer->SetMetadata(std::string(model::kScoreErrorKey), CosineText(largest));
+  return WriteUnrelated(weights, kernels, team, writer);
 }
 
 }  // namespace thimble::convert

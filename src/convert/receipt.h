@@ -28,20 +28,28 @@ struct ReceiptFacts {
   std::string source_sha256, tokenizer_sha256, recipe, calibration;
 };
 
-// The sequences of ReceiptTexts(), cut at `max_tokens`.
-Sequences ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
+// The sequences of ReceiptTexts(), cut at `max_tokens`; of a tokenizer of pairs each with the next one, where those
+// whose vectors the file stores make a ring. kOutOfMemory.
+Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
 
-// The vectors of the sequences of a forward pass that is through, from `first` on: [sequences][dimensions].
-// kOutOfMemory.
-Result<std::vector<float>> VectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels);
+// What the receipt's sequences give in fp32, [sequences][dimensions].
+struct ExactVectors {
+  std::vector<float> vectors;   // Or raw scores.
+  std::vector<float> features;  // The same, but of a model for pairs what its scores are made of: cosines tell nothing
+                                // of scores.
+};
+
+// Those of the sequences of a forward pass that is through, from `first` on. kOutOfMemory.
+Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                    const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
+                                    bool pairs);
 
 // Adds the tensors of a receipt, which come last, and room in the header.
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout);
 
-// Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` are the vectors of
-// ReceiptTexts() in fp32.
-Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, const kernels::Kernels& kernels,
+// Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` is what
+// ReceiptTexts() give.
+Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const kernels::Kernels& kernels,
                     base::ThreadTeam& team, format::Writer* writer);
 
 }  // namespace thimble::convert

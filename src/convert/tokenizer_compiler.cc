@@ -107,7 +107,10 @@ class Compiler : PartReader {
 
   Status ReadPostProcessor() {
     const Json* part = root_.FindSet("post_processor");
-    if (part == nullptr) return Status();
+    if (part == nullptr) {
+      compiled_.pair.problem = "post_processor is missing, which puts tokens between the texts of a pair";
+      return Status();
+    }
     std::string type;
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
@@ -127,7 +130,12 @@ class Compiler : PartReader {
     // For one text, Roberta's differs from BERT's in offsets only.
     if (type == "BertProcessing" || type == "RobertaProcessing") {
       THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", prefix_));
-      return ReadPair(*part, "sep", suffix_);
+      THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "sep", suffix_));
+      PairTemplate& pair = compiled_.pair;
+      pair.middle = suffix_;
+      if (type == "RobertaProcessing") pair.middle.insert(pair.middle.end(), suffix_.begin(), suffix_.end());
+      pair.second_type = type == "BertProcessing";
+      return Status();
     }
     if (type == "TemplateProcessing") return ReadTemplate(*part);
     return Unsupported("post_processor.type is \"", type, "\", expected \"TemplateProcessing\" or \"BertProcessing\"");
@@ -182,7 +190,43 @@ class Compiler : PartReader {
       }
     }
     if (!seen_text) return Unsupported("post_processor.single leaves out the text");
+    if (!ReadPairTemplate(part)) {
+      compiled_.pair.problem = "post_processor.pair: expected what is around a single text around both, tokens between "
+                               "them, and the types 0 before the second text and 0 or 1 from it on";
+    }
     return Status();
+  }
+
+  // False unless it is a pair that thimble runs.
+  bool ReadPairTemplate(const Json& part) {
+    const Json* items = part.FindSet("pair");
+    if (items == nullptr || !items->is_array()) return false;
+    PairTemplate& pair = compiled_.pair;
+    std::vector<std::uint32_t> around[3];  // Before, between and behind the texts.
+    std::size_t texts = 0;
+    for (const Json& item : items->array()) {
+      const Json *sequence = item.FindSet("Sequence"), *special = item.FindSet("SpecialToken");
+      const Json* either = sequence != nullptr ? sequence : special;
+      const Json* id = either == nullptr ? nullptr : either->FindSet("id");
+      if (id == nullptr || !id->is_string()) return false;
+      if (sequence != nullptr && !id->Is(texts == 0 ? "A" : texts == 1 ? "B" : "")) return false;
+      if (sequence != nullptr) ++texts;
+      const Json* type = either->FindSet("type_id");
+      const std::uint64_t type_id = type != nullptr && type->is_unsigned() ? type->integer() : 0;
+      if (sequence != nullptr && texts == 2) pair.second_type = type_id == 1;
+      if (type_id != (texts == 2 && pair.second_type ? 1 : 0)) return false;
+      if (sequence != nullptr) continue;
+      const Json* tokens = part.FindSet("special_tokens");
+      const Json* token = tokens == nullptr ? nullptr : tokens->FindSet(id->string());
+      const Json* ids = token == nullptr ? nullptr : token->FindSet("ids");
+      if (ids == nullptr || !ids->is_array()) return false;
+      for (const Json& value : ids->array()) {
+        std::uint32_t number = 0;
+        if (!ReadId(value, "", number).ok() || !AddSpecial(number, around[texts]).ok()) return false;
+      }
+    }
+    pair.middle = std::move(around[1]);
+    return texts == 2 && around[0] == prefix_ && around[2] == suffix_ && !pair.middle.empty();
   }
 
   Status ReadTruncation() {
@@ -277,6 +321,16 @@ Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std:
   THIMBLE_TOKENIZER_KINDS(THIMBLE_MAKE_READER)
 #undef THIMBLE_MAKE_READER
   return Error(Code::kUnsupported, path, ": model.type is \"", type, "\", expected ", expected);
+}
+
+Status TakePairs(bool token_types, const std::string& path, CompiledTokenizer* tokenizer) {
+  const PairTemplate& pair = tokenizer->pair;
+  if (!pair.problem.empty()) return Error(Code::kUnsupported, path, ": ", pair.problem);
+  text::TemplateTables& around = tokenizer->kind->around;
+  around.middle = tokenizer->store.Keep(std::vector<std::uint32_t>(pair.middle));
+  around.middle_count = static_cast<std::uint32_t>(pair.middle.size());
+  around.second_type = token_types && pair.second_type ? 1 : 0;
+  return Status();
 }
 
 Result<CompiledTokenizer> CompileTokenizer(std::string_view tokenizer_json, const std::string& path) {

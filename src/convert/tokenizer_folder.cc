@@ -67,6 +67,7 @@ class FolderReader : FolderSettings {
     THIMBLE_RETURN_IF_ERROR(SetTruncation());
     TokenizerSource source;
     THIMBLE_RETURN_IF_ERROR(ReadLimit(source.model_max_length));
+    THIMBLE_RETURN_IF_ERROR(ReadInputNames(source.token_types));
     THIMBLE_ASSIGN_OR_RETURN(source.tokenizer, CompileParsedTokenizer(root_, path_));
     source.path = path_;
     return source;
@@ -315,6 +316,16 @@ class FolderReader : FolderSettings {
     if (setting->is_number() && setting->number() > kNoLimit) return Status();
     if (!setting->is_unsigned() || setting->integer() == 0) return Corrupt(key, "expected an integer above 0");
     limit = setting->integer();
+    return Status();
+  }
+
+  // The library passes on what the class, or else the setting, names.
+  Status ReadInputNames(bool& token_types) const {
+    const Json* names = Find("model_input_names");
+    if (names == nullptr || names->is_null()) return Status();
+    if (!names->is_array()) return Corrupt("model_input_names", "expected an array");
+    token_types = std::any_of(names->array().begin(), names->array().end(),
+                              [](const Json& name) { return name.Is("token_type_ids"); });
     return Status();
   }
 

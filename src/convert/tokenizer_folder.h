@@ -5,10 +5,12 @@
 #define THIMBLE_CONVERT_TOKENIZER_FOLDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "convert/table_store.h"
 #include "json/value.h"
@@ -17,11 +19,19 @@
 
 namespace thimble::convert {
 
+// How two texts become one sequence, for models that take pairs: between what is around a single text.
+struct PairTemplate {
+  std::vector<std::uint32_t> middle;  // Ids between the texts.
+  bool second_type = false;           // Whether what is behind them has token type 1, and not 0.
+  std::string problem;                // Why there is none, if not empty: what it says, and what thimble runs.
+};
+
 struct CompiledTokenizer {
   std::shared_ptr<text::Kind> kind;  // Its tables are views into the store.
   TableStore store;
   std::size_t vocabulary = 0;  // Every id is below this.
   std::size_t max_length = 0;  // Where the file truncates, special tokens included; 0 for nowhere.
+  PairTemplate pair;           // Not in `kind` until TakePairs puts it there.
 };
 
 // `path` names the source in messages. kCorrupt when the JSON is malformed or contradicts itself; kUnsupported, naming
@@ -42,7 +52,12 @@ struct TokenizerSource {
   CompiledTokenizer tokenizer;
   std::string path;                             // The file that has the vocabulary: tokenizer.json or vocab.txt.
   std::optional<std::size_t> model_max_length;  // None where nothing says it, or it says that there is no limit.
+  bool token_types = true;                      // Whether the tokenizer gives the model types of tokens.
 };
+
+// Makes it a tokenizer of pairs, with the second token type where `token_types`. kUnsupported, for `path`, without a
+// template that thimble runs.
+Status TakePairs(bool token_types, const std::string& path, CompiledTokenizer* tokenizer);
 
 // Reads tokenizer.json, or vocab.txt where there is none, with tokenizer_config.json, special_tokens_map.json,
 // added_tokens.json and the `tokenizer_class` of config.json, as transformers 5 does:

@@ -179,7 +179,7 @@ class Fetcher {
         std::any_of(weights->begin(), weights->end(), [](const auto& n) { return n.ends_with(".onnx"); });
     const store::KnownModel* row = store::FindKnownModel(product.name.Repository());
     const bool known = row != nullptr && row->pooling();
-    if (!config.head && !graph && !product.pooling && !known && !product.unstated_pooling) {
+    if (!config.head && !config.classifier && !graph && !product.pooling && !known && !product.unstated_pooling) {
       return convert::UnstatedPooling(What());
     }
     for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));

@@ -24,6 +24,8 @@ class Writer {
   Writer& Key(std::string_view key);
   Writer& Add(const Value& value);  // As Value::Text().
   Writer& Text(std::string_view text);
+  // A finite number, with the fewest digits that read back as the same float.
+  Writer& Float(float value);
   // An array of numbers, each finite, with the fewest digits that read back as the same float.
   Writer& Floats(std::span<const float> values);
   Writer& Member(std::string_view key, const Value& value) { return Key(key).Add(value); }

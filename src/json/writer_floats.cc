@@ -17,4 +17,11 @@ Writer& Writer::Floats(std::span<const float> values) {
   return Close(']');
 }
 
+Writer& Writer::Float(float value) {
+  Separate();
+  char digits[32];
+  out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+  return *this;
+}
+
 }  // namespace thimble::json

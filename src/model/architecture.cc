@@ -30,6 +30,7 @@ std::string_view DefaultOf(std::string_view key) {
 
 bool IsKnown(std::string_view key, std::string_view value) {
   if (key == kRelativeReachKey) return true;
+  if (key == kInputKey) return value == kPairInput;
   for (const EncoderChoice& choice : kEncoderChoices) {
     if (choice.key == key && choice.value == value) return true;
   }
@@ -67,6 +68,7 @@ std::vector<std::pair<std::string, std::string>> DescriptionOf(const Architectur
     if (IsOf(architecture, choice)) add(choice.key, choice.value);
   }
   if (architecture.pad_id) add(kPadKey, std::to_string(*architecture.pad_id));
+  if (architecture.pairs) add(kInputKey, kPairInput);
   return metadata;
 }
 
@@ -77,6 +79,7 @@ Result<Architecture> ReadArchitecture(const format::Reader& reader) {
     if (key.starts_with(kEncoderPrefix) && !IsKnown(key, value)) return reader.Unknown(key, "value");
   }
   Architecture architecture;
+  architecture.pairs = reader.Metadata(kInputKey).has_value();
   THIMBLE_ASSIGN_OR_RETURN(std::string_view name, reader.Text("activation"));
   std::optional<kernels::Activation> activation;
   if (!ParseActivation(name, &activation) || !activation) {

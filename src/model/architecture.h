@@ -30,6 +30,7 @@ struct Architecture {
   std::size_t relative_reach = 0;
   double norm_epsilon = 0;
   kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
+  bool pairs = false;  // Whether a sequence is two texts, of which the model gives scores; otherwise it is one.
   std::optional<std::int32_t> pad_id;  // Below the vocabulary; set for padded positions: see PositionRows.
 
   std::size_t head_width() const { return hidden / heads; }
@@ -58,6 +59,9 @@ struct EncoderChoice {
 inline constexpr std::string_view kEncoderPrefix = "encoder.";
 inline constexpr std::string_view kRelativeReachKey = "encoder.relative_reach";  // Absent for 0.
 inline constexpr std::string_view kRelativeBias = "attention.relative_bias";     // Its tensor.
+// What a sequence is, in the file of a model for pairs: kPairInput. Without it, a text.
+inline constexpr std::string_view kInputKey = "encoder.input";
+inline constexpr std::string_view kPairInput = "pair";
 inline constexpr EncoderChoice kEncoderChoices[] = {
     {"encoder.positions", "table"},     // A row for each position, added to that of the word.
     {"encoder.positions", "padded"},    // The same, by PositionRows; "encoder.pad_id" is the pad token's id.

@@ -80,9 +80,10 @@ Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileSh
 
 Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids,
                                                std::span<const std::uint32_t> lengths, WantedRows wanted,
-                                               const Crew& crew) {
+                                               const Crew& crew, std::span<const std::uint32_t> seconds) {
   ids_ = ids;
   lengths_ = lengths;
+  seconds_ = seconds;
   failed_ = false;
   const Schedule schedule(w_.program,
                           {.rows = ids.size(), .sequences = lengths.size(), .block = block_, .wanted = wanted},
@@ -144,12 +145,16 @@ Status Encoder::Embed(const Encoder& tile, Range rows) {
   words.values = words_;
   words.scale = w_.words.table.scale == nullptr ? nullptr : scales;
   std::size_t first = 0;  // Row of the sequence.
-  for (std::uint32_t length : tile.lengths_) {
-    const std::size_t begin = std::max(first, rows.begin), last = std::min(first + length, rows.end);
+  for (std::size_t i = 0; i < tile.lengths_.size(); first += tile.lengths_[i++]) {
+    const std::size_t begin = std::max(first, rows.begin);
+    const std::size_t last = std::min<std::size_t>(first + tile.lengths_[i], rows.end);
+    const bool has_second = w_.second_offset != nullptr && !tile.seconds_.empty();
+    const std::size_t second = has_second ? std::min<std::size_t>(first + tile.seconds_[i], last) : last;
     PositionRows next(w_.program.architecture);
     for (std::size_t row = first; row < begin && begin < last; ++row) next.Next(tile.ids_[row]);
     for (std::size_t row = begin, count; row < last; row += count) {
-      count = std::min(block_, last - row);
+      count = std::min(block_, (row < second ? second : last) - row);
+      const float* offset = row < second ? w_.embedding_offset : w_.second_offset;
       const std::span<const std::int32_t> block = tile.ids_.subspan(row, count);
       THIMBLE_RETURN_IF_ERROR(w_.words.Read(block, words_));
       if (words.scale != nullptr) {
@@ -159,11 +164,10 @@ Status Encoder::Embed(const Encoder& tile, Range rows) {
       for (std::size_t i = 0; i < count; ++i) positions[i] = next.Next(block[i]);
       for (std::size_t i = 0, end; i < count; i = end) {  // A run of consecutive positions.
         for (end = i + 1; end < count && positions[end] == positions[i] + (end - i);) ++end;
-        k_.embed(words, RowsFrom(w_.positions, positions[i]), w_.embedding_offset, {places + i, end - i},
+        k_.embed(words, RowsFrom(w_.positions, positions[i]), offset, {places + i, end - i},
                  tile.RowsOf(Buffer::kStream, row + i).values);
       }
     }
-    first += length;
   }
   Normalize(w_.embedding_norm, tile.RowsOf(Buffer::kStream, rows.begin), rows.size());
   return Status();

@@ -61,6 +61,12 @@ inline constexpr std::size_t kMaxPoolings = 8;
 inline constexpr const char* kUnstatedPooling = "unstated";
 inline constexpr std::size_t kMaxHeadModules = 16;
 
+// What a model file says of the scores of pairs: the name of score i, and what all go through unless asked for raw.
+inline constexpr std::string_view kLabelPrefix = "label.";
+inline constexpr std::string_view kScoreActivationKey = "score_activation";
+inline constexpr std::string_view kScoreActivations[] = {"identity", "sigmoid"};
+inline constexpr std::size_t kMaxLabels = 256;
+
 // The names of kinds and activations in a model file: "dense", "layer_norm", "normalize", "truncate"; "gelu",
 // "gelu_tanh", "quick_gelu", "silu", "relu", "tanh" and, for the identity, "identity".
 std::string_view HeadKindName(HeadModule::Kind kind);

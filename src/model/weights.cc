@@ -170,6 +170,19 @@ Status LoadHead(const Reader& reader, Weights* w) {
   return Status();
 }
 
+// The names of a reranker's scores, and what they go through.
+Status LoadLabels(const Reader& reader, Weights* w) {
+  for (std::size_t i = 0; i < w->info.dimensions; ++i) {
+    THIMBLE_ASSIGN_OR_RETURN(const std::string_view label, reader.Text(std::string(kLabelPrefix) + std::to_string(i)));
+    w->info.labels.emplace_back(label);
+  }
+  THIMBLE_ASSIGN_OR_RETURN(w->info.score_activation, reader.Text(kScoreActivationKey));
+  for (std::string_view known : kScoreActivations) {
+    if (w->info.score_activation == known) return Status();
+  }
+  return reader.Unknown(kScoreActivationKey, "activation");
+}
+
 Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width, NormWeights* norm) {
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, name + ".weight", width, &norm->gamma));
   return LoadVector(reader, name + ".bias", width, &norm->beta);
@@ -256,12 +269,19 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   THIMBLE_RETURN_IF_ERROR(LoadConfig(reader, &w));
   THIMBLE_RETURN_IF_ERROR(LoadHead(reader, &w));
   const std::size_t h = architecture.hidden;
-  if (w.info.max_tokens <= tokenizer.num_special()) {
+  if (w.info.max_tokens <= tokenizer.num_pair_special()) {
     return Error(Code::kCorrupt, reader.path(), ": max_tokens ", w.info.max_tokens, " leaves no room beside ",
-                 tokenizer.num_special(), " special tokens");
+                 tokenizer.num_pair_special(), " special tokens");
+  }
+  if (architecture.pairs) THIMBLE_RETURN_IF_ERROR(LoadLabels(reader, &w));
+  if (architecture.pairs != !tokenizer.middle().empty()) {
+    return reader.Mismatch("encoder.input", "\"pair\" and tokenizer.pair_middle, or neither");
   }
   THIMBLE_RETURN_IF_ERROR(LoadTable(reader, "embeddings.positions", architecture.position_rows(), h, &w.positions));
   THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.offset", h, &w.embedding_offset));
+  if (tokenizer.has_second_type()) {
+    THIMBLE_RETURN_IF_ERROR(LoadVector(reader, "embeddings.second_offset", h, &w.second_offset));
+  }
   THIMBLE_RETURN_IF_ERROR(LoadNorm(reader, "embeddings.norm", h, &w.embedding_norm));
   if (architecture.relative_reach != 0) {
     const std::size_t floats = architecture.heads * BiasRowFloats(architecture.relative_reach);

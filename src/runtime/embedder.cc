@@ -3,16 +3,15 @@
 #include "thimble/embedder.h"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <utility>
 
 #include "base/error.h"
-#include "base/fork.h"
 #include "base/guard.h"
 #include "base/thread_team.h"
 #include "runtime/engine.h"
 #include "runtime/plan.h"
+#include "runtime/session.h"
 
 namespace thimble::runtime {
 namespace {
@@ -21,58 +20,38 @@ constexpr std::size_t kTextsPerWorker = 2;
 
 }  // namespace
 
-// An embedder: its model, its workers, and the call that it is in.
-class Session {
- public:
-  Session(std::shared_ptr<const Model> model, const Plan& plan, std::unique_ptr<Workers> workers)
-      : model_(std::move(model)), plan_(plan), workers_(std::move(workers)) {}
+Status CheckEmbeds(const Engine& engine) {
+  if (engine.embeds()) return Status();
+  return Error(Code::kUnsupported, engine.info().name,
+               " is a reranker, which scores pairs of texts and has no vectors; use a Reranker or thimble rerank, or an ",
+               "embedding model here");
+}
 
-  const Model& model() const { return *model_; }
-  const ModelInfo& info() const { return model_->info(); }
-  const Plan& plan() const { return plan_; }
+Status CheckRanks(const Engine& engine) {
+  if (engine.num_scores() > 0) return Status();
+  return Error(Code::kUnsupported, engine.info().name,
+               " is an embedding model, which has no scores of pairs; use an Embedder or thimble similar, or a reranker ",
+               "here");
+}
 
-  // What work(workers) comes to, in a call of its own, of which an embedder has one at a time. A call that another
-  // process was in when this one was forked from it does not count.
-  template <typename Work>
-  auto Call(Work&& work) -> decltype(work(std::declval<Workers&>())) {
-    const std::uint32_t mine = base::ForkNumber() + 1;
-    const bool busy = caller_.exchange(mine, std::memory_order_acquire) == mine;
-    struct End {
-      std::atomic<std::uint32_t>* caller;
-      ~End() {
-        if (caller != nullptr) caller->store(0, std::memory_order_release);
-      }
-    } const end{busy ? nullptr : &caller_};
-    return base::Guarded([&]() -> decltype(work(*workers_)) {
-      if (!busy) return work(*workers_);
-      return Error(Code::kInvalidArgument, "this Embedder is in a call of another thread; use one for each thread, or ",
-                   "leases of a ModelPool");
-    });
+Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model, const EmbedderOptions& options) {
+  THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model, options));
+  base::ThreadTeam team = base::ThreadTeam::Create(plan.threads);
+  if (team.size() < plan.threads) {
+    EmbedderOptions granted = options;
+    granted.threads = team.size();
+    THIMBLE_ASSIGN_OR_RETURN(plan, Embedder::MakePlan(*model, granted));
   }
-
-  // What embed() comes to. A file that was changed before is not touched; if it was changed meanwhile, that explains
-  // any failure and spoils any success.
-  template <typename Embed>
-  auto Watched(Embed&& embed) -> decltype(embed()) {
-    THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
-    auto result = base::Guarded(embed);
-    THIMBLE_RETURN_IF_ERROR(model_->engine().CheckFile());
-    return result;
-  }
-
-  Result<Batch> BatchOf(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
-                        const VectorOptions& options) const;
-  Status EmbedBatch(const Batch& batch);
-
- private:
-  const std::shared_ptr<const Model> model_;
-  const Plan plan_;
-  const std::unique_ptr<Workers> workers_;
-  std::atomic<std::uint32_t> caller_ = 0;  // 0, or during a call ForkNumber() + 1.
-};
+  const WorkerOptions worker_options = {
+      .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
+  THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Workers> workers,
+                           model->engine().CreateWorkers(worker_options, std::move(team)));
+  return std::make_unique<Session>(std::move(model), plan, std::move(workers));
+}
 
 Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::span<float> vectors,
                                std::span<Report> reports, const VectorOptions& options) const {
+  THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
   const std::size_t dimensions = info().dimensions;
   if (vectors.size() / dimensions != texts.size() || vectors.size() % dimensions != 0) {
     return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions, " floats, found ",
@@ -101,7 +80,51 @@ Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::spa
                .first_index = options.first_index};
 }
 
-Status Session::EmbedBatch(const Batch& batch) {
+Status Session::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
+                           std::span<Report> reports, const VectorOptions& options) {
+  return Call([&](Workers&) -> Status {
+    THIMBLE_ASSIGN_OR_RETURN(const Batch batch, BatchOf(texts, vectors, reports, options));
+    return Watched([&] { return Run(batch); });
+  });
+}
+
+Result<Report> Session::EmbedTokens(std::string_view text, std::span<float> vectors) {
+  return Call([&](Workers& workers) -> Result<Report> {
+    THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
+    const std::size_t width = info().token_dimensions;
+    if (vectors.size() < plan().max_tokens * width) {
+      return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
+                   " floats, found ", vectors.size());
+    }
+    return Watched([&] { return workers.EmbedTokens(text, vectors.data()); });
+  });
+}
+
+Status Session::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
+  return Call([&](Workers& workers) -> Status {
+    THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
+    const std::size_t width = info().token_dimensions;
+    if (vectors.size() / width != ids.size() || vectors.size() % width != 0) {
+      return Error(Code::kInvalidArgument, "vectors: expected ", ids.size(), " x ", width, " floats, found ",
+                   vectors.size());
+    }
+    if (ids.empty() || ids.size() > plan().max_tokens) {
+      return Error(Code::kInvalidArgument, "ids: expected 1 to ", plan().max_tokens, ", found ", ids.size(),
+                   "; truncate longer sequences");
+    }
+    THIMBLE_RETURN_IF_ERROR(CheckIds(info(), ids));
+    return Watched([&] { return workers.EmbedIds(ids, vectors.data()); });
+  });
+}
+
+void Session::Release() {
+  (void)Call([](Workers& workers) {
+    workers.Release();
+    return Status();
+  });
+}
+
+Status Session::Run(const Batch& batch) {
   const std::size_t texts = batch.texts.size(), workers = workers_->team().size();
   // Whole texts need no waiting for each other, but a few of them may leave a worker without any.
   if (texts < kTextsPerWorker * workers) return workers_->EmbedTogether(batch);
@@ -152,18 +175,10 @@ Result<Plan> Embedder::MakePlan(const Model& model, const EmbedderOptions& optio
 Result<Embedder> Embedder::Create(std::shared_ptr<const Model> model, const EmbedderOptions& options) {
   return base::Guarded([&]() -> Result<Embedder> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Embedder::Create: the model is null");
-    THIMBLE_ASSIGN_OR_RETURN(Plan plan, MakePlan(*model, options));
-    base::ThreadTeam team = base::ThreadTeam::Create(plan.threads);
-    if (team.size() < plan.threads) {
-      EmbedderOptions granted = options;
-      granted.threads = team.size();
-      THIMBLE_ASSIGN_OR_RETURN(plan, MakePlan(*model, granted));
-    }
-    const runtime::WorkerOptions worker_options = {
-        .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
-    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<runtime::Workers> workers,
-                             model->engine().CreateWorkers(worker_options, std::move(team)));
-    return Embedder(std::make_unique<runtime::Session>(std::move(model), plan, std::move(workers)));
+    THIMBLE_RETURN_IF_ERROR(runtime::CheckEmbeds(model->engine()));
+    THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<runtime::Session> session,
+                             runtime::Session::Create(std::move(model), options));
+    return Embedder(std::move(session));
   });
 }
 
@@ -176,45 +191,18 @@ Result<Report> Embedder::Embed(std::string_view text, std::span<float> vector, c
 
 Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
                             std::span<Report> reports, const VectorOptions& options) {
-  return session_->Call([&](runtime::Workers&) -> Status {
-    THIMBLE_ASSIGN_OR_RETURN(const runtime::Batch batch, session_->BatchOf(texts, vectors, reports, options));
-    return session_->Watched([&] { return session_->EmbedBatch(batch); });
-  });
+  return session_->EmbedBatch(texts, vectors, reports, options);
 }
 
 Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  return session_->Call([&](runtime::Workers& workers) -> Result<Report> {
-    const std::size_t width = session_->info().token_dimensions;
-    if (vectors.size() < plan().max_tokens * width) {
-      return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
-                   " floats, found ", vectors.size());
-    }
-    return session_->Watched([&] { return workers.EmbedTokens(text, vectors.data()); });
-  });
+  return session_->EmbedTokens(text, vectors);
 }
 
 Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  return session_->Call([&](runtime::Workers& workers) -> Status {
-    const ModelInfo& info = session_->info();
-    if (vectors.size() / info.token_dimensions != ids.size() || vectors.size() % info.token_dimensions != 0) {
-      return Error(Code::kInvalidArgument, "vectors: expected ", ids.size(), " x ", info.token_dimensions,
-                   " floats, found ", vectors.size());
-    }
-    if (ids.empty() || ids.size() > plan().max_tokens) {
-      return Error(Code::kInvalidArgument, "ids: expected 1 to ", plan().max_tokens, ", found ", ids.size(),
-                   "; truncate longer sequences");
-    }
-    THIMBLE_RETURN_IF_ERROR(runtime::CheckIds(info, ids));
-    return session_->Watched([&] { return workers.EmbedIds(ids, vectors.data()); });
-  });
+  return session_->EmbedIds(ids, vectors);
 }
 
-void Embedder::Release() {
-  (void)session_->Call([](runtime::Workers& workers) {
-    workers.Release();
-    return Status();
-  });
-}
+void Embedder::Release() { session_->Release(); }
 
 std::size_t Embedder::dimensions() const { return session_->model().dimensions(); }
 const Plan& Embedder::plan() const { return session_->plan(); }

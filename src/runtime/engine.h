@@ -20,10 +20,11 @@
 
 namespace thimble::runtime {
 
-// What a call to EmbedBatch works on; `reports` may be empty.
+// What a call to EmbedBatch or Rank works on; `reports` may be empty.
 struct Batch {
   std::span<const std::string_view> texts;
-  float* vectors = nullptr;  // [texts][dimensions]
+  std::optional<std::string_view> query = {};  // The first text of each pair, whose second is one of the texts.
+  float* vectors = nullptr;                    // [texts][dimensions], or of pairs [texts][num_scores]
   std::span<Report> reports;
   std::span<const Pooling> pooling;  // As many as the model has.
   bool normalize = true;
@@ -31,6 +32,9 @@ struct Batch {
   LongTexts long_texts = LongTexts::kTruncate;
   std::optional<std::size_t> chunk_overlap = {};
   std::size_t first_index = 0;
+
+  // What messages call its texts.
+  const char* what() const { return query ? "documents[" : "texts["; }
 };
 
 struct WorkerOptions {
@@ -75,6 +79,9 @@ class Engine {
   virtual const ModelInfo& info() const = 0;
   // Tokens that every text has beside its own.
   virtual std::size_t special_tokens() const = 0;
+  // Whether it has vectors of texts, and how many scores of a pair of texts; 0 for none.
+  virtual bool embeds() const = 0;
+  virtual std::size_t num_scores() const = 0;
   // The name of the instruction set in use.
   virtual std::string_view isa() const = 0;
   virtual std::string_view fastest_dtype() const = 0;
@@ -116,7 +123,7 @@ Result<std::size_t> ResolveOverlap(const Batch& batch, std::size_t max_tokens, s
 // kInvalidArgument, naming the first of `ids` that the model's vocabulary does not reach. A mock reaches all.
 Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids);
 
-// The error of a text that is too long.
+// The error of a text, or a pair, that is too long.
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens);
 
 }  // namespace thimble::runtime

@@ -33,6 +33,7 @@ class MockWorkers final : public Workers {
       : Workers(std::move(team)), hashed_(hashed), options_(options) {}
 
   Status Embed(std::size_t, const Batch& batch, std::size_t begin, std::size_t end) override {
+    if (batch.query) return Score(batch, begin, end);
     for (std::size_t i = begin; i < end; ++i) {
       std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
       Report report;
@@ -65,6 +66,32 @@ class MockWorkers final : public Workers {
   HashedMockTokens Hash(const Batch& batch, std::string_view prompt, std::string_view text, std::span<float> vector,
                         std::size_t mark_at = 0) const {
     return HashedMockVector(prompt, text, options_.max_tokens, batch.pooling.front(), vector, mark_at);
+  }
+
+  // The cosine of the vectors of query and text, which have half of the limit each.
+  Status Score(const Batch& batch, std::size_t begin, std::size_t end) const {
+    float first[kMockDimensions], second[kMockDimensions];
+    const auto embed = [&](std::string_view prompt, std::string_view text, std::span<float> vector) {
+      const HashedMockTokens found =
+          hashed_ ? HashedMockVector(prompt, text, options_.max_tokens / 2, Pooling::kMean, vector, 0)
+                  : HashedMockTokens{.count = MockVector(prompt, text, vector)};
+      Normalize(vector);
+      return found;
+    };
+    const HashedMockTokens query = embed(batch.prompt, *batch.query, first);
+    for (std::size_t i = begin; i < end; ++i) {
+      const HashedMockTokens found = embed({}, batch.texts[i], second);
+      const bool truncated = query.truncated || found.truncated;
+      if (truncated && batch.long_texts == LongTexts::kError) {
+        const std::size_t tokens = CountMockTokens(batch.prompt, *batch.query) + CountMockTokens({}, batch.texts[i]);
+        return TooLong(batch, i, tokens, options_.max_tokens);
+      }
+      double sum = 0;
+      for (std::size_t k = 0; k < kMockDimensions; ++k) sum += static_cast<double>(first[k]) * second[k];
+      batch.vectors[i] = static_cast<float>(sum);
+      if (!batch.reports.empty()) batch.reports[i] = {.tokens = query.count + found.count, .truncated = truncated};
+    }
+    return Status();
   }
 
   // As the native engine does it.
@@ -112,6 +139,8 @@ class MockEngine final : public Engine {
 
   const ModelInfo& info() const override { return info_; }
   std::size_t special_tokens() const override { return hashed_ ? kSpecialTokens : 0; }
+  bool embeds() const override { return true; }
+  std::size_t num_scores() const override { return 1; }
   std::string_view isa() const override { return "none"; }
   std::string_view fastest_dtype() const override { return "none"; }
   const ModelFile* file() const override { return nullptr; }

@@ -17,6 +17,7 @@
 #include "model/weights.h"
 #include "runtime/engine.h"
 #include "runtime/engines.h"
+#include "text/pairs.h"
 #include "text/token_list.h"
 #include "text/windows.h"
 
@@ -51,7 +52,11 @@ class NativeWorker {
         goes_on_(arena_.Take<std::uint8_t>(options.tile_tokens)),
         window_sum_(arena_.Take<double>(weights.info.dimensions)),
         windows_(weights.tokenizer, options.max_tokens, arena_),
-        head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {}
+        head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {
+    if (!weights.program.architecture.pairs) return;
+    pairs_.emplace(weights.tokenizer, options.max_tokens, cut_, arena_);
+    seconds_ = arena_.Take<std::uint32_t>(options.tile_tokens);
+  }
 
   std::size_t scratch_bytes() const { return arena_.used(); }
   model::Encoder& encoder() { return encoder_; }
@@ -64,10 +69,12 @@ class NativeWorker {
 
  private:
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
+  Status EmbedPair(const Batch& batch, std::size_t index);
   // The error of a vector of `what` that is not finite.
   Status NotFinite(std::string_view what) const;
-  // Takes the sequence behind the tile into it. `goes_on` says that the text has another window.
-  Status Add(const Batch& batch, std::size_t tokens, bool goes_on);
+  // Takes the sequence behind the tile into it. `goes_on` says that the text has another window, `second` where the
+  // second text of a pair begins.
+  Status Add(const Batch& batch, std::size_t tokens, bool goes_on, std::size_t second = 0);
   // Rows of a sequence that are a prompt's and not pooled. As sentence-transformers counts them: all of the prompt
   // alone but its last special token.
   std::size_t UnpooledTokens(std::string_view prompt) const;
@@ -89,7 +96,8 @@ class NativeWorker {
   std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
   std::uint32_t* lengths_;      // [tile_tokens]
   std::uint8_t* goes_on_;       // [tile_tokens] whether the next sequence is of the same text.
-  std::size_t first_text_ = 0;  // Its texts are consecutive.
+  std::uint32_t* seconds_ = nullptr;  // [tile_tokens] of pairs: where the second text begins.
+  std::size_t first_text_ = 0;        // Its texts are consecutive.
   std::size_t num_sequences_ = 0;
   std::size_t num_ids_ = 0;
 
@@ -98,6 +106,7 @@ class NativeWorker {
   double window_weight_ = 0;
   text::WindowShape windows_;
   model::Head head_;
+  std::optional<text::Pairs> pairs_;  // Of a model that takes them.
 };
 
 Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end, const model::Crew& crew) {
@@ -111,6 +120,11 @@ Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t en
     THIMBLE_ASSIGN_OR_RETURN(const std::size_t overlap,
                              ResolveOverlap(batch, options_.max_tokens, fits ? windows_.room() : 0));
     for (std::size_t i = begin; i < end; ++i) THIMBLE_RETURN_IF_ERROR(EmbedWindows(batch, i, overlap));
+    return Flush(batch);
+  }
+  if (batch.query) {
+    pairs_->SetFirst(batch.prompt, *batch.query);
+    for (std::size_t i = begin; i < end; ++i) THIMBLE_RETURN_IF_ERROR(EmbedPair(batch, i));
     return Flush(batch);
   }
   for (std::size_t i = begin; i < end; ++i) {
@@ -142,13 +156,23 @@ Status NativeWorker::EmbedWindows(const Batch& batch, std::size_t index, std::si
   return Status();
 }
 
-Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on) {
+Status NativeWorker::EmbedPair(const Batch& batch, std::size_t index) {
+  const text::EncodedPair encoded = pairs_->Encode(batch.texts[index], ids_ + num_ids_);
+  if (encoded.truncated && batch.long_texts == LongTexts::kError) {
+    return TooLong(batch, index, pairs_->Count(batch.texts[index]), options_.max_tokens);
+  }
+  if (!batch.reports.empty()) batch.reports[index] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
+  return Add(batch, encoded.tokens, false, encoded.second);
+}
+
+Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on, std::size_t second) {
   if (num_ids_ + tokens > options_.tile_tokens) {
     const std::int32_t* waiting = ids_ + num_ids_;
     THIMBLE_RETURN_IF_ERROR(Flush(batch));
     std::memmove(ids_, waiting, tokens * sizeof(std::int32_t));
   }
   goes_on_[num_sequences_] = goes_on;
+  if (seconds_ != nullptr) seconds_[num_sequences_] = static_cast<std::uint32_t>(second);
   lengths_[num_sequences_++] = static_cast<std::uint32_t>(tokens);
   num_ids_ += tokens;
   return Status();
@@ -162,8 +186,9 @@ Status NativeWorker::Flush(const Batch& batch) {
   const bool only_first = unpooled_ == 0 && std::all_of(batch.pooling.begin(), batch.pooling.end(),
                                                         [](Pooling pooling) { return pooling == Pooling::kCls; });
   const model::WantedRows wanted = only_first ? model::WantedRows::kFirst : model::WantedRows::kAll;
+  const std::span<const std::uint32_t> seconds(seconds_, seconds_ == nullptr ? 0 : sequences);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
-                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_));
+                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_, seconds));
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
     const std::size_t text = batch.first_index + first_text_;
@@ -182,7 +207,7 @@ Status NativeWorker::Flush(const Batch& batch) {
       if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
     }
     if (!model::RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !base::AllFinite({out, dimensions}))) {
-      return NotFinite("texts[" + std::to_string(text) + "]");
+      return NotFinite(batch.what() + std::to_string(text) + "]");
     }
     if (goes_on_[i] == 0) ++first_text_;
     rows += count * width;
@@ -256,7 +281,9 @@ class NativeEngine final : public Engine {
       : file_(std::move(file)), weights_(std::move(weights)), kernels_(kernels) {}
 
   const ModelInfo& info() const override { return weights_.info; }
-  std::size_t special_tokens() const override { return weights_.tokenizer.num_special(); }
+  std::size_t special_tokens() const override { return weights_.tokenizer.num_pair_special(); }
+  bool embeds() const override { return !weights_.program.architecture.pairs; }
+  std::size_t num_scores() const override { return embeds() ? 0 : weights_.info.dimensions; }
   std::string_view isa() const override { return kernels_.name; }
   std::string_view fastest_dtype() const override { return format::WeightFormatName(kernels_.fastest); }
 
@@ -264,7 +291,8 @@ class NativeEngine final : public Engine {
 
   Result<Tokens> Tokenize(std::string_view prompt, std::string_view text, std::size_t max_tokens,
                           const TokenizeOptions& options) const override {
-    if (options.pair && options.special_tokens && !text::HasBertTemplate(weights_.tokenizer)) {
+    if (options.pair && options.special_tokens && weights_.tokenizer.middle().empty() &&
+        !text::HasBertTemplate(weights_.tokenizer)) {
       return Error(Code::kUnsupported, "pair: ", weights_.info.name, " does not put one [CLS] before a text and one ",
                    "[SEP] behind it, and its file does not record its special tokens for a pair");
     }

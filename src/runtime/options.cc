@@ -116,8 +116,9 @@ Status CheckIds(const ModelInfo& info, std::span<const std::int32_t> ids) {
 }
 
 Status TooLong(const Batch& batch, std::size_t index, std::size_t tokens, std::size_t max_tokens) {
-  return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: ", tokens, " tokens, the limit is ",
-               max_tokens, "; set `long_texts` to truncate or chunk to embed it");
+  return Error(Code::kInvalidArgument, batch.what(), batch.first_index + index, "]: ", tokens, " tokens",
+               batch.query ? " with the query" : "", ", the limit is ", max_tokens, "; set `long_texts` to truncate",
+               batch.query ? " to score it" : " or chunk to embed it");
 }
 
 }  // namespace thimble::runtime

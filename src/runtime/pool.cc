@@ -12,6 +12,7 @@ namespace thimble::inline v0_1 {
 
 using runtime::PoolEntry;
 using runtime::PoolState;
+using runtime::Session;
 
 Lease::Lease(std::shared_ptr<PoolState> pool, PoolEntry* entry) : pool_(std::move(pool)), entry_(entry) {}
 Lease::Lease(Lease&& other) noexcept : pool_(std::move(other.pool_)), entry_(std::exchange(other.entry_, nullptr)) {}
@@ -29,21 +30,32 @@ const Model& Lease::model() const { return *entry_->model; }
 std::size_t Lease::max_tokens() const { return entry_->max_tokens; }
 
 Result<Report> Lease::Embed(std::string_view text, std::span<float> vector, const VectorOptions& options) {
-  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.Embed(text, vector, options); });
+  return pool_->Use(*entry_, [&](Session& session) -> Result<Report> {
+    Report report;
+    THIMBLE_RETURN_IF_ERROR(session.EmbedBatch({&text, 1}, vector, {&report, 1}, options));
+    return report;
+  });
 }
 
 Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
                          const VectorOptions& options) {
-  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedBatch(texts, vectors, reports, options); });
+  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedBatch(texts, vectors, reports, options); });
 }
 
 Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedTokens(text, vectors); });
+  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedTokens(text, vectors); });
 }
 
 Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  return pool_->Use(*entry_, [&](Embedder& embedder) { return embedder.EmbedIds(ids, vectors); });
+  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedIds(ids, vectors); });
 }
+
+Status Lease::Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,
+                   std::span<Report> reports, const RankOptions& options) {
+  return pool_->Use(*entry_, [&](Session& session) { return session.Rank(query, documents, scores, reports, options); });
+}
+
+std::size_t Lease::num_scores() const { return model().engine().num_scores(); }
 
 Reservation::Reservation(std::shared_ptr<PoolState> pool, std::size_t bytes) : pool_(std::move(pool)), bytes_(bytes) {}
 Reservation::Reservation(Reservation&& other) noexcept

@@ -371,12 +371,12 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
   ++at_work_;
   EmbedderOptions options = options_.embedder;
   options.max_memory = plan.peak_bytes;
-  Result<Embedder> made = [&] {
+  Result<std::unique_ptr<Session>> made = [&] {
     Unlocked unlocked(lock);
-    return base::Guarded([&] { return Embedder::Create(entry.model, options); });
+    return base::Guarded([&] { return Session::Create(entry.model, options); });
   }();
   if (made.ok()) {
-    const Plan& granted = made->plan();  // Of fewer threads, where the system refused some.
+    const Plan& granted = (*made)->plan();  // Of fewer threads, where the system refused some.
     if (granted.threads < plan.threads) {
       used_memory_ -= slot->fixed_bytes + slot->scratch_bytes;
       slot->fixed_bytes = granted.fixed_bytes - entry.fixed_bytes;
@@ -384,7 +384,7 @@ Result<PoolSlot*> PoolState::AddSlot(Lock& lock, PoolEntry& entry, const Plan& p
       used_memory_ += slot->fixed_bytes + slot->scratch_bytes;
       changed_.notify_all();
     }
-    slot->embedder = *std::move(made);
+    slot->session = *std::move(made);
     return slot;
   }
   --at_work_;

@@ -18,14 +18,15 @@
 #include "base/guard.h"
 #include "base/thread.h"
 #include "runtime/clock.h"
+#include "runtime/session.h"
 #include "thimble/pool.h"
 
 namespace thimble::runtime {
 
-// One embedder of a model. Its memory is taken from the budget: `fixed_bytes` while it exists, `scratch_bytes` while
+// One session of a model. Its memory is taken from the budget: `fixed_bytes` while it exists, `scratch_bytes` while
 // `resident`.
 struct PoolSlot {
-  std::optional<Embedder> embedder;
+  std::unique_ptr<Session> session;
   std::size_t fixed_bytes = 0;
   std::size_t scratch_bytes = 0;
   bool busy = true;
@@ -80,13 +81,13 @@ class PoolState {
   // One lease more, of a model that is loaded; Return takes it back.
   Result<PoolEntry*> Acquire(std::string_view name, std::string_view dtype, bool pin);
   void Return(PoolEntry& entry);
-  // What use(embedder) comes to with an embedder of the entry that nobody else uses meanwhile. Neither throws.
+  // What use(session) comes to with a session of the entry that nobody else uses meanwhile. Neither throws.
   template <typename Function>
-  auto Use(PoolEntry& entry, Function&& use) -> decltype(use(std::declval<Embedder&>())) {
-    return base::Guarded([&]() -> decltype(use(std::declval<Embedder&>())) {
+  auto Use(PoolEntry& entry, Function&& use) -> decltype(use(std::declval<Session&>())) {
+    return base::Guarded([&]() -> decltype(use(std::declval<Session&>())) {
       Result<PoolSlot*> slot = BeginUse(entry);
       if (!slot.ok()) return slot.status();
-      auto result = use(*(*slot)->embedder);
+      auto result = use(*(*slot)->session);
       EndUse(**slot);
       return result;
     });

@@ -69,7 +69,7 @@ bool PoolState::ReleaseIdle(Lock& lock) {
 }
 
 void PoolState::ReleaseSlot(PoolSlot& slot) {
-  slot.embedder->Release();
+  slot.session->Release();
   slot.resident = false;
   used_memory_ -= slot.scratch_bytes;
   changed_.notify_all();

@@ -17,7 +17,7 @@
 #include "base/guard.h"
 #include "format/reader.h"
 #include "model/receipt_tensors.h"
-#include "runtime/engine.h"
+#include "runtime/session.h"
 #include "thimble/embedder.h"
 
 namespace thimble::inline v0_1 {
@@ -63,6 +63,9 @@ Result<Receipt> Read(const format::Reader& reader) {
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_mean, reader.Number(model::kCosineMeanKey));
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_p1, reader.Number(model::kCosineP1Key));
   THIMBLE_ASSIGN_OR_RETURN(receipt.cosine_min, reader.Number(model::kCosineMinKey));
+  if (reader.Metadata(model::kScoreErrorKey)) {
+    THIMBLE_ASSIGN_OR_RETURN(receipt.score_error_max, reader.Number(model::kScoreErrorKey));
+  }
   for (std::size_t i = 0;; ++i) {
     const auto note = reader.Metadata(std::string(model::kNotePrefix) + std::to_string(i));
     if (!note) break;
@@ -137,12 +140,18 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
     THIMBLE_ASSIGN_OR_RETURN(
         std::span<const float> expected,
         reader.Tensor<float>(model::kGoldenVectorsTensor, {receipt->goldens, model::GoldenWidth(width)}));
-    THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(model));
+    // As the converter did: without a prompt, and of a reranker a ring of pairs.
+    THIMBLE_ASSIGN_OR_RETURN(const std::unique_ptr<runtime::Session> session, runtime::Session::Create(model, {}));
     VectorOptions options = {.prompt_name = ""};
-    if (model->info().pooling.empty()) options.pooling = Pooling::kMean;  // As the converter did.
+    if (model->info().pooling.empty()) options.pooling = Pooling::kMean;
+    const auto run = [&](std::size_t i, std::span<float> out) {
+      if (model->engine().embeds()) return session->EmbedBatch({&texts[i], 1}, out, {}, options);
+      return session->Rank(texts[i], {&texts[(i + 1) % texts.size()], 1}, out, {},
+                           {.raw_scores = true, .prompt_name = ""});
+    };
     std::vector<float> vector(width);
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      const Status status = embedder.Embed(texts[i], vector, options).status();
+      const Status status = run(i, vector);
       if (status.code() == Code::kCorrupt && file.Check().ok()) {  // A vector that is not finite.
         found.differences.push_back({std::string(texts[i]), NAN});
         continue;

@@ -48,6 +48,11 @@ struct Exchange {
   std::size_t bytes_in = 0;
   std::vector<QueueBudget::Hold> holds;  // Until the reply is sent.
 
+  // Whether the client has gone.
+  bool gone() const {
+    std::lock_guard lock(mutex_);
+    return gone_;
+  }
   // The work, as any thread may ask for it. False when the client has gone before.
   bool SetWork(std::shared_ptr<EmbedWork> made) {
     std::lock_guard lock(mutex_);
@@ -136,6 +141,11 @@ class App {
   void Reply(const ExchangePtr& exchange);
   std::optional<Problem> ReplyWithVectors(const ExchangePtr& exchange);
   std::optional<Problem> EmbedAll(const ExchangePtr& exchange);
+  // Sets the model of a request: the one of that name or, without a name, the first that serves the purpose.
+  enum class Purpose { kEmbed, kRank };
+  std::optional<Problem> ChooseModel(const ExchangePtr& exchange, const std::string& name, Purpose purpose) const;
+  std::optional<Problem> StartRerank(const ExchangePtr& exchange, const Json& body, bool& waits);
+  std::optional<Problem> Rerank(const ExchangePtr& exchange, const RerankRequest& request);
   std::optional<Problem> Tokenize(const ExchangePtr& exchange, const Json& body);
   std::optional<Problem> Decode(const ExchangePtr& exchange, const Json& body);
   std::optional<Problem> Show(const ExchangePtr& exchange, const Json& body) const;

@@ -42,15 +42,16 @@ const Embedding* FindEmbedding(Action action) {
 }  // namespace
 
 void App::ReadBody(const ExchangePtr& exchange) {
-  if (exchange->route->action == Action::kRerank) {
-    return End(exchange, Problem{.fault = Fault::kBackend, .message = "model is not a re-ranker model"});
-  }
   auto read = [this, exchange](bool& waits) -> std::optional<Problem> {
     if (auto problem = Hold(exchange, MemoryOf(exchange->body))) return problem;
     Json body;
     if (auto problem = ParseBody(exchange->body, body)) return problem;
     if (exchange->route->action == Action::kTokenize) return Tokenize(exchange, body);
     if (exchange->route->action == Action::kDecode) return Decode(exchange, body);
+    const Action wanted = exchange->route->action;
+    if (wanted == Action::kRerank || wanted == Action::kCohereRerank || wanted == Action::kJinaRerank) {
+      return StartRerank(exchange, body, waits);
+    }
     if (auto problem = Parse(exchange, body)) return problem;
     return exchange->reply ? std::nullopt : Start(exchange, waits);
   };
@@ -71,23 +72,46 @@ Parsed App::Parse(const ExchangePtr& exchange, const Json& body) {
   return Problem{.fault = Fault::kInternal, .message = "this path takes no body"};
 }
 
-std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
-  EmbedRequest& request = exchange->request;
-  exchange->model = catalogue_.Find(request.model);
-  if (exchange->model == nullptr) {
+std::optional<Problem> App::ChooseModel(const ExchangePtr& exchange, const std::string& name, Purpose purpose) const {
+  const auto serves = [&](const ServedModel& model) {
+    return purpose == Purpose::kEmbed ? model.embeds : model.ranks;
+  };
+  const ServedModel* model = catalogue_.Find(name);
+  if (model == nullptr) {
     const bool ollama = exchange->route->dialect == Dialect::kOllama;
     return Problem{
         .fault = Fault::kUnknownModel,
-        .message = ollama ? "model " + Json(request.model).Text() + " not found, try one of: " + catalogue_.Ids()
-                          : "The model " + Json(request.model).Text() +
-                                " does not exist; this server has: " + catalogue_.Ids(),
+        .message = ollama ? "model " + Json(name).Text() + " not found, try one of: " + catalogue_.Ids()
+                          : "The model " + Json(name).Text() + " does not exist; this server has: " + catalogue_.Ids(),
         .param = "model"};
   }
-  if (request.model.empty() && exchange->route->dialect != Dialect::kTei && catalogue_.models().size() > 1) {
-    return Problem{.fault = Fault::kBadRequest,
-                   .message = "`model`: missing, and this server has several: " + catalogue_.Ids(),
-                   .param = "model"};
+  if (name.empty()) {
+    std::string ids;
+    std::size_t count = 0;
+    for (const auto& other : catalogue_.models()) {
+      if (!serves(*other)) continue;
+      if (count++ == 0) model = other.get();
+      ids += (ids.empty() ? "" : ", ") + other->id;
+    }
+    if (count > 1 && exchange->route->dialect != Dialect::kTei) {
+      return Problem{.fault = Fault::kBadRequest,
+                     .message = "`model`: missing, and this server has several: " + ids,
+                     .param = "model"};
+    }
   }
+  exchange->model = model;
+  if (serves(*model)) return std::nullopt;
+  return Problem{.fault = Fault::kBackend,
+                 .message = purpose == Purpose::kRank
+                                ? "model is not a re-ranker model: " + model->id + " is an embedding model"
+                                : "model is not an embedding model: " + model->id +
+                                      " is a reranker; send its texts to /rerank, /v1/rerank or /v2/rerank",
+                 .param = "model"};
+}
+
+std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
+  EmbedRequest& request = exchange->request;
+  if (auto problem = ChooseModel(exchange, request.model, Purpose::kEmbed)) return problem;
   if (request.texts.size() > options_.max_items) {
     return Problem{.fault = Fault::kTooManyItems,
                    .message = "batch size " + std::to_string(request.texts.size()) + " > maximum allowed batch size " +

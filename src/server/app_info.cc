@@ -22,6 +22,18 @@ std::string TimeText(std::int64_t seconds) {
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
+// As TEI describes it.
+Object TypeOf(const ServedModel& model) {
+  if (model.embeds) return {{"embedding", Object{{"pooling", PoolingNames(model.info.pooling)}}}};
+  Object labels, numbers;
+  for (std::size_t i = 0; i < model.info.labels.size(); ++i) {
+    labels[std::to_string(i)] = model.info.labels[i];
+    numbers[model.info.labels[i]] = i;
+  }
+  return {{model.info.labels.size() == 1 ? "reranker" : "classifier",
+           Object{{"id2label", std::move(labels)}, {"label2id", std::move(numbers)}}}};
+}
+
 Object OpenAiModel(const ServedModel& model) {
   return {{"id", model.id},
           {"object", "model"},
@@ -154,7 +166,7 @@ std::string App::TeiInfo() const {
                {"model_sha", optional(model.revision)},
                {"model_dtype", model.info.dtype},
                {"served_model_name", model.id},
-               {"model_type", Object{{"embedding", Object{{"pooling", PoolingNames(model.info.pooling)}}}}},
+               {"model_type", TypeOf(model)},
                {"max_concurrent_requests", options_.max_connections},
                {"max_input_length", model.info.max_tokens},
                {"max_batch_tokens", options_.max_request_tokens},

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "runtime/engine.h"
 #include "server/http.h"
 #include "thimble/cache.h"
 
@@ -47,6 +48,8 @@ Result<Catalogue> Catalogue::Open(const std::vector<ModelName>& models) {
     auto model = std::make_unique<ServedModel>();
     model->opened = asked;
     model->info = opened->info();
+    model->embeds = opened->engine().embeds();
+    model->ranks = opened->engine().num_scores() > 0;
     const Result<std::string> path = ModelPath(asked.name, asked.dtype);
     if (path.ok()) model->created = FileTime(*path);
     std::vector<std::string> bases;

@@ -106,6 +106,34 @@ Body CohereBody(const EmbedRequest& request, const EmbedResult& result, const st
 Parsed ParseCohereOld(const Json& body, EmbedRequest& request);
 Body CohereOldBody(const EmbedRequest& request, const EmbedResult& result, const std::string& id);
 
+// Requests that rank documents.
+struct RerankRequest {
+  std::string model = {};  // As the client calls it; empty means the only one that ranks.
+  std::string query = {};
+  std::vector<std::string> documents = {};
+  std::size_t top_n = 0;  // 0 for all.
+  bool return_documents = false;
+  bool raw_scores = false;
+  bool truncate = true;             // Otherwise a pair that is too long is an error.
+  std::size_t document_tokens = 0;  // To which each document is to be cut; 0 for no such limit.
+  std::string version = {};         // Of Cohere's interface.
+  // The forms of the reply that the client may want: that of Cohere and Jina, and Voyage's.
+  bool results = true, data = true;
+};
+struct RerankResult {
+  std::string model;
+  std::span<const float> scores;  // [documents]
+  std::size_t tokens = 0;         // Of all pairs.
+};
+
+// POST /rerank.
+Parsed ParseTeiRerank(const Json& body, RerankRequest& request);
+std::string TeiRerankBody(const RerankRequest& request, const RerankResult& result);
+// POST /v1/rerank and /v2/rerank, of Cohere, Jina and Voyage, whose clients are told apart by their fields, as far as they
+// send any of their own.
+Parsed ParseRerank(const Json& body, RerankRequest& request);
+std::string RerankBody(const RerankRequest& request, const RerankResult& result, const std::string& id);
+
 // The text of the model's prompt of that name, unset for its default one; empty where it has none.
 std::string PromptText(const ModelInfo& info, const std::optional<std::string>& name);
 

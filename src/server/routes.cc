@@ -29,6 +29,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/version", Dialect::kOllama, Action::kVersion},
     {"POST", "/v2/embed", Dialect::kCohere, Action::kCohere},
     {"POST", "/v1/embed", Dialect::kCohere, Action::kCohereOld},
+    {"POST", "/v2/rerank", Dialect::kCohere, Action::kCohereRerank},
+    {"POST", "/v1/rerank", Dialect::kOpenAi, Action::kJinaRerank},
     {"GET", "/health", Dialect::kTei, Action::kHealth, true},
     {"GET", "/health/ready", Dialect::kTei, Action::kHealth, true},
     {"GET", "/metrics", Dialect::kTei, Action::kMetrics},

@@ -20,6 +20,8 @@ enum class Action {
   kDecode,
   kSimilarity,
   kRerank,
+  kCohereRerank,
+  kJinaRerank,  // And Voyage's, and Cohere's of version 1.
   kOllama,
   kOllamaOld,
   kTags,

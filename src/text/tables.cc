@@ -54,7 +54,10 @@ void TemplateTables::AddTo(Fields& fields) {
                                {"suffix", &suffix},
                                {"prefix_count", &prefix_count},
                                {"suffix_count", &suffix_count},
-                               {"truncate_left", &truncate_left, true}});
+                               {"truncate_left", &truncate_left, true},
+                               {"pair_middle", &middle, true},
+                               {"pair_middle_count", &middle_count, true},
+                               {"pair_second_type", &second_type, true}});
 }
 
 Status CorruptTable(std::string_view table, std::string_view what) {
@@ -211,7 +214,11 @@ Status CheckTemplate(const TemplateTables& tables, std::size_t vocabulary) {
   THIMBLE_RETURN_IF_ERROR(CheckLength("suffix", tables.suffix.size(), tables.suffix_count));
   THIMBLE_RETURN_IF_ERROR(CheckAtMost("truncate_left", tables.truncate_left, 1));
   THIMBLE_RETURN_IF_ERROR(CheckIds("prefix", tables.prefix.first(tables.prefix_count), vocabulary));
-  return CheckIds("suffix", tables.suffix.first(tables.suffix_count), vocabulary);
+  THIMBLE_RETURN_IF_ERROR(CheckIds("suffix", tables.suffix.first(tables.suffix_count), vocabulary));
+  THIMBLE_RETURN_IF_ERROR(CheckAtMost("pair_middle_count", tables.middle_count, kMaxSpecial));
+  THIMBLE_RETURN_IF_ERROR(CheckLength("pair_middle", tables.middle.size(), tables.middle_count));
+  THIMBLE_RETURN_IF_ERROR(CheckAtMost("pair_second_type", tables.second_type, 1));
+  return CheckIds("pair_middle", tables.middle.first(tables.middle_count), vocabulary);
 }
 
 }  // namespace thimble::text

@@ -58,10 +58,16 @@ Tokens ListTokens(const Tokenizer& tokenizer, std::string_view prompt, std::stri
                             keeps_suffix && tokenizer.truncates_left());
   add_special(tokenizer.suffix());
   if (options.pair) {
+    // A tokenizer without tokens between texts has BERT's.
+    if (!tokenizer.middle().empty() && options.special) {
+      list.ids.resize(list.ids.size() - tokenizer.suffix().size());
+      if (kept) list.offsets.resize(list.ids.size());
+      add_special(tokenizer.middle());
+    }
     list.type_ids.resize(list.ids.size(), 0);
     add_text({}, *options.pair, options.max_tokens, false);
     add_special(tokenizer.suffix());
-    list.type_ids.resize(list.ids.size(), 1);
+    list.type_ids.resize(list.ids.size(), tokenizer.middle().empty() || tokenizer.has_second_type() ? 1 : 0);
   }
   if (list.ids.size() > options.max_tokens) {
     list.ids.resize(options.max_tokens);

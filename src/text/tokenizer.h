@@ -43,6 +43,11 @@ class Tokenizer {
   TableSpan<std::uint32_t> suffix() const { return kind_->around.suffix.first(kind_->around.suffix_count); }
   std::size_t num_prefix() const { return kind_->around.prefix_count; }
   std::size_t num_special() const { return num_prefix() + kind_->around.suffix_count; }
+  // Special tokens between the texts of a pair; empty where the tokenizer takes no pairs. Prefix and suffix are around.
+  TableSpan<std::uint32_t> middle() const { return kind_->around.middle.first(kind_->around.middle_count); }
+  std::size_t num_pair_special() const { return num_special() + kind_->around.middle_count; }
+  // Whether the tokens behind `middle` have token type 1.
+  bool has_second_type() const { return kind_->around.second_type != 0; }
   // Whether a text that is too long loses its first tokens, not its last.
   bool truncates_left() const { return kind_->around.truncate_left != 0; }
 

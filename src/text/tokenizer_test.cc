@@ -5,12 +5,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/arena.h"
+#include "text/pairs.h"
 #include "text/trie.h"
 #include "text/utf8.h"
 #include "text/wordpiece.h"
@@ -318,6 +322,85 @@ TEST(CheckTables, RefusesEachContradiction) {
     EXPECT_EQ(tokenizer.status().code(), Code::kCorrupt);
     EXPECT_NE(tokenizer.status().message().find(c.message), std::string::npos)
         << "expected " << c.message << ", found " << tokenizer.status().message();
+  }
+}
+
+// What the library's longest_first keeps of two texts, as it writes it down.
+PairShare LibraryShare(std::size_t n1, std::size_t n2, std::size_t room) {
+  if (n1 + n2 <= room) return {n1, n2};
+  const bool swap = n1 > n2;
+  if (swap) std::swap(n1, n2);
+  n2 = n1 > room ? n1 : std::max(n1, room - n1);
+  if (n1 + n2 > room) {
+    n1 = room / 2;
+    n2 = n1 + room % 2;
+  }
+  return swap ? PairShare{n2, n1} : PairShare{n1, n2};
+}
+
+TEST(Pairs, ShareRoomAsTheLibraryDoes) {
+  for (std::size_t room = 0; room < 12; ++room) {
+    for (std::size_t first = 0; first < 30; ++first) {
+      for (std::size_t second = 0; second < 30; ++second) {
+        EXPECT_EQ(ShareRoom(first, second, room), LibraryShare(first, second, room)) << first << " " << second;
+      }
+    }
+  }
+}
+
+TEST(Pairs, KeepWhatTheLibraryKeepsOfTextsOfAnyLength) {
+  constexpr std::size_t kMiddle = 4;
+  for (bool left : {false, true}) {
+    HandMade made;
+    std::vector<std::uint32_t> middle = {kMiddle};
+    auto kind = made.kind();
+    kind->around.middle = middle;
+    kind->around.middle_count = 1;
+    kind->around.truncate_left = left ? 1 : 0;
+    auto tokenizer = Tokenizer::Create(kind, kVocabulary);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+    const auto text = [](std::size_t tokens, bool backwards) {  // "a ab a ab ...": ids that tell the ends apart.
+      std::string words;
+      for (std::size_t i = 0; i < tokens; ++i) words += (i % 3 == 0) == backwards ? "ab " : "a ";
+      return words;
+    };
+    const auto ids_of = [&](const std::string& words) {
+      std::vector<std::int32_t> ids(400);
+      TokenReader reader(*tokenizer, {}, words);
+      ids.resize(reader.Read(ids));
+      return ids;
+    };
+    for (std::size_t limit : {4, 5, 6, 9, 12, 13}) {
+      base::Arena measure;
+      (void)Pairs(*tokenizer, limit, Cut::kText, measure);
+      auto memory = base::Mapping::Create(measure.used());
+      ASSERT_TRUE(memory.ok());
+      base::Arena arena(memory->bytes());
+      Pairs pairs(*tokenizer, limit, Cut::kText, arena);
+      for (std::size_t n1 : {0, 1, 3, 4, 5, 6, 7, 10, 90, 91, 200}) {
+        pairs.SetFirst({}, text(n1, false));
+        for (std::size_t n2 : {0, 1, 3, 4, 5, 6, 7, 10, 89, 90, 91, 92, 300}) {
+          std::vector<std::int32_t> found(limit);
+          const EncodedPair pair = pairs.Encode(text(n2, true), found.data());
+          found.resize(pair.tokens);
+          const PairShare kept = LibraryShare(n1, n2, limit - 3);
+          const auto part = [&](const std::vector<std::int32_t>& ids, std::size_t count) {
+            const std::size_t skipped = left ? ids.size() - count : 0;
+            return std::vector<std::int32_t>(ids.begin() + static_cast<std::ptrdiff_t>(skipped),
+                                             ids.begin() + static_cast<std::ptrdiff_t>(skipped + count));
+          };
+          std::vector<std::int32_t> expected = {8};
+          for (std::int32_t id : part(ids_of(text(n1, false)), kept.first)) expected.push_back(id);
+          expected.push_back(kMiddle);
+          EXPECT_EQ(pair.second, expected.size());
+          for (std::int32_t id : part(ids_of(text(n2, true)), kept.second)) expected.push_back(id);
+          expected.push_back(9);
+          EXPECT_EQ(found, expected) << limit << " of " << n1 << " and " << n2 << (left ? ", the last" : ", the first");
+          EXPECT_EQ(pair.truncated, n1 + n2 > limit - 3);
+          EXPECT_EQ(pairs.Count(text(n2, true)), n1 + n2 + 3);
+        }
+      }
+    }
   }
 }
 

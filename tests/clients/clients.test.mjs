@@ -74,7 +74,7 @@ test('openai', async () => {
   const cut = await create({ input: texts, dimensions: 16 });
   checkCut(cut.data.map((item) => item.embedding), vectors(texts), 16);
 
-  assert.deepEqual((await client().models.list()).data.map((entry) => entry.id), ['test']);
+  assert.deepEqual((await client().models.list()).data.map((entry) => entry.id), ['test', 'reranker']);
   assert.equal((await client().models.retrieve('test')).id, 'test');
   await assert.rejects(client().models.retrieve('none'), OpenAI.NotFoundError);
 
@@ -106,7 +106,7 @@ test('ollama', async () => {
   const old = await client().embeddings({ model: 'test', prompt: texts[0] });
   checkBits([old.embedding], vectors(texts.slice(0, 1)));
 
-  assert.deepEqual((await client().list()).models.map((entry) => entry.name), ['test:latest']);
+  assert.deepEqual((await client().list()).models.map((entry) => entry.name), ['test:latest', 'reranker:latest']);
   assert.deepEqual((await client().ps()).models.map((entry) => entry.name), ['test:latest']);
   const shown = await client().show({ model: 'test' });
   assert.deepEqual(shown.capabilities, ['embedding']);
@@ -163,6 +163,12 @@ test('cohere-ai', async () => {
   checkBits((await old({})).embeddings, vectors(texts));
   checkBits((await old({ inputType: 'search_query', embeddingTypes: ['float'] })).embeddings.float, vectors(texts, 'query'));
   await check(old({ model: 'none' }), 404, noModel);
+
+  const documents = ['a word of text', 'good memory', 'a small vector of words'];
+  const ranked = await client().rerank({ model: 'reranker', query: 'a cat', documents, topN: 2 });
+  assert.equal(ranked.results.length, 2);
+  assert.ok(ranked.results[0].relevanceScore >= ranked.results[1].relevanceScore);
+  await check(client().rerank({ model: 'test', query: 'a', documents }, { maxRetries: 0 }), 500, /is an embedding model/);
 });
 
 test('voyageai', async () => {
@@ -179,6 +185,14 @@ test('voyageai', async () => {
   assert.deepEqual(bits.data.map((item) => item.embedding), vectors(texts).map(packBits));
   const cut = await request({ outputDimension: 16 });
   checkCut(cut.data.map((item) => item.embedding), vectors(texts), 16);
+
+  const documents = ['a word of text', 'good memory', 'a small vector of words'];
+  const ranked = await client().rerank({ model: 'reranker', query: 'a cat', documents, returnDocuments: true });
+  assert.equal(ranked.data.length, 3);
+  for (const { index, relevanceScore, document } of ranked.data) {
+    assert.equal(document, documents[index]);
+    assert.ok(relevanceScore > 0 && relevanceScore < 1);
+  }
 
   const check = (call, status, message) =>
     assert.rejects(call, (error) => {

@@ -1,7 +1,9 @@
 """The clients of PyPI against `thimble serve`; tests/clients/run.sh starts it and sets the environment."""
 
 import base64
+import json
 import os
+import pathlib
 import subprocess
 
 import chromadb.utils.embedding_functions as chroma
@@ -32,6 +34,18 @@ def embed(texts, prompt=""):
                "--prompt-name", prompt, "--", *texts]
     result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return numpy.frombuffer(result.stdout, "<f4").reshape(len(texts), WIDTH)
+
+
+DOCUMENTS = ["a word of text", "the cat sleeps", "a small vector of words", ""]
+
+
+def ranked(query, *options):
+    """[(index, score)] of DOCUMENTS by the command line, best first."""
+    reranker = pathlib.Path(os.environ["THIMBLE_MODEL"]).with_name("reranker-q8.safetensors")
+    command = [os.environ["THIMBLE_CLI"], "rerank", "-m", reranker, "--json", *options, query]
+    result = subprocess.run(command, input="".join(text + "\n" for text in DOCUMENTS), text=True, stdout=subprocess.PIPE,
+                            check=True)
+    return [(one["index"], one["score"]) for one in json.loads(result.stdout)]
 
 
 def check_bits(found, expected):
@@ -85,7 +99,7 @@ def test_openai_embeds():
 
 def test_openai_lists_models():
     client = openai_client()
-    assert [model.id for model in client.models.list()] == ["test"]
+    assert [model.id for model in client.models.list()] == ["test", "reranker"]
     model = client.models.retrieve("test")
     assert (model.id, model.object) == ("test", "model")
     with pytest.raises(openai.NotFoundError, match=NO_MODEL):
@@ -153,7 +167,7 @@ def test_ollama_embeds():
 def test_ollama_lists_models():
     client = ollama_client()
     client.embed("test", "a", keep_alive=60)
-    assert [model.model for model in client.list().models] == ["test:latest"]
+    assert [model.model for model in client.list().models] == ["test:latest", "reranker:latest"]
     running = client.ps().models
     assert [model.model for model in running] == ["test:latest"] and running[0].expires_at is not None
     shown = client.show("test")
@@ -235,6 +249,23 @@ def test_cohere_errors():
     check(cohere.BadRequestError, "tokens", lambda: embed_one(text=TEXTS[2], truncate="NONE"))
 
 
+def test_cohere_ranks():
+    def pairs(reply):
+        return [(one.index, one.relevance_score) for one in reply.results]
+
+    client = cohere_client()
+    assert pairs(client.rerank(model="reranker", query="a cat", documents=DOCUMENTS)) == ranked("a cat")
+    assert pairs(client.rerank(model="reranker", query="a cat", documents=DOCUMENTS, top_n=2)) == ranked("a cat")[:2]
+    old = cohere.Client(KEY, base_url=URL)
+    reply = old.rerank(model="reranker", query="a cat", documents=DOCUMENTS, return_documents=True)
+    assert pairs(reply) == ranked("a cat")
+    assert [one.document.text for one in reply.results] == [DOCUMENTS[i] for i, _ in ranked("a cat")]
+    with pytest.raises(cohere.NotFoundError, match="does not exist"):
+        client.rerank(model="none", query="a", documents=["a"])
+    with pytest.raises(cohere.InternalServerError, match="is an embedding model"):
+        client.rerank(model="test", query="a", documents=["a"])
+
+
 # Voyage.
 
 
@@ -257,6 +288,13 @@ def test_voyage_embeds():
     assert numpy.array_equal(found, packed_bits(expected))
     found = client.embed(TEXTS, "test", output_dtype="binary").embeddings
     assert numpy.array_equal(found, packed_bits(expected).astype(int) - 128)
+
+
+def test_voyage_ranks():
+    reply = voyage_client().rerank("a cat", DOCUMENTS, "reranker", top_k=3)
+    assert [(one.index, one.relevance_score) for one in reply.results] == ranked("a cat")[:3]
+    assert [one.document for one in reply.results] == [DOCUMENTS[one.index] for one in reply.results]
+    assert reply.total_tokens > 10
 
 
 def test_voyage_errors():

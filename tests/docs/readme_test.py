@@ -16,19 +16,21 @@ from fake_hub import FakeHub, read_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+RERANK = (ROOT / "docs/rerank.md").read_text()
 
 
 class Readme(unittest.TestCase):
     def test_programs_compile_and_print_what_the_readme_says(self):
-        programs = re.findall(r"```cpp\n(.*?)```\n```\n(.*?)```", README, re.DOTALL)
-        self.assertEqual(len(programs), README.count("```cpp"))
+        programs = re.findall(r"```cpp\n(.*?)```\n```\n(.*?)```", README + RERANK, re.DOTALL)
+        self.assertEqual(len(programs), README.count("```cpp") + RERANK.count("```cpp"))
         for source, expected in programs:
             with self.subTest(expected):
                 self.check_program(source, expected)
 
     def check_program(self, source, expected):
         build = os.environ["THIMBLE_BUILD"]
-        real = os.environ.get("THIMBLE_REAL_MODEL")
+        # No reranker is in a package.
+        real = None if "thimble/rerank.h" in source else os.environ.get("THIMBLE_REAL_MODEL")
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             (folder / "readme.cc").write_text(source)
@@ -42,6 +44,7 @@ class Readme(unittest.TestCase):
             else:
                 subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], folder], check=True)
                 path = folder / "q8.safetensors"
+                (models / "ms-marco-MiniLM-L6-v2-q8.safetensors").symlink_to(folder / "reranker-q8.safetensors")
             (models / "all-MiniLM-L6-v2-q8.safetensors").symlink_to(path)
             output = subprocess.run(["./readme"], cwd=folder, capture_output=True, text=True, check=True).stdout
         if real:
@@ -64,10 +67,12 @@ class Readme(unittest.TestCase):
             (folder / "q8.safetensors").rename(folder / "e5-small-v2.safetensors")
             (folder / "lines.txt").write_text("one\ntwo\n")
             (folder / "articles.jsonl").write_text('{"text": "one"}\n')
-            blocks = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+            (folder / "reranker-q8.safetensors").rename(folder / "ms-marco-MiniLM-L6-v2-q8.safetensors")
+            (folder / "reranker.safetensors").symlink_to("ms-marco-MiniLM-L6-v2-q8.safetensors")
+            blocks = "".join(re.findall(r"```sh\n(.*?)```", README + RERANK, re.DOTALL))
             # server_test.py runs those of the server.
             commands = [line for line in blocks.splitlines()
-                        if line.startswith("thimble ") and not line.startswith("thimble serve")]
+                        if line.startswith(("thimble ", "printf ")) and not line.startswith("thimble serve")]
             self.assertGreater(len(commands), 3)
             environment = {**os.environ, "PATH": f"{os.environ['THIMBLE_BUILD']}:{os.environ['PATH']}",
                            "THIMBLE_HOME": name, "HF_ENDPOINT": hub.url, "no_proxy": "*"}

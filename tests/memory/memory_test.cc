@@ -15,6 +15,7 @@
 #include "format/dtypes.h"
 #include "tests/support/test_model.h"
 #include "thimble/pool.h"
+#include "thimble/rerank.h"
 
 // Sanitizers take memory of their own, so with them there is nothing to measure.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -196,6 +197,36 @@ TEST(Memory, OfALongTextInChunksIsThatOfAShortOne) {
     ASSERT_TRUE(report.ok());
     EXPECT_GT(report->chunks, length / 500);
     EXPECT_LE(Now().private_bytes, before + embedder->plan().peak_bytes) << report->chunks << " chunks";
+  }
+}
+
+TEST(Memory, OfARerankerStaysWithinItsPlanWhateverTheQueryAndTheDocuments) {
+  TemporaryFolder folder;
+  test::TestModelOptions model_options = LargeModel();
+  model_options.labels = 1;
+  auto path = test::ConvertTestModel(folder.path(), format::Dtype::kQ8, model_options);
+  ASSERT_TRUE(path.ok()) << path.status().message();
+  std::string query;
+  while (query.size() < kMegabyte / 5) query += "the memory of a small vector ";
+  const std::vector<std::string> documents = RandomTexts(200, 4);
+  const std::vector<std::string_view> views(documents.begin(), documents.end());
+  std::vector<float> scores(documents.size(), 1.0f);
+  for (std::size_t threads : {1, 2}) {
+    malloc_trim(0);
+    const std::size_t before = Now().private_bytes;
+    auto model = Model::Open(*path);
+    ASSERT_TRUE(model.ok());
+    auto reranker = Reranker::Create(*model, {.threads = threads});
+    ASSERT_TRUE(reranker.ok());
+    const Plan& plan = reranker->plan();
+    for (std::size_t length : {std::size_t{20}, query.size()}) {
+      ASSERT_TRUE(reranker->Rank(std::string_view(query).substr(0, length), views, scores).ok());
+      EXPECT_LE(Now().private_bytes - before, plan.peak_bytes) << threads << " threads, query of " << length;
+    }
+    EXPECT_GE((Now().private_bytes - before) * 10, plan.peak_bytes * 8) << threads << " threads";
+    EXPECT_LE(plan.fixed_bytes + plan.scratch_bytes, 3 * kMegabyte);
+    reranker->Release();
+    EXPECT_LE(Now().private_bytes, before + plan.fixed_bytes) << threads << " threads";
   }
 }
 

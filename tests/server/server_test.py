@@ -358,7 +358,7 @@ class Errors(WithServer):
         self.assertEqual(tei({"inputs": "x", "prompt_name": "no"}, 422, "prompt_name"), "Validation")
         self.assertEqual(tei({"inputs": "x", "truncation_direction": "Left"}, 422, "direction"), "Validation")
         self.assertEqual(tei({"inputs": "w " * 200, "truncate": False}, 422, "64"), "Validation")
-        self.assertEqual(self.check("/rerank", {}, 424, "re-ranker", shape="tei")["error_type"], "Backend")
+        self.assertEqual(self.check("/rerank", {}, 400, "query", shape="tei")["error_type"], "Empty")
 
     def test_ollama(self):
         ollama = lambda body, status, *says: self.check("/api/embed", body, status, *says, shape="ollama")

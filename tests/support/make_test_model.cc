@@ -1,6 +1,7 @@
 // Writes random models for tests in Python and for benchmarks.
 //
-//   make_test_model FOLDER                a small one: FOLDER/source as a Hugging Face folder, and FOLDER/DTYPE files
+//   make_test_model FOLDER                small ones: FOLDER/source as a Hugging Face folder, and FOLDER/DTYPE files;
+//                                         FOLDER/reranker, a cross-encoder, and FOLDER/reranker-q8
 //   make_test_model FOLDER SHAPE DTYPE    one with the shape of a known model: FOLDER/SHAPE-DTYPE.safetensors
 
 #include <sys/stat.h>
@@ -72,7 +73,12 @@ Status WriteSmall(const std::string& folder) {
     options.calibrate = false;
     status = thimble::ConvertModel(source, file, options);
   }
-  return status;
+  if (!status.ok()) return status;
+  const std::string reranker = folder + "/reranker";
+  if (mkdir(reranker.c_str(), 0777) != 0) return Status(thimble::Code::kIo, "cannot make " + reranker);
+  status = thimble::test::WriteTestModel(reranker, {.labels = 1});
+  if (!status.ok()) return status;
+  return thimble::ConvertModel(reranker, reranker + "-q8.safetensors", {.name = "reranker", .calibrate = false});
 }
 
 }  // namespace

@@ -67,7 +67,12 @@ json Tokenizer(const std::vector<std::string>& pieces, std::size_t max_length) {
           {"post_processor",
            {{"type", "TemplateProcessing"},
             {"single", {special("[CLS]"), {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}, special("[SEP]")}},
-            {"pair", json::array()},
+            {"pair",
+             {special("[CLS]"),
+              {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
+              special("[SEP]"),
+              {{"Sequence", {{"id", "B"}, {"type_id", 1}}}},
+              {{"SpecialToken", {{"id", "[SEP]"}, {"type_id", 1}}}}}},
             {"special_tokens", {{"[CLS]", entry("[CLS]", 2)}, {"[SEP]", entry("[SEP]", 3)}}}}},
           {"decoder", nullptr},
           {"model",
@@ -155,7 +160,7 @@ Status WriteFile(const std::string& path, const std::string& contents) {
 Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   const std::vector<std::string> pieces = Vocabulary();
   const std::size_t vocabulary = pieces.size() + o.extra_vocabulary;
-  json config = {{"architectures", {"BertModel"}},
+  json config = {{"architectures", {o.labels == 0 ? "BertModel" : "BertForSequenceClassification"}},
                        {"model_type", "bert"},
                        {"hidden_act", "gelu"},
                        {"hidden_size", o.hidden},
@@ -174,19 +179,25 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
                    {"max_position_embeddings", o.positions + 2},
                    {"relative_attention_num_buckets", 32}});
   }
+  for (std::size_t i = 0; i < o.labels; ++i) config["id2label"][std::to_string(i)] = "LABEL_" + std::to_string(i);
   json modules = json::array();
   modules.push_back({{"idx", 0}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}});
   modules.push_back({{"idx", 1}, {"path", "1_Pooling"}, {"type", "sentence_transformers.models.Pooling"}});
   modules.push_back({{"idx", 2}, {"path", "2_Normalize"}, {"type", "sentence_transformers.models.Normalize"}});
   const json pooling = {{"pooling_mode_cls_token", false}, {"pooling_mode_mean_tokens", true}};
   std::error_code error;
-  std::filesystem::create_directory(folder + "/1_Pooling", error);
   THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/config.json", config.dump(1)));
   THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/tokenizer.json", Tokenizer(pieces, o.tokenizer_max_length).dump(1)));
-  THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/modules.json", modules.dump(1)));
-  THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/1_Pooling/config.json", pooling.dump(1)));
-  THIMBLE_RETURN_IF_ERROR(
-      WriteFile(folder + "/sentence_bert_config.json", json{{"max_seq_length", o.max_seq_length}}.dump(1)));
+  if (o.labels == 0) {
+    std::filesystem::create_directory(folder + "/1_Pooling", error);
+    THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/modules.json", modules.dump(1)));
+    THIMBLE_RETURN_IF_ERROR(WriteFile(folder + "/1_Pooling/config.json", pooling.dump(1)));
+    THIMBLE_RETURN_IF_ERROR(
+        WriteFile(folder + "/sentence_bert_config.json", json{{"max_seq_length", o.max_seq_length}}.dump(1)));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(
+        WriteFile(folder + "/tokenizer_config.json", json{{"model_max_length", o.max_seq_length}}.dump(1)));
+  }
 
   TensorFile tensors(o);
   tensors.Add("embeddings.word_embeddings.weight", {vocabulary, o.hidden}, 0.0f, 0.5f);
@@ -208,6 +219,7 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
     tensors.AddNorm(name + "output.LayerNorm");
   }
   tensors.AddLinear("pooler.dense", o.hidden, o.hidden);  // Not used by sentence embeddings.
+  if (o.labels > 0) tensors.AddLinear("classifier", o.labels, o.hidden);
   return tensors.Write(folder + "/model.safetensors");
 }
 

@@ -41,11 +41,13 @@ struct TestModelOptions {
   std::string prefix = {};                               // Of tensor names, "" or "bert.".
   bool mpnet = false;                                    // MPNet, whose attention has a bias by distance, not BERT.
   std::uint32_t seed = 1;
+  std::size_t labels = 0;  // Of a cross-encoder, whose single score goes through a sigmoid; 0 for an embedding model.
 };
 
 // Writes config.json, tokenizer.json, model.safetensors, modules.json, 1_Pooling/config.json and
 // sentence_bert_config.json into the existing `folder`: an uncased vocabulary of about 190 pieces (printable ASCII, its
-// continuations, some words), mean pooling, normalised.
+// continuations, some words), mean pooling, normalised. Of a cross-encoder, config.json, tokenizer.json and
+// model.safetensors.
 Status WriteTestModel(const std::string& folder, const TestModelOptions& options = {});
 
 // The bytes of a model file but for the hash of its source, which two sources of the same weights do not share.

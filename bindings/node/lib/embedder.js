@@ -174,6 +174,10 @@ async function openLocalEngine(pool, backend, model, options) {
     throw unsupported(`model ${JSON.stringify(model)}: THIMBLE_BACKEND was set when the process ` +
       'started, and a worker thread cannot take it back; start the process without it');
   }
+  if (info.labels !== undefined) {
+    throw unsupported(`${info.name} is a reranker, which scores pairs of texts and has no vectors; use a Reranker, or an ` +
+      'embedding model here');
+  }
   Object.assign(info, { backend, longTexts: ['truncate', 'error', 'chunk'] });
   return new NativeEngine(pool, name, dtype, info, options);
 }

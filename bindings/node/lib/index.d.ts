@@ -272,6 +272,82 @@ export interface PoolStats {
   }[];
 }
 
+export interface RankOptions {
+  /** Whether scores are what the model gives, without the function that it states for them: info.scoreActivation.
+   * Default: false. */
+  rawScores?: boolean;
+  /** Name of the prompt in info.prompts before the query; '' for none. Default: the model's default. */
+  promptName?: string;
+  /** How to handle a query and a document that have more than maxTokens tokens together: cut the longer one first, or fail
+   * with an error that names the document. Default: truncate. */
+  longTexts?: 'truncate' | 'error';
+}
+
+export interface RerankerOptions extends RankOptions {
+  /** Default: q8. */
+  dtype?: Dtype;
+  /** As in ModelOptions. */
+  revision?: string;
+  /** Default: native. Mocks score by the cosine of their vectors of query and document; remote backends are not supported. */
+  backend?: 'native' | 'mock' | 'mock-hashed';
+  /** Aborts the loading of the model. */
+  signal?: AbortSignal;
+}
+
+export interface RankCallOptions extends RankOptions {
+  /** Most documents to return. Default: all. */
+  topN?: number;
+  /** Whether results include the documents. Default: false. */
+  returnDocuments?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface RankedDocument {
+  /** Of the document in the array of the call. */
+  index: number;
+  /** How well it answers the query: higher is better. */
+  score: number;
+  /** With returnDocuments. */
+  document?: string;
+}
+
+export interface RerankerInfo extends ModelInfo {
+  /** Names of the scores of a pair, one for each; absent for a mock, which has one score. */
+  readonly labels?: readonly string[];
+  /** What scores go through unless they are asked for raw. */
+  readonly scoreActivation?: 'sigmoid' | 'identity';
+}
+
+/**
+ * A cross-encoder: a model that reads a query together with each document. Loaded when used and unloaded when idle, like an
+ * Embedder. The score of a document does not depend on the other documents.
+ */
+export class Reranker {
+  /** Loads the model once, so that errors occur here. `model` is as for Embedder.create. `unsupported` for an embedding
+   * model. */
+  static create(model: string, options?: RerankerOptions & PoolOptions): Promise<Reranker>;
+  private constructor();
+
+  readonly info: RerankerInfo;
+
+  /** The documents, best first; equal scores in the order of the array. `unsupported` for a model with several scores. */
+  rank(query: string, documents: readonly string[], options?: RankCallOptions): Promise<RankedDocument[]>;
+  /** The scores of all documents in their order, [documents][labels]. */
+  scores(
+    query: string, documents: readonly string[], options?: RankOptions & { signal?: AbortSignal },
+  ): Promise<Float32Array>;
+  /** As that of Embedder. */
+  unload(): Promise<void>;
+}
+
+/** Ranks documents by how well they answer a query. `model` is a reranker, by default ms-marco-MiniLM-L6-v2; all calls of a
+ * process share one copy. */
+export function rerank(
+  query: string,
+  documents: readonly string[],
+  options?: { model?: string } & RankCallOptions & RerankerOptions & PoolOptions,
+): Promise<RankedDocument[]>;
+
 export interface NamedModel {
   /** Default: q8. */
   dtype?: Dtype;
@@ -285,6 +361,8 @@ export class ModelPool {
   constructor(options?: PoolOptions);
   /** Loads the model if necessary. The embedder works until the pool is disposed. */
   getModel(model: string, options?: ModelOptions): Promise<Embedder>;
+  /** The same for a reranker. */
+  getReranker(model: string, options?: RerankerOptions): Promise<Reranker>;
   /** The most memory that a call with the model takes; keeps nothing loaded. */
   plan(model: string, options?: NamedModel): Promise<Plan>;
   preload(model: string, options?: NamedModel): Promise<void>;

@@ -9,11 +9,12 @@ const { ThimbleError } = require('./errors.js');
 const { mockEmbeddingFunction } = require('./mock.js');
 const { ModelPool, plan } = require('./pool.js');
 const { pull } = require('./pull.js');
+const { Reranker, rerank } = require('./reranker.js');
 const { knownModels, list, remove } = require('./store.js');
 
 const memory = () => callSync(addon(), 'memory');
 
 module.exports = {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, knownModels, list, memory, mockEmbeddingFunction, plan, pull,
-  remove,
+  Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, knownModels, list, memory, mockEmbeddingFunction,
+  plan, pull, remove, rerank,
 };

@@ -2,6 +2,6 @@
 import thimble from './index.js';
 
 export const {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, knownModels, list, memory, mockEmbeddingFunction, plan, pull,
-  remove,
+  Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, knownModels, list, memory, mockEmbeddingFunction,
+  plan, pull, remove, rerank,
 } = thimble;

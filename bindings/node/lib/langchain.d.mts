@@ -1,5 +1,7 @@
+import type { DocumentInterface } from '@langchain/core/documents';
 import { Embeddings, type EmbeddingsParams } from '@langchain/core/embeddings';
-import type { EmbeddingFunctionOptions } from './index.js';
+import { BaseDocumentCompressor } from '@langchain/core/retrievers/document_compressors';
+import type { EmbeddingFunctionOptions, PoolOptions, RerankerOptions } from './index.js';
 
 /** Embeddings of LangChain.js. */
 export class ThimbleEmbeddings extends Embeddings {
@@ -9,4 +11,13 @@ export class ThimbleEmbeddings extends Embeddings {
   constructor(fields?: EmbeddingFunctionOptions & EmbeddingsParams & { prompts?: boolean });
   embedDocuments(documents: string[]): Promise<number[][]>;
   embedQuery(document: string): Promise<number[]>;
+}
+
+/**
+ * A document compressor of LangChain.js. It returns the documents best first, with the score in `metadata.relevanceScore`.
+ */
+export class ThimbleRerank extends BaseDocumentCompressor {
+  /** `model` is a reranker, by default ms-marco-MiniLM-L6-v2; `topN` limits the documents. */
+  constructor(fields?: { model?: string; topN?: number } & RerankerOptions & PoolOptions);
+  compressDocuments(documents: DocumentInterface[], query: string): Promise<DocumentInterface[]>;
 }

@@ -1,6 +1,8 @@
-// LangChain.js: an Embeddings class.
+// LangChain.js: an Embeddings class, and a document compressor that ranks.
+import { Document } from '@langchain/core/documents';
 import { Embeddings } from '@langchain/core/embeddings';
-import { Embedder, createEmbeddingFunction } from './index.mjs';
+import { BaseDocumentCompressor } from '@langchain/core/retrievers/document_compressors';
+import { Embedder, createEmbeddingFunction, rerank } from './index.mjs';
 import { DEFAULT_MODEL } from './options.js';
 
 export class ThimbleEmbeddings extends Embeddings {
@@ -32,5 +34,24 @@ export class ThimbleEmbeddings extends Embeddings {
     this.#info ??= (await Embedder.create(modelName, options)).info;
     const promptName = names.find((name) => name in this.#info.prompts);
     return promptName === undefined ? {} : { promptName };
+  }
+}
+
+// A document compressor, for a ContextualCompressionRetriever.
+export class ThimbleRerank extends BaseDocumentCompressor {
+  #options;
+
+  // `fields` are the options of rerank.
+  constructor(fields = {}) {
+    super();
+    this.#options = fields;
+  }
+
+  async compressDocuments(documents, query) {
+    const ranked = await rerank(query, documents.map(({ pageContent }) => pageContent), this.#options);
+    return ranked.map(({ index, score }) => {
+      const { pageContent, metadata, id } = documents[index];
+      return new Document({ pageContent, metadata: { ...metadata, relevanceScore: score }, id });
+    });
   }
 }

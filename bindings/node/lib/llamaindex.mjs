@@ -1,6 +1,8 @@
-// LlamaIndex.TS: an embedding for Settings.embedModel.
+// LlamaIndex.TS: an embedding for Settings.embedModel, and a postprocessor of nodes that ranks.
 import { BaseEmbedding } from '@llamaindex/core/embeddings';
-import { createEmbeddingFunction } from './index.mjs';
+import { MetadataMode } from '@llamaindex/core/schema';
+import { extractText } from '@llamaindex/core/utils';
+import { createEmbeddingFunction, rerank } from './index.mjs';
 
 export class ThimbleEmbedding extends BaseEmbedding {
   #embed;
@@ -16,4 +18,20 @@ export class ThimbleEmbedding extends BaseEmbedding {
   }
 
   getTextEmbeddings = (texts) => this.#embed(texts);
+}
+
+export class ThimbleRerank {
+  #options;
+
+  // `options` are those of rerank.
+  constructor(options = {}) {
+    this.#options = options;
+  }
+
+  async postprocessNodes(nodes, query) {
+    if (query === undefined) throw new Error('ThimbleRerank needs the query');
+    const texts = nodes.map(({ node }) => node.getContent(MetadataMode.ALL));
+    const ranked = await rerank(extractText(query), texts, this.#options);
+    return ranked.map(({ index, score }) => ({ ...nodes[index], score }));
+  }
 }

@@ -170,11 +170,13 @@ const isWellFormed = String.prototype.isWellFormed
   ? (text) => text.isWellFormed()
   : (text) => !LONE_SURROGATE.test(text);
 
-// A string of JavaScript may hold halves of characters, which are no text in any encoding.
-function checkWellFormed(text, index) {
+// A string of JavaScript may hold halves of characters, which are no text in any encoding. `where` is its name, or its
+// place among texts.
+function checkWellFormed(text, where) {
   if (isWellFormed(text)) return;
   const at = text.search(LONE_SURROGATE);
-  throw invalid(`texts[${index}]: character ${at} is a lone surrogate (\\u${text.charCodeAt(at).toString(16)}), half of ` +
+  const name = typeof where === 'number' ? `texts[${where}]` : where;
+  throw invalid(`${name}: character ${at} is a lone surrogate (\\u${text.charCodeAt(at).toString(16)}), half of ` +
     'a character; use text.toWellFormed() to replace it');
 }
 

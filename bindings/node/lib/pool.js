@@ -6,6 +6,7 @@ const { EMBEDDER_OPTIONS, openEmbedder } = require('./embedder.js');
 const { invalid } = require('./errors.js');
 const { POOL_OPTIONS, checkModel, checkNames, checkSignal, downloadOf, poolOptions, withRevision } = require('./options.js');
 const { openOrPull } = require('./pull.js');
+const { RERANKER_OPTIONS, openReranker } = require('./reranker.js');
 
 class ModelPool {
   #pool;
@@ -22,6 +23,12 @@ class ModelPool {
     checkNames(options, 'options', EMBEDDER_OPTIONS);
     checkModel(model, options.dtype);
     return openEmbedder(() => this.#open(), model, { ...options, ...this.#options });
+  }
+
+  async getReranker(model, options = {}) {
+    checkNames(options, 'options', RERANKER_OPTIONS);
+    checkModel(model, options.dtype);
+    return openReranker(() => this.#open(), model, { ...options, ...this.#options });
   }
 
   async plan(model, options) {

@@ -119,7 +119,8 @@ Napi::Function Pool::Define(Napi::Env env) {
   return DefineClass(env, "Pool",
                      {InstanceMethod<&Pool::Open>("open"), InstanceMethod<&Pool::MakePlan>("plan"),
                       InstanceMethod<&Pool::Embed>("embed"), InstanceMethod<&Pool::EmbedTokens>("embedTokens"),
-                      InstanceMethod<&Pool::EmbedIds>("embedIds"), InstanceMethod<&Pool::Tokenize>("tokenize"),
+                      InstanceMethod<&Pool::EmbedIds>("embedIds"),
+                      InstanceMethod<&Pool::Rank>("rank"), InstanceMethod<&Pool::Tokenize>("tokenize"),
                       InstanceMethod<&Pool::SpecialTokens>("specialTokens"),
                       InstanceMethod<&Pool::Vocabulary>("vocabulary"), InstanceMethod<&Pool::Unload>("unload"),
                       InstanceMethod<&Pool::EmbedSync>("embedSync"), InstanceMethod<&Pool::Unpin>("unpin"),
@@ -205,6 +206,21 @@ Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
     Status status = lease->EmbedIds(ids, *rows);
     return {.status = status,
             .value = [rows](Napi::Env env, Napi::Value) { return FromVector<Napi::Float32Array>(env, *rows); }};
+  };
+  return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
+}
+
+Napi::Value Pool::Rank(const Napi::CallbackInfo& info) {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), query = ToString(info[3]),
+               documents = ToStrings(info[4]), options = ToRankOptions(info[5].As<Napi::Object>())]() -> Outcome {
+    if (!options.ok()) return {.status = options.status(), .value = {}};
+    Result<Lease> lease = pool->Acquire(name, dtype);
+    if (!lease.ok()) return {.status = lease.status(), .value = {}};
+    const std::vector<std::string_view> views(documents.begin(), documents.end());
+    auto scores = std::make_shared<std::vector<float>>(views.size() * lease->num_scores());
+    Status status = lease->Rank(query, views, *scores, {}, *options);
+    return {.status = status,
+            .value = [scores](Napi::Env env, Napi::Value) { return FromVector<Napi::Float32Array>(env, *scores); }};
   };
   return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));
 }

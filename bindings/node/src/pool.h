@@ -19,6 +19,7 @@ namespace thimble::node {
 //   embed(id, name, dtype, texts, options, vectors, offset)     -> reports, the vectors are then at vectors[offset ..]
 //   embedTokens(id, name, dtype, text)                          -> {tokens, truncated, vectors}
 //   embedIds(id, name, dtype, ids)                              -> the vectors of the tokens, as Float32Array
+//   rank(id, name, dtype, query, documents, options)            -> the scores of all documents, as Float32Array
 //   unload(id, name, dtype)                                     -> undefined
 //   embedSync(name, dtype, texts, options, vectors, offset)     -> reports
 //   tokenize(name, dtype, texts, pairs, options)                -> {ids, lengths, typeIds?, offsets?}
@@ -36,6 +37,7 @@ class Pool final : public Napi::ObjectWrap<Pool> {
   Napi::Value Embed(const Napi::CallbackInfo& info);
   Napi::Value EmbedTokens(const Napi::CallbackInfo& info);
   Napi::Value EmbedIds(const Napi::CallbackInfo& info);
+  Napi::Value Rank(const Napi::CallbackInfo& info);
   Napi::Value Unload(const Napi::CallbackInfo& info);
   Napi::Value EmbedSync(const Napi::CallbackInfo& info);
   Napi::Value Tokenize(const Napi::CallbackInfo& info);

@@ -69,6 +69,14 @@ Result<VectorOptions> ToVectorOptions(Napi::Object options) {
   return result;
 }
 
+Result<RankOptions> ToRankOptions(Napi::Object options) {
+  THIMBLE_ASSIGN_OR_RETURN(const VectorOptions shared, ToVectorOptions(options));
+  return RankOptions{.raw_scores = options.Get("rawScores").ToBoolean().Value(),
+                     .prompt_name = shared.prompt_name,
+                     .long_texts = shared.long_texts,
+                     .first_index = shared.first_index};
+}
+
 Result<PoolOptions> ToPoolOptions(Napi::Object options) {
   PoolOptions result;
   const Napi::Value folder = options.Get("folder"), unload = options.Get("unloadAfterMs");
@@ -116,6 +124,12 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   for (const Prompt& prompt : info.prompts) prompts.Set(prompt.name, prompt.text);
   object.Set("prompts", prompts);
   if (!info.default_prompt_name.empty()) object.Set("defaultPromptName", info.default_prompt_name);
+  if (!info.labels.empty()) {
+    Napi::Array labels = Napi::Array::New(env);
+    for (const std::string& label : info.labels) labels.Set(labels.Length(), label);
+    object.Set("labels", labels);
+    object.Set("scoreActivation", info.score_activation);
+  }
   object.Set("fileBytes", Number(env, info.file_bytes));
   return object;
 }

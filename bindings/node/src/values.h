@@ -32,6 +32,7 @@ std::size_t ToSize(Napi::Value value);
 // {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}; kInvalidArgument for an unknown pooling
 // or longTexts.
 Result<VectorOptions> ToVectorOptions(Napi::Object options);
+Result<RankOptions> ToRankOptions(Napi::Object options);
 // {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, load?, verify?, threads?, maxTokens?, truncation?},
 // unloadAfterMs below 0 meaning never; kInvalidArgument for an unknown load or truncation.
 Result<PoolOptions> ToPoolOptions(Napi::Object options);

@@ -46,6 +46,9 @@ extern constexpr Family kBert = {.name = "bert",
                                  .types = "embeddings.token_type_embeddings",
                                  .embedding_norm = "embeddings.LayerNorm",
                                  .layer = "encoder.layer.",
-                                 .steps = kSteps};
+                                 .steps = kSteps,
+                                 .classifier = {.dense = "pooler.dense",
+                                                .activation = kernels::Activation::kTanh,
+                                                .scores = "classifier"}};
 
 }  // namespace thimble::convert

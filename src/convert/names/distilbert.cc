@@ -46,6 +46,9 @@ extern constexpr Family kDistilbert = {.name = "distilbert",
                                        .types = "",
                                        .embedding_norm = "embeddings.LayerNorm",
                                        .layer = "transformer.layer.",
-                                       .steps = kSteps};
+                                       .steps = kSteps,
+                                       .classifier = {.dense = "pre_classifier",
+                                                      .activation = kernels::Activation::kRelu,
+                                                      .scores = "classifier"}};
 
 }  // namespace thimble::convert

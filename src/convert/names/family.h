@@ -61,6 +61,13 @@ struct Family {
   std::string_view layer;                                    // Before the number of a layer.
   std::span<const Weights> steps;
   const DistanceBuckets* buckets = nullptr;  // Null for none.
+  // Of a checkpoint for classification, from the first token's vector to scores: a dense layer with its activation, and
+  // the scores.
+  struct Classifier {
+    std::string_view dense;
+    kernels::Activation activation;
+    std::string_view scores;
+  } classifier;
 
   // What is before the names of a layer's tensors,
   std::string PrefixOf(std::size_t index) const;

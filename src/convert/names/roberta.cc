@@ -44,7 +44,10 @@ constexpr Family Named(std::string_view name, std::string_view class_prefix) {
           .types = "embeddings.token_type_embeddings",
           .embedding_norm = "embeddings.LayerNorm",
           .layer = "encoder.layer.",
-          .steps = kSteps};
+          .steps = kSteps,
+          .classifier = {.dense = "classifier.dense",
+                         .activation = kernels::Activation::kTanh,
+                         .scores = "classifier.out_proj"}};
 }
 
 }  // namespace

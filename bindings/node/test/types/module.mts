@@ -1,16 +1,18 @@
 // How the types are meant to be used from ES modules; tsc must accept it, and refuse the lines below @ts-expect-error.
 
 import {
-  Embedder, ModelPool, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull,
-  type Dtype, type EmbeddingFunction, type ModelInfo, type PulledModel, type Report,
+  Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull, rerank,
+  type Dtype, type EmbeddingFunction, type ModelInfo, type PulledModel, type RankedDocument, type Report,
 } from 'thimble';
 import { Tensor, cos_sim, env, pipeline } from 'thimble/transformers';
-import { ThimbleEmbeddings } from 'thimble/langchain';
+import { ThimbleEmbeddings, ThimbleRerank } from 'thimble/langchain';
 import { embeddingModel } from 'thimble/ai';
 import { embeddingFunction } from 'thimble/brainy';
-import { ThimbleEmbedding } from 'thimble/llamaindex';
+import { ThimbleEmbedding, ThimbleRerank as NodeRerank } from 'thimble/llamaindex';
 import { ThimbleEmbeddingFunction } from 'thimble/chroma';
 import type { Embeddings } from '@langchain/core/embeddings';
+import type { BaseDocumentCompressor } from '@langchain/core/retrievers/document_compressors';
+import type { BaseNodePostprocessor } from '@llamaindex/core/postprocessor';
 import { embed as embedWithAi } from 'ai';
 import type { EmbeddingFunction as ChromaFunction } from 'chromadb';
 import { Settings } from 'llamaindex';
@@ -86,3 +88,14 @@ embedder.info.dimensions = 1;
 await pipeline('text-generation');
 
 void [remote, limits, pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
+
+const ranked: RankedDocument[] = await rerank('query', ['a', 'b'] as const, { model: 'mock', topN: 1, returnDocuments: true });
+const reranker: Reranker = await new ModelPool().getReranker('ranks', { dtype: 'q8', rawScores: true, longTexts: 'error' });
+const scores: Float32Array = await reranker.scores('query', ['a'], { promptName: '' });
+const labels: readonly string[] | undefined = reranker.info.labels;
+const compressor: BaseDocumentCompressor = new ThimbleRerank({ model: 'mock', topN: 3 });
+const postprocessor: BaseNodePostprocessor = new NodeRerank({ model: 'mock' });
+// @ts-expect-error -- a remote backend
+await Reranker.create('ranks', { backend: 'openai:model' });
+// @ts-expect-error -- an option of vectors
+await rerank('query', ['a'], { pooling: 'mean' });
