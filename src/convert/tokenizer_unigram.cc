@@ -126,7 +126,7 @@ class UnigramReader final : public KindReader, PartReader {
       }
       const std::string& piece = pair.array()[0].string();
       const double score = pair.array()[1].number();
-      if (!(std::abs(score) <= kMostScore)) return Unsupported("model.vocab[", id, "] has the score ", score);
+      if (!(std::abs(score) <= kMostScore)) return Unsupported("model.vocab[", id, "] has a score that is no number, or a huge one");
       scores_[id] = score;
       if (id > kMaxId) return Unsupported("model.vocab has more than ", kMaxId, " pieces");
       const bool is_new = ids.Find(piece) == nullptr;
