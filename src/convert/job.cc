@@ -169,7 +169,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
                  ", config.json has vocab_size ", config.encoder.vocabulary);
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id));
   std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {
     THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));
