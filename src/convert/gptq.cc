@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "convert/parallel.h"
+#include "kernels/half.h"
 
 namespace thimble::convert {
 namespace {
@@ -18,6 +19,7 @@ constexpr std::size_t kPanel = 64;  // Rows that go through the columns together
 // Most columns between two matrix products: the largest group of the two-level formats.
 constexpr std::size_t kMaxBlock = 64;
 constexpr std::size_t kInt8Block = 32;
+constexpr std::size_t kLeastBlock = kStrip;  // The smallest group.
 
 // A weight that has run this far from the original makes its row plain again: relative squared error beyond four times
 // that of rounding, and a hundredth.
@@ -25,7 +27,7 @@ constexpr double kRunawayFactor = 4, kRunawayError = 0.01;
 
 // One way of keeping a panel of rows, with the best that was found so far.
 struct Candidate {
-  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kInt8Block) {}
+  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kLeastBlock) {}
   std::array<float, kPanel> scale = {};
   std::array<double, kPanel> loss = {};
   std::vector<std::uint8_t> codes;    // [kPanel][width]; int8 codes as their bits.
@@ -46,9 +48,9 @@ struct Workspace {
 
 class PanelRounder {
  public:
-  PanelRounder(WeightFormat format, const Factor& factor, const kernels::Kernels& kernels)
-      : int8_(format == WeightFormat::kQ8),
-        levels_(format::MatrixLevels(format)),
+  PanelRounder(const QuantizedMatrix& matrix, const Factor& factor, const kernels::Kernels& kernels)
+      : int8_(matrix.format == WeightFormat::kQ8),
+        levels_(matrix.levels()),
         block_(int8_ ? kInt8Block : levels_.group),
         factor_(factor),
         kernels_(kernels),
@@ -246,16 +248,22 @@ void QuantizedMatrix::Values(std::size_t row, std::span<float> out) const {
 }
 
 QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, std::size_t inputs,
-                          base::ThreadTeam& team) {
+                          base::ThreadTeam& team, Rows kind) {
   QuantizedMatrix matrix;
   const std::size_t rows = weights.size() / inputs;
   const bool int8 = format == WeightFormat::kQ8;
   matrix.format = format;
+  matrix.kind = kind;
   (int8 ? matrix.int8.resize(rows) : matrix.two_level.resize(rows));
   ForEach(team, rows, [&](std::size_t n, std::size_t) {
     const std::span<const float> row = weights.subspan(n * inputs, inputs);
-    int8 ? QuantizeInt8(row, &matrix.int8[n])
-         : QuantizeTwoLevel(format::MatrixLevels(format), row, &matrix.two_level[n]);
+    if (int8) {
+      QuantizeInt8(row, &matrix.int8[n]);
+    } else if (kind == Rows::kOfTable) {
+      QuantizeTwoLevelHalf(matrix.levels(), row, &matrix.two_level[n]);
+    } else {
+      QuantizeTwoLevel(matrix.levels(), row, &matrix.two_level[n]);
+    }
   });
   return matrix;
 }
@@ -263,7 +271,7 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
 GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels,
                 base::ThreadTeam& team, QuantizedMatrix* matrix) {
   const std::size_t width = factor.width(), rows = matrix->rows();
-  const PanelRounder rounder(matrix->format, factor, kernels);
+  const PanelRounder rounder(*matrix, factor, kernels);
   std::vector<Workspace> spaces(team.size(), Workspace(width));
   GptqReport report = {.rows = rows};
   std::vector<GptqReport> panels((rows + kPanel - 1) / kPanel);
@@ -293,7 +301,9 @@ GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kern
         vv += double{v[k]} * v[k];
         vw += double{v[k]} * exact[k];
       }
-      const float scale = space.best.scale[p] = vv > 0 ? static_cast<float>(vw / vv) : 0.0f;
+      const float best = vv > 0 ? static_cast<float>(vw / vv) : 0.0f;
+      const float scale = space.best.scale[p] =
+          matrix->kind == Rows::kOfTable ? kernels::HalfToFloat(kernels::FloatToHalf(best)) : best;
       for (std::size_t k = 0; k < width; ++k) {
         const double missed = exact[k] - double{scale} * v[k], off = row[k] - scale * space.errors[p * width + k];
         loss += missed * missed;

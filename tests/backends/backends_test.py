@@ -248,7 +248,7 @@ class Backends(unittest.TestCase):
     def test_similar(self):
         code, out, error = run("similar", "--backend", name_of("voyage"), "--top", 2, BIG[7], folder / "big.txt")
         self.assertEqual((code, error), (0, ""))
-        self.assertEqual(out.splitlines()[0], f"1.0000\t{BIG[7]}")
+        self.assertEqual(out.splitlines()[0], f"1.0000\t-\t{BIG[7]}")
         code, out, error = run("similar", "--backend", name_of("voyage"), "--prompts", "--top", 2, BIG[7], folder / "big.txt")
         self.assertEqual((code, error), (0, ""))
         kinds = {record["body"].get("input_type") for record in self.requests()}

@@ -4,14 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "base/sha256.h"
+#include "format/dtypes.h"
 #include "format/reader.h"
 #include "tests/support/test_model.h"
 #include "thimble/convert.h"
@@ -118,6 +121,82 @@ TEST_F(ReceiptTest, OfEveryDtypeHoldsAndIsInOrder) {
     auto verification = Verify(model);
     ASSERT_TRUE(verification.ok()) << verification.status().message();
     EXPECT_TRUE(verification->ok()) << DtypeName(dtype);
+  }
+}
+
+TEST_F(ReceiptTest, KnowsHowAlikeUnrelatedTextsAre) {
+  const std::string path = Convert(Dtype::kQ8);
+  const auto receipt = ReadReceipt(*Open(path));
+  ASSERT_TRUE(receipt.ok() && *receipt && (*receipt)->unrelated) << receipt.status().message();
+  const UnrelatedCosines& unrelated = *(*receipt)->unrelated;
+  EXPECT_EQ(unrelated.pairs, 4950u) << "the tokenizer of letters knows no language, so it is English";
+  ASSERT_EQ(unrelated.quantiles.size(), 14u);
+  EXPECT_EQ(unrelated.quantiles.front().share, 0);
+  EXPECT_EQ(unrelated.quantiles.back().share, 1);
+  for (std::size_t i = 1; i < unrelated.quantiles.size(); ++i) {
+    EXPECT_LT(unrelated.quantiles[i - 1].share, unrelated.quantiles[i].share);
+    EXPECT_LE(unrelated.quantiles[i - 1].cosine, unrelated.quantiles[i].cosine);
+  }
+  // Two of the texts, whose cosine is among those.
+  auto embedder = Embedder::Create(Open(path));
+  ASSERT_TRUE(embedder.ok());
+  std::vector<float> a(embedder->dimensions()), b(a);
+  ASSERT_TRUE(embedder->Embed("Can I freeze cooked rice?", a).ok());
+  ASSERT_TRUE(embedder->Embed("Low tide uncovers a path to the island.", b).ok());
+  const double cosine = std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+  EXPECT_GE(cosine, unrelated.quantiles.front().cosine - 1e-6);
+  EXPECT_LE(cosine, unrelated.quantiles.back().cosine + 1e-6);
+  // Files from before, and malformed ones.
+  const auto old = ReadReceipt(*Changed(path, "receipt.unrelated_pairs", "", ""));
+  ASSERT_TRUE(old.ok() && *old);
+  EXPECT_FALSE((*old)->unrelated);
+  const std::string many = "0 .1 .2 .3 .4 .5 .6 .7 .8 .81 .82 .83 .84";
+  EXPECT_TRUE(ReadReceipt(*Changed(path, "receipt.unrelated_cosines", many + " .85", "")).ok());
+  for (const std::string& wrong : {many, many + " .85 .9", many + " nan", many + " .1", many + " ", std::string("x")}) {
+    const Status status = ReadReceipt(*Changed(path, "receipt.unrelated_cosines", wrong, "")).status();
+    EXPECT_EQ(status.code(), Code::kCorrupt) << wrong;
+    EXPECT_NE(status.message().find("expected 14 ascending numbers"), std::string::npos) << status.message();
+  }
+}
+
+TEST(Percentile, IsLinearBetweenQuantilesAndNever100) {
+  const UnrelatedCosines unrelated = {.pairs = 99, .quantiles = {{0, -0.5}, {0.5, 0}, {0.9, 0.2}, {0.99, 0.2}, {1, 0.6}}};
+  EXPECT_EQ(Percentile(unrelated, -0.6), 0);
+  EXPECT_EQ(Percentile(unrelated, -0.5), 0);
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, -0.25), 25);
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, 0), 50);
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, 0.1), 70);
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, 0.2), 99) << "all that are as great are not above";
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, 0.6), 99);
+  EXPECT_DOUBLE_EQ(Percentile(unrelated, 1), 99) << "above 99 pairs, the next may be above";
+  EXPECT_TRUE(std::isnan(Percentile(unrelated, NAN)));
+  EXPECT_TRUE(std::isnan(Percentile({}, 0.5)));
+}
+
+TEST_F(ReceiptTest, WordsOfALargeVocabularyAreInQ4AndSoItSays) {
+  const std::size_t few = Open(Convert(Dtype::kQ8))->info().vocabulary;
+  for (const std::size_t vocabulary : {format::kLargeVocabulary - 1, format::kLargeVocabulary}) {
+    test::TemporaryFolder folder;
+    test::TestModelOptions large;
+    large.extra_vocabulary = vocabulary - few;
+    ASSERT_TRUE(test::WriteTestModel(folder.path(), large).ok());
+    for (Dtype dtype : {Dtype::kFp32, Dtype::kQ8, Dtype::kQ4}) {
+      const std::string path = folder.File("large.thimble.safetensors");
+      ConvertOptions options;
+      options.dtype = DtypeName(dtype);
+      options.calibrate = false;
+      ASSERT_TRUE(ConvertModel(folder.path(), path, options).ok());
+      const format::WeightFormat words = format::WordsFormat(format::FormatsOf(dtype), vocabulary);
+      const std::string name(format::WeightFormatName(words));
+      EXPECT_EQ(*format::Reader::Open(path)->Metadata("embeddings.words.format"), name);
+      const auto receipt = ReadReceipt(*Open(path));
+      ASSERT_TRUE(receipt.ok() && *receipt);
+      EXPECT_NE((*receipt)->recipe.find("words " + name + ","), std::string::npos) << (*receipt)->recipe;
+      const bool changed = words != format::FormatsOf(dtype).words;
+      EXPECT_EQ(changed, vocabulary == format::kLargeVocabulary && dtype != Dtype::kFp32);
+      EXPECT_EQ(!(*receipt)->notes.empty() && (*receipt)->notes.back().starts_with("words in q4: "), changed);
+      EXPECT_TRUE(Verify(Open(path))->ok());
+    }
   }
 }
 

@@ -102,6 +102,20 @@ class Embedder {
     }
   }
 
+  percentile(cosine) {
+    checkType(cosine ?? null, 'cosine', 'number');
+    const { pairs, quantiles } = this.info.unrelatedCosines ?? {};
+    if (!quantiles) return undefined;
+    if (Number.isNaN(cosine)) return NaN;
+    const above = quantiles.findIndex((quantile) => cosine < quantile.cosine);
+    if (above === 0) return 0;
+    const most = 100 * (1 - 1 / (pairs + 1));
+    if (above < 0) return most;
+    const [low, high] = quantiles.slice(above - 1, above + 1);
+    const way = (cosine - low.cosine) / (high.cosine - low.cosine);
+    return Math.min(most, 100 * (low.share + way * (high.share - low.share)));
+  }
+
   async unload() {
     await this.#engine.unload();
   }

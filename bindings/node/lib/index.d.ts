@@ -181,6 +181,12 @@ export interface ModelInfo {
   readonly modules: readonly string[];
   readonly normalize: boolean;
   readonly fileBytes: number;
+  /** Cosines between unrelated texts: the share of so many pairs that is below each. Absent for mocks, remote models and files of
+   * an older converter. */
+  readonly unrelatedCosines?: {
+    readonly pairs: number;
+    readonly quantiles: readonly { readonly share: number; readonly cosine: number }[];
+  };
   /** Supported values of longTexts. */
   readonly longTexts: readonly LongTexts[];
   /** For remote backends: most texts in a request, and most bytes of its texts. */
@@ -230,6 +236,13 @@ export class Embedder {
   /** The vectors of a text's tokens, [tokens][info.tokenDimensions], neither pooled nor normalised. Remote backends
    * do not have it. */
   embedTokens(text: string, options?: { signal?: AbortSignal }): Promise<Report & { vectors: Float32Array }>;
+
+  /**
+   * How unusual a cosine of two of this model's vectors is: the percentage of pairs of unrelated texts that are less alike,
+   * from 0 to just below 100. It means the same for every model, which cosines do not. undefined if
+   * info.unrelatedCosines is absent. It holds for vectors of full length.
+   */
+  percentile(cosine: number): number | undefined;
 
   /** Unloads the model when its running calls are done, and resolves when its memory is released. The next call loads it.
    * With a remote backend, it empties the cache. */

@@ -143,9 +143,12 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     }
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
+    // Embedding needs no receipt: a malformed one is as none.
+    Result<std::optional<Receipt>> receipt = ReadReceipt(lease->model());
     return {.status = {},
-            .value = [found = lease->model().info(), tokens = lease->max_tokens()](Napi::Env env, Napi::Value) {
-              return FromInfo(env, found, tokens);
+            .value = [found = lease->model().info(), tokens = lease->max_tokens(),
+                      receipt = receipt.ok() ? *receipt : std::nullopt](Napi::Env env, Napi::Value) {
+              return FromInfo(env, found, tokens, receipt);
             }};
   };
   return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work));

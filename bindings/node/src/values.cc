@@ -100,7 +100,8 @@ Result<PoolOptions> ToPoolOptions(Napi::Object options) {
   return result;
 }
 
-Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens) {
+Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens,
+                      const std::optional<Receipt>& receipt) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", info.name);
   object.Set("fingerprint", info.fingerprint);
@@ -131,6 +132,19 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
     object.Set("scoreActivation", info.score_activation);
   }
   object.Set("fileBytes", Number(env, info.file_bytes));
+  if (receipt && receipt->unrelated) {
+    Napi::Array quantiles = Napi::Array::New(env);
+    for (const auto& [share, cosine] : receipt->unrelated->quantiles) {
+      Napi::Object quantile = Napi::Object::New(env);
+      quantile.Set("share", share);
+      quantile.Set("cosine", cosine);
+      quantiles.Set(quantiles.Length(), quantile);
+    }
+    Napi::Object unrelated = Napi::Object::New(env);
+    unrelated.Set("pairs", Number(env, receipt->unrelated->pairs));
+    unrelated.Set("quantiles", quantiles);
+    object.Set("unrelatedCosines", unrelated);
+  }
   return object;
 }
 

@@ -14,6 +14,7 @@
 
 #include "thimble/embedder.h"
 #include "thimble/pool.h"
+#include "thimble/receipt.h"
 #include "thimble/status.h"
 #include "thimble/vocabulary.h"
 
@@ -37,7 +38,9 @@ Result<RankOptions> ToRankOptions(Napi::Object options);
 // unloadAfterMs below 0 meaning never; kInvalidArgument for an unknown load or truncation.
 Result<PoolOptions> ToPoolOptions(Napi::Object options);
 
-Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens);
+// `receipt` may be unset.
+Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_tokens,
+                      const std::optional<Receipt>& receipt);
 // {cls?, sep?, unk?, pad?, mask?}, each {id, text}.
 Result<Napi::Value> FromSpecialIds(Napi::Env env, const Model& model, const SpecialIds& ids);
 Napi::Object FromPlan(Napi::Env env, const Plan& plan);

@@ -23,6 +23,23 @@ test('says what the model is', async () => {
   assert.throws(() => { info.name = 'x'; }, TypeError);
 });
 
+test('says how unusual a cosine is', async () => {
+  const embedder = await open();
+  const { pairs, quantiles } = embedder.info.unrelatedCosines;
+  assert.ok(pairs > 1000);
+  for (const { share, cosine: at } of quantiles) {
+    if (share < 1) assert.ok(Math.abs(embedder.percentile(at) - 100 * share) < 1e-9);
+  }
+  const [low, high] = quantiles.slice(5, 7);
+  const middle = embedder.percentile((low.cosine + high.cosine) / 2);
+  assert.ok(Math.abs(middle - 50 * (low.share + high.share)) < 1e-9);
+  assert.equal(embedder.percentile(quantiles[0].cosine - 0.1), 0);
+  assert.ok(embedder.percentile(2) < 100 && embedder.percentile(2) > 99.9);
+  assert.ok(Number.isNaN(embedder.percentile(NaN)));
+  assert.throws(() => embedder.percentile('0.5'), { code: 'invalid_argument' });
+  assert.equal((await Embedder.create('mock')).percentile(0.5), undefined);
+});
+
 test('embeds a text, an array and nothing', async () => {
   const embedder = await open();
   const one = await embedder.embed('a small vector');
