@@ -29,7 +29,7 @@ def copy_onnx(options, target):
         shutil.copy(options.onnx / name, target)
 
 
-def openvino(options, target):
+def openvino(options, target, sentences=300):
     """Static int8 as sentence-transformers makes it with its defaults: NNCF's transformer scheme with activations
     asymmetric, calibrated on 300 sentences."""
     import nncf
@@ -45,7 +45,7 @@ def openvino(options, target):
         ids = np.array([tokenizer.encode(text).ids], np.int64)
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
 
-    texts = corpus.calibration(corpus.Vocabulary(options.model / "tokenizer.json"), options.data)
+    texts = corpus.calibration(corpus.Vocabulary(options.model / "tokenizer.json"), options.data, sentences)
     model = openvino.Core().read_model(options.onnx / "model.onnx")
     quantised = nncf.quantize(model, nncf.Dataset(texts, inputs), model_type=nncf.ModelType.TRANSFORMER,
                               preset=nncf.QuantizationPreset.MIXED, subset_size=len(texts), fast_bias_correction=True)

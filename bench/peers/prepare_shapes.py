@@ -101,7 +101,7 @@ def main():
         model, onnx = folder / "model", folder / "onnx"
         steps = {"model": lambda part: make_model(shape, options, part), "onnx": lambda part: make_onnx(model, part),
                  "openvino": lambda part: prepare.openvino(
-                     types.SimpleNamespace(model=model, onnx=onnx, data=None), part),
+                     types.SimpleNamespace(model=model, onnx=onnx, data=None), part, sentences=16),
                  "thimble": lambda part: make_thimble(options, model, part)}
         for step, make in steps.items():
             if (folder / step).exists():

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "convert/names/family.h"
+#include "store/known_models.h"
 #include "tests/support/test_model.h"
 #include "thimble/convert.h"
 
@@ -366,6 +368,22 @@ TEST_F(JobTest, SettingsThatChangeVectorsAreRefusedByName) {
   Remove("config_sentence_transformers.json");
   Write("adapter_config.json", "{}");
   ExpectRefusal(Code::kUnsupported, "adapter");
+}
+
+TEST_F(JobTest, BuiltInValuesAreOfKnownModelsWithoutModulesBehindThePooling) {
+  Remove("modules.json");
+  const auto pooled = [&](const char* name) { return ReadJob(folder_.path(), {.known_as = name}); };
+  EXPECT_EQ(pooled("thenlper/gte-large")->config.head->pooling, std::vector<Pooling>{Pooling::kMean});
+  for (const char* name : {"MongoDB/mdbr-leaf-mt", "sentence-transformers/LaBSE", "BAAI/bge-reranker-base"}) {
+    EXPECT_EQ(pooled(name).status().code(), Code::kUnsupported) << name;
+  }
+}
+
+TEST(KnownModels, FamiliesOfThoseThatRunAreKnown) {
+  for (const store::KnownModel& model : store::AllKnownModels()) {
+    if (!model.missing().empty()) continue;
+    EXPECT_NE(FindFamily(model.family_name()), nullptr) << model.name();
+  }
 }
 
 }  // namespace

@@ -143,10 +143,10 @@ THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
 }
 
 // Rows from `first_row` of kWidth strips from output n; with kFirst, their first tile is the first of all.
-template <std::size_t kWidth, bool kFirst>
+template <std::size_t kWidth, bool kFirst, std::size_t kRows = kTileRows>
 void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
                std::size_t first_row) {
-  ForEachTile<kTileRows>(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t row, bool first) {
+  ForEachTile<kRows>(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t row, bool first) {
     if (kFirst && first) {
       TileInt8<kHeight, kWidth, true>(w, n, lines, x, first_row + row, output);
     } else {

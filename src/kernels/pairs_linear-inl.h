@@ -151,12 +151,12 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
 }
 
 // Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of
-// 1536 inputs 16, which share the work on a panel.
-inline constexpr std::size_t kWideBytes = 48 * 1024, kMostWideRows = 64;
+// 1536 inputs 16, which share the work on a panel; so many do of wider ones.
+inline constexpr std::size_t kWideBytes = 48 * 1024, kLeastWideRows = 16, kMostWideRows = 64;
 
 inline std::size_t WideRows(std::size_t inputs) {
-  const std::size_t rows = std::min(kWideBytes / (inputs * sizeof(Code)), kMostWideRows);
-  return std::max<std::size_t>(rows / kTileRows, 1) * kTileRows;
+  const std::size_t rows = std::clamp(kWideBytes / (inputs * sizeof(Code)), kLeastWideRows, kMostWideRows);
+  return rows / kPairRows * kPairRows;
 }
 
 inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
@@ -169,7 +169,8 @@ inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOut
     }
     ForEachPanel(block.begin, block.end, [&]<std::size_t kWidth>(std::size_t n) {
       const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale}, block, 0);
+      PanelInt8<kWidth, true, kPairRows>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale},
+                                         block, 0);
     });
   });
 }

@@ -88,6 +88,14 @@ class KnownModels(unittest.TestCase):
             prompts = {key[len("prompt."):]: text for key, text in info.items() if key.startswith("prompt.")}
             self.assertEqual(prompts, golden["prompts"])
 
+    def test_sizes_are_those_of_the_table(self):
+        listed = json.loads(subprocess.run([CLI, "pull", "--list", "--json"], check=True, capture_output=True).stdout)
+        models = {model["repository"].split("/")[1]: model for model in listed["models"]}
+        for name in self.names:
+            for dtype in ("q8", "q4"):
+                found = os.path.getsize(self.convert(name, dtype))
+                self.assertAlmostEqual(models[name][f"bytes_{dtype}"] / found, 1, delta=0.02, msg=f"{name} {dtype}")
+
     def test_an_fp16_source_gives_the_vectors_of_the_fp32_one(self):
         name = "all-MiniLM-L6-v2"
         if not os.path.isdir(os.path.join(FOLDER, name)):
