@@ -97,14 +97,12 @@ class BpeStream final : public TokenStream {
   void Add(std::uint32_t symbol, std::size_t begin, std::size_t end, Run& run);
   void AddUnknown(Run& run);
   // Where the last symbol of a beginning, which is not empty, begins.
-  std::size_t Before(std::size_t end) const {
-    return end - std::clamp<std::size_t>(LengthOf(last_[end]), 1, end);
-  }
-  // The place of an added token, which is at `own`, or with white space at `place`, without white space.
-  ByteRange Trim(std::string_view token, ByteRange own, ByteRange place) const;
-  // Whether the space before a token counts as its own, because the library takes it for one that it added.
-  bool KeepsLeading(bool first, std::size_t begin) const {
-    return kind_.trims == Bpe::kTrimBehindPrefix && (first || begin == 0);
+  std::size_t Before(std::size_t end) const { return end - std::clamp<std::size_t>(LengthOf(last_[end]), 1, end); }
+  // The place of an added token.
+  ByteRange PlaceOf(const BpeSource::Added& added) const;
+  // Whether the one space before a token counts as its own, because the library takes it for one that it added.
+  bool KeepsLeading(bool first, std::size_t begin, std::size_t leading) const {
+    return kind_.trims == Bpe::kTrimBehindPrefix && leading == 1 && (first || begin == 0);
   }
   // The place in the text of bytes [begin, end); `first` is that of the first token.
   ByteRange PlaceOf(std::size_t begin, std::size_t end, bool first) const;
@@ -113,8 +111,8 @@ class BpeStream final : public TokenStream {
   BpeSource source_;
   TokenRanges* const ranges_;
   bool in_word_ = false;
-  bool whole_ = false;   // Whether the bytes in hand begin a word.
-  bool first_ = true;    // Whether no token was given yet.
+  bool whole_ = false;  // Whether the bytes in hand begin a word.
+  bool first_ = true;   // Whether no token was given yet.
   Stop stop_ = Stop::kNone;
   std::size_t size_ = 0;  // Bytes in hand.
   std::size_t done_ = 0;  // Beginnings that symbols were looked for behind.
@@ -128,12 +126,11 @@ bool BpeStream::Next(Run& run) {
       const BpeSource::Next next = source_.Begin();
       if (next == BpeSource::Next::kEnd) return false;
       if (next == BpeSource::Next::kAdded) {
-        ByteRange own, place;
-        const std::uint32_t number = source_.TakeAdded(own, place);
-        run.ids[run.size++] = kind_.added.Id(number);
+        const BpeSource::Added added = source_.TakeAdded();
+        run.ids[run.size++] = kind_.added.Id(added.number);
         run.ends_word = true;
         if (ranges_ != nullptr) [[unlikely]]
-          ranges_->tokens[0] = Trim(kind_.added.Text(number), own, place);
+          ranges_->tokens[0] = PlaceOf(added);
         first_ = false;
         return true;
       }
@@ -374,31 +371,36 @@ void BpeStream::AddUnknown(Run& run) {
   if (ranges_ != nullptr) ranges_->tokens[0] = place;
 }
 
-ByteRange BpeStream::Trim(std::string_view token, ByteRange own, ByteRange place) const {
-  if (kind_.trims == Bpe::kKeepSpaces) return place;
+ByteRange BpeStream::PlaceOf(const BpeSource::Added& added) const {
+  if (kind_.trims == Bpe::kKeepSpaces) return added.place;
+  const std::string_view token = kind_.added.Text(added.number);
   const auto* next = reinterpret_cast<const std::uint8_t*>(token.data());
   const std::uint8_t *begin = next, *end = next + token.size();
-  std::size_t leading = token.size(), behind = 0;  // White space at its edges, and what is before that at the end.
+  std::size_t leading = added.stripped, first = token.size(), behind = 0;  // Of what is no white space.
   while (next != end) {
     const std::uint8_t* character = next;
-    if (kind_.ClassOf(DecodeUtf8(next, end)) == SplitClass::kSpace) continue;
-    leading = std::min(leading, static_cast<std::size_t>(character - begin));
+    if (kind_.ClassOf(DecodeUtf8(next, end)) == SplitClass::kSpace) {
+      if (behind == 0) ++leading;
+      continue;
+    }
+    first = std::min(first, static_cast<std::size_t>(character - begin));
     behind = static_cast<std::size_t>(next - begin);
   }
-  if (!KeepsLeading(first_, place.begin)) place.begin = own.begin + leading;
-  place.end = std::max(own.begin + behind, place.begin);
+  ByteRange place = added.place;
+  if (!KeepsLeading(first_, place.begin, leading)) place.begin = added.own.begin + first;
+  place.end = std::max(added.own.begin + behind, place.begin);
   return place;
 }
 
 ByteRange BpeStream::PlaceOf(std::size_t begin, std::size_t end, bool first) const {
-  ByteRange place = {ranges_->characters[begin].begin, ranges_->characters[end - 1].end};
+  const auto& places = ranges_->characters;
+  ByteRange place = {places[begin].begin, places[end - 1].end};
   if (kind_.trims == Bpe::kKeepSpaces) return place;
   std::size_t leading = 0, trailing = 0;
   while (begin + leading < end && bytes_[begin + leading] == ' ') ++leading;
   while (begin + trailing < end && bytes_[end - 1 - trailing] == ' ') ++trailing;
-  if (KeepsLeading(first, place.begin)) leading = 0;
-  place.begin = std::min(place.begin + leading, place.end);
-  if (place.end >= trailing) place.end = std::max(place.end - trailing, place.begin);
+  if (leading > 0 && !KeepsLeading(first, place.begin, leading)) place.begin = places[begin + leading - 1].end;
+  if (trailing > 0) place.end = std::max(places[end - trailing].begin, place.begin);
   return place;
 }
 
