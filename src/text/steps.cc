@@ -289,8 +289,9 @@ Unit StepReader::NextOfCompose(std::size_t below, const Step& step, State& state
       const auto rank = [](const Unit& one) { return RankOf(one); };
       std::size_t from = RankOf(marks_[0]) != 0 ? 0 : begin;
       for (std::size_t i = from + 1; i < num_marks_; ++i) {
+        // As in the library, the i-th character has the place of the i-th in the text.
         for (std::size_t at = i; at > from && rank(marks_[at - 1]) > rank(marks_[at]); --at) {
-          std::swap(marks_[at - 1], marks_[at]);
+          std::swap(marks_[at - 1].value, marks_[at].value);
         }
       }
       if (composes && RankOf(marks_[0]) == 0) {
@@ -305,7 +306,12 @@ Unit StepReader::NextOfCompose(std::size_t below, const Step& step, State& state
             continue;
           }
           last = rank(marks_[i]);
-          marks_[kept++] = marks_[i];
+          marks_[kept++].value = marks_[i].value;
+        }
+        const std::size_t composed = num_marks_ - kept;
+        for (std::size_t i = 1; i < kept; ++i) {
+          marks_[i].begin = marks_[i + composed].begin;
+          marks_[i].bytes = marks_[i + composed].bytes;
         }
         num_marks_ = kept;
       }
