@@ -148,7 +148,7 @@ class BpeReader final : public KindReader, PartReader {
     auto kind = std::make_shared<Bpe>();
     std::vector<std::uint32_t> ids;                            // Of symbols.
     std::unordered_map<std::uint32_t, std::uint32_t> symbols;  // Of ids.
-    std::vector<std::uint16_t> bytes(256, 0xFFFF);
+    std::vector<std::uint16_t> bytes(256, Bpe::kNoByte);
     const auto add = [&](std::uint32_t id) {
       symbols.emplace(id, static_cast<std::uint32_t>(ids.size()));
       ids.push_back(id);

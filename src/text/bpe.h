@@ -31,6 +31,7 @@ inline constexpr std::uint32_t kSplitBlock = 256;
 struct Bpe final : Kind {
   static constexpr std::string_view kName = "BPE";
   static constexpr std::uint32_t kNoSymbol = 0xFFFFFF;
+  static constexpr std::uint16_t kNoByte = 0xFFFF;  // In `bytes`.
   static constexpr std::uint32_t kMaxSymbols = 1u << 24;
   static constexpr std::uint32_t kMaxBytes = 255;  // Of a symbol that words are made of.
   static constexpr std::uint32_t kMaxBits = 24;
