@@ -1,7 +1,5 @@
-// Tests of BPE with tokenizers made here: words of any length against joining rule by rule, what is refused, and damaged
-// tables. The ids and places of real layouts are in tokenizer_class_test.cc.
-
-#include "text/bpe.h"
+// Tests of BPE with tokenizers made here: words of any length against joining rule by rule, what is refused, and
+// damaged tables. The ids and places of real layouts are in tokenizer_class_test.cc.
 
 #include <gtest/gtest.h>
 
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "convert/tokenizer_folder.h"
+#include "text/bpe.h"
 #include "text/byte_level.h"
 #include "text/token_list.h"
 #include "text/tokenizer.h"
@@ -27,7 +26,7 @@
 namespace thimble::convert {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 using Ids = std::vector<std::int32_t>;
 using Merges = std::vector<std::pair<std::string, std::string>>;
 
@@ -37,10 +36,10 @@ std::string EntryOf(std::uint8_t byte) {
 }
 
 // All bytes and what `merges` make, numbered in this order.
-json MakeBpe(const Merges& merges) {
-  json vocabulary = json::object();
+Json MakeBpe(const Merges& merges) {
+  Json vocabulary = Json::object();
   for (int byte = 0; byte < 256; ++byte) vocabulary[EntryOf(static_cast<std::uint8_t>(byte))] = byte;
-  json list = json::array();
+  Json list = Json::array();
   for (const auto& [left, right] : merges) {
     list.push_back({left, right});
     if (!vocabulary.contains(left + right)) vocabulary[left + right] = vocabulary.size();
@@ -50,10 +49,10 @@ json MakeBpe(const Merges& merges) {
 }
 
 // The same, one join at a time.
-Ids JoinRuleByRule(const json& bpe, std::string_view word) {
+Ids JoinRuleByRule(const Json& bpe, std::string_view word) {
   std::map<std::pair<std::string, std::string>, std::size_t> ranks;
   for (std::size_t i = 0; i < bpe["model"]["merges"].size(); ++i) {
-    const json& merge = bpe["model"]["merges"][i];
+    const Json& merge = bpe["model"]["merges"][i];
     ranks[{merge[0], merge[1]}] = i;
   }
   std::vector<std::string> symbols;
@@ -81,7 +80,7 @@ Ids JoinRuleByRule(const json& bpe, std::string_view word) {
 
 class CompiledBpe {
  public:
-  explicit CompiledBpe(const json& bpe) : compiled_(Compile(bpe)), tokenizer_(Create(compiled_)) {}
+  explicit CompiledBpe(const Json& bpe) : compiled_(Compile(bpe)), tokenizer_(Create(compiled_)) {}
 
   const CompiledTokenizer& compiled() const { return compiled_; }
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
@@ -90,7 +89,7 @@ class CompiledBpe {
   }
 
  private:
-  static CompiledTokenizer Compile(const json& bpe) {
+  static CompiledTokenizer Compile(const Json& bpe) {
     Result<CompiledTokenizer> compiled = CompileTokenizer(bpe.dump(), "bpe");
     EXPECT_TRUE(compiled.ok()) << compiled.status().message();
     return std::move(*compiled);
@@ -124,7 +123,7 @@ TEST(Bpe, WordsOfAnyLengthEqualJoiningRuleByRule) {
       symbols.push_back(left + right);
       merges.emplace_back(std::move(left), std::move(right));
     }
-    const json bpe = MakeBpe(merges);
+    const Json bpe = MakeBpe(merges);
     Result<CompiledTokenizer> compiled = CompileTokenizer(bpe.dump(), "bpe");
     if (!compiled.ok()) {
       // Rules that make one entry in two ways can be out of order.
@@ -140,8 +139,8 @@ TEST(Bpe, WordsOfAnyLengthEqualJoiningRuleByRule) {
 }
 
 TEST(Bpe, TheEndOfALongWordCanDecideItsBeginning) {
-  // Neighbours in a chain of pairs of letters join from its end, so that whether the first one joins depends on how many
-  // there are.
+  // Neighbours in a chain of pairs of letters join from its end, so that whether the first one joins depends on how
+  // many there are.
   std::vector<std::string> chain;
   for (char a = 'A'; a <= 'Z'; ++a) {
     for (char b = 'a'; b <= 'z'; ++b) chain.push_back({a, b});
@@ -149,7 +148,7 @@ TEST(Bpe, TheEndOfALongWordCanDecideItsBeginning) {
   Merges merges;
   for (const std::string& pair : chain) merges.emplace_back(pair.substr(0, 1), pair.substr(1));
   for (std::size_t i = chain.size() - 1; i > 0; --i) merges.emplace_back(chain[i - 1], chain[i]);
-  const json bpe = MakeBpe(merges);
+  const Json bpe = MakeBpe(merges);
   const CompiledBpe tokenizer(bpe);
   std::string word;
   for (const std::string& pair : chain) word += pair;
@@ -180,9 +179,9 @@ TEST(Bpe, LongWordsHaveTheirPlaces) {
 }
 
 TEST(Bpe, RefusesWhatItDoesNotFollow) {
-  const json valid = MakeBpe({{"a", "b"}, {"ab", "c"}});
-  const auto refuses = [&](json patch, Code code, std::string_view message) {
-    json changed = valid;
+  const Json valid = MakeBpe({{"a", "b"}, {"ab", "c"}});
+  const auto refuses = [&](Json patch, Code code, std::string_view message) {
+    Json changed = valid;
     changed.merge_patch(patch);
     const Result<CompiledTokenizer> compiled = CompileTokenizer(changed.dump(), "bpe");
     ASSERT_FALSE(compiled.ok()) << message;
@@ -211,7 +210,7 @@ TEST(Bpe, RefusesWhatItDoesNotFollow) {
   refuses({{"pre_tokenizer", {{"type", "Split"}}}}, unsupported, "pre_tokenizer.type is \"Split\"");
   refuses({{"pre_tokenizer", {{"use_regex", false}}}}, unsupported, "use_regex is false");
   const auto token = [](const char* content, int id, bool normalized) {
-    return json{{"id", id}, {"content", content}, {"normalized", normalized}, {"lstrip", true}};
+    return Json{{"id", id}, {"content", content}, {"normalized", normalized}, {"lstrip", true}};
   };
   refuses({{"added_tokens", {token("<a>", 258, true), token("<a>b", 259, false)}}}, unsupported, "can overlap");
   refuses({{"added_tokens", {token(" <a>", 258, true)}}}, unsupported, "has a space at its edge");

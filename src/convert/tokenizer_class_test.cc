@@ -51,8 +51,7 @@ class Goldens {
 class ClassFolder {
  public:
   ClassFolder(const Goldens& goldens, const nlohmann::json& entry)
-      : path_(testing::TempDir() + "tokenizer_class_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+      : path_(testing::TempDir() + "tokenizer_class_" + testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
     for (const auto& [name, file] : entry["files"].items()) Write(name, goldens.Contents(file));
