@@ -148,7 +148,13 @@ class Walk {
 
   Status Embeddings(OnnxValue value, const OnnxSum& sum) {
     std::optional<OnnxWeight> words, positions, types;
-    for (OnnxValue term : sum.others) {
+    // Words first: positions may be counted by the shape of their rows.
+    std::vector<OnnxValue> terms = sum.others;
+    std::stable_partition(terms.begin(), terms.end(), [&](OnnxValue term) {
+      const auto rows = GatheredRows(graph_, term);
+      return rows && IsIntegerCopyOf(rows->second, "input_ids");
+    });
+    for (OnnxValue term : terms) {
       auto rows = GatheredRows(graph_, term);
       if (!rows) return graph_.Unsupported(term, "expected rows picked from a table of embeddings");
       THIMBLE_ASSIGN_OR_RETURN(std::optional<OnnxWeight> * table,
@@ -177,6 +183,11 @@ class Walk {
     if (IsIntegerCopyOf(indices, "token_type_ids")) return tables.types;
     OnnxEvaluator evaluator = layers_.Evaluator();
     probe_.SetInputs(&evaluator);
+    if (*tables.words) {
+      const auto hidden = static_cast<std::int64_t>(std::min((*tables.words)->shape[1], kMaxHidden));
+      const auto any = std::make_shared<const OnnxArray>(OnnxLayers::Noise({kTexts, kTokens, hidden}, 1));
+      for (OnnxValue state : states_) evaluator.Set(state, any);
+    }
     const OnnxArray* picked = evaluator.Evaluate(indices);
     if (picked == nullptr) {
       return graph_.Unsupported(evaluator.failed(), "as a part of embedding indices: ", evaluator.failure());
