@@ -338,8 +338,8 @@ class Exporter {
 
   // Those of the pad token, id 1, are 1.
   std::string PaddedPositions() {
-    const std::string counts = Node("Cast", {Node("Not", {Node("Equal", {"input_ids", Integer(1)})})},
-                                    IntegerAttribute("to", 7));
+    const std::string counts =
+        Node("Cast", {Node("Not", {Node("Equal", {"input_ids", Integer(1)})})}, IntegerAttribute("to", 7));
     const std::string places = Node("Mul", {Node("CumSum", {counts, Integer(1)}), counts});
     return Node("Add", {places, Integer(1)});
   }
@@ -348,15 +348,13 @@ class Exporter {
   std::string Bias(const std::string& x) {
     const std::string length = Node("Gather", {Node("Shape", {x}), Integer(1)});
     const std::string range = Node("Range", {Integer(0), length, Integer(1)});
-    const std::string relative = Node("Sub", {Node("Unsqueeze", {range, Integers({0})}),
-                                              Node("Unsqueeze", {range, Integers({1})})});
+    const std::string relative =
+        Node("Sub", {Node("Unsqueeze", {range, Integers({0})}), Node("Unsqueeze", {range, Integers({1})})});
     const std::string n = Node("Neg", {relative}), size = Node("Abs", {n});
-    const std::string behind = Node("Mul", {Node("Cast", {Node("Less", {n, Integer(0)})}, IntegerAttribute("to", 7)),
-                                            Integer(16)});
-    const std::string ratio =
-        Node("Log", {Node("Div", {Node("Cast", {size}, IntegerAttribute("to", 1)), Scalar(8)})});
-    const std::string steps =
-        Node("Mul", {Node("Div", {ratio, Scalar(std::log(style_.distance / 8))}), Scalar(8)});
+    const std::string behind =
+        Node("Mul", {Node("Cast", {Node("Less", {n, Integer(0)})}, IntegerAttribute("to", 7)), Integer(16)});
+    const std::string ratio = Node("Log", {Node("Div", {Node("Cast", {size}, IntegerAttribute("to", 1)), Scalar(8)})});
+    const std::string steps = Node("Mul", {Node("Div", {ratio, Scalar(std::log(style_.distance / 8))}), Scalar(8)});
     const std::string far = Node("Add", {Node("Cast", {steps}, IntegerAttribute("to", 7)), Integer(8)});
     const std::string bucket = Node("Where", {Node("Less", {size, Integer(8)}), size, Node("Min", {far, Integer(15)})});
     const std::string table = Weight("encoder.relative_attention_bias.weight", {32, kHeads});
@@ -366,7 +364,8 @@ class Exporter {
 
   std::string Layer(const std::string& x, const std::string& name) {
     const std::string attention = name + (style_.mpnet ? "attention.attn." : "attention.self.");
-    const std::array<const char*, 3> names = style_.mpnet ? std::array{"q", "k", "v"} : std::array{"query", "key", "value"};
+    const std::array<const char*, 3> names =
+        style_.mpnet ? std::array{"q", "k", "v"} : std::array{"query", "key", "value"};
     const auto heads = static_cast<std::int64_t>(kHeads), hidden = static_cast<std::int64_t>(kHidden);
     std::array<std::string, 3> parts;
     for (int part : style_.order) {
@@ -511,16 +510,20 @@ INSTANTIATE_TEST_SUITE_P(
         Style{.name = "Silu", .activation = "silu"}, Style{.name = "QuickGelu", .activation = "quick_gelu"},
         Style{.name = "Mpnet", .mpnet = true},
         Style{.name = "MpnetGemm", .norm_operator = true, .gemm = true, .order = {2, 0, 1}, .mpnet = true},
-        Style{.name = "MpnetHalf", .half = true, .mpnet = true}, Style{.name = "LargeEpsilon", .epsilon = 1e-3f}, Style{.name = "OtherOutput", .output = "output_0"}),
+        Style{.name = "MpnetHalf", .half = true, .mpnet = true}, Style{.name = "LargeEpsilon", .epsilon = 1e-3f},
+        Style{.name = "OtherOutput", .output = "output_0"}),
     [](const auto& style) { return style.param.name; });
 
 TEST_F(OnnxTest, RefusesWhatComputesSomethingElse) {
   const std::pair<Style, const char*> cases[] = {
       {{.mpnet = true, .biased = false}, "a bias picked from a table of 32 rows"},
       {{.mpnet = true, .distance = 120}, "other buckets of distances"},
-      {{.scale = 0.3f}, "another attention"},         {{.softmax_axis = 2}, "another attention"},
-      {{.mask = false}, "another attention"},         {{.first_position = 2}, "nor positions from 0 on"},
-      {{.token_type = 1}, "those of one token type"}, {{.activation = "Exp"}, "the activation is none of"},
+      {{.scale = 0.3f}, "another attention"},
+      {{.softmax_axis = 2}, "another attention"},
+      {{.mask = false}, "another attention"},
+      {{.first_position = 2}, "nor positions from 0 on"},
+      {{.token_type = 1}, "those of one token type"},
+      {{.activation = "Exp"}, "the activation is none of"},
       {{.activation = "Mystery"}, "(Mystery)"},
   };
   for (const auto& [style, part] : cases) {
