@@ -25,7 +25,7 @@ struct Config {
   model::Architecture encoder;
   std::size_t token_types = 0;
   std::size_t bucket_rows = 0;  // Of the table of the family's buckets.
-  std::string hidden_act;  // As config.json spells it.
+  std::string hidden_act;       // As config.json spells it.
 
   // Of a cross-encoder.
   struct Classifier {

@@ -91,6 +91,28 @@ TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
   EXPECT_EQ(config.encoder.activation, kernels::Activation::kGelu);
 }
 
+TEST_F(JobTest, MpnetHasItsOwnPadTokenAndBucketsWhateverConfigJsonSays) {
+  test::TestModelOptions model;
+  model.mpnet = true;
+  ASSERT_TRUE(test::WriteTestModel(folder_.path(), model).ok());
+  auto write = [&](const std::string& more) {
+    Write("config.json", R"({"model_type":"mpnet","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,
+        "intermediate_size":128,"max_position_embeddings":130,"vocab_size":1000)" +
+                             more + "}");
+  };
+  for (const char* more : {"", R"(,"pad_token_id":7,"relative_attention_num_buckets":64)"}) {
+    write(more);
+    const Config config = Read().config;
+    EXPECT_EQ(config.encoder.pad_id, 1);
+    EXPECT_EQ(config.encoder.positions, 128u);
+    EXPECT_EQ(config.encoder.relative_reach, 91u);
+    EXPECT_EQ(config.token_types, 0u);
+    EXPECT_EQ(config.bucket_rows, *more ? 64u : 32u);
+  }
+  write(R"(,"relative_attention_num_buckets":31)");
+  ExpectRefusal(Code::kCorrupt, "relative_attention_num_buckets");
+}
+
 TEST_F(JobTest, EveryNameOfAnActivationIsKnownAndOthersAreRefused) {
   auto write = [&](const std::string& name) {
     Write("config.json", R"({"model_type":"bert","hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,

@@ -15,7 +15,8 @@ constexpr std::size_t kMaxBehind = 400;
 constexpr std::uint64_t kMaxRows = 1 << 10;
 constexpr std::int64_t kFurther = 70;  // Tokens beyond the last bucket's beginning.
 
-// Whether row `found` is that of a distance. Where a bucket begins, a graph's own logarithm may round to the one before.
+// Whether row `found` is that of a distance. Where a bucket begins, a graph's own logarithm may round to the one
+// before.
 bool IsRowOf(const DistanceBuckets& buckets, std::int64_t distance, double found) {
   const auto row = static_cast<double>(buckets.RowOf(distance));
   if (found == row) return true;
@@ -24,8 +25,8 @@ bool IsRowOf(const DistanceBuckets& buckets, std::int64_t distance, double found
 }
 
 // kUnsupported unless the indices are the rows of all distances.
-Status CheckRows(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue indices, const std::vector<OnnxValue>& states,
-                 std::uint64_t hidden) {
+Status CheckRows(OnnxLayers* layers, const DistanceBuckets& buckets, OnnxValue indices,
+                 const std::vector<OnnxValue>& states, std::uint64_t hidden) {
   const OnnxGraph& graph = layers->graph();
   const std::int64_t tokens = static_cast<std::int64_t>(buckets.reach()) + kFurther;
   OnnxEvaluator evaluator = layers->Evaluator();

@@ -306,8 +306,8 @@ class Walk {
       THIMBLE_RETURN_IF_ERROR(CheckProjection(context, layer, linear));
     }
     if (names_.buckets != nullptr && !buckets_) {
-      THIMBLE_ASSIGN_OR_RETURN(
-          buckets_, FindOnnxBuckets(&layers_, *names_.buckets, context, *found, states_, encoder_.hidden));
+      THIMBLE_ASSIGN_OR_RETURN(buckets_,
+                               FindOnnxBuckets(&layers_, *names_.buckets, context, *found, states_, encoder_.hidden));
       encoder_.heads = buckets_->table.shape[1];
       encoder_.weights.push_back({std::string(names_.buckets->tensor) + ".weight", buckets_->table});
     }
@@ -383,7 +383,8 @@ class Walk {
   // Fused attention is read without a bias.
   Status CheckNoBuckets(OnnxValue context) const {
     if (names_.buckets == nullptr) return Status();
-    return graph_.Unsupported(context, "a bias of attention is not read from this operator; take the graph before it was ",
+    return graph_.Unsupported(context,
+                              "a bias of attention is not read from this operator; take the graph before it was ",
                               "optimised, or other weights");
   }
 

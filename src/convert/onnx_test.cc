@@ -87,6 +87,10 @@ struct Style {
   float epsilon = 1e-12f, scale = 0;  // The scale of scores, 0 for the usual one.
   std::int64_t softmax_axis = -1, first_position = 0, token_type = 0;
   bool mask = true;
+  // MPNet, whose positions begin behind the pad token, and whose attention has a bias by buckets of distances, the last
+  // of which ends at `distance`; with `biased` false it has none.
+  bool mpnet = false, biased = true;
+  float distance = 128;
   std::string output = "last_hidden_state";
 };
 
@@ -101,12 +105,14 @@ class Exporter {
   // A graph of two layers; `head` makes the output sentence_embedding of the last hidden state.
   std::string Run(const std::function<std::string(Exporter&, std::string)>& head = nullptr) {
     for (const char* input : {"input_ids", "attention_mask", "token_type_ids"}) {
-      if (style_.folded_types && std::string_view(input) == "token_type_ids") continue;
+      if ((style_.folded_types || style_.mpnet) && std::string_view(input) == "token_type_ids") continue;
       inputs_ += TextField(11, TextField(1, input));
     }
     std::string x = Node("Gather", {Weight("embeddings.word_embeddings.weight", {kWords, kHidden}), "input_ids"});
     const std::string type_name = "embeddings.token_type_embeddings.weight";
-    if (style_.folded_types) {
+    if (style_.mpnet) {
+      // There are none.
+    } else if (style_.folded_types) {
       x = Node("Add", {x, Weight(type_name, {kHidden})});
     } else {
       const std::string types = Weight(type_name, {2, kHidden});
@@ -117,13 +123,15 @@ class Exporter {
     const std::string length = Node("Gather", {Node("Shape", {"input_ids"}), Integers({1})});
     std::vector<std::int64_t> places(kPositions);
     for (std::size_t i = 0; i < kPositions; ++i) places[i] = static_cast<std::int64_t>(i) + style_.first_position;
-    const std::string slice = Node("Slice", {Integers(places), Integers({0}), length});
+    const std::string slice =
+        style_.mpnet ? PaddedPositions() : Node("Slice", {Integers(places), Integers({0}), length});
     x = Node("Add",
              {x, Node("Gather", {Weight("embeddings.position_embeddings.weight", {kPositions, kHidden}), slice})});
     x = Norm(x, "", "embeddings.LayerNorm");
     const std::string keep =
         Node("Cast", {Node("Unsqueeze", {"attention_mask", Integers({1, 2})})}, IntegerAttribute("to", 1));
     mask_ = Node("Mul", {Node("Sub", {Scalar(1), keep}), Scalar(-3.4e38f)});
+    if (style_.mpnet && style_.biased) bias_ = Bias(x);
     for (std::size_t i = 0; i < 2; ++i) x = Layer(x, "encoder.layer." + std::to_string(i) + ".");
     hidden_ = Node("Identity", {x}, "", style_.output);
     outputs_ += TextField(12, TextField(1, style_.output));
@@ -326,12 +334,42 @@ class Exporter {
     return Node("Act", {x, Scalar(std::sqrt(2.0f)), Scalar(1), Scalar(0.5f)}, TextField(7, "pkg.test"));
   }
 
+  std::string Integer(std::int64_t value) { return Tensor({}, 7, BytesOf(std::vector<std::int64_t>{value})); }
+
+  // Those of the pad token, id 1, are 1.
+  std::string PaddedPositions() {
+    const std::string counts =
+        Node("Cast", {Node("Not", {Node("Equal", {"input_ids", Integer(1)})})}, IntegerAttribute("to", 7));
+    const std::string places = Node("Mul", {Node("CumSum", {counts, Integer(1)}), counts});
+    return Node("Add", {places, Integer(1)});
+  }
+
+  // As transformers computes it.
+  std::string Bias(const std::string& x) {
+    const std::string length = Node("Gather", {Node("Shape", {x}), Integer(1)});
+    const std::string range = Node("Range", {Integer(0), length, Integer(1)});
+    const std::string relative =
+        Node("Sub", {Node("Unsqueeze", {range, Integers({0})}), Node("Unsqueeze", {range, Integers({1})})});
+    const std::string n = Node("Neg", {relative}), size = Node("Abs", {n});
+    const std::string behind =
+        Node("Mul", {Node("Cast", {Node("Less", {n, Integer(0)})}, IntegerAttribute("to", 7)), Integer(16)});
+    const std::string ratio = Node("Log", {Node("Div", {Node("Cast", {size}, IntegerAttribute("to", 1)), Scalar(8)})});
+    const std::string steps = Node("Mul", {Node("Div", {ratio, Scalar(std::log(style_.distance / 8))}), Scalar(8)});
+    const std::string far = Node("Add", {Node("Cast", {steps}, IntegerAttribute("to", 7)), Integer(8)});
+    const std::string bucket = Node("Where", {Node("Less", {size, Integer(8)}), size, Node("Min", {far, Integer(15)})});
+    const std::string table = Weight("encoder.relative_attention_bias.weight", {32, kHeads});
+    const std::string picked = Node("Gather", {table, Node("Add", {behind, bucket})});
+    return Node("Unsqueeze", {Node("Transpose", {picked}, ListAttribute("perm", {2, 0, 1})), Integers({0})});
+  }
+
   std::string Layer(const std::string& x, const std::string& name) {
-    constexpr std::array<const char*, 3> kParts = {"query", "key", "value"};
+    const std::string attention = name + (style_.mpnet ? "attention.attn." : "attention.self.");
+    const std::array<const char*, 3> names =
+        style_.mpnet ? std::array{"q", "k", "v"} : std::array{"query", "key", "value"};
     const auto heads = static_cast<std::int64_t>(kHeads), hidden = static_cast<std::int64_t>(kHidden);
     std::array<std::string, 3> parts;
     for (int part : style_.order) {
-      const std::string linear = Linear(x, name + "attention.self." + kParts[part], kHidden, kHidden);
+      const std::string linear = Linear(x, attention + names[part], kHidden, kHidden);
       const std::string split = Node("Reshape", {linear, Integers({0, 0, heads, hidden / heads})});
       parts[part] = Node("Transpose", {split},
                          ListAttribute("perm", part == 1 ? std::vector<std::int64_t>{0, 2, 3, 1}
@@ -341,13 +379,14 @@ class Exporter {
     const float usual = std::sqrt(static_cast<float>(kWidth));
     const float scale = style_.scale == 0 ? usual : 1 / style_.scale;
     std::string scores = Node("Div", {Node("MatMul", {parts[0], parts[1]}), Scalar(scale)});
+    if (!bias_.empty()) scores = Node("Add", {scores, bias_});
     if (style_.mask) scores = Node("Add", {scores, mask_});
     std::string y =
         Node("MatMul", {Node("Softmax", {scores}, IntegerAttribute("axis", style_.softmax_axis)), parts[2]});
     y = Node("Transpose", {y}, ListAttribute("perm", {0, 2, 1, 3}));
     y = Node("Reshape", {y, Integers({0, 0, hidden})});
-    y = Linear(y, name + "attention.output.dense", kHidden, kHidden);
-    const std::string middle = Norm(y, x, name + "attention.output.LayerNorm");
+    y = Linear(y, style_.mpnet ? attention + "o" : name + "attention.output.dense", kHidden, kHidden);
+    const std::string middle = Norm(y, x, name + (style_.mpnet ? "attention.LayerNorm" : "attention.output.LayerNorm"));
     const std::string inner = name + "intermediate.dense";
     if (style_.fused) {
       const std::string product = Product(middle, inner + ".weight", kInner, kHidden);
@@ -379,24 +418,24 @@ class Exporter {
  private:
   const Style style_;
   std::minstd_rand random_{5};
-  std::string nodes_, tensors_, inputs_, outputs_, functions_, mask_, hidden_;
+  std::string nodes_, tensors_, inputs_, outputs_, functions_, mask_, bias_, hidden_;
   int count_ = 0;
 };
 
 class OnnxTest : public testing::Test {
  protected:
-  Result<OnnxModel> Open(const std::string& graph, const std::string& external = "") {
+  Result<OnnxModel> Open(const std::string& graph, const std::string& external = "", bool mpnet = false) {
     EXPECT_TRUE(test::WriteFile(path_, graph).ok());
     if (!external.empty()) {
       EXPECT_TRUE(test::WriteFile(folder_.File("model.onnx.data"), external).ok());
     }
-    return OpenOnnx(path_, *FindFamily("bert"));
+    return mpnet ? OpenOnnx(path_, *FindFamily("mpnet"), 1) : OpenOnnx(path_, *FindFamily("bert"));
   }
-  Status Failure(const std::string& graph, const std::string& external = "") {
-    auto model = Open(graph, external);
+  Status Failure(const std::string& graph, const std::string& external = "", bool mpnet = false) {
+    auto model = Open(graph, external, mpnet);
     return model.ok() ? Status() : model.status();
   }
-  Status FailureOf(const Style& style) { return Failure(Exporter(style).Run()); }
+  Status FailureOf(const Style& style) { return Failure(Exporter(style).Run(), "", style.mpnet); }
 
   using Head = std::function<std::string(Exporter&, std::string)>;
   Result<OnnxModel> OpenHead(const Head& head, Exporter* exporter) { return Open(exporter->Run(head)); }
@@ -438,7 +477,7 @@ TEST_P(OnnxStyles, GiveTheWeightsThatWentIn) {
   const Style& style = GetParam();
   Exporter exporter(style);
   const std::string graph = exporter.Run();
-  auto model = Open(graph, exporter.external);
+  auto model = Open(graph, exporter.external, style.mpnet);
   ASSERT_TRUE(model.ok()) << model.status().message();
   ExpectWeights(*model, exporter.expected);
   EXPECT_EQ(model->activation, style.activation);
@@ -469,14 +508,22 @@ INSTANTIATE_TEST_SUITE_P(
         Style{.name = "QuantizedOutside", .external = true, .quantized = Style::kPerChannel},
         Style{.name = "GeluNew", .activation = "gelu_new"}, Style{.name = "Relu", .activation = "relu"},
         Style{.name = "Silu", .activation = "silu"}, Style{.name = "QuickGelu", .activation = "quick_gelu"},
-        Style{.name = "LargeEpsilon", .epsilon = 1e-3f}, Style{.name = "OtherOutput", .output = "output_0"}),
+        Style{.name = "Mpnet", .mpnet = true},
+        Style{.name = "MpnetGemm", .norm_operator = true, .gemm = true, .order = {2, 0, 1}, .mpnet = true},
+        Style{.name = "MpnetHalf", .half = true, .mpnet = true}, Style{.name = "LargeEpsilon", .epsilon = 1e-3f},
+        Style{.name = "OtherOutput", .output = "output_0"}),
     [](const auto& style) { return style.param.name; });
 
 TEST_F(OnnxTest, RefusesWhatComputesSomethingElse) {
   const std::pair<Style, const char*> cases[] = {
-      {{.scale = 0.3f}, "another attention"},         {{.softmax_axis = 2}, "another attention"},
-      {{.mask = false}, "another attention"},         {{.first_position = 2}, "nor positions from 0 on"},
-      {{.token_type = 1}, "those of one token type"}, {{.activation = "Exp"}, "the activation is none of"},
+      {{.mpnet = true, .biased = false}, "a bias picked from a table of 32 rows"},
+      {{.mpnet = true, .distance = 120}, "other buckets of distances"},
+      {{.scale = 0.3f}, "another attention"},
+      {{.softmax_axis = 2}, "another attention"},
+      {{.mask = false}, "another attention"},
+      {{.first_position = 2}, "nor positions from 0 on"},
+      {{.token_type = 1}, "those of one token type"},
+      {{.activation = "Exp"}, "the activation is none of"},
       {{.activation = "Mystery"}, "(Mystery)"},
   };
   for (const auto& [style, part] : cases) {

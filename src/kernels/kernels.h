@@ -53,7 +53,7 @@ struct LinearOutput {
 };
 
 // One head of one sequence: tokens rows of query, key and value side by side, [tokens][3 * width]; scores are in log2
-// units already. The result is softmax(Q K^T + B) V of the first queries, [queries][width], B null or bias[key - query].
+// units already. The result is softmax(Q K^T + B) V of the first queries, [queries][width], with B null or a bias.
 struct AttentionHead {
   const float* qkv = nullptr;
   std::size_t qkv_stride = 0;
@@ -62,7 +62,7 @@ struct AttentionHead {
   std::size_t width = 0;    // A multiple of 32, at most kMaxHeadWidth.
   float* out = nullptr;
   std::size_t out_stride = 0;
-  // Null, or readable from -(tokens - 1) on and before kBiasTail behind the last token's distance, tokens - 1.
+  // Null, or the bias of key j for query i is bias[j - i]; readable from 1 - tokens to tokens - 1 + kBiasTail.
   const float* bias = nullptr;
 };
 inline constexpr std::size_t kBiasTail = 16;

@@ -87,7 +87,9 @@ struct Kind {
 };
 class EveryKind : public testing::TestWithParam<Kind> {
  protected:
-  std::shared_ptr<const Model> ModelOfKind(bool wide = true) { return TestModel(GetParam().dtype, wide, GetParam().mpnet); }
+  std::shared_ptr<const Model> ModelOfKind(bool wide = true) {
+    return TestModel(GetParam().dtype, wide, GetParam().mpnet);
+  }
 };
 
 TEST_P(EveryKind, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThreads) {
@@ -175,8 +177,9 @@ TEST_P(EveryKind, EveryInstructionSetGivesTheSameBits) {
     auto engine = runtime::OpenNative(*path, {}, *k);
     ASSERT_TRUE(engine.ok()) << engine.status().message();
     const ModelInfo& info = (*engine)->info();
-    auto workers =
-        (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = std::max<std::size_t>(info.max_tokens, 100)}, base::ThreadTeam::Create(1));
+    auto workers = (*engine)->CreateWorkers(
+        {.max_tokens = info.max_tokens, .tile_tokens = std::max<std::size_t>(info.max_tokens, 100)},
+        base::ThreadTeam::Create(1));
     ASSERT_TRUE(workers.ok());
     std::vector<float> vectors(texts.size() * info.dimensions);
     const runtime::Batch batch = {.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = info.pooling};

@@ -196,8 +196,9 @@ void Attention(Shape& shape) {
   Compare<float>(integers ? "attention_int8" : "attention_float", queries * out_stride, nullptr,
                  [&](const Kernels& table, float* out) {
                    Lined<std::byte> scratch(table.attention_bytes(tokens, width));
-                   const AttentionHead head = {qkv.data(), stride, tokens, queries, width,
-                                               out,        out_stride, biased ? bias.data() + (tokens - 1) : nullptr};
+                   const AttentionHead head = {
+                       qkv.data(), stride, tokens,     queries,
+                       width,      out,    out_stride, biased ? bias.data() + (tokens - 1) : nullptr};
                    (integers ? table.attention_int8 : table.attention_float)(head, scratch.data());
                  });
 }
