@@ -185,8 +185,8 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
              .model_max_length = {},
              .prompts = {},
              .notes = std::move(notes)};
-  const store::KnownModel* known =
-      store::FindKnownModel(options.known_as.empty() ? NameOf(folder, options) : options.known_as);
+  const std::string known_as = options.known_as.empty() ? NameOf(folder, options) : options.known_as;
+  const store::KnownModel* known = store::FindKnownModel(known_as);
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, known, &job));
   ChooseLimits(known, &job);
   ChoosePrompts(known, &job);
@@ -196,6 +196,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
+  job.config.head->layer_norm_before_cut = store::CutsLayerNorm(known_as);
   THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.source));
   return job;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "convert/code_limits.h"
 #include "convert/receipt.h"
 #include "convert/tokenizer_tensors.h"
 #include "format/reader.h"
@@ -67,6 +68,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   for (auto& entry : model::DescriptionOf(encoder)) layout.metadata.push_back(std::move(entry));
   DeclareHead(job.head, job.pooling_stated, job.formats().head, &layout);
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
+  if (job.head.spec.layer_norm_before_cut) layout.metadata.emplace_back(model::kLayerNormBeforeCutKey, "true");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
   const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;
   if (tokenizer.max_length != 0) {
@@ -102,6 +104,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   }
   Declare(WordsOf(job), &layout);
   DeclareReceipt(job.head.spec.Dimensions(encoder.hidden), &layout);
+  DeclareCodeLimits(job.head.spec.Dimensions(encoder.hidden), &layout);
   return layout;
 }
 

@@ -16,6 +16,7 @@
 #include "base/finite.h"
 #include "base/sha256.h"
 #include "convert/calibration.h"
+#include "convert/code_limits.h"
 #include "convert/parallel.h"
 #include "format/reader.h"
 #include "model/encoder.h"
@@ -162,6 +163,7 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   THIMBLE_RETURN_IF_ERROR(writer->Append(model::kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
   THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact, dimensions), writer));
+  THIMBLE_RETURN_IF_ERROR(AppendCodeLimits(dimensions, writer));
   THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
@@ -175,6 +177,8 @@ Status WriteReceipt(const ReceiptFacts& facts, std::span<const float> exact, con
   }
   const std::vector<float> goldens = Goldens(vectors, dimensions);
   THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> measured, Embed(weights, CodeSequences(weights), kernels, team));
+  THIMBLE_RETURN_IF_ERROR(WriteCodeLimits(weights, measured, writer));
 
   std::vector<double> cosines;
   for (std::size_t i = 0; i < texts; ++i) {

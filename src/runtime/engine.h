@@ -23,7 +23,8 @@ namespace thimble::runtime {
 // What a call to EmbedBatch works on; `reports` may be empty.
 struct Batch {
   std::span<const std::string_view> texts;
-  float* vectors = nullptr;  // [texts][dimensions]
+  float* vectors = nullptr;    // [texts][dimensions]
+  std::size_t dimensions = 0;  // At most those of the model.
   std::span<Report> reports;
   std::span<const Pooling> pooling;  // As many as the model has.
   bool normalize = true;
@@ -104,6 +105,9 @@ class Engine {
 // `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside
 // the special tokens.
 Result<std::size_t> ResolveMaxTokens(const Engine& engine, std::size_t requested, Truncation truncation);
+
+// `wanted` dimensions, or all of the model's. kInvalidArgument where it has not as many.
+Result<std::size_t> ResolveDimensions(const ModelInfo& info, std::optional<std::size_t> wanted);
 
 // The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying
 // which there are, for one that the model lacks.

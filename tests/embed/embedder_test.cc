@@ -167,7 +167,11 @@ TEST_P(EveryDtype, EveryInstructionSetGivesTheSameBits) {
         (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = 100}, base::ThreadTeam::Create(1));
     ASSERT_TRUE(workers.ok());
     std::vector<float> vectors(texts.size() * info.dimensions);
-    const runtime::Batch batch = {.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = info.pooling};
+    const runtime::Batch batch = {.texts = views,
+                                  .vectors = vectors.data(),
+                                  .dimensions = info.dimensions,
+                                  .reports = {},
+                                  .pooling = info.pooling};
     ASSERT_TRUE((*workers)->Embed(0, batch, 0, texts.size()).ok());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;
