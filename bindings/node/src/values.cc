@@ -59,7 +59,8 @@ Result<VectorOptions> ToVectorOptions(Napi::Object options) {
   const Napi::Value normalize = options.Get("normalize");
   if (!normalize.IsUndefined()) result.normalize = normalize.As<Napi::Boolean>().Value();
   const Napi::Value prompt = options.Get("promptName"), long_texts = options.Get("longTexts");
-  const Napi::Value overlap = options.Get("chunkOverlap");
+  const Napi::Value overlap = options.Get("chunkOverlap"), dimensions = options.Get("dimensions");
+  if (!dimensions.IsUndefined()) result.dimensions = ToSize(dimensions);
   if (!prompt.IsUndefined()) result.prompt_name = ToString(prompt);
   if (!long_texts.IsUndefined()) {
     THIMBLE_ASSIGN_OR_RETURN(result.long_texts, ParseLongTexts(ToString(long_texts)));
@@ -67,6 +68,12 @@ Result<VectorOptions> ToVectorOptions(Napi::Object options) {
   if (!overlap.IsUndefined()) result.chunk_overlap = ToSize(overlap);
   result.first_index = ToSize(options.Get("firstIndex"));
   return result;
+}
+
+Result<Precision> ToPrecision(Napi::Object options) {
+  const Napi::Value precision = options.Get("precision");
+  if (precision.IsUndefined()) return Precision::kFloat32;
+  return ParsePrecision(ToString(precision));
 }
 
 Result<PoolOptions> ToPoolOptions(Napi::Object options) {
