@@ -44,10 +44,12 @@ struct BackendOptions {
   std::string model = {};
   std::string dtype = "q8";
   PoolOptions pool = {};  // For native.
+  // Length of vectors: of native as in VectorOptions, of remote backends for models that offer a choice. 0 means the
+  // default.
+  std::size_t dimensions = 0;
 
   // For remote backends. kUnsupported if they are set without a remote backend.
   std::string base_url = {};      // For one backend without URL in its name; empty means that of the dialect.
-  std::size_t dimensions = 0;     // Length of vectors, for models that offer a choice; 0 means the default.
   std::string encoding = {};      // "float" or "base64"; empty means the best for the dialect.
   std::size_t request_texts = 0;  // Most texts in a request; 0 means 256, or the limit of the provider if lower.
   std::size_t concurrency = 0;    // Most simultaneous requests; 0 means 4.

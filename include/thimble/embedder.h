@@ -44,7 +44,8 @@ enum class LongTexts {
   kTruncate,  // Only its first tokens are embedded.
   kError,     // kInvalidArgument; the message names the text, its number of tokens and the limit.
   // It is embedded in overlapping windows of at most max_tokens that end between words, each with the prompt. Its
-  // vector is the mean of theirs, weighted by the number of tokens of the text in each, and then normalised.
+  // vector is the mean of theirs, weighted by the number of tokens of the text in each, and then cut to
+  // VectorOptions::dimensions and normalised.
   kChunk,
 };
 
@@ -57,6 +58,9 @@ THIMBLE_API Result<LongTexts> ParseLongTexts(std::string_view name);
 struct VectorOptions {
   std::optional<Pooling> pooling = {};  // Unset means the model's own; can be set only if that is one.
   std::optional<bool> normalize = {};   // Unset means the model's own.
+  // Length of the vectors, from 1 to dimensions(): the first components of the model's vector, scaled to unit length
+  // after the cut if vectors are normalised. For models trained for it (Matryoshka). Unset means all.
+  std::optional<std::size_t> dimensions = {};
   // Name of the prompt in ModelInfo::prompts before every text; unset means the model's default, empty none. The prompt
   // is part of the text, but without ModelInfo::include_prompt its tokens are not pooled.
   std::optional<std::string> prompt_name = {};
@@ -107,14 +111,14 @@ class THIMBLE_API Embedder {
   Embedder(Embedder&&) noexcept;
   Embedder& operator=(Embedder&&) noexcept;
 
-  // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which has dimensions() floats. kIo if the
-  // model file can no longer be read; kCorrupt if it was written to, or gives a vector with a value that is not finite;
-  // kInvalidArgument for options that this model does not support.
+  // Embeds one text (UTF-8; invalid bytes count as U+FFFD) into `vector`, which has dimensions() floats, or as many as
+  // `options` say. kIo if the model file can no longer be read; kCorrupt if it was written to, or gives a vector with a
+  // value that is not finite; kInvalidArgument for options that this model does not support.
   Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
 
-  // Embeds texts[i] into vectors[i * dimensions() ..]; `vectors` has texts.size() * dimensions() floats, and `reports`
-  // is empty or has one entry per text. Memory does not grow with the number or length of texts, and nothing is
-  // allocated.
+  // Embeds texts[i] into vectors[i * n ..], where n is dimensions() or that of `options`; `vectors` has texts.size() *
+  // n floats, and `reports` is empty or has one entry per text. Memory does not grow with the number or length of
+  // texts, and nothing is allocated.
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
                     const VectorOptions& options = {});
 

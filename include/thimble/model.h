@@ -84,8 +84,13 @@ struct ModelInfo {
   std::vector<Pooling> pooling;
   bool include_prompt = true;  // Whether the tokens of a prompt are pooled.
   bool normalize = true;       // Whether vectors have unit length by default.
+  // Whether VectorOptions::dimensions cuts the LayerNorm of a vector, as nomic-embed-text-v1.5 was trained for.
+  bool layer_norm_before_cut = false;
   std::vector<std::string>
-      modules;                      // Steps between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
+      modules;  // Steps between pooling and vector: "dense", "layer_norm", "normalize", "truncate".
+  // For codes of vectors, see precision.h: element n - 1 is the largest magnitude of a component in the unit vectors of
+  // n dimensions that the converter measured. Empty if it did not.
+  std::vector<float> component_limits;
   std::vector<Prompt> prompts;      // Names are distinct.
   std::string default_prompt_name;  // Name of the default prompt; empty if there is none.
   // Of a reranker, see rerank.h: the names of its scores, as many as `dimensions`. Empty for an embedding model.
@@ -96,7 +101,7 @@ struct ModelInfo {
   // Identity of the vector space: 32 hexadecimal digits that depend only on weights, tokenizer, dtype, dimensions,
   // pooling, truncation, normalisation and the default prompt. Empty for a mock, and for a file that does not record a
   // hash of its weights. Vectors with another pooling, normalisation or limit than the model's own belong to another
-  // space.
+  // space; SpaceFingerprint (precision.h) has the identity of shorter vectors and of codes.
   std::string fingerprint;
 };
 

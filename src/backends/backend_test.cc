@@ -90,7 +90,7 @@ TEST(Backend, IsChosenByNameOrEnvironment) {
   EXPECT_TRUE(*IsRemoteBackend("native,openai:m"));
   for (const char* name : {"cloud", "openai", "mock,", "native:m", "tei:", "cohere:m@http://", ""}) {
     BackendOptions options;
-    options.dimensions = *name == '\0' ? 5 : 0;  // Which native lacks.
+    options.space = *name == '\0' ? "ours" : "";  // Which native lacks.
     EXPECT_FALSE(Backend::Open(name, options).ok()) << name;
   }
 }

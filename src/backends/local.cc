@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "thimble/precision.h"
 
 namespace thimble::backends {
 namespace {
@@ -21,6 +22,7 @@ Local::Local(const runtime::EngineEntry& engine, const BackendOptions& options)
       model_(engine.opens_files ? options.model : name_),
       dtype_(options.dtype),
       options_(options.pool),
+      dimensions_(options.dimensions != 0 ? std::optional(options.dimensions) : std::nullopt),
       identity_(name_ + "\n" + model_ + "\n" + dtype_) {}
 
 Result<Lease> Local::Acquire() {
@@ -40,8 +42,8 @@ Result<BackendInfo> Local::Describe(const Call&) {
   BackendInfo info;
   info.name = name_;
   info.model = model.name;
-  info.fingerprint = model.fingerprint;
-  info.dimensions = model.dimensions;
+  THIMBLE_ASSIGN_OR_RETURN(info.fingerprint, SpaceFingerprint(model, {.dimensions = dimensions_}));
+  info.dimensions = dimensions_.value_or(model.dimensions);
   info.max_tokens = lease.max_tokens();
   for (const Prompt& prompt : model.prompts) info.prompt_names.push_back(prompt.name);
   info.long_texts = {LongTexts::kTruncate, LongTexts::kError, LongTexts::kChunk};
@@ -51,8 +53,8 @@ Result<BackendInfo> Local::Describe(const Call&) {
 Status Local::Embed(std::span<Item* const> items, const Call& call) {
   if (items.empty()) return Status();
   THIMBLE_ASSIGN_OR_RETURN(Lease lease, Acquire());
-  const std::size_t dimensions = lease.model().dimensions();
-  VectorOptions options = {.normalize = call.normalize, .prompt_name = call.prompt_name};
+  const std::size_t dimensions = dimensions_.value_or(lease.model().dimensions());
+  VectorOptions options = {.normalize = call.normalize, .dimensions = dimensions_, .prompt_name = call.prompt_name};
   options.long_texts = call.long_texts.value_or(LongTexts::kTruncate);
   std::vector<std::string_view> texts;
   std::vector<float> vectors;

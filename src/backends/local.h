@@ -31,6 +31,7 @@ class Local final : public Member {
   const std::string model_;
   const std::string dtype_;
   const PoolOptions options_;
+  const std::optional<std::size_t> dimensions_;
   const std::string identity_;
   std::mutex mutex_;  // Of the making of
   std::optional<ModelPool> pool_;

@@ -66,10 +66,9 @@ Result<BackendName> ParseName(std::string_view text) {
 Status CheckOptions(const BackendOptions& options, bool has_remote) {
   if (!has_remote) {
     const std::pair<std::string_view, bool> remote_only[] = {
-        {"base_url", !options.base_url.empty()},   {"dimensions", options.dimensions != 0},
-        {"encoding", !options.encoding.empty()},   {"request_texts", options.request_texts != 0},
-        {"concurrency", options.concurrency != 0}, {"max_retries", options.max_retries.has_value()},
-        {"space", !options.space.empty()}};
+        {"base_url", !options.base_url.empty()},          {"encoding", !options.encoding.empty()},
+        {"request_texts", options.request_texts != 0},    {"concurrency", options.concurrency != 0},
+        {"max_retries", options.max_retries.has_value()}, {"space", !options.space.empty()}};
     for (const auto& [name, given] : remote_only) {
       if (given) return Error(Code::kUnsupported, "`", name, "`: only remote backends accept it");
     }

@@ -15,15 +15,15 @@ Result<bool> BackendFlags::Choose() const {
     return Error(Code::kOutOfMemory, "--backend: out of memory");
   }
   if (runtime::FindEngine(runtime::ChosenBackends()) == nullptr) return true;
-  for (const auto& [flag, given] :
-       {std::pair("--base-url", !base_url.empty()), std::pair("--dimensions", dimensions != 0),
-        std::pair("--space", !space.empty()), std::pair("--timeout", timeout_seconds != 0)}) {
+  for (const auto& [flag, given] : {std::pair("--base-url", !base_url.empty()), std::pair("--space", !space.empty()),
+                                    std::pair("--timeout", timeout_seconds != 0)}) {
     if (given) return Error(Code::kInvalidArgument, flag, ": only remote backends accept it; see --backend");
   }
   return false;
 }
 
-Result<Backend> BackendFlags::Open(const ModelOption& model, const EmbedderOptions& embedder) const {
+Result<Backend> BackendFlags::Open(const ModelOption& model, const EmbedderOptions& embedder,
+                                   const VectorOptions& vectors) const {
   if (embedder.max_tokens != 0 || embedder.truncation != Truncation::kSentenceTransformers) {
     return Error(Code::kUnsupported, "--max-tokens and --truncation: only native backends accept them; leave them out");
   }
@@ -35,7 +35,7 @@ Result<Backend> BackendFlags::Open(const ModelOption& model, const EmbedderOptio
   options.pool.embedder = embedder;
   options.pool.max_memory = embedder.max_memory;
   options.base_url = base_url;
-  options.dimensions = dimensions;
+  options.dimensions = vectors.dimensions.value_or(0);
   options.space = space;
   return Backend::Open("", options);
 }

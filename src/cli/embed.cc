@@ -25,6 +25,7 @@ constexpr char kExamples[] =
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"
     "  thimble embed -m e5-small-v2.safetensors --prompt-name query --long-texts chunk \"a question\"\n"
+    "  thimble embed -m model.safetensors --dimensions 128 --precision int8 -i lines.txt --format npy -o codes.npy\n"
     "  thimble embed --backend openai:text-embedding-3-small --dimensions 256 \"a short text\"\n"
     "\n"
     "Results are in the order of the input, and memory does not grow with their number. thimble embeds at most the\n"
@@ -33,21 +34,37 @@ constexpr char kExamples[] =
     "--long-texts decides about texts that exceed the token limit: truncate them, fail, or embed them in chunks,\n"
     "which are overlapping windows whose vectors are averaged.\n"
     "Formats: jsonl is one object per line with embedding, tokens, truncated, and chunks if --long-texts is chunk;\n"
-    "json is one array of these objects; npy is a NumPy float32 array [texts][dimensions]; f32 is its data alone,\n"
-    "little-endian.\n"
+    "json is one array of these objects; npy is a NumPy array [texts][dimensions]; raw is its data alone,\n"
+    "little-endian, and f32 the same for floats only.\n"
+    "--dimensions N keeps the first N components and normalises again, for models trained for it (Matryoshka).\n"
+    "--precision int8 and uint8 give a byte per component, by a range in the model file, with the cosines of the\n"
+    "vectors (uint8 after subtracting 128); binary and ubinary a bit per component, packed as by numpy.packbits.\n"
     "Remote backends read their key from the environment, for example OPENAI_API_KEY or the file\n"
     "OPENAI_API_KEY_FILE. If a remote backend fails, the vectors received so far are still written; json and jsonl\n"
     "contain null for the others.\n";
 
+// How vectors are written, as the flags name it.
+struct FormFlags {
+  std::string format = "jsonl", precision = "float32";
+
+  Result<VectorForm> Form() const {
+    VectorForm form;
+    THIMBLE_ASSIGN_OR_RETURN(form.precision, ParsePrecision(precision));
+    THIMBLE_ASSIGN_OR_RETURN(form.format, ParseVectorFormat(format, form.precision));
+    return form;
+  }
+};
+
 Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
-             const std::string& format_name, const std::string& output_path) {
-  THIMBLE_ASSIGN_OR_RETURN(VectorFormat format, ParseVectorFormat(format_name));
+             const FormFlags& form_flags, const std::string& output_path) {
+  THIMBLE_ASSIGN_OR_RETURN(VectorForm form, form_flags.Form());
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(VectorOptions vectors, flags.Vectors());
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
+  THIMBLE_ASSIGN_OR_RETURN(form.range, FindCodeRange(model->info(), form.precision, vectors));
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));
   NoteThreads("embed", embedder.plan(), options.threads);
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
@@ -55,8 +72,8 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
 
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
-  const std::size_t dimensions = embedder.dimensions();
-  VectorWriter writer(output, format, dimensions, rows, vectors.long_texts == LongTexts::kChunk);
+  const std::size_t dimensions = vectors.dimensions.value_or(embedder.dimensions());
+  VectorWriter writer(output, form, dimensions, rows, vectors.long_texts == LongTexts::kChunk);
   THIMBLE_RETURN_IF_ERROR(writer.Begin());
   Progress progress(!output.is_terminal());
   auto take = [&](const Batch&, std::span<const float> values, std::span<const Report> reports) -> Status {
@@ -73,8 +90,8 @@ Status Embed(const ModelOption& model_option, const SourceOptions& source, const
 // Writes what a remote backend gives, and after a failure what it gave before.
 class RemoteResults {
  public:
-  RemoteResults(Output& output, VectorFormat format, std::optional<std::uint64_t> rows, std::size_t dimensions)
-      : output_(output), format_(format), rows_(rows), dimensions_(dimensions) {}
+  RemoteResults(Output& output, const VectorForm& form, std::optional<std::uint64_t> rows, std::size_t dimensions)
+      : output_(output), form_(form), rows_(rows), dimensions_(dimensions) {}
 
   Status Add(const Batch& batch, std::span<const Embedding> embeddings) {
     for (const Embedding& embedding : embeddings) has_any_ |= !embedding.vector.empty();
@@ -84,7 +101,8 @@ class RemoteResults {
       if (!embedding.vector.empty()) dimensions_ = embedding.vector.size();
       THIMBLE_RETURN_IF_ERROR(Begin());
       // Rows of an array have no other place than their order.
-      if (embedding.vector.empty() && format_ != VectorFormat::kJson && format_ != VectorFormat::kJsonl) break;
+      if (embedding.vector.empty() && form_.format != VectorFormat::kJson && form_.format != VectorFormat::kJsonl)
+        break;
       VectorFacts facts = {embedding.tokens, embedding.truncated, embedding.chunks};
       if (batch.cut[i]) facts.truncated = true;
       THIMBLE_RETURN_IF_ERROR(writer_->Add(embedding.vector, facts));
@@ -101,12 +119,12 @@ class RemoteResults {
  private:
   Status Begin() {
     if (writer_) return Status();
-    writer_.emplace(output_, format_, dimensions_, rows_, false);
+    writer_.emplace(output_, form_, dimensions_, rows_, false);
     return writer_->Begin();
   }
 
   Output& output_;
-  const VectorFormat format_;
+  const VectorForm form_;
   const std::optional<std::uint64_t> rows_;
   std::size_t dimensions_;
   bool has_any_ = false;
@@ -114,18 +132,22 @@ class RemoteResults {
 };
 
 Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, const SourceOptions& source,
-                   const EmbedderFlags& flags, const std::string& format_name, const std::string& output_path) {
-  THIMBLE_ASSIGN_OR_RETURN(const VectorFormat format, ParseVectorFormat(format_name));
+                   const EmbedderFlags& flags, const FormFlags& form_flags, const std::string& output_path) {
+  THIMBLE_ASSIGN_OR_RETURN(const VectorForm form, form_flags.Form());
+  if (form.precision == Precision::kInt8 || form.precision == Precision::kUint8) {
+    return Error(Code::kUnsupported, "--precision ", PrecisionName(form.precision), ": only native backends have the ",
+                 "range of a model's components; use binary or ubinary");
+  }
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(vectors));
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options, vectors));
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, kRemoteLimits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(output_path, std::array{input.file(), model.File()}));
   std::optional<std::uint64_t> rows;
   if (source.input.empty()) rows = source.texts.size();
-  RemoteResults results(output, format, rows, backend_flags.dimensions);
+  RemoteResults results(output, form, rows, vectors.dimensions.value_or(0));
   Progress progress(!output.is_terminal());
   const Status status = EmbedRemoteTexts(
       input, backend, call, progress,
@@ -142,15 +164,19 @@ int RunEmbed(int argc, char** argv) {
   SourceOptions source;
   EmbedderFlags flags;
   BackendFlags backend;
-  std::string output, format = "jsonl";
+  FormFlags form;
+  std::string output;
   Arguments arguments("embed", "Turns texts into vectors.", kExamples);
   model.AddOptionalTo(arguments.app());
   source.AddTo(arguments);
   CLI::Option* output_option = arguments.app().add_option(
       "-o,--output", output, "File to write, which must not be one that is read; standard output if not given");
   output_option->type_name("FILE");
-  AddOption(arguments.app(), "--format", format, "NAME", "json, jsonl, npy or f32")->capture_default_str();
+  AddOption(arguments.app(), "--format", form.format, "NAME", "json, jsonl, npy, f32 or raw")->capture_default_str();
+  AddOption(arguments.app(), "--precision", form.precision, "NAME", "float32, int8, uint8, binary or ubinary")
+      ->capture_default_str();
   flags.AddVectorsTo(arguments.app());
+  flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
   backend.AddTo(arguments);
@@ -160,8 +186,8 @@ int RunEmbed(int argc, char** argv) {
   }
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("embed", remote.status());
-  return Exit("embed", *remote ? EmbedRemote(backend, model, source, flags, format, output)
-                               : Embed(model, source, flags, format, output));
+  return Exit("embed", *remote ? EmbedRemote(backend, model, source, flags, form, output)
+                               : Embed(model, source, flags, form, output));
 }
 
 }  // namespace thimble::cli

@@ -48,7 +48,7 @@ Status EmbedTexts(Input& input, Embedder& embedder, VectorOptions options, Progr
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
     if (batch.texts.empty()) return Status();
     views.assign(batch.texts.begin(), batch.texts.end());
-    vectors.resize(views.size() * embedder.dimensions());
+    vectors.resize(views.size() * options.dimensions.value_or(embedder.dimensions()));
     reports.resize(views.size());
     options.first_index = batch.first_index;
     THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(views, vectors, reports, options));

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "thimble/precision.h"
 #include "thimble/receipt.h"
 
 namespace thimble::cli {
@@ -20,7 +21,10 @@ constexpr char kExamples[] =
     "  thimble info --json model.safetensors\n"
     "\n"
     "Scratch is the memory that one embedder needs in addition to the file, which all processes share.\n"
-    "The fingerprint identifies the vector space: vectors can be compared if their fingerprints are equal.\n"
+    "The fingerprint identifies the vector space: vectors can be compared if their fingerprints are equal. With\n"
+    "--dimensions or --precision, it is that of shorter vectors or of codes, and code_start and code_end are the "
+    "range\n"
+    "of int8 and uint8.\n"
     "cosine_mean, cosine_p1 (first percentile) and cosine_min compare the vectors of built-in texts with those in\n"
     "fp32; of a reranker, the vectors that its scores are made of. score_error_max is the largest difference of its\n"
     "raw scores to those in fp32. unrelated_pN is the cosine below which N percent of pairs of texts on different\n"
@@ -32,16 +36,21 @@ std::string Joined(const std::vector<std::string>& words) {
   return text.empty() ? "none" : text;
 }
 
-Status Info(const ModelOption& model_option, bool as_json) {
+Status Info(const ModelOption& model_option, const EmbedderFlags& flags, const std::string& precision_name,
+            bool as_json) {
+  THIMBLE_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(precision_name));
+  THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_ASSIGN_OR_RETURN(Plan plan, Embedder::MakePlan(*model));
   THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
   const ModelInfo& info = model->info();
+  THIMBLE_ASSIGN_OR_RETURN(const std::string fingerprint, SpaceFingerprint(info, vectors, precision));
+  THIMBLE_ASSIGN_OR_RETURN(const CodeRange range, FindCodeRange(info, precision, vectors));
   json::Object values = {
       {"name", info.name},
       {"architecture", info.architecture},
       {"dtype", info.dtype},
-      {"dimensions", info.dimensions},
+      {"dimensions", vectors.dimensions.value_or(info.dimensions)},
       {"layers", info.layers},
       {"heads", info.heads},
       {"vocabulary", info.vocabulary},
@@ -57,13 +66,18 @@ Status Info(const ModelOption& model_option, bool as_json) {
       {"scratch_bytes", plan.scratch_bytes},
       {"isa", std::string(model->isa())},
       {"fastest_dtype", std::string(model->fastest_dtype())},
-      {"fingerprint", info.fingerprint},
+      {"fingerprint", fingerprint},
   };
   if (!info.labels.empty()) {
     values["type"] = "reranker";
     values["labels"] = Joined(info.labels);
     values["score_activation"] = info.score_activation;
   }
+  if (range != CodeRange()) {
+    values["code_start"] = range.start;
+    values["code_end"] = range.end;
+  }
+  if (info.layer_norm_before_cut) values["layer_norm_before_cut"] = true;
   for (const Prompt& prompt : info.prompts) values["prompt." + prompt.name] = prompt.text;
   if (!info.default_prompt_name.empty()) values["default_prompt_name"] = info.default_prompt_name;
   if (receipt) {
@@ -94,12 +108,17 @@ Status Info(const ModelOption& model_option, bool as_json) {
 
 int RunInfo(int argc, char** argv) {
   ModelOption model;
+  EmbedderFlags flags;
+  std::string precision = "float32";
   bool as_json = false;
   Arguments arguments("info", "Shows the contents of a model file and the memory that it needs.", kExamples);
   model.AddAsArgument(arguments.app());
+  flags.AddDimensionsTo(arguments.app());
+  AddOption(arguments.app(), "--precision", precision, "NAME", "float32, int8, uint8, binary or ubinary")
+      ->capture_default_str();
   arguments.app().add_flag("--json", as_json, "Print one JSON object");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  return Exit("info", Info(model, as_json));
+  return Exit("info", Info(model, flags, precision, as_json));
 }
 
 }  // namespace thimble::cli

@@ -264,9 +264,6 @@ void BackendFlags::AddTo(Arguments& arguments) {
             "Backend: native, mock, mock-hashed, openai:MODEL, tei:URL, ollama:MODEL, cohere:MODEL, "
             "voyage:MODEL, jina:MODEL, or several separated by commas; THIMBLE_BACKEND or native if not given");
   AddOption(app, "--base-url", base_url, "URL", "Address of the backend, as after the @ of openai:MODEL@URL");
-  AddOption(app, "--dimensions", dimensions, "N",
-            "Length of vectors to request from a remote backend; its default if not given")
-      ->check(CLI::PositiveNumber);
   AddOption(app, "--space", space, "NAME", "Name of the vector space that all backends of a chain share");
   AddOption(app, "--timeout", timeout_seconds, "SECONDS", "Time limit of a remote backend for 1024 texts, in seconds")
       ->check(CLI::PositiveNumber);
@@ -298,6 +295,12 @@ void EmbedderFlags::AddVectorsTo(CLI::App& app) {
   normalize_option_ = app.add_flag("--normalize,!--no-normalize", normalize_,
                                    "Scale vectors to unit length or not; as the model states if not given");
   tokens_.AddPromptTo(app);
+}
+
+void EmbedderFlags::AddDimensionsTo(CLI::App& app) {
+  AddOption(app, "--dimensions", dimensions_, "N",
+            "Length of vectors: the first N components, normalised again; all if not given")
+      ->check(CLI::PositiveNumber);
 }
 
 void EmbedderFlags::AddLongTextsTo(CLI::App& app) {
@@ -333,6 +336,7 @@ Result<VectorOptions> EmbedderFlags::Vectors() const {
   if (!long_texts_.empty()) {
     THIMBLE_ASSIGN_OR_RETURN(options.long_texts, ParseLongTexts(long_texts_));
   }
+  options.dimensions = dimensions_;
   options.chunk_overlap = chunk_overlap_;
   return options;
 }

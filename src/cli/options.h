@@ -133,13 +133,15 @@ class TokenFlags {
   std::optional<std::string> prompt_name_;
 };
 
-// --pooling --normalize --long-texts --chunk-overlap --threads --max-memory, and TokenFlags.
+// --pooling --normalize --dimensions --long-texts --chunk-overlap --threads --max-memory, and TokenFlags.
 class EmbedderFlags {
  public:
   // --max-tokens --truncation --threads --max-memory, which decide what an embedder takes.
   void AddTo(CLI::App& app);
   // --pooling --normalize --prompt-name, which decide what a vector means.
   void AddVectorsTo(CLI::App& app);
+  // --dimensions.
+  void AddDimensionsTo(CLI::App& app);
   // --long-texts --chunk-overlap.
   void AddLongTextsTo(CLI::App& app);
   // --prompt-name --long-texts, of pairs.
@@ -152,6 +154,7 @@ class EmbedderFlags {
   std::string pooling_;
   bool normalize_ = true;
   CLI::Option* normalize_option_ = nullptr;
+  std::optional<std::size_t> dimensions_;
   std::string long_texts_;
   std::optional<std::size_t> chunk_overlap_;
   std::size_t threads_ = 1;
@@ -159,11 +162,10 @@ class EmbedderFlags {
 };
 
 // What embeds: the options of remote backends, and the environment's choice.
-// --backend --base-url --dimensions --space --timeout.
+// --backend --base-url --space --timeout.
 struct BackendFlags {
   std::string backend;
   std::string base_url;
-  std::size_t dimensions = 0;
   std::string space;
   std::size_t timeout_seconds = 0;
 
@@ -173,7 +175,7 @@ struct BackendFlags {
   Result<bool> Choose() const;
 
   // `model` is what a native backend embeds with. kUnsupported for options that only those have.
-  Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options) const;
+  Result<Backend> Open(const ModelOption& model, const EmbedderOptions& options, const VectorOptions& vectors) const;
   Result<BackendCall> Call(const VectorOptions& options) const;
 };
 

@@ -108,8 +108,6 @@ int RunServe(int argc, char** argv) {
       AddOption(app, "--tls-key", options.tls_key_file, "FILE", "File with the PEM key of the first certificate")
           ->needs(certificate);
   certificate->needs(key);
-  app.add_flag("--allow-dimensions", options.any_dimensions,
-               "Shorten vectors as requested, even if the model was not trained for it");
   AddOption(app, "--unload-after", flags.unload_after, "SECONDS",
             "Seconds after which an idle model is unloaded; -1 for never")
       ->check(CLI::Range(-1, 86400, "-1 to 86400"))

@@ -129,7 +129,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, process.limits));
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open("", std::array{input.file(), model_option.File()}));
 
-  const std::size_t dimensions = embedder.dimensions();
+  const std::size_t dimensions = of_query.dimensions.value_or(embedder.dimensions());
   std::vector<float> wanted(dimensions);
   auto report = embedder.Embed(query, wanted, of_query);
   if (!report.ok()) return report.status();
@@ -156,7 +156,7 @@ Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model
   THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(vectors));
   of_query.normalize = true;  // A dot product is then the cosine.
   BackendCall of_lines = of_query;
-  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options));
+  THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options, vectors));
   if (prompts) {
     THIMBLE_ASSIGN_OR_RETURN(const BackendInfo info, backend.Describe(of_query));
     THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(info.prompt_names, info.name));
@@ -208,6 +208,7 @@ int RunSimilar(int argc, char** argv) {
       "--prompts", prompts,
       "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
   arguments.app().add_flag("--json", as_json, "Print one JSON object per line: cosine, percentile, index, text");
+  flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
   backend.AddTo(arguments);

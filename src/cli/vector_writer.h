@@ -9,9 +9,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/output.h"
 #include "thimble/embedder.h"
+#include "thimble/precision.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
@@ -19,12 +21,20 @@ namespace thimble::cli {
 enum class VectorFormat {
   kJson,   // One array of objects.
   kJsonl,  // One object a line.
-  kNpy,    // NumPy's file of a float32 array [texts][dimensions].
-  kF32,    // The same without the header, little-endian.
+  kNpy,    // NumPy's file of an array [texts][dimensions] of float32, int8 or uint8; of bits [texts][bytes].
+  kF32,    // The same without the header, little-endian, and of floats only.
+  kRaw,    // The same of any precision.
 };
 
-// kInvalidArgument for a name other than json, jsonl, npy, f32.
-Result<VectorFormat> ParseVectorFormat(std::string_view name);
+// kInvalidArgument for a name other than json, jsonl, npy, f32, raw, and for f32 with another precision than float32.
+Result<VectorFormat> ParseVectorFormat(std::string_view name, Precision precision);
+
+// What is written of a vector.
+struct VectorForm {
+  VectorFormat format = VectorFormat::kJsonl;
+  Precision precision = Precision::kFloat32;
+  CodeRange range = {};  // Of the precision, if it needs one.
+};
 
 // What JSON says of a text beside its vector; null for what is unset.
 struct VectorFacts {
@@ -37,7 +47,7 @@ struct VectorFacts {
 class VectorWriter {
  public:
   // `rows` is the number of vectors to come, where it is known. `chunks` has JSON say how many there were of each text.
-  VectorWriter(Output& output, VectorFormat format, std::size_t dimensions, std::optional<std::uint64_t> rows,
+  VectorWriter(Output& output, const VectorForm& form, std::size_t dimensions, std::optional<std::uint64_t> rows,
                bool chunks);
 
   // Writes what comes before the vectors. kInvalidArgument when the format needs a seekable output and has none.
@@ -52,12 +62,13 @@ class VectorWriter {
 
  private:
   Output& output_;
-  VectorFormat format_;
+  const VectorForm form_;
   std::size_t dimensions_;
   std::optional<std::uint64_t> expected_rows_;
   bool chunks_;
   std::uint64_t rows_ = 0;
-  std::string text_;  // Reused for each vector.
+  std::string text_;              // Reused for each vector,
+  std::vector<std::byte> codes_;  // and so are these.
 };
 
 }  // namespace thimble::cli

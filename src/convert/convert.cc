@@ -72,6 +72,7 @@ Status Convert(const std::string& source, const std::string& output, const Conve
 
   ReceiptFacts facts;
   facts.calibration = set.description;
+  facts.pairs = encoder.pairs;
   THIMBLE_ASSIGN_OR_RETURN(facts.source_sha256, job.source.Hash());
   THIMBLE_ASSIGN_OR_RETURN(facts.tokenizer_sha256, HashOf(job.tokenizer.path));
 

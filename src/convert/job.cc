@@ -198,8 +198,8 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
              .model_max_length = {},
              .prompts = {},
              .notes = std::move(notes)};
-  const store::KnownModel* known =
-      store::FindKnownModel(options.known_as.empty() ? NameOf(folder, options) : options.known_as);
+  const std::string known_as = options.known_as.empty() ? NameOf(folder, options) : options.known_as;
+  const store::KnownModel* known = store::FindKnownModel(known_as);
   THIMBLE_RETURN_IF_ERROR(ChooseHead(folder, options, known, &job));
   ChooseLimits(known, &job);
   ChoosePrompts(known, &job);
@@ -213,7 +213,9 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     job.notes.push_back("words in " + std::string(format::WeightFormatName(job.words())) + ": with a vocabulary of " +
                         std::to_string(job.program.architecture.vocabulary) + " they are most of the file");
   }
-  THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.config.head_tensors, job.source));
+  job.config.head->layer_norm_before_cut = store::CutsLayerNorm(known_as);
+  THIMBLE_ASSIGN_OR_RETURN(
+      job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.config.head_tensors, job.source));
   return job;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "convert/code_limits.h"
 #include "convert/receipt.h"
 #include "convert/tokenizer_tensors.h"
 #include "format/reader.h"
@@ -75,6 +76,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
     layout.metadata.emplace_back(model::kScoreActivationKey, classifier.activation);
   }
   layout.metadata.emplace_back("normalize", job.normalize ? "true" : "false");
+  if (job.head.spec.layer_norm_before_cut) layout.metadata.emplace_back(model::kLayerNormBeforeCutKey, "true");
   layout.metadata.emplace_back("max_tokens", std::to_string(job.max_tokens));
   const CompiledTokenizer& tokenizer = job.tokenizer.tokenizer;
   if (tokenizer.max_length != 0) {
@@ -117,6 +119,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   }
   Declare(WordsOf(job), &layout);
   DeclareReceipt(job.head.spec.Dimensions(encoder.hidden), &layout);
+  if (!encoder.pairs) DeclareCodeLimits(job.head.spec.Dimensions(encoder.hidden), &layout);
   return layout;
 }
 

@@ -16,6 +16,7 @@
 #include "base/finite.h"
 #include "base/sha256.h"
 #include "convert/calibration.h"
+#include "convert/code_limits.h"
 #include "convert/parallel.h"
 #include "convert/text_sequences.h"
 #include "convert/unrelated.h"
@@ -219,14 +220,14 @@ Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const 
   THIMBLE_RETURN_IF_ERROR(writer->Append(model::kGoldenTextsTensor, std::as_bytes(std::span(golden_texts))));
   // To be overwritten: a reader wants them there.
   THIMBLE_RETURN_IF_ERROR(AppendValues<float>(vectors_name, Goldens(exact.vectors, dimensions), writer));
+  if (!facts.pairs) THIMBLE_RETURN_IF_ERROR(AppendCodeLimits(dimensions, writer));
   THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, writer->Flush());
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const Sequences sequences, ReceiptSequences(weights.tokenizer, weights.info.max_tokens));
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(weights, weights.head, sequences, kernels, team));
   std::vector<float> features = vectors;
-  const bool pairs = weights.program.architecture.pairs;
-  if (pairs) {
+  if (facts.pairs) {
     THIMBLE_ASSIGN_OR_RETURN(features, Embed(weights, Features(weights.head, true), sequences, kernels, team));
   }
   if (!base::AllFinite(exact.vectors) || !base::AllFinite(vectors)) {
@@ -264,7 +265,10 @@ Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const 
                                                               {model::kCosineMinKey, CosineText(cosines.front())},
                                                               {model::kGoldensKey, std::to_string(kGoldens)}};
   for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
-  if (pairs) return writer->SetMetadata(std::string(model::kScoreErrorKey), CosineText(largest));
+  if (facts.pairs) return writer->SetMetadata(std::string(model::kScoreErrorKey), CosineText(largest));
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> measured,
+                           Embed(weights, weights.head, CodeSequences(weights), kernels, team));
+  THIMBLE_RETURN_IF_ERROR(WriteCodeLimits(weights, measured, writer));
   return WriteUnrelated(weights, kernels, team, writer);
 }
 

@@ -26,6 +26,7 @@ inline constexpr std::size_t kReceiptHeaderBytes = 2048;
 // What is known of the receipt before the model file is read again.
 struct ReceiptFacts {
   std::string source_sha256, tokenizer_sha256, recipe, calibration;
+  bool pairs = false;  // Of a model for pairs, which has neither codes nor cosines.
 };
 
 // The sequences of ReceiptTexts(), cut at `max_tokens`; of a tokenizer of pairs each with the next one, where those

@@ -54,6 +54,21 @@ bool FindIn(const Table& table, std::string_view name, Value* value) {
   return false;
 }
 
+// What brings values to mean 0 and variance 1.
+struct Standard {
+  double mean, factor;
+  double operator()(float value) const { return (value - mean) * factor; }
+};
+
+Standard StandardOf(std::span<const float> values) {
+  const auto count = static_cast<double>(values.size());
+  double mean = 0, variance = 0;
+  for (const float value : values) mean += value;
+  mean /= count;
+  for (const float value : values) variance += (value - mean) * (value - mean);
+  return {mean, 1 / std::sqrt(variance / count + kLayerNormEpsilon)};
+}
+
 std::size_t Filled(std::size_t floats) { return base::RoundUp(floats, kHeadStep); }
 
 }  // namespace
@@ -116,6 +131,16 @@ void Head::Normalize(float* vector) {
   std::copy_n(filled, dimensions_, vector);
 }
 
+void Head::Cut(float* vector, std::size_t count, bool normalize, float* out) {
+  if (spec_.layer_norm_before_cut) {
+    const Standard standard = StandardOf({vector, dimensions_});
+    for (std::size_t i = 0; i < count; ++i) vector[i] = static_cast<float>(standard(vector[i]));
+  }
+  std::fill(vector + count, vector + Filled(count), 0.0f);
+  if (normalize) k_.normalize(vector, Filled(count));
+  std::copy_n(vector, count, out);
+}
+
 void Head::Pool(Pooling pooling, const float* rows, std::size_t tokens, std::size_t skip, float* out) {
   if (skip >= tokens) {
     if (pooling == Pooling::kCls) std::memcpy(out, rows, width_ * sizeof(float));
@@ -154,14 +179,9 @@ void Head::RunModule(std::size_t index, const float* from, float* to) {
       std::fill(std::copy_n(from, module.outputs, to), to + filled, 0.0f);
       return;
     case HeadModule::Kind::kLayerNorm: {
-      const auto count = static_cast<double>(module.inputs);
-      double mean = 0, variance = 0;
-      for (std::size_t i = 0; i < module.inputs; ++i) mean += from[i];
-      mean /= count;
-      for (std::size_t i = 0; i < module.inputs; ++i) variance += (from[i] - mean) * (from[i] - mean);
-      const double factor = 1 / std::sqrt(variance / count + kLayerNormEpsilon);
+      const Standard standard = StandardOf({from, module.inputs});
       for (std::size_t i = 0; i < module.inputs; ++i) {
-        to[i] = static_cast<float>((from[i] - mean) * factor * weights.gamma[i] + weights.beta[i]);
+        to[i] = static_cast<float>(standard(from[i]) * weights.gamma[i] + weights.beta[i]);
       }
       std::fill(to + module.inputs, to + filled, 0.0f);
       return;

@@ -38,6 +38,7 @@ struct HeadSpec {
   std::vector<Pooling> pooling;
   bool include_prompt = true;  // Whether a prompt's tokens, and the special ones before it, are pooled.
   std::vector<HeadModule> modules;
+  bool layer_norm_before_cut = false;  // ModelInfo has it.
   bool operator==(const HeadSpec&) const = default;
 
   // Length of the vector behind pooling and modules, for tokens of `width` floats.
@@ -57,6 +58,8 @@ struct HeadSpec {
 // Vectors between modules are filled up with zeros to this many floats, and so are the matrices' inputs.
 inline constexpr std::size_t kHeadStep = 64;
 inline constexpr std::size_t kMaxPoolings = 8;
+// Of a model file: whether HeadSpec::layer_norm_before_cut is set.
+inline constexpr std::string_view kLayerNormBeforeCutKey = "layer_norm_before_cut";
 // Stands for the pooling of a model file whose source states none.
 inline constexpr const char* kUnstatedPooling = "unstated";
 inline constexpr std::size_t kMaxHeadModules = 16;
@@ -98,6 +101,9 @@ class Head {
            float* out);
   // Gives a vector unit length.
   void Normalize(float* vector);
+  // The first `count` components of a vector, fewer than all, to unit length where `normalize`. The vector has room for
+  // dimensions() filled up to kHeadStep, and is spoilt.
+  void Cut(float* vector, std::size_t count, bool normalize, float* out);
 
   std::size_t dimensions() const { return dimensions_; }
 

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "format/dtypes.h"
 #include "format/tensors.h"
+#include "model/code_tensors.h"
 #include "model/receipt_tensors.h"
 #include "model/relative_bias.h"
 #include "model/tokenizer_tensors.h"
@@ -165,6 +166,10 @@ Status LoadHead(const Reader& reader, Weights* w) {
     w->head_weights.push_back(weights);
   }
   w->info.dimensions = width;
+  if (reader.Metadata(kLayerNormBeforeCutKey)) {
+    THIMBLE_ASSIGN_OR_RETURN(head.layer_norm_before_cut, reader.Boolean(kLayerNormBeforeCutKey));
+  }
+  w->info.layer_norm_before_cut = head.layer_norm_before_cut;
   if (stated) w->info.pooling = head.pooling;
   w->info.include_prompt = head.include_prompt;
   return Status();
@@ -181,6 +186,28 @@ Status LoadLabels(const Reader& reader, Weights* w) {
     if (w->info.score_activation == known) return Status();
   }
   return reader.Unknown(kScoreActivationKey, "activation");
+}
+
+// Of codes, if they were measured. Read, not mapped: they are behind all that a text needs.
+Status LoadCodeLimits(const Reader& reader, ModelInfo* info) {
+  const std::optional<std::string_view> expected = reader.Metadata(kCodesHashKey);
+  if (!expected) return Status();
+  const std::size_t width = CodesWidth(info->dimensions);
+  THIMBLE_ASSIGN_OR_RETURN(std::span<const float> tensor, reader.Tensor<float>(kCodesTensor, {width}));
+  std::vector<float> limits(width);
+  const auto bytes = std::as_writable_bytes(std::span(limits));
+  THIMBLE_RETURN_IF_ERROR(reader.map().ReadAt(reader.Offset(tensor.data()), bytes));
+  base::Sha256 hash;
+  hash.Update(bytes);
+  limits.resize(info->dimensions);
+  const bool in_range = std::all_of(limits.begin(), limits.end(), [](float limit) { return limit > 0 && limit <= 1; });
+  if (hash.Hex() != *expected || !in_range) {
+    return Error(Code::kCorrupt, reader.path(), ": tensor \"", kCodesTensor,
+                 "\": ", in_range ? "does not have its recorded hash" : "has a value that is not from 0 to 1",
+                 "; the file is damaged: convert or pull the model again");
+  }
+  info->component_limits = std::move(limits);
+  return Status();
 }
 
 Status LoadNorm(const Reader& reader, const std::string& name, std::size_t width, NormWeights* norm) {
@@ -268,6 +295,7 @@ Result<Weights> Weights::Load(const format::Reader& reader) {
   Weights w(architecture, tokenizer);
   THIMBLE_RETURN_IF_ERROR(LoadConfig(reader, &w));
   THIMBLE_RETURN_IF_ERROR(LoadHead(reader, &w));
+  THIMBLE_RETURN_IF_ERROR(LoadCodeLimits(reader, &w.info));
   const std::size_t h = architecture.hidden;
   if (w.info.max_tokens <= tokenizer.num_pair_special()) {
     return Error(Code::kCorrupt, reader.path(), ": max_tokens ", w.info.max_tokens, " leaves no room beside ",

@@ -52,7 +52,7 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
 Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::span<float> vectors,
                                std::span<Report> reports, const VectorOptions& options) const {
   THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
-  const std::size_t dimensions = info().dimensions;
+  THIMBLE_ASSIGN_OR_RETURN(const std::size_t dimensions, ResolveDimensions(info(), options.dimensions));
   if (vectors.size() / dimensions != texts.size() || vectors.size() % dimensions != 0) {
     return Error(Code::kInvalidArgument, "vectors: expected ", texts.size(), " x ", dimensions, " floats, found ",
                  vectors.size());
@@ -71,6 +71,7 @@ Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::spa
   }
   return Batch{.texts = texts,
                .vectors = vectors.data(),
+               .dimensions = dimensions,
                .reports = reports,
                .pooling = options.pooling ? std::span<const Pooling>(&*options.pooling, 1) : info().pooling,
                .normalize = options.normalize.value_or(info().normalize),

@@ -25,6 +25,7 @@ struct Batch {
   std::span<const std::string_view> texts;
   std::optional<std::string_view> query = {};  // The first text of each pair, whose second is one of the texts.
   float* vectors = nullptr;                    // [texts][dimensions], or of pairs [texts][num_scores]
+  std::size_t dimensions = 0;                  // At most those of the model; of pairs the scores.
   std::span<Report> reports;
   std::span<const Pooling> pooling;  // As many as the model has.
   bool normalize = true;
@@ -111,6 +112,9 @@ class Engine {
 // `requested` tokens, or where `truncation` says for 0. kInvalidArgument above the positions, or with no room beside
 // the special tokens.
 Result<std::size_t> ResolveMaxTokens(const Engine& engine, std::size_t requested, Truncation truncation);
+
+// `wanted` dimensions, or all of the model's. kInvalidArgument where it has not as many.
+Result<std::size_t> ResolveDimensions(const ModelInfo& info, std::optional<std::size_t> wanted);
 
 // The text of a prompt: the model's default where `name` is unset, empty for an empty one. kInvalidArgument, saying
 // which there are, for one that the model lacks.

@@ -35,7 +35,7 @@ class MockWorkers final : public Workers {
   Status Embed(std::size_t, const Batch& batch, std::size_t begin, std::size_t end) override {
     if (batch.query) return Score(batch, begin, end);
     for (std::size_t i = begin; i < end; ++i) {
-      std::span<float> vector(batch.vectors + i * kMockDimensions, kMockDimensions);
+      float vector[kMockDimensions];
       Report report;
       if (!hashed_) {
         report.tokens = MockVector(batch.prompt, batch.texts[i], vector);
@@ -48,7 +48,9 @@ class MockWorkers final : public Workers {
         }
         report = {.tokens = found.count, .truncated = found.truncated};
       }
-      if (batch.normalize) Normalize(vector);
+      const std::span<float> cut(vector, batch.dimensions);
+      if (batch.normalize) Normalize(cut);
+      std::copy(cut.begin(), cut.end(), batch.vectors + i * batch.dimensions);
       if (!batch.reports.empty()) batch.reports[i] = report;
     }
     return Status();
@@ -134,6 +136,7 @@ class MockEngine final : public Engine {
     info_.model_max_length = kPositions;
     info_.pooling = {Pooling::kMean};
     info_.normalize = hashed_;
+    info_.component_limits.assign(kMockDimensions, 1);
     info_.prompts = {{"query", "query: "}, {"passage", "passage: "}, {"document", "document: "}};
   }
 

@@ -51,6 +51,7 @@ class NativeWorker {
         lengths_(arena_.Take<std::uint32_t>(options.tile_tokens)),
         goes_on_(arena_.Take<std::uint8_t>(options.tile_tokens)),
         window_sum_(arena_.Take<double>(weights.info.dimensions)),
+        uncut_(arena_.Take<float>(base::RoundUp(weights.info.dimensions, model::kHeadStep))),
         windows_(weights.tokenizer, options.max_tokens, arena_),
         head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {
     if (!weights.program.architecture.pairs) return;
@@ -102,8 +103,9 @@ class NativeWorker {
   std::size_t num_ids_ = 0;
 
   // The text whose windows are in hand: the sum of their vectors, weighted, and of the weights.
-  double* window_sum_;  // [dimensions]
+  double* window_sum_;  // [dimensions of the model]
   double window_weight_ = 0;
+  float* uncut_;  // [dimensions of the model], filled up: a vector to be cut.
   text::WindowShape windows_;
   model::Head head_;
   std::optional<text::Pairs> pairs_;  // Of a model that takes them.
@@ -192,7 +194,9 @@ Status NativeWorker::Flush(const Batch& batch) {
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
     const std::size_t text = batch.first_index + first_text_;
-    float* out = batch.vectors + first_text_ * dimensions;
+    const bool cut = batch.dimensions < dimensions;
+    float* out = batch.vectors + first_text_ * batch.dimensions;
+    float* vector = cut ? uncut_ : out;
     const std::size_t count = wanted == model::WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
@@ -200,15 +204,19 @@ Status NativeWorker::Flush(const Batch& batch) {
       return Error(Code::kInvalidArgument, "texts[", text, "]: nothing to pool: the text has only the ", unpooled_,
                    " tokens of the prompt, which ", weights_.info.name, " does not pool");
     }
-    head_.Run(batch.pooling, rows, count, unpooled_, whole && batch.normalize, out);
+    head_.Run(batch.pooling, rows, count, unpooled_, whole && !cut && batch.normalize, vector);
     if (!whole) {
       const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
-      AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, out);
-      if (goes_on_[i] == 0 && batch.normalize) head_.Normalize(out);
+      AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, vector);
+      if (goes_on_[i] == 0 && !cut && batch.normalize) head_.Normalize(vector);
     }
-    if (!model::RowsAreFinite(rows, count, width) || (goes_on_[i] == 0 && !base::AllFinite({out, dimensions}))) {
-      return NotFinite(batch.what() + std::to_string(text) + "]");
+    bool finite = model::RowsAreFinite(rows, count, width);
+    if (goes_on_[i] == 0) finite = finite && base::AllFinite({vector, dimensions});
+    if (goes_on_[i] == 0 && cut) {
+      head_.Cut(vector, batch.dimensions, batch.normalize, out);
+      finite = finite && base::AllFinite({out, batch.dimensions});
     }
+    if (!finite) return NotFinite(batch.what() + std::to_string(text) + "]");
     if (goes_on_[i] == 0) ++first_text_;
     rows += count * width;
   }

@@ -80,6 +80,13 @@ Result<std::size_t> ResolveMaxTokens(const Engine& engine, std::size_t requested
   return limit;
 }
 
+Result<std::size_t> ResolveDimensions(const ModelInfo& info, std::optional<std::size_t> wanted) {
+  const std::size_t dimensions = wanted.value_or(info.dimensions);
+  if (dimensions >= 1 && dimensions <= info.dimensions) return dimensions;
+  return Error(Code::kInvalidArgument, "`dimensions`: expected 1 to ", info.dimensions, ", the length of a vector of ",
+               info.name, ", found ", dimensions);
+}
+
 Result<std::string_view> FindPrompt(const ModelInfo& info, const std::optional<std::string>& wanted) {
   const std::string_view name = wanted ? std::string_view(*wanted) : info.default_prompt_name;
   if (name.empty()) return std::string_view();

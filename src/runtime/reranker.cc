@@ -52,6 +52,7 @@ Status Session::Rank(std::string_view query, std::span<const std::string_view> d
     const Batch batch = {.texts = documents,
                          .query = query,
                          .vectors = scores.data(),
+                         .dimensions = engine().num_scores(),
                          .reports = reports,
                          .pooling = info().pooling,
                          .normalize = false,

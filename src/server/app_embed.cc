@@ -120,7 +120,7 @@ std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
   }
   const ServedModel& model = *exchange->model;
   auto work = std::make_shared<EmbedWork>();
-  if (auto problem = ResolveOptions(request, model.info, options_.any_dimensions, work->options)) return problem;
+  if (auto problem = ResolveOptions(request, model.info, work->options)) return problem;
   exchange->body = std::string();
   if (request.texts.size() * model.info.positions <= options_.max_request_tokens) return Embed(exchange, work, waits);
   waits = true;
@@ -140,8 +140,9 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
     return std::nullopt;
   }
   std::size_t bytes = 0;
-  for (Encoding encoding : request.encodings) bytes += VectorTextBytes(model.info.dimensions, encoding);
-  bytes += model.info.dimensions * sizeof(float) + kTextBytes;
+  const std::size_t dimensions = work->options.dimensions.value_or(model.info.dimensions);
+  for (Encoding encoding : request.encodings) bytes += VectorTextBytes(dimensions, encoding);
+  bytes += dimensions * sizeof(float) + kTextBytes;
   if (auto problem = Hold(exchange, bytes * request.texts.size())) return problem;
   work->model = exchange->model;
   work->texts = request.texts;
@@ -196,16 +197,14 @@ std::optional<Problem> App::ReplyWithVectors(const ExchangePtr& exchange) {
                               std::to_string(request.most_tokens),
                    .param = request.most_tokens_field};
   }
-  std::size_t dimensions = info.dimensions;
-  if (request.dimensions && *request.dimensions < dimensions) {
-    dimensions = *request.dimensions;
-    CutVectors(work.vectors, info.dimensions, dimensions, work.options.normalize.value_or(info.normalize));
-  }
+  const Result<CodeRange> range = RangeOf(request.encodings, info, work.options);
+  if (!range.ok()) return ProblemOf(range.status());
   exchange->texts = work.reports.size();
   exchange->tokens = TotalTokens(work.reports);
   const EmbedResult result = {.model = exchange->model->id,
                               .values = work.vectors,
-                              .dimensions = dimensions,
+                              .dimensions = work.options.dimensions.value_or(info.dimensions),
+                              .range = *range,
                               .reports = work.reports,
                               .total = Clock::now() - exchange->begin,
                               .load = work.load};
@@ -254,7 +253,7 @@ std::optional<Problem> App::EmbedAll(const ExchangePtr& exchange) {
     }
     writer.Open('[');
     for (std::size_t t = 0; t < report->tokens; ++t) {
-      if (!AppendVector(std::span(rows).subspan(t * width, width), Encoding::kFloat, false, body)) {
+      if (!AppendVector(std::span(rows).subspan(t * width, width), Encoding::kFloat, false, {}, body)) {
         return Problem{.fault = Fault::kBackend, .message = "a vector has a value that is not finite"};
       }
     }

@@ -40,7 +40,7 @@ std::optional<Problem> App::Tokenize(const ExchangePtr& exchange, const Json& bo
   exchange->model = catalogue_.Find({});
   const ServedModel& served = *exchange->model;
   VectorOptions checked;
-  if (auto problem = ResolveOptions({.prompt_name = request.prompt_name}, served.info, true, checked)) return problem;
+  if (auto problem = ResolveOptions({.prompt_name = request.prompt_name}, served.info, checked)) return problem;
   Result<Lease> lease = pool_.Acquire(served.opened.name, served.opened.dtype);
   if (!lease.ok()) return ProblemOf(lease.status());
   const thimble::Model& model = lease->model();

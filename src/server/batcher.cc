@@ -22,7 +22,11 @@ constexpr std::size_t kLeastShare = 160;
 
 bool SameOptions(const VectorOptions& a, const VectorOptions& b) {
   return a.pooling == b.pooling && a.normalize == b.normalize && a.prompt_name == b.prompt_name &&
-         a.long_texts == b.long_texts && a.chunk_overlap == b.chunk_overlap;
+         a.dimensions == b.dimensions && a.long_texts == b.long_texts && a.chunk_overlap == b.chunk_overlap;
+}
+
+std::size_t DimensionsOf(const EmbedWork& work) {
+  return work.options.dimensions.value_or(work.model->info.dimensions);
 }
 
 std::size_t Bytes(const EmbedWork& work, std::size_t begin, std::size_t end) {
@@ -46,7 +50,7 @@ Status Batcher::StartRunner() {
 
 Status Batcher::Submit(const std::shared_ptr<EmbedWork>& work) {
   const std::size_t bytes = Bytes(*work, 0, work->texts.size());
-  work->vectors.resize(work->texts.size() * work->model->info.dimensions);
+  work->vectors.resize(work->texts.size() * DimensionsOf(*work));
   work->reports.resize(work->texts.size());
   std::lock_guard lock(mutex_);
   work->queued_ = steady_clock::now();
@@ -130,7 +134,7 @@ std::vector<Batcher::Part> Batcher::TakeBatch() {
 
 Status Batcher::EmbedParts(std::span<const Part> parts, nanoseconds& load) {
   const EmbedWork& first = *parts[0].work;
-  const std::size_t dimensions = first.model->info.dimensions;
+  const std::size_t dimensions = DimensionsOf(first);
   VectorOptions options = first.options;
   options.first_index = parts[0].begin;
   std::vector<std::string_view> texts;

@@ -69,6 +69,7 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request) {
   }
   if (const Json* types = fields.Find("embedding_types")) {
     request.encodings.clear();
+    request.encoding_field = "embedding_types";
     for (const Json& type : types->is_array() ? types->array() : json::Array{*types}) {
       const Json one = json::Object{{"embedding_types", type}};
       Fields choice(one);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace thimble::server {
 namespace {
@@ -11,6 +12,9 @@ namespace {
 // The names that models give to prompts of the same purpose.
 constexpr std::string_view kQueryNames[] = {"query", "search_query", "retrieval.query"};
 constexpr std::string_view kDocumentNames[] = {"document", "passage", "search_document", "retrieval.passage"};
+
+// How the core calls the field.
+constexpr std::string_view kPrecision = "`precision`";
 
 const Prompt* FindPrompt(const ModelInfo& info, std::span<const std::string_view> names) {
   for (std::string_view name : names) {
@@ -41,7 +45,7 @@ std::size_t TotalTokens(std::span<const Report> reports) {
   return tokens;
 }
 
-Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool any_dimensions, VectorOptions& options) {
+Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, VectorOptions& options) {
   options = {};
   options.normalize = request.normalize;
   options.long_texts = request.truncate ? LongTexts::kTruncate : LongTexts::kError;
@@ -62,28 +66,25 @@ Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool a
     }
     options.prompt_name = *request.prompt_name;
   }
-  if (!request.dimensions || *request.dimensions == info.dimensions) return std::nullopt;
-  if (*request.dimensions > info.dimensions) {
-    if (request.more_dimensions) return std::nullopt;
+  if (request.dimensions && *request.dimensions > info.dimensions && !request.more_dimensions) {
     return Problem{.fault = Fault::kBadRequest,
                    .message = "`dimensions`: expected at most " + std::to_string(info.dimensions) + ", found " +
                               std::to_string(*request.dimensions),
                    .param = "dimensions"};
   }
-  if (any_dimensions) return std::nullopt;
-  return Problem{.fault = Fault::kBadRequest,
-                 .message = "`dimensions`: " + info.name + " was not trained for vectors shorter than its " +
-                            std::to_string(info.dimensions) + " dimensions, found " +
-                            std::to_string(*request.dimensions) +
-                            " (thimble serve --allow-dimensions cuts them all the same)",
-                 .param = "dimensions"};
+  if (request.dimensions) options.dimensions = std::min(*request.dimensions, info.dimensions);
+  const Result<CodeRange> range = RangeOf(request.encodings, info, options);
+  if (range.ok()) return std::nullopt;
+  std::string message = range.status().message();
+  if (message.starts_with(kPrecision)) message.replace(0, kPrecision.size(), "`" + request.encoding_field + "`");
+  return Problem{.fault = Fault::kBadRequest, .message = std::move(message), .param = request.encoding_field};
 }
 
 bool AppendVectors(const EmbedResult& result, Encoding encoding, std::string& body) {
   json::Writer writer(body);
   writer.Open('[');
   for (std::size_t i = 0; i < result.reports.size(); ++i) {
-    if (!AppendVector(result.vector(i), encoding, false, body)) return false;
+    if (!AppendVector(result.vector(i), encoding, false, result.range, body)) return false;
   }
   writer.Close(']');
   return true;

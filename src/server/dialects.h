@@ -39,8 +39,9 @@ struct EmbedRequest {
   std::size_t most_tokens = 0;
   std::string most_tokens_field = {};
   std::vector<Encoding> encodings = {Encoding::kFloat};
-  bool packed = false;  // As AppendVector.
-  bool by_type = true;  // Whether Cohere's reply names the types of its vectors.
+  std::string encoding_field = {};  // Which asked for them.
+  bool packed = false;              // As AppendVector.
+  bool by_type = true;              // Whether Cohere's reply names the types of its vectors.
   // How long the model is to stay in memory after this: 0 not at all, negative for ever.
   std::optional<std::chrono::nanoseconds> keep_alive = {};
 };
@@ -49,6 +50,7 @@ struct EmbedResult {
   std::string model;              // For replies that name it.
   std::span<const float> values;  // [texts][dimensions]
   std::size_t dimensions = 0;
+  CodeRange range = {};  // Of int8 and uint8.
   std::span<const Report> reports;
   std::chrono::nanoseconds total = {};
   std::chrono::nanoseconds load = {};
@@ -140,9 +142,8 @@ std::string PromptText(const ModelInfo& info, const std::optional<std::string>& 
 // Tokens of all texts.
 std::size_t TotalTokens(std::span<const Report> reports);
 
-// Options of the engine for a request to a model; a problem for what the model cannot do. `any_dimensions` allows
-// cutting vectors of a model that was not trained for it.
-Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, bool any_dimensions, VectorOptions& options);
+// Options of the engine for a request to a model; a problem for what the model cannot do.
+Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, VectorOptions& options);
 
 }  // namespace thimble::server
 

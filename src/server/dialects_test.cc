@@ -28,13 +28,14 @@ ModelInfo Info() {
   info.name = "m";
   info.dimensions = 4;
   info.max_tokens = 16;
+  info.component_limits = {1, 1, 1, 1.265f};
   info.prompts = {{"query", "q: "}, {"passage", "p: "}, {"clustering", "c: "}};
   return info;
 }
 
-VectorOptions Resolve(const EmbedRequest& request, const std::string& param = {}, bool any = false) {
+VectorOptions Resolve(const EmbedRequest& request, const std::string& param = {}) {
   VectorOptions options;
-  const Parsed problem = ResolveOptions(request, Info(), any, options);
+  const Parsed problem = ResolveOptions(request, Info(), options);
   EXPECT_EQ(problem ? problem->param : "", param);
   return options;
 }
@@ -94,17 +95,33 @@ TEST(Purpose, IsAPromptWhereTheModelHasOne) {
   Resolve(request, "prompt_name");
 }
 
-TEST(Dimensions, AreCutOnlyWhereAllowed) {
+TEST(Dimensions, AreThoseOfTheModelAtMost) {
   EmbedRequest request;
-  request.dimensions = 4;
-  Resolve(request);
+  EXPECT_EQ(Resolve(request).dimensions, std::nullopt);
   request.dimensions = 2;
-  Resolve(request, "dimensions");
-  Resolve(request, "", true);
+  EXPECT_EQ(Resolve(request).dimensions, 2u);
   request.dimensions = 5;
-  Resolve(request, "dimensions", true);
+  Resolve(request, "dimensions");
   request.more_dimensions = true;
+  EXPECT_EQ(Resolve(request).dimensions, 4u);
+}
+
+TEST(Codes, AreRefusedByTheFieldThatAsksForThemWhereTheyHaveNoRange) {
+  for (const auto& [parse, body, field] :
+       {std::tuple(ParseOpenAi, R"({"input":"a","output_dtype":"int8","normalize":false})", "output_dtype"),
+        std::tuple(ParseOpenAi, R"({"input":"a","embedding_type":"uint8","normalized":false})", "embedding_type")}) {
+    const EmbedRequest request = Parse(parse, body);
+    Resolve(request, field);
+  }
+  const EmbedRequest request = Parse(ParseCohere, R"({"texts":["a"],"embedding_types":["binary","int8"]})");
   Resolve(request);
+  ModelInfo old = Info();
+  old.component_limits.clear();
+  VectorOptions options;
+  const Parsed problem = ResolveOptions(request, old, options);
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->param, "embedding_types");
+  EXPECT_TRUE(problem->message.starts_with("`embedding_types` int8: ")) << problem->message;
 }
 
 TEST(Ollama, ReadsTimes) {
@@ -157,7 +174,8 @@ TEST(Tei, SimilarityHasTheSourceLast) {
 TEST(Replies, AreJsonOfEachDialect) {
   const std::vector<float> values = {1, 0, 0, 1, 0.6f, 0.8f};
   const std::vector<Report> reports = {{.tokens = 3}, {.tokens = 4}, {.tokens = 5}};
-  const EmbedResult result = {.model = "m\"", .values = values, .dimensions = 2, .reports = reports};
+  const EmbedResult result = {
+      .model = "m\"", .values = values, .dimensions = 2, .range = {-1.285f, 1.265f}, .reports = reports};
   EmbedRequest request;
   request.model = "m";
   request.texts = {"a", "b", "\xff"};
@@ -171,6 +189,7 @@ TEST(Replies, AreJsonOfEachDialect) {
   request.encodings = {Encoding::kInt8, Encoding::kUbinary};
   json = Reply::parse(*CohereBody(request, result, "id"));
   EXPECT_EQ(json["embeddings"]["ubinary"], Reply({{128}, {64}, {192}}));
+  EXPECT_EQ(json["embeddings"]["int8"], Reply({{100, 0}, {0, 100}, {60, 80}}));
   EXPECT_EQ(json["texts"][2], "\xef\xbf\xbd");
   EXPECT_FALSE(ParseCohereOld(json::Object{{"texts", json::Array{"a"}}}, request));
   json = Reply::parse(*CohereOldBody(request, result, "id"));

@@ -102,7 +102,7 @@ Body OllamaOldBody(const EmbedResult& result) {
   std::string body;
   json::Writer writer(body);
   writer.Open('{').Key("embedding");
-  if (!AppendVector(result.values, Encoding::kFloat, false, body)) return std::nullopt;
+  if (!AppendVector(result.values, Encoding::kFloat, false, {}, body)) return std::nullopt;
   writer.Close('}');
   return body;
 }

@@ -74,6 +74,7 @@ void ReadEncoding(Fields& fields, EmbedRequest& request) {
     encoding = EncodingOf(*dtype);
   }
   request.encodings = {encoding};
+  request.encoding_field = dtype ? "output_dtype" : field;
 }
 
 }  // namespace
@@ -108,7 +109,7 @@ Body OpenAiBody(const EmbedRequest& request, const EmbedResult& result) {
   writer.Open('{').Member("object", "list").Key("data").Open('[');
   for (std::size_t i = 0; i < result.reports.size(); ++i) {
     writer.Open('{').Member("object", "embedding").Member("index", i).Key("embedding");
-    if (!AppendVector(result.vector(i), request.encodings[0], request.packed, body)) return std::nullopt;
+    if (!AppendVector(result.vector(i), request.encodings[0], request.packed, result.range, body)) return std::nullopt;
     writer.Close('}');
   }
   const std::size_t tokens = TotalTokens(result.reports);

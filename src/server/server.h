@@ -32,7 +32,6 @@ struct ServerOptions {
   std::chrono::seconds header_timeout = std::chrono::seconds(10);    // From its first byte to the end of the header.
   std::chrono::seconds transfer_timeout = std::chrono::seconds(60);  // Of the body, and of the reply.
   std::optional<std::chrono::seconds> idle_exit = {};                // Ends when nothing was asked for so long.
-  bool any_dimensions = false;  // Cuts vectors of models that were not trained for it.
   std::string version = {};
 };
 

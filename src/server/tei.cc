@@ -84,7 +84,7 @@ std::vector<float> TeiSimilarity(const EmbedResult& result) {
 Body TeiSimilarityBody(const EmbedResult& result) {
   const std::vector<float> scores = TeiSimilarity(result);
   std::string body;
-  if (!AppendVector(scores, Encoding::kFloat, false, body)) return std::nullopt;
+  if (!AppendVector(scores, Encoding::kFloat, false, {}, body)) return std::nullopt;
   return body;
 }
 

@@ -7,26 +7,28 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
+
+#include "thimble/precision.h"
+#include "thimble/status.h"
 
 namespace thimble::server {
 
-// int8 is round(127 v / m), m the largest |v| of the vector, and uint8 the same plus 128. ubinary has a bit for each
-// value, 1 where it is above 0, the first in the highest bit of the first byte and zeros behind the last; binary is
-// ubinary minus 128, as a signed byte.
+// Floats in decimal, or in base64 of their bytes; or the codes of Precision.
 enum class Encoding { kFloat, kBase64, kInt8, kUint8, kBinary, kUbinary };
 
 const char* EncodingName(Encoding encoding);
 
 // Appends a vector as JSON, behind a comma where it needs one: an array, or a string for kBase64. With `packed`, the
-// others are a string too: base64 of their bytes. False, with nothing appended, for a value that is not finite.
-bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, std::string& out);
+// others are a string too: base64 of their bytes. `range` is that of int8 and uint8. False, with nothing appended, for
+// a value that is not finite, or without the range.
+bool AppendVector(std::span<const float> vector, Encoding encoding, bool packed, const CodeRange& range,
+                  std::string& out);
+
+// The range that one of these encodings needs; zeros where none does. The errors of FindCodeRange.
+Result<CodeRange> RangeOf(std::span<const Encoding> encodings, const ModelInfo& info, const VectorOptions& options);
 
 // Most bytes that AppendVector appends.
 std::size_t VectorTextBytes(std::size_t dimensions, Encoding encoding);
-
-// Cuts each of the vectors [count][width] to its first `dimensions` values, and gives it unit length where `normalize`.
-void CutVectors(std::vector<float>& vectors, std::size_t width, std::size_t dimensions, bool normalize);
 
 }  // namespace thimble::server
 

@@ -6,13 +6,16 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace thimble::server {
 namespace {
 
+constexpr CodeRange kRange = {-1.285f, 1.265f};  // A step is 0.01.
+
 std::string Text(std::vector<float> vector, Encoding encoding, bool packed = false) {
   std::string out;
-  EXPECT_TRUE(AppendVector(vector, encoding, packed, out));
+  EXPECT_TRUE(AppendVector(vector, encoding, packed, kRange, out));
   EXPECT_LE(out.size(), VectorTextBytes(vector.size(), encoding));
   return out;
 }
@@ -25,10 +28,11 @@ TEST(VectorText, FloatsAreTheShortestThatReadBackTheSame) {
 
 TEST(VectorText, Base64IsLittleEndian) { EXPECT_EQ(Text({1.0f}, Encoding::kBase64), "\"AACAPw==\""); }
 
-TEST(VectorText, IntegersAreScaledByTheLargestValue) {
-  EXPECT_EQ(Text({0.5f, -0.25f, 0.0f}, Encoding::kInt8), "[127,-64,0]");
-  EXPECT_EQ(Text({0.5f, -0.5f, 0.0f}, Encoding::kUint8), "[255,1,128]");
-  EXPECT_EQ(Text({0.0f, 0.0f}, Encoding::kInt8), "[0,0]");
+TEST(VectorText, IntegersAreTheCodesOfTheRange) {
+  EXPECT_EQ(Text({0.5f, -0.25f, 0.0f, 9.0f}, Encoding::kInt8), "[50,-25,0,127]");
+  EXPECT_EQ(Text({0.5f, -0.5f, 0.0f, -9.0f}, Encoding::kUint8), "[178,78,128,0]");
+  std::string out;
+  EXPECT_FALSE(AppendVector(std::vector<float>{1}, Encoding::kInt8, false, {}, out)) << "A model without a range.";
 }
 
 TEST(VectorText, BitsAreThoseAboveZeroHighestFirst) {
@@ -40,18 +44,9 @@ TEST(VectorText, BitsAreThoseAboveZeroHighestFirst) {
 
 TEST(VectorText, RefusesWhatIsNotFinite) {
   std::string out;
-  EXPECT_FALSE(AppendVector(std::vector<float>{1, std::nanf("")}, Encoding::kFloat, false, out));
-  EXPECT_FALSE(AppendVector(std::vector<float>{INFINITY}, Encoding::kInt8, false, out));
+  EXPECT_FALSE(AppendVector(std::vector<float>{1, std::nanf("")}, Encoding::kFloat, false, kRange, out));
+  EXPECT_FALSE(AppendVector(std::vector<float>{INFINITY}, Encoding::kInt8, false, kRange, out));
   EXPECT_EQ(out, "");
-}
-
-TEST(VectorText, CutsAndNormalisesEachVector) {
-  std::vector<float> vectors = {3, 4, 12, 0, 0, 5};
-  CutVectors(vectors, 3, 2, true);
-  EXPECT_EQ(vectors, (std::vector<float>{0.6f, 0.8f, 0, 0}));
-  vectors = {3, 4, 12};
-  CutVectors(vectors, 3, 2, false);
-  EXPECT_EQ(vectors, (std::vector<float>{3, 4}));
 }
 
 }  // namespace

@@ -182,6 +182,9 @@ constexpr KnownModel kKnownModels[] = {
 };
 // clang-format on
 
+// Whose cards cut the LayerNorm of a vector.
+constexpr std::string_view kCutLayerNorm[] = {"nomic-ai/nomic-embed-text-v1.5", "nomic-embed-text-v1.5"};
+
 }  // namespace
 
 std::span<const KnownModel> AllKnownModels() { return kKnownModels; }
@@ -194,6 +197,11 @@ const KnownModel* FindKnownModel(std::string_view alias) {
     }
   }
   return nullptr;
+}
+
+bool CutsLayerNorm(std::string_view alias) {
+  return std::any_of(std::begin(kCutLayerNorm), std::end(kCutLayerNorm),
+                     [&](std::string_view known) { return SameWithoutCase(alias, known); });
 }
 
 }  // namespace thimble::store

@@ -114,6 +114,9 @@ std::span<const KnownModel> AllKnownModels();
 // not listed is somebody else's model.
 const KnownModel* FindKnownModel(std::string_view alias);
 
+// Whether the authors of that model cut the LayerNorm of its vectors, and not the vectors, to shorter ones.
+bool CutsLayerNorm(std::string_view alias);
+
 }  // namespace thimble::store
 
 #endif  // THIMBLE_STORE_KNOWN_MODELS_H_

@@ -261,7 +261,11 @@ class Backends(unittest.TestCase):
             with self.subTest(flags):
                 code, out, error = self.embed(name, *flags, "one")
                 self.assertEqual((code, out), (1, ""), error)
-        for flags in (("--base-url", "http://a"), ("--dimensions", 5), ("--space", "s"), ("--timeout", 5)):
+        for flags in (("--precision", "int8"), ("--precision", "uint8")):
+            code, out, error = self.embed(name, *flags, "one")
+            self.assertEqual((code, out), (1, ""))
+            self.assertIn(f"--precision {flags[1]}: only native backends", error)
+        for flags in (("--base-url", "http://a"), ("--space", "s"), ("--timeout", 5)):
             self.assert_fails(run("embed", "-m", "mock", *flags, "one"), f"{flags[0]}: only remote backends accept it", code=2)
         self.assertEqual(self.requests(), [])
 

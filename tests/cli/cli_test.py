@@ -226,6 +226,59 @@ class Embed(unittest.TestCase):
         self.assertEqual((cut["tokens"], cut["truncated"]), (4, True))
         self.assertEqual(embed(text, "--threads", "2", "--max-memory", "512MB")[0]["embedding"], default)
 
+    def test_dimensions_are_the_first_ones_normalised_again(self):
+        text = "several words make a longer text"
+        plain = embed(text, "--no-normalize")[0]["embedding"][:13]
+        length = math.sqrt(math.fsum(x * x for x in plain))
+        cut = embed(text, "--dimensions", "13")[0]["embedding"]
+        self.assertEqual(len(cut), 13)
+        for a, b in zip(plain, cut):
+            self.assertAlmostEqual(a / length, b, places=6)
+        self.assertEqual(embed(text, "--dimensions", "13", "--no-normalize")[0]["embedding"], plain)
+        self.assertEqual(embed(text, "--dimensions", str(DIMENSIONS)), embed(text))
+        self.assertEqual(len(embed(text, "--dimensions", "13", "--long-texts", "chunk", "--max-tokens", "4")[0]["embedding"]), 13)
+        for wrong in ("0", "65"):
+            result = run("embed", "-m", model, text, "--dimensions", wrong)
+            self.assertEqual((result.returncode, result.stdout), (2, b""))
+            self.assertIn(b"--dimensions: ", result.stderr)
+        ranked = run("similar", "-m", model, "a b", write("two.txt", b"x y\na b\n"), "--dimensions", "13").stdout
+        self.assertTrue(ranked.startswith(b"1.0000\ta b\n"), ranked)
+
+    def test_codes_are_those_of_the_range_that_info_states(self):
+        text = "several words make a longer text"
+        single = lambda value: struct.unpack("f", struct.pack("f", value))[0]
+        for dimensions in (13, DIMENSIONS):
+            flags = ("--dimensions", str(dimensions))
+            vector = embed(text, *flags)[0]["embedding"]
+            info = lambda *more: json.loads(run("info", "--json", model, *flags, *more).stdout)
+            start, end = (single(info("--precision", "int8")[name]) for name in ("code_start", "code_end"))
+            step = single(single(end - start) / 255)
+            codes = [min(max(math.floor(single(single(value - start) / step)), 0), 255) for value in vector]
+            bits = [sum((value > 0) << (7 - i) for i, value in enumerate(vector[begin:begin + 8]))
+                    for begin in range(0, dimensions, 8)]
+            fingerprints = {info()["fingerprint"]}
+            for precision, element, expected in (("int8", "b", [code - 128 for code in codes]), ("uint8", "B", codes),
+                                                 ("binary", "b", [byte - 128 for byte in bits]), ("ubinary", "B", bits)):
+                self.assertEqual(embed(text, *flags, "--precision", precision)[0]["embedding"], expected)
+                raw = run("embed", "-m", model, text, *flags, "--precision", precision, "--format", "raw").stdout
+                self.assertEqual(raw, struct.pack(f"{len(expected)}{element}", *expected))
+                npy = run("embed", "-m", model, text, *flags, "--precision", precision, "--format", "npy").stdout
+                kind = "|i1" if element == "b" else "|u1"
+                self.assertEqual(eval(npy[10:128], {"__builtins__": {}}),
+                                 {"descr": kind, "fortran_order": False, "shape": (1, len(expected))})
+                self.assertEqual(npy[128:], raw)
+                fingerprints.add(info("--precision", precision)["fingerprint"])
+            self.assertEqual(len(fingerprints), 5)
+
+    def test_codes_that_would_mean_nothing_are_refused(self):
+        for flags, says in ((("--no-normalize",), "--precision int8: only for vectors of unit length"),
+                            (("--pooling", "cls"), "--precision int8: only for the pooling of test, mean"),
+                            (("--format", "f32"), "--format f32: only for floats")):
+            result = run("embed", "-m", model, "x", "--precision", "int8", *flags)
+            self.assertEqual((result.returncode, result.stdout), (2, b""))
+            self.assertIn(says, result.stderr.decode())
+        self.assertEqual(len(embed("x", "--precision", "binary", "--no-normalize", "--pooling", "cls")[0]["embedding"]), 8)
+
     def test_answers_a_pipe_before_it_ends(self):
         with subprocess.Popen([CLI, "embed", "-m", model, "-i", "-"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE) as child:

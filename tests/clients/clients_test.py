@@ -66,7 +66,7 @@ def check_cut(found, expected, dimensions):
 
 
 def check_int8(found, expected):
-    """Any of the scales that are in use keeps the direction."""
+    """One scale for all components keeps the direction."""
     found = numpy.asarray(found)
     assert found.dtype.kind == "i" and numpy.abs(found).max() <= 128
     cosines = (found * expected).sum(axis=1) / numpy.linalg.norm(found, axis=1)

@@ -36,7 +36,7 @@ key=key-of-the-clients
 echo "$key" > "$folder/keys.txt"
 # In the foreground a signal is handed on once: the second one would end the server at once.
 env -u THIMBLE_API_KEYS timeout --foreground --kill-after=10 300 build/thimble serve --listen 127.0.0.1:0 \
-  -m "$folder/model/q8.safetensors" -m "$folder/model/reranker-q8.safetensors" --api-key-file "$folder/keys.txt" --allow-dimensions 2> "$folder/server.log" &
+  -m "$folder/model/q8.safetensors" -m "$folder/model/reranker-q8.safetensors" --api-key-file "$folder/keys.txt" 2> "$folder/server.log" &
 server=$!
 trap 'kill "$server" 2> /dev/null || true' EXIT
 url=

@@ -182,7 +182,11 @@ TEST_P(EveryKind, EveryInstructionSetGivesTheSameBits) {
         base::ThreadTeam::Create(1));
     ASSERT_TRUE(workers.ok());
     std::vector<float> vectors(texts.size() * info.dimensions);
-    const runtime::Batch batch = {.texts = views, .vectors = vectors.data(), .reports = {}, .pooling = info.pooling};
+    const runtime::Batch batch = {.texts = views,
+                                  .vectors = vectors.data(),
+                                  .dimensions = info.dimensions,
+                                  .reports = {},
+                                  .pooling = info.pooling};
     ASSERT_TRUE((*workers)->Embed(0, batch, 0, texts.size()).ok());
     if (expected.empty()) expected = vectors;
     ASSERT_EQ(std::memcmp(vectors.data(), expected.data(), vectors.size() * sizeof(float)), 0) << k->name;

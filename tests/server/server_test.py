@@ -124,8 +124,8 @@ class Server:
         return code
 
 
-def command_line(texts, *options, name=None):
-    result = subprocess.run([CLI, "embed", "-m", name or model, "--format", "f32", *options, "--", *texts],
+def command_line(texts, *options, name=None, form="f32"):
+    result = subprocess.run([CLI, "embed", "-m", name or model, "--format", form, *options, "--", *texts],
                             capture_output=True, check=True)
     return result.stdout
 
@@ -276,7 +276,8 @@ class Routes(WithServer):
         expected = command_line(["hello"], "--prompt-name", "query")
         self.assertEqual(base64.b64decode(reply["embeddings"]["base64"][0]), expected)
         self.assertEqual(struct.pack("<64f", *reply["embeddings"]["float"][0]), expected)
-        self.assertEqual(max(abs(value) for value in reply["embeddings"]["int8"][0]), 127)
+        codes = command_line(["hello"], "--prompt-name", "query", "--precision", "int8", form="raw")
+        self.assertEqual(struct.pack("64b", *reply["embeddings"]["int8"][0]), codes)
         self.assertEqual((reply["response_type"], reply["texts"]), ("embeddings_by_type", ["hello"]))
         self.assertGreater(reply["meta"]["billed_units"]["input_tokens"], 0)
 
@@ -334,8 +335,9 @@ class Errors(WithServer):
         check({"input": {"a": 1}}, 400, "an object")
         check({"input": ["a"] * 5}, 400, "batch size 5 > maximum allowed batch size 4")
         check({"encoding_format": "md5"}, 400, "encoding_format", "md5", "'float', 'base64'")
-        self.assertEqual(check({"dimensions": 32}, 400, "was not trained", "64")["error"]["param"], "dimensions")
-        check({"dimensions": 65}, 400, "at most 64")
+        self.assertEqual(check({"dimensions": 65}, 400, "at most 64")["error"]["param"], "dimensions")
+        codes = check({"output_dtype": "int8", "normalize": False}, 400, "`output_dtype` int8: ", "unit length")
+        self.assertEqual(codes["error"]["param"], "output_dtype")
         check({"dimensions": 0}, 400, "a positive integer, found 0")
         check({"late_chunking": True}, 400, "late_chunking")
         check({"truncation_direction": "left"}, 400, "truncation_direction")
@@ -433,15 +435,48 @@ class Errors(WithServer):
 
 
 class Dimensions(WithServer):
-    options = ("--allow-dimensions",)
+    def test_of_every_dialect_are_those_of_the_command_line(self):
+        expected = list(struct.unpack("<13f", command_line(["hello"], "--dimensions", "13")))
+        post = self.server.post
+        openai = {"model": "test", "input": "hello"}
+        cohere = {"model": "test", "texts": ["hello"]}
+        for found in (post("/v1/embeddings", {**openai, "dimensions": 13})["data"][0]["embedding"],
+                      post("/v1/embeddings", {**openai, "output_dimension": 13})["data"][0]["embedding"],
+                      post("/embed", {"inputs": "hello", "dimensions": 13})[0],
+                      post("/api/embed", {**openai, "dimensions": 13})["embeddings"][0],
+                      post("/v2/embed", {**cohere, "output_dimension": 13})["embeddings"]["float"][0]):
+            self.assertEqual(struct.pack("<13f", *found), struct.pack("<13f", *expected))
 
-    def test_are_cut_and_normalised_again(self):
-        row = self.server.post("/embed", {"inputs": "hello", "dimensions": 8})[0]
-        whole = self.server.post("/embed", {"inputs": "hello"})[0]
-        length = sum(value * value for value in whole[:8]) ** 0.5
-        for value, other in zip(row, whole):
-            self.assertAlmostEqual(value, other / length, places=6)
-        self.assertEqual(len(row), 8)
+    def test_and_others_of_the_same_moment_do_not_mix(self):
+        found = {}
+
+        def ask(dimensions):
+            found[dimensions] = self.server.post("/embed", {"inputs": ["hello"] * 20, "dimensions": dimensions})
+
+        threads = [threading.Thread(target=ask, args=(dimensions,)) for dimensions in (8, 16, 24, 64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for dimensions, rows in found.items():
+            self.assertEqual([len(row) for row in rows], [dimensions] * 20)
+
+    def test_of_codes_are_those_of_the_command_line(self):
+        types = ["int8", "uint8", "binary", "ubinary"]
+        body = {"model": "test", "texts": ["hello"], "embedding_types": types, "output_dimension": 13}
+        reply = self.server.post("/v2/embed", body)["embeddings"]
+        for name in types:
+            expected = command_line(["hello"], "--dimensions", "13", "--precision", name, form="raw")
+            signed = "b" if name in ("int8", "binary") else "B"
+            self.assertEqual(struct.pack(f"{len(expected)}{signed}", *reply[name][0]), expected, name)
+            voyage = {"model": "test", "input": "hello", "output_dtype": name, "output_dimension": 13}
+            row = self.server.post("/v1/embeddings", voyage)["data"][0]["embedding"]
+            self.assertEqual(row, reply[name][0])
+            packed = self.server.post("/v1/embeddings", {**voyage, "encoding_format": "base64"})["data"][0]["embedding"]
+            self.assertEqual(base64.b64decode(packed), expected)
+        for name in ("binary", "ubinary"):
+            jina = {"model": "test", "input": ["hello"], "embedding_type": name, "dimensions": 13}
+            self.assertEqual(self.server.post("/v1/embeddings", jina)["data"][0]["embedding"], reply[name][0])
 
 
 class Limits(unittest.TestCase):

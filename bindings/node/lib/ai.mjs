@@ -14,14 +14,15 @@ export function embeddingModel(modelName = DEFAULT_MODEL, options = {}) {
     modelId: modelName,
     maxEmbeddingsPerCall: MAX_EMBEDDINGS,
     supportsParallelCalls: true,
-    async doEmbed({ values, abortSignal }) {
+    async doEmbed({ values, abortSignal, providerOptions }) {
       const model = await open();
-      const vectors = new Float32Array(values.length * model.dimensions);
-      const reports = await model.embedInto(values, vectors, { signal: abortSignal });
-      const tokens = reports.reduce((sum, report) => sum + report.tokens, 0);  // NaN where a provider counts requests.
-      const cut = reports.filter((report) => report.truncated).length;
+      const call = { ...providerOptions?.thimble, signal: abortSignal, batchSize: Math.max(values.length, 1) };
+      const results = [];
+      for await (const result of model.embedStream(values, call)) results.push(result);
+      const tokens = results.reduce((sum, result) => sum + result.tokens, 0);  // NaN where a provider counts requests.
+      const cut = results.filter((result) => result.truncated).length;
       return {
-        embeddings: values.map((_, i) => Array.from(vectors.subarray(i * model.dimensions, (i + 1) * model.dimensions))),
+        embeddings: results.map(({ vector }) => Array.from(vector)),
         usage: Number.isNaN(tokens) ? undefined : { tokens },
         warnings: cut === 0 ? [] : [{ type: 'other', message: `${cut} of ${values.length} texts were truncated` }],
       };

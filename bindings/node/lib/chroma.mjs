@@ -6,7 +6,7 @@ import { DEFAULT_MODEL } from './options.js';
 // Names of a configuration, and of the options that they stand for.
 const CONFIG = {
   backend: 'backend', base_url: 'baseUrl', space: 'space', dimensions: 'dimensions', model_name: 'modelName', revision: 'revision',
-  dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', max_tokens: 'maxTokens', truncation: 'truncation',
+  dtype: 'dtype', pooling: 'pooling', normalize: 'normalize', precision: 'precision', max_tokens: 'maxTokens', truncation: 'truncation',
   prompt_name: 'promptName', long_texts: 'longTexts', chunk_overlap: 'chunkOverlap',
 };
 

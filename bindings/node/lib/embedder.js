@@ -7,7 +7,7 @@ const { ThimbleError, describe, invalid, unsupported } = require('./errors.js');
 const { NativeEngine } = require('./native.js');
 const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
-  checkWellFormed, downloadOf, poolOptions, withRevision,
+  checkWellFormed, downloadOf, poolOptions, vectorOptions, withRevision,
 } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
@@ -51,22 +51,24 @@ class Embedder {
 
   async embed(texts, options = {}) {
     const list = checkTexts(texts);
-    const vectors = this.#allocate(list.length);
+    const shape = this.#engine.shape(options);
+    const vectors = allocate(list.length, shape);
     await this.#engine.run(list, vectors, options, 0);
-    return this.#split(texts, vectors);
+    return split(texts, vectors, shape);
   }
 
   async embedInto(texts, vectors, options = {}) {
     const list = checkTexts(texts);
-    this.#checkTarget(vectors, list.length);
+    checkTarget(vectors, list.length, this.#engine.shape(options));
     return this.#engine.reports(await this.#engine.run(list, vectors, options, 0), options);
   }
 
   embedSync(texts, options = {}) {
     const list = checkTexts(texts);
-    const vectors = this.#allocate(list.length);
+    const shape = this.#engine.shape(options);
+    const vectors = allocate(list.length, shape);
     this.#engine.runSync(list, vectors, options);
-    return this.#split(texts, vectors);
+    return split(texts, vectors, shape);
   }
 
   async embedTokens(text, options = {}) {
@@ -84,16 +86,17 @@ class Embedder {
     if (!iterator) throw invalid(`texts: expected an iterable or an async iterable of strings, found ${describe(texts)}`);
     const signal = checkSignal(options.signal);
     const source = new Source(iterator);
+    const shape = this.#engine.shape(options);
     try {
       for (let first = 0; !source.done;) {
         const batch = await source.take(batchSize, signal);
         for (let i = 0; i < batch.length; ++i) {
           if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
         }
-        const vectors = this.#allocate(batch.length);
+        const vectors = allocate(batch.length, shape);
         const reports = this.#engine.reports(await this.#engine.run(batch, vectors, options, first), options);
         for (let i = 0; i < batch.length; ++i) {
-          yield { text: batch[i], vector: this.#row(vectors, i), ...reports[i] };
+          yield { text: batch[i], vector: row(vectors, i, shape), ...reports[i] };
         }
         first += batch.length;
       }
@@ -119,36 +122,35 @@ class Embedder {
   async unload() {
     await this.#engine.unload();
   }
+}
 
-  #allocate(count) {
-    try {
-      return new Float32Array(count * this.dimensions);
-    } catch (cause) {
-      throw new ThimbleError('invalid_argument',
-        `texts: ${count} vectors of ${this.dimensions} floats do not fit into one array; use embedStream`, { cause });
-    }
-  }
+// Arrays of `count` vectors of a shape: {Vector, length}.
 
-  #checkTarget(vectors, count) {
-    if (typedArrayName(vectors) !== 'Float32Array') {
-      throw invalid(`vectors: expected a Float32Array, found ${describe(vectors)}`);
-    }
-    const needed = count * this.dimensions;
-    if (vectors.length < needed) {
-      const detached = vectors.length === 0 && needed > 0 ? ' (it is empty or detached)' : '';
-      throw invalid(`vectors: expected room for ${count} x ${this.dimensions} floats, found ${vectors.length}${detached}`);
-    }
-  }
-
-  #row(vectors, i) {
-    return vectors.subarray(i * this.dimensions, (i + 1) * this.dimensions);
-  }
-
-  #split(texts, vectors) {
-    if (typeof texts === 'string') return vectors;
-    return Array.from(texts, (_, i) => this.#row(vectors, i));
+function allocate(count, { Vector, length }) {
+  try {
+    return new Vector(count * length);
+  } catch (cause) {
+    throw new ThimbleError('invalid_argument',
+      `texts: ${count} vectors of ${length} values do not fit into one array; use embedStream`, { cause });
   }
 }
+
+function checkTarget(vectors, count, { Vector, length }) {
+  const { name } = Vector;
+  if (typedArrayName(vectors) !== name) {
+    throw invalid(`vectors: expected ${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}, found ${describe(vectors)}`);
+  }
+  const needed = count * length;
+  if (vectors.length < needed) {
+    const detached = vectors.length === 0 && needed > 0 ? ' (it is empty or detached)' : '';
+    throw invalid(`vectors: expected room for ${count} x ${length} values, found ${vectors.length}${detached}`);
+  }
+}
+
+const row = (vectors, i, { length }) => vectors.subarray(i * length, (i + 1) * length);
+
+const split = (texts, vectors, shape) =>
+  (typeof texts === 'string' ? vectors : Array.from(texts, (_, i) => row(vectors, i, shape)));
 
 // Of a pool that is shared. `options.pull` has what pulling takes more.
 async function openShared(model, options) {
@@ -161,7 +163,7 @@ async function openEmbedder(pool, model, options) {
   const backend = backendOf(options.backend, model);
   checkSignal(options.signal);
   if (!isLocal(backend)) {
-    const openLocal = (name) => openLocalEngine(pool, name, model, { ...options, signal: undefined });
+    const openLocal = (name) => openLocalEngine(pool, name, model, { ...options, precision: undefined, signal: undefined });
     return new Embedder(await remoteEngine(backend, model, options, openLocal).open(options.signal));
   }
   if (backend === 'native') refuseRemoteOptions(options);
@@ -180,7 +182,8 @@ async function openLocalEngine(pool, backend, model, options) {
   const dtype = options.dtype ?? 'q8';
   const wanted = withRevision(model, options.revision);
   let name = backend;
-  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype, false);
+  const vectors = vectorOptions(options);
+  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype, false, vectors);
   const info = backend === 'native'
     ? await openOrPull(open, downloadOf(options), wanted, { ...options.pull, dtype, folder: options.folder, signal: options.signal })
     : await open(name);

@@ -39,7 +39,7 @@ function createEmbeddingFunction(options = {}) {
     if (rest.backend !== undefined && others.length === 0 && named && modelName && named !== modelName) {
       throw invalid(`modelName: expected ${describe(named)}, as in the name of the backend, found ${describe(modelName)}`);
     }
-    const openNative = (name) => openLocalEngine(() => sharedPool(pool), name, localModel, { ...rest, ...pool });
+    const openNative = (name) => openLocalEngine(() => sharedPool(pool), name, localModel, { ...rest, ...pool, precision: undefined });
     const engine = remoteEngine(backends, modelName, rest, openNative);
     return async (texts, call) => {
       try {
@@ -60,9 +60,9 @@ function createEmbeddingFunction(options = {}) {
     const signals = [signal, call.signal].filter(Boolean);
     signals.forEach(checkSignal);
     const promptName = call.promptName ?? rest.promptName;
-    if (backend === 'mock') {
+    if (backend === 'mock' && (rest.precision ?? 'float32') === 'float32') {
       const prompt = mockPrompt(promptName);
-      return texts.map((text) => scaled(mockVector(prompt + text), rest.normalize));
+      return texts.map((text) => scaled(mockVector(prompt + text, rest.dimensions), rest.normalize));
     }
     const embed = (either) => functionOf(backend)(texts, { signal: either, promptName });
     return signals.length < 2 ? embed(signals[0]) : within(signals, Infinity, undefined, embed);

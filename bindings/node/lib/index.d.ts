@@ -34,6 +34,19 @@ export type Truncation = 'sentence-transformers' | 'transformers.js' | 'tokenize
  */
 export type LongTexts = 'truncate' | 'error' | 'chunk';
 
+/**
+ * The form of vectors, as in quantize_embeddings of sentence-transformers. int8 is a signed byte for each component, proportional
+ * to it by a range in the model file, and uint8 the same plus 128; ubinary is a bit for each component, 1 if it is above 0, packed
+ * as by numpy.packbits, and binary the same minus 128.
+ */
+export type Precision = 'float32' | 'int8' | 'uint8' | 'binary' | 'ubinary';
+
+/** The array of a vector with these options. */
+export type VectorOf<Options, Default = Float32Array> =
+  Options extends { precision: 'int8' | 'binary' } ? Int8Array
+    : Options extends { precision: 'uint8' | 'ubinary' } ? Uint8Array
+      : Options extends { precision: 'float32' } ? Float32Array : Default;
+
 export type ErrorCode =
   | 'invalid_argument' // The caller passed something that can never work.
   | 'not_found' // The model does not exist here; the message contains the command that gets it.
@@ -50,7 +63,7 @@ export class ThimbleError extends Error {
   readonly status?: number;
   /** After a failed call to a remote backend: the vectors received so far, undefined for the other texts. Embedding
    * functions have arrays of numbers here. */
-  readonly partial?: readonly (Float32Array | number[] | undefined)[];
+  readonly partial?: readonly (Float32Array | Int8Array | Uint8Array | number[] | undefined)[];
   /** Index of the text of partial[0]: 0, or in embedStream() the start of the batch. */
   readonly first?: number;
 }
@@ -89,6 +102,11 @@ export interface VectorOptions {
   pooling?: Pooling;
   /** Whether vectors are scaled to unit length. Default: as the model states. */
   normalize?: boolean;
+  /** Length of the vectors: the first components of the model's, normalised again if vectors are, for models trained for it
+   * (Matryoshka). A remote backend has it for all calls and asks the provider for it. Default: all. */
+  dimensions?: number;
+  /** int8 and uint8 require vectors of unit length and the native backend. Default: float32. */
+  precision?: Precision;
   /** Name of the prompt in info.prompts before every text; '' for none. Default: the model's default. */
   promptName?: string;
   /** Default: truncate. */
@@ -99,8 +117,6 @@ export interface VectorOptions {
 
 /** Options of remote backends. The native backend refuses them; mocks ignore them. */
 export interface RemoteOptions {
-  /** Length of the vectors, shortened by the provider. Default: the model's own. */
-  dimensions?: number;
   /** Base URL, if there is exactly one remote backend. Default: that in the backend's name, or OPENAI_BASE_URL, OLLAMA_HOST,
    * or the provider's. */
   baseUrl?: string;
@@ -153,10 +169,11 @@ export interface ModelInfo {
   readonly name: string;
   /** Without the model: native, mock, openai; of a chain all of them: native,openai. */
   readonly backend: string;
-  /** Identity of the vector space: vectors with equal fingerprints can be compared. Empty for mocks. */
+  /** Identity of the vector space, with the dimensions and the precision of the embedder: vectors with equal fingerprints can be
+   * compared. Empty for mocks. */
   readonly fingerprint: string;
   readonly dtype: Dtype | '';
-  /** Length of a vector. */
+  /** Components of a vector of the embedder. */
   readonly dimensions: number;
   readonly layers: number;
   readonly heads: number;
@@ -197,41 +214,43 @@ export interface ModelInfo {
  * A model that is loaded when used and unloaded when idle. Needs no disposal. All embedders of a process with the same
  * options, including those of worker threads, share one copy.
  */
-export class Embedder {
+export class Embedder<Vector = Float32Array> {
   /**
    * Loads the model once, so that errors occur here. `model` is [ORGANISATION/]NAME[@REVISION], a folder
    * that begins with "/", "./" or "../", or the path of a .safetensors file; `mock` or `mock-hashed`; or a name that the
    * provider of a remote backend knows, unless that backend names a model itself. A remote backend embeds
    * one word here, unless `dimensions` is given.
    */
-  static create(model: string, options?: ModelOptions & PoolOptions): Promise<Embedder>;
+  static create<Options extends ModelOptions & PoolOptions>(
+    model: string, options?: Options): Promise<Embedder<VectorOf<Options>>>;
   private constructor();
 
   readonly info: ModelInfo;
   readonly dimensions: number;
 
   /** One vector for a string, an array of vectors, in order, for an array. They are views of one buffer. */
-  embed(text: string, options?: CallOptions): Promise<Float32Array>;
-  embed(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
+  embed<Options extends CallOptions>(text: string, options?: Options): Promise<VectorOf<Options, Vector>>;
+  embed<Options extends CallOptions>(texts: readonly string[], options?: Options): Promise<VectorOf<Options, Vector>[]>;
 
   /**
-   * Writes the vector of texts[i] to vectors[i * dimensions ...], which may be on a SharedArrayBuffer. Memory does not
-   * grow with the number of texts.
+   * Writes the vector of texts[i] to vectors[i * n ...], n the length of a vector; the array may be on a SharedArrayBuffer.
+   * Memory does not grow with the number of texts.
    */
-  embedInto(texts: string | readonly string[], vectors: Float32Array, options?: CallOptions): Promise<Report[]>;
+  embedInto<Options extends CallOptions>(
+    texts: string | readonly string[], vectors: VectorOf<Options, Vector>, options?: Options): Promise<Report[]>;
 
   /** As embed(), but blocks this thread; for scripts. Remote backends do not support it. */
-  embedSync(text: string, options?: CallOptions): Float32Array;
-  embedSync(texts: readonly string[], options?: CallOptions): Float32Array[];
+  embedSync<Options extends CallOptions>(text: string, options?: Options): VectorOf<Options, Vector>;
+  embedSync<Options extends CallOptions>(texts: readonly string[], options?: Options): VectorOf<Options, Vector>[];
 
   /**
    * Embeds the texts of an iterable in order; reads at most one batch ahead of the consumer. A batch is the texts that are
    * available, up to batchSize (default 64, or 256 for remote backends).
    */
-  embedStream(
+  embedStream<Options extends CallOptions & { batchSize?: number }>(
     texts: Iterable<string> | AsyncIterable<string>,
-    options?: CallOptions & { batchSize?: number },
-  ): AsyncGenerator<{ text: string; vector: Float32Array } & Report, void, void>;
+    options?: Options,
+  ): AsyncGenerator<{ text: string; vector: VectorOf<Options, Vector> } & Report, void, void>;
 
   /** The vectors of a text's tokens, [tokens][info.tokenDimensions], neither pooled nor normalised. Remote backends
    * do not have it. */
@@ -373,7 +392,7 @@ export interface NamedModel {
 export class ModelPool {
   constructor(options?: PoolOptions);
   /** Loads the model if necessary. The embedder works until the pool is disposed. */
-  getModel(model: string, options?: ModelOptions): Promise<Embedder>;
+  getModel<Options extends ModelOptions>(model: string, options?: Options): Promise<Embedder<VectorOf<Options>>>;
   /** The same for a reranker. */
   getReranker(model: string, options?: RerankerOptions): Promise<Reranker>;
   /** The most memory that a call with the model takes; keeps nothing loaded. */

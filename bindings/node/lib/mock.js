@@ -7,10 +7,11 @@ const { checkTexts } = require('./options.js');
 const DIMENSIONS = 384;
 
 // v[i] = sin(h + i) * 0.1, h the sum of the text's UTF-16 code units; 0 is +0 for h + i = 0.
-function mockVector(text) {
+function mockVector(text, dimensions = DIMENSIONS) {
+  if (dimensions > DIMENSIONS) throw invalid(`dimensions: expected 1 to ${DIMENSIONS}, found ${dimensions}`);
   let hash = 0;
   for (let i = 0; i < text.length; ++i) hash += text.charCodeAt(i);
-  return Array.from({ length: DIMENSIONS }, (_, i) => Math.sin(hash + i) * 0.1);
+  return Array.from({ length: dimensions }, (_, i) => Math.sin(hash + i) * 0.1);
 }
 
 const PROMPTS = { query: 'query: ', passage: 'passage: ', document: 'document: ' };
@@ -25,7 +26,7 @@ function mockPrompt(name = '') {
 }
 
 async function mockEmbeddingFunction(texts) {
-  const vectors = checkTexts(texts).map(mockVector);
+  const vectors = checkTexts(texts).map((text) => mockVector(text));
   return typeof texts === 'string' ? vectors[0] : vectors;
 }
 

@@ -2,7 +2,7 @@
 'use strict';
 
 const { call, callSync } = require('./engine.js');
-const { VECTOR_OPTIONS, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('./options.js');
+const { VECTOR_OPTIONS, checkNames, checkSignal, checkWellFormed, shapeOf, vectorOptions } = require('./options.js');
 
 // One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
 // other callers have their turn and a call that was aborted ends.
@@ -32,14 +32,21 @@ class NativeEngine {
     this.#vectors = vectorOptions(options);
   }
 
+  // {Vector, length} of the vectors of a call.
+  shape(options) {
+    const { dimensions = this.info.dimensions, precision } = this.#wanted(options);
+    return shapeOf(dimensions, precision);
+  }
+
   // Embeds into `vectors`; gives what reports() takes. `first` is the place of texts[0] for messages.
   async run(texts, vectors, options, first) {
     const wanted = this.#wanted(options);
+    const { length } = this.shape(options);
     const reports = new Uint32Array(REPORT * texts.length);
     for (const [begin, end] of this.#parts(texts, first)) {
       const part = begin === 0 && end === texts.length ? texts : texts.slice(begin, end);
       const found = await call(this.#pool(), 'embed', options.signal, this.#model, this.#dtype, part,
-        { ...wanted, firstIndex: first + begin }, vectors, begin * this.info.dimensions);
+        { ...wanted, firstIndex: first + begin }, vectors, begin * length);
       reports.set(found, REPORT * begin);
     }
     return reports;
@@ -55,10 +62,11 @@ class NativeEngine {
 
   runSync(texts, vectors, options) {
     const wanted = this.#wanted(options);
+    const { length } = this.shape(options);
     for (const [begin, end] of this.#parts(texts, 0)) {
       const part = texts.slice(begin, end);
       callSync(this.#pool(), 'embedSync', this.#model, this.#dtype, part, { ...wanted, firstIndex: begin }, vectors,
-        begin * this.info.dimensions);
+        begin * length);
     }
   }
 

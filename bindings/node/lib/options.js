@@ -133,11 +133,29 @@ function poolOptions(options) {
 }
 
 const POOLINGS = ['mean', 'cls', 'last', 'max', 'mean_sqrt_len_tokens', 'weightedmean'];
-const VECTOR_OPTIONS = ['pooling', 'normalize', 'promptName', 'longTexts', 'chunkOverlap'];
+const VECTOR_OPTIONS = ['pooling', 'normalize', 'dimensions', 'precision', 'promptName', 'longTexts', 'chunkOverlap'];
+const MOST_DIMENSIONS = 65536;
+
+// The arrays of each precision, and how many components are in one of its values.
+const PRECISIONS = {
+  float32: { Vector: Float32Array, packed: 1 },
+  int8: { Vector: Int8Array, packed: 1 },
+  uint8: { Vector: Uint8Array, packed: 1 },
+  binary: { Vector: Int8Array, packed: 8 },
+  ubinary: { Vector: Uint8Array, packed: 8 },
+};
+
+// {Vector, length} of a vector of so many components: the class of its array, and how many values it has.
+function shapeOf(dimensions, precision = 'float32') {
+  const { Vector, packed } = PRECISIONS[precision];
+  return { Vector, length: Math.ceil(dimensions / packed) };
+}
 
 // Those of them that are there, for the native pool.
-function vectorOptions({ pooling, normalize, promptName, longTexts, chunkOverlap }) {
+function vectorOptions({ pooling, normalize, dimensions, precision, promptName, longTexts, chunkOverlap }) {
   return {
+    dimensions: checkInteger(dimensions, 'dimensions', 1, MOST_DIMENSIONS),
+    precision: checkOneOf(precision, 'precision', Object.keys(PRECISIONS)),
     promptName: checkType(promptName, 'promptName', 'string'),
     longTexts: checkOneOf(longTexts, 'longTexts', ['truncate', 'error', 'chunk']),
     chunkOverlap: checkInteger(chunkOverlap, 'chunkOverlap', 0),
@@ -183,5 +201,5 @@ function checkWellFormed(text, where) {
 module.exports = {
   DEFAULT_MODEL, POOLINGS, POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames,
   checkOneOf, checkSignal, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
-  vectorOptions, withRevision,
+  shapeOf, vectorOptions, withRevision,
 };

@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/guard.h"
 #include "environment.h"
+#include "thimble/precision.h"
 #include "thimble/vocabulary.h"
 #include "values.h"
 
@@ -42,32 +44,57 @@ std::shared_ptr<ModelPool> FindOrMake(const std::string& key, const PoolOptions&
   return pool;
 }
 
+// How the caller wants its vectors.
+struct Wanted {
+  VectorOptions options;
+  Precision precision = Precision::kFloat32;
+};
+
+Result<Wanted> ToWanted(Napi::Object given) {
+  Wanted wanted;
+  THIMBLE_ASSIGN_OR_RETURN(wanted.options, ToVectorOptions(given));
+  THIMBLE_ASSIGN_OR_RETURN(wanted.precision, ToPrecision(given));
+  return wanted;
+}
+
 struct Vectors {
-  std::vector<float> values;  // [texts][dimensions]
+  std::size_t element_bytes = sizeof(float);
+  std::vector<std::byte> values;  // [texts][PrecisionBytes]
   std::vector<Report> reports;
 };
 
 Status EmbedTexts(ModelPool& pool, const std::string& name, const std::string& dtype,
-                  const std::vector<std::string>& texts, const VectorOptions& options, Vectors& result) {
-  Result<Lease> lease = pool.Acquire(name, dtype);
-  if (!lease.ok()) return lease.status();
+                  const std::vector<std::string>& texts, const Wanted& wanted, Vectors& result) {
+  THIMBLE_ASSIGN_OR_RETURN(Lease lease, pool.Acquire(name, dtype));
+  const ModelInfo& info = lease.model().info();
+  THIMBLE_ASSIGN_OR_RETURN(const CodeRange range, FindCodeRange(info, wanted.precision, wanted.options));
+  const std::size_t dimensions = wanted.options.dimensions.value_or(info.dimensions);
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  result.values.resize(texts.size() * lease->model().dimensions());
+  std::vector<float> vectors(texts.size() * dimensions);
   result.reports.resize(texts.size());
-  return lease->EmbedBatch(views, result.values, result.reports, options);
+  THIMBLE_RETURN_IF_ERROR(lease.EmbedBatch(views, vectors, result.reports, wanted.options));
+  result.element_bytes = wanted.precision == Precision::kFloat32 ? sizeof(float) : 1;
+  result.values.resize(texts.size() * PrecisionBytes(wanted.precision, dimensions));
+  return Quantize(vectors, dimensions, wanted.precision, range, result.values);
 }
 
-// Copies into a Float32Array, which may have been detached since the call.
-Napi::Value Copy(Napi::Env env, const Vectors& result, Napi::Float32Array target, std::size_t offset) {
-  const std::size_t count = result.values.size();
-  if (offset > target.ElementLength() || count > target.ElementLength() - offset) {
+// Copies into a typed array, which may have been detached since the call.
+Napi::Value Copy(Napi::Env env, const Vectors& result, Napi::TypedArray target, std::size_t offset) {
+  const std::size_t count = result.values.size() / result.element_bytes;
+  if (target.ElementSize() != result.element_bytes || offset > target.ElementLength() ||
+      count > target.ElementLength() - offset) {
     const Status status(Code::kInvalidArgument, "vectors: expected room for " + std::to_string(count) +
-                                                    " floats from " + std::to_string(offset) + " on, found " +
-                                                    std::to_string(target.ElementLength()) + " floats");
+                                                    " values from " + std::to_string(offset) + " on, found " +
+                                                    std::to_string(target.ElementLength()));
     MakeError(env, status).ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  if (count > 0) std::memcpy(target.Data() + offset, result.values.data(), count * sizeof(float));
+  if (count > 0) {
+    void* data = nullptr;
+    napi_get_typedarray_info(env, target, nullptr, nullptr, &data, nullptr, nullptr);
+    std::memcpy(static_cast<std::byte*>(data) + offset * result.element_bytes, result.values.data(),
+                result.values.size());
+  }
   return FromReports(env, result.reports);
 }
 
@@ -135,8 +162,10 @@ Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
 }
 
 Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
+  Result<Wanted> wanted = info[4].IsObject() ? ToWanted(info[4].As<Napi::Object>()) : Wanted();
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
-               pin = info[3].As<Napi::Boolean>().Value()]() -> Outcome {
+               pin = info[3].As<Napi::Boolean>().Value(), wanted = std::move(wanted)]() -> Outcome {
+    if (!wanted.ok()) return {.status = wanted.status(), .value = {}};
     if (pin) {
       Status status = pool->Pin(name, dtype);
       if (!status.ok()) return {.status = status, .value = {}};
@@ -145,8 +174,13 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     // Embedding needs no receipt: a malformed one is as none.
     Result<std::optional<Receipt>> receipt = ReadReceipt(lease->model());
+    ModelInfo found = lease->model().info();
+    Result<std::string> fingerprint = SpaceFingerprint(found, wanted->options, wanted->precision);
+    if (!fingerprint.ok()) return {.status = fingerprint.status(), .value = {}};
+    found.fingerprint = *std::move(fingerprint);
+    found.dimensions = wanted->options.dimensions.value_or(found.dimensions);
     return {.status = {},
-            .value = [found = lease->model().info(), tokens = lease->max_tokens(),
+            .value = [found = std::move(found), tokens = lease->max_tokens(),
                       receipt = receipt.ok() ? *receipt : std::nullopt](Napi::Env env, Napi::Value) {
               return FromInfo(env, found, tokens, receipt);
             }};
@@ -166,12 +200,12 @@ Napi::Value Pool::MakePlan(const Napi::CallbackInfo& info) {
 Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
   // Threads write into memory of their own: the caller may detach or shrink its buffer meanwhile.
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), texts = ToStrings(info[3]),
-               options = ToVectorOptions(info[4].As<Napi::Object>()), offset = ToSize(info[6])]() -> Outcome {
-    if (!options.ok()) return {.status = options.status(), .value = {}};
+               wanted = ToWanted(info[4].As<Napi::Object>()), offset = ToSize(info[6])]() -> Outcome {
+    if (!wanted.ok()) return {.status = wanted.status(), .value = {}};
     auto result = std::make_shared<Vectors>();
-    Status status = EmbedTexts(*pool, name, dtype, texts, *options, *result);
+    Status status = EmbedTexts(*pool, name, dtype, texts, *wanted, *result);
     return {.status = status, .value = [result, offset](Napi::Env env, Napi::Value target) {
-              return Copy(env, *result, target.As<Napi::Float32Array>(), offset);
+              return Copy(env, *result, target.As<Napi::TypedArray>(), offset);
             }};
   };
   return Environment::Of(info.Env()).Run(info.Env(), Id(info), std::move(work), info[5]);
@@ -283,17 +317,17 @@ Napi::Value Pool::Unload(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::EmbedSync(const Napi::CallbackInfo& info) {
-  const Result<VectorOptions> options = ToVectorOptions(info[3].As<Napi::Object>());
+  const Result<Wanted> wanted = ToWanted(info[3].As<Napi::Object>());
   Vectors result;
-  Status status = options.status();
+  Status status = wanted.status();
   if (status.ok()) {
-    status = EmbedTexts(*pool_, ToString(info[0]), ToString(info[1]), ToStrings(info[2]), *options, result);
+    status = EmbedTexts(*pool_, ToString(info[0]), ToString(info[1]), ToStrings(info[2]), *wanted, result);
   }
   if (!status.ok()) {
     MakeError(info.Env(), status).ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  return Copy(info.Env(), result, info[4].As<Napi::Float32Array>(), ToSize(info[5]));
+  return Copy(info.Env(), result, info[4].As<Napi::TypedArray>(), ToSize(info[5]));
 }
 
 Napi::Value Pool::Unpin(const Napi::CallbackInfo& info) {

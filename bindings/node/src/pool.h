@@ -14,9 +14,11 @@ namespace thimble::node {
 // new Pool(options, shared): with `shared`, all environments of the process that give the same options have the same
 // pool. Every function that takes `id` returns a promise; cancel(id) forgets it. The others are synchronous.
 //
-//   open(id, name, dtype, pin)                                  -> {name, dtype, dimensions, ...}
+//   open(id, name, dtype, pin, options)                         -> {name, dtype, dimensions, ...}, where dimensions and
+//                                                                  fingerprint are those that these options give
 //   plan(id, name, dtype)                                       -> {mappedBytes, ...}
-//   embed(id, name, dtype, texts, options, vectors, offset)     -> reports, the vectors are then at vectors[offset ..]
+//   embed(id, name, dtype, texts, options, vectors, offset)     -> reports, the vectors are then at vectors[offset ..],
+//                                                                  an array of the type of the options' precision
 //   embedTokens(id, name, dtype, text)                          -> {tokens, truncated, vectors}
 //   embedIds(id, name, dtype, ids)                              -> the vectors of the tokens, as Float32Array
 //   rank(id, name, dtype, query, documents, options)            -> the scores of all documents, as Float32Array

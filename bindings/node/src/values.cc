@@ -59,7 +59,8 @@ Result<VectorOptions> ToVectorOptions(Napi::Object options) {
   const Napi::Value normalize = options.Get("normalize");
   if (!normalize.IsUndefined()) result.normalize = normalize.As<Napi::Boolean>().Value();
   const Napi::Value prompt = options.Get("promptName"), long_texts = options.Get("longTexts");
-  const Napi::Value overlap = options.Get("chunkOverlap");
+  const Napi::Value overlap = options.Get("chunkOverlap"), dimensions = options.Get("dimensions");
+  if (!dimensions.IsUndefined()) result.dimensions = ToSize(dimensions);
   if (!prompt.IsUndefined()) result.prompt_name = ToString(prompt);
   if (!long_texts.IsUndefined()) {
     THIMBLE_ASSIGN_OR_RETURN(result.long_texts, ParseLongTexts(ToString(long_texts)));
@@ -75,6 +76,12 @@ Result<RankOptions> ToRankOptions(Napi::Object options) {
                      .prompt_name = shared.prompt_name,
                      .long_texts = shared.long_texts,
                      .first_index = shared.first_index};
+}
+
+Result<Precision> ToPrecision(Napi::Object options) {
+  const Napi::Value precision = options.Get("precision");
+  if (precision.IsUndefined()) return Precision::kFloat32;
+  return ParsePrecision(ToString(precision));
 }
 
 Result<PoolOptions> ToPoolOptions(Napi::Object options) {

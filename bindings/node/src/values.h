@@ -14,6 +14,7 @@
 
 #include "thimble/embedder.h"
 #include "thimble/pool.h"
+#include "thimble/precision.h"
 #include "thimble/receipt.h"
 #include "thimble/status.h"
 #include "thimble/vocabulary.h"
@@ -30,10 +31,12 @@ std::vector<std::int32_t> ToIds(Napi::Value array);
 // Numbers are bytes, milliseconds or counts, at least 0; undefined is 0.
 std::size_t ToSize(Napi::Value value);
 
-// {pooling?, normalize?, promptName?, longTexts?, chunkOverlap?, firstIndex?}; kInvalidArgument for an unknown pooling
-// or longTexts.
+// {pooling?, normalize?, dimensions?, promptName?, longTexts?, chunkOverlap?, firstIndex?}; kInvalidArgument for an
+// unknown pooling or longTexts.
 Result<VectorOptions> ToVectorOptions(Napi::Object options);
 Result<RankOptions> ToRankOptions(Napi::Object options);
+// Of the field precision of these options, float32 where there is none; kInvalidArgument for an unknown one.
+Result<Precision> ToPrecision(Napi::Object options);
 // {folder?, maxMemory?, maxModels?, unloadAfterMs?, maxWaitMs?, load?, verify?, threads?, maxTokens?, truncation?},
 // unloadAfterMs below 0 meaning never; kInvalidArgument for an unknown load or truncation.
 Result<PoolOptions> ToPoolOptions(Napi::Object options);

@@ -141,9 +141,11 @@ test('a chain does not mix spaces', async () => {
     requestTexts: 1, concurrency: 2 });
   assert.match((await rejection(parts(['a', 'b']))).message, /returned vectors of 2 values, expected 8 in this space/);
   const asked = { backend: `mock,ollama:m@${two}`, space: 'ours', dimensions: 2 };
-  const longer = { code: 'invalid_argument', message: /mock returned vectors of 384 values, expected 2 in this space/ };
-  await assert.rejects(createEmbeddingFunction(asked)('a'), longer);
-  await assert.rejects(Embedder.create('m', asked), longer);
+  const cut = (await mockEmbeddingFunction('a')).slice(0, 2).map(Math.fround);
+  assert.deepEqual(await createEmbeddingFunction(asked)('a'), cut);
+  assert.deepEqual([...await (await Embedder.create('m', asked)).embed('a')], cut);
+  const longer = { code: 'invalid_argument', message: /^dimensions: expected 1 to 384/ };
+  await assert.rejects(createEmbeddingFunction({ ...asked, dimensions: 385 })('a'), longer);
 });
 
 test('an embedder has the same functions with a remote backend', async () => {
@@ -253,7 +255,9 @@ test('options that cannot work are refused by name', async () => {
   for (const options of [{ normalize: false }, { longTexts: 'chunk' }]) {
     refused({ backend: `native,${backend}`, space: 'ours', ...options }, 'unsupported', new RegExp(`^${Object.keys(options)[0]}`));
   }
-  refused({ dimensions: 8 }, 'unsupported', /^dimensions: only remote backends/);
+  for (const precision of ['int8', 'uint8']) {
+    refused({ backend, precision }, 'unsupported', /^precision "u?int8": only the native backend has the range/);
+  }
   await assert.rejects(Embedder.create('m', { cache: { maxBytes: 1 } }), { code: 'unsupported' });
   await assert.rejects(createEmbeddingFunction({ backend })(['a', '\ud800']), { message: /^texts\[1\]: character 0 is a lone surrogate/ });
 });
@@ -262,7 +266,19 @@ test('mock is a name of a model, too', async (context) => {
   assert.deepEqual(await createEmbeddingFunction({ modelName: 'mock' })('a'), await mockEmbeddingFunction('a'));
   // A process for tests may set it for functions that are made for a provider.
   setEnvironment(context, { THIMBLE_BACKEND: 'mock' });
-  assert.equal((await createEmbeddingFunction({ modelName: 'm', dimensions: 8, timeoutMs: 10 })('a')).length, 384);
+  assert.equal((await createEmbeddingFunction({ modelName: 'm', dimensions: 8, timeoutMs: 10 })('a')).length, 8);
+});
+
+test('bits of remote vectors are made here, and a space of their own', async () => {
+  const backend = `openai:m@${url}/v1`;
+  const bits = (text) => vectorOf(text).reduce((byte, value, i) => byte + (value > 0 ? 128 >> i : 0), 0);
+  assert.deepEqual(await createEmbeddingFunction({ backend, precision: 'ubinary' })(['a', 'b']), [[bits('a')], [bits('b')]]);
+  const embedder = await Embedder.create('m', { backend, precision: 'binary', cache: { maxBytes: 1e6 } });
+  for (const _ of [1, 2]) assert.deepEqual(await embedder.embed('a'), Int8Array.of(bits('a') - 128));
+  assert.deepEqual(await embedder.embed('a', { precision: 'float32' }), Float32Array.from(vectorOf('a')));
+  assert.notEqual(embedder.info.fingerprint, (await Embedder.create('m', { backend })).info.fingerprint);
+  await assert.rejects(embedder.embed('a', { dimensions: 4 }), { code: 'unsupported', message: /^dimensions 4: remote backends have it for all calls/ });
+  assert.equal((await embedder.embed('a', { dimensions: 8, precision: 'ubinary' })).length, 1);
 });
 
 test('thimble/brainy has zeros for blanks', async () => {

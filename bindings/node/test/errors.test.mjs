@@ -55,14 +55,14 @@ test('lone surrogates', async () => {
 test('targets that are wrong, too small, or detached', async () => {
   await assert.rejects(embedder.embedInto('a', [1, 2]), invalid(/^vectors: expected a Float32Array, found an array$/));
   await assert.rejects(embedder.embedInto('a', new Float64Array(DIMENSIONS)), invalid(/Float64Array/));
-  await assert.rejects(embedder.embedInto(['a', 'b'], new Float32Array(DIMENSIONS)), invalid(/room for 2 x 64 floats, found 64/));
+  await assert.rejects(embedder.embedInto(['a', 'b'], new Float32Array(DIMENSIONS)), invalid(/room for 2 x 64 values, found 64/));
   const gone = new Float32Array(DIMENSIONS);
   structuredClone(gone.buffer, { transfer: [gone.buffer] });
   await assert.rejects(embedder.embedInto('a', gone), invalid(/detached/));
   const going = new Float32Array(DIMENSIONS);
   const call = embedder.embedInto('a', going);
   const kept = structuredClone(going.buffer, { transfer: [going.buffer] });
-  await assert.rejects(call, invalid(/room for 64 floats from 0 on, found 0/));
+  await assert.rejects(call, invalid(/room for 64 values from 0 on, found 0/));
   assert.ok(new Float32Array(kept).every((value) => value === 0));
 });
 

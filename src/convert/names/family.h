@@ -67,7 +67,7 @@ struct Family {
     std::string_view dense;
     kernels::Activation activation;
     std::string_view scores;
-  } classifier;
+  } classifier = {};
 
   // What is before the names of a layer's tensors,
   std::string PrefixOf(std::size_t index) const;

@@ -6,7 +6,7 @@ const { checkInteger, checkNames, checkOneOf, checkType, parseSize } = require('
 const { parseBackends } = require('./table.js');
 
 const REMOTE_OPTIONS = [
-  'dimensions', 'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
+  'baseUrl', 'encoding', 'requestTexts', 'concurrency', 'maxRetries', 'timeoutMs', 'cache', 'space',
 ];
 
 const isLocal = (names) => {
@@ -19,7 +19,6 @@ function remoteOptions(options) {
   if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
   if (options.space === '') throw invalid('space: expected a name, found ""');
   return {
-    dimensions: checkInteger(options.dimensions, 'dimensions', 1, 65536),
     baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
     encoding: checkOneOf(options.encoding, 'encoding', ['base64', 'float']),
     requestTexts: checkInteger(options.requestTexts, 'requestTexts', 1),

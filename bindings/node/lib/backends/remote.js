@@ -2,13 +2,15 @@
 'use strict';
 
 const { ThimbleError, describe, invalid, unsupported } = require('../errors.js');
-const { VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, vectorOptions } = require('../options.js');
+const {
+  VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, shapeOf, vectorOptions,
+} = require('../options.js');
 const { abortable, once, within } = require('../promises.js');
 const { Cache } = require('./cache.js');
 const { Chain } = require('./chain.js');
 const { Client } = require('./client.js');
 const { remoteOptions } = require('./options.js');
-const { namedFingerprint } = require('./space.js');
+const { fingerprintOfCodes, namedFingerprint } = require('./space.js');
 const { parseBackends } = require('./table.js');
 
 // Options that change or check vectors, and that no provider knows.
@@ -27,8 +29,12 @@ function refuseNativeOptions(options) {
 }
 
 // Of options that remote backends have.
-function refuseNativeValues({ normalize, longTexts }) {
+function refuseNativeValues({ normalize, longTexts, precision }) {
   if (normalize === false) throw nativeOnly('normalize', false);
+  if (precision === 'int8' || precision === 'uint8') {
+    throw unsupported(`precision ${describe(precision)}: only the native backend has the range of a model's components; ` +
+      'use binary or ubinary');
+  }
   if (longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
 }
 
@@ -90,7 +96,9 @@ class RemoteEngine {
     const given = remoteOptions(options);
     const remote = parsed.filter(({ dialect }) => dialect !== undefined);
     const cache = given.cacheBytes && new Cache(given.cacheBytes);
-    this.#options = { ...given, ...vectorOptions(options), cache };
+    const vectors = vectorOptions(options);
+    const { dimensions } = vectors;
+    this.#options = { ...given, ...vectors, cache };
     // In a chain with the native backend they make its vectors those of the others.
     if (remote.length === parsed.length) refuseNativeOptions(options);
     else if (remote.length > 0) refuseNativeValues(options);
@@ -102,8 +110,8 @@ class RemoteEngine {
       const { name, dialect, url } = backend;
       if (dialect === undefined) return new Local(name, openLocal);
       const own = dialect.fields.model === null ? undefined : backend.model ?? model;
-      return new Client(name, dialect, { ...given, baseUrl: given.baseUrl ?? url, model: own });
-    }), given.space, given.dimensions);
+      return new Client(name, dialect, { ...given, dimensions, baseUrl: given.baseUrl ?? url, model: own });
+    }), given.space, dimensions);
   }
 
   get info() {
@@ -113,13 +121,14 @@ class RemoteEngine {
   // Learns what `info` holds; without the option `dimensions` it embeds a short text for that.
   async open(signal) {
     const info = await this.#within({ signal }, async (call) => ({ ...await this.#chain.describe(call) }));
-    const { space, dimensions, promptName, longTexts } = this.#options;
+    const { space, dimensions, precision = 'float32', promptName, longTexts } = this.#options;
     if (info.dimensions === undefined) {
       const probe = { text: PROBE };
       await this.#within({ signal }, (call) => this.#chain.embed([probe], { ...call, promptName, longTexts }));
       info.dimensions = probe.vector.length;
     }
     if (space !== undefined) info.fingerprint = namedFingerprint(space, dimensions);
+    if (precision !== 'float32') info.fingerprint = fingerprintOfCodes(info, precision);
     info.backend = this.#chain.name;
     this.#info = Object.freeze(info);
     return this;
@@ -136,7 +145,10 @@ class RemoteEngine {
     for (const [name, value] of Object.entries(given)) {
       if (value !== undefined) wanted[name] = value;
     }
-    const { cache, promptName, longTexts } = wanted;
+    const { cache, promptName, longTexts, precision } = wanted;
+    if (given.dimensions !== undefined && given.dimensions !== (this.#options.dimensions ?? this.#info?.dimensions)) {
+      throw unsupported(`dimensions ${given.dimensions}: remote backends have it for all calls; give it when they are opened`);
+    }
     const keyOf = (text) => `${promptName ?? ''}\n${longTexts ?? ''}\n${text}`;
     const items = new Map();
     texts.forEach((text, i) => {
@@ -146,6 +158,7 @@ class RemoteEngine {
     const missing = [...items.values()].filter(({ vector }) => vector === undefined);
     const results = () => {
       if (wanted.normalize) items.forEach((item, text) => items.set(text, { ...item, vector: toUnit(item.vector) }));
+      items.forEach((item, text) => items.set(text, { ...item, vector: toCodes(item.vector, precision) }));
       return texts.map((text) => items.get(text));
     };
     try {
@@ -167,8 +180,13 @@ class RemoteEngine {
   }
 
   // What Embedder calls; NativeEngine has the same functions.
+  shape({ precision = this.#options.precision }) {
+    return shapeOf(this.#info.dimensions, vectorOptions({ precision }).precision);
+  }
+
   async run(texts, vectors, options, first) {
-    const write = (vector, i) => vector && vectors.set(vector, i * this.#info.dimensions);
+    const { length } = this.shape(options);
+    const write = (vector, i) => vector && vectors.set(vector, i * length);
     try {
       const results = await this.embed(texts, options, first);
       results.forEach(({ vector }, i) => write(vector, i));
@@ -209,6 +227,17 @@ function toUnit(vector) {
   if (vector === undefined) return undefined;
   const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   return length > 0 ? vector.map((value) => value / length) : vector;
+}
+
+// The bits of a vector, the first in the highest bit of the first byte; binary is ubinary minus 128.
+function toCodes(vector, precision = 'float32') {
+  if (vector === undefined || precision === 'float32') return vector;
+  const { Vector, length } = shapeOf(vector.length, precision);
+  const codes = new Vector(length).fill(precision === 'binary' ? -128 : 0);
+  vector.forEach((value, i) => {
+    if (value > 0) codes[i >> 3] += 128 >> (i & 7);
+  });
+  return codes;
 }
 
 module.exports = { RemoteEngine };

@@ -11,4 +11,10 @@ function fingerprintOf(dialect, origin, model, dimensions = 0) {
 // Of a space that the user names.
 const namedFingerprint = (name, dimensions) => fingerprintOf('space', '', name, dimensions);
 
-module.exports = { fingerprintOf, namedFingerprint };
+// Of the codes of a space, by the formula in docs/format.md.
+function fingerprintOfCodes({ fingerprint, dimensions }, precision) {
+  const text = `fingerprint=${fingerprint}\ndimensions=${dimensions}\nprecision=${precision}\n`;
+  return createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 32);
+}
+
+module.exports = { fingerprintOf, fingerprintOfCodes, namedFingerprint };

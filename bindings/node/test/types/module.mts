@@ -37,6 +37,10 @@ const remote = createEmbeddingFunction({
 const limits: number | undefined = (await Embedder.create('m', { backend: 'openai', baseUrl: 'http://gpu' })).info.limits?.texts;
 const vector: Float32Array = await embedder.embed('a', { pooling: 'cls' });
 const vectors: Float32Array[] = embedder.embedSync(['a']);
+const codes: Int8Array[] = await embedder.embed(['a'], { precision: 'int8', dimensions: 32 });
+const bits: Uint8Array = await (await Embedder.create('m', { precision: 'ubinary' })).embed('a');
+const coded: Int8Array = await (await Embedder.create('m', { precision: 'ubinary' })).embed('a', { precision: 'binary' });
+const into: Report[] = await embedder.embedInto(['a'], new Uint8Array(embedder.dimensions), { precision: 'uint8' });
 const reports: Report[] = await embedder.embedInto(['a'], new Float32Array(new SharedArrayBuffer(4 * embedder.dimensions)));
 for await (const { text, vector, tokens, truncated } of embedder.embedStream(['a'], { batchSize: 8 })) {
   const values: [string, Float32Array, number | undefined, boolean | undefined] = [text, vector, tokens, truncated];
@@ -78,6 +82,8 @@ createEmbeddingFunction({ model: 'small' });
 void embed([1]);
 // @ts-expect-error: an array gives arrays.
 const wrong: number[] = await embed(['a']);
+// @ts-expect-error: codes have arrays of their own.
+const floats: Float32Array = await embedder.embed('a', { precision: 'int8' });
 // @ts-expect-error: made by create() alone.
 new Embedder();
 // @ts-expect-error: there is no such code.
@@ -87,7 +93,7 @@ embedder.info.dimensions = 1;
 // @ts-expect-error: there is one task.
 await pipeline('text-generation');
 
-void [remote, limits, pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
+void [codes, bits, coded, into, floats, remote, limits, pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
 
 const ranked: RankedDocument[] = await rerank('query', ['a', 'b'] as const, { model: 'mock', topN: 1, returnDocuments: true });
 const reranker: Reranker = await new ModelPool().getReranker('ranks', { dtype: 'q8', rawScores: true, longTexts: 'error' });
