@@ -137,6 +137,7 @@ Status ReadTransformer(const std::string& source, bool may_classify, Config* con
     THIMBLE_ASSIGN_OR_RETURN(std::optional<std::uint64_t> token_types, file.Integer(family.token_types, 1, 1 << 10));
     config->token_types = token_types.value_or(family.default_token_types);
   }
+  if (may_classify) THIMBLE_RETURN_IF_ERROR(ReadClassifier(source, file, config));
   config->encoder.norm_epsilon = family.default_epsilon;
   if (family.epsilon == nullptr) return model::CheckSizes(config->encoder, file.path(), Code::kUnsupported);
   THIMBLE_ASSIGN_OR_RETURN(std::optional<double> epsilon, file.Number(family.epsilon));
@@ -144,7 +145,6 @@ Status ReadTransformer(const std::string& source, bool may_classify, Config* con
   if (!(config->encoder.norm_epsilon > 0 && config->encoder.norm_epsilon < 1)) {
     return file.Corrupt(family.epsilon, "a number between 0 and 1");
   }
-  if (may_classify) THIMBLE_RETURN_IF_ERROR(ReadClassifier(source, file, config));
   return model::CheckSizes(config->encoder, file.path(), Code::kUnsupported);
 }
 
