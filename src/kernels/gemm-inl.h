@@ -131,24 +131,26 @@ __attribute__((noinline)) void TileFloat(const Matrix& w, std::size_t n, const W
   StoreTile<true>(acc, output, row, n);
 }
 
-// Runs tile.operator()<height>(row, whether it is the first) over all rows, at most kRows at a time.
+// Runs tile.operator()<height>(row, number of the tile) over all rows, at most kRows at a time.
 template <std::size_t kRows, typename Tile>
 THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
   std::size_t tiles = TileCount<kRows>(rows);
   for (std::size_t t = 0, row = 0; t < tiles; ++t) {
     std::size_t height = (rows - row) / (tiles - t);
-    WithHeight<kRows>(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t == 0); });
+    WithHeight<kRows>(height, [&]<std::size_t kHeight>() { tile.template operator()<kHeight>(row, t); });
     row += height;
   }
 }
 
-// Rows from `first_row` of kWidth strips from output n; with kFirst, their first tile is the first of all.
+// Rows from `first_row` of kWidth strips from output n; with kFirst, their first tiles are the first of all.
 template <std::size_t kWidth, bool kFirst, std::size_t kRows = kTileRows>
 void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
                std::size_t first_row) {
-  ForEachTile<kRows>(output.rows - first_row, [&]<std::size_t kHeight>(std::size_t row, bool first) {
-    if (kFirst && first) {
-      TileInt8<kHeight, kWidth, true>(w, n, lines, x, first_row + row, output);
+  const std::size_t rows = output.rows - first_row;
+  const std::size_t parts = std::min(std::bit_floor(TileCount<kRows>(rows)), kFetchingTiles);
+  ForEachTile<kRows>(rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t tile) {
+    if (kFirst && tile < parts) {
+      TileInt8<kHeight, kWidth, true>(w, n, PartOf(lines, tile, parts), x, first_row + row, output);
     } else {
       TileInt8<kHeight, kWidth, false>(w, n, lines, x, first_row + row, output);
     }
@@ -159,7 +161,7 @@ void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRow
 template <std::size_t kWidth, typename Weight>
 void PanelFloat(const Matrix& w, std::size_t n, const float* x, std::size_t x_stride, const LinearOutput& output) {
   const Weight* strips = static_cast<const Weight*>(w.weights) + n * w.inputs;
-  ForEachTile<kFloatTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+  ForEachTile<kFloatTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t) {
     TileFloat<kHeight, kWidth>(w, n, strips, x + row * x_stride, x_stride, row, output);
   });
 }

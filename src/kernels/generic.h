@@ -28,6 +28,8 @@ struct Lines {
   const std::int8_t* first;
   std::size_t step;
   std::size_t strip;
+  // Which lines of the next strips are fetched at each: of a run of lines the one at `ahead`, in bytes.
+  std::size_t run_mask = ~std::size_t{0}, ahead = 0;
 };
 
 // Rows of activations as integer products read them; x[m][k] = scale[m] * (values[m * stride + k] - 128).

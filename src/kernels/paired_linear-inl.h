@@ -41,7 +41,7 @@ inline void LinearInt8(const Matrix& w, const QuantizedRows& x, const LinearOutp
   for (std::size_t n = output.begin; n < output.end; n += kStrip) {
     if (!unpaired) pair(w, n, panel);
     const Lines lines = {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, 64, kStrip * w.inputs};
-    ForEachTile<kTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, bool) {
+    ForEachTile<kTileRows>(output.rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t) {
       if (unpaired) {
         TileInt8<kHeight, 1, true>(w, n, lines, rows, row, output);
       } else {

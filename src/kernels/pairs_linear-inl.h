@@ -139,8 +139,8 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
   ForEachBlock(x, output, kSummedRows, [&](const CodeRows<std::uint8_t>& rows, const LinearOutput& block) {
     SumGroups(panel, rows, block.rows, w.inputs);
     for (std::size_t n = block.begin; n < block.end; n += kStrip) {
-      ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, bool first) {
-        if (first) {
+      ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t tile) {
+        if (tile == 0) {
           TileCodes<kFormat, kHeight, true>(w, n, panel, rows, row, block);
         } else {
           TileCodes<kFormat, kHeight, false>(w, n, panel, rows, row, block);
