@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace thimble {
+namespace thimble::runtime {
 namespace {
 
 constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kInt8, Precision::kUint8, Precision::kBinary,
@@ -138,4 +138,4 @@ TEST(SpaceFingerprint, DiffersWhereVectorsOrCodesCannotBeCompared) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::runtime
