@@ -124,9 +124,8 @@ TEST_P(RerankerOf, RawScoresGoThroughTheSigmoid) {
 
 TEST_P(RerankerOf, ReportsAndErrorsAreAboutPairs) {
   auto reranker = Reranker::Create(model_);
-  const std::string_view documents[] = {"good", "good day good day good day good day good day good day good day good day "
-                                                "good day good day good day good day good day good day good day good day "
-                                                "good day good day good day good day good day good day good day good day"};
+  const std::string long_document = LongText(70, "day");
+  const std::string_view documents[] = {"good", long_document};
   float scores[2];
   Report reports[2];
   ASSERT_TRUE(reranker->Rank("day", documents, scores, reports).ok());
