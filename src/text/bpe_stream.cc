@@ -129,7 +129,8 @@ bool BpeStream::Next(Run& run) {
         first_ = false;
         return true;
       }
-      in_word_ = whole_ = true;
+      if (kind_.whole_words != 0 && TakeWhole(run)) return true;
+      in_word_ = true;
       size_ = done_ = 0;
       stop_ = Stop::kNone;
     }
@@ -204,8 +205,7 @@ void BpeStream::Finish(Run& run) {
 bool BpeStream::IsWhole(Run& run) {
   const Trie::Match match = Trie(kind_.trie).Longest(Trie::kRoot, {bytes_.data(), size_});
   if (match.length != size_) return false;
-  const bool word = whole_ && stop_ == Stop::kWord && kind_.whole_words != 0;
-  if (!word && match.id >= kind_.num_bytes + kind_.rules) return false;
+  if (match.id >= kind_.num_bytes + kind_.rules) return false;
   Add(match.id, 0, size_, run);
   return true;
 }
