@@ -30,7 +30,8 @@ bool IsUtf8(std::string_view text) {
   for (const std::uint8_t* end = next + text.size(); next != end;) {
     const std::uint8_t* begin = next;
     // U+FFFD itself is three bytes.
-    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF)) return false;
+    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF))
+      return false;
   }
   return true;
 }

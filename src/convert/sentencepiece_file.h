@@ -23,7 +23,7 @@ struct SentencePiece {
 
 struct SentencePieceFile {
   std::vector<SentencePiece> pieces;
-  bool unigram = true;       // Whether it was trained as one.
+  bool unigram = true;        // Whether it was trained as one.
   std::string_view charsmap;  // Of the normaliser; a view of the bytes.
 };
 

@@ -35,7 +35,8 @@ class TableStore {
   std::vector<std::shared_ptr<const void>> arrays_;
 };
 
-// Numbers equal blocks of kNormalizerBlock `values` alike: appends each new one to `blocks` and its number to `numbers`.
+// Numbers equal blocks of kNormalizerBlock `values` alike: appends each new one to `blocks` and its number to
+// `numbers`.
 template <typename T>
 void ShareBlocks(std::span<const T> values, std::vector<T>& blocks, std::vector<std::uint16_t>& numbers) {
   std::map<std::vector<T>, std::uint16_t> known;

@@ -122,9 +122,8 @@ class BpeReader final : public KindReader, PartReader {
   bool normalizes() const override { return false; }
 
   Result<std::vector<std::string>> AddedTexts(std::span<const AddedToken> tokens) override {
-    const bool strips = std::any_of(tokens.begin(), tokens.end(), [](const AddedToken& token) {
-      return token.strips_left || token.strips_right;
-    });
+    const bool strips = std::any_of(tokens.begin(), tokens.end(),
+                                    [](const AddedToken& token) { return token.strips_left || token.strips_right; });
     std::vector<std::string> texts;
     for (const AddedToken& token : tokens) {
       if (strips && HasSpaceAtEdge(token.content)) {
@@ -147,9 +146,9 @@ class BpeReader final : public KindReader, PartReader {
 
   Result<std::shared_ptr<text::Kind>> Compile(TableStore& store) const override {
     auto kind = std::make_shared<Bpe>();
-    std::vector<std::uint32_t> ids;                      // Of symbols.
+    std::vector<std::uint32_t> ids;                            // Of symbols.
     std::unordered_map<std::uint32_t, std::uint32_t> symbols;  // Of ids.
-    std::vector<std::uint16_t> bytes(256, 0xFFFF);
+    std::vector<std::uint16_t> bytes(256, Bpe::kNoByte);
     const auto add = [&](std::uint32_t id) {
       symbols.emplace(id, static_cast<std::uint32_t>(ids.size()));
       ids.push_back(id);

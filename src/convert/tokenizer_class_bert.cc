@@ -1,4 +1,5 @@
-// Classes with a WordPiece and the normaliser and pre-tokenizer of BERT: BertTokenizer and its relatives, MPNetTokenizer.
+// Classes with a WordPiece and the normaliser and pre-tokenizer of BERT: BertTokenizer and its relatives,
+// MPNetTokenizer.
 
 #include <algorithm>
 #include <cstdint>
@@ -27,12 +28,8 @@ constexpr DefaultToken kBertSpecial[] = {{"unk_token", "[UNK]"},
                                          {"mask_token", "[MASK]"}};
 constexpr std::string_view kMpnetNames[] = {"MPNetTokenizer"};
 constexpr std::string_view kMpnetTypes[] = {"mpnet"};
-constexpr DefaultToken kMpnetSpecial[] = {{"bos_token", "<s>"},
-                                          {"eos_token", "</s>"},
-                                          {"unk_token", "[UNK]"},
-                                          {"sep_token", "</s>"},
-                                          {"pad_token", "<pad>"},
-                                          {"cls_token", "<s>"},
+constexpr DefaultToken kMpnetSpecial[] = {{"bos_token", "<s>"},          {"eos_token", "</s>"},  {"unk_token", "[UNK]"},
+                                          {"sep_token", "</s>"},         {"pad_token", "<pad>"}, {"cls_token", "<s>"},
                                           {"mask_token", "<mask>", true}};
 constexpr std::string_view kFiles[] = {"vocab.txt"};
 

@@ -13,8 +13,8 @@ using Json = json::Value;
 
 constexpr std::string_view kRobertaNames[] = {"RobertaTokenizer"};
 constexpr std::string_view kRobertaTypes[] = {"roberta", "roberta-prelayernorm"};
-constexpr DefaultToken kRobertaSpecial[] = {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},
-                                            {"sep_token", "</s>"},  {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+constexpr DefaultToken kRobertaSpecial[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
+                                            {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
                                             {"mask_token", "<mask>"}};
 constexpr std::string_view kRobertaFiles[] = {"vocab.json", "merges.txt"};
 

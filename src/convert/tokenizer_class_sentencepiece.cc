@@ -16,12 +16,12 @@ constexpr std::string_view kXlmRobertaNames[] = {"XLMRobertaTokenizer"};
 constexpr std::string_view kXlmRobertaTypes[] = {"xlm-roberta"};
 constexpr std::string_view kCamembertNames[] = {"CamembertTokenizer"};
 constexpr std::string_view kCamembertTypes[] = {"camembert"};
-constexpr DefaultToken kXlmRobertaSpecial[] = {{"bos_token", "<s>"},   {"eos_token", "</s>"},  {"unk_token", "<unk>"},
-                                               {"sep_token", "</s>"},  {"pad_token", "<pad>"}, {"cls_token", "<s>"},
+constexpr DefaultToken kXlmRobertaSpecial[] = {{"bos_token", "<s>"},    {"eos_token", "</s>"},  {"unk_token", "<unk>"},
+                                               {"sep_token", "</s>"},   {"pad_token", "<pad>"}, {"cls_token", "<s>"},
                                                {"mask_token", "<mask>"}};
-constexpr DefaultToken kCamembertSpecial[] = {{"bos_token", "<s>"},  {"eos_token", "</s>"},  {"unk_token", "<unk>"},
-                                              {"sep_token", "</s>"}, {"pad_token", "<pad>"}, {"cls_token", "<s>"},
-                                              {"mask_token", "<mask>", true}};
+constexpr DefaultToken kCamembertSpecial[] = {
+    {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},        {"sep_token", "</s>"},
+    {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>", true}};
 constexpr std::string_view kCamembertExtra[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"};
 constexpr std::string_view kSentencePieceFiles[] = {"sentencepiece.bpe.model"};
 constexpr double kNeverChosen = -100;  // Score of CamemBERT's second unknown piece.
@@ -91,14 +91,13 @@ Status BuildUnigram(const FolderSettings& settings, std::size_t unknown, json::O
   bool prefix = true;
   THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("add_prefix_space", prefix));
   root["normalizer"] = CharsmapOf(root["normalizer"]);
-  root["pre_tokenizer"] = json::Object{
-      {"type", "Sequence"},
-      {"pretokenizers",
-       json::Array{json::Object{{"type", "WhitespaceSplit"}},
-                   json::Object{{"type", "Metaspace"},
-                                {"replacement", "\xE2\x96\x81"},
-                                {"prepend_scheme", prefix ? "always" : "never"},
-                                {"split", true}}}}};
+  root["pre_tokenizer"] =
+      json::Object{{"type", "Sequence"},
+                   {"pretokenizers", json::Array{json::Object{{"type", "WhitespaceSplit"}},
+                                                 json::Object{{"type", "Metaspace"},
+                                                              {"replacement", "\xE2\x96\x81"},
+                                                              {"prepend_scheme", prefix ? "always" : "never"},
+                                                              {"split", true}}}}};
   if (Json& model = root["model"]; model.is_object()) {
     Json vocabulary = model.object()["vocab"];
     model = json::Object{

@@ -156,7 +156,8 @@ class FolderReader : FolderSettings {
                    ", because the folder has a ", known->files[0], " and no tokenizer.json");
     }
     if (builds_ == nullptr) return Error(Code::kNotFound, folder_, ": has no tokenizer.json");
-    if (found > 0) return Error(Code::kNotFound, folder_, ": has ", builds_->files[0], ", but no ", builds_->files[found]);
+    if (found > 0)
+      return Error(Code::kNotFound, folder_, ": has ", builds_->files[0], ", but no ", builds_->files[found]);
     return Error(Code::kNotFound, folder_, ": has neither tokenizer.json nor ", builds_->files[0]);
   }
 
@@ -232,9 +233,8 @@ class FolderReader : FolderSettings {
     Json& tokens = root()["added_tokens"];
     if (tokens.is_null()) tokens = json::Array();
     THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t next_id, kind_->CountEntries(*root_.Find("model")));
-    THIMBLE_RETURN_IF_ERROR(
-        tokens_->AddTo(tokens.array(), path_, next_id, settings_.embeddings,
-                       [this](const std::string& content) { return FindEntry(content); }));
+    THIMBLE_RETURN_IF_ERROR(tokens_->AddTo(tokens.array(), path_, next_id, settings_.embeddings,
+                                           [this](const std::string& content) { return FindEntry(content); }));
     if (builds_ == nullptr) return Status();
     THIMBLE_ASSIGN_OR_RETURN(root()["post_processor"], PostProcessor());
     return Status();
@@ -322,9 +322,9 @@ class FolderReader : FolderSettings {
   const std::string& folder_;
   // The class that builds the tokenizer anew; null if it is tokenizer.json as it is.
   const TokenizerClass* builds_ = kTokenizerClasses[0];
-  std::unique_ptr<KindReader> kind_;  // Null where root_ has no vocabulary that it reads; the compiler refuses that.
-  std::string path_;                  // Of the vocabulary.
-  Json root_;                         // A tokenizer.json, an object.
+  std::unique_ptr<KindReader> kind_;   // Null where root_ has no vocabulary that it reads; the compiler refuses that.
+  std::string path_;                   // Of the vocabulary.
+  Json root_;                          // A tokenizer.json, an object.
   std::vector<VocabularyFile> files_;  // Where there is no tokenizer.json.
   std::optional<FolderTokens> tokens_;
 };

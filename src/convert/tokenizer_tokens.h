@@ -29,8 +29,8 @@ class FolderTokens {
                const TokenizerClass* builds)
       : folder_(folder), settings_(settings), arguments_(arguments), builds_(builds) {}
 
-  // The tokens that files list with an id, `listed` of tokenizer.json among them: an array of tokens with ids. Puts what
-  // old folders say of special tokens into the settings.
+  // The tokens that files list with an id, `listed` of tokenizer.json among them: an array of tokens with ids. Puts
+  // what old folders say of special tokens into the settings.
   Status ReadListed(const json::Value& listed);
   // The tokens with a role.
   Status ReadSpecial();

@@ -35,21 +35,29 @@ class BpeSource {
     return Next::kWord;
   }
 
-  // The number of the added token that is next, and its place, with the white space that it takes.
-  std::uint32_t TakeAdded(ByteRange& place) {
-    const std::uint32_t number = next_ - TextReader::kFirstAdded;
-    place = {stripped_ ? strip_begin_ : next_begin_, next_end_};
-    stripped_ = false;
-    const std::uint32_t flags = kind_->added.ids[number];
+  // An added token and its place: its own, and with the white space that it takes, so many characters before it.
+  struct Added {
+    std::uint32_t number;
+    ByteRange own, place;
+    std::size_t stripped;
+  };
+
+  // The added token that is next.
+  Added TakeAdded() {
+    Added token = {.number = next_ - TextReader::kFirstAdded,
+                   .own = {next_begin_, next_end_},
+                   .place = {stripped_ > 0 ? strip_begin_ : next_begin_, next_end_},
+                   .stripped = stripped_};
+    stripped_ = 0;
     Advance();
-    if ((flags & kStripsRight) != 0) {
+    if ((kind_->added.ids[token.number] & kStripsRight) != 0) {
       while (next_ < TextReader::kEnd && kind_->ClassOf(next_) == SplitClass::kSpace) {
-        place.end = next_end_;
+        token.place.end = next_end_;
         Advance();
       }
     }
     starts_ = true;
-    return number;
+    return token;
   }
 
   // The next byte of the word; false at its end.
@@ -84,7 +92,7 @@ class BpeSource {
     }
     if (behind > TextReader::kEnd && (kind_->added.ids[behind - TextReader::kFirstAdded] & kStripsLeft) != 0) {
       strip_begin_ = next_begin_;
-      stripped_ = true;
+      stripped_ = count;
       for (; count > 0; --count) Advance();
       return false;
     }
@@ -127,7 +135,8 @@ class BpeSource {
       virtual_space_ = false;
       utf8_[0] = ' ';
       bytes_ = waiting_ = 1;
-      place_ = {next_begin_, next_begin_};
+      // As in the library, which puts it at the first character.
+      place_ = {next_begin_, next_end_};
       return true;
     }
     if (count_ > 0) {
@@ -156,7 +165,7 @@ class BpeSource {
   std::uint8_t utf8_[4] = {};
   std::size_t bytes_ = 0, waiting_ = 0;
   ByteRange place_;
-  bool stripped_ = false;  // Whether the added token that is next takes white space from strip_begin_ on.
+  std::size_t stripped_ = 0;  // Characters that the added token that is next takes, from strip_begin_ on.
   std::size_t strip_begin_ = 0;
 };
 

@@ -104,7 +104,8 @@ class PreTrainedTokenizer extends Callable {
       throw invalid(`decode: expected integers, found ${describe(id)} at ${i}`);
     });
     const shown = skip_special_tokens ? kept.filter((id) => !this.all_special_ids.includes(id)) : kept;
-    const tokens = shown.map((id) => this.#vocabulary[id] || this.unk_token);
+    const entries = this.#vocabulary;
+    const tokens = shown.map((id) => entries[id] || this.unk_token);
     return decodeTokens(tokens, this.#joining, clean_up_tokenization_spaces ?? true);
   }
 
