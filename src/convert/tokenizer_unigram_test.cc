@@ -55,7 +55,7 @@ const nlohmann::json& UnigramGoldens() {
 }
 
 // All texts with the ids of one of the tokenizers.
-std::vector<std::pair<std::string, UnigramIds>> RowsOf(const std::string& name) {
+std::vector<std::pair<std::string, UnigramIds>> UnigramRowsOf(const std::string& name) {
   std::vector<std::pair<std::string, UnigramIds>> rows;
   const auto& golden = UnigramGoldens()["variants"][name];
   for (const auto& [texts, ids] : {std::pair{"texts", "ids"}, {"invalid", "invalid"}}) {
@@ -84,7 +84,7 @@ class UnigramGolden : public testing::TestWithParam<const char*> {
 
 TEST_P(UnigramGolden, IdsEqualTheLibrarys) {
   const text::Tokenizer tokenizer = Create();
-  for (const auto& [text, expected] : RowsOf(GetParam())) {
+  for (const auto& [text, expected] : UnigramRowsOf(GetParam())) {
     EXPECT_EQ(text::ListTokens(tokenizer, {}, text, {.max_tokens = SIZE_MAX}).ids, expected) << text;
   }
 }
@@ -92,7 +92,7 @@ TEST_P(UnigramGolden, IdsEqualTheLibrarys) {
 TEST_P(UnigramGolden, APromptReadsAsTheBeginningOfTheText) {
   const text::Tokenizer tokenizer = Create();
   std::size_t splits = 0;
-  for (const auto& [whole, expected] : RowsOf(GetParam())) {
+  for (const auto& [whole, expected] : UnigramRowsOf(GetParam())) {
     const auto* first = reinterpret_cast<const std::uint8_t*>(whole.data());
     const auto* end = first + whole.size();
     for (const auto* next = first;;) {
@@ -227,7 +227,7 @@ TEST_P(UnigramOffsets, EqualTheLibrarys) {
 TEST_P(UnigramGolden, DamagedTablesAreRefusedOrStayWithinBounds) {
   const std::size_t vocabulary = compiled_.vocabulary;
   std::vector<std::string> texts;
-  for (const auto& [text, ids] : RowsOf(GetParam())) texts.push_back(text);
+  for (const auto& [text, ids] : UnigramRowsOf(GetParam())) texts.push_back(text);
   std::mt19937 random(7);
   int refused = 0, accepted = 0;
   for (int round = 0; round < 1500; ++round) {
