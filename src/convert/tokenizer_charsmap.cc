@@ -27,11 +27,11 @@ struct BreakRange {
 };
 #include "convert/grapheme_ranges.inc"
 
-constexpr std::uint32_t kCodePoints = 0x110000;
+constexpr std::uint32_t kMappedCodePoints = 0x110000;
 
 std::vector<BreakClass> BreakClasses() {
   constexpr std::uint32_t kSyllables = 0xAC00, kLastSyllable = 0xD7A3, kTrailings = 28;
-  std::vector<BreakClass> classes(kCodePoints, BreakClass::kAny);
+  std::vector<BreakClass> classes(kMappedCodePoints, BreakClass::kAny);
   for (const BreakRange& range : kBreaks) {
     std::fill(&classes[range.first], &classes[range.last] + 1, range.value);
   }
@@ -77,8 +77,8 @@ class CharsmapCompiler {
 
   Result<text::CharsmapTables> Run(TableStore& store) {
     const std::vector<BreakClass> classes = BreakClasses();
-    std::vector<std::uint32_t> entries(kCodePoints);
-    for (std::uint32_t c = 0; c < kCodePoints; ++c) {
+    std::vector<std::uint32_t> entries(kMappedCodePoints);
+    for (std::uint32_t c = 0; c < kMappedCodePoints; ++c) {
       std::uint8_t utf8[4];
       std::size_t place = trie_.Root();
       std::optional<std::uint32_t> value;
@@ -149,7 +149,7 @@ class CharsmapCompiler {
   std::size_t steps_ = 0;
 };
 
-bool IsUtf8(std::string_view text) {
+bool IsAllUtf8(std::string_view text) {
   const std::uint8_t* next = reinterpret_cast<const std::uint8_t*>(text.data());
   const std::uint8_t* end = next + text.size();
   while (next != end) {
@@ -171,7 +171,7 @@ Result<text::CharsmapTables> CompileCharsmap(std::string_view charsmap, TableSto
   DoubleArray trie({bytes + 4, used});
   if (trie.empty()) return Error(Code::kCorrupt, "has no trie");
   const std::string_view text = charsmap.substr(4 + used);
-  if (!IsUtf8(text)) return Error(Code::kCorrupt, "has replacements that are not UTF-8");
+  if (!IsAllUtf8(text)) return Error(Code::kCorrupt, "has replacements that are not UTF-8");
   if (text.size() >= text::kCharsmapOffset) return Error(Code::kUnsupported, "has more than 16 MB of replacements");
   return CharsmapCompiler(std::move(trie), text).Run(store);
 }

@@ -76,6 +76,9 @@ class BpeStream final : public TokenStream {
   void Fill();
   // The tokens of the bytes in hand, at the end of a word or before an unknown byte.
   void Finish(Run& run);
+  // The word that begins as one token, whatever the rules say; false where it is no entry.
+  bool TakeWhole(Run& run);
+  // The bytes in hand as one token; false where they are none of the rules.
   bool IsWhole(Run& run);
   void JoinShort(Run& run);
   // Finds the last symbols of the beginnings of what is in hand, as far as they are certain.
@@ -106,8 +109,7 @@ class BpeStream final : public TokenStream {
   BpeSource source_;
   TokenRanges* const ranges_;
   bool in_word_ = false;
-  bool whole_ = false;  // Whether the bytes in hand begin a word.
-  bool first_ = true;   // Whether no token was given yet.
+  bool first_ = true;  // Whether no token was given yet.
   Stop stop_ = Stop::kNone;
   std::size_t size_ = 0;  // Bytes in hand.
   std::size_t done_ = 0;  // Beginnings that symbols were looked for behind.
@@ -129,7 +131,8 @@ bool BpeStream::Next(Run& run) {
         first_ = false;
         return true;
       }
-      in_word_ = whole_ = true;
+      if (kind_.whole_words != 0 && TakeWhole(run)) return true;
+      in_word_ = true;
       size_ = done_ = 0;
       stop_ = Stop::kNone;
     }
@@ -198,14 +201,28 @@ void BpeStream::Finish(Run& run) {
     AddUpTo(size_, run);
   }
   size_ = done_ = 0;
-  whole_ = false;
+}
+
+bool BpeStream::TakeWhole(Run& run) {
+  BpeSource behind = source_;
+  size_ = 0;
+  for (std::uint8_t byte; behind.ReadByte(byte); ++size_) {
+    if (size_ == kRoom) return false;
+    if (ranges_ != nullptr) ranges_->characters[size_] = behind.place();
+    bytes_[size_] = byte;
+  }
+  const Trie::Match match = Trie(kind_.trie).Longest(Trie::kRoot, {bytes_.data(), size_});
+  if (match.length != size_) return false;
+  source_ = behind;
+  Add(match.id, 0, size_, run);
+  run.ends_word = true;
+  return true;
 }
 
 bool BpeStream::IsWhole(Run& run) {
   const Trie::Match match = Trie(kind_.trie).Longest(Trie::kRoot, {bytes_.data(), size_});
   if (match.length != size_) return false;
-  const bool word = whole_ && stop_ == Stop::kWord && kind_.whole_words != 0;
-  if (!word && match.id >= kind_.num_bytes + kind_.rules) return false;
+  if (match.id >= kind_.num_bytes + kind_.rules) return false;
   Add(match.id, 0, size_, run);
   return true;
 }
@@ -257,7 +274,6 @@ void BpeStream::Commit(Run& run) {
   if (end == 0) end = FirstLength();
   AddUpTo(end, run);
   Drop(end);
-  whole_ = false;
 }
 
 std::size_t BpeStream::SharedBeginning() const {
@@ -351,7 +367,7 @@ void BpeStream::AddUnknown(Run& run) {
   ByteRange place;
   if (ranges_ != nullptr) place = ranges_->held;
   run.ids[run.size++] = kind_.unknown - 1;
-  first_ = whole_ = false;
+  first_ = false;
   stop_ = Stop::kNone;
   std::uint8_t byte;
   while (kind_.joins_unknown != 0 && source_.ReadByte(byte)) {
