@@ -152,7 +152,7 @@ Status WriteFile(const std::string& path, const std::string& contents) {
 Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   const std::vector<std::string> pieces = Vocabulary();
   const std::size_t vocabulary = pieces.size() + o.extra_vocabulary;
-  const json config = {{"architectures", {"BertModel"}},
+  json config = {{"architectures", {"BertModel"}},
                        {"model_type", "bert"},
                        {"hidden_act", "gelu"},
                        {"hidden_size", o.hidden},
@@ -164,6 +164,11 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
                        {"vocab_size", vocabulary},
                        {"layer_norm_eps", 1e-12},
                        {"position_embedding_type", "absolute"}};
+  if (o.pad_id) {
+    config["model_type"] = "roberta";
+    config["architectures"] = {"RobertaModel"};
+    config["pad_token_id"] = *o.pad_id;
+  }
   json modules = json::array();
   modules.push_back({{"idx", 0}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}});
   modules.push_back({{"idx", 1}, {"path", "1_Pooling"}, {"type", "sentence_transformers.models.Pooling"}});

@@ -44,7 +44,6 @@ constexpr Missing kMissing[] = {
     {"mistral", "a causal decoder with rotary positions, RMS norms and gated feed-forward networks"},
     {"mobilebert", "bottlenecks inside layers"},
     {"modernbert", "rotary positions, attention to a window, norms before and gated feed-forward networks"},
-    {"mpnet", "a bias of attention by relative positions"},
     {"mt5", "a bias of attention by relative positions, and RMS norms before the layers' parts"},
     {"neobert", "rotary positions, RMS norms and gated feed-forward networks"},
     {"new", "rotary positions and gated feed-forward networks"},
