@@ -172,6 +172,8 @@ export interface ModelInfo {
   /** Identity of the vector space, with the dimensions and the precision of the embedder: vectors with equal fingerprints can be
    * compared. Empty for mocks. */
   readonly fingerprint: string;
+  /** Family of the encoder: bert, xlm-roberta, distilbert, ... Absent for mocks and remote models. */
+  readonly architecture?: string;
   readonly dtype: Dtype | '';
   /** Components of a vector of the embedder. */
   readonly dimensions: number;
