@@ -79,6 +79,19 @@ TEST(Backend, EmbedsInThisProcess) {
   EXPECT_EQ(backend->Embed({&text, 1}, {.prompt_name = "nonsense"}, none).code(), Code::kInvalidArgument);
 }
 
+TEST(Backend, CutsVectorsInThisProcess) {
+  auto backend = Backend::Open("mock", {.dimensions = 5, .cache_bytes = 1 << 20});
+  ASSERT_TRUE(backend.ok()) << backend.status().message();
+  auto whole = Backend::Open("mock");
+  const std::vector<float> expected = EmbedAll(*whole, {"one"})[0].vector;
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(EmbedAll(*backend, {"one"})[0].vector, std::vector<float>(expected.begin(), expected.begin() + 5));
+  }
+  EXPECT_EQ(backend->Describe()->dimensions, 5U);
+  auto longer = Backend::Open("mock", {.dimensions = 385});
+  EXPECT_EQ(longer->Describe().status().code(), Code::kInvalidArgument);
+}
+
 TEST(Backend, IsChosenByNameOrEnvironment) {
   setenv("THIMBLE_BACKEND", "mock", 1);
   auto backend = Backend::Open("");

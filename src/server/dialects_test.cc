@@ -107,11 +107,10 @@ TEST(Dimensions, AreThoseOfTheModelAtMost) {
 }
 
 TEST(Codes, AreRefusedByTheFieldThatAsksForThemWhereTheyHaveNoRange) {
-  for (const auto& [parse, body, field] :
-       {std::tuple(ParseOpenAi, R"({"input":"a","output_dtype":"int8","normalize":false})", "output_dtype"),
-        std::tuple(ParseOpenAi, R"({"input":"a","embedding_type":"uint8","normalized":false})", "embedding_type")}) {
-    const EmbedRequest request = Parse(parse, body);
-    Resolve(request, field);
+  for (const auto& [body, field] :
+       {std::pair(R"({"input":"a","output_dtype":"int8","normalize":false})", "output_dtype"),
+        std::pair(R"({"input":"a","embedding_type":"uint8","normalized":false})", "embedding_type")}) {
+    Resolve(Parse(ParseOpenAi, body), field);
   }
   const EmbedRequest request = Parse(ParseCohere, R"({"texts":["a"],"embedding_types":["binary","int8"]})");
   Resolve(request);

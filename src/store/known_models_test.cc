@@ -117,5 +117,12 @@ TEST(KnownModels, SizesAreThoseOfTheirFiles) {
   }
 }
 
+TEST(KnownModels, WhoseLayerNormIsCutAreKnownByName) {
+  EXPECT_TRUE(CutsLayerNorm("nomic-embed-text-v1.5"));
+  EXPECT_TRUE(CutsLayerNorm("nomic-ai/Nomic-Embed-Text-v1.5"));
+  EXPECT_FALSE(CutsLayerNorm("nomic-embed-text-v1"));
+  EXPECT_FALSE(CutsLayerNorm("acme/nomic-embed-text-v1.5"));
+}
+
 }  // namespace
 }  // namespace thimble::store
