@@ -212,7 +212,8 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     return Error(Code::kCorrupt, folder, ": a limit of ", job.max_tokens, " tokens leaves no room beside ", special,
                  " special tokens");
   }
-  THIMBLE_ASSIGN_OR_RETURN(job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.config.head_tensors, job.source));
+  THIMBLE_ASSIGN_OR_RETURN(
+      job.head, ReadHead(*job.config.head, folder, job.config.head_folders, job.config.head_tensors, job.source));
   return job;
 }
 

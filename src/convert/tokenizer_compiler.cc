@@ -176,8 +176,9 @@ class Compiler : PartReader {
     }
     if (!seen_text) return Unsupported("post_processor.single leaves out the text");
     if (!ReadPairTemplate(part)) {
-      compiled_.pair.problem = "post_processor.pair: expected what is around a single text around both, tokens between "
-                               "them, and the types 0 before the second text and 0 or 1 from it on";
+      compiled_.pair.problem =
+          "post_processor.pair: expected what is around a single text around both, tokens between "
+          "them, and the types 0 before the second text and 0 or 1 from it on";
     }
     return Status();
   }

@@ -432,8 +432,7 @@ class FolderReader : FolderSettings {
                           json::Object{{"SpecialToken", named_special("sep_token")}}};
     json::Array pair = single;
     pair.push_back(json::Object{{"Sequence", json::Object{{"id", "B"}, {"type_id", 1}}}});
-    pair.push_back(
-        json::Object{{"SpecialToken", json::Object{{"id", special_["sep_token"].content}, {"type_id", 1}}}});
+    pair.push_back(json::Object{{"SpecialToken", json::Object{{"id", special_["sep_token"].content}, {"type_id", 1}}}});
     root()["post_processor"] = json::Object{{"type", "TemplateProcessing"},
                                             {"single", std::move(single)},
                                             {"pair", std::move(pair)},

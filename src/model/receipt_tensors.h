@@ -18,7 +18,7 @@ inline constexpr std::string_view kCosineMeanKey = "receipt.cosine_mean";
 inline constexpr std::string_view kCosineP1Key = "receipt.cosine_p1";
 inline constexpr std::string_view kCosineMinKey = "receipt.cosine_min";
 inline constexpr std::string_view kScoreErrorKey = "receipt.score_error_max";  // Of a model for pairs.
-inline constexpr std::string_view kNotePrefix = "receipt.note.";  // And a number.
+inline constexpr std::string_view kNotePrefix = "receipt.note.";               // And a number.
 inline constexpr std::string_view kGoldensKey = "receipt.goldens";
 
 // Tensors, the last of a file.

@@ -158,17 +158,17 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   const std::vector<std::string> pieces = Vocabulary();
   const std::size_t vocabulary = pieces.size() + o.extra_vocabulary;
   json config = {{"architectures", {o.labels == 0 ? "BertModel" : "BertForSequenceClassification"}},
-                       {"model_type", "bert"},
-                       {"hidden_act", "gelu"},
-                       {"hidden_size", o.hidden},
-                       {"intermediate_size", o.intermediate},
-                       {"num_hidden_layers", o.layers},
-                       {"num_attention_heads", o.heads},
-                       {"max_position_embeddings", o.positions},
-                       {"type_vocab_size", 2},
-                       {"vocab_size", vocabulary},
-                       {"layer_norm_eps", 1e-12},
-                       {"position_embedding_type", "absolute"}};
+                 {"model_type", "bert"},
+                 {"hidden_act", "gelu"},
+                 {"hidden_size", o.hidden},
+                 {"intermediate_size", o.intermediate},
+                 {"num_hidden_layers", o.layers},
+                 {"num_attention_heads", o.heads},
+                 {"max_position_embeddings", o.positions},
+                 {"type_vocab_size", 2},
+                 {"vocab_size", vocabulary},
+                 {"layer_norm_eps", 1e-12},
+                 {"position_embedding_type", "absolute"}};
   for (std::size_t i = 0; i < o.labels; ++i) config["id2label"][std::to_string(i)] = "LABEL_" + std::to_string(i);
   json modules = json::array();
   modules.push_back({{"idx", 0}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}});
