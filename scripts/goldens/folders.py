@@ -224,15 +224,15 @@ def write_vectors():
     cases, failures = {}, []
     with tempfile.TemporaryDirectory() as temporary:
         for i, (name, kind) in enumerate(written.kinds().items()):
-            # The library leaves weights below auto_model random, and says so.
-            if kind.refused or "auto_model" in name:
+            # The library leaves weights below auto_model random, and says so; without a model_type it fails.
+            if kind.refused or "auto_model" in name or "no model_type" in name:
                 continue
             folder = os.path.join(temporary, str(i))
             written.write(folder, **kind.settings)
             model = sentence_transformers.SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32})
             prompt = {"prompt": ""} if kind.prompt_name == "" else {"prompt_name": kind.prompt_name}
             print(name, flush=True)
-            vectors = [model.encode([text], show_progress_bar=False, **prompt)[0] for text in written.TEXTS]
+            vectors = [model.encode([text], show_progress_bar=False, **prompt)[0] for text in kind.texts]
             cases[name] = {"width": len(vectors[0]), "lengths": [float(f"{numpy.linalg.norm(v):.8g}") for v in vectors],
                            "components": [[float(f"{v[i * len(v) // COMPONENTS]:.8g}") for i in range(COMPONENTS)]
                                           for v in vectors]}

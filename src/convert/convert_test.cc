@@ -150,7 +150,17 @@ TEST(Convert, EveryFamilyNamesAllSizesAndTheTensorsOfAllSteps) {
          {sizes.hidden, sizes.layers, sizes.heads, sizes.intermediate, sizes.positions, sizes.vocabulary}) {
       EXPECT_EQ(size, 64u) << family->name;
     }
+    EXPECT_EQ(FindFamily(family->name), family);
+    for (const char* end : {"Model", "ForMaskedLM"}) {
+      EXPECT_EQ(FindFamilyOfClass(std::string(family->class_prefix) + end), family) << family->name;
+    }
+    EXPECT_EQ(MissingFor(family->name), "");
+    EXPECT_TRUE(family->prefix.ends_with('.') && family->layer.ends_with('.')) << family->name;
     std::set<std::string> names;
+    for (std::string_view name : {family->words, family->positions, family->embedding_norm}) {
+      EXPECT_TRUE(!name.empty() && names.insert(std::string(name)).second) << family->name << " " << name;
+    }
+    EXPECT_EQ(family->types.empty(), family->token_types == nullptr) << family->name;
     const model::Program program(sizes);
     for (const model::Step& step : program.layer) {
       const auto found = std::find_if(family->steps.begin(), family->steps.end(),
@@ -160,6 +170,27 @@ TEST(Convert, EveryFamilyNamesAllSizesAndTheTensorsOfAllSteps) {
         EXPECT_TRUE(names.insert(family->TensorOf(step.name, part)).second) << step.name << " " << part;
       }
     }
+  }
+}
+
+TEST(Convert, PaddedPositionsAreTheRowOfThePadTokenAndThoseBehindIt) {
+  constexpr std::size_t kPadId = 3;
+  TemporaryFolder folder;
+  TestModelOptions model = Small();
+  model.pad_id = kPadId;
+  ASSERT_TRUE(test::WriteTestModel(folder.path(), model).ok());
+  const std::vector<float> source =
+      SourceValues(folder.path(), "embeddings.position_embeddings.weight", {model.positions, kHidden});
+  const std::size_t rows = model.positions - kPadId;
+  for (Dtype dtype : {Dtype::kFp32, Dtype::kQ8}) {
+    const format::Reader reader = Converted(folder.path(), dtype);
+    EXPECT_EQ(reader.Metadata("encoder.positions"), "padded");
+    EXPECT_EQ(reader.Metadata("encoder.pad_id"), "3");
+    EXPECT_EQ(reader.Metadata("positions"), std::to_string(rows - 1));
+    if (dtype == Dtype::kQ8) continue;
+    auto table = reader.Tensor<float>("embeddings.positions.weight", {rows, kHidden});
+    ASSERT_TRUE(table.ok()) << table.status().message();
+    EXPECT_TRUE(std::equal(table->begin(), table->begin() + rows * kHidden, source.begin() + kPadId * kHidden));
   }
 }
 

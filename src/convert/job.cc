@@ -185,7 +185,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     return Error(Code::kUnsupported, folder, "/", weights,
                  ": rerankers are converted from model.safetensors or pytorch_model.bin, not from a graph");
   }
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id));
   std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {
     THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));

@@ -89,6 +89,64 @@ TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
   EXPECT_EQ(config.encoder.activation, kernels::Activation::kGelu);
 }
 
+TEST_F(JobTest, PositionsOfRobertaBeginBehindThePadToken) {
+  auto write = [&](const std::string& type, const std::string& rest) {
+    Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
+        "vocab_size":1000,"max_position_embeddings":34,)" + type + rest + "}");
+  };
+  for (const char* type : {"roberta", "xlm-roberta", "camembert"}) {
+    write("\"model_type\":\"" + std::string(type) + "\"", "");
+    const Config config = Read().config;
+    EXPECT_EQ(config.family->name, type);
+    EXPECT_EQ(config.encoder.pad_id, 1);
+    EXPECT_EQ(config.encoder.positions, 32u);
+    EXPECT_EQ(config.encoder.position_rows(), 33u);
+    EXPECT_EQ(Read().max_tokens, 32u) << "sentence_bert_config.json says 64";
+  }
+  write(R"("model_type":"roberta")", R"(,"pad_token_id":0)");
+  EXPECT_EQ(Read().config.encoder.positions, 33u);
+  write(R"("model_type":"roberta")", R"(,"pad_token_id":31)");
+  ExpectRefusal(Code::kUnsupported, "\"pad_token_id\": expected three positions or more behind row 31, found 34 rows");
+  write(R"("model_type":"roberta")", R"(,"pad_token_id":1000)");
+  ExpectRefusal(Code::kCorrupt, "\"pad_token_id\": expected an integer from 0 to 999");
+  write(R"("model_type":"bert")", R"(,"pad_token_id":1)");
+  EXPECT_FALSE(Read().config.encoder.pad_id) << "the positions of BERT do not depend on ids";
+  EXPECT_EQ(Read().config.encoder.positions, 34u);
+}
+
+TEST_F(JobTest, DistilbertHasKeysOfItsOwn) {
+  Write("config.json", R"({"model_type":"distilbert","dim":64,"n_layers":3,"n_heads":2,"hidden_dim":192,"vocab_size":1000,
+      "max_position_embeddings":32,"activation":"relu","sinusoidal_pos_embds":true})");
+  const Config config = Read().config;
+  EXPECT_EQ(config.encoder.hidden, 64u);
+  EXPECT_EQ(config.encoder.layers, 3u);
+  EXPECT_EQ(config.encoder.heads, 2u);
+  EXPECT_EQ(config.encoder.intermediate, 192u);
+  EXPECT_EQ(config.encoder.positions, 32u);
+  EXPECT_EQ(config.encoder.norm_epsilon, 1e-12);
+  EXPECT_EQ(config.encoder.activation, kernels::Activation::kRelu);
+  EXPECT_FALSE(config.encoder.pad_id);
+}
+
+TEST_F(JobTest, ClassNamesTheFamilyWhereAFolderIsOlderThanModelType) {
+  auto write = [&](const std::string& classes) {
+    Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
+        "vocab_size":1000,"max_position_embeddings":34,"architectures":)" + classes + "}");
+  };
+  for (const auto& [name, family] : {std::pair("BertModel", "bert"),
+                                     {"BertForMaskedLM", "bert"},
+                                     {"RobertaModel", "roberta"},
+                                     {"XLMRobertaForMaskedLM", "xlm-roberta"},
+                                     {"CamembertModel", "camembert"}}) {
+    write("[\"" + std::string(name) + "\"]");
+    EXPECT_EQ(Read().config.family->name, family);
+  }
+  write(R"(["BertJapaneseModel"])");
+  ExpectRefusal(Code::kUnsupported, "\"architectures\": expected a class of \"bert\" or ");
+  write("[]");
+  ExpectRefusal(Code::kCorrupt, "\"model_type\": expected \"bert\" or ");
+}
+
 TEST_F(JobTest, EveryNameOfAnActivationIsKnownAndOthersAreRefused) {
   auto write = [&](const std::string& name) {
     Write("config.json", R"({"model_type":"bert","hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,

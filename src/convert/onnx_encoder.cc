@@ -27,8 +27,12 @@ struct Layer {
 
 class Walk {
  public:
-  Walk(OnnxLayers* layers, const Family& names)
-      : layers_(*layers), names_(names), graph_(layers->graph()), probe_(graph_) {}
+  Walk(OnnxLayers* layers, const OnnxFamily& family)
+      : layers_(*layers),
+        names_(family.names),
+        pad_id_(family.pad_id),
+        graph_(layers->graph()),
+        probe_(graph_, family.pad_id) {}
 
   Result<OnnxEncoder> Run(OnnxValue tokens) {
     std::vector<Layer> found;
@@ -144,7 +148,13 @@ class Walk {
 
   Status Embeddings(OnnxValue value, const OnnxSum& sum) {
     std::optional<OnnxWeight> words, positions, types;
-    for (OnnxValue term : sum.others) {
+    // Words first: positions may be counted by the shape of their rows.
+    std::vector<OnnxValue> terms = sum.others;
+    std::stable_partition(terms.begin(), terms.end(), [&](OnnxValue term) {
+      const auto rows = GatheredRows(graph_, term);
+      return rows && IsIntegerCopyOf(rows->second, "input_ids");
+    });
+    for (OnnxValue term : terms) {
       auto rows = GatheredRows(graph_, term);
       if (!rows) return graph_.Unsupported(term, "expected rows picked from a table of embeddings");
       THIMBLE_ASSIGN_OR_RETURN(std::optional<OnnxWeight> * table,
@@ -154,7 +164,7 @@ class Walk {
       states_.push_back(term);
     }
     // The row of token type 0, where it was added as a constant.
-    if (!types && sum.vectors.size() == 1) {
+    if (!types && sum.vectors.size() == 1 && !names_.types.empty()) {
       types = sum.vectors[0];
       types->shape.insert(types->shape.begin(), 1);
       types->strides.insert(types->strides.begin(), 0);
@@ -173,19 +183,43 @@ class Walk {
     if (IsIntegerCopyOf(indices, "token_type_ids")) return tables.types;
     OnnxEvaluator evaluator = layers_.Evaluator();
     probe_.SetInputs(&evaluator);
+    if (*tables.words) {
+      const auto hidden = static_cast<std::int64_t>(std::min((*tables.words)->shape[1], kMaxHidden));
+      const auto any = std::make_shared<const OnnxArray>(OnnxLayers::Noise({kTexts, kTokens, hidden}, 1));
+      for (OnnxValue state : states_) evaluator.Set(state, any);
+    }
     const OnnxArray* picked = evaluator.Evaluate(indices);
     if (picked == nullptr) {
       return graph_.Unsupported(evaluator.failed(), "as a part of embedding indices: ", evaluator.failure());
     }
-    bool zeros = !picked->data.empty(), counting = !picked->data.empty() && picked->size() % kTokens == 0;
+    const std::vector<double> positions = Positions();
+    bool zeros = !picked->data.empty(), counting = zeros && positions.size() % picked->data.size() == 0;
+    // Positions that do not depend on ids may be those of one text.
+    if (picked->size() < (pad_id_ ? kTexts : 1) * kTokens) counting = false;
     for (std::size_t i = 0; i < picked->data.size(); ++i) {
       zeros &= picked->data[i] == 0;
-      counting &= picked->data[i] == static_cast<double>(i % kTokens);
+      counting = counting && picked->data[i] == positions[i];
     }
     if (zeros) return tables.types;
     if (counting) return tables.positions;
     return graph_.Unsupported(
-        term, "picks rows that are neither those of input_ids, nor positions from 0 on, nor those of one token type");
+        term, "picks rows that are neither those of input_ids, nor positions from ",
+        pad_id_ ? "that behind the pad token's, id " + std::to_string(*pad_id_) + ", on, without pad tokens" : "0 on",
+        ", nor those of one token type");
+  }
+
+  // The rows of a checkpoint's table that the tokens of the probe's texts take.
+  std::vector<double> Positions() const {
+    std::vector<double> rows;
+    model::Architecture architecture;
+    architecture.pad_id = pad_id_;
+    for (std::int64_t text = 0; text < kTexts; ++text) {
+      model::PositionRows positions(architecture);
+      for (std::int64_t i = 0; i < kTokens; ++i) {
+        rows.push_back(positions.Next(probe_.id(text, i)) + pad_id_.value_or(0));
+      }
+    }
+    return rows;
   }
 
   // Whether the values are those of this input, with nothing but a change of type in between.
@@ -201,19 +235,20 @@ class Walk {
 
   Status AddTables(OnnxValue value, const std::optional<OnnxWeight>& words, const std::optional<OnnxWeight>& positions,
                    const std::optional<OnnxWeight>& types) {
-    if (!words || !positions || !types) {
-      return graph_.Unsupported(value, "expected the sum of embeddings of words, positions and token types, found ",
-                                words ? "" : "no ", "words, ", positions ? "" : "no ", "positions, ",
-                                types ? "" : "no ", "token types");
+    const bool typed = !names_.types.empty();
+    if (!words || !positions || typed != types.has_value()) {
+      return graph_.Unsupported(value, "expected the sum of embeddings of words", typed ? ", " : " and ", "positions",
+                                typed ? " and token types" : "", ", found ", words ? "" : "no ", "words, ",
+                                positions ? "" : "no ", "positions, ", types ? "" : "no ", "token types");
     }
     encoder_.hidden = words->shape[1];
     if (encoder_.hidden == 0 || encoder_.hidden > kMaxHidden || positions->shape[1] != encoder_.hidden ||
-        types->shape[1] != encoder_.hidden) {
+        (types && types->shape[1] != encoder_.hidden)) {
       return graph_.Unsupported(value, "embeddings of different or impossible widths");
     }
     encoder_.weights.push_back({std::string(names_.words) + ".weight", *words});
     encoder_.weights.push_back({std::string(names_.positions) + ".weight", *positions});
-    encoder_.weights.push_back({std::string(names_.types) + ".weight", *types});
+    if (types) encoder_.weights.push_back({std::string(names_.types) + ".weight", *types});
     return Status();
   }
 
@@ -237,6 +272,8 @@ class Walk {
     if (node->input(8) != kNoValue) {
       THIMBLE_ASSIGN_OR_RETURN(const auto* of_positions, TableOf(value, node->inputs[8], tables));
       if (of_positions != &positions) return graph_.Unsupported(value, "its positions are none");
+    } else if (pad_id_) {
+      return graph_.Unsupported(value, "positions from 0 on, although the model's begin behind its pad token");
     }
     if (of_ids != &words) return graph_.Unsupported(value, "its first input is not input_ids");
     words = table(2), positions = table(3), types = table(4);
@@ -430,6 +467,7 @@ class Walk {
 
   OnnxLayers& layers_;
   const Family& names_;
+  const std::optional<std::int32_t> pad_id_;
   const OnnxGraph& graph_;
   const OnnxProbe probe_;
   OnnxEncoder encoder_;
@@ -438,7 +476,7 @@ class Walk {
 
 }  // namespace
 
-Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const Family& family) {
+Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const OnnxFamily& family) {
   return Walk(layers, family).Run(tokens);
 }
 

@@ -85,20 +85,28 @@ class OnnxProbe {
  public:
   static constexpr std::int64_t kTexts = 2, kTokens = 4;
 
-  explicit OnnxProbe(const OnnxGraph& graph) : graph_(graph), masked_(graph.IsInput(graph.Find("attention_mask"))) {}
+  explicit OnnxProbe(const OnnxGraph& graph, std::optional<std::int32_t> pad_id = {})
+      : graph_(graph), masked_(graph.IsInput(graph.Find("attention_mask"))), pad_id_(pad_id) {}
 
-  // Sets those inputs that the graph has: ids of 0, a mask, types of 0, and positions.
+  // The id of a token: pad tokens at the end of the second text, and inside the first; the others alike.
+  std::int32_t id(std::int64_t text, std::int64_t token) const {
+    const std::int32_t other = pad_id_ == 0 ? 1 : 0;
+    return pad_id_ && (token >= length(text) || (text == 0 && token == kTokens - 2)) ? *pad_id_ : other;
+  }
+
+  // Sets those inputs that the graph has: ids, a mask, types of 0, and positions.
   void SetInputs(OnnxEvaluator* evaluator) const {
-    OnnxArray ids{{kTexts, kTokens}, {}, true}, mask = ids, positions = ids;
+    OnnxArray ids{{kTexts, kTokens}, {}, true}, mask = ids, positions = ids, types = ids;
     for (std::int64_t text = 0; text < kTexts; ++text) {
       for (std::int64_t i = 0; i < kTokens; ++i) {
-        ids.data.push_back(0);
+        ids.data.push_back(id(text, i));
+        types.data.push_back(0);
         mask.data.push_back(i < length(text) ? 1 : 0);
         positions.data.push_back(static_cast<double>(i));
       }
     }
     const std::pair<const char*, const OnnxArray*> inputs[] = {
-        {"input_ids", &ids}, {"token_type_ids", &ids}, {"attention_mask", &mask}, {"position_ids", &positions}};
+        {"input_ids", &ids}, {"token_type_ids", &types}, {"attention_mask", &mask}, {"position_ids", &positions}};
     for (const auto& [name, array] : inputs) {
       const OnnxValue value = graph_.Find(name);
       if (graph_.IsInput(value)) evaluator->Set(value, *array);
@@ -113,6 +121,13 @@ class OnnxProbe {
  private:
   const OnnxGraph& graph_;
   const bool masked_;
+  const std::optional<std::int32_t> pad_id_;
+};
+
+// What a graph is to be an encoder of; the pad token's id as in model::Architecture.
+struct OnnxFamily {
+  const Family& names;
+  std::optional<std::int32_t> pad_id = {};
 };
 
 // What a graph computes from input_ids to the last hidden state.
@@ -127,7 +142,7 @@ struct OnnxEncoder {
 // The encoder whose last hidden state is `tokens`. Every node on the way is accounted for: attention, activation, mask
 // and positions are computed and compared with those of a Program. kUnsupported, with the node and what was
 // expected there, for a graph that is no such encoder.
-Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const Family& family);
+Result<OnnxEncoder> FindOnnxEncoder(OnnxLayers* layers, OnnxValue tokens, const OnnxFamily& family);
 
 struct OnnxHead {
   model::HeadSpec spec;

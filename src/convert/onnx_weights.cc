@@ -33,7 +33,7 @@ class OnnxWeightFile : public WeightFile {
 
 // The last hidden state: an output of that name, else an output that is one. A graph with `sentence` may pool before
 // that output, so that the encoder's last norm is looked for instead.
-Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const Family& family, OnnxValue sentence, OnnxValue* tokens) {
+Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const OnnxFamily& family, OnnxValue sentence, OnnxValue* tokens) {
   const OnnxGraph& graph = layers->graph();
   for (const char* name : {"last_hidden_state", "token_embeddings"}) {
     *tokens = graph.Output(name);
@@ -84,14 +84,14 @@ std::string Note(const OnnxFile& file, const std::vector<NamedOnnxWeight>& weigh
 
 }  // namespace
 
-Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family) {
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id) {
   THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
   auto data = std::make_unique<OnnxData>(std::move(file));
   THIMBLE_ASSIGN_OR_RETURN(const OnnxGraph graph, OnnxGraph::Index(data.get()));
   OnnxLayers layers(graph);
   OnnxValue tokens = kNoValue;
   const OnnxValue sentence = graph.Output("sentence_embedding");
-  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, family, sentence, &tokens));
+  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, {family, pad_id}, sentence, &tokens));
   OnnxModel model;
   std::vector<NamedOnnxWeight> weights = std::move(encoder.weights);
   if (sentence != kNoValue) {

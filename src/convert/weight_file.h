@@ -71,7 +71,9 @@ struct OnnxModel {
 // kNotFound, kIo; kCorrupt for what is no ONNX file, or one whose data are not there; kInvalidArgument for data outside
 // the folder of the file; kUnsupported, with the node and what was expected there, for a graph that computes anything
 // but such an encoder and a head that HeadSpec has.
-Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family);
+//
+// `pad_id` as in model::Architecture: the positions of the graph must be those.
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id = {});
 
 }  // namespace thimble::convert
 

@@ -28,7 +28,7 @@ struct Architecture {
   double norm_epsilon = 0;
   kernels::Activation activation = kernels::Activation::kGelu;  // Of the feed-forward network.
   bool pairs = false;  // Whether a sequence is two texts, of which the model gives scores; otherwise it is one.
-  std::optional<std::int32_t> pad_id;  // Below the vocabulary; set for padded positions: see PositionRows.
+  std::optional<std::int32_t> pad_id = {};  // Below the vocabulary; set for padded positions: see PositionRows.
 
   std::size_t head_width() const { return hidden / heads; }
   std::size_t position_rows() const { return positions + (pad_id ? 1 : 0); }  // Of the table of positions.

@@ -22,12 +22,12 @@ def result(kind, temporary):
     code, message = parity.run([CLI, "convert", folder, model, "--dtype", "fp32"])
     if code:
         return None, message
-    return parity.embed(CLI, model, written.TEXTS, 0, kind.prompt_name, temporary)
+    return parity.embed(CLI, model, kind.texts, 0, kind.prompt_name, temporary)
 
 
 def worst_difference(vectors, golden):
     """Of any kept component, divided by the length of the golden vector; infinite for another width."""
-    worst = 0.0
+    worst = 0.0 if len(vectors) == len(golden["lengths"]) else math.inf
     for vector, length, components in zip(vectors, golden["lengths"], golden["components"]):
         if len(vector) != golden["width"]:
             return math.inf

@@ -25,6 +25,24 @@ NEW = {TRANSFORMER: "sentence_transformers.base.modules.transformer.Transformer"
        LAYER_NORM: "sentence_transformers.sentence_transformer.modules.layer_norm.LayerNorm",
        NORMALIZE: "sentence_transformers.base.modules.normalize.Normalize"}
 PROMPTS = {"query": "query: ", "document": "passage of the river: "}
+# The pad token inside a text, too.
+PADDED_TEXTS = TEXTS + ["the cat [PAD] sat [PAD][PAD] by the river"]
+
+# Of config.json, what differs from BERT's; None takes a key away.
+ROBERTA = {"type_vocab_size": 1, "layer_norm_eps": 1e-5}
+FAMILIES = {
+    "bert": {"architectures": ["BertModel"]},
+    "roberta": {"architectures": ["RobertaModel"], **ROBERTA},
+    "xlm-roberta": {"architectures": ["XLMRobertaModel"], **ROBERTA},
+    "camembert": {"architectures": ["CamembertModel"], **ROBERTA},
+    "distilbert": {"architectures": ["DistilBertModel"], "dim": tiny.HIDDEN, "n_heads": tiny.HEADS, "n_layers": LAYERS,
+                   "hidden_dim": tiny.INTERMEDIATE, "activation": "gelu", "sinusoidal_pos_embds": False, "hidden_size": None,
+                   "num_attention_heads": None, "num_hidden_layers": None, "intermediate_size": None, "hidden_act": None,
+                   "layer_norm_eps": None, "type_vocab_size": None}}
+DISTILBERT_NAMES = {"encoder.layer.": "transformer.layer.", "attention.self.query": "attention.q_lin",
+                    "attention.self.key": "attention.k_lin", "attention.self.value": "attention.v_lin",
+                    "attention.output.dense": "attention.out_lin", "attention.output.LayerNorm": "sa_layer_norm",
+                    "intermediate.dense": "ffn.lin1", "output.dense": "ffn.lin2", "output.LayerNorm": "output_layer_norm"}
 
 
 def numbers(name, count):
@@ -58,6 +76,19 @@ def bert(layers=LAYERS, types=2):
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes[layer + name + ".weight"] = shapes[layer + name + ".bias"] = (hidden,)
     return {name: tensor(name, *shape) for name, shape in shapes.items()}
+
+
+def of_family(tensors, family):
+    """Tensors of BERT under the names of another family."""
+    if family != "distilbert":
+        return tensors
+    renamed = {}
+    for name, value in tensors.items():
+        for before, after in DISTILBERT_NAMES.items():
+            name = name.replace(before, after)
+        renamed[name] = value
+    del renamed["embeddings.token_type_embeddings.weight"]
+    return renamed
 
 
 CACHE = {}
@@ -223,7 +254,7 @@ NORMALIZED = (NORMALIZE, {}, {})
 
 
 def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary_only=False, sentence_bert=None, st=None,
-          modules=(pooling("mean"),), names=NEW, paths=None, form="", rename=str, module_form=""):
+          modules=(pooling("mean"),), names=NEW, paths=None, form="", rename=str, module_form="", family="bert", beside=()):
     """A folder; settings left out are those that most kinds share. A value of None in a dict takes a key away."""
     os.makedirs(folder)
     paths = paths or ["", *(f"{i + 1}_{module[0]}" for i, module in enumerate(modules))]
@@ -235,8 +266,8 @@ def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary
         value = {key: entry for key, entry in {**defaults, **(changes or {})}.items() if entry is not None}
         tiny.write_json(os.path.join(at, name), value)
 
-    shape = {"num_hidden_layers": LAYERS, "type_vocab_size": 2, **(config or {})}
-    put("config.json", {"architectures": ["BertModel"], "model_type": "bert", "hidden_size": tiny.HIDDEN, "hidden_act": "gelu",
+    shape = {"num_hidden_layers": LAYERS, "type_vocab_size": 2, **FAMILIES[family], **(config or {})}
+    put("config.json", {"model_type": family, "hidden_size": tiny.HIDDEN, "hidden_act": "gelu",
                         "num_attention_heads": tiny.HEADS, "intermediate_size": tiny.INTERMEDIATE, "vocab_size": COUNT,
                         "max_position_embeddings": tiny.POSITIONS, "layer_norm_eps": 1e-12, "pad_token_id": 0}, shape)
     put("tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 40,
@@ -251,8 +282,9 @@ def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary
         tiny.write_json(os.path.join(root, "sentence_bert_config.json"), sentence_bert)
     if st is not None:
         tiny.write_json(os.path.join(folder, "config_sentence_transformers.json"), st)
-    tensors = cached_bert(layers=shape["num_hidden_layers"], types=shape["type_vocab_size"])
-    write_weights(root, {rename(name): value for name, value in tensors.items()}, form)
+    tensors = of_family(cached_bert(layers=shape["num_hidden_layers"] or LAYERS, types=shape["type_vocab_size"] or 1), family)
+    tensors = {rename(name): value for name, value in tensors.items()}
+    write_weights(root, {**tensors, **{name: tensor(name, tiny.HIDDEN) for name in beside}}, form)
     entries = [{"idx": 0, "name": "0", "path": paths[0], "type": names[TRANSFORMER]}]
     for i, ((kind, settings, parameters), path) in enumerate(zip(modules, paths[1:]), 1):
         entries.append({"idx": i, "name": str(i), "path": path, "type": names.get(kind, kind)})
@@ -263,8 +295,8 @@ def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary
 
 
 class Kind:
-    def __init__(self, flipped=None, prompt_name=None, refused=None, vectors_of=None, **settings):
-        self.flipped, self.prompt_name, self.refused, self.vectors_of = flipped, prompt_name, refused, vectors_of
+    def __init__(self, flipped=None, prompt_name=None, refused=None, vectors_of=None, texts=TEXTS, **settings):
+        self.texts, self.flipped, self.prompt_name, self.refused, self.vectors_of = texts, flipped, prompt_name, refused, vectors_of
         self.settings = settings
 
 
@@ -363,6 +395,33 @@ def kinds():
                          ("prefix auto_model", lambda name: "auto_model." + name)]:
         for form in ("", "bin"):
             out[f"{name}{', bin' if form else ''}"] = Kind(rename=rename, form=form, vectors_of="mean")
+
+    for family in ["roberta", "xlm-roberta", "camembert", "distilbert"]:
+        # WordPiece, as tokenizer.json has it: the tokens do not matter here.
+        common = {"family": family, "texts": PADDED_TEXTS, "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast"}}
+        key = "activation" if family == "distilbert" else "hidden_act"
+        out[family] = Kind(**common)
+        out[f"{family}, cls"] = Kind(family, modules=[pooling("cls")], **common)
+        out[f"{family}, relu"] = Kind(family, config={key: "relu"}, **common)
+        out[f"{family}, mish"] = Kind(config={key: "mish"}, refused="mish", **common)
+        prefix = "distilbert." if family == "distilbert" else "roberta."
+        beside = ["vocab_layer_norm.weight", "vocab_projector.bias"] if family == "distilbert" else ["lm_head.bias"]
+        out[f"{family}, prefix, gamma and beta"] = Kind(
+            rename=lambda name, prefix=prefix: prefix + gamma(name), beside=beside, vectors_of=family, **common)
+        out[f"{family}, bin"] = Kind(form="bin", vectors_of=family, **common)
+        out[f"{family}, prefix 0.auto_model"] = Kind(rename=lambda name: "0.auto_model." + name, vectors_of=family, **common)
+        out[f"{family}, no model_type"] = Kind(config={"model_type": None}, vectors_of=family, **common)
+        if family == "distilbert":
+            out["distilbert, sinusoidal"] = Kind(config={"sinusoidal_pos_embds": True}, vectors_of=family, **common)
+            continue
+        out[f"{family}, pad token"] = Kind(family, config={"pad_token_id": 3}, **common)
+        out[f"{family}, eps"] = Kind(family, config={"layer_norm_eps": 1e-3}, **common)
+        out[f"{family}, two types"] = Kind(config={"type_vocab_size": 2}, vectors_of=family, **common)
+        out[f"{family}, relative positions"] = Kind(config={"position_embedding_type": "relative_key"},
+                                                    refused="position_embedding_type", **common)
+    for name, word in [("modernbert", "rotary"), ("nomic_bert", "rotary"), ("new", "rotary"), ("gemma3_text", "RMS"),
+                       ("qwen3", "causal"), ("t5", "relative positions"), ("deberta-v2", "disentangled"), ("nobody", "nobody")]:
+        out[f"model_type {name}"] = Kind(config={"model_type": name}, refused=word)
 
     out["mish"] = Kind(config={"hidden_act": "mish"}, refused="mish")
     out["unknown default prompt"] = Kind(st={"prompts": PROMPTS, "default_prompt_name": "nobody"}, refused="nobody")

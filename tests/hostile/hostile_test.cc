@@ -253,6 +253,24 @@ std::vector<FileCase> FileCases() {
       Edit(
           "metadata missing", [](Parts& p) { p.header["__metadata__"].erase("pooling"); }, kBad,
           "metadata \"pooling\" is missing"),
+      MetadataCase("pad token without padded positions", "encoder.pad_id", "1", Code::kUnsupported,
+                   "metadata \"encoder.pad_id\": this build does not know the value \"1\""),
+      MetadataCase("padded positions without a pad token", "encoder.positions", "padded", kBad,
+                   "metadata \"encoder.pad_id\" is missing"),
+      Edit(
+          "pad token beyond the vocabulary",
+          [](Parts& p) {
+            p.Meta("encoder.positions") = "padded";
+            p.Meta("encoder.pad_id") = "99999";
+          },
+          kBad, "metadata \"encoder.pad_id\": expected an integer from 0 to "),
+      Edit(
+          "padded positions without a row for the pad token",
+          [](Parts& p) {
+            p.Meta("encoder.positions") = "padded";
+            p.Meta("encoder.pad_id") = "0";
+          },
+          kBad, "\"embeddings.positions.weight\": expected shape [65, 64], found [64, 64]"),
       MetadataCase("another norm", "encoder.norm", "rms", Code::kUnsupported,
                    "metadata \"encoder.norm\": this build does not know the value \"rms\""),
       MetadataCase("choice of a later thimble", "encoder.rotary_base", "10000", Code::kUnsupported,
@@ -491,7 +509,9 @@ std::vector<FolderCase> FolderCases() {
          ASSERT_TRUE(WriteFile(folder + "/config.json", std::string((1 << 20) + 1, '[')).ok());
        },
        kBad, "1048577 bytes, at most 1048576 are allowed"},
-      {"another model", config("model_type", "roberta"), kNo, "\"model_type\": expected \"bert\", found \"roberta\""},
+      {"another model", config("model_type", "t5"), kNo,
+       "found \"t5\", for which thimble lacks a bias of attention by relative positions, and RMS norms"},
+      {"unknown model", config("model_type", "acme"), kNo, "\"model_type\": expected \"bert\" or "},
       {"model type a number", config("model_type", 5), kBad, "\"model_type\": expected a string"},
       {"activation", config("hidden_act", "mish"), kNo, "found \"mish\""},
       {"positions", config("position_embedding_type", "relative_key"), kNo, "found \"relative_key\""},

@@ -170,6 +170,11 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
                  {"layer_norm_eps", 1e-12},
                  {"position_embedding_type", "absolute"}};
   for (std::size_t i = 0; i < o.labels; ++i) config["id2label"][std::to_string(i)] = "LABEL_" + std::to_string(i);
+  if (o.pad_id) {
+    config["model_type"] = "roberta";
+    config["architectures"] = {"RobertaModel"};
+    config["pad_token_id"] = *o.pad_id;
+  }
   json modules = json::array();
   modules.push_back({{"idx", 0}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}});
   modules.push_back({{"idx", 1}, {"path", "1_Pooling"}, {"type", "sentence_transformers.models.Pooling"}});

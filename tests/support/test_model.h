@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "format/dtypes.h"
@@ -39,6 +40,7 @@ struct TestModelOptions {
   std::size_t extra_vocabulary = 0;                      // Rows of the word table that no token uses.
   format::ElementType type = format::ElementType::kF32;  // kF32, kF16 or kBF16.
   std::string prefix = {};                               // Of tensor names, "" or "bert.".
+  std::optional<std::size_t> pad_id = {};                // Of a RoBERTa, whose positions begin behind it.
   std::uint32_t seed = 1;
   std::size_t labels = 0;  // Of a cross-encoder, whose single score goes through a sigmoid; 0 for an embedding model.
 };

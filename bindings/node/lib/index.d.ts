@@ -155,6 +155,8 @@ export interface ModelInfo {
   readonly backend: string;
   /** Identity of the vector space: vectors with equal fingerprints can be compared. Empty for mocks. */
   readonly fingerprint: string;
+  /** Family of the encoder: bert, xlm-roberta, distilbert, ... Absent for mocks and remote models. */
+  readonly architecture?: string;
   readonly dtype: Dtype | '';
   /** Length of a vector. */
   readonly dimensions: number;

@@ -104,7 +104,7 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   Napi::Object object = Napi::Object::New(env);
   object.Set("name", info.name);
   object.Set("fingerprint", info.fingerprint);
-  object.Set("architecture", info.architecture);
+  if (!info.architecture.empty()) object.Set("architecture", info.architecture);
   object.Set("dtype", info.dtype);
   object.Set("dimensions", Number(env, info.dimensions));
   object.Set("layers", Number(env, info.layers));

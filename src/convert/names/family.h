@@ -62,6 +62,8 @@ std::span<const Family* const> Families();
 const Family* FindFamily(std::string_view model_type);
 // That of a class of transformers, for example "BertForMaskedLM"; null for one that thimble does not know.
 const Family* FindFamilyOfClass(std::string_view name);
+// What a model_type needs that thimble lacks; empty where it is not known.
+std::string_view MissingFor(std::string_view model_type);
 // All that it knows, for messages: "\"a\" or \"b\"".
 std::string FamilyNames();
 
