@@ -3,9 +3,10 @@
 
     scripts/goldens/tokenizer.py fixtures      tests/fixtures/tokenizer: small tokenizers, their ids and offsets
     scripts/goldens/tokenizer.py ranges        src/convert/unicode_ranges.inc: the code points of each class
+    scripts/goldens/tokenizer.py graphemes TABLES   src/convert/grapheme_ranges.inc: how characters join in clusters
     scripts/goldens/tokenizer.py oracle TOKENIZER_JSON TEXTS OUT      for tests/parity/tokenizer.mjs
 
-The ids of whole folders (folders.json) are in folders.py. TEXTS is a JSON file (.gz or not) with "corpora": {name:
+TABLES is src/tables.rs of the crate unicode-segmentation of that library. The ids of whole folders (folders.json) are in folders.py. TEXTS is a JSON file (.gz or not) with "corpora": {name:
 [{"text"}]}. OUT has a line of JSON for each text: its ids, its offsets in UTF-16 units, two for each token, and the ids and
 types of the text with the next one as a pair.
 """
@@ -14,6 +15,7 @@ import gzip
 import json
 import pathlib
 import random
+import re
 import sys
 import unicodedata
 
@@ -21,7 +23,7 @@ import tokenizers
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WRITTEN_BY = "scripts/goldens/tokenizer.py"
@@ -292,6 +294,7 @@ def write_ranges():
     pre_tokenize = BertPreTokenizer().pre_tokenize_str
     pieces = {chr(c): len(pre_tokenize("a" + chr(c) + "b")) for c in CODE_POINTS}
     decomposes = lambda text: nfd(text) != text
+    split = ByteLevel(add_prefix_space=False).pre_tokenize_str
     nonspacing = lambda text: not decomposes(text) and strip(text) == ""
     # A character of a class other than 0 moves before or behind one of these two.
     mark = lambda text: nfd("a\u0345" + text) != "a\u0345" + text or nfd("a" + text + "\u0334") != "a" + text + "\u0334"
@@ -315,6 +318,9 @@ def write_ranges():
         ("kCompatible", "Have a compatibility decomposition.", select(lambda text: nfkd(text) != nfd(text))),
         ("kMarks", "Removed by StripAccents.", select(lambda text: strip_marks(text) == "")),
         ("kWordChars", "No single_word token is seen beside one.", select(word_character())),
+        ("kLetters", "\\p{L} of ByteLevel, which takes what is in neither of the two, and is no white space, for the rest.",
+         select(lambda text: len(split("a" + text)) == 1)),
+        ("kNumbers", "\\p{N} of ByteLevel.", select(lambda text: len(split("1" + text)) == 1)),
     ]
     lines = [
         f"// Classes of code points in tokenizers {tokenizers.__version__}; written by {WRITTEN_BY}.",
@@ -339,6 +345,46 @@ def write_ranges():
     for name, _, ranges in tables:
         print(name, len(ranges), "ranges,", sum(last - first + 1 for first, last in ranges), "code points")
 
+
+def write_graphemes(tables):
+    """The classes of grapheme clusters but those of Hangul syllables and regional indicators."""
+    source = pathlib.Path(tables).read_text(encoding="utf-8")
+    pair = r"\('\\u\{([0-9a-f]+)\}',\s*'\\u\{([0-9a-f]+)\}'"
+
+    def table(name, more):
+        return re.findall(pair + more, re.search("const " + name + r"[^=]*= &\[(.*?)\];", source, re.S).group(1))
+
+    version = re.search(r"UNICODE_VERSION: [^=]*= \((\d+)", source).group(1)
+    extends = {c for first, last in table("InCB_Extend_table", "") for c in range(int(first, 16), int(last, 16) + 1)}
+    linkers = set(re.findall(r"'\\u\{([0-9A-F]+)\}'", re.search(r"fn is_incb_linker.*?\)\s*\}", source, re.S).group(0)))
+    linkers = {int(c, 16) for c in linkers}
+    names = {"CR": "CarriageReturn", "LF": "LineFeed", "SpacingMark": "Spacing", "ZWJ": "Joiner", "L": "LeadingJamo",
+             "V": "VowelJamo", "T": "TrailingJamo", "Extended_Pictographic": "Pictograph", "InCB_Consonant": "Consonant"}
+    rows = []
+    for first, last, name in table("grapheme_cat_table", r",\s*GC_(\w+)"):
+        if name in ("LV", "LVT", "Regional_Indicator"):
+            continue
+        for c in range(int(first, 16), int(last, 16) + 1):
+            what = names.get(name, name)
+            if name == "Extend":
+                what = "Linker" if c in linkers else "Extend" if c in extends else "ExtendApart"
+            if rows and rows[-1][1] == c - 1 and rows[-1][2] == what:
+                rows[-1][1] = c
+            else:
+                rows.append([c, c, what])
+    for c in list(range(0x20)) + [0x7F]:
+        assert any(first <= c <= last for first, last, _ in rows), c
+    lines = [f"// Classes of grapheme clusters in Unicode {version}; written by {WRITTEN_BY}.", "", "// clang-format off",
+             "constexpr BreakRange kBreaks[] = {"]
+    line = "   "
+    for first, last, what in rows:
+        cell = f" {{0x{first:X}, 0x{last:X}, BreakClass::k{what}}},"
+        if len(line) + len(cell) > 120:
+            lines.append(line)
+            line = "   "
+        line += cell
+    (ROOT / "src/convert/grapheme_ranges.inc").write_text("\n".join(lines + [line, "};", "// clang-format on", ""]),
+                                                         encoding="ascii")
 
 
 def units(text):
@@ -365,7 +411,8 @@ def write_oracle(tokenizer_json, oracle, out):
 
 
 if __name__ == "__main__":
-    commands = {"fixtures": write_fixtures, "ranges": write_ranges, "oracle": write_oracle}
+    commands = {"fixtures": write_fixtures, "ranges": write_ranges, "graphemes": write_graphemes,
+                "oracle": write_oracle}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +34,20 @@ class TableStore {
  private:
   std::vector<std::shared_ptr<const void>> arrays_;
 };
+
+// Numbers equal blocks of kNormalizerBlock `values` alike: appends each new one to `blocks` and its number to
+// `numbers`.
+template <typename T>
+void ShareBlocks(std::span<const T> values, std::vector<T>& blocks, std::vector<std::uint16_t>& numbers) {
+  std::map<std::vector<T>, std::uint16_t> known;
+  for (std::size_t begin = 0; begin < values.size(); begin += text::kNormalizerBlock) {
+    std::vector<T> block(values.begin() + static_cast<std::ptrdiff_t>(begin),
+                         values.begin() + static_cast<std::ptrdiff_t>(begin + text::kNormalizerBlock));
+    auto [it, is_new] = known.try_emplace(block, static_cast<std::uint16_t>(known.size()));
+    if (is_new) blocks.insert(blocks.end(), block.begin(), block.end());
+    numbers.push_back(it->second);
+  }
+}
 
 // Packs a vocabulary into the trie of text/tables.h. `pieces` are distinct, not empty, in the order of their bytes,
 // each with its id of at most 24 bits.

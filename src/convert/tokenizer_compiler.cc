@@ -20,6 +20,15 @@ namespace {
 
 using Json = json::Value;
 
+// By what only models of one type have; empty where that is none.
+std::string_view TypeOfEarlyModel(const Json& model) {
+  if (model.Find("merges") != nullptr) return "BPE";
+  if (model.Find("unk_id") != nullptr) return "Unigram";
+  const bool prefix = model.Find("continuing_subword_prefix") != nullptr;
+  if (prefix && model.Find("max_input_chars_per_word") != nullptr) return text::WordPiece::kName;
+  return {};
+}
+
 class Compiler : PartReader {
  public:
   Compiler(const Json& root, const std::string& path) : PartReader(path), root_(root) {}
@@ -98,20 +107,23 @@ class Compiler : PartReader {
 
   Status ReadPostProcessor() {
     const Json* part = root_.FindSet("post_processor");
-    if (part == nullptr) {
-      compiled_.pair.problem = "post_processor is missing, which puts tokens between the texts of a pair";
-      return Status();
-    }
+    if (part == nullptr) return Status();
     std::string type;
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
       THIMBLE_ASSIGN_OR_RETURN(const Json* members, ReadArray(*part, "post_processor", "processors"));
-      if (members->array().size() != 1) {
-        return Unsupported("post_processor is a Sequence of ", members->array().size(), ", only one is supported");
+      part = nullptr;
+      for (const Json& member : members->array()) {
+        THIMBLE_RETURN_IF_ERROR(ReadString(member, "post_processor", "type", type));
+        if (type == "ByteLevel") continue;
+        if (part != nullptr) return Unsupported("post_processor is a Sequence of several, only one is supported");
+        part = &member;
       }
-      part = &members->array()[0];
+      if (part == nullptr) return Status();
       THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     }
+    // It acts on places only.
+    if (type == "ByteLevel") return Status();
     // For one text, Roberta's differs from BERT's in offsets only.
     if (type == "BertProcessing" || type == "RobertaProcessing") {
       THIMBLE_RETURN_IF_ERROR(ReadPair(*part, "cls", prefix_));
@@ -240,8 +252,10 @@ class Compiler : PartReader {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const AddedToken& token = added_[i];
       single_words |= token.single_word;
-      tokens.emplace_back(token.normalized, std::move(texts[i]),
-                          token.id | (token.single_word ? text::kSingleWord : 0));
+      std::uint32_t flags = token.single_word ? text::kSingleWord : 0;
+      if (kind_->keeps_spaces() && token.strips_left) flags |= text::kStripsLeft;
+      if (kind_->keeps_spaces() && token.strips_right) flags |= text::kStripsRight;
+      tokens.emplace_back(token.normalized && kind_->normalizes(), std::move(texts[i]), token.id | flags);
     }
     std::sort(tokens.begin(), tokens.end());
     text::AddedTables& tables = compiled_.kind->added;
@@ -291,14 +305,13 @@ Status TokenIds::Take(const std::string& token, std::uint32_t id) {
 }
 
 Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std::string& path) {
-  // Early files do not name the type; WordPiece is the one with a prefix and a longest word.
-  const bool early = model.Find("type") == nullptr && model.Find("continuing_subword_prefix") != nullptr &&
-                     model.Find("max_input_chars_per_word") != nullptr;
   const Json* stated = model.FindSet("type");
-  if (!early && (stated == nullptr || !stated->is_string())) {
+  if (stated != nullptr ? !stated->is_string() : model.Find("type") != nullptr) {
     return Error(Code::kCorrupt, path, ": model.type is not a string");
   }
-  const std::string type = early ? std::string(text::WordPiece::kName) : stated->string();
+  // Early files do not name it.
+  const std::string type = stated != nullptr ? stated->string() : std::string(TypeOfEarlyModel(model));
+  if (type.empty()) return Error(Code::kCorrupt, path, ": model.type is not a string");
   std::string expected;
 #define THIMBLE_MAKE_READER(Name)                                 \
   if (type == text::Name::kName) return Make##Name##Reader(path); \
@@ -311,6 +324,9 @@ Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std:
 Status TakePairs(bool token_types, const std::string& path, CompiledTokenizer* tokenizer) {
   const PairTemplate& pair = tokenizer->pair;
   if (!pair.problem.empty()) return Error(Code::kUnsupported, path, ": ", pair.problem);
+  if (pair.middle.empty()) {
+    return Error(Code::kUnsupported, path, ": post_processor puts no tokens between the texts of a pair");
+  }
   text::TemplateTables& around = tokenizer->kind->around;
   around.middle = tokenizer->store.Keep(std::vector<std::uint32_t>(pair.middle));
   around.middle_count = static_cast<std::uint32_t>(pair.middle.size());

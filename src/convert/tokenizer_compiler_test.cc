@@ -215,7 +215,7 @@ TEST(TokenizerCompiler, RefusesEachMalformedOrUnsupportedPart) {
       {[](Json& j) { j = Json::array(); }, corrupt, "is not a JSON object"},
       {[](Json& j) { j.erase("model"); }, corrupt, "model is not an object"},
       {[](Json& j) { j["model"] = 3; }, corrupt, "model is not an object"},
-      {[](Json& j) { j["model"]["type"] = "BPE"; }, unsupported, "model.type is \"BPE\""},
+      {[](Json& j) { j["model"]["type"] = "WordLevel"; }, unsupported, "model.type is \"WordLevel\""},
       {[](Json& j) { j["model"]["type"] = 1; }, corrupt, "model.type is not a string"},
       {[](Json& j) { j["model"].erase("continuing_subword_prefix"); }, corrupt, "continuing_subword_prefix is not"},
       {[](Json& j) { j["model"]["max_input_chars_per_word"] = 0; }, corrupt, "max_input_chars_per_word is not"},

@@ -4,26 +4,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
-#include <map>
-#include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "convert/tokenizer_class.h"
 #include "convert/tokenizer_kind.h"
+#include "convert/tokenizer_tokens.h"
 #include "json/json_file.h"
 
 namespace thimble::convert {
 namespace {
 
 using Json = json::Value;
-
-// In the order in which the library adds them.
-constexpr std::array<std::string_view, 7> kSpecialTokens = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                                            "pad_token", "cls_token", "mask_token"};
 
 // Classes that are tokenizer.json as it is, and those that the library has no longer, which read so.
 constexpr std::array<std::string_view, 8> kFileClasses = {
@@ -40,18 +36,9 @@ constexpr std::array<std::string_view, 9> kFetchArguments = {
 constexpr std::array<std::string_view, 6> kChoosingArguments = {"tokenizer_type", "tokenizer_class", "config",
                                                                 "mistral_format", "gguf_file",       "subfolder"};
 
-template <std::size_t N>
-bool IsOneOf(const std::array<std::string_view, N>& names, std::string_view name) {
+bool IsOneOf(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
-
-// A token as the library has it; what `normalized` is not said to be depends on `special`.
-struct Token {
-  std::string content;
-  bool special = false;
-  bool single_word = false, lstrip = false, rstrip = false;
-  std::optional<bool> normalized = std::nullopt;
-};
 
 class FolderReader : FolderSettings {
  public:
@@ -62,10 +49,18 @@ class FolderReader : FolderSettings {
   Result<TokenizerSource> Read() {
     THIMBLE_RETURN_IF_ERROR(ReadSettings());
     THIMBLE_RETURN_IF_ERROR(ChooseClass());
-    THIMBLE_RETURN_IF_ERROR(ReadVocabulary());
-    ChooseKind();
-    THIMBLE_RETURN_IF_ERROR(ReadAddedTokens());
-    THIMBLE_RETURN_IF_ERROR(ReadSpecialTokens());
+    THIMBLE_RETURN_IF_ERROR(OpenVocabulary());
+    tokens_.emplace(folder_, static_cast<FolderSettings&>(*this), settings_.arguments, builds_);
+    THIMBLE_RETURN_IF_ERROR(tokens_->ReadListed(*root_.Find("added_tokens")));
+    THIMBLE_RETURN_IF_ERROR(tokens_->ReadSpecial());
+    std::optional<Vocabulary> vocabulary;
+    if (!files_.empty()) {
+      THIMBLE_ASSIGN_OR_RETURN(vocabulary, builds_->read(files_, tokens_->special()));
+      root_ = std::move(vocabulary->root);
+    }
+    THIMBLE_RETURN_IF_ERROR(ChooseKind());
+    THIMBLE_RETURN_IF_ERROR(tokens_->ReadExtra([this](const std::string& content) { return FindEntry(content); },
+                                               vocabulary ? &*vocabulary : nullptr));
     if (builds_ != nullptr) THIMBLE_RETURN_IF_ERROR(Build());
     THIMBLE_RETURN_IF_ERROR(AddTokens());
     if (settings_.do_lower_case) PrependLowercase();
@@ -115,15 +110,21 @@ class FolderReader : FolderSettings {
       stated_in = folder_ + "/config.json";
       chosen = model.json().Find("tokenizer_class");
     }
-    if (chosen == nullptr || chosen->is_null()) return Status();
+    if (chosen == nullptr || chosen->is_null()) {
+      const Json* type = model.json().Find("model_type");
+      for (const TokenizerClass* known : kTokenizerClasses) {
+        if (type != nullptr && type->is_string() && IsOneOf(known->model_types, type->string())) builds_ = known;
+      }
+      return Status();
+    }
     if (!chosen->is_string()) return Error(Code::kCorrupt, stated_in, ": \"tokenizer_class\": expected a string");
     std::string_view name = chosen->string();
     if (name.ends_with("Fast")) name.remove_suffix(4);
     std::string expected;
-    for (const TokenizerClasses* classes : kTokenizerClasses) {
-      builds_ = classes;
-      if (std::find(classes->names.begin(), classes->names.end(), name) != classes->names.end()) return Status();
-      expected += (expected.empty() ? "" : ", ") + std::string(classes->names[0]);
+    for (const TokenizerClass* known : kTokenizerClasses) {
+      builds_ = known;
+      if (IsOneOf(known->names, name)) return Status();
+      expected += (expected.empty() ? "" : ", ") + std::string(known->names[0]);
     }
     builds_ = nullptr;
     if (IsOneOf(kFileClasses, name)) return Status();
@@ -131,8 +132,8 @@ class FolderReader : FolderSettings {
                  " or TokenizersBackend, found \"", chosen->string(), "\"");
   }
 
-  // Leaves in root_ what the vocabulary's file says, and its path in path_.
-  Status ReadVocabulary() {
+  // Leaves in root_ what tokenizer.json says, or in files_ the vocabulary where there is none; its path in path_.
+  Status OpenVocabulary() {
     path_ = folder_ + "/tokenizer.json";
     Result<std::string> json = json::ReadFile(path_, json::kMaxTokenizerBytes);
     if (json.ok()) {
@@ -142,25 +143,37 @@ class FolderReader : FolderSettings {
       return CheckListed();
     }
     if (json.status().code() != Code::kNotFound) return json.status();
-    std::string expected = "tokenizer.json";
-    for (const TokenizerClasses* classes : kTokenizerClasses) {
-      const std::string file(classes->vocabulary_file);
-      path_ = folder_ + "/" + file;
-      const Result<std::string> contents = json::ReadFile(path_, json::kMaxTokenizerBytes);
-      expected += " nor " + file;
-      if (!contents.ok() && contents.status().code() == Code::kNotFound) continue;
-      if (!contents.ok()) return contents.status();
-      if (classes != builds_) {
-        return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected ", classes->names[0],
-                     ", because the folder has a ", file, " and no tokenizer.json");
-      }
-      THIMBLE_ASSIGN_OR_RETURN(json::Object model, classes->read_vocabulary(*contents, path_));
-      root_ = json::Object();
-      root()["model"] = std::move(model);
-      root()["added_tokens"] = json::Array();
-      return Status();
+    root_ = json::Object{{"added_tokens", json::Array()}};
+    if (builds_ != nullptr) {
+      THIMBLE_RETURN_IF_ERROR(OpenFiles(*builds_));
+      if (files_.size() == builds_->files.size()) return Status();
     }
-    return Error(Code::kNotFound, folder_, ": has neither ", expected);
+    const std::size_t found = files_.size();
+    for (const TokenizerClass* known : kTokenizerClasses) {
+      if (known == builds_) continue;
+      THIMBLE_RETURN_IF_ERROR(OpenFiles(*known));
+      if (files_.size() < known->files.size()) continue;
+      return Error(Code::kUnsupported, path, ": \"tokenizer_class\": expected ", known->names[0],
+                   ", because the folder has a ", known->files[0], " and no tokenizer.json");
+    }
+    if (builds_ == nullptr) return Error(Code::kNotFound, folder_, ": has no tokenizer.json");
+    if (found > 0)
+      return Error(Code::kNotFound, folder_, ": has ", builds_->files[0], ", but no ", builds_->files[found]);
+    return Error(Code::kNotFound, folder_, ": has neither tokenizer.json nor ", builds_->files[0]);
+  }
+
+  // Reads the first files of a vocabulary that are there.
+  Status OpenFiles(const TokenizerClass& known) {
+    files_.clear();
+    for (std::string_view name : known.files) {
+      path_ = folder_ + "/" + std::string(name);
+      Result<std::string> contents = json::ReadFile(path_, json::kMaxTokenizerBytes);
+      if (!contents.ok() && contents.status().code() == Code::kNotFound) break;
+      if (!contents.ok()) return contents.status();
+      files_.push_back({.contents = std::move(*contents), .path = path_});
+    }
+    if (!files_.empty()) path_ = files_[0].path;
+    return Status();
   }
 
   // Leaves "added_tokens" of the root an array of objects that have content and id.
@@ -178,266 +191,89 @@ class FolderReader : FolderSettings {
     return Status();
   }
 
-  // {"content": ..., "lstrip": ...}.
-  Status ReadToken(const Json& json, std::string_view where, Token& token) const {
-    if (!json.is_object()) return Corrupt(where, "expected an object");
-    for (const auto& [key, value] : json.object()) {
-      if (key == "content") {
-        if (!value.is_string()) return Corrupt(where, "expected a content that is a string");
-        token.content = value.string();
-        continue;
-      }
-      if (key == "id" || key == "__type") continue;
-      if (!value.is_boolean()) return Corrupt(where, "expected true or false for \"", key, "\"");
-      if (key == "special") token.special = value.boolean();
-      if (key == "single_word") token.single_word = value.boolean();
-      if (key == "lstrip") token.lstrip = value.boolean();
-      if (key == "rstrip") token.rstrip = value.boolean();
-      if (key == "normalized") token.normalized = value.boolean();
-    }
-    if (token.content.empty()) return Corrupt(where, "expected a content that is not empty");
-    return Status();
-  }
-
-  // A string, or a token in the form of tokenizer_config.json.
-  Status ReadSpecial(const Json& json, std::string_view where, Token& token) const {
-    if (const Json* type = json.Find("__type")) {
-      if (!type->Is("AddedToken")) return Corrupt(where, "expected \"__type\" to be \"AddedToken\"");
-      THIMBLE_RETURN_IF_ERROR(ReadToken(json, where, token));
-      token.special = true;
-      return Status();
-    }
-    if (!json.is_string() || json.Is("")) return Corrupt(where, "expected a token");
-    token = Token{json.string(), true};
-    return Status();
-  }
-
-  static Result<std::uint32_t> ReadIndex(std::string_view text) {
-    std::uint32_t index = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (error != std::errc() || end != text.data() + text.size()) return Error(Code::kCorrupt, "not a number");
-    return index;
-  }
-
-  // The tokens that files list with an id; the library keeps their order and gives ids of its own.
-  Status ReadAddedTokens() {
-    std::map<std::uint32_t, Token> listed;
-    if (const Json* decoder = Find("added_tokens_decoder")) {
-      if (!decoder->is_object()) return Corrupt("added_tokens_decoder", "expected an object");
-      for (const auto& [key, value] : decoder->object()) {
-        Result<std::uint32_t> index = ReadIndex(key);
-        if (!index.ok()) return Corrupt("added_tokens_decoder", "expected an id, found \"", key, "\"");
-        THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens_decoder." + key, listed[*index]));
-      }
-    } else {
-      THIMBLE_RETURN_IF_ERROR(ReadSpecialTokensMap());
-      THIMBLE_RETURN_IF_ERROR(ReadAddedTokensFile(listed));
-      for (const Json& value : root()["added_tokens"].array()) {
-        Token token;
-        THIMBLE_RETURN_IF_ERROR(ReadToken(value, "added_tokens", token));
-        listed.insert_or_assign(static_cast<std::uint32_t>(value.Find("id")->integer()), token);
-      }
-    }
-    for (auto& [index, token] : listed) tokens_.push_back(std::move(token));
-    return Status();
-  }
-
-  // What old folders say of special tokens; it wins over tokenizer_config.json.
-  Status ReadSpecialTokensMap() {
-    const std::string map_path = folder_ + "/special_tokens_map.json";
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(map_path));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, map_path, ": expected a JSON object");
-    for (const auto& [key, value] : file.json().object()) {
-      const Json* argument = settings_.arguments.FindSet(key);
-      if (argument != nullptr && !argument->Is("")) continue;
-      Json& setting = values[key] = value;
-      if (value.Find("content") != nullptr) setting.object()["__type"] = "AddedToken";
-    }
-    return Status();
-  }
-
-  Status ReadAddedTokensFile(std::map<std::uint32_t, Token>& listed) const {
-    const std::string list_path = folder_ + "/added_tokens.json";
-    THIMBLE_ASSIGN_OR_RETURN(const json::JsonFile file, json::JsonFile::OpenIfPresent(list_path));
-    if (!file.json().is_object()) return Error(Code::kCorrupt, list_path, ": expected a JSON object");
-    std::set<std::string> special;
-    for (std::string_view key : kSpecialTokens) {
-      Token token;
-      const Json* setting = Find(key);
-      if (setting != nullptr && ReadSpecial(*setting, key, token).ok()) special.insert(token.content);
-    }
-    for (const auto& [content, index] : file.json().object()) {
-      if (content.empty() || !index.is_unsigned() || index.integer() > UINT32_MAX) {
-        return Error(Code::kCorrupt, list_path, ": expected tokens with ids, found \"", content, "\"");
-      }
-      const bool is_special = special.contains(content);
-      listed.insert_or_assign(static_cast<std::uint32_t>(index.integer()),
-                              Token{content, is_special, false, false, false, !is_special});
-    }
-    return Status();
-  }
-
-  Status ReadSpecialTokens() {
-    if (builds_ != nullptr) {
-      for (const auto& [key, content] : builds_->special) {
-        special_[std::string(key)] = Token{std::string(content), true};
-      }
-    }
-    for (std::string_view key : kSpecialTokens) {
-      const Json* setting = Find(key);
-      if (setting == nullptr) continue;
-      if (setting->is_null()) {
-        if (builds_ != nullptr && (key == "unk_token" || key == "sep_token" || key == "cls_token")) {
-          return Unsupported(key, "null is not supported");
-        }
-        special_.erase(std::string(key));
-        continue;
-      }
-      THIMBLE_RETURN_IF_ERROR(ReadSpecial(*setting, key, special_[std::string(key)]));
-    }
-    for (const char* key : {"model_specific_special_tokens", "extra_special_tokens", "additional_special_tokens"}) {
-      const Json* extra = Find(key);
-      if (extra == nullptr || extra->is_null()) continue;
-      if (key == std::string_view("additional_special_tokens") && !extra_.empty()) continue;
-      if (!extra->is_array() && !extra->is_object()) return Corrupt(key, "expected an array or an object");
-      const auto add = [&](const Json& value, bool known) -> Status {
-        Token token;
-        THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
-        if (known) THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
-        extra_.push_back(std::move(token));
-        return Status();
-      };
-      if (extra->is_array()) {
-        for (const Json& value : extra->array()) THIMBLE_RETURN_IF_ERROR(add(value, false));
-      } else {
-        for (const auto& [name, value] : extra->object()) THIMBLE_RETURN_IF_ERROR(add(value, true));
-      }
-    }
-    values.Sort();
-    // Tokens of a model's own, which the library knows by the ends of their names.
-    for (const auto& [key, value] : values) {
-      if (!key.ends_with("_token") || IsOneOf(kSpecialTokens, key)) continue;
-      if (!value.is_string() && value.Find("__type") == nullptr) continue;
-      Token token;
-      THIMBLE_RETURN_IF_ERROR(ReadSpecial(value, key, token));
-      THIMBLE_RETURN_IF_ERROR(RequireKnown(key, token));
-      extra_.push_back(std::move(token));
-    }
-    return Status();
-  }
-
   // Chooses what reads the model.
-  void ChooseKind() {
-    const Json* model = root().Find("model");
-    if (model == nullptr || !model->is_object()) return;
+  Status ChooseKind() {
+    const auto found = root_.Find("model");
+    if (found == nullptr || !found->is_object()) return Status();
+    json::Object& model = root()["model"].object();
     if (builds_ != nullptr) {
-      kind_ = builds_->make_reader(path_);
-    } else if (auto kind = MakeKindReader(*model, path_); kind.ok()) {
-      kind_ = std::move(*kind);
+      const Json* type = model.Find("type");
+      if (type != nullptr && !type->is_null() && !type->Is(builds_->kind)) {
+        return Error(Code::kUnsupported, path_, ": model.type is ", type->Text(), ", expected \"", builds_->kind,
+                     "\", which is what a ", builds_->names[0], " has");
+      }
+      model["type"] = builds_->kind;
     }
-    if (kind_ != nullptr && !kind_->CountEntries(*model).ok()) kind_ = nullptr;
+    if (auto kind = MakeKindReader(root()["model"], path_); kind.ok()) kind_ = std::move(*kind);
+    if (kind_ != nullptr && !kind_->CountEntries(root()["model"]).ok()) kind_ = nullptr;
+    return Status();
   }
 
   std::optional<std::uint64_t> FindEntry(const std::string& content) const {
     return kind_ == nullptr ? std::nullopt : kind_->FindEntry(*root_.Find("model"), content);
   }
 
-  // The id of a token that is new would depend on the order of keys in a file.
-  Status RequireKnown(std::string_view key, const Token& token) const {
-    if (FindEntry(token.content)) return Status();
-    return Unsupported(key, "\"", token.content, "\" is not in the vocabulary");
-  }
-
-  // The parts that a BertTokenizer does not take from tokenizer.json.
+  // Puts together what the class does not take from tokenizer.json.
   Status Build() {
-    THIMBLE_RETURN_IF_ERROR(builds_->build(*this, special_["unk_token"].content, root()));
-    for (const char* key : {"cls_token", "sep_token"}) {
+    root()["added_tokens"] = json::Array();
+    THIMBLE_RETURN_IF_ERROR(builds_->build(*this, tokens_->special(), root()));
+    if (builds_->around == Around::kRoberta) return Status();
+    for (std::string_view key : {builds_->first, builds_->last}) {
       // The library writes them into a template that it parses.
-      const std::string& content = special_[key].content;
-      if (content.find_first_of(" :$") != std::string::npos) {
+      const std::string_view content = ContentOf(tokens_->special(), key);
+      if (content.find_first_of(" :$") != std::string_view::npos) {
         return Unsupported(key, "\"", content, "\" has a space, a colon or a dollar sign");
       }
     }
     return Status();
   }
 
-  // A token that is listed once more has the options it is listed with last.
-  Status Relist(const Token& token, bool normalized, json::Array& list) const {
-    for (Json& value : list) {
-      json::Object& entry = value.object();
-      if (!entry["content"].Is(token.content)) continue;
-      const Json* listed = entry.Find("normalized");
-      if (listed == nullptr ? normalized : !listed->is_boolean() || listed->boolean() != normalized) {
-        return Error(Code::kUnsupported, path, ": added token \"", token.content, "\" differs in \"normalized\" from ",
-                     path_);
-      }
-      entry["single_word"] = token.single_word;
-      entry["lstrip"] = token.lstrip;
-      entry["rstrip"] = token.rstrip;
-    }
-    return Status();
-  }
-
-  // Gives the tokens their ids and lists them, then puts those of class and separator around a text.
+  // Lists the tokens, then puts those of the class around a text.
   Status AddTokens() {
     if (kind_ == nullptr) return Status();
     Json& tokens = root()["added_tokens"];
     if (tokens.is_null()) tokens = json::Array();
-    json::Array& list = tokens.array();
-    THIMBLE_ASSIGN_OR_RETURN(std::uint64_t next_id, kind_->CountEntries(*root_.Find("model")));
-    for (const Json& entry : list) {
-      // The compiler checks it.
-      const std::uint64_t id = entry.Find("id")->integer();
-      next_id = std::max(next_id, id + 1);
-      ids_.emplace(entry.Find("content")->string(), id);
-    }
-    const std::size_t num_listed = tokens_.size();
-    for (std::string_view key : kSpecialTokens) {
-      auto it = special_.find(std::string(key));
-      if (it != special_.end()) tokens_.push_back(it->second);
-    }
-    tokens_.insert(tokens_.end(), extra_.begin(), extra_.end());
-    std::set<std::string> named;
-    for (const auto& [key, token] : special_) named.insert(token.content);
-    for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      const Token& token = tokens_[i];
-      const bool special = token.special || named.contains(token.content);
-      const bool normalized = token.normalized.value_or(!special);
-      if (ids_.contains(token.content)) {
-        if (i < num_listed) THIMBLE_RETURN_IF_ERROR(Relist(token, normalized, list));
-        continue;
-      }
-      const std::uint64_t id = FindEntry(token.content).value_or(next_id);
-      const bool needed =
-          token.content == special_["cls_token"].content || token.content == special_["sep_token"].content;
-      if (i >= num_listed && id >= settings_.embeddings && !needed) continue;
-      next_id = std::max(next_id, id + 1);
-      ids_.emplace(token.content, id);
-      list.push_back(json::Object{{"id", id},
-                                  {"content", token.content},
-                                  {"single_word", token.single_word},
-                                  {"lstrip", token.lstrip},
-                                  {"rstrip", token.rstrip},
-                                  {"normalized", normalized}});
-    }
+    THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t next_id, kind_->CountEntries(*root_.Find("model")));
+    THIMBLE_RETURN_IF_ERROR(tokens_->AddTo(tokens.array(), path_, next_id, settings_.embeddings,
+                                           [this](const std::string& content) { return FindEntry(content); }));
     if (builds_ == nullptr) return Status();
-    const auto named_special = [&](const char* key) { return json::Object{{"id", special_[key].content}}; };
-    json::Object special_tokens;
-    for (const char* key : {"cls_token", "sep_token"}) {
-      const std::string& content = special_[key].content;
-      special_tokens[content] = json::Object{{"id", content}, {"ids", json::Array{ids_[content]}}};
-    }
-    json::Array single = {json::Object{{"SpecialToken", named_special("cls_token")}},
-                          json::Object{{"Sequence", json::Object{{"id", "A"}}}},
-                          json::Object{{"SpecialToken", named_special("sep_token")}}};
-    json::Array pair = single;
-    pair.push_back(json::Object{{"Sequence", json::Object{{"id", "B"}, {"type_id", 1}}}});
-    pair.push_back(json::Object{{"SpecialToken", json::Object{{"id", special_["sep_token"].content}, {"type_id", 1}}}});
-    root()["post_processor"] = json::Object{{"type", "TemplateProcessing"},
-                                            {"single", std::move(single)},
-                                            {"pair", std::move(pair)},
-                                            {"special_tokens", std::move(special_tokens)}};
+    THIMBLE_ASSIGN_OR_RETURN(root()["post_processor"], PostProcessor());
     return Status();
+  }
+
+  Result<Json> PostProcessor() const {
+    const std::string first(ContentOf(tokens_->special(), builds_->first));
+    const std::string last(ContentOf(tokens_->special(), builds_->last));
+    const std::uint64_t first_id = tokens_->Id(first), last_id = tokens_->Id(last);
+    if (builds_->around == Around::kRoberta) {
+      bool trims = true, prefix = false;
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean("trim_offsets", trims));
+      THIMBLE_RETURN_IF_ERROR(ReadBoolean("add_prefix_space", prefix));
+      return Json(json::Object{{"type", "RobertaProcessing"},
+                               {"sep", json::Array{last, last_id}},
+                               {"cls", json::Array{first, first_id}},
+                               {"trim_offsets", trims},
+                               {"add_prefix_space", prefix}});
+    }
+    const bool bert = builds_->around == Around::kBert;
+    const auto token = [](const std::string& id, unsigned type) {
+      return json::Object{{"SpecialToken", json::Object{{"id", id}, {"type_id", type}}}};
+    };
+    const auto text = [](const char* id, unsigned type) {
+      return json::Object{{"Sequence", json::Object{{"id", id}, {"type_id", type}}}};
+    };
+    json::Array single = {token(first, 0), text("A", 0), token(last, 0)};
+    json::Array pair = single;
+    if (!bert) pair.push_back(token(last, 0));
+    pair.push_back(text("B", bert ? 1 : 0));
+    pair.push_back(token(last, bert ? 1 : 0));
+    json::Object special;
+    special[first] = json::Object{{"id", first}, {"ids", json::Array{first_id}}};
+    special[last] = json::Object{{"id", last}, {"ids", json::Array{last_id}}};
+    return Json(json::Object{{"type", "TemplateProcessing"},
+                             {"single", std::move(single)},
+                             {"pair", std::move(pair)},
+                             {"special_tokens", std::move(special)}});
   }
 
   void PrependLowercase() {
@@ -495,15 +331,13 @@ class FolderReader : FolderSettings {
 
   const TokenizerSettings& settings_;
   const std::string& folder_;
-  // The classes that build the tokenizer anew; null if it is tokenizer.json as it is.
-  const TokenizerClasses* builds_ = kTokenizerClasses[0];
-  std::unique_ptr<KindReader> kind_;  // Null where root_ has no vocabulary that it reads; the compiler refuses that.
-  std::string path_;                  // Of the vocabulary.
-  Json root_;                         // A tokenizer.json, an object.
-  std::vector<Token> tokens_;         // That files list with ids, then the others.
-  std::map<std::string, Token> special_;  // By the names of settings.
-  std::vector<Token> extra_;
-  std::map<std::string, std::uint64_t> ids_;  // Of added tokens.
+  // The class that builds the tokenizer anew; null if it is tokenizer.json as it is.
+  const TokenizerClass* builds_ = kTokenizerClasses[0];
+  std::unique_ptr<KindReader> kind_;   // Null where root_ has no vocabulary that it reads; the compiler refuses that.
+  std::string path_;                   // Of the vocabulary.
+  Json root_;                          // A tokenizer.json, an object.
+  std::vector<VocabularyFile> files_;  // Where there is no tokenizer.json.
+  std::optional<FolderTokens> tokens_;
 };
 
 }  // namespace

@@ -118,61 +118,19 @@ class KindReader {
   virtual Status ReadModel(const json::Value& model, TokenIds& ids) = 0;
   // The parts "normalizer" and "pre_tokenizer" of `root`.
   virtual Status ReadRules(const json::Value& root) = 0;
+  // Whether lstrip and rstrip count, because spaces are more than ends of words.
+  virtual bool keeps_spaces() const { return false; }
+  // Whether tokens that are normalised are looked for behind normalisation; else there is none.
+  virtual bool normalizes() const { return true; }
   // What is looked for in a text for each token, or in the normalised text where it is normalised.
   virtual Result<std::vector<std::string>> AddedTexts(std::span<const AddedToken> tokens) = 0;
   // The tables but those of added tokens and of what is put around a text.
   virtual Result<std::shared_ptr<text::Kind>> Compile(TableStore& store) const = 0;
 };
 
-// The settings of a folder: tokenizer_config.json, at `path`, and what wins over it.
-struct FolderSettings {
-  template <typename... Parts>
-  Status Corrupt(std::string_view key, const Parts&... parts) const {
-    return Error(Code::kCorrupt, path, ": \"", key, "\": ", parts...);
-  }
-  template <typename... Parts>
-  Status Unsupported(std::string_view key, const Parts&... parts) const {
-    return Error(Code::kUnsupported, path, ": \"", key, "\": ", parts...);
-  }
-  // The value of a setting, or null when there is none.
-  const json::Value* Find(std::string_view key) const { return values.Find(key); }
-  Status ReadBoolean(const char* key, bool& value) const {
-    const json::Value* setting = Find(key);
-    if (setting == nullptr) return Status();
-    if (!setting->is_boolean()) return Corrupt(key, "expected true or false");
-    value = setting->boolean();
-    return Status();
-  }
-
-  std::string path;
-  json::Object values;
-};
-
-// The classes of transformers that build a tokenizer of one kind anew, from a vocabulary and settings.
-struct TokenizerClasses {
-  std::span<const std::string_view> names;  // Without "Fast"; the first is for messages.
-  std::unique_ptr<KindReader> (*make_reader)(const std::string& path);
-  // Special tokens where no file has them, by the names of their settings.
-  std::span<const std::pair<std::string_view, std::string_view>> special;
-  // Where the vocabulary is if there is no tokenizer.json, and what makes the model of one of it.
-  std::string_view vocabulary_file;
-  Result<json::Object> (*read_vocabulary)(std::string_view contents, const std::string& path);
-  // Puts into `root`, a tokenizer.json, what these classes do not take from it.
-  Status (*build)(const FolderSettings& settings, const std::string& unknown, json::Object& root);
-};
-
-#define THIMBLE_DECLARE_KIND(Name)                                         \
-  std::unique_ptr<KindReader> Make##Name##Reader(const std::string& path); \
-  extern const TokenizerClasses k##Name##Classes;
+#define THIMBLE_DECLARE_KIND(Name) std::unique_ptr<KindReader> Make##Name##Reader(const std::string& path);
 THIMBLE_TOKENIZER_KINDS(THIMBLE_DECLARE_KIND)
 #undef THIMBLE_DECLARE_KIND
-
-// All of them; the first is what a folder that names no class has.
-inline constexpr const TokenizerClasses* kTokenizerClasses[] = {
-#define THIMBLE_LIST_CLASSES(Name) &k##Name##Classes,
-    THIMBLE_TOKENIZER_KINDS(THIMBLE_LIST_CLASSES)
-#undef THIMBLE_LIST_CLASSES
-};
 
 // Of the kind that `model`, an object, names. kCorrupt or kUnsupported when there is none.
 Result<std::unique_ptr<KindReader>> MakeKindReader(const json::Value& model, const std::string& path);

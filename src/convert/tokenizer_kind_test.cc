@@ -89,7 +89,7 @@ struct Letters final : text::Kind {
     if (entry.size() != 1) return std::nullopt;
     return static_cast<std::uint8_t>(entry[0]);
   }
-  std::uint32_t unknown_id() const override { return unknown; }
+  std::optional<std::uint32_t> unknown_id() const override { return unknown; }
   void AddTo(text::Fields& fields) override {
     fields.insert(fields.end(), {{"scores", &scores}, {"unknown_id", &unknown}});
     added.AddTo(fields);

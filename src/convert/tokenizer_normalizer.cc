@@ -73,19 +73,6 @@ std::vector<std::uint32_t> Decompose(std::uint32_t code_point, int options) {
 std::uint32_t RankOf(std::uint32_t element) { return element >> 24 & 127; }
 bool IsBreak(std::uint32_t element) { return (element >> 21 & 7) == static_cast<std::uint32_t>(CharClass::kBreak); }
 
-// Numbers equal blocks of `values` alike: appends each new one to `blocks` and its number to `numbers`.
-template <typename T>
-void ShareBlocks(std::span<const T> values, std::vector<T>& blocks, std::vector<std::uint16_t>& numbers) {
-  std::map<std::vector<T>, std::uint16_t> known;
-  for (std::size_t begin = 0; begin < values.size(); begin += text::kNormalizerBlock) {
-    std::vector<T> block(values.begin() + static_cast<std::ptrdiff_t>(begin),
-                         values.begin() + static_cast<std::ptrdiff_t>(begin + text::kNormalizerBlock));
-    auto [it, is_new] = known.try_emplace(block, static_cast<std::uint16_t>(known.size()));
-    if (is_new) blocks.insert(blocks.end(), block.begin(), block.end());
-    numbers.push_back(it->second);
-  }
-}
-
 }  // namespace
 
 bool IsWhiteSpace(std::uint32_t code_point) {
@@ -101,6 +88,40 @@ std::vector<std::uint32_t> WordCharBounds() {
     bounds.push_back(range.last + 1);
   }
   return bounds;
+}
+
+std::vector<CompositionPair> CompositionPairs() {
+  std::vector<CompositionPair> pairs;
+  const auto compose = [](std::span<const std::uint32_t> parts) -> std::uint32_t {
+    std::vector<utf8proc_int32_t> buffer(parts.begin(), parts.end());
+    const utf8proc_ssize_t count =
+        utf8proc_normalize_utf32(buffer.data(), static_cast<utf8proc_ssize_t>(buffer.size()),
+                                 static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    return count == 1 ? static_cast<std::uint32_t>(buffer[0]) : 0;
+  };
+  for (const CodePointRange& range : kDecomposes) {
+    for (std::uint32_t c = range.first; c <= range.last; ++c) {
+      const std::vector<std::uint32_t> parts = Decompose(c, 0);
+      if (parts.size() < 2 || (c >= kHangulFirst && c <= kHangulLast)) continue;
+      const std::uint32_t first = compose(std::span(parts).first(parts.size() - 1));
+      const std::uint32_t both[] = {first, parts.back()};
+      if (first != 0 && compose(both) == c) pairs.push_back({first, parts.back(), c});
+    }
+  }
+  return pairs;
+}
+
+std::vector<text::SplitClass> SplitClasses() {
+  std::vector<text::SplitClass> classes(kCodePoints, text::SplitClass::kOther);
+  const auto mark = [&classes](std::span<const CodePointRange> ranges, text::SplitClass value) {
+    for (const CodePointRange& range : ranges) {
+      for (std::uint32_t c = range.first; c <= range.last; ++c) classes[c] = value;
+    }
+  };
+  mark(kLetters, text::SplitClass::kLetter);
+  mark(kNumbers, text::SplitClass::kNumber);
+  mark(kSpace, text::SplitClass::kSpace);
+  return classes;
 }
 
 NormalizerCompiler::NormalizerCompiler(const TokenizerRules& rules) : rules_(rules), flags_(kCodePoints) {

@@ -12,6 +12,7 @@
 
 #include "convert/table_store.h"
 #include "json/value.h"
+#include "text/bpe.h"
 #include "text/tables.h"
 #include "thimble/status.h"
 
@@ -48,6 +49,15 @@ bool IsWhiteSpace(std::uint32_t code_point);
 
 // Where runs of word characters, beside which no single_word token is seen, begin and end, in turn.
 std::vector<std::uint32_t> WordCharBounds();
+
+// Two characters and the one that composition makes of them; Hangul is left out.
+struct CompositionPair {
+  std::uint32_t first, second, composed;
+};
+std::vector<CompositionPair> CompositionPairs();
+
+// What GPT-2's split takes each code point for.
+std::vector<text::SplitClass> SplitClasses();
 
 // Maps code points to characters of normalised text. The classes and what has a decomposition are those of the Rust
 // library (unicode_ranges.inc); decompositions and lower case come from utf8proc.

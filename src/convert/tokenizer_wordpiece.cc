@@ -1,7 +1,6 @@
 // WordPiece with a normaliser and pre-tokenizer of BERT's kind.
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "convert/table_store.h"
@@ -127,81 +126,10 @@ class WordPieceReader final : public KindReader, PartReader {
   std::optional<NormalizerCompiler> normalizer_;
 };
 
-constexpr std::string_view kNames[] = {
-    "BertTokenizer",   "DistilBertTokenizer", "ElectraTokenizer",     "MobileBertTokenizer",
-    "LxmertTokenizer", "LayoutLMTokenizer",   "SqueezeBertTokenizer",
-};
-constexpr std::pair<std::string_view, std::string_view> kSpecial[] = {{"unk_token", "[UNK]"},
-                                                                      {"sep_token", "[SEP]"},
-                                                                      {"pad_token", "[PAD]"},
-                                                                      {"cls_token", "[CLS]"},
-                                                                      {"mask_token", "[MASK]"}};
-
-// A vocab.txt: one piece a line, without white space behind it; of equal ones the last counts.
-Result<json::Object> ReadLines(std::string_view text, const std::string& path) {
-  constexpr std::size_t kMaxLines = std::size_t{kMaxId} + 1;
-  std::map<std::string_view, std::size_t> lines;
-  for (std::size_t line = 0; !text.empty(); ++line) {
-    if (line == kMaxLines) return Error(Code::kUnsupported, path, ": more than ", kMaxLines, " lines");
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::size_t length = 0;
-    const std::uint8_t* begin = reinterpret_cast<const std::uint8_t*>(text.data());
-    for (const std::uint8_t* next = begin; next != begin + end;) {
-      const std::uint8_t* character = next;
-      const std::uint32_t code_point = text::DecodeUtf8(next, begin + end);
-      if (code_point == text::kReplacementCharacter && (next - character != 3 || *character != 0xEF)) {
-        return Error(Code::kCorrupt, path, ": line ", line + 1, " is not UTF-8");
-      }
-      if (!IsWhiteSpace(code_point)) length = static_cast<std::size_t>(next - begin);
-    }
-    lines[text.substr(0, length)] = line;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  json::Object pieces;
-  for (const auto& [piece, line] : lines) pieces.Append(std::string(piece)) = line;
-  json::Object model = {{"type", "WordPiece"}};
-  model["vocab"] = std::move(pieces);
-  return model;
-}
-
-// The parts that a BertTokenizer does not take from tokenizer.json.
-Status BuildBert(const FolderSettings& settings, const std::string& unknown, json::Object& root) {
-  bool lowercase = true, chinese = true;
-  THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("do_lower_case", lowercase));
-  THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("tokenize_chinese_chars", chinese));
-  json::Object normalizer = {{"type", "BertNormalizer"},
-                             {"clean_text", true},
-                             {"handle_chinese_chars", chinese},
-                             {"strip_accents", nullptr},
-                             {"lowercase", lowercase}};
-  const Json* strip = settings.Find("strip_accents");
-  if (strip != nullptr && !strip->is_null()) {
-    bool strips = false;
-    THIMBLE_RETURN_IF_ERROR(settings.ReadBoolean("strip_accents", strips));
-    normalizer["strip_accents"] = strips;
-  }
-  root["normalizer"] = std::move(normalizer);
-  root["pre_tokenizer"] = json::Object{{"type", "BertPreTokenizer"}};
-  root["added_tokens"] = json::Array();
-  if (Json& model = root["model"]; model.is_object()) {
-    model.object()["unk_token"] = unknown;
-    model.object()["continuing_subword_prefix"] = "##";
-    model.object()["max_input_chars_per_word"] = 100;
-  }
-  return Status();
-}
-
 }  // namespace
 
 std::unique_ptr<KindReader> MakeWordPieceReader(const std::string& path) {
   return std::make_unique<WordPieceReader>(path);
 }
-
-constinit const TokenizerClasses kWordPieceClasses = {.names = kNames,
-                                                      .make_reader = MakeWordPieceReader,
-                                                      .special = kSpecial,
-                                                      .vocabulary_file = "vocab.txt",
-                                                      .read_vocabulary = ReadLines,
-                                                      .build = BuildBert};
 
 }  // namespace thimble::convert

@@ -307,12 +307,13 @@ class NativeEngine final : public Engine {
   Result<std::vector<TokenText>> TokenTexts(std::span<const std::int32_t> ids) const override {
     const SpecialIds roles = text::SpecialIdsOf(weights_.tokenizer);
     std::vector<std::string> entries = text::EntriesOf(weights_.tokenizer, ids);
+    const Joining joining = weights_.tokenizer.kind().joining();
     std::vector<TokenText> texts;
     texts.reserve(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const bool special = text::IsSpecial(weights_.tokenizer, ids[i]);
       const bool control = special || ids[i] == roles.unk || ids[i] == roles.pad || ids[i] == roles.mask;
-      texts.push_back({.text = std::move(entries[i]), .special = special, .control = control});
+      texts.push_back({.text = std::move(entries[i]), .special = special, .control = control, .joining = joining});
     }
     return texts;
   }

@@ -19,6 +19,7 @@
 #include "text/text_reader.h"
 #include "thimble/model.h"
 #include "thimble/status.h"
+#include "thimble/vocabulary.h"
 
 namespace thimble::text {
 
@@ -87,8 +88,8 @@ class StreamMemory {
   }
 
  private:
-  // For a word of kMaxWordChars, as characters and in UTF-8, and what is known of the place in the text.
-  alignas(std::max_align_t) std::byte bytes_[8 * kMaxWordChars + 512];
+  // For a word of kMaxWordChars, with 8 bytes for each, and what is known of the place in the text.
+  alignas(std::max_align_t) std::byte bytes_[8 * kMaxWordChars + 4096];
 };
 
 // The tables of one tokenizer and what is done with them; kinds.h lists the kinds. Immutable behind Check, and
@@ -113,8 +114,10 @@ class Kind {
   virtual void FindEntries(std::unordered_map<std::uint32_t, std::string>& entries) const = 0;
   // The id of an entry that is no added token.
   virtual std::optional<std::uint32_t> FindId(std::string_view entry) const = 0;
-  // The id of a word, or of a character, that has no pieces.
-  virtual std::uint32_t unknown_id() const = 0;
+  // The id of a word, or of a character, that has no pieces; none where those are left out.
+  virtual std::optional<std::uint32_t> unknown_id() const = 0;
+  // How entries are put together to a text.
+  virtual Joining joining() const { return Joining::kWordPiece; }
 
   AddedTables added;
   TemplateTables around;

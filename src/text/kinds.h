@@ -6,10 +6,12 @@
 #include <memory>
 #include <string_view>
 
+#include "text/bpe.h"
+#include "text/unigram.h"
 #include "text/wordpiece.h"
 
 // Calls KIND(Name) for each: the class text::Name here, and convert::MakeNameReader for its sources.
-#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece)
+#define THIMBLE_TOKENIZER_KINDS(KIND) KIND(WordPiece) KIND(Bpe) KIND(Unigram)
 
 namespace thimble::text {
 

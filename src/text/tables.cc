@@ -197,7 +197,7 @@ Status CheckAdded(const AddedTables& tables, std::size_t vocabulary) {
   std::uint32_t highest = 0;
   bool single_words = false;
   for (std::uint32_t id : tables.ids.first(tables.count)) {
-    highest = std::max(highest, id & ~kSingleWord);
+    highest = std::max(highest, id & ~kAddedFlags);
     single_words |= (id & kSingleWord) != 0;
   }
   if (single_words && tables.word_chars.empty()) return CorruptTable("added.word_chars", "is missing");

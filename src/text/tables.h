@@ -58,6 +58,10 @@ inline constexpr std::uint32_t kMaxSpecial = 16;  // Ids put before, and behind,
 
 // In added.ids: the token counts only where no word character stands beside it.
 inline constexpr std::uint32_t kSingleWord = std::uint32_t{1} << 31;
+// The token takes the white space before it, or behind it. Only in kinds for which spaces are more than ends of words.
+inline constexpr std::uint32_t kStripsLeft = std::uint32_t{1} << 30;
+inline constexpr std::uint32_t kStripsRight = std::uint32_t{1} << 29;
+inline constexpr std::uint32_t kAddedFlags = kSingleWord | kStripsLeft | kStripsRight;
 // Behind the last boundary of added.word_chars.
 inline constexpr std::uint32_t kNoCodePoint = 0x110000;
 
@@ -126,12 +130,12 @@ struct NormalizerTables {
 struct AddedTables {
   TableSpan<std::uint8_t> text;         // One after the other, each of the two kinds sorted by bytes.
   TableSpan<std::uint32_t> begin;       // [count + 1] where each starts in `text`.
-  TableSpan<std::uint32_t> ids;         // [count] the id, and kSingleWord.
+  TableSpan<std::uint32_t> ids;         // [count] the id, and its flags.
   TableSpan<std::uint32_t> word_chars;  // Where runs of word characters begin and end; empty without kSingleWord.
   std::uint32_t count = 0;
   std::uint32_t raw = 0;  // The first of them: matched before normalisation, the others behind it.
 
-  std::uint32_t Id(std::size_t i) const { return ids[i] & ~kSingleWord; }
+  std::uint32_t Id(std::size_t i) const { return ids[i] & ~kAddedFlags; }
   std::string_view Text(std::size_t i) const {
     return {reinterpret_cast<const char*>(text.data()) + begin[i], begin[i + 1] - begin[i]};
   }

@@ -97,11 +97,9 @@ SpecialIds SpecialIdsOf(const Tokenizer& tokenizer) {
     const std::optional<std::int32_t> id = IdOf(tokenizer, first);
     return id ? id : IdOf(tokenizer, second);
   };
-  SpecialIds ids = {.cls = {},
-                    .sep = {},
-                    .unk = static_cast<std::int32_t>(tokenizer.kind().unknown_id()),
-                    .pad = either("[PAD]", "<pad>"),
-                    .mask = either("[MASK]", "<mask>")};
+  SpecialIds ids = {
+      .cls = {}, .sep = {}, .unk = {}, .pad = either("[PAD]", "<pad>"), .mask = either("[MASK]", "<mask>")};
+  if (const auto unknown = tokenizer.kind().unknown_id()) ids.unk = static_cast<std::int32_t>(*unknown);
   if (!tokenizer.prefix().empty()) ids.cls = static_cast<std::int32_t>(tokenizer.prefix()[0]);
   if (!tokenizer.suffix().empty()) ids.sep = static_cast<std::int32_t>(tokenizer.suffix().back());
   return ids;

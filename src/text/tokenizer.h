@@ -75,7 +75,7 @@ class Tokenizer {
 
 // The tokens of one text, without the special ones, in order: of each its id, whether it begins a word, and its place.
 // Truncation, windows and lists of tokens are made of these. Thread-compatible; the tokenizer and the text must outlive
-// it. Takes 13 KB, and nothing else.
+// it. Takes 17 KB, and nothing else.
 class TokenReader {
  public:
   // With `ranges`, which must outlive it, it keeps track of where tokens are.

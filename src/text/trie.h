@@ -51,6 +51,31 @@ class Trie {
 
   explicit Trie(const TrieTables& tables) : tables_(tables) {}
 
+  // Calls visit(token, length) for each entry that begins `text`, shortest first. Tokens are numbered as in the tables.
+  template <typename Visit>
+  void ForEachPrefix(std::span<const std::uint8_t> text, Visit visit) const {
+    std::uint32_t group = kRoot;
+    for (std::size_t i = 0; i < text.size() && group != kNoGroup; ++i) {
+      Node node;
+      if (!Find(group, text[i], node)) break;
+      if (node.ends) visit(TokenOf(node), i + 1);
+      group = node.group;
+    }
+  }
+
+  // How many tokens the tables have.
+  std::uint32_t CountTokens() const {
+    const std::uint32_t last = tables_.nodes - 1;
+    const std::uint32_t inner = Rank(tables_.children, tables_.children_rank, last) + Bit(tables_.children, last);
+    return tables_.nodes - inner + Rank(tables_.terminal, tables_.terminal_rank, inner);
+  }
+
+  std::uint32_t IdOfToken(std::uint32_t token) const {
+    std::uint32_t id = tables_.ids[token];
+    if (tables_.wide_ids != 0) id |= std::uint32_t{tables_.ids_high[token]} << 16;
+    return id;
+  }
+
   // The longest entry that begins `text`, walked from `group`.
   Match Longest(std::uint32_t group, std::span<const std::uint8_t> text) const {
     Match match;
@@ -162,15 +187,10 @@ class Trie {
     return true;
   }
 
-  std::uint32_t Id(const Node& node) const {
-    return IdOfToken(node.index - node.rank + Rank(tables_.terminal, tables_.terminal_rank, node.rank));
+  std::uint32_t TokenOf(const Node& node) const {
+    return node.index - node.rank + Rank(tables_.terminal, tables_.terminal_rank, node.rank);
   }
-
-  std::uint32_t IdOfToken(std::uint32_t token) const {
-    std::uint32_t id = tables_.ids[token];
-    if (tables_.wide_ids != 0) id |= std::uint32_t{tables_.ids_high[token]} << 16;
-    return id;
-  }
+  std::uint32_t Id(const Node& node) const { return IdOfToken(TokenOf(node)); }
 
   const TrieTables& tables_;
 };

@@ -21,7 +21,7 @@ struct WordPiece final : Kind {
   TokenStream* Start(const TextReader& text, TokenRanges* ranges, StreamMemory& memory) const override;
   void FindEntries(std::unordered_map<std::uint32_t, std::string>& entries) const override;
   std::optional<std::uint32_t> FindId(std::string_view entry) const override;
-  std::uint32_t unknown_id() const override { return unknown; }
+  std::optional<std::uint32_t> unknown_id() const override { return unknown; }
 
   TrieTables trie;
   NormalizerTables normalizer;

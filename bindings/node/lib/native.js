@@ -83,7 +83,7 @@ class NativeEngine {
     return callSync(this.#pool(), 'specialTokens', this.#model, this.#dtype);
   }
 
-  // The entry of each token id, empty where it has none.
+  // {entries, joining}: the entry of each token id, empty where it has none, and the number of Joining.
   vocabulary() {
     return callSync(this.#pool(), 'vocabulary', this.#model, this.#dtype);
   }

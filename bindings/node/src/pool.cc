@@ -259,12 +259,15 @@ Napi::Value Pool::Vocabulary(const Napi::CallbackInfo& info) {
     std::iota(ids.begin(), ids.end(), 0);
     const Result<std::vector<TokenText>> texts = TokenTexts(model, ids);
     if (!texts.ok()) return texts.status();
-    Napi::Array array = Napi::Array::New(info.Env(), texts->size());
+    Napi::Array entries = Napi::Array::New(info.Env(), texts->size());
     for (std::uint32_t i = 0; i < texts->size(); ++i) {
       Napi::HandleScope scope(info.Env());
-      array.Set(i, (*texts)[i].text);
+      entries.Set(i, (*texts)[i].text);
     }
-    return Napi::Value(array);
+    Napi::Object vocabulary = Napi::Object::New(info.Env());
+    vocabulary.Set("entries", entries);
+    vocabulary.Set("joining", static_cast<std::uint32_t>(texts->empty() ? Joining::kWordPiece : (*texts)[0].joining));
+    return Napi::Value(vocabulary);
   });
 }
 

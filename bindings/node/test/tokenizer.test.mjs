@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { decodeTokens } from '../lib/transformers/decode.js';
 import {
   AutoModel, AutoTokenizer, BertModel, BertTokenizer, PreTrainedModel, PreTrainedTokenizer, Tensor, env, pipeline,
 } from '../lib/transformers.mjs';
@@ -42,6 +43,13 @@ test('calls give what transformers.js gives', () => {
     assert.deepEqual(tokenizer(text, { ...options, return_tensor: false }), plain, where);
     assert.deepEqual({ text, options }, given);
   }
+});
+
+test('entries of every kind of vocabulary become a text', () => {
+  assert.equal(decodeTokens(['[CLS]', 'un', '##able', '!'], 0, true), '[CLS] unable!');
+  assert.equal(decodeTokens(['\u2581Hello', '\u2581wor', 'ld'], 1, false), 'Hello world');
+  const bytes = ['Hello', '\u0120world', '\u00c3\u00a9', '\u00c3', '<mask>', '\u65e5'];
+  assert.equal(decodeTokens(bytes, 2, false), 'Hello world\u00e9\ufffd<mask>\u65e5');
 });
 
 test('tokens, ids and the way back are those of transformers.js', () => {

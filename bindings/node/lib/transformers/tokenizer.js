@@ -17,6 +17,7 @@ class PreTrainedTokenizer extends Callable {
   #engine;
   #special;
   #entries;
+  #joining;
   #ids;
 
   return_token_type_ids = false;
@@ -50,7 +51,8 @@ class PreTrainedTokenizer extends Callable {
 
   // The entry of each id.
   get #vocabulary() {
-    return (this.#entries ??= this.#engine.vocabulary());
+    if (!this.#entries) ({ entries: this.#entries, joining: this.#joining } = this.#engine.vocabulary());
+    return this.#entries;
   }
 
   // Entries and their ids.
@@ -102,8 +104,9 @@ class PreTrainedTokenizer extends Callable {
       throw invalid(`decode: expected integers, found ${describe(id)} at ${i}`);
     });
     const shown = skip_special_tokens ? kept.filter((id) => !this.all_special_ids.includes(id)) : kept;
-    const tokens = shown.map((id) => this.#vocabulary[id] || this.unk_token);
-    return decodeTokens(tokens, clean_up_tokenization_spaces ?? true);
+    const entries = this.#vocabulary;
+    const tokens = shown.map((id) => entries[id] || this.unk_token);
+    return decodeTokens(tokens, this.#joining, clean_up_tokenization_spaces ?? true);
   }
 
   batch_decode(batch, options = {}) {
