@@ -22,11 +22,10 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert},   {"embed", thimble::cli::RunEmbed},   {"info", thimble::cli::RunInfo},
-    {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory}, {"plan", thimble::cli::RunPlan},
-    {"pull", thimble::cli::RunPull},         {"rerank", thimble::cli::RunRerank}, {"rm", thimble::cli::RunRm},
-    {"similar", thimble::cli::RunSimilar},   {"tokenize", thimble::cli::RunTokenize},
-    {"verify", thimble::cli::RunVerify},
+    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
+    {"list", thimble::cli::RunList},       {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},
+    {"pull", thimble::cli::RunPull},       {"rerank", thimble::cli::RunRerank},     {"rm", thimble::cli::RunRm},
+    {"similar", thimble::cli::RunSimilar}, {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 #ifdef THIMBLE_SERVER
     {"serve", thimble::cli::RunServe},
 #endif

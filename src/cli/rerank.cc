@@ -1,5 +1,7 @@
 // thimble rerank: documents, best answer to a query first.
 
+#include "thimble/rerank.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -20,7 +22,6 @@
 #include "cli/process_plan.h"
 #include "cli/progress.h"
 #include "json/writer.h"
-#include "thimble/rerank.h"
 
 namespace thimble::cli {
 namespace {
@@ -41,7 +42,9 @@ struct Ranked {
   std::string document;  // If wanted.
 };
 // Whether `a` ranks before `b`; equals rank as in the file.
-bool RanksBefore(const Ranked& a, const Ranked& b) { return a.score != b.score ? a.score > b.score : a.index < b.index; }
+bool RanksBefore(const Ranked& a, const Ranked& b) {
+  return a.score != b.score ? a.score > b.score : a.index < b.index;
+}
 
 struct RerankFlags {
   SourceOptions source = {.texts = {}, .input = "-"};

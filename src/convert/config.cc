@@ -288,8 +288,7 @@ Status ReadPrompts(const json::JsonFile& file, Config* config) {
 Status ReadSentenceTransformers(const std::string& source, Config* config) {
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile file,
                            json::JsonFile::OpenIfPresent(source + "/config_sentence_transformers.json"));
-  THIMBLE_RETURN_IF_ERROR(
-      RequireText(file, "model_type", config->classifier ? "CrossEncoder" : "SentenceTransformer"));
+  THIMBLE_RETURN_IF_ERROR(RequireText(file, "model_type", config->classifier ? "CrossEncoder" : "SentenceTransformer"));
   THIMBLE_RETURN_IF_ERROR(ReadPrompts(file, config));
   THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> dimensions, file.Integer("truncate_dim", 1, 1 << 14));
   if (!dimensions || !config->head) return Status();

@@ -43,7 +43,8 @@ struct HeadSource {
 };
 
 // Reads what the modules of `spec` need from their `folders` inside `source` or, where that is empty, from the
-// encoder's own file: of an ONNX graph, or under `tensors`, the names of a classifier's matrices. kNotFound for a module without weights, and the errors of Source.
+// encoder's own file: of an ONNX graph, or under `tensors`, the names of a classifier's matrices. kNotFound for a
+// module without weights, and the errors of Source.
 Result<HeadSource> ReadHead(const model::HeadSpec& spec, const std::string& source,
                             std::span<const std::string> folders, std::span<const std::string> tensors,
                             const Source& encoder);

@@ -131,8 +131,8 @@ double Cosine(const float* a, const float* b, std::size_t size) {
   return ab == aa && aa == bb ? 1 : ab / std::sqrt(aa * bb);
 }
 
-// Of a cosine or a difference of scores: eight digits behind the point, or nan. By way of an integer: std::to_chars for doubles brings 100 KB of tables to the
-// packages.
+// Of a cosine or a difference of scores: eight digits behind the point, or nan. By way of an integer: std::to_chars for
+// doubles brings 100 KB of tables to the packages.
 std::string CosineText(double cosine) {
   if (std::isnan(cosine)) return "nan";
   const long long parts = std::llround(cosine * 1e8);
@@ -149,7 +149,8 @@ Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t
   THIMBLE_ASSIGN_OR_RETURN(TextSequences texts, TextSequences::Create(tokenizer, max_tokens));
   const std::vector<std::string_view> all = ReceiptTexts();
   // The goldens make a ring of their own.
-  const std::span<const std::string_view> goldens = std::span(all).first(kGoldens), others = std::span(all).subspan(kGoldens);
+  const std::span<const std::string_view> goldens = std::span(all).first(kGoldens),
+                                          others = std::span(all).subspan(kGoldens);
   for (const std::span<const std::string_view> list : {goldens, others}) {
     for (std::size_t i = 0; i < list.size(); ++i) {
       const TextSequence sequence = texts.Next(list, i);

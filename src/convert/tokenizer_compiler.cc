@@ -107,10 +107,7 @@ class Compiler : PartReader {
 
   Status ReadPostProcessor() {
     const Json* part = root_.FindSet("post_processor");
-    if (part == nullptr) {
-      compiled_.pair.problem = "post_processor is missing, which puts tokens between the texts of a pair";
-      return Status();
-    }
+    if (part == nullptr) return Status();
     std::string type;
     THIMBLE_RETURN_IF_ERROR(ReadString(*part, "post_processor", "type", type));
     if (type == "Sequence") {
@@ -191,8 +188,9 @@ class Compiler : PartReader {
     }
     if (!seen_text) return Unsupported("post_processor.single leaves out the text");
     if (!ReadPairTemplate(part)) {
-      compiled_.pair.problem = "post_processor.pair: expected what is around a single text around both, tokens between "
-                               "them, and the types 0 before the second text and 0 or 1 from it on";
+      compiled_.pair.problem =
+          "post_processor.pair: expected what is around a single text around both, tokens between "
+          "them, and the types 0 before the second text and 0 or 1 from it on";
     }
     return Status();
   }
@@ -326,6 +324,9 @@ Result<std::unique_ptr<KindReader>> MakeKindReader(const Json& model, const std:
 Status TakePairs(bool token_types, const std::string& path, CompiledTokenizer* tokenizer) {
   const PairTemplate& pair = tokenizer->pair;
   if (!pair.problem.empty()) return Error(Code::kUnsupported, path, ": ", pair.problem);
+  if (pair.middle.empty()) {
+    return Error(Code::kUnsupported, path, ": post_processor puts no tokens between the texts of a pair");
+  }
   text::TemplateTables& around = tokenizer->kind->around;
   around.middle = tokenizer->store.Keep(std::vector<std::uint32_t>(pair.middle));
   around.middle_count = static_cast<std::uint32_t>(pair.middle.size());

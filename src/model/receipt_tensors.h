@@ -23,7 +23,7 @@ inline constexpr std::string_view kUnrelatedCosinesKey = "receipt.unrelated_cosi
 inline constexpr double kUnrelatedShares[] = {0,   0.01, 0.05, 0.1,  0.25,  0.5,   0.75,
                                               0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 1};
 inline constexpr std::string_view kScoreErrorKey = "receipt.score_error_max";  // Of a model for pairs.
-inline constexpr std::string_view kNotePrefix = "receipt.note.";  // And a number.
+inline constexpr std::string_view kNotePrefix = "receipt.note.";               // And a number.
 inline constexpr std::string_view kGoldensKey = "receipt.goldens";
 
 // Tensors, the last of a file.

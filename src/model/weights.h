@@ -46,7 +46,7 @@ struct Weights {
   WordTable words;
   kernels::Table positions;  // [position_rows()][H]
   const float* embedding_offset =
-      nullptr;  // [H], part of every token: token type 0, and what positions have in common.
+      nullptr;                           // [H], part of every token: token type 0, and what positions have in common.
   const float* second_offset = nullptr;  // [H] the same with token type 1; null where there is none.
   NormWeights embedding_norm;
   const float* relative_bias = nullptr;   // [heads][BiasRowFloats(relative_reach)] in log2 units; null for none.

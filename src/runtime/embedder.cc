@@ -22,16 +22,18 @@ constexpr std::size_t kTextsPerWorker = 2;
 
 Status CheckEmbeds(const Engine& engine) {
   if (engine.embeds()) return Status();
-  return Error(Code::kUnsupported, engine.info().name,
-               " is a reranker, which scores pairs of texts and has no vectors; use a Reranker or thimble rerank, or an ",
-               "embedding model here");
+  return Error(
+      Code::kUnsupported, engine.info().name,
+      " is a reranker, which scores pairs of texts and has no vectors; use a Reranker or thimble rerank, or an ",
+      "embedding model here");
 }
 
 Status CheckRanks(const Engine& engine) {
   if (engine.num_scores() > 0) return Status();
-  return Error(Code::kUnsupported, engine.info().name,
-               " is an embedding model, which has no scores of pairs; use an Embedder or thimble similar, or a reranker ",
-               "here");
+  return Error(
+      Code::kUnsupported, engine.info().name,
+      " is an embedding model, which has no scores of pairs; use an Embedder or thimble similar, or a reranker ",
+      "here");
 }
 
 Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model, const EmbedderOptions& options) {
@@ -81,8 +83,8 @@ Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::spa
                .first_index = options.first_index};
 }
 
-Status Session::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors,
-                           std::span<Report> reports, const VectorOptions& options) {
+Status Session::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
+                           const VectorOptions& options) {
   return Call([&](Workers&) -> Status {
     THIMBLE_ASSIGN_OR_RETURN(const Batch batch, BatchOf(texts, vectors, reports, options));
     return Watched([&] { return Run(batch); });

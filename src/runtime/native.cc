@@ -94,9 +94,9 @@ class NativeWorker {
   model::Crew crew_;          // Of the call in hand.
   std::size_t unpooled_ = 0;  // The same.
   // The tile: sequences laid end to end, each a text or a window of one.
-  std::int32_t* ids_;           // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
-  std::uint32_t* lengths_;      // [tile_tokens]
-  std::uint8_t* goes_on_;       // [tile_tokens] whether the next sequence is of the same text.
+  std::int32_t* ids_;                 // [tile_tokens + max_tokens]: one that no longer fits waits behind the tile.
+  std::uint32_t* lengths_;            // [tile_tokens]
+  std::uint8_t* goes_on_;             // [tile_tokens] whether the next sequence is of the same text.
   std::uint32_t* seconds_ = nullptr;  // [tile_tokens] of pairs: where the second text begins.
   std::size_t first_text_ = 0;        // Its texts are consecutive.
   std::size_t num_sequences_ = 0;

@@ -52,7 +52,8 @@ Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vecto
 
 Status Lease::Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,
                    std::span<Report> reports, const RankOptions& options) {
-  return pool_->Use(*entry_, [&](Session& session) { return session.Rank(query, documents, scores, reports, options); });
+  return pool_->Use(*entry_,
+                    [&](Session& session) { return session.Rank(query, documents, scores, reports, options); });
 }
 
 std::size_t Lease::num_scores() const { return model().engine().num_scores(); }

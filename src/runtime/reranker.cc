@@ -1,7 +1,5 @@
 // Reranker: pairs as a batch, and what becomes of their scores.
 
-#include "thimble/rerank.h"
-
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "runtime/session.h"
+#include "thimble/rerank.h"
 
 namespace thimble::runtime {
 namespace {
@@ -16,7 +15,8 @@ namespace {
 // e^x for |x| <= 700, relative error below 1e-15. Of operations that IEEE 754 defines, so that it has the same bits
 // with every C library.
 double Exp(double x) {
-  constexpr double kLog2E = 1.4426950408889634, kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
+  constexpr double kLog2E = 1.4426950408889634, kLn2High = 0.693147180369123816490,
+                   kLn2Low = 1.90821492927058770002e-10;
   const double n = std::floor(x * kLog2E + 0.5);
   const double f = (x - n * kLn2High) - n * kLn2Low;
   double sum = 1;

@@ -73,9 +73,7 @@ Parsed App::Parse(const ExchangePtr& exchange, const Json& body) {
 }
 
 std::optional<Problem> App::ChooseModel(const ExchangePtr& exchange, const std::string& name, Purpose purpose) const {
-  const auto serves = [&](const ServedModel& model) {
-    return purpose == Purpose::kEmbed ? model.embeds : model.ranks;
-  };
+  const auto serves = [&](const ServedModel& model) { return purpose == Purpose::kEmbed ? model.embeds : model.ranks; };
   const ServedModel* model = catalogue_.Find(name);
   if (model == nullptr) {
     const bool ollama = exchange->route->dialect == Dialect::kOllama;

@@ -95,8 +95,7 @@ std::optional<Problem> App::Rerank(const ExchangePtr& exchange, const RerankRequ
   exchange->tokens = TotalTokens(reports);
   const RerankResult result = {.model = model.id, .scores = scores, .tokens = exchange->tokens};
   const bool tei = exchange->route->action == Action::kRerank;
-  exchange->reply =
-      HttpReply{.body = tei ? TeiRerankBody(request, result) : RerankBody(request, result, exchange->id)};
+  exchange->reply = HttpReply{.body = tei ? TeiRerankBody(request, result) : RerankBody(request, result, exchange->id)};
   return std::nullopt;
 }
 

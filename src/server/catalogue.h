@@ -23,8 +23,8 @@ struct ServedModel {
   std::string id;    // What replies call it; different from all others'.
   ModelName opened;  // What the pool opens.
   ModelInfo info;
-  bool embeds = true;      // Whether it has vectors of texts,
-  bool ranks = false;      // and whether scores of pairs.
+  bool embeds = true;                   // Whether it has vectors of texts,
+  bool ranks = false;                   // and whether scores of pairs.
   std::string repository;               // With its organisation; may be empty.
   std::string revision;                 // The same.
   std::string organisation;             // The same.

@@ -131,8 +131,8 @@ struct RerankResult {
 // POST /rerank.
 Parsed ParseTeiRerank(const Json& body, RerankRequest& request);
 std::string TeiRerankBody(const RerankRequest& request, const RerankResult& result);
-// POST /v1/rerank and /v2/rerank, of Cohere, Jina and Voyage, whose clients are told apart by their fields, as far as they
-// send any of their own.
+// POST /v1/rerank and /v2/rerank, of Cohere, Jina and Voyage, whose clients are told apart by their fields, as far as
+// they send any of their own.
 Parsed ParseRerank(const Json& body, RerankRequest& request);
 std::string RerankBody(const RerankRequest& request, const RerankResult& result, const std::string& id);
 

@@ -38,8 +38,7 @@ void RequireQuery(Fields& fields, RerankRequest& request) {
 std::vector<std::size_t> Ranking(std::span<const float> scores, std::size_t most) {
   std::vector<std::size_t> ranking(scores.size());
   std::iota(ranking.begin(), ranking.end(), std::size_t{0});
-  std::stable_sort(ranking.begin(), ranking.end(),
-                   [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::stable_sort(ranking.begin(), ranking.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
   if (most != 0 && most < ranking.size()) ranking.resize(most);
   return ranking;
 }

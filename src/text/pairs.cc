@@ -68,8 +68,8 @@ EncodedPair Pairs::Encode(std::string_view text, std::int32_t* ids) {
   TokenReader reader(tokenizer_, {}, text);
   const std::size_t count = Read(reader, second_, first_count_), room = this->room();
   const bool all = cut_ == Cut::kAll, left = !all && tokenizer_.truncates_left();
-  const PairShare kept = all ? PairShare{std::min(first_count_, room), std::min(count, room)}
-                             : ShareRoom(first_count_, count, room);
+  const PairShare kept =
+      all ? PairShare{std::min(first_count_, room), std::min(count, room)} : ShareRoom(first_count_, count, room);
   // Of what the buffers hold, the end where the last tokens are kept.
   const std::size_t first_skipped = left ? std::min(first_count_, room) - kept.first : 0;
   const std::size_t second_skipped = left ? std::min(count, room) - kept.second : 0;

@@ -1,8 +1,6 @@
 // Rerankers: what their scores depend on and what not, for each dtype; tests/convert/rerankers_test.py has those of
 // transformers.
 
-#include "thimble/rerank.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,6 +17,7 @@
 #include "thimble/convert.h"
 #include "thimble/pool.h"
 #include "thimble/receipt.h"
+#include "thimble/rerank.h"
 
 namespace thimble {
 namespace {
@@ -33,9 +32,10 @@ std::string LongText(int words, const std::string& word) {
 }
 
 std::vector<std::string> Documents() {
-  std::vector<std::string> documents = {"",  "the small cat", "a vector of words", LongText(100, "memory"), "\xff text",
-                                        "good day", LongText(40, "river")};
-  for (int i = 0; i < 80; ++i) documents.push_back("document " + std::to_string(i * i) + " with word " + std::to_string(i));
+  std::vector<std::string> documents = {"",          "the small cat", "a vector of words",  LongText(100, "memory"),
+                                        "\xff text", "good day",      LongText(40, "river")};
+  for (int i = 0; i < 80; ++i)
+    documents.push_back("document " + std::to_string(i * i) + " with word " + std::to_string(i));
   return documents;
 }
 
@@ -100,9 +100,12 @@ TEST_P(RerankerOf, ScoresAreTheSameBitsOnEveryInstructionSet) {
         (*engine)->CreateWorkers({.max_tokens = info.max_tokens, .tile_tokens = 100}, base::ThreadTeam::Create(1));
     ASSERT_TRUE(workers.ok());
     std::vector<float> scores(documents.size());
-    const runtime::Batch batch = {
-        .texts = views, .query = "a small query", .vectors = scores.data(), .reports = {}, .pooling = info.pooling,
-        .normalize = false};
+    const runtime::Batch batch = {.texts = views,
+                                  .query = "a small query",
+                                  .vectors = scores.data(),
+                                  .reports = {},
+                                  .pooling = info.pooling,
+                                  .normalize = false};
     ASSERT_TRUE((*workers)->Embed(0, batch, 0, documents.size()).ok());
     if (expected.empty()) expected = scores;
     EXPECT_EQ(scores, expected) << k->name;
@@ -118,7 +121,8 @@ TEST_P(RerankerOf, ScoreDependsOnTheOrderOfTheTextsAndOnTheirTypes) {
 
 TEST_P(RerankerOf, RawScoresGoThroughTheSigmoid) {
   const std::vector<std::string> documents = Documents();
-  const std::vector<float> raw = Scores("query", documents, {}, {.raw_scores = true}), scores = Scores("query", documents);
+  const std::vector<float> raw = Scores("query", documents, {}, {.raw_scores = true}),
+                           scores = Scores("query", documents);
   for (std::size_t i = 0; i < raw.size(); ++i) EXPECT_FLOAT_EQ(scores[i], 1 / (1 + std::exp(-double{raw[i]})));
 }
 
@@ -133,7 +137,8 @@ TEST_P(RerankerOf, ReportsAndErrorsAreAboutPairs) {
   EXPECT_FALSE(reports[0].truncated);
   EXPECT_EQ(reports[1].tokens, reranker->plan().max_tokens);
   EXPECT_TRUE(reports[1].truncated);
-  const Status status = reranker->Rank("day", documents, scores, {}, {.long_texts = LongTexts::kError, .first_index = 7});
+  const Status status =
+      reranker->Rank("day", documents, scores, {}, {.long_texts = LongTexts::kError, .first_index = 7});
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_NE(status.message().find("documents[8]: "), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("with the query, the limit is 64"), std::string::npos) << status.message();

@@ -1,5 +1,5 @@
-// Writes small random models for the tests in Python: FOLDER/source as a Hugging Face folder with FOLDER/DTYPE files, and
-// FOLDER/reranker, a cross-encoder, with FOLDER/reranker-q8.
+// Writes small random models for the tests in Python: FOLDER/source as a Hugging Face folder with FOLDER/DTYPE files,
+// and FOLDER/reranker, a cross-encoder, with FOLDER/reranker-q8.
 //
 //   make_test_model FOLDER
 

@@ -143,15 +143,15 @@ std::uint32_t Id(const Napi::CallbackInfo& info) { return info[0].As<Napi::Numbe
 }  // namespace
 
 Napi::Function Pool::Define(Napi::Env env) {
-  return DefineClass(env, "Pool",
-                     {InstanceMethod<&Pool::Open>("open"), InstanceMethod<&Pool::MakePlan>("plan"),
-                      InstanceMethod<&Pool::Embed>("embed"), InstanceMethod<&Pool::EmbedTokens>("embedTokens"),
-                      InstanceMethod<&Pool::EmbedIds>("embedIds"),
-                      InstanceMethod<&Pool::Rank>("rank"), InstanceMethod<&Pool::Tokenize>("tokenize"),
-                      InstanceMethod<&Pool::SpecialTokens>("specialTokens"),
-                      InstanceMethod<&Pool::Vocabulary>("vocabulary"), InstanceMethod<&Pool::Unload>("unload"),
-                      InstanceMethod<&Pool::EmbedSync>("embedSync"), InstanceMethod<&Pool::Unpin>("unpin"),
-                      InstanceMethod<&Pool::Stats>("stats"), InstanceMethod<&Pool::Close>("close")});
+  return DefineClass(
+      env, "Pool",
+      {InstanceMethod<&Pool::Open>("open"), InstanceMethod<&Pool::MakePlan>("plan"),
+       InstanceMethod<&Pool::Embed>("embed"), InstanceMethod<&Pool::EmbedTokens>("embedTokens"),
+       InstanceMethod<&Pool::EmbedIds>("embedIds"), InstanceMethod<&Pool::Rank>("rank"),
+       InstanceMethod<&Pool::Tokenize>("tokenize"), InstanceMethod<&Pool::SpecialTokens>("specialTokens"),
+       InstanceMethod<&Pool::Vocabulary>("vocabulary"), InstanceMethod<&Pool::Unload>("unload"),
+       InstanceMethod<&Pool::EmbedSync>("embedSync"), InstanceMethod<&Pool::Unpin>("unpin"),
+       InstanceMethod<&Pool::Stats>("stats"), InstanceMethod<&Pool::Close>("close")});
 }
 
 Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
