@@ -119,9 +119,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
     of_query.prompt_name = pair.query;
     of_lines.prompt_name = pair.line;
   }
-  THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
-  const std::vector<Pooling>& own = model->info().pooling;
-  if (of_query.pooling && own != std::vector<Pooling>{*of_query.pooling}) receipt.reset();  // It tells of other vectors.
+  THIMBLE_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, ReadReceipt(*model));
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));

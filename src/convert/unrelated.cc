@@ -16,6 +16,8 @@ constexpr std::string_view kUnrelatedText =
 // Of English, German, French, Spanish, Russian, Chinese and Japanese: between what English tokenizers (4.6, 2.8, 3.0, 2.9,
 // 1.2, 1.0, 1.0) and multilingual ones make of these texts.
 constexpr double kLeastToken[] = {3.2, 3.2, 3.2, 3.2, 2.2, 1.1, 1.1};
+// Tokens, at least, for each that stands for what the tokenizer does not know.
+constexpr std::size_t kKnownPerUnknown = 20;
 
 // Beginnings of characters in UTF-8.
 std::size_t Characters(std::string_view text) {
@@ -45,14 +47,18 @@ UnrelatedSequences MakeUnrelated(const text::Tokenizer& tokenizer, std::size_t m
   std::vector<std::int32_t> ids(max_tokens);
   const std::size_t special = tokenizer.Encode({}, {}, ids).tokens;
   const auto encode = [&](const UnrelatedTexts& language, Sequences& sequences) {
-    std::size_t characters = 0, tokens = 0;
+    std::size_t characters = 0, tokens = 0, unknown = 0;
     for (std::string_view text : language.texts) {
       const std::size_t length = tokenizer.Encode({}, text, ids).tokens;
       sequences.Add(std::span(ids).first(length));
       characters += Characters(text);
       tokens += length - special;
+      for (std::size_t t = 0; t < length; ++t) {
+        unknown += static_cast<std::uint32_t>(ids[t]) == tokenizer.kind().unknown_id() ? 1 : 0;
+      }
     }
-    return static_cast<double>(characters) >= language.least_token * static_cast<double>(tokens);
+    return kKnownPerUnknown * unknown <= tokens &&
+           static_cast<double>(characters) >= language.least_token * static_cast<double>(tokens);
   };
   UnrelatedSequences unrelated;
   for (const UnrelatedTexts& language : all) {
