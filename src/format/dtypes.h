@@ -21,13 +21,16 @@ struct DtypeFormats {
   WeightFormat matrices;  // Of the layers but the last.
   // The last layer writes what is pooled: with 8 bits there the error of q4 halves. Most of that is its attention's.
   WeightFormat last_attention, last_feed_forward;
-  WeightFormat words;
+  WeightFormat words;      // Of a vocabulary that is not large; see WordsFormat.
   WeightFormat positions;  // Added to the words, with at least as many bits.
   WeightFormat head;       // Of Dense modules, whose inputs are float.
 
   // Whether activations are int8, and weights rounded with calibration.
   constexpr bool int8() const { return IsInteger(matrices); }
 };
+
+// Words of so many rows are most of a file: with int8 activations they are stored in q4, whatever the dtype says.
+inline constexpr std::size_t kLargeVocabulary = 100'000;
 
 // In the order of Dtype, from the largest file to the smallest.
 inline constexpr auto kDtypes = [] {
@@ -41,6 +44,9 @@ inline constexpr auto kDtypes = [] {
 }();
 
 constexpr const DtypeFormats& FormatsOf(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
+constexpr WeightFormat WordsFormat(const DtypeFormats& formats, std::size_t vocabulary) {
+  return formats.int8() && vocabulary >= kLargeVocabulary ? WeightFormat::kQ4 : formats.words;
+}
 constexpr std::string_view DtypeName(Dtype dtype) { return FormatsOf(dtype).name; }
 
 // Null for a name that is not in the table.

@@ -30,6 +30,13 @@ TEST(Dtypes, AreFoundByTheirNamesAlone) {
   EXPECT_EQ(WeightFormatNames(false), "fp32 or fp16");
 }
 
+TEST(Dtypes, WordsOfALargeVocabularyHaveFourBitsWhereWeightsAreIntegers) {
+  for (const DtypeFormats& dtype : kDtypes) {
+    EXPECT_EQ(WordsFormat(dtype, kLargeVocabulary - 1), dtype.words) << dtype.name;
+    EXPECT_EQ(WordsFormat(dtype, kLargeVocabulary), dtype.int8() ? WeightFormat::kQ4 : dtype.words) << dtype.name;
+  }
+}
+
 // The encoder has one kind of activations for all its matrices, and words and positions are added in float.
 TEST(Dtypes, MatricesOfAllLayersTakeTheSameActivations) {
   for (const DtypeFormats& dtype : kDtypes) {
