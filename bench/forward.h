@@ -30,8 +30,8 @@ struct Shape {
 //
 // F1 is the floor of MiniLM-L6 on a core of 236 GMAC/s (the project's first measurements): 45.0 us a token for products
 // with weights, 6.3 for element-wise work, rotation included; for each pair of tokens of a sequence 19.5 ns for
-// products and 14.5 for element-wise work. Element-wise work follows the layers times their width, that of pairs the layers
-// times their heads, and both the peak of the products of q8.
+// products and 14.5 for element-wise work. Element-wise work follows the layers times their width, that of pairs the
+// layers times their heads, and both the peak of the products of q8.
 class Floor {
  public:
   Floor(const model::Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {

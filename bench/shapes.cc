@@ -29,13 +29,13 @@ Status WriteShape(const std::string& folder, std::string_view name, const std::s
     if (shape.name != name) continue;
     const test::TemporaryFolder source;
     const Status status = test::WriteTestModel(source.path(), {.hidden = shape.hidden,
-                                                                        .layers = shape.layers,
-                                                                        .heads = shape.heads,
-                                                                        .intermediate = 4 * shape.hidden,
-                                                                        .positions = 512,
-                                                                        .max_seq_length = 512,
-                                                                        .type = format::ElementType::kF16,
-                                                                        .mpnet = shape.mpnet});
+                                                               .layers = shape.layers,
+                                                               .heads = shape.heads,
+                                                               .intermediate = 4 * shape.hidden,
+                                                               .positions = 512,
+                                                               .max_seq_length = 512,
+                                                               .type = format::ElementType::kF16,
+                                                               .mpnet = shape.mpnet});
     if (!status.ok()) return status;
     ConvertOptions options;
     options.dtype = dtype;

@@ -39,9 +39,9 @@ struct KnownModelInfo {
   // Used if its source states none, with `normalize`; unset where the source must state them.
   std::optional<Pooling> pooling;
   bool normalize = false;
-  std::vector<Prompt> prompts;                    // Used if its source has none.
-  std::uint64_t bytes_q8 = 0, bytes_q4 = 0;       // Of its model files, within a few percent; 0 if it does not run.
-  std::string_view licence;                       // As the hub spells it.
+  std::vector<Prompt> prompts;                      // Used if its source has none.
+  std::uint64_t bytes_q8 = 0, bytes_q4 = 0;         // Of its model files, within a few percent; 0 if it does not run.
+  std::string_view licence;                         // As the hub spells it.
   std::optional<BenchmarkScore> mteb_english;       // MTEB(eng, v2), where nearly all tasks have a result.
   std::optional<BenchmarkScore> mteb_multilingual;  // MTEB(Multilingual, v2), likewise.
 };

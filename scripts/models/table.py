@@ -20,8 +20,8 @@ RECOMMENDED = (
     ("English search, up to 35 MB", "snowflake-arctic-embed-s", "english", "retrieval"),
     ("English search, up to 110 MB", "snowflake-arctic-embed-m-v1.5", "english", "retrieval"),
     ("English, quality first", "mxbai-embed-large-v1", "english", "mean"),
-    ("many languages, up to 120 MB", "multilingual-e5-small", "multilingual", "mean"),
-    ("many languages, up to 300 MB", "multilingual-e5-base", "multilingual", "mean"),
+    ("many languages, up to 80 MB", "multilingual-e5-small", "multilingual", "mean"),
+    ("many languages, up to 200 MB", "multilingual-e5-base", "multilingual", "mean"),
     ("many languages, long texts", "bge-m3", "multilingual", "mean"),
     ("search in many languages, quality first", "snowflake-arctic-embed-l-v2.0", "multilingual", "retrieval"),
 )

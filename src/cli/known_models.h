@@ -9,7 +9,8 @@
 
 namespace thimble::cli {
 
-// Prints those whose repository contains `text`, in any case of letters: a table, or one JSON object. kNotFound for none.
+// Prints those whose repository contains `text`, in any case of letters: a table, or one JSON object. kNotFound for
+// none.
 Status PrintKnownModels(const std::string& text, bool as_json);
 
 }  // namespace thimble::cli

@@ -135,10 +135,11 @@ std::string_view KnownModel::missing() const {
 std::uint64_t KnownModel::FileBytes(format::Dtype dtype) const {
   if (!missing().empty()) return 0;
   const format::DtypeFormats& formats = format::FormatsOf(dtype);
-  // The tokenizer of bert-base-uncased takes 7 bytes a word; header, receipt and notes of it are small.
-  constexpr std::uint64_t kTokenizerBytes = 7, kOtherBytes = 40000;
-  std::uint64_t bytes = kOtherBytes + kTokenizerBytes * shape.vocabulary;
-  bytes += Sum(format::TensorsOfTable(formats.words, shape.vocabulary, shape.hidden));
+  // The tokenizer of bert-base-uncased takes 7 bytes a word, those with scores 12. Header and receipt are small.
+  constexpr std::uint64_t kOtherBytes = 40000;
+  const std::uint64_t word_bytes = shape.vocabulary < format::kLargeVocabulary ? 7 : 12;
+  std::uint64_t bytes = kOtherBytes + word_bytes * shape.vocabulary;
+  bytes += Sum(format::TensorsOfTable(format::WordsFormat(formats, shape.vocabulary), shape.vocabulary, shape.hidden));
   bytes += Sum(format::TensorsOfTable(formats.positions, shape.positions, shape.hidden));
   bytes += (shape.layers - 1) * LayerBytes(shape, formats.matrices, formats.matrices);
   bytes += LayerBytes(shape, formats.last_attention, formats.last_feed_forward);

@@ -28,8 +28,8 @@ constexpr KnownShape Large(std::uint8_t layers, std::uint32_t vocabulary = kUnca
 }
 constexpr KnownShape Width(std::uint16_t hidden) { return {.hidden = hidden}; }
 
-// Scores are means in hundredths of a percent, numbers of tasks, and means of retrieval tasks in tenths. Those over less than 38 English or 120 multilingual
-// tasks are left out, because a mean depends on its tasks.
+// Scores are means in hundredths of a percent, numbers of tasks, and means of retrieval tasks in tenths. Those over
+// less than 38 English or 120 multilingual tasks are left out, because a mean depends on its tasks.
 // clang-format off: a row is a few lines
 constexpr KnownModel kKnownModels[] = {
     // English.
