@@ -150,7 +150,7 @@ struct TemplateTables {
   std::uint32_t suffix_count = 0;
   std::uint32_t truncate_left = 0;  // 1 when a text that is too long loses its first tokens, not its last.
   // Of a model that takes pairs, else empty: what stands between two texts, around which are prefix and suffix.
-  TableSpan<std::uint32_t> middle;  // [middle_count]
+  TableSpan<std::uint32_t> middle = {};  // [middle_count]
   std::uint32_t middle_count = 0;
   std::uint32_t second_type = 0;  // 1 when the tokens behind `middle` have token type 1.
 
