@@ -88,13 +88,15 @@ Status ReadPadding(const json::JsonFile& file, Config* config) {
   if (family.pad_id == nullptr) return Status();
   model::Architecture& encoder = config->encoder;
   std::uint64_t id = family.default_pad_id;
-  if (*family.pad_id != '\0') {
+  const bool named = *family.pad_id != '\0';
+  if (named) {
     THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> stated,
                              file.Integer(family.pad_id, 0, encoder.vocabulary - 1));
     id = stated.value_or(id);
   }
   if (encoder.positions < id + 4) {
-    return Unsupported(file, "max_position_embeddings", "three positions or more behind row " + std::to_string(id),
+    return Unsupported(file, named ? family.pad_id : "max_position_embeddings",
+                       "three positions or more behind row " + std::to_string(id),
                        std::to_string(encoder.positions) + " rows");
   }
   encoder.pad_id = static_cast<std::int32_t>(id);
