@@ -62,6 +62,17 @@ def kinds():
             yield (f"optimum-plain-{activation}{'-' + level if level else ''}", {"config": {"hidden_act": activation}},
                    lambda source, folder, level=level: export(source, folder, "feature-extraction", "transformers",
                                                               optimize=level), {"pooling": "mean"})
+    for family in list(folders.CLASSES)[1:]:
+        for level in (None, "O1", "O2"):
+            yield (f"optimum-{family}{'-' + level if level else ''}", {"family": family},
+                   lambda source, folder, level=level: export(source, folder, "feature-extraction", "transformers",
+                                                              optimize=level), {"pooling": "mean"})
+        for opset in (14, 18):
+            yield (f"optimum-{family}-opset-{opset}", {"family": family},
+                   lambda source, folder, opset=opset: export(source, folder, "feature-extraction", "transformers", opset=opset),
+                   {"pooling": "mean"})
+        yield (f"optimum-{family}-sentence", {"family": family, "normalize": True},
+               lambda source, folder: export(source, folder, "sentence-similarity", "sentence_transformers"), {})
     yield "optimum-plain-no-pooling", {}, lambda source, folder: export(source, folder, "feature-extraction",
                                                                         "transformers"), {"refused": "--pooling"}
     for name in ("cls", "normalized", "dense-norm"):
@@ -79,6 +90,7 @@ def save_by_backend(source, folder):
 def make(name, settings, write, more, out):
     computed_as = more.pop("computed_as", None)  # What the export changes on purpose, as settings of the model.
     folder = os.path.join(out, name)
+    texts = folders.PADDED_TEXTS if "family" in settings else tiny.TEXTS
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     source, model = os.path.join(folder, "source"), os.path.join(folder, "model")
@@ -87,9 +99,9 @@ def make(name, settings, write, more, out):
     if computed_as:
         reference = os.path.join(folder, "reference")
         folders.save(reference, **settings, **computed_as)
-    expected = {"reference": folders.reference(), "prompt_name": None, **more, "texts": tiny.TEXTS, "vectors": None}
+    expected = {"reference": folders.reference(), "prompt_name": None, **more, "texts": texts, "vectors": None}
     if "refused" not in more:
-        found, expected["library_error"] = folders.embed(reference, tiny.TEXTS, None)
+        found, expected["library_error"] = folders.embed(reference, texts, None)
         expected["vectors"] = folders.digits(found)
     if computed_as:
         shutil.rmtree(reference)

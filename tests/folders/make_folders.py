@@ -61,7 +61,7 @@ def randomise(module, seed):
     with torch.no_grad():
         for name, value in sorted(module.named_parameters()):
             noise = torch.randn(value.shape, generator=generator)
-            norm = "LayerNorm.weight" in name or name == "norm.weight"
+            norm = "LayerNorm.weight" in name or "layer_norm.weight" in name or name == "norm.weight"
             value.copy_(1 + 0.2 * noise if norm else 0.3 * noise if value.dim() > 1 else 0.2 * noise)
     return module.eval()
 
@@ -73,15 +73,41 @@ def bert_config(**settings):
     return transformers.BertConfig(**{**defaults, **settings})
 
 
-def write_base(folder, config=None, tokenizer=None, model_class=transformers.BertModel):
+# Before the names of classes.
+CLASSES = {"bert": "Bert", "roberta": "Roberta", "xlm-roberta": "XLMRoberta", "camembert": "Camembert",
+           "distilbert": "DistilBert"}
+PADDED_TEXTS = tiny.TEXTS + ["the cat [PAD] sat [PAD][PAD] by the river", "[PAD]"]
+
+
+def family_config(family, **settings):
+    if family == "bert":
+        return bert_config(**settings)
+    if family == "distilbert":
+        return transformers.DistilBertConfig(**{
+            "vocab_size": len(tiny.vocabulary()), "dim": tiny.HIDDEN, "n_layers": 2, "n_heads": tiny.HEADS,
+            "hidden_dim": tiny.INTERMEDIATE, "max_position_embeddings": tiny.POSITIONS, **settings})
+    of_bert = bert_config(**{"type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 0, **settings}).to_dict()
+    of_bert = {name: value for name, value in of_bert.items() if name not in ("model_type", "architectures")}
+    return getattr(transformers, CLASSES[family] + "Config")(**of_bert)
+
+
+def model_of(family, config=None, end="Model"):
+    return randomise(getattr(transformers, CLASSES[family] + end)(family_config(family, **(config or {}))), 1)
+
+
+def write_base(folder, config=None, tokenizer=None, family="bert"):
     """A transformers folder: config, weights, tokenizer."""
     os.makedirs(folder)
-    randomise(model_class(bert_config(**(config or {}))), 1).save_pretrained(folder)
+    model_of(family, config).save_pretrained(folder)
     vocabulary = os.path.join(folder, "vocab.txt")
     with open(vocabulary, "w", encoding="utf-8") as file:
         file.writelines(piece + "\n" for piece in tiny.vocabulary())
     settings = {"do_lower_case": True, "model_max_length": 64, **(tokenizer or {})}
     transformers.BertTokenizerFast.from_pretrained(folder, **settings).save_pretrained(folder)
+    if family != "bert":  # WordPiece as tokenizer.json has it: the tokens do not matter here.
+        if os.path.exists(vocabulary):
+            os.remove(vocabulary)
+        edit(folder, "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
 
 
 def pooling(modes, include_prompt=True, width=tiny.HIDDEN):
@@ -101,10 +127,10 @@ def layer_norm(width, seed=3):
 
 
 def save(folder, modes="mean", after=(), normalize=False, include_prompt=True, config=None, tokenizer=None,
-         max_seq_length=None, before=(), **settings):
+         max_seq_length=None, before=(), family="bert", **settings):
     """The whole model; the defaults are what most kinds differ from in one setting."""
     base = folder + ".base"
-    write_base(base, config, tokenizer)
+    write_base(base, config, tokenizer, family)
     parts = [models.Transformer(base, **({"max_seq_length": max_seq_length} if max_seq_length else {})), *before]
     if modes:
         parts.append(pooling(modes, include_prompt))
@@ -416,6 +442,37 @@ def config_kinds():
     yield Kind("decoder", lambda f: configured(f, is_decoder=True), "pooling-mean", or_refused="is_decoder")
 
 
+def family_kinds():
+    def masked_lm(folder, family):
+        save(folder, family=family)
+        model = model_of(family, end="ForMaskedLM")
+        inner = getattr(model, model.base_model_prefix)
+        inner.load_state_dict({name: value for name, value in weights(folder).items() if "pooler" not in name}, strict=False)
+        model.save_pretrained(folder)
+
+    def as_bin(folder, family):
+        """As the hub has had them for years: the model's prefix, gamma and beta, a buffer of positions."""
+        save(folder, family=family)
+        prefix = "distilbert." if family == "distilbert" else "roberta."
+        tensors = {prefix + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+                   for name, value in weights(folder).items()}
+        tensors[prefix + "embeddings.position_ids"] = torch.arange(tiny.POSITIONS)[None]
+        torch.save({**tensors, "lm_head.bias": torch.zeros(3)}, os.path.join(folder, "pytorch_model.bin"))
+        os.remove(os.path.join(folder, "model.safetensors"))
+
+    for family in list(CLASSES)[1:]:
+        name, common = f"family-{family}", {"texts": PADDED_TEXTS}
+        yield Kind(name, lambda f, c=family: save(f, family=c), **common)
+        yield Kind(f"{name}-cls", lambda f, c=family: save(f, "cls", family=c), name, **common)
+        yield Kind(f"{name}-masked-lm", lambda f, c=family: masked_lm(f, c), **common)
+        yield Kind(f"{name}-bin", lambda f, c=family: as_bin(f, c), **common)
+        if family == "distilbert":
+            yield Kind(f"{name}-sinusoidal",
+                       lambda f, c=family: save(f, family=c, config={"sinusoidal_pos_embds": True}), **common)
+        else:
+            yield Kind(f"{name}-pad-token", lambda f, c=family: save(f, family=c, config={"pad_token_id": 3}), name, **common)
+
+
 def weight_kinds():
     def sharded(folder):
         save(folder)
@@ -564,7 +621,8 @@ def module_kinds():
 
 
 PARTS = {"pooling": pooling_kinds, "prompts": prompt_kinds, "dense": dense_kinds, "limits": limit_kinds,
-         "tokenizer": tokenizer_kinds, "config": config_kinds, "weights": weight_kinds, "modules": module_kinds}
+         "tokenizer": tokenizer_kinds, "config": config_kinds, "weights": weight_kinds, "modules": module_kinds,
+         "families": family_kinds}
 
 
 def embed(folder, texts, prompt_name):

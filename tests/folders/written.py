@@ -323,7 +323,8 @@ def write(folder, config=None, tokenizer_config=None, tokenizer=None, vocabulary
 
 class Kind:
     def __init__(self, flipped=None, prompt_name=None, refused=None, vectors_of=None, texts=TEXTS, **settings):
-        self.texts, self.flipped, self.prompt_name, self.refused, self.vectors_of = texts, flipped, prompt_name, refused, vectors_of
+        self.flipped, self.prompt_name, self.refused, self.vectors_of = flipped, prompt_name, refused, vectors_of
+        self.texts = texts
         self.settings = settings
 
 
