@@ -20,6 +20,17 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 160;  // Of the metadata, at most.
 
+// Raises the limit of each length to the largest component that a vector minus its `mean` has at that length.
+void Measure(std::span<const float> vector, double mean, std::span<float> limits) {
+  double squares = 0, largest = 0;
+  for (std::size_t k = 0; k < vector.size(); ++k) {
+    const double value = vector[k] - mean;
+    squares += value * value;
+    largest = std::max(largest, std::fabs(value));
+    if (squares > 0) limits[k] = std::max(limits[k], static_cast<float>(largest / std::sqrt(squares)));
+  }
+}
+
 }  // namespace
 
 void DeclareCodeLimits(std::size_t dimensions, format::Layout* layout) {
@@ -53,19 +64,16 @@ Sequences CodeSequences(const model::Weights& weights) {
 
 Status WriteCodeLimits(const model::Weights& weights, std::span<const float> vectors, format::Writer* writer) {
   const std::size_t dimensions = weights.info.dimensions, count = vectors.size() / dimensions;
-  std::vector<float> limits(model::CodesWidth(dimensions));
+  std::vector<float> limits(model::CodesWidth(dimensions)), whole(dimensions);
   for (std::size_t i = 0; i < count; ++i) {
     const std::span<const float> vector = vectors.subspan(i * dimensions, dimensions);
-    const double mean = std::accumulate(vector.begin(), vector.end(), 0.0) / static_cast<double>(dimensions);
-    double squares = 0, largest = 0;
-    for (std::size_t k = 0; k < dimensions; ++k) {
-      // The other factor of the LayerNorm goes with the length.
-      const double value = vector[k] - (weights.info.layer_norm_before_cut && k + 1 < dimensions ? mean : 0);
-      squares += value * value;
-      largest = std::max(largest, std::fabs(value));
-      if (squares > 0) limits[k] = std::max(limits[k], static_cast<float>(largest / std::sqrt(squares)));
-    }
+    // The other factor of the LayerNorm goes with the length.
+    double mean = std::accumulate(vector.begin(), vector.end(), 0.0) / static_cast<double>(dimensions);
+    if (!weights.info.layer_norm_before_cut) mean = 0;
+    Measure(vector, mean, limits);
+    Measure(vector, 0, whole);
   }
+  limits[dimensions - 1] = whole.back();
   for (std::size_t k = 0; k < dimensions; ++k) {
     if (limits[k] == 0) limits[k] = 1;  // No vector has a value there.
   }

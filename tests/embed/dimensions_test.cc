@@ -21,9 +21,10 @@
 namespace thimble {
 namespace {
 
-const std::vector<std::string_view> kTexts = {"a small vector", "", "memory of good playing 42 the the the is",
-                                              "the small memory is good and the vector is in the water above it all"};
-constexpr std::size_t kLengths[] = {1, 13, 16, 40, 63};
+const std::vector<std::string_view> kCutTexts = {
+    "a small vector", "", "memory of good playing 42 the the the is",
+    "the small memory is good and the vector is in the water above it all"};
+constexpr std::size_t kCutLengths[] = {1, 13, 16, 40, 63};
 
 class Dimensions : public testing::Test {
  protected:
@@ -44,17 +45,17 @@ class Dimensions : public testing::Test {
                                   std::shared_ptr<const Model> model = model_) {
     auto embedder = Embedder::Create(model, made);
     EXPECT_TRUE(embedder.ok()) << embedder.status().message();
-    std::vector<float> vectors(kTexts.size() * options.dimensions.value_or(model->dimensions()));
-    const Status status = embedder->EmbedBatch(kTexts, vectors, {}, options);
+    std::vector<float> vectors(kCutTexts.size() * options.dimensions.value_or(model->dimensions()));
+    const Status status = embedder->EmbedBatch(kCutTexts, vectors, {}, options);
     EXPECT_TRUE(status.ok()) << status.message();
     return vectors;
   }
 
   // The first `dimensions` of each vector, to unit length.
   static std::vector<double> Cut(const std::vector<float>& vectors, std::size_t dimensions, bool layer_norm = false) {
-    const std::size_t width = vectors.size() / kTexts.size();
+    const std::size_t width = vectors.size() / kCutTexts.size();
     std::vector<double> cut;
-    for (std::size_t i = 0; i < kTexts.size(); ++i) {
+    for (std::size_t i = 0; i < kCutTexts.size(); ++i) {
       std::vector<double> vector(&vectors[i * width], &vectors[i * width] + width);
       if (layer_norm) {
         double mean = 0, variance = 0;
@@ -84,10 +85,10 @@ std::shared_ptr<const Model> Dimensions::model_;
 
 TEST_F(Dimensions, AreTheFirstOnesNormalisedAfterTheCut) {
   const std::vector<float> raw = Embed({.normalize = false});
-  for (const std::size_t dimensions : kLengths) {
+  for (const std::size_t dimensions : kCutLengths) {
     ExpectNear(Embed({.dimensions = dimensions}), Cut(raw, dimensions));
     const std::vector<float> cut = Embed({.normalize = false, .dimensions = dimensions});
-    for (std::size_t i = 0; i < kTexts.size(); ++i) {
+    for (std::size_t i = 0; i < kCutTexts.size(); ++i) {
       EXPECT_EQ(std::memcmp(&cut[i * dimensions], &raw[i * model_->dimensions()], dimensions * sizeof(float)), 0);
     }
   }
@@ -103,14 +104,14 @@ TEST_F(Dimensions, OfALongTextAreCutAfterTheMeanOfItsWindows) {
 
 TEST_F(Dimensions, HaveTheSameBitsInAnyBatchOnAnyThreadsAndInstructionSet) {
   for (const LongTexts long_texts : {LongTexts::kTruncate, LongTexts::kChunk}) {
-    for (const std::size_t dimensions : kLengths) {
+    for (const std::size_t dimensions : kCutLengths) {
       const VectorOptions options = {.dimensions = dimensions, .long_texts = long_texts};
       const std::vector<float> together = Embed(options, {.max_tokens = 8});
       EXPECT_EQ(Embed(options, {.threads = 3, .max_tokens = 8}), together);
       auto embedder = Embedder::Create(model_, {.max_tokens = 8});
       std::vector<float> alone(dimensions);
-      for (std::size_t i = 0; i < kTexts.size(); ++i) {
-        ASSERT_TRUE(embedder->Embed(kTexts[i], alone, options).ok());
+      for (std::size_t i = 0; i < kCutTexts.size(); ++i) {
+        ASSERT_TRUE(embedder->Embed(kCutTexts[i], alone, options).ok());
         EXPECT_EQ(std::memcmp(alone.data(), &together[i * dimensions], dimensions * sizeof(float)), 0);
       }
       for (const kernels::Kernels* set : kernels::AllKernels()) {
@@ -121,7 +122,7 @@ TEST_F(Dimensions, HaveTheSameBitsInAnyBatchOnAnyThreadsAndInstructionSet) {
         ASSERT_TRUE(workers.ok());
         std::vector<float> vectors(together.size());
         const Pooling pooling = Pooling::kMean;
-        const runtime::Batch batch = {.texts = kTexts,
+        const runtime::Batch batch = {.texts = kCutTexts,
                                       .vectors = vectors.data(),
                                       .dimensions = dimensions,
                                       .reports = {},
@@ -156,7 +157,7 @@ TEST_F(Dimensions, OfNomicEmbedAreCutFromTheLayerNorm) {
   EXPECT_EQ((*model)->info().fingerprint, model_->info().fingerprint) << "Whole vectors are the same.";
   EXPECT_EQ(Embed({}, {}, *model), Embed({}));
   const std::vector<float> raw = Embed({.normalize = false});
-  for (const std::size_t dimensions : kLengths) {
+  for (const std::size_t dimensions : kCutLengths) {
     ExpectNear(Embed({.dimensions = dimensions}, {}, *model), Cut(raw, dimensions, true));
   }
   EXPECT_NE(*SpaceFingerprint((*model)->info(), {.dimensions = 13}),
@@ -173,7 +174,7 @@ TEST_F(Dimensions, OfEveryLengthHaveARangeThatItsVectorsKeepTo) {
     ASSERT_TRUE(range.ok());
     std::vector<std::byte> codes(vectors.size());
     ASSERT_TRUE(Quantize(vectors, dimensions, Precision::kInt8, *range, codes).ok());
-    for (std::size_t i = 0; i < kTexts.size(); ++i) {
+    for (std::size_t i = 0; i < kCutTexts.size(); ++i) {
       double dot = 0, a = 0, b = 0;
       for (std::size_t k = i * dimensions; k < (i + 1) * dimensions; ++k) {
         const auto code = static_cast<std::int8_t>(codes[k]);
