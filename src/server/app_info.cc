@@ -240,7 +240,7 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
                                                     {architecture + ".embedding_length", info.dimensions},
                                                     {architecture + ".block_count", info.layers},
                                                     {architecture + ".attention.head_count", info.heads}}},
-                              {"capabilities", Array{"embedding"}},
+                              {"capabilities", model->embeds ? Array{"embedding"} : Array{}},
                               {"modified_at", TimeText(model->created)}})};
   return std::nullopt;
 }
