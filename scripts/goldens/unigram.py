@@ -48,7 +48,7 @@ MORE = [
     "\u2122\x1eg", "\ufb01\ufb02 \uff21\uff42\uff43\u3000\uff11", "\u2460 \u00bd \u32d8", "\u0e33 \u0e01\u0e33", "e\u0301 \u0301 a\u0301\u0323",
     "\r\n\r\n", "\u00a9\ufe0f \u00ae\u200d\u00a9", "\u0600a \u06001", "\U000110bda", "\u0915\u094d\u0915\u0301", "<mask> a <mask>b", "a<mask>", "  <mask>  ",
     "<unk> x<unk>y", "<s>a</s>", "<0x41>", "Foo foo FOO", "the other", "<x>  y", "\u1100\u1161\u11a8 \uac00\u11a8", "\u0344\u0308",
-    "-" * 300, "ab" * 700, "\u54c8" * 400, "\u0378" * 50, "a" * 1100 + " b", ("x " * 40 + "-" * 500) * 3,
+    "-" * 300, "ab" * 200, "\u54c8" * 400, "\u0378" * 50, "a" * 700 + " b",
 ]
 
 
@@ -165,16 +165,16 @@ def variants():
 MOVED = ("\x01", "\x00", "\x1e", "\x7f", "\u200b")
 
 
-WITH_OFFSETS = ("xlmr", "e5", "bytes", "slow", "trained")
+WITH_OFFSETS = ("xlmr", "bytes", "trained")
 
 
 def write_fixtures():
     folder = ROOT / "tests/fixtures/unigram"
     folder.mkdir(exist_ok=True)
     rng = random.Random(19)
-    texts = TEXTS[::2] + LANGUAGES + MORE
+    texts = TEXTS[::3] + LANGUAGES + MORE
     pool = sorted(set("".join(texts))) + LANGUAGES + MORE[:24] + [" "] * 60
-    texts = texts + ["".join(rng.choice(pool) for _ in range(rng.choice([2, 5, 12]))) for _ in range(40)]
+    texts = texts + ["".join(rng.choice(pool) for _ in range(rng.choice([2, 5, 12]))) for _ in range(20)]
     goldens = {"library": f"tokenizers {tokenizers.__version__}", "written_by": WRITTEN_BY, "long": LONG.encode().hex(),
                "texts": [text.encode().hex() for text in texts], "invalid": [data.hex() for data in INVALID],
                "variants": {}}
