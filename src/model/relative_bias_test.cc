@@ -1,3 +1,5 @@
+// Lines of biases against the formula, with ends for all distances beyond the reach.
+
 #include "model/relative_bias.h"
 
 #include <gtest/gtest.h>
