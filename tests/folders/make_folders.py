@@ -107,7 +107,9 @@ def write_base(folder, config=None, tokenizer=None, family="bert"):
     if family != "bert":  # WordPiece as tokenizer.json has it: the tokens do not matter here.
         if os.path.exists(vocabulary):
             os.remove(vocabulary)
-        edit(folder, "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+        # Without token types, which DistilBERT does not take.
+        edit(folder, "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast",
+             model_input_names=["input_ids", "attention_mask"])
 
 
 def pooling(modes, include_prompt=True, width=tiny.HIDDEN):
