@@ -21,7 +21,6 @@
 #include "convert/layout.h"
 #include "convert/model_writer.h"
 #include "convert/receipt.h"
-#include "convert/word_rounding.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
@@ -63,8 +62,6 @@ Status Convert(const std::string& source, const std::string& output, const Conve
   Sequences sequences = std::move(set.fit);
   sequences.Add(set.unseen);
   sequences.Add(ReceiptSequences(tokenizer, job.max_tokens));
-  std::optional<WordRounder> words;
-  if (seen > 0 && job.words_are_many()) words.emplace(encoder.hidden, fit, *kernels, team, &sequences);
   Forward forward(job.program, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
   if (seen > 0) calibrator.emplace(job.program, fit, seen, *kernels, team);
@@ -81,12 +78,11 @@ Status Convert(const std::string& source, const std::string& output, const Conve
     if (!options.progress || options.progress(share)) return Status();
     return Error(Code::kIo, "the conversion was aborted");
   };
-  THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, words ? &*words : nullptr, tell, &writer));
-  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr, words ? words->rounded() : 0);
+  THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
+  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
   THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> exact,
                            VectorsOf(forward, seen, encoder.hidden, job.head, job.normalize, *kernels));
-  const std::size_t values = ReceiptTexts().size() * job.head.spec.Dimensions(encoder.hidden);
-  THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, std::span(exact).first(values), *kernels, team, &writer));
+  THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
   THIMBLE_RETURN_IF_ERROR(writer.Finish());
   if (options.note && !writer.remark().empty()) options.note(writer.remark());

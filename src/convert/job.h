@@ -35,7 +35,6 @@ struct Job {
 
   const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
   format::WeightFormat words() const { return format::WordsFormat(formats(), program.architecture.vocabulary); }
-  bool words_are_many() const { return program.architecture.vocabulary >= format::kLargeVocabulary; }
   bool int8() const { return formats().int8(); }
   format::WeightFormat MatrixFormat(std::size_t layer, const model::Step& step) const;
 };
