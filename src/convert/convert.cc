@@ -21,7 +21,6 @@
 #include "convert/layout.h"
 #include "convert/model_writer.h"
 #include "convert/receipt.h"
-#include "convert/word_rounding.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
@@ -64,8 +63,6 @@ Status Convert(const std::string& source, const std::string& output, const Conve
   sequences.Add(set.unseen);
   THIMBLE_ASSIGN_OR_RETURN(const Sequences of_receipt, ReceiptSequences(tokenizer, job.max_tokens));
   sequences.Add(of_receipt);
-  std::optional<WordRounder> words;
-  if (seen > 0 && job.words_are_many()) words.emplace(encoder.hidden, fit, *kernels, team, &sequences);
   Forward forward(job.program, std::move(sequences), {fit, seen}, *kernels, team);
   std::optional<Calibrator> calibrator;
   if (seen > 0) calibrator.emplace(job.program, fit, seen, *kernels, team);
@@ -83,9 +80,8 @@ Status Convert(const std::string& source, const std::string& output, const Conve
     if (!options.progress || options.progress(share)) return Status();
     return Error(Code::kIo, "the conversion was aborted");
   };
-  THIMBLE_RETURN_IF_ERROR(
-      WriteModel(job, forward, calibrator ? &*calibrator : nullptr, words ? &*words : nullptr, tell, &writer));
-  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr, words ? words->rounded() : 0);
+  THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
+  facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
   THIMBLE_ASSIGN_OR_RETURN(
       const ExactVectors exact,
       ExactVectorsOf(forward, seen, encoder.hidden, job.head, job.normalize, *kernels, encoder.pairs));

@@ -82,7 +82,6 @@ class Forward {
   // One layer.
   Status Run(const LayerSource& layer, const Watch& watch);
 
-  const kernels::Kernels& kernels() const { return k_; }
   const Sequences& sequences() const { return sequences_; }
   // The vectors of all tokens, [tokens][hidden].
   std::span<const float> x() const { return x_; }

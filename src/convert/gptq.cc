@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "convert/parallel.h"
-#include "kernels/half.h"
 
 namespace thimble::convert {
 namespace {
@@ -19,7 +18,6 @@ constexpr std::size_t kPanel = 64;  // Rows that go through the columns together
 // Most columns between two matrix products: the largest group of the two-level formats.
 constexpr std::size_t kMaxBlock = 64;
 constexpr std::size_t kInt8Block = 32;
-constexpr std::size_t kLeastBlock = kStrip;  // The smallest group.
 
 // A weight that has run this far from the original makes its row plain again: relative squared error beyond four times
 // that of rounding, and a hundredth.
@@ -27,7 +25,7 @@ constexpr double kRunawayFactor = 4, kRunawayError = 0.01;
 
 // One way of keeping a panel of rows, with the best that was found so far.
 struct Candidate {
-  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kLeastBlock) {}
+  explicit Candidate(std::size_t width) : codes(kPanel * width), groups(kPanel * width / kInt8Block) {}
   std::array<float, kPanel> scale = {};
   std::array<double, kPanel> loss = {};
   std::vector<std::uint8_t> codes;    // [kPanel][width]; int8 codes as their bits.
@@ -48,9 +46,9 @@ struct Workspace {
 
 class PanelRounder {
  public:
-  PanelRounder(const QuantizedMatrix& matrix, const Factor& factor, const kernels::Kernels& kernels)
-      : int8_(matrix.format == WeightFormat::kQ8),
-        levels_(matrix.levels()),
+  PanelRounder(WeightFormat format, const Factor& factor, const kernels::Kernels& kernels)
+      : int8_(format == WeightFormat::kQ8),
+        levels_(format::MatrixLevels(format)),
         block_(int8_ ? kInt8Block : levels_.group),
         factor_(factor),
         kernels_(kernels),
@@ -248,22 +246,16 @@ void QuantizedMatrix::Values(std::size_t row, std::span<float> out) const {
 }
 
 QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, std::size_t inputs,
-                          base::ThreadTeam& team, Rows kind) {
+                          base::ThreadTeam& team) {
   QuantizedMatrix matrix;
   const std::size_t rows = weights.size() / inputs;
   const bool int8 = format == WeightFormat::kQ8;
   matrix.format = format;
-  matrix.kind = kind;
   (int8 ? matrix.int8.resize(rows) : matrix.two_level.resize(rows));
   ForEach(team, rows, [&](std::size_t n, std::size_t) {
     const std::span<const float> row = weights.subspan(n * inputs, inputs);
-    if (int8) {
-      QuantizeInt8(row, &matrix.int8[n]);
-    } else if (kind == Rows::kOfTable) {
-      QuantizeTwoLevelHalf(matrix.levels(), row, &matrix.two_level[n]);
-    } else {
-      QuantizeTwoLevel(matrix.levels(), row, &matrix.two_level[n]);
-    }
+    int8 ? QuantizeInt8(row, &matrix.int8[n])
+         : QuantizeTwoLevel(format::MatrixLevels(format), row, &matrix.two_level[n]);
   });
   return matrix;
 }
@@ -271,7 +263,7 @@ QuantizedMatrix RoundRows(WeightFormat format, std::span<const float> weights, s
 GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kernels::Kernels& kernels,
                 base::ThreadTeam& team, QuantizedMatrix* matrix) {
   const std::size_t width = factor.width(), rows = matrix->rows();
-  const PanelRounder rounder(*matrix, factor, kernels);
+  const PanelRounder rounder(matrix->format, factor, kernels);
   std::vector<Workspace> spaces(team.size(), Workspace(width));
   GptqReport report = {.rows = rows};
   std::vector<GptqReport> panels((rows + kPanel - 1) / kPanel);
@@ -301,9 +293,7 @@ GptqReport Gptq(std::span<const float> weights, const Factor& factor, const kern
         vv += double{v[k]} * v[k];
         vw += double{v[k]} * exact[k];
       }
-      const float best = vv > 0 ? static_cast<float>(vw / vv) : 0.0f;
-      const float scale = space.best.scale[p] =
-          matrix->kind == Rows::kOfTable ? kernels::HalfToFloat(kernels::FloatToHalf(best)) : best;
+      const float scale = space.best.scale[p] = vv > 0 ? static_cast<float>(vw / vv) : 0.0f;
       for (std::size_t k = 0; k < width; ++k) {
         const double missed = exact[k] - double{scale} * v[k], off = row[k] - scale * space.errors[p * width + k];
         loss += missed * missed;

@@ -71,27 +71,20 @@ class Factor {
   std::vector<float> strips_;
 };
 
-// What two-level rows are part of: their groups and offsets differ.
-enum class Rows { kOfMatrix, kOfTable };
-
 // All rows of a matrix, in the form of its format: one of the two.
 struct QuantizedMatrix {
   kernels::WeightFormat format = kernels::WeightFormat::kQ8;
-  Rows kind = Rows::kOfMatrix;         // kOfTable: two_level, with scales that are binary16.
   std::vector<Int8Row> int8;           // kQ8
   std::vector<TwoLevelRow> two_level;  // kQ6, kQ4
 
   std::size_t rows() const { return int8.size() + two_level.size(); }
-  const format::TwoLevel& levels() const {
-    return kind == Rows::kOfTable ? format::RowLevels(format) : format::MatrixLevels(format);
-  }
   // out = the row's weights as they will be.
   void Values(std::size_t row, std::span<float> out) const;
 };
 
 // Each row rounded by itself, to the nearest or by the least squared error.
 QuantizedMatrix RoundRows(kernels::WeightFormat format, std::span<const float> weights, std::size_t inputs,
-                          base::ThreadTeam& team, Rows kind = Rows::kOfMatrix);
+                          base::ThreadTeam& team);
 
 // What GPTQ made of a matrix.
 struct GptqReport {

@@ -35,7 +35,6 @@ struct Job {
 
   const format::DtypeFormats& formats() const { return format::FormatsOf(dtype); }
   format::WeightFormat words() const { return format::WordsFormat(formats(), program.architecture.vocabulary); }
-  bool words_are_many() const { return program.architecture.vocabulary >= format::kLargeVocabulary; }
   bool int8() const { return formats().int8(); }
   // Whether the second text of a pair has the second token type.
   bool has_second_type() const { return tokenizer.tokenizer.kind->around.second_type != 0; }

@@ -123,7 +123,7 @@ format::Layout LayoutOf(const Job& job, const std::string& name) {
   return layout;
 }
 
-std::string RecipeOf(const Job& job, const CalibrationReport* report, std::size_t words) {
+std::string RecipeOf(const Job& job, const CalibrationReport* report) {
   std::map<WeightFormat, std::size_t> matrices;
   for (std::size_t i = 0; i < job.program.architecture.layers; ++i) {
     for (const model::Step& step : job.program.layer) {
@@ -142,7 +142,6 @@ std::string RecipeOf(const Job& job, const CalibrationReport* report, std::size_
   if (report == nullptr) return text + "; rounded";
   text += "; gptq of " + std::to_string(report->matrices) + " matrices, where " + std::to_string(report->guarded) +
           " of " + std::to_string(report->rows) + " rows kept plain rounding";
-  if (words > 0) text += ", and of " + std::to_string(words) + " words";
   constexpr std::size_t kNamed = 8;
   for (std::size_t i = 0; i < std::min(report->refused.size(), kNamed); ++i) {
     text += (i == 0 ? "; rounded because gptq was no better: " : ", ") + report->refused[i];

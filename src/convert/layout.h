@@ -23,7 +23,7 @@ TableSpec PositionsOf(const Job& job);
 format::Layout LayoutOf(const Job& job, const std::string& name);
 
 // What the receipt says of how the weights are kept; `report` is null without calibration.
-std::string RecipeOf(const Job& job, const CalibrationReport* report, std::size_t words);
+std::string RecipeOf(const Job& job, const CalibrationReport* report);
 
 }  // namespace thimble::convert
 

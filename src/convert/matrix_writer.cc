@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "convert/gptq.h"
 #include "convert/quantize.h"
 #include "format/tensors.h"
 #include "kernels/half.h"
@@ -183,19 +184,19 @@ Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const Quantized
   return packer.WriteRest(bias, writer);
 }
 
-Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer, const RoundTable& round) {
+Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer) {
   const std::string weight = spec.name + ".weight";
   const std::vector<StoredTensor> stored = format::TensorsOfTable(spec.format, spec.rows, spec.width);
   const TwoLevel& levels = format::RowLevels(spec.format);
   const std::size_t row_bytes = format::RowBytes(spec.format, spec.width);
-  const std::size_t rows_at_once = round ? 4096 : 64;
+  constexpr std::size_t kRows = 64;  // At a time.
   std::vector<float> rows;
   std::vector<std::uint16_t> halves;
   std::vector<std::uint8_t> codes;
   TwoLevelRow two_level;
   std::vector<std::uint16_t> scale(format::IsInteger(spec.format) ? stored[1].bytes() / 2 : 0);
-  for (std::size_t first = 0; first < spec.rows; first += rows_at_once) {
-    const std::size_t count = std::min(rows_at_once, spec.rows - first);
+  for (std::size_t first = 0; first < spec.rows; first += kRows) {
+    const std::size_t count = std::min(kRows, spec.rows - first);
     rows.resize(count * spec.width);
     THIMBLE_RETURN_IF_ERROR(read(first, rows));
     if (spec.format == WeightFormat::kF32) {
@@ -207,8 +208,6 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
       THIMBLE_RETURN_IF_ERROR(AppendValues<std::uint16_t>(weight, halves, writer));
     } else {
       codes.assign(count * row_bytes, 0);
-      QuantizedMatrix rounded;
-      if (round) rounded = round(rows);
       for (std::size_t i = 0; i < count; ++i) {
         const std::span<const float> row(&rows[i * spec.width], spec.width);
         std::uint8_t* out = &codes[i * row_bytes];
@@ -216,12 +215,7 @@ Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* w
           scale[first + i] = QuantizeInt8Half(row, reinterpret_cast<std::int8_t*>(out));
           continue;
         }
-        if (round) {
-          two_level = std::move(rounded.two_level[i]);
-          scale[first + i] = kernels::FloatToHalf(two_level.scale);
-        } else {
-          scale[first + i] = QuantizeTwoLevelHalf(levels, row, &two_level);
-        }
+        scale[first + i] = QuantizeTwoLevelHalf(levels, row, &two_level);
         PackCodes(levels, two_level.codes, 16, 16, out);
         for (std::size_t g = 0; g < two_level.multipliers.size(); ++g) {
           levels.SetMultiplier(out + levels.CodeBytes(spec.width), g, two_level.multipliers[g]);

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "convert/gptq.h"
 #include "format/weight_format.h"
 #include "format/writer.h"
 #include "kernels/matrix.h"
@@ -45,13 +44,13 @@ void DeclareNorm(const std::string& name, std::size_t width, format::Layout* lay
 void Declare(const MatrixSpec& spec, format::Layout* layout);
 void Declare(const TableSpec& spec, format::Layout* layout);
 
+struct QuantizedMatrix;
+
 // Writes the tensors that Declare announced, with the rows of `quantized` unless that is null. `read` is called for a
 // few rows at a time. kUnsupported when a value does not fit into binary16 where the format needs it.
 Status WriteMatrix(const MatrixSpec& spec, const ReadRows& read, const QuantizedMatrix* quantized,
                    std::span<const float> bias, format::Writer* writer);
-// `round`, where given, gives two-level rows.
-using RoundTable = std::function<QuantizedMatrix(std::span<const float> rows)>;
-Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer, const RoundTable& round = {});
+Status WriteTable(const TableSpec& spec, const ReadRows& read, format::Writer* writer);
 
 // Appends values to a tensor.
 template <typename T>

@@ -10,13 +10,11 @@
 #include <numbers>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "convert/layout.h"
 #include "convert/matrix_writer.h"
-#include "convert/receipt.h"
 #include "convert/source.h"
 #include "convert/tokenizer_tensors.h"
 #include "model/relative_bias.h"
@@ -27,15 +25,13 @@ namespace {
 // Writes the tensors of one job in order. Every member function returns the first failure.
 class Conversion {
  public:
-  // `calibrator` and `words` are null for plain rounding.
-  Conversion(Job& job, Forward& forward, Calibrator* calibrator, WordRounder* words, const Tell& tell,
-             format::Writer* writer)
+  // `calibrator` is null for plain rounding.
+  Conversion(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer)
       : job_(job),
         encoder_(job.program.architecture),
         names_(*job.config.family),
         forward_(forward),
         calibrator_(calibrator),
-        word_rounder_(words),
         tell_(tell),
         writer_(*writer) {}
 
@@ -132,15 +128,7 @@ class Conversion {
       THIMBLE_RETURN_IF_ERROR(GoOn());
       return job_.source.Read(*words, first * encoder_.hidden, out);
     };
-    RoundTable round;
-    if (word_rounder_ != nullptr) {
-      THIMBLE_ASSIGN_OR_RETURN(
-          const std::vector<float> vectors,
-          DirectionsOf(forward_, word_rounder_->first(), encoder_.hidden, job_.head, encoder_.pairs, forward_.kernels()));
-      word_rounder_->Learn(vectors);
-      round = [this](std::span<const float> rows) { return word_rounder_->Round(rows); };
-    }
-    THIMBLE_RETURN_IF_ERROR(WriteTable(WordsOf(job_), read, &writer_, round));
+    THIMBLE_RETURN_IF_ERROR(WriteTable(WordsOf(job_), read, &writer_));
     return GoOn();
   }
 
@@ -168,9 +156,7 @@ class Conversion {
         return job_.source.Read(*tensor, (first + row) * out.size(), out);
       };
     };
-    Forward::ReadRow word = rows_of(words, 0);
-    if (word_rounder_ != nullptr) word = word_rounder_->Probe(std::move(word));
-    return forward_.Embed(word, rows_of(positions, unused_positions()), type, second, norm);
+    return forward_.Embed(rows_of(words, 0), rows_of(positions, unused_positions()), type, second, norm);
   }
 
   // From buckets to distances, in log2 units as the scores.
@@ -276,7 +262,6 @@ class Conversion {
   const Family& names_;
   Forward& forward_;
   Calibrator* calibrator_;
-  WordRounder* word_rounder_;
   const Tell& tell_;
   format::Writer& writer_;
   std::size_t written_ = 0;  // Matrices.
@@ -284,9 +269,8 @@ class Conversion {
 
 }  // namespace
 
-Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, WordRounder* words, const Tell& tell,
-                  format::Writer* writer) {
-  return Conversion(job, forward, calibrator, words, tell, writer).Run();
+Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer) {
+  return Conversion(job, forward, calibrator, tell, writer).Run();
 }
 
 }  // namespace thimble::convert

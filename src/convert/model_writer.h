@@ -8,7 +8,6 @@
 #include "convert/calibrator.h"
 #include "convert/forward.h"
 #include "convert/job.h"
-#include "convert/word_rounding.h"
 #include "format/writer.h"
 #include "thimble/status.h"
 
@@ -18,9 +17,8 @@ namespace thimble::convert {
 using Tell = std::function<Status(double share)>;
 
 // Writes all tensors of LayoutOf but the receipt's. `forward` is through afterwards; `calibrator` is null for plain
-// rounding, and so is `words`, whose sequences are the last of `forward`. Returns the first failure.
-Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, WordRounder* words, const Tell& tell,
-                  format::Writer* writer);
+// rounding. Returns the first failure.
+Status WriteModel(Job& job, Forward& forward, Calibrator* calibrator, const Tell& tell, format::Writer* writer);
 
 }  // namespace thimble::convert
 

@@ -166,18 +166,11 @@ Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, s
   ExactVectors exact;
   THIMBLE_ASSIGN_OR_RETURN(exact.vectors,
                            VectorsOf(forward, first, hidden, head.spec, head.views, normalize, kernels));
-  exact.vectors.resize(ReceiptTexts().size() * head.spec.Dimensions(hidden));
   exact.features = exact.vectors;
   if (!pairs) return exact;
   const model::HeadSpec spec = Features(head.spec, true);
   THIMBLE_ASSIGN_OR_RETURN(exact.features, VectorsOf(forward, first, hidden, spec, head.views, false, kernels));
-  exact.features.resize(ReceiptTexts().size() * spec.Dimensions(hidden));
   return exact;
-}
-
-Result<std::vector<float>> DirectionsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                        const HeadSource& head, bool pairs, const kernels::Kernels& kernels) {
-  return VectorsOf(forward, first, hidden, Features(head.spec, pairs), head.views, true, kernels);
 }
 
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {

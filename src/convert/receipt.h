@@ -46,11 +46,6 @@ Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, s
                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
                                     bool pairs);
 
-// The vectors of the sequences of such a pass from `first` on, [sequences][dimensions], of unit length; of a model for
-// pairs those that its scores are made of. kOutOfMemory.
-Result<std::vector<float>> DirectionsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                        const HeadSource& head, bool pairs, const kernels::Kernels& kernels);
-
 // Adds the tensors of a receipt, which come last, and room in the header.
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout);
 

@@ -39,7 +39,7 @@ std::vector<std::string> Documents() {
   return documents;
 }
 
-std::vector<std::string_view> Views(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+std::vector<std::string_view> ViewsOf(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
 class RerankerOf : public testing::TestWithParam<format::Dtype> {
  protected:
@@ -57,7 +57,7 @@ class RerankerOf : public testing::TestWithParam<format::Dtype> {
     auto reranker = Reranker::Create(model_, options);
     EXPECT_TRUE(reranker.ok()) << reranker.status().message();
     std::vector<float> scores(documents.size());
-    const Status status = reranker->Rank(query, Views(documents), scores, {}, ranking);
+    const Status status = reranker->Rank(query, ViewsOf(documents), scores, {}, ranking);
     EXPECT_TRUE(status.ok()) << status.message();
     return scores;
   }
@@ -89,7 +89,7 @@ TEST_P(RerankerOf, ScoresAreTheSameBitsAloneInABatchAndWithThreads) {
 
 TEST_P(RerankerOf, ScoresAreTheSameBitsOnEveryInstructionSet) {
   const std::vector<std::string> documents = Documents();
-  const std::vector<std::string_view> views = Views(documents);
+  const std::vector<std::string_view> views = ViewsOf(documents);
   std::vector<float> expected;
   for (const kernels::Kernels* k : kernels::AllKernels()) {
     if (!k->supported()) continue;
@@ -188,8 +188,8 @@ TEST(Reranker, LabelsAreScoresOfTheirOwn) {
   EXPECT_EQ(all->num_scores(), 3u);
   const std::vector<std::string> documents = Documents();
   std::vector<float> scores(documents.size()), labels(3 * documents.size());
-  ASSERT_TRUE(first->Rank("query", Views(documents), scores, {}, {.raw_scores = true}).ok());
-  ASSERT_TRUE(all->Rank("query", Views(documents), labels).ok());  // Several go through nothing.
+  ASSERT_TRUE(first->Rank("query", ViewsOf(documents), scores, {}, {.raw_scores = true}).ok());
+  ASSERT_TRUE(all->Rank("query", ViewsOf(documents), labels).ok());  // Several go through nothing.
   // Its random matrix begins with that of one label; the bias comes later.
   for (std::size_t i = 1; i < documents.size(); ++i) {
     EXPECT_NEAR(labels[3 * i] - labels[0], scores[i] - scores[0], 1e-5) << i;

@@ -179,6 +179,8 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
                    {"max_position_embeddings", o.positions + 2},
                    {"relative_attention_num_buckets", 32}});
   }
+  // As it is, whatever the class of the family builds.
+  if (o.mpnet || o.pad_id) config["tokenizer_class"] = "PreTrainedTokenizerFast";
   for (std::size_t i = 0; i < o.labels; ++i) config["id2label"][std::to_string(i)] = "LABEL_" + std::to_string(i);
   if (o.pad_id) {
     config["model_type"] = "roberta";
