@@ -84,7 +84,8 @@ class CharsmapCompiler {
       std::optional<std::uint32_t> value;
       const std::size_t bytes = text::EncodeUtf8(c, utf8);
       bool is_key = true;
-      for (std::size_t i = 0; i < bytes && is_key && !value; ++i) is_key = utf8[i] != 0 && trie_.Step(place, utf8[i], value);
+      for (std::size_t i = 0; i < bytes && is_key && !value; ++i)
+        is_key = utf8[i] != 0 && trie_.Step(place, utf8[i], value);
       if (value) {
         if (*value >= text_.size() || (text_[*value] & 0xC0) == 0x80) return Corrupt();
         entries[c] = 1 + *value;
@@ -154,7 +155,8 @@ bool IsAllUtf8(std::string_view text) {
   const std::uint8_t* end = next + text.size();
   while (next != end) {
     const std::uint8_t* begin = next;
-    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF)) return false;
+    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF))
+      return false;
   }
   return true;
 }
@@ -164,8 +166,8 @@ bool IsAllUtf8(std::string_view text) {
 Result<text::CharsmapTables> CompileCharsmap(std::string_view charsmap, TableStore& store) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(charsmap.data());
   if (charsmap.size() < 4) return Error(Code::kCorrupt, "has no size");
-  const std::size_t size = std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16 |
-                           std::size_t{bytes[3]} << 24;
+  const std::size_t size =
+      std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16 | std::size_t{bytes[3]} << 24;
   const std::size_t used = size / 4 * 4;
   if (used > charsmap.size() - 4) return Error(Code::kCorrupt, "is shorter than it says");
   DoubleArray trie({bytes + 4, used});

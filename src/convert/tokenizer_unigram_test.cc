@@ -72,7 +72,8 @@ std::vector<std::pair<std::string, UnigramIds>> UnigramRowsOf(const std::string&
 class UnigramGolden : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    Result<CompiledTokenizer> compiled = CompileTokenizer(ReadUnigramFixture(std::string(GetParam()) + ".json"), "file");
+    Result<CompiledTokenizer> compiled =
+        CompileTokenizer(ReadUnigramFixture(std::string(GetParam()) + ".json"), "file");
     ASSERT_TRUE(compiled.ok()) << compiled.status().message();
     compiled_ = std::move(*compiled);
   }

@@ -199,8 +199,8 @@ class Lattice::Scout {
       if (!reached_[place % kPlaces]) continue;
       const auto& passed = passed_[place % kPlaces];
       if (first == nullptr) first = &passed;
-      while (known > 0 && !std::equal(first->begin(), first->begin() + static_cast<std::ptrdiff_t>(known),
-                                      passed.begin())) {
+      while (known > 0 &&
+             !std::equal(first->begin(), first->begin() + static_cast<std::ptrdiff_t>(known), passed.begin())) {
         --known;
       }
     }

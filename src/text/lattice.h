@@ -21,7 +21,7 @@ namespace thimble::text {
 // n log n.
 class Lattice {
  public:
-  static constexpr std::size_t kBytes = 1024;               // Of a word in hand.
+  static constexpr std::size_t kBytes = 1024;                // Of a word in hand.
   static constexpr std::uint32_t kUnknown = (1u << 24) - 1;  // A token that stands for a character without pieces.
 
   struct Piece {

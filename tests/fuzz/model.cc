@@ -82,8 +82,9 @@ void RunTokens(std::string_view input) {
   // One of each kind whose words have a limit, and of one whose words are whole texts.
   static const auto* all = [] {
     auto* list = new std::vector<Result<convert::CompiledTokenizer>>;
-    for (const std::string& path : {SourceFolder() + "/tokenizer.json", std::string(THIMBLE_FIXTURES "/unigram/e5.json"),
-                                    std::string(THIMBLE_FIXTURES "/unigram/slow.json")}) {
+    for (const std::string& path :
+         {SourceFolder() + "/tokenizer.json", std::string(THIMBLE_FIXTURES "/unigram/e5.json"),
+          std::string(THIMBLE_FIXTURES "/unigram/slow.json")}) {
       list->push_back(convert::CompileTokenizer(Contents(path), path));
     }
     return list;
