@@ -121,9 +121,11 @@ struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;  // Whether the text had more tokens than allowed.
   // If requested, the bytes of each token in prompt and text as one string, or in the second text of a pair; {0, 0} for
-  // a special token. As in the Rust `tokenizers` library, with two exceptions: the range of an added token never
-  // includes the spaces beside it, and the library swaps the places of reordered combining marks when it drops one of
-  // them.
+  // a special token. As in the Rust `tokenizers` library, with these exceptions: the range of an added token never
+  // includes the spaces beside it; the library swaps the places of reordered combining marks when it drops one of them;
+  // and with Unigram it moves the places behind characters that the charsmap removes, at the start of a text or behind
+  // one that became several, and those of composed marks that are several themselves. More than 1024 bytes of unknown
+  // characters that become bytes have the places of parts.
   std::vector<ByteRange> offsets;
   std::vector<std::uint8_t> type_ids;  // For a pair, 1 for each token of the second text and after it, 0 for others.
 };

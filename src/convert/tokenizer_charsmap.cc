@@ -27,11 +27,11 @@ struct BreakRange {
 };
 #include "convert/grapheme_ranges.inc"
 
-constexpr std::uint32_t kCodePoints = 0x110000;
+constexpr std::uint32_t kMappedCodePoints = 0x110000;
 
 std::vector<BreakClass> BreakClasses() {
   constexpr std::uint32_t kSyllables = 0xAC00, kLastSyllable = 0xD7A3, kTrailings = 28;
-  std::vector<BreakClass> classes(kCodePoints, BreakClass::kAny);
+  std::vector<BreakClass> classes(kMappedCodePoints, BreakClass::kAny);
   for (const BreakRange& range : kBreaks) {
     std::fill(&classes[range.first], &classes[range.last] + 1, range.value);
   }
@@ -77,14 +77,15 @@ class CharsmapCompiler {
 
   Result<text::CharsmapTables> Run(TableStore& store) {
     const std::vector<BreakClass> classes = BreakClasses();
-    std::vector<std::uint32_t> entries(kCodePoints);
-    for (std::uint32_t c = 0; c < kCodePoints; ++c) {
+    std::vector<std::uint32_t> entries(kMappedCodePoints);
+    for (std::uint32_t c = 0; c < kMappedCodePoints; ++c) {
       std::uint8_t utf8[4];
       std::size_t place = trie_.Root();
       std::optional<std::uint32_t> value;
       const std::size_t bytes = text::EncodeUtf8(c, utf8);
       bool is_key = true;
-      for (std::size_t i = 0; i < bytes && is_key && !value; ++i) is_key = utf8[i] != 0 && trie_.Step(place, utf8[i], value);
+      for (std::size_t i = 0; i < bytes && is_key && !value; ++i)
+        is_key = utf8[i] != 0 && trie_.Step(place, utf8[i], value);
       if (value) {
         if (*value >= text_.size() || (text_[*value] & 0xC0) == 0x80) return Corrupt();
         entries[c] = 1 + *value;
@@ -149,12 +150,13 @@ class CharsmapCompiler {
   std::size_t steps_ = 0;
 };
 
-bool IsUtf8(std::string_view text) {
+bool IsAllUtf8(std::string_view text) {
   const std::uint8_t* next = reinterpret_cast<const std::uint8_t*>(text.data());
   const std::uint8_t* end = next + text.size();
   while (next != end) {
     const std::uint8_t* begin = next;
-    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF)) return false;
+    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter && (next - begin != 3 || *begin != 0xEF))
+      return false;
   }
   return true;
 }
@@ -164,14 +166,14 @@ bool IsUtf8(std::string_view text) {
 Result<text::CharsmapTables> CompileCharsmap(std::string_view charsmap, TableStore& store) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(charsmap.data());
   if (charsmap.size() < 4) return Error(Code::kCorrupt, "has no size");
-  const std::size_t size = std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16 |
-                           std::size_t{bytes[3]} << 24;
+  const std::size_t size =
+      std::size_t{bytes[0]} | std::size_t{bytes[1]} << 8 | std::size_t{bytes[2]} << 16 | std::size_t{bytes[3]} << 24;
   const std::size_t used = size / 4 * 4;
   if (used > charsmap.size() - 4) return Error(Code::kCorrupt, "is shorter than it says");
   DoubleArray trie({bytes + 4, used});
   if (trie.empty()) return Error(Code::kCorrupt, "has no trie");
   const std::string_view text = charsmap.substr(4 + used);
-  if (!IsUtf8(text)) return Error(Code::kCorrupt, "has replacements that are not UTF-8");
+  if (!IsAllUtf8(text)) return Error(Code::kCorrupt, "has replacements that are not UTF-8");
   if (text.size() >= text::kCharsmapOffset) return Error(Code::kUnsupported, "has more than 16 MB of replacements");
   return CharsmapCompiler(std::move(trie), text).Run(store);
 }

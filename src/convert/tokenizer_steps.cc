@@ -46,13 +46,18 @@ const std::vector<NormalizerStep>& NmtSteps() {
     const auto add = [list](std::uint32_t first, std::uint32_t last, std::vector<std::uint32_t> to) {
       for (std::uint32_t c = first; c <= last; ++c) list->push_back({CharacterKind::kReplace, c, to});
     };
-    for (const auto& [first, last] : {std::pair{0x01u, 0x08u}, {0x0Bu, 0x0Bu}, {0x0Eu, 0x1Fu}, {0x7Fu, 0x7Fu},
-                                      {0x8Fu, 0x8Fu}, {0x9Fu, 0x9Fu}}) {
+    for (const auto& [first, last] :
+         {std::pair{0x01u, 0x08u}, {0x0Bu, 0x0Bu}, {0x0Eu, 0x1Fu}, {0x7Fu, 0x7Fu}, {0x8Fu, 0x8Fu}, {0x9Fu, 0x9Fu}}) {
       add(first, last, {});
     }
-    for (const auto& [first, last] :
-         {std::pair{0x09u, 0x0Au}, {0x0Cu, 0x0Du}, {0x1680u, 0x1680u}, {0x200Bu, 0x200Fu}, {0x2028u, 0x2029u},
-          {0x2581u, 0x2581u}, {0xFEFFu, 0xFEFFu}, {0xFFFDu, 0xFFFDu}}) {
+    for (const auto& [first, last] : {std::pair{0x09u, 0x0Au},
+                                      {0x0Cu, 0x0Du},
+                                      {0x1680u, 0x1680u},
+                                      {0x200Bu, 0x200Fu},
+                                      {0x2028u, 0x2029u},
+                                      {0x2581u, 0x2581u},
+                                      {0xFEFFu, 0xFEFFu},
+                                      {0xFFFDu, 0xFFFDu}}) {
       add(first, last, {' '});
     }
     return list;
@@ -120,9 +125,10 @@ Status StepCompiler::ReadPart(const Json& part) {
     composed_ = type == "NFC" || type == "NFKC";
     return Status();
   }
-  return Unsupported("normalizer.type is \"", type,
-                     "\", expected Precompiled, Replace, Strip, Prepend, Lowercase, StripAccents, Nmt, NFC, NFD, NFKC, ",
-                     "NFKD or a Sequence of them");
+  return Unsupported(
+      "normalizer.type is \"", type,
+      "\", expected Precompiled, Replace, Strip, Prepend, Lowercase, StripAccents, Nmt, NFC, NFD, NFKC, ",
+      "NFKD or a Sequence of them");
 }
 
 Status StepCompiler::ReadReplace(const Json& part) {
@@ -137,7 +143,8 @@ Status StepCompiler::ReadReplace(const Json& part) {
   if (from == nullptr || !from->is_string()) return Corrupt("normalizer: Replace is malformed");
   const Characters characters = CharactersOf(from->string());
   if (characters.empty() || characters.size() > text::kMaxPattern) {
-    return Unsupported("normalizer replaces \"", from->string(), "\", expected 1 to ", text::kMaxPattern, " characters");
+    return Unsupported("normalizer replaces \"", from->string(), "\", expected 1 to ", text::kMaxPattern,
+                       " characters");
   }
   return Add({Step::Kind::kReplace, 0, characters, content});
 }
@@ -171,7 +178,8 @@ Status StepCompiler::ReadCharsmap(const Json& part) {
 Status StepCompiler::AddCharacters(const char* type, const NormalizerStep& step) {
   if (composed_) return Unsupported("normalizer has ", type, " behind NFC or NFKC");
   if (!in_characters_) {
-    if (had_characters_) return Unsupported("normalizer has ", type, " apart from others that change single characters");
+    if (had_characters_)
+      return Unsupported("normalizer has ", type, " apart from others that change single characters");
     THIMBLE_RETURN_IF_ERROR(Add({Step::Kind::kCharacters, 0, {}, {}}));
     in_characters_ = had_characters_ = true;
   }
@@ -203,9 +211,9 @@ Result<text::StepTables> StepCompiler::Compile(TableStore& store) const {
   if (steps_.empty()) return tables;
   std::vector<std::uint32_t> code;
   for (const ReadStep& step : steps_) {
-    code.insert(code.end(), {static_cast<std::uint32_t>(step.kind), step.flags,
-                             static_cast<std::uint32_t>(step.pattern.size()),
-                             static_cast<std::uint32_t>(step.content.size())});
+    code.insert(code.end(),
+                {static_cast<std::uint32_t>(step.kind), step.flags, static_cast<std::uint32_t>(step.pattern.size()),
+                 static_cast<std::uint32_t>(step.content.size())});
     code.insert(code.end(), step.pattern.begin(), step.pattern.end());
     code.insert(code.end(), step.content.begin(), step.content.end());
     if ((step.flags & text::Step::kComposes) != 0) {

@@ -81,8 +81,8 @@ class UnigramReader final : public KindReader, PartReader {
       std::uint32_t last = 0;
       for (const std::uint8_t* next = begin; next != end;) last = text::DecodeUtf8(next, end);
       if (any_strips && (text::IsWhiteSpace(text::DecodeUtf8(begin, end)) || text::IsWhiteSpace(last))) {
-        return Unsupported("added token \"", token.content, "\" has a space at its edge, and another one has lstrip or ",
-                           "rstrip");
+        return Unsupported("added token \"", token.content,
+                           "\" has a space at its edge, and another one has lstrip or ", "rstrip");
       }
       texts.push_back(std::move(text));
     }
@@ -112,7 +112,7 @@ class UnigramReader final : public KindReader, PartReader {
   }
 
  private:
-  static constexpr double kUnlikely = 10;     // What the library takes from the lowest score for an unknown character.
+  static constexpr double kUnlikely = 10;    // What the library takes from the lowest score for an unknown character.
   static constexpr double kMostScore = 1e9;  // Sums of larger ones would lose that difference.
 
   Status ReadPieces(const json::Array& vocabulary, TokenIds& ids) {
@@ -121,12 +121,14 @@ class UnigramReader final : public KindReader, PartReader {
     // Of equal pieces the last counts.
     for (std::size_t id = vocabulary.size(); id-- > 0;) {
       const Json& pair = vocabulary[id];
-      if (!pair.is_array() || pair.array().size() != 2 || !pair.array()[0].is_string() || !pair.array()[1].is_number()) {
+      if (!pair.is_array() || pair.array().size() != 2 || !pair.array()[0].is_string() ||
+          !pair.array()[1].is_number()) {
         return Corrupt("model.vocab[", id, "] is not a pair of piece and score");
       }
       const std::string& piece = pair.array()[0].string();
       const double score = pair.array()[1].number();
-      if (!(std::abs(score) <= kMostScore)) return Unsupported("model.vocab[", id, "] has a score that is no number, or a huge one");
+      if (!(std::abs(score) <= kMostScore))
+        return Unsupported("model.vocab[", id, "] has a score that is no number, or a huge one");
       scores_[id] = score;
       if (id > kMaxId) return Unsupported("model.vocab has more than ", kMaxId, " pieces");
       const bool is_new = ids.Find(piece) == nullptr;

@@ -1,5 +1,5 @@
-// The charsmap of SentencePiece, as the Rust library applies it: to whole grapheme clusters of less than six bytes, else
-// to their characters.
+// The charsmap of SentencePiece, as the Rust library applies it: to whole grapheme clusters of less than six bytes,
+// else to their characters.
 
 #ifndef THIMBLE_TEXT_CHARSMAP_H_
 #define THIMBLE_TEXT_CHARSMAP_H_
@@ -15,8 +15,8 @@ namespace thimble::text {
 
 inline constexpr std::size_t kMaxClusterBytes = 5;  // A longer cluster is looked up character by character.
 
-// An entry has bits 0 to 23: 0 for a character that stays, else 1 and where its replacement starts in `text`; bits 24 to
-// 28: a BreakClass; and bit 29, set where a longer key begins with the character.
+// An entry has bits 0 to 23: 0 for a character that stays, else 1 and where its replacement starts in `text`; bits 24
+// to 28: a BreakClass; and bit 29, set where a longer key begins with the character.
 inline constexpr std::uint32_t kCharsmapOffset = (1u << 24) - 1;
 inline constexpr std::uint32_t kCharsmapLonger = 1u << 29;
 

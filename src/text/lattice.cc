@@ -31,7 +31,7 @@ void ForEachPiece(const Unigram& kind, const Trie& trie, std::span<const std::ui
 void Lattice::Clear() {
   origin_ = 0;
   size_ = at_ = reach_ = cut_ = num_targets_ = 0;
-  scores_[0] = 0;
+  scores_[0] = committed_score_ = 0;
 }
 
 void Lattice::Add(std::uint32_t character) {
@@ -199,8 +199,8 @@ class Lattice::Scout {
       if (!reached_[place % kPlaces]) continue;
       const auto& passed = passed_[place % kPlaces];
       if (first == nullptr) first = &passed;
-      while (known > 0 && !std::equal(first->begin(), first->begin() + static_cast<std::ptrdiff_t>(known),
-                                      passed.begin())) {
+      while (known > 0 &&
+             !std::equal(first->begin(), first->begin() + static_cast<std::ptrdiff_t>(known), passed.begin())) {
         --known;
       }
     }
@@ -235,7 +235,8 @@ void Lattice::Target(std::span<const std::uint64_t> places) {
 
 std::size_t Lattice::Commit(bool ended, const WordReader& rest) {
   std::size_t end = Advance(ended);
-  if (end == 0) {
+  const bool restricts = end == 0;
+  if (restricts) {
     Scout scout(*this, rest);
     const std::span<const std::uint64_t> places = scout.Run();
     // Damaged tables may lead nowhere, or into a character.
@@ -245,6 +246,15 @@ std::size_t Lattice::Commit(bool ended, const WordReader& rest) {
     Restrict(end);
   }
   LinkForward(end);
+  if (ended && end == size_) return end;
+  for (std::size_t place = 0; place < end;) {
+    const Piece piece = PieceAt(place);
+    const double score = piece.token == kUnknown ? kind_.unknown_score : kind_.ScoreOf(piece.token);
+    committed_score_ = score + committed_score_;
+    place += piece.bytes;
+  }
+  // It lies before at_, so that later scores may have taken its place.
+  if (restricts) scores_[(origin_ + end) % scores_.size()] = committed_score_;
   return end;
 }
 

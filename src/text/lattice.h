@@ -21,7 +21,7 @@ namespace thimble::text {
 // n log n.
 class Lattice {
  public:
-  static constexpr std::size_t kBytes = 1024;               // Of a word in hand.
+  static constexpr std::size_t kBytes = 1024;                // Of a word in hand.
   static constexpr std::uint32_t kUnknown = (1u << 24) - 1;  // A token that stands for a character without pieces.
 
   struct Piece {
@@ -74,6 +74,7 @@ class Lattice {
   // committed ends, of the one that begins there.
   std::array<std::uint32_t, kBytes + 1> links_;
   std::array<double, 256> scores_;  // Of the best way to places from at_ on, by their last eight bits.
+  double committed_score_ = 0;      // Of the best way to the end of what was committed.
 };
 
 }  // namespace thimble::text

@@ -298,9 +298,9 @@ Unit StepReader::NextOfCompose(std::size_t below, const Step& step, State& state
         std::size_t kept = 1;
         std::uint32_t last = 0;  // Rank of the last mark that was kept.
         for (std::size_t i = 1; i < num_marks_; ++i) {
-          const std::uint32_t together = rank(marks_[i]) > last ? Compose(*tables_, marks_[0].value,
-                                                                           marks_[i].value & kCodePointBits)
-                                                                 : kNoCodePoint;
+          const std::uint32_t together = rank(marks_[i]) > last
+                                             ? Compose(*tables_, marks_[0].value, marks_[i].value & kCodePointBits)
+                                             : kNoCodePoint;
           if (together != kNoCodePoint) {
             marks_[0].value = together;
             continue;

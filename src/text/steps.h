@@ -52,7 +52,8 @@ struct Step {
 
 // The tables of a normaliser that is a list of steps.
 struct StepTables {
-  TableSpan<std::uint32_t> code;  // [words] of each step its kind, flags, length of the pattern and of the content, both.
+  TableSpan<std::uint32_t>
+      code;  // [words] of each step its kind, flags, length of the pattern and of the content, both.
   NormalizerTables characters;
   CharsmapTables charsmap;
   TableSpan<std::uint64_t> compositions;  // [pairs], sorted: first character << 42 | second << 21 | what they become.
@@ -136,13 +137,13 @@ class StepReader {
   // What a step knows between two characters.
   struct State {
     std::array<Unit, kMaxPattern> held;
-    Unit ahead;   // The unit behind those held, where has_ahead.
-    Unit source;  // Stands for what is put instead.
-    std::size_t plain = 0;                 // kTrim: spaces that are known to stay. kCharsmap: a Stage.
-    const std::uint32_t* pool = nullptr;   // kCharacters: next element of a replacement.
-    std::uint32_t text = 0;                // kCharsmap: 1 and the place of the replacement under way.
-    std::uint32_t ahead_entry = 0;         // kCharsmap
-    std::uint32_t copied = kDone;          // Characters of the content that were given; kDone for all.
+    Unit ahead;                           // The unit behind those held, where has_ahead.
+    Unit source;                          // Stands for what is put instead.
+    std::size_t plain = 0;                // kTrim: spaces that are known to stay. kCharsmap: a Stage.
+    const std::uint32_t* pool = nullptr;  // kCharacters: next element of a replacement.
+    std::uint32_t text = 0;               // kCharsmap: 1 and the place of the replacement under way.
+    std::uint32_t ahead_entry = 0;        // kCharsmap
+    std::uint32_t copied = kDone;         // Characters of the content that were given; kDone for all.
     std::uint8_t count = 0, next = 0, span = 0;
     bool has_ahead = false, started = false, in_long = false;
     ClusterBreaks breaks;

@@ -57,8 +57,8 @@ class UnigramStream final : public TokenStream {
   TokenRanges* const ranges_;
   const std::string_view marks_;  // What begins a word within a text.
   bool in_word_ = false;
-  bool read_all_ = false;     // Of the word.
-  bool first_token_ = false;  // Whether the next token is the first of the word.
+  bool read_all_ = false;                    // Of the word.
+  bool first_token_ = false;                 // Whether the next token is the first of the word.
   std::size_t emitted_ = 0, committed_ = 0;  // Bytes of the lattice.
   // Unknown characters next to each other, which are one token, or their bytes.
   std::size_t num_unknown_ = 0;
@@ -134,8 +134,9 @@ bool UnigramStream::Emit(Run& run) {
       }
       const std::span<const std::uint8_t> text = lattice_.text().subspan(emitted_, piece.bytes);
       const bool begins = !marks_.empty() && !first_token_ && text.size() >= marks_.size() &&
-                          std::equal(marks_.begin(), marks_.end(), text.begin(),
-                                     [](char mark, std::uint8_t byte) { return static_cast<std::uint8_t>(mark) == byte; });
+                          std::equal(marks_.begin(), marks_.end(), text.begin(), [](char mark, std::uint8_t byte) {
+                            return static_cast<std::uint8_t>(mark) == byte;
+                          });
       if ((begins && run.size > 0) || run.size == run.ids.size()) {
         run.ends_word = begins;
         return false;

@@ -44,8 +44,9 @@ struct Unigram final : Kind {
   TableSpan<std::uint64_t> exact_scores;  // The bits of binary64, where binary32 does not have them.
   StepTables normalizer;
   SplitRules rules;
-  TableSpan<std::uint32_t> bytes;  // [256] ids of the bytes that an unknown character becomes; empty for unknown tokens.
-  std::uint32_t unknown = 0;       // Id of unknown characters.
+  TableSpan<std::uint32_t>
+      bytes;                  // [256] ids of the bytes that an unknown character becomes; empty for unknown tokens.
+  std::uint32_t unknown = 0;  // Id of unknown characters.
 
   // Made by Check.
   double unknown_score = 0;

@@ -16,9 +16,9 @@ struct SplitRules {
   // When the mark is put before a word that does not begin with it.
   enum Prepend : std::uint32_t { kNever, kAlways, kFirst };
 
-  std::uint32_t mark = 0;             // What spaces become; 0 where they stay.
+  std::uint32_t mark = 0;  // What spaces become; 0 where they stay.
   std::uint32_t prepend = kNever;
-  std::uint32_t splits_at_marks = 0;  // 1: a word begins at each mark.
+  std::uint32_t splits_at_marks = 0;   // 1: a word begins at each mark.
   std::uint32_t splits_at_spaces = 0;  // 1: white space parts words, before anything else.
 };
 

@@ -67,20 +67,33 @@ void RunTokenizer(std::string_view input) {
 
 std::vector<std::string> TokenizerSeeds() {
   std::vector<std::string> seeds = {"a text\n" + Contents(SourceFolder() + "/tokenizer.json")};
-  for (const auto& entry : std::filesystem::directory_iterator(THIMBLE_FIXTURES "/tokenizer")) {
-    const std::string text = Contents(entry.path());
-    if (text.size() < (64 << 10) && text.find("\"model\"") != std::string::npos) seeds.push_back("H\u00e9llo\n" + text);
+  for (const char* folder : {THIMBLE_FIXTURES "/tokenizer", THIMBLE_FIXTURES "/unigram"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string text = Contents(entry.path());
+      if (text.size() < (64 << 10) && text.find("\"model\"") != std::string::npos) {
+        seeds.push_back("H\u00e9llo\n" + text);
+      }
+    }
   }
   return seeds;
 }
 
 void RunTokens(std::string_view input) {
-  static const auto* compiled = new Result<convert::CompiledTokenizer>(
-      convert::CompileTokenizer(Contents(SourceFolder() + "/tokenizer.json"), "tokenizer.json"));
-  static const auto* tokenizer =
-      new Result<text::Tokenizer>(text::Tokenizer::Create((*compiled)->kind, (*compiled)->vocabulary));
-  Tokenize(**tokenizer, (*compiled)->vocabulary, "", input);
-  Tokenize(**tokenizer, (*compiled)->vocabulary, "passage: ", input);
+  // One of each kind whose words have a limit, and of one whose words are whole texts.
+  static const auto* all = [] {
+    auto* list = new std::vector<Result<convert::CompiledTokenizer>>;
+    for (const std::string& path :
+         {SourceFolder() + "/tokenizer.json", std::string(THIMBLE_FIXTURES "/unigram/e5.json"),
+          std::string(THIMBLE_FIXTURES "/unigram/slow.json")}) {
+      list->push_back(convert::CompileTokenizer(Contents(path), path));
+    }
+    return list;
+  }();
+  for (const auto& compiled : *all) {
+    const auto tokenizer = text::Tokenizer::Create(compiled->kind, compiled->vocabulary);
+    Tokenize(*tokenizer, compiled->vocabulary, "", input);
+    Tokenize(*tokenizer, compiled->vocabulary, "passage: ", input);
+  }
   static const auto* model = [] {
     static const MemoryFile file(ModelBytes());
     return new Result<std::shared_ptr<const Model>>(Model::Open(file.path()));
