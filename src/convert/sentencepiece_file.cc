@@ -25,7 +25,7 @@ constexpr std::uint32_t IntegerField(protozero::pbf_tag_type tag) {
   return protozero::tag_and_type(tag, pbf_wire_type::varint);
 }
 
-bool IsUtf8(std::string_view text) {
+bool IsTextOfPiece(std::string_view text) {
   const auto* next = reinterpret_cast<const std::uint8_t*>(text.data());
   for (const std::uint8_t* end = next + text.size(); next != end;) {
     const std::uint8_t* begin = next;
@@ -58,7 +58,7 @@ const char* ReadPiece(Message message, SentencePiece& piece) {
   }
   if (!std::isfinite(piece.score)) return "has a score that is not finite";
   if (piece.text.size() > text::kMaxPieceBytes) return "is too long";
-  return IsUtf8(piece.text) ? nullptr : "is not UTF-8";
+  return IsTextOfPiece(piece.text) ? nullptr : "is not UTF-8";
 }
 
 }  // namespace
