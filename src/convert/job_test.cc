@@ -92,7 +92,8 @@ TEST_F(JobTest, FieldsThatOldFilesLackHaveBertsValues) {
 TEST_F(JobTest, PositionsOfRobertaBeginBehindThePadToken) {
   auto write = [&](const std::string& type, const std::string& rest) {
     Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
-        "vocab_size":1000,"max_position_embeddings":34,)" + type + rest + "}");
+        "vocab_size":1000,"max_position_embeddings":34,)" +
+                             type + rest + "}");
   };
   for (const char* type : {"roberta", "xlm-roberta", "camembert"}) {
     write("\"model_type\":\"" + std::string(type) + "\"", "");
@@ -115,7 +116,8 @@ TEST_F(JobTest, PositionsOfRobertaBeginBehindThePadToken) {
 }
 
 TEST_F(JobTest, DistilbertHasKeysOfItsOwn) {
-  Write("config.json", R"({"model_type":"distilbert","dim":64,"n_layers":3,"n_heads":2,"hidden_dim":192,"vocab_size":1000,
+  Write("config.json",
+        R"({"model_type":"distilbert","dim":64,"n_layers":3,"n_heads":2,"hidden_dim":192,"vocab_size":1000,
       "max_position_embeddings":32,"activation":"relu","sinusoidal_pos_embds":true})");
   const Config config = Read().config;
   EXPECT_EQ(config.encoder.hidden, 64u);
@@ -131,7 +133,8 @@ TEST_F(JobTest, DistilbertHasKeysOfItsOwn) {
 TEST_F(JobTest, ClassNamesTheFamilyWhereAFolderIsOlderThanModelType) {
   auto write = [&](const std::string& classes) {
     Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
-        "vocab_size":1000,"max_position_embeddings":34,"architectures":)" + classes + "}");
+        "vocab_size":1000,"max_position_embeddings":34,"architectures":)" +
+                             classes + "}");
   };
   for (const auto& [name, family] : {std::pair("BertModel", "bert"),
                                      {"BertForMaskedLM", "bert"},

@@ -187,7 +187,8 @@ bool ShapesVectors(std::string_view key, std::string_view value) {
                                                "layers",     "max_tokens",   "layer_norm_eps",      "normalize",
                                                "pooling",    kWeightsHashKey};
   return std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys) || key.starts_with("rotation.") ||
-         (key.starts_with(kEncoderPrefix) && !IsDefaultChoice(key, value)) || key.starts_with("tokenizer.") || key.starts_with(kHeadPrefix) || key.ends_with(".format");
+         (key.starts_with(kEncoderPrefix) && !IsDefaultChoice(key, value)) || key.starts_with("tokenizer.") ||
+         key.starts_with(kHeadPrefix) || key.ends_with(".format");
 }
 
 // Hash of the metadata that shapes vectors, sorted; empty without a hash of the weights.

@@ -217,18 +217,19 @@ std::optional<Problem> App::Show(const ExchangePtr& exchange, const Json& body) 
   exchange->model = model;
   const ModelInfo& info = model->info;
   const std::string architecture = ArchitectureOf(*model);
-  exchange->reply = HttpReply{.body = Dump({{"modelfile", "FROM " + model->id + "\n"},
-                                            {"parameters", ""},
-                                            {"template", "{{ .Prompt }}"},
-                                            {"details", OllamaDetails(*model)},
-                                            {"model_info", Object{{"general.architecture", architecture},
-                                                                  {"general.basename", model->info.name},
-                                                                  {architecture + ".context_length", info.max_tokens},
-                                                                  {architecture + ".embedding_length", info.dimensions},
-                                                                  {architecture + ".block_count", info.layers},
-                                                                  {architecture + ".attention.head_count", info.heads}}},
-                                            {"capabilities", Array{"embedding"}},
-                                            {"modified_at", TimeText(model->created)}})};
+  exchange->reply =
+      HttpReply{.body = Dump({{"modelfile", "FROM " + model->id + "\n"},
+                              {"parameters", ""},
+                              {"template", "{{ .Prompt }}"},
+                              {"details", OllamaDetails(*model)},
+                              {"model_info", Object{{"general.architecture", architecture},
+                                                    {"general.basename", model->info.name},
+                                                    {architecture + ".context_length", info.max_tokens},
+                                                    {architecture + ".embedding_length", info.dimensions},
+                                                    {architecture + ".block_count", info.layers},
+                                                    {architecture + ".attention.head_count", info.heads}}},
+                              {"capabilities", Array{"embedding"}},
+                              {"modified_at", TimeText(model->created)}})};
   return std::nullopt;
 }
 

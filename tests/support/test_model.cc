@@ -153,17 +153,17 @@ Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {
   const std::vector<std::string> pieces = Vocabulary();
   const std::size_t vocabulary = pieces.size() + o.extra_vocabulary;
   json config = {{"architectures", {"BertModel"}},
-                       {"model_type", "bert"},
-                       {"hidden_act", "gelu"},
-                       {"hidden_size", o.hidden},
-                       {"intermediate_size", o.intermediate},
-                       {"num_hidden_layers", o.layers},
-                       {"num_attention_heads", o.heads},
-                       {"max_position_embeddings", o.positions},
-                       {"type_vocab_size", 2},
-                       {"vocab_size", vocabulary},
-                       {"layer_norm_eps", 1e-12},
-                       {"position_embedding_type", "absolute"}};
+                 {"model_type", "bert"},
+                 {"hidden_act", "gelu"},
+                 {"hidden_size", o.hidden},
+                 {"intermediate_size", o.intermediate},
+                 {"num_hidden_layers", o.layers},
+                 {"num_attention_heads", o.heads},
+                 {"max_position_embeddings", o.positions},
+                 {"type_vocab_size", 2},
+                 {"vocab_size", vocabulary},
+                 {"layer_norm_eps", 1e-12},
+                 {"position_embedding_type", "absolute"}};
   if (o.pad_id) {
     config["model_type"] = "roberta";
     config["architectures"] = {"RobertaModel"};
