@@ -71,8 +71,9 @@ Result<const Family*> ReadFamily(const json::JsonFile& file) {
   if (type) {
     if (const Family* family = FindFamily(*type)) return family;
     const std::string_view missing = MissingFor(*type);
-    return Unsupported(file, "model_type", FamilyNames(),
-                       "\"" + *type + "\"" + (missing.empty() ? "" : ", for which thimble lacks ") + std::string(missing));
+    return Unsupported(
+        file, "model_type", FamilyNames(),
+        "\"" + *type + "\"" + (missing.empty() ? "" : ", for which thimble lacks ") + std::string(missing));
   }
   const json::Value* classes = file.Find("architectures");
   if (classes != nullptr && classes->is_array() && classes->array().size() == 1 && classes->array()[0].is_string()) {

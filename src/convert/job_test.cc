@@ -139,7 +139,8 @@ TEST_F(JobTest, PositionsOfRobertaBeginBehindThePadToken) {
 }
 
 TEST_F(JobTest, DistilbertHasKeysOfItsOwn) {
-  Write("config.json", R"({"model_type":"distilbert","dim":64,"n_layers":3,"n_heads":2,"hidden_dim":192,"vocab_size":1000,
+  Write("config.json",
+        R"({"model_type":"distilbert","dim":64,"n_layers":3,"n_heads":2,"hidden_dim":192,"vocab_size":1000,
       "max_position_embeddings":32,"activation":"relu","sinusoidal_pos_embds":true})");
   const Config config = Read().config;
   EXPECT_EQ(config.encoder.hidden, 64u);

@@ -25,9 +25,9 @@ constexpr std::size_t kMaxIndexBytes = 16 << 20, kMaxShards = 1000;
 // A name as a family's own model has it: checkpoints of whole models put their parts' names before it, and old ones may
 // end otherwise.
 std::string PlainName(std::string_view name, const Family& family) {
-  for (std::string_view prefix : {std::string_view("module."), std::string_view("0.auto_model."),
-                                  std::string_view("0.model."), std::string_view("auto_model."),
-                                  std::string_view("model."), family.prefix}) {
+  for (std::string_view prefix :
+       {std::string_view("module."), std::string_view("0.auto_model."), std::string_view("0.model."),
+        std::string_view("auto_model."), std::string_view("model."), family.prefix}) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
   for (const auto& [old_end, end] : family.old_names) {

@@ -37,7 +37,7 @@ struct Family {
     const char *step, *tensors[3];  // Of a Program; query, key and value, or one.
   };
 
-  std::string_view name;   // model_type of config.json, and the architecture of a model file.
+  std::string_view name;          // model_type of config.json, and the architecture of a model file.
   std::string_view class_prefix;  // Of the names of its classes, which `architectures` of config.json lists.
 
   // config.json.
@@ -55,10 +55,11 @@ struct Family {
   std::uint64_t default_pad_id;
 
   // Tensors.
-  std::string_view prefix;                                   // Before all names, in a checkpoint with a head.
-  std::span<const Text> old_names;                           // Ends of names, and those of today.
-  std::string_view words, positions, types, embedding_norm;  // Without ".weight" and ".bias", as all that follow; `types` may be empty.
-  std::string_view layer;                                    // Before the number of a layer.
+  std::string_view prefix;          // Before all names, in a checkpoint with a head.
+  std::span<const Text> old_names;  // Ends of names, and those of today.
+  std::string_view words, positions, types,
+      embedding_norm;      // Without ".weight" and ".bias", as all that follow; `types` may be empty.
+  std::string_view layer;  // Before the number of a layer.
   std::span<const Weights> steps;
   const DistanceBuckets* buckets = nullptr;  // Null for none.
   // Of a checkpoint for classification, from the first token's vector to scores: a dense layer with its activation, and

@@ -68,8 +68,8 @@ constexpr Missing kMissing[] = {
 }  // namespace
 
 std::string_view MissingFor(std::string_view model_type) {
-  const auto found =
-      std::find_if(std::begin(kMissing), std::end(kMissing), [&](const Missing& one) { return one.type == model_type; });
+  const auto found = std::find_if(std::begin(kMissing), std::end(kMissing),
+                                  [&](const Missing& one) { return one.type == model_type; });
   return found == std::end(kMissing) ? std::string_view() : std::string_view(found->what);
 }
 
