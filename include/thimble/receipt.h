@@ -26,13 +26,13 @@ struct UnrelatedCosines {
     double share = 0;   // Of the pairs, from 0 (the least cosine) to 1 (the greatest),
     double cosine = 0;  // below this.
   };
-  std::size_t pairs = 0;            // Of built-in texts on different subjects, in each language that the tokenizer knows.
+  std::size_t pairs = 0;  // Of built-in texts on different subjects, in each language that the tokenizer knows.
   std::vector<Quantile> quantiles;  // Both ascending.
 };
 
-// The percentile of a cosine of vectors of the model's full length: the percentage, 0 to 100, of unrelated pairs that are
-// less alike. Between two quantiles it is linear. Above all of N pairs it is 100 N / (N + 1), because the next pair may
-// be above; NaN for NaN, and without quantiles.
+// The percentile of a cosine of vectors of the model's full length: the percentage, 0 to 100, of unrelated pairs that
+// are less alike. Between two quantiles it is linear. Above all of N pairs it is 100 N / (N + 1), because the next pair
+// may be above; NaN for NaN, and without quantiles.
 THIMBLE_API double Percentile(const UnrelatedCosines& unrelated, double cosine);
 
 // Written by the converter.
@@ -50,7 +50,9 @@ struct Receipt {
   // and this is the largest difference of their raw scores to those in fp32; unset for an embedding model.
   std::optional<double> score_error_max;
   std::size_t goldens = 0;         // Number of texts whose vectors the file stores.
-  std::optional<UnrelatedCosines> unrelated;  // Unset for a file from an older converter.
+
+  // Unset for a file from an older converter.
+  std::optional<UnrelatedCosines> unrelated;
 };
 
 // Unset if there is none: for a mock, or a file from an older converter. kCorrupt if it is malformed.

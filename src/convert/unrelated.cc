@@ -13,8 +13,8 @@ namespace {
 constexpr std::string_view kUnrelatedText =
 #include "convert/texts/unrelated.txt"
     ;
-// Of English, German, French, Spanish, Russian, Chinese and Japanese: between what English tokenizers (4.6, 2.8, 3.0, 2.9,
-// 1.2, 1.0, 1.0) and multilingual ones make of these texts.
+// Of English, German, French, Spanish, Russian, Chinese and Japanese: between what English tokenizers
+// (4.6, 2.8, 3.0, 2.9, 1.2, 1.0, 1.0) and multilingual ones make of these texts.
 constexpr double kLeastToken[] = {3.2, 3.2, 3.2, 3.2, 2.2, 1.1, 1.1};
 // Tokens, at least, for each that stands for what the tokenizer does not know.
 constexpr std::size_t kKnownPerUnknown = 20;

@@ -17,10 +17,11 @@ inline constexpr std::string_view kTextsKey = "receipt.texts";
 inline constexpr std::string_view kCosineMeanKey = "receipt.cosine_mean";
 inline constexpr std::string_view kCosineP1Key = "receipt.cosine_p1";
 inline constexpr std::string_view kCosineMinKey = "receipt.cosine_min";
-// Of all pairs of texts on different subjects: how many there are, and what kUnrelatedShares of their cosines are below.
+// Of all pairs of texts on different subjects: how many there are, and what kUnrelatedShares of their cosines are
+// below.
 inline constexpr std::string_view kUnrelatedPairsKey = "receipt.unrelated_pairs";
 inline constexpr std::string_view kUnrelatedCosinesKey = "receipt.unrelated_cosines";  // Separated by spaces.
-inline constexpr double kUnrelatedShares[] = {0,   0.01, 0.05, 0.1,  0.25,  0.5,   0.75,
+inline constexpr double kUnrelatedShares[] = {0,   0.01, 0.05, 0.1,   0.25,  0.5,    0.75,
                                               0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 1};
 inline constexpr std::string_view kScoreErrorKey = "receipt.score_error_max";  // Of a model for pairs.
 inline constexpr std::string_view kNotePrefix = "receipt.note.";               // And a number.

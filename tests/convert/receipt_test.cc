@@ -160,7 +160,8 @@ TEST_F(ReceiptTest, KnowsHowAlikeUnrelatedTextsAre) {
 }
 
 TEST(Percentile, IsLinearBetweenQuantilesAndNever100) {
-  const UnrelatedCosines unrelated = {.pairs = 99, .quantiles = {{0, -0.5}, {0.5, 0}, {0.9, 0.2}, {0.99, 0.2}, {1, 0.6}}};
+  const UnrelatedCosines unrelated = {.pairs = 99,
+                                      .quantiles = {{0, -0.5}, {0.5, 0}, {0.9, 0.2}, {0.99, 0.2}, {1, 0.6}}};
   EXPECT_EQ(Percentile(unrelated, -0.6), 0);
   EXPECT_EQ(Percentile(unrelated, -0.5), 0);
   EXPECT_DOUBLE_EQ(Percentile(unrelated, -0.25), 25);
