@@ -164,8 +164,7 @@ Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, s
                                     const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
                                     bool pairs) {
   ExactVectors exact;
-  THIMBLE_ASSIGN_OR_RETURN(exact.vectors,
-                           VectorsOf(forward, first, hidden, head.spec, head.views, normalize, kernels));
+  THIMBLE_ASSIGN_OR_RETURN(exact.vectors, VectorsOf(forward, first, hidden, head.spec, head.views, normalize, kernels));
   exact.features = exact.vectors;
   if (!pairs) return exact;
   const model::HeadSpec spec = Features(head.spec, true);
@@ -199,8 +198,7 @@ Status WriteUnrelated(const model::Weights& weights, const kernels::Kernels& ker
   for (const double share : model::kUnrelatedShares) {
     quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(cosines, share)));
   }
-  THIMBLE_RETURN_IF_ERROR(
-      writer->SetMetadata(std::string(model::kUnrelatedPairsKey), std::to_string(cosines.size())));
+  THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(model::kUnrelatedPairsKey), std::to_string(cosines.size())));
   return writer->SetMetadata(std::string(model::kUnrelatedCosinesKey), quantiles);
 }
 
