@@ -119,7 +119,10 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
     of_query.prompt_name = pair.query;
     of_lines.prompt_name = pair.line;
   }
-  THIMBLE_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, ReadReceipt(*model));
+  std::optional<Receipt> receipt;  // Its percentiles are of the model's own vectors.
+  if (!of_query.dimensions && !of_query.pooling) {
+    THIMBLE_ASSIGN_OR_RETURN(receipt, ReadReceipt(*model));
+  }
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));
   options.max_memory = process.max_model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options));

@@ -105,7 +105,7 @@ class Layers(unittest.TestCase):
                                         f"{path.relative_to(ROOT)} includes {name}")
 
     def test_no_model_has_a_name_in_the_encoder_and_its_kernels(self):
-        families = {path.stem for path in sources("src/convert/names") if path.suffix == ".cc"} - {"family"}
+        families = {path.stem for path in sources("src/convert/names") if path.suffix == ".cc"} - {"family", "missing"}
         self.assertIn("bert", families)
         for path in sources("src/model") + sources("src/kernels"):
             for family in families:
