@@ -172,8 +172,9 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     }
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
-    // Embedding needs no receipt: a malformed one is as none.
-    Result<std::optional<Receipt>> receipt = ReadReceipt(lease->model());
+    // Embedding needs no receipt: a malformed one is as none. Its percentiles are of whole vectors.
+    Result<std::optional<Receipt>> receipt = std::optional<Receipt>();
+    if (!wanted->options.dimensions && wanted->precision == Precision::kFloat32) receipt = ReadReceipt(lease->model());
     ModelInfo found = lease->model().info();
     Result<std::string> fingerprint = SpaceFingerprint(found, wanted->options, wanted->precision);
     if (!fingerprint.ok()) return {.status = fingerprint.status(), .value = {}};
