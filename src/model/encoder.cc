@@ -143,11 +143,11 @@ Status Encoder::Embed(const Encoder& tile, Range rows) {
   words.values = words_;
   words.scale = w_.words.table.scale == nullptr ? nullptr : scales;
   std::size_t first = 0;  // Row of the sequence.
-  for (std::size_t i = 0; i < tile.lengths_.size(); first += tile.lengths_[i++]) {
+  for (std::size_t sequence = 0; sequence < tile.lengths_.size(); first += tile.lengths_[sequence++]) {
     const std::size_t begin = std::max(first, rows.begin);
-    const std::size_t last = std::min<std::size_t>(first + tile.lengths_[i], rows.end);
+    const std::size_t last = std::min<std::size_t>(first + tile.lengths_[sequence], rows.end);
     const bool has_second = w_.second_offset != nullptr && !tile.seconds_.empty();
-    const std::size_t second = has_second ? std::min<std::size_t>(first + tile.seconds_[i], last) : last;
+    const std::size_t second = has_second ? std::min<std::size_t>(first + tile.seconds_[sequence], last) : last;
     PositionRows next(w_.program.architecture);
     for (std::size_t row = first; row < begin && begin < last; ++row) next.Next(tile.ids_[row]);
     for (std::size_t row = begin, count; row < last; row += count) {
