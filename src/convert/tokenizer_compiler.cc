@@ -46,7 +46,8 @@ class Compiler : PartReader {
                               .suffix = compiled_.store.Keep(suffix_),
                               .prefix_count = static_cast<std::uint32_t>(prefix_.size()),
                               .suffix_count = static_cast<std::uint32_t>(suffix_.size()),
-                              .truncate_left = truncates_left_ ? 1u : 0u};
+                              .truncate_left = truncates_left_ ? 1u : 0u,
+                              .middle = {}};
     return std::move(compiled_);
   }
 
