@@ -18,12 +18,14 @@
 #include <variant>
 #include <vector>
 
+#include "base/arena.h"
 #include "convert/tokenizer_folder.h"
 #include "text/token_list.h"
 #include "text/tokenizer.h"
 #include "text/trie.h"
 #include "text/unigram.h"
 #include "text/utf8.h"
+#include "text/windows.h"
 
 namespace thimble::convert {
 namespace {
@@ -110,6 +112,41 @@ TEST_P(UnigramGolden, APromptReadsAsTheBeginningOfTheText) {
     }
   }
   EXPECT_GT(splits, 1000u);
+}
+
+TEST_P(UnigramGolden, AWindowHasTheIdsOfPromptAndItsWords) {
+  const text::Tokenizer tokenizer = Create();
+  constexpr std::size_t kMost = 12;
+  base::Arena measure;
+  (void)text::WindowShape(tokenizer, kMost, measure);
+  auto memory = base::Mapping::Create(measure.used());
+  ASSERT_TRUE(memory.ok());
+  base::Arena arena(memory->bytes());
+  text::WindowShape shape(tokenizer, kMost, arena);
+  constexpr std::string_view kPrompt = "the: ";
+  ASSERT_TRUE(shape.SetPrompt(kPrompt));
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += i % 3 == 0 ? "and " : "the ";
+  text.pop_back();
+  text::Windows windows(shape, text, 0);
+  std::size_t word = 0, count = 0;
+  for (UnigramIds ids(kMost); std::size_t tokens = windows.Next(ids.data()); ids.assign(kMost, 0)) {
+    ids.resize(tokens);
+    // The words of the text from `word` on, as many as give as many ids.
+    UnigramIds expected;
+    for (std::size_t next = word; expected.size() < tokens && next < text.size();) {
+      next = std::min(text.find(' ', next + 1), text.size());
+      expected =
+          text::ListTokens(tokenizer, kPrompt,
+                           std::string_view(text).substr(word == 0 ? 0 : word + 1, next - (word == 0 ? 0 : word + 1)),
+                           {.max_tokens = SIZE_MAX})
+              .ids;
+      if (expected.size() >= tokens) word = next;
+    }
+    EXPECT_EQ(ids, expected) << "window " << count;
+    ++count;
+  }
+  EXPECT_GT(count, 1u);
 }
 
 TEST_P(UnigramGolden, EveryLengthIsTheBeginningOrTheEndOfTheLibrarysIds) {

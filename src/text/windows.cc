@@ -17,6 +17,10 @@ WindowShape::WindowShape(const Tokenizer& tokenizer, std::size_t max_tokens, bas
 bool WindowShape::SetPrompt(std::string_view prompt) {
   const std::size_t most = max_tokens_ - tokenizer_.num_special();
   prompt_ = prompt;
+  // A space before a word that is part of its first token comes with that token.
+  if (tokenizer_.kind().joining() != Joining::kWordPiece) {
+    prompt.remove_suffix(prompt.size() - (prompt.find_last_not_of(' ') + 1));
+  }
   prompt_tokens_ = TokenReader(tokenizer_, {}, prompt).Read({prompt_ids_, most});
   return prompt_tokens_ < most;
 }
