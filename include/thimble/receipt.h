@@ -49,7 +49,7 @@ struct Receipt {
                                    // pairs of texts,
   // and this is the largest difference of their raw scores to those in fp32; unset for an embedding model.
   std::optional<double> score_error_max;
-  std::size_t goldens = 0;         // Number of texts whose vectors the file stores.
+  std::size_t goldens = 0;  // Number of texts whose vectors the file stores.
 
   // Unset for a file from an older converter.
   std::optional<UnrelatedCosines> unrelated;

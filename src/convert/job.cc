@@ -67,9 +67,7 @@ Status ChooseHead(const std::string& folder, const ConvertOptions& options, cons
     }
     return Status();
   }
-  const std::optional<Pooling> pooling = options.pooling ? options.pooling
-                                         : known         ? known->pooling()
-                                                         : std::nullopt;
+  const std::optional<Pooling> pooling = options.pooling ? options.pooling : known ? known->pooling() : std::nullopt;
   if (!pooling && options.unstated_pooling) {
     config.head.emplace().pooling = {Pooling::kMean};  // Of the receipt.
     job->pooling_stated = false;

@@ -96,9 +96,11 @@ TEST_F(JobTest, MpnetHasItsOwnPadTokenAndBucketsWhateverConfigJsonSays) {
   model.mpnet = true;
   ASSERT_TRUE(test::WriteTestModel(folder_.path(), model).ok());
   auto write = [&](const std::string& more) {
-    Write("config.json", R"({"model_type":"mpnet","tokenizer_class":"PreTrainedTokenizerFast","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,
+    Write(
+        "config.json",
+        R"({"model_type":"mpnet","tokenizer_class":"PreTrainedTokenizerFast","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,
         "intermediate_size":128,"max_position_embeddings":130,"vocab_size":1000)" +
-                             more + "}");
+            more + "}");
   };
   for (const char* more : {"", R"(,"pad_token_id":7,"relative_attention_num_buckets":64)"}) {
     write(more);
@@ -116,7 +118,8 @@ TEST_F(JobTest, MpnetHasItsOwnPadTokenAndBucketsWhateverConfigJsonSays) {
 TEST_F(JobTest, PositionsOfRobertaBeginBehindThePadToken) {
   auto write = [&](const std::string& type, const std::string& rest) {
     Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
-        "tokenizer_class":"PreTrainedTokenizerFast","vocab_size":1000,"max_position_embeddings":34,)" + type + rest + "}");
+        "tokenizer_class":"PreTrainedTokenizerFast","vocab_size":1000,"max_position_embeddings":34,)" +
+                             type + rest + "}");
   };
   for (const char* type : {"roberta", "xlm-roberta", "camembert"}) {
     write("\"model_type\":\"" + std::string(type) + "\"", "");
@@ -156,7 +159,8 @@ TEST_F(JobTest, DistilbertHasKeysOfItsOwn) {
 TEST_F(JobTest, ClassNamesTheFamilyWhereAFolderIsOlderThanModelType) {
   auto write = [&](const std::string& classes) {
     Write("config.json", R"({"hidden_size":64,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":64,
-        "tokenizer_class":"PreTrainedTokenizerFast","vocab_size":1000,"max_position_embeddings":34,"architectures":)" + classes + "}");
+        "tokenizer_class":"PreTrainedTokenizerFast","vocab_size":1000,"max_position_embeddings":34,"architectures":)" +
+                             classes + "}");
   };
   for (const auto& [name, family] : {std::pair("BertModel", "bert"),
                                      {"BertForMaskedLM", "bert"},

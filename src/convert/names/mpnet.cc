@@ -32,26 +32,29 @@ constexpr DistanceBuckets kBuckets = {.tensor = "encoder.relative_attention_bias
 
 }  // namespace
 
-extern constexpr Family kMpnet = {.name = "mpnet",
-                                  .class_prefix = "MPNet",
-                                  .sizes = kSizes,
-                                  .required = {},
-                                  .activation = "hidden_act",
-                                  .default_activation = "gelu",
-                                  .epsilon = "layer_norm_eps",
-                                  .default_epsilon = 1e-12,
-                                  .token_types = nullptr,
-                                  .default_token_types = 0,
-                                  .pad_id = "",
-                                  .default_pad_id = 1,
-                                  .prefix = "mpnet.",
-                                  .old_names = kOldNames,
-                                  .words = "embeddings.word_embeddings",
-                                  .positions = "embeddings.position_embeddings",
-                                  .types = "",
-                                  .embedding_norm = "embeddings.LayerNorm",
-                                  .layer = "encoder.layer.",
-                                  .steps = kSteps,
-                                  .buckets = &kBuckets};
+extern constexpr Family kMpnet = {
+    .name = "mpnet",
+    .class_prefix = "MPNet",
+    .sizes = kSizes,
+    .required = {},
+    .activation = "hidden_act",
+    .default_activation = "gelu",
+    .epsilon = "layer_norm_eps",
+    .default_epsilon = 1e-12,
+    .token_types = nullptr,
+    .default_token_types = 0,
+    .pad_id = "",
+    .default_pad_id = 1,
+    .prefix = "mpnet.",
+    .old_names = kOldNames,
+    .words = "embeddings.word_embeddings",
+    .positions = "embeddings.position_embeddings",
+    .types = "",
+    .embedding_norm = "embeddings.LayerNorm",
+    .layer = "encoder.layer.",
+    .steps = kSteps,
+    .buckets = &kBuckets,
+    .classifier = {
+        .dense = "classifier.dense", .activation = kernels::Activation::kTanh, .scores = "classifier.out_proj"}};
 
 }  // namespace thimble::convert

@@ -45,9 +45,8 @@ constexpr Family Named(std::string_view name, std::string_view class_prefix) {
           .embedding_norm = "embeddings.LayerNorm",
           .layer = "encoder.layer.",
           .steps = kSteps,
-          .classifier = {.dense = "classifier.dense",
-                         .activation = kernels::Activation::kTanh,
-                         .scores = "classifier.out_proj"}};
+          .classifier = {
+              .dense = "classifier.dense", .activation = kernels::Activation::kTanh, .scores = "classifier.out_proj"}};
 }
 
 }  // namespace
