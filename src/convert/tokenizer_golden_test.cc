@@ -285,7 +285,7 @@ TEST_P(Golden, DamagedTablesAreRefusedOrStayWithinBounds) {
     const auto damaged =
         std::make_shared<text::WordPiece>(static_cast<const text::WordPiece&>(*variant.compiled().kind));
     const text::Fields fields = damaged->ListFields();
-    ASSERT_EQ(fields.size(), 20u + 10u);
+    ASSERT_EQ(fields.size(), 20u + 13u);
     TableStore store;
     const auto damage = [&](auto* value) {
       if constexpr (std::is_same_v<decltype(value), std::uint32_t*>) {

@@ -242,7 +242,7 @@ class Embed(unittest.TestCase):
             self.assertEqual((result.returncode, result.stdout), (2, b""))
             self.assertIn(b"--dimensions: ", result.stderr)
         ranked = run("similar", "-m", model, "a b", write("two.txt", b"x y\na b\n"), "--dimensions", "13").stdout
-        self.assertTrue(ranked.startswith(b"1.0000\ta b\n"), ranked)
+        self.assertTrue(ranked.startswith(b"1.0000\t-\ta b\n"), ranked)
 
     def test_codes_are_those_of_the_range_that_info_states(self):
         text = "several words make a longer text"

@@ -294,7 +294,7 @@ std::vector<FileCase> FileCases() {
       MetadataCase("bias of all distances", "encoder.relative_reach", "18446744073709551615", kBad,
                    "encoder.relative_reach"),
       MetadataCase("intermediate_size", "intermediate_size", "64", kBad, "metadata \"rotation.intermediate\""),
-      MetadataCase("positions", "positions", "65", kBad, "expected shape [65, 64], found [64, 64]"),
+      MetadataCase("positions", "positions", "66", kBad, "expected shape [66, 64], found [64, 64]"),
       MetadataCase("vocabulary too large", "vocabulary", "99999", kBad, "expected shape [99999, 64]"),
       MetadataCase("vocabulary too small", "vocabulary", "50", kBad, "tokenizer"),
       MetadataCase("max_tokens above the positions", "max_tokens", "65", kBad, "an integer from 1 to 64, found \"65\""),
