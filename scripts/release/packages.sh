@@ -44,7 +44,7 @@ pack() {
   # npm's own level costs 6 % more.
   "$tools/venv/bin/python" -c 'import gzip, sys, zopfli.gzip
 data = gzip.open(sys.argv[1]).read()
-open(sys.argv[1] + ".part", "wb").write(zopfli.gzip.compress(data, numiterations=5))' "$tarball"
+open(sys.argv[1] + ".part", "wb").write(zopfli.gzip.compress(data, numiterations=15))' "$tarball"
   mv "$tarball.part" "$tarball"
   local bytes
   bytes=$(stat -c %s "$tarball")

@@ -30,7 +30,8 @@ namespace avx512vnni {
 }  // namespace avx512vnni
 THIMBLE_END_TARGET
 
-constinit const Kernels kAvx512Vnni = avx512vnni::MakeKernels("avx512vnni", [] { return DetectCpu().avx512vnni; });
+constinit const Kernels kAvx512Vnni =
+    WithRowsOf<kAvx512>(avx512vnni::MakeKernels("avx512vnni", [] { return DetectCpu().avx512vnni; }));
 
 }  // namespace thimble::kernels
 #endif

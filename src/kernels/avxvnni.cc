@@ -29,7 +29,8 @@ namespace avxvnni {
 }  // namespace avxvnni
 THIMBLE_END_TARGET
 
-constinit const Kernels kAvxVnni = avxvnni::MakeKernels("avxvnni", [] { return DetectCpu().avxvnni; });
+constinit const Kernels kAvxVnni =
+    WithRowsOf<kAvx2>(avxvnni::MakeKernels("avxvnni", [] { return DetectCpu().avxvnni; }));
 
 }  // namespace thimble::kernels
 #endif

@@ -1,10 +1,10 @@
 // Products of AVX-512 without VNNI, as in dot_avx2-inl.h.
 
 // 8 accumulators, 2 registers of weights, 1 of activations and temporaries, of 32. Two strips share a broadcast: Zen 4
-// loads 512 bits once a cycle. Products of q8 take twice the rows, which would be too much code for all.
+// loads 512 bits once a cycle. There would be registers for twice the rows, which takes more code.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
-inline constexpr std::size_t kPairRows = 8;
+inline constexpr std::size_t kPairRows = kTileRows;
 inline constexpr std::size_t kFloatTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;
 

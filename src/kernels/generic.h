@@ -55,6 +55,21 @@ extern const Kernels kNeonDot;
 extern const Kernels kNeonI8mm;
 #endif
 
+// `kernels` with the functions of rows of a set whose instructions it has too. They would be the same, and a fifth of a
+// package is kernels.
+template <const Kernels& kOther>
+constexpr Kernels WithRowsOf(Kernels kernels) {
+  kernels.embed = [](auto... a) { kOther.embed(a...); };
+  kernels.layer_norm = [](auto... a) { kOther.layer_norm(a...); };
+  kernels.quantize = [](auto... a) { kOther.quantize(a...); };
+  kernels.activate = [](auto... a) { kOther.activate(a...); };
+  kernels.sum = [](auto... a) { kOther.sum(a...); };
+  kernels.weighted_mean = [](auto... a) { kOther.weighted_mean(a...); };
+  kernels.largest = [](auto... a) { kOther.largest(a...); };
+  kernels.normalize = [](auto... a) { kOther.normalize(a...); };
+  return kernels;
+}
+
 }  // namespace thimble::kernels
 
 #endif  // THIMBLE_KERNELS_GENERIC_H_

@@ -25,7 +25,8 @@ namespace neondot {
 }  // namespace neondot
 THIMBLE_END_TARGET
 
-constinit const Kernels kNeonDot = neondot::MakeKernels("neondot", [] { return DetectCpu().dotprod; });
+constinit const Kernels kNeonDot =
+    WithRowsOf<kNeon>(neondot::MakeKernels("neondot", [] { return DetectCpu().dotprod; }));
 
 }  // namespace thimble::kernels
 #endif

@@ -25,7 +25,8 @@ namespace neoni8mm {
 }  // namespace neoni8mm
 THIMBLE_END_TARGET
 
-constinit const Kernels kNeonI8mm = neoni8mm::MakeKernels("neoni8mm", [] { return DetectCpu().i8mm; });
+constinit const Kernels kNeonI8mm =
+    WithRowsOf<kNeon>(neoni8mm::MakeKernels("neoni8mm", [] { return DetectCpu().i8mm; }));
 
 }  // namespace thimble::kernels
 #endif

@@ -32,8 +32,10 @@
 #define THIMBLE_LAMBDA __attribute__((always_inline))
 #if defined(__clang__)
 #define THIMBLE_UNROLL _Pragma("unroll")
+#define THIMBLE_UNROLL_4 _Pragma("unroll 4")
 #else
 #define THIMBLE_UNROLL _Pragma("GCC unroll 32")
+#define THIMBLE_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 
 #endif  // THIMBLE_KERNELS_REGION_H_

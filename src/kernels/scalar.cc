@@ -2,6 +2,15 @@
 
 #include "kernels/generic.h"
 
+// Loops stay loops and calls stay calls: otherwise these functions, which next to no machine runs, are the largest of a
+// package.
+#undef THIMBLE_UNROLL
+#define THIMBLE_UNROLL
+#undef THIMBLE_INLINE
+#define THIMBLE_INLINE inline
+#undef THIMBLE_LAMBDA
+#define THIMBLE_LAMBDA
+
 namespace thimble::kernels {
 namespace scalar {
 

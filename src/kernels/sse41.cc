@@ -7,6 +7,10 @@
 
 #include "kernels/cpu_x86.h"
 
+// Tiles are no larger, and more rows than that do not fit into registers.
+#undef THIMBLE_UNROLL
+#define THIMBLE_UNROLL THIMBLE_UNROLL_4
+
 namespace thimble::kernels {
 
 THIMBLE_BEGIN_TARGET("sse4.1")

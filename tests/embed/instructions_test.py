@@ -32,7 +32,7 @@ X86_TILES = {
     "sse41": (r"pmaddwd", 2),
     "avx2": (r"vpmaddwd", 4),
     "avxvnni": (r"(\{vex\} )?vpdpbusd", 6),
-    "avx512": (r"vpmaddwd", 8 * 2),
+    "avx512": (r"vpmaddwd", 4 * 2),
     "avx512vnni": (r"vpdpbusd", 8 * 2),
 }
 ARM_TILES = {"neon": (r"sadalp", 4), "neondot": (r"sdot", 5), "neoni8mm": (r"usmmla", 6 * 2)}
