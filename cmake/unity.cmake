@@ -4,12 +4,13 @@
 
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)
+file(GLOB name_sources ${PROJECT_SOURCE_DIR}/src/convert/names/*.cc)
 set_source_files_properties(
-  ${kernel_sources}
+  ${kernel_sources} ${name_sources}
   src/backends/address.cc src/backends/registry.cc src/cli/process_plan.cc
   src/convert/modules.cc src/convert/onnx_file.cc src/convert/onnx_head.cc src/convert/onnx_layers.cc
   src/convert/onnx_ops.cc src/convert/onnx_shapes.cc src/convert/source.cc src/convert/torch_state_dict.cc
-  src/convert/zip_file.cc src/convert/names/family.cc src/server/fields.cc src/server/problem.cc
+  src/convert/zip_file.cc src/server/fields.cc src/server/problem.cc
   src/convert/convert_test.cc src/convert/onnx_test.cc src/convert/tokenizer_folder_test.cc
   src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc
   tests/embed/tokens_test.cc tests/fuzz/source.cc tests/hostile/hostile_test.cc

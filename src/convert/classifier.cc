@@ -11,7 +11,7 @@ namespace thimble::convert {
 namespace {
 
 // Classes of torch and what they are here.
-constexpr std::pair<std::string_view, std::string_view> kActivations[] = {
+constexpr std::pair<std::string_view, std::string_view> kScoreFunctions[] = {
     {"torch.nn.modules.activation.Sigmoid", "sigmoid"},
     {"torch.nn.Sigmoid", "sigmoid"},
     {"torch.nn.modules.linear.Identity", "identity"},
@@ -23,7 +23,7 @@ constexpr std::uint64_t kUnstatedLabels = 2;
 
 Status ReadActivation(const json::JsonFile& file, const std::string& key, const json::Value& value,
                       std::string* activation) {
-  for (const auto& [name, known] : kActivations) {
+  for (const auto& [name, known] : kScoreFunctions) {
     if (!value.Is(name)) continue;
     *activation = known;
     return Status();
