@@ -29,6 +29,8 @@
 
 namespace thimble::server {
 
+inline constexpr std::size_t kMostEscapedBytes = 6;  // Of one byte of a text in JSON.
+
 // A request on its way. Belongs to the loop's thread until Run, then to whoever works at it, and to the loop's thread
 // again once `done` was called.
 struct Exchange {

@@ -10,7 +10,6 @@ namespace {
 
 // JSON around each document of a reply, its score, and its place among the others.
 constexpr std::size_t kDocumentBytes = 160;
-constexpr std::size_t kMostEscapedBytes = 6;  // Of one byte of a document in JSON.
 // Documents that are scored before others have their turn.
 constexpr std::size_t kTurnDocuments = 32;
 

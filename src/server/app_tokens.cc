@@ -8,7 +8,6 @@ namespace {
 
 // JSON around each token, and its name.
 constexpr std::size_t kTokenBytes = 160;
-constexpr std::size_t kMostEscapedBytes = 6;  // Of one byte of a text in JSON.
 
 }  // namespace
 

@@ -70,7 +70,7 @@ class RerankerOf : public testing::TestWithParam<format::Dtype> {
 INSTANTIATE_TEST_SUITE_P(Dtypes, RerankerOf,
                          testing::Values(format::Dtype::kFp32, format::Dtype::kFp16, format::Dtype::kQ8,
                                          format::Dtype::kQ4),
-                         [](const auto& info) { return test::DtypeTestName(info.param); });
+                         [](const auto& value) { return test::DtypeTestName(value.param); });
 
 TEST_P(RerankerOf, ScoresAreTheSameBitsAloneInABatchAndWithThreads) {
   const std::vector<std::string> documents = Documents();
@@ -123,7 +123,9 @@ TEST_P(RerankerOf, RawScoresGoThroughTheSigmoid) {
   const std::vector<std::string> documents = Documents();
   const std::vector<float> raw = Scores("query", documents, {}, {.raw_scores = true}),
                            scores = Scores("query", documents);
-  for (std::size_t i = 0; i < raw.size(); ++i) EXPECT_FLOAT_EQ(scores[i], 1 / (1 + std::exp(-double{raw[i]})));
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    EXPECT_FLOAT_EQ(scores[i], static_cast<float>(1 / (1 + std::exp(-double{raw[i]}))));
+  }
 }
 
 TEST_P(RerankerOf, ReportsAndErrorsAreAboutPairs) {
@@ -155,8 +157,7 @@ TEST_P(RerankerOf, FileSaysWhatItIsAndIsVerified) {
   auto receipt = ReadReceipt(*model_);
   ASSERT_TRUE(receipt.ok() && *receipt) << receipt.status().message();
   ASSERT_TRUE((*receipt)->score_error_max);
-  if (GetParam() == format::Dtype::kFp32) EXPECT_EQ(*(*receipt)->score_error_max, 0);
-  if (GetParam() != format::Dtype::kFp32) EXPECT_GT(*(*receipt)->score_error_max, 0);
+  EXPECT_EQ(*(*receipt)->score_error_max == 0, GetParam() == format::Dtype::kFp32);
   auto verified = Verify(model_);
   ASSERT_TRUE(verified.ok()) << verified.status().message();
   EXPECT_TRUE(verified->ok());
