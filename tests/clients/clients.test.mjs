@@ -107,7 +107,7 @@ test('ollama', async () => {
   checkBits([old.embedding], vectors(texts.slice(0, 1)));
 
   assert.deepEqual((await client().list()).models.map((entry) => entry.name), ['test:latest', 'reranker:latest']);
-  assert.deepEqual((await client().ps()).models.map((entry) => entry.name), ['test:latest']);
+  assert.ok((await client().ps()).models.some((entry) => entry.name === 'test:latest'));
   const shown = await client().show({ model: 'test' });
   assert.deepEqual(shown.capabilities, ['embedding']);
   assert.equal(shown.model_info['bert.embedding_length'], width);
