@@ -1,19 +1,10 @@
 // MPNet.
 
-#include "convert/names/family.h"
+#include "convert/names/bert.h"
 
 namespace thimble::convert {
 namespace {
 
-constexpr model::NamedSize kSizes[] = {
-    {"hidden_size", &model::Architecture::hidden, 1, model::kMaxHidden},
-    {"num_hidden_layers", &model::Architecture::layers, 1, model::kMaxLayers},
-    {"num_attention_heads", &model::Architecture::heads, 1, model::kMaxHidden},
-    {"intermediate_size", &model::Architecture::intermediate, 1, model::kMaxIntermediate},
-    {"max_position_embeddings", &model::Architecture::positions, 3, model::kMaxPositions},
-    {"vocab_size", &model::Architecture::vocabulary, 1, model::kMaxVocabulary}};
-constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},
-                                      {".LayerNorm.beta", ".LayerNorm.bias"}};
 constexpr Family::Weights kSteps[] = {
     {"qkv", {"attention.attn.q", "attention.attn.k", "attention.attn.v"}},
     {"attention_output", {"attention.attn.o"}},
@@ -35,7 +26,7 @@ constexpr DistanceBuckets kBuckets = {.tensor = "encoder.relative_attention_bias
 extern constexpr Family kMpnet = {
     .name = "mpnet",
     .class_prefix = "MPNet",
-    .sizes = kSizes,
+    .sizes = kBertSizes,
     .required = {},
     .activation = "hidden_act",
     .default_activation = "gelu",
@@ -46,7 +37,7 @@ extern constexpr Family kMpnet = {
     .pad_id = "",
     .default_pad_id = 1,
     .prefix = "mpnet.",
-    .old_names = kOldNames,
+    .old_names = kOldNormNames,
     .words = "embeddings.word_embeddings",
     .positions = "embeddings.position_embeddings",
     .types = "",

@@ -1,34 +1,15 @@
 // RoBERTa, and what has its settings and tensors: XLM-R and CamemBERT.
 
-#include "convert/names/family.h"
+#include "convert/names/bert.h"
 
 namespace thimble::convert {
 namespace {
 
-constexpr model::NamedSize kSizes[] = {
-    {"hidden_size", &model::Architecture::hidden, 1, model::kMaxHidden},
-    {"num_hidden_layers", &model::Architecture::layers, 1, model::kMaxLayers},
-    {"num_attention_heads", &model::Architecture::heads, 1, model::kMaxHidden},
-    {"intermediate_size", &model::Architecture::intermediate, 1, model::kMaxIntermediate},
-    {"max_position_embeddings", &model::Architecture::positions, 3, model::kMaxPositions},
-    {"vocab_size", &model::Architecture::vocabulary, 1, model::kMaxVocabulary}};
-constexpr Family::Text kRequired[] = {{"position_embedding_type", "absolute"}};
-constexpr Family::Text kOldNames[] = {{".LayerNorm.gamma", ".LayerNorm.weight"},
-                                      {".LayerNorm.beta", ".LayerNorm.bias"}};
-constexpr Family::Weights kSteps[] = {
-    {"qkv", {"attention.self.query", "attention.self.key", "attention.self.value"}},
-    {"attention_output", {"attention.output.dense"}},
-    {"attention_norm", {"attention.output.LayerNorm"}},
-    {"ffn_in", {"intermediate.dense"}},
-    {"ffn_out", {"output.dense"}},
-    {"ffn_norm", {"output.LayerNorm"}},
-};
-
 constexpr Family Named(std::string_view name, std::string_view class_prefix) {
   return {.name = name,
           .class_prefix = class_prefix,
-          .sizes = kSizes,
-          .required = kRequired,
+          .sizes = kBertSizes,
+          .required = kAbsolutePositions,
           .activation = "hidden_act",
           .default_activation = "gelu",
           .epsilon = "layer_norm_eps",
@@ -38,13 +19,13 @@ constexpr Family Named(std::string_view name, std::string_view class_prefix) {
           .pad_id = "pad_token_id",
           .default_pad_id = 1,
           .prefix = "roberta.",
-          .old_names = kOldNames,
+          .old_names = kOldNormNames,
           .words = "embeddings.word_embeddings",
           .positions = "embeddings.position_embeddings",
           .types = "embeddings.token_type_embeddings",
           .embedding_norm = "embeddings.LayerNorm",
           .layer = "encoder.layer.",
-          .steps = kSteps,
+          .steps = kBertSteps,
           .classifier = {
               .dense = "classifier.dense", .activation = kernels::Activation::kTanh, .scores = "classifier.out_proj"}};
 }
