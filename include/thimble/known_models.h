@@ -20,11 +20,11 @@
 
 namespace thimble::inline v0_1 {
 
-// A mean over the tasks of a benchmark for which there is a result.
+// The score of a model in a benchmark: a mean over those tasks for which a result was published.
 struct BenchmarkScore {
   double mean = 0;        // In percent.
   std::size_t tasks = 0;  // Of 41 in MTEB(eng, v2), of 130 in MTEB(Multilingual, v2) without Flores.
-  double retrieval = 0;   // Over the tasks of retrieval alone: nDCG@10 for most of them.
+  double retrieval = 0;   // Mean over the retrieval tasks only; the metric of most of them is nDCG@10.
 };
 
 struct KnownModelInfo {

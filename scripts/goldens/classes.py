@@ -20,7 +20,7 @@ import sentencepiece  # noqa: E402
 import tokenizers  # noqa: E402
 import transformers  # noqa: E402
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers  # noqa: E402
-from tokenizer import added  # noqa: E402
+from tokenizer import added, merge  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CORPUS = [
@@ -42,19 +42,6 @@ MAP = {
     "mask_token": {"content": "<mask>", "single_word": False, "lstrip": True, "rstrip": False, "normalized": True},
 }
 MPNET_MAP = {**MAP, "unk_token": "[UNK]"}
-
-
-def merge(base, patch):
-    """RFC 7396, so that the test makes the same files."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(base) if isinstance(base, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
 
 
 def train_bpe(size):

@@ -30,7 +30,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 import written  # noqa: E402
 from sentence_transformers.models import Transformer  # noqa: E402
-from tokenizer import added  # noqa: E402
+from tokenizer import added, merge  # noqa: E402
 
 COMPONENTS = 12
 PIECES = (
@@ -150,19 +150,6 @@ def folders():
     yield "text added tokens", {**text_folder(embeddings=100), "files": {
         "vocab.txt": VOCAB_TXT, "added_tokens.json": json.dumps(old),
         "special_tokens_map.json": json.dumps({"mask_token": "zz"})}}
-
-
-def merge(base, patch):
-    """RFC 7396, so that the test makes the same tokenizer.json."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(base) if isinstance(base, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
 
 
 def encode(path, entry):

@@ -54,6 +54,19 @@ def vocabulary(uppercase):
     return {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
 
 
+def merge(base, patch):
+    """RFC 7396, so that tests make the same files."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(base) if isinstance(base, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
 def added(content, number, **options):
     flags = dict.fromkeys(["single_word", "lstrip", "rstrip", "normalized", "special"], False)
     return {"id": number, "content": content, **flags, **options}

@@ -18,9 +18,9 @@ namespace thimble::cli {
 namespace {
 
 constexpr char kNotes[] =
-    "Sizes are those of the model files; \"not yet\" marks models that thimble cannot run, and thimble pull MODEL "
-    "states\n"
-    "what is missing. MTEB is the mean score, * over fewer tasks than all. Prompts, copies and the source: --json.\n";
+    "Sizes are those of the model files; \"not yet\" marks models that thimble cannot run, and thimble pull MODEL\n"
+    "states what is missing. MTEB is the mean score, * over fewer tasks than all. Prompts, copies and the source: "
+    "--json.\n";
 
 char Lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); }
 

@@ -142,6 +142,21 @@ std::string CosineText(double cosine) {
   return (parts < 0 ? "-" : "") + digits;
 }
 
+// What the cosines of texts on different subjects are.
+Status WriteUnrelated(const model::Weights& weights, const kernels::Kernels& kernels, base::ThreadTeam& team,
+                      format::Writer* writer) {
+  const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
+                           Embed(weights, weights.head, unrelated.sequences, kernels, team));
+  const std::vector<double> cosines = UnrelatedCosines(vectors, unrelated.counts, weights.info.dimensions);
+  std::string quantiles;
+  for (const double share : model::kUnrelatedShares) {
+    quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(cosines, share)));
+  }
+  THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(model::kUnrelatedPairsKey), std::to_string(cosines.size())));
+  return writer->SetMetadata(std::string(model::kUnrelatedCosinesKey), quantiles);
+}
+
 }  // namespace
 
 Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens) {
@@ -184,25 +199,6 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
   layout->tensors.push_back(vectors);
   layout->reserve += kReceiptHeaderBytes;
 }
-
-namespace {
-
-// What the cosines of texts on different subjects are.
-Status WriteUnrelated(const model::Weights& weights, const kernels::Kernels& kernels, base::ThreadTeam& team,
-                      format::Writer* writer) {
-  const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
-                           Embed(weights, weights.head, unrelated.sequences, kernels, team));
-  const std::vector<double> cosines = UnrelatedCosines(vectors, unrelated.counts, weights.info.dimensions);
-  std::string quantiles;
-  for (const double share : model::kUnrelatedShares) {
-    quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(cosines, share)));
-  }
-  THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(model::kUnrelatedPairsKey), std::to_string(cosines.size())));
-  return writer->SetMetadata(std::string(model::kUnrelatedCosinesKey), quantiles);
-}
-
-}  // namespace
 
 Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const kernels::Kernels& kernels,
                     base::ThreadTeam& team, format::Writer* writer) {

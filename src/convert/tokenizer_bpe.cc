@@ -39,22 +39,9 @@ struct Rule {
 
 constexpr std::uint64_t KeyOf(std::uint32_t left, std::uint32_t right) { return std::uint64_t{left} << 32 | right; }
 
-class BpeReader final : public KindReader, PartReader {
+class BpeReader final : public EntriesReader {
  public:
-  explicit BpeReader(const std::string& path) : PartReader(path) {}
-
-  Result<std::size_t> CountEntries(const Json& model) const override {
-    const Json* vocabulary = model.FindSet("vocab");
-    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
-    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
-    return vocabulary->object().size();
-  }
-
-  std::optional<std::uint64_t> FindEntry(const Json& model, const std::string& entry) const override {
-    const Json* id = model.Find("vocab")->Find(entry);
-    if (id == nullptr || !id->is_unsigned()) return std::nullopt;
-    return id->integer();
-  }
+  using EntriesReader::EntriesReader;
 
   Status ReadModel(const Json& model, TokenIds& ids) override {
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {

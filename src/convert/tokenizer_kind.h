@@ -132,6 +132,25 @@ class KindReader {
 THIMBLE_TOKENIZER_KINDS(THIMBLE_DECLARE_KIND)
 #undef THIMBLE_DECLARE_KIND
 
+// Reads a kind whose model has an object of entries and their ids.
+class EntriesReader : public KindReader, protected PartReader {
+ public:
+  explicit EntriesReader(const std::string& path) : PartReader(path) {}
+
+  Result<std::size_t> CountEntries(const json::Value& model) const final {
+    const json::Value* vocabulary = model.FindSet("vocab");
+    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
+    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
+    return vocabulary->object().size();
+  }
+
+  std::optional<std::uint64_t> FindEntry(const json::Value& model, const std::string& entry) const final {
+    const json::Value* id = model.Find("vocab")->Find(entry);
+    if (id == nullptr || !id->is_unsigned()) return std::nullopt;
+    return id->integer();
+  }
+};
+
 // Of the kind that `model`, an object, names. kCorrupt or kUnsupported when there is none.
 Result<std::unique_ptr<KindReader>> MakeKindReader(const json::Value& model, const std::string& path);
 

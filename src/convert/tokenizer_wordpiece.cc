@@ -14,22 +14,9 @@ namespace {
 
 using Json = json::Value;
 
-class WordPieceReader final : public KindReader, PartReader {
+class WordPieceReader final : public EntriesReader {
  public:
-  explicit WordPieceReader(const std::string& path) : PartReader(path) {}
-
-  Result<std::size_t> CountEntries(const Json& model) const override {
-    const Json* vocabulary = model.FindSet("vocab");
-    if (vocabulary == nullptr || !vocabulary->is_object()) return Corrupt("model.vocab is not an object");
-    if (vocabulary->empty()) return Corrupt("model.vocab is empty");
-    return vocabulary->object().size();
-  }
-
-  std::optional<std::uint64_t> FindEntry(const Json& model, const std::string& entry) const override {
-    const Json* id = model.Find("vocab")->Find(entry);
-    if (id == nullptr || !id->is_unsigned()) return std::nullopt;
-    return id->integer();
-  }
+  using EntriesReader::EntriesReader;
 
   Status ReadModel(const Json& model, TokenIds& ids) override {
     THIMBLE_RETURN_IF_ERROR(ReadString(model, "model", "continuing_subword_prefix", continuation_));

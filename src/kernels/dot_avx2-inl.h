@@ -5,7 +5,6 @@
 // multiply-adds a cycle leave no time for more loads.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
-inline constexpr std::size_t kPairRows = 4;  // Of q8.
 inline constexpr std::size_t kFloatTileRows = 6;
 inline constexpr std::size_t kTileStrips = 1;
 

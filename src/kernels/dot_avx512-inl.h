@@ -4,7 +4,6 @@
 // loads 512 bits once a cycle. There would be registers for twice the rows, which takes more code.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 4;
-inline constexpr std::size_t kPairRows = kTileRows;
 inline constexpr std::size_t kFloatTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;
 

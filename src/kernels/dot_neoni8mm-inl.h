@@ -103,9 +103,7 @@ THIMBLE_INLINE void AddMatrices(const Lines& w, const std::uint8_t* a, std::size
   }
 }
 
-// One tile fetches the next strips.
-inline constexpr std::size_t kFetchingTiles = 1;
-THIMBLE_INLINE Lines PartOf(const Lines& w, std::size_t, std::size_t) { return w; }
+inline constexpr std::size_t kFetchingTiles = 1;  // See products-inl.h.
 
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
 THIMBLE_INLINE void AddProducts(const Lines& w, const std::uint8_t* a, std::size_t a_stride, std::size_t inputs,

@@ -5,7 +5,6 @@ using Quad = __m128i;
 // 8 accumulators, 4 registers of weights, 1 of activations and temporaries, of 16.
 inline constexpr bool kSigned = false;
 inline constexpr std::size_t kTileRows = 2;
-inline constexpr std::size_t kPairRows = 2;  // Of q8.
 inline constexpr std::size_t kFloatTileRows = 2;
 inline constexpr std::size_t kTileStrips = 1;
 

@@ -32,6 +32,17 @@ struct Lines {
   std::size_t run_mask = ~std::size_t{0}, ahead = 0;
 };
 
+// Lines for the tile that fetches part `part` of `parts`, a power of two, of the next strips; those of sets in which
+// one tile fetches all have no parts.
+template <typename AnyLines>
+AnyLines PartOf(AnyLines lines, std::size_t part, std::size_t parts) {
+  if constexpr (requires { lines.run_mask; }) {
+    lines.run_mask = ~(64 * parts - 1);
+    lines.ahead = 64 * part;
+  }
+  return lines;
+}
+
 // Rows of activations as integer products read them; x[m][k] = scale[m] * (values[m * stride + k] - 128).
 template <typename Code>
 struct CodeRows {

@@ -69,9 +69,7 @@ THIMBLE_INLINE void AddHalfLines(const Code* a, std::size_t a_stride, const I (&
   }
 }
 
-// One tile fetches the next strips.
-inline constexpr std::size_t kFetchingTiles = 1;
-THIMBLE_INLINE Lines PartOf(const Lines& w, std::size_t, std::size_t) { return w; }
+inline constexpr std::size_t kFetchingTiles = 1;  // See products-inl.h.
 
 // With kFirst the lines are made from the bytes on the way, and the bytes of the next strips fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>

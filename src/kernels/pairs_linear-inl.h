@@ -156,7 +156,7 @@ inline constexpr std::size_t kWideBytes = 48 * 1024, kLeastWideRows = 16, kMostW
 
 inline std::size_t WideRows(std::size_t inputs) {
   const std::size_t rows = std::clamp(kWideBytes / (inputs * sizeof(Code)), kLeastWideRows, kMostWideRows);
-  return rows / kPairRows * kPairRows;
+  return rows / kTileRows * kTileRows;
 }
 
 inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
@@ -169,8 +169,7 @@ inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOut
     }
     ForEachPanel(block.begin, block.end, [&]<std::size_t kWidth>(std::size_t n) {
       const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-      PanelInt8<kWidth, true, kPairRows>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale},
-                                         block, 0);
+      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale}, block, 0);
     });
   });
 }

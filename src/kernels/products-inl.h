@@ -3,14 +3,8 @@
 // Inputs are taken in steps of so many.
 inline constexpr std::size_t kProductInputs = 4;
 
-// Memory gives lines more slowly than one tile takes them: so many tiles share the fetching of the next strips, part
-// `part` of `parts`, a power of two.
+// Memory gives lines more slowly than one tile takes them: so many tiles share the fetching of the next strips.
 inline constexpr std::size_t kFetchingTiles = 4;
-THIMBLE_INLINE Lines PartOf(Lines w, std::size_t part, std::size_t parts) {
-  w.run_mask = ~(64 * parts - 1);
-  w.ahead = 64 * part;
-  return w;
-}
 
 // With kFirst lines of the next strips are fetched meanwhile.
 template <std::size_t kHeight, std::size_t kWidth, bool kFirst>

@@ -83,7 +83,7 @@ class BpeStream final : public TokenStream {
   void JoinShort(Run& run);
   // Finds the last symbols of the beginnings of what is in hand, as far as they are certain.
   void Extend(bool ends);
-  // The tokens that are certain of a word that goes on.
+  // Emits the tokens that no later byte of the word can change.
   void Commit(Run& run);
   // The longest beginning that all sequences of symbols share.
   std::size_t SharedBeginning() const;
@@ -277,7 +277,8 @@ void BpeStream::Commit(Run& run) {
 }
 
 std::size_t BpeStream::SharedBeginning() const {
-  // The word goes on behind one of these; each but the first is replaced by what it goes on from until one is left.
+  // The rest of the word continues from one of these places. Each step replaces the last place by the one before its
+  // symbol, until a single place is left.
   std::bitset<kRoom + 1> open;
   std::size_t count = kind_.longest;
   for (std::size_t i = 0; i < count; ++i) open.set(done_ - i);

@@ -174,7 +174,7 @@ class Lattice::Scout {
       reach_ = std::max(reach_, end);
     };
     if (is_way) ForEachPiece(lattice_.kind_, lattice_.trie_, std::span(text).first(left), relax);
-    // No way goes on from within a character.
+    // No piece begins inside a character.
     for (std::size_t bytes = BytesOf(text[0]); bytes > 0; --bytes) reached_[begin_++ % kPlaces] = false;
   }
 

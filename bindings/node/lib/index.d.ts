@@ -481,13 +481,13 @@ export function remove(
   model: string, options?: { dtype?: Dtype; folder?: string },
 ): (StoredModel & { used: Date })[];
 
-/** A mean over the tasks of a benchmark that have a result. */
+/** The score of a model in a benchmark: a mean over those tasks for which a result was published. */
 export interface BenchmarkScore {
   /** In percent. */
   mean: number;
   /** Of 41 in MTEB(eng, v2), of 130 in MTEB(Multilingual, v2) without Flores. */
   tasks: number;
-  /** Over the tasks of retrieval alone: nDCG@10 for most of them. */
+  /** Mean over the retrieval tasks only; the metric of most of them is nDCG@10. */
   retrieval: number;
 }
 
