@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, TypeVar
 
 from . import fleet
+from .errors import InvalidArgument
 
 if TYPE_CHECKING:
     import pyarrow
@@ -33,7 +34,7 @@ class Embed:
         if not isinstance(batch, dict):
             return fleet.with_vectors(self.embedder, batch, self.text, self.output)
         if self.text not in batch:
-            raise fleet.InvalidArgument(f"column {self.text!r} not found; there are {', '.join(map(repr, batch))}")
+            raise InvalidArgument("invalid_argument", f"column {self.text!r} not found; there are {', '.join(map(repr, batch))}")
         return {**batch, self.output: self.embedder.encode(list(batch[self.text]))}
 
 
