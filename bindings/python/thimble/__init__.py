@@ -1,0 +1,44 @@
+"""Sentence embeddings on CPUs in little memory.
+
+    import thimble
+    embedder = thimble.Embedder("all-MiniLM-L6-v2")
+    vectors = embedder.encode(["a short text", "another"])  # numpy, [2][384]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict
+
+from .errors import (Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported)
+from .embedder import Embedder, quantize
+from .functions import convert, known_models, memory, models, plan, pull, remove, verify
+from .pool import ModelPool
+from .reranker import Reranker
+
+if TYPE_CHECKING:
+    from .cross_encoder import CrossEncoder
+    from .sentence_transformer import SentenceTransformer
+
+    __version__: str
+
+__all__ = [
+    "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory", "Overloaded",
+    "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory", "models", "plan", "pull", "quantize",
+    "remove", "verify",
+]
+
+
+# Imported when they are first used.
+_LAZY: Dict[str, str] = {"CrossEncoder": "cross_encoder", "SentenceTransformer": "sentence_transformer"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from .functions import library_version
+
+        return library_version()
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'thimble' has no attribute {name!r}")
