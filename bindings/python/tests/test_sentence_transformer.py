@@ -380,13 +380,19 @@ def test_a_model_that_is_not_here_is_pulled(monkeypatch, tmp_path):
     pulled = []
 
     def pull(name, **options):
-        pulled.append((name, options["dtype"], options["local_files_only"]))
+        pulled.append((name, options))
         raise thimble.NotFound("not_found", "no such repository")
 
     monkeypatch.setattr(thimble, "pull", pull)
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
     with pytest.raises(OSError):
+        SentenceTransformer("some/model", cache_folder=str(tmp_path), revision="v2")
+    assert pulled == [("some/model", {"dtype": "q8", "revision": "v2", "folder": str(tmp_path)})]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(OSError, match="HF_HUB_OFFLINE forbids its download"):
         SentenceTransformer("some/model", cache_folder=str(tmp_path))
-    assert pulled == [("some/model", "q8", False)]
+    assert len(pulled) == 1
 
 
 def test_vectors_are_those_of_embedder():

@@ -41,6 +41,9 @@ _WITHOUT_EFFECT = {
     "config_kwargs": {"trust_remote_code", "unpad_inputs", "use_memory_efficient_attention"},
 }
 
+# What huggingface_hub takes as "yes" in the environment.
+_ON = ("1", "ON", "YES", "TRUE")
+
 _DTYPES = {"float32": "fp32", "float": "fp32", "float16": "fp16", "half": "fp16"}
 
 
@@ -123,45 +126,58 @@ def check_kwargs(name: str, values: Optional[Mapping[str, Any]], instead: str) -
             raise invalid(f"{name}[{key!r}] is not supported: leave it out{instead}.")
 
 
-def open_model(
-    open_it: Callable[[], T],
-    model: str,
-    *,
+def model_arguments(
+    model: Any,
     dtype: str,
     revision: Optional[str],
-    folder: Optional[str],
-    local_files_only: bool,
-) -> T:
-    """What `open_it` returns. If the model is not on this machine, it is downloaded and converted first; NotFound says
-    how to get it if `local_files_only`, HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids that."""
+    folder: Optional[Any],
+    threads: Optional[int],
+    max_memory: int,
+    max_tokens: int,
+) -> Dict[str, Any]:
+    """The arguments of Embedder or Reranker; models of a `folder` have a pool of their own."""
+    from thimble.pool import ModelPool
+
+    limits: Dict[str, Any] = {"threads": threads, "max_memory": max_memory, "max_tokens": max_tokens}
+    if folder is not None:
+        limits["call_max_memory"] = limits.pop("max_memory")
+        limits = {"pool": ModelPool(folder=os.fspath(folder), **limits)}
+    return {"model": os.fspath(model), "dtype": dtype, "revision": revision, **limits}
+
+
+def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Optional[Any], local_files_only: bool) -> T:
+    """kind(**arguments). A model that is not on this machine is downloaded and converted first. NotFound says how to
+    get it if `local_files_only`, HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids that."""
     import thimble
 
+    model, dtype = arguments["model"], arguments["dtype"]
     try:
-        return open_it()
-    except NotFound:
-        if model.endswith(".safetensors") or os.path.isabs(model):
-            raise
-    named = {"revision": revision, "folder": folder}
-    arguments = {name: value for name, value in named.items() if value is not None}
-    if not local_files_only:
-        logger.info("%s is not on this machine: downloading and converting it (dtype %s)", model, dtype)
-    try:
-        thimble.pull(model, dtype=dtype, local_files_only=local_files_only, **arguments)
+        return kind(**arguments)
     except NotFound as error:
+        # A path is no name on the hub.
+        if model.endswith(".safetensors") or os.path.isabs(model) or model.startswith("."):
+            raise
+        missing = str(error)
+    offline = next(
+        (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name, "").upper() in _ON), None
+    )
+    if local_files_only or offline is not None:
         raise NotFound(
-            getattr(error, "code", "not_found"),
-            f"{error}. To get the model, run `thimble pull {model} --dtype {dtype}` or call "
-            f"thimble.pull({model!r}, dtype={dtype!r})",
-        ) from None
-    return open_it()
+            "not_found",
+            f"{missing}. {'local_files_only' if local_files_only else offline} forbids its download. Where that is "
+            f"allowed, run `thimble pull {model} --dtype {dtype}` or call thimble.pull({model!r}, dtype={dtype!r})",
+        )
+    logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, dtype)
+    thimble.pull(
+        model, dtype=dtype, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
+    )
+    return kind(**arguments)
 
 
 def prompts_of(info: Mapping[str, Any]) -> Tuple[Dict[str, str], Optional[str]]:
     """The prompts in a model's info, and the name of the default one."""
-    prompts = dict(info.get("prompts") or {})
-    for name, value in info.items():
-        if name.startswith("prompt."):
-            prompts[name[len("prompt.") :]] = value
+    start = "prompt."
+    prompts = {name[len(start) :]: text for name, text in info.items() if name.startswith(start)}
     return prompts, info.get("default_prompt_name") or None
 
 

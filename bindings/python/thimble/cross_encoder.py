@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Literal, Self
 
-    from thimble.pool import ModelPool
-
 # Older names of arguments of the constructor.
 _OLDER_NAMES = {
     "model_name": "model_name_or_path",
@@ -99,36 +97,19 @@ class CrossEncoder(_settings.Prompts):
         if names["model_name_or_path"] is None:
             raise invalid("model_name_or_path: pass the name or the folder of a model.")
         folder = names["cache_folder"]
-        pool: Optional[ModelPool] = None
-        if folder is not None:
-            from thimble.pool import ModelPool
-
-            pool = ModelPool(folder=str(folder))
-        self._arguments: Dict[str, Any] = {
-            "model": str(names["model_name_or_path"]),
-            "dtype": dtype,
-            "revision": revision,
-            "threads": threads,
-            "max_memory": max_memory,
-            "max_tokens": max_length or 0,
-            "pool": pool,
-        }
-        self.reranker = _settings.open_model(
-            lambda: Reranker(**self._arguments),
-            self._arguments["model"],
-            dtype=dtype,
-            revision=revision,
-            folder=None if folder is None else str(folder),
-            local_files_only=local_files_only,
-        )
+        self._settings = (names["model_name_or_path"], dtype, revision, folder, threads, max_memory)
+        arguments = self._arguments(max_length or 0)
+        self.reranker: Reranker = _settings.open_model(Reranker, arguments, folder, local_files_only)
         info = self.reranker.info
-        labels = info.get("labels")
-        count = len(labels.split(", ") if isinstance(labels, str) else labels or [])
-        self.num_labels = max(1, count)
+        self.num_labels: int = self.reranker.num_scores
         if num_labels is not None and num_labels != self.num_labels:
             raise invalid(f"num_labels={num_labels}: this model has {self.num_labels}. Leave it out.")
         self.activation_fn: Optional[Callable[[Any], Any]] = names["activation_fn"]
         self._set_prompts(info, prompts, default_prompt_name)
+
+    def _arguments(self, max_tokens: int) -> Dict[str, Any]:
+        # Prompts are put before the query here.
+        return {**_settings.model_arguments(*self._settings, max_tokens=max_tokens), "prompt_name": ""}
 
     @overload
     def predict(
@@ -233,6 +214,7 @@ class CrossEncoder(_settings.Prompts):
         import numpy as np
 
         before, name = prompt
+        before = before or self._own_prompts.get(name, "")
         scores = np.empty((len(pairs), self.num_labels), dtype=np.float32)
         step = batch_size if show_progress else len(pairs)
         for start in _settings.progress(range(0, len(pairs), step), show_progress):
@@ -242,7 +224,7 @@ class CrossEncoder(_settings.Prompts):
                 while last < end and pairs[last][0] == query:
                     last += 1
                 documents = [document for _, document in pairs[start:last]]
-                part = self.reranker.score(before + query, documents, prompt_name=name, raw_scores=raw)
+                part = self.reranker.score(before + query, documents, raw_scores=raw)
                 scores[start:last] = part.reshape(len(documents), self.num_labels)
                 start = last
         return scores
@@ -300,9 +282,7 @@ class CrossEncoder(_settings.Prompts):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        arguments = {**self._arguments, "max_tokens": value}
-        self.reranker = Reranker(**arguments)
-        self._arguments = arguments
+        self.reranker = Reranker(**self._arguments(value))
 
     @property
     def max_length(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union, overload
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from thimble import _settings, util
 from thimble._arrays import tensor, torch_is_installed, torch_module
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Literal, Self
-
-    from thimble.pool import ModelPool
 
 _SIMILARITIES = tuple(util.SimilarityFunction.possible_values())
 
@@ -97,31 +95,15 @@ class SentenceTransformer(_settings.Prompts):
         if embedder is None:
             if model_name_or_path is None:
                 raise invalid("model_name_or_path: pass the name or the folder of a model.")
-            pool: Optional[ModelPool] = None
-            if cache_folder is not None:
-                from thimble.pool import ModelPool
-
-                pool = ModelPool(folder=str(cache_folder))
-            self._arguments: Dict[str, Any] = {
-                "model": str(model_name_or_path),
-                "dtype": dtype,
-                "revision": revision,
-                "threads": threads,
-                "max_memory": max_memory,
-                "pool": pool,
-            }
-            embedder = _settings.open_model(
-                lambda: Embedder(**self._arguments),
-                str(model_name_or_path),
-                dtype=dtype,
-                revision=revision,
-                folder=None if cache_folder is None else str(cache_folder),
-                local_files_only=local_files_only,
+            self._settings: Optional[Tuple[Any, ...]] = (
+                model_name_or_path, dtype, revision, cache_folder, threads, max_memory
             )
+            arguments = _settings.model_arguments(*self._settings, max_tokens=0)
+            embedder = _settings.open_model(Embedder, arguments, cache_folder, local_files_only)
         else:
             _settings.check_absent({"model_name_or_path": model_name_or_path}, "pass it or `embedder`.")
-            self._arguments = {}
-        self.embedder = embedder
+            self._settings = None
+        self.embedder: Embedder = embedder
         self._set_prompts(embedder.info, prompts, default_prompt_name)
 
     # Overloads: sentence embeddings are an array of numpy unless the call asks for tensors.
@@ -280,7 +262,7 @@ class SentenceTransformer(_settings.Prompts):
         where torch is installed, else arrays, of int64."""
         import numpy as np
 
-        rows = [list(self.embedder.tokenize(text, prompt_name="")) for text in _settings.texts_of(texts)]
+        rows = self.embedder.tokenize_batch(_settings.texts_of(texts), prompt_name="")
         ids = np.zeros((len(rows), max((len(row) for row in rows), default=0)), dtype=np.int64)
         mask = np.zeros_like(ids)
         for index, row in enumerate(rows):
@@ -339,11 +321,9 @@ class SentenceTransformer(_settings.Prompts):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        if not self._arguments:
+        if self._settings is None:
             raise invalid("max_seq_length: pass `max_tokens` to the embedder that this model was made of.")
-        arguments = {**self._arguments, "max_tokens": value}
-        self.embedder = Embedder(**arguments)
-        self._arguments = arguments
+        self.embedder = Embedder(**_settings.model_arguments(*self._settings, max_tokens=value))
 
     def get_max_seq_length(self) -> int:
         """The same as max_seq_length."""
