@@ -48,5 +48,6 @@ class Texts:
     def _prompt(self, names: Tuple[str, ...]) -> Optional[str]:
         if self._fixed:
             return None
-        prompts = self.embedder.prompts
-        return next((name for name in names if name in prompts), None)
+        info = self.embedder.info
+        # Of a remote backend, or of a model file.
+        return next((name for name in names if name in info.get("prompt_names", ()) or f"prompt.{name}" in info), None)
