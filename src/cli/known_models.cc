@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/info_values.h"
 #include "cli/output.h"
 #include "json/value.h"
 #include "thimble/known_models.h"
@@ -44,40 +45,6 @@ std::string ScoreText(const std::optional<BenchmarkScore>& score, std::size_t ta
   return text;
 }
 
-json::Value ScoreJson(const std::optional<BenchmarkScore>& score) {
-  if (!score) return nullptr;
-  return json::Object{{"mean", score->mean}, {"tasks", score->tasks}, {"retrieval", score->retrieval}};
-}
-
-json::Object JsonOf(const KnownModelInfo& model) {
-  json::Array copies;
-  for (std::string_view copy : model.copies) copies.push_back(std::string(copy));
-  json::Object prompts;
-  for (const Prompt& prompt : model.prompts) prompts[prompt.name] = prompt.text;
-  json::Object object = {
-      {"repository", std::string(model.repository)},
-      {"copies", std::move(copies)},
-      {"family", std::string(model.family)},
-      {"supported", model.missing.empty()},
-      {"missing", std::string(model.missing)},
-      {"kind", model.reranker ? "reranker" : "embedding"},
-      {"language", model.multilingual ? "multilingual" : "en"},
-      {"dimensions", model.dimensions},
-      {"max_tokens", model.max_tokens},
-      {"prompts", std::move(prompts)},
-      {"bytes_q8", model.bytes_q8},
-      {"bytes_q4", model.bytes_q4},
-      {"licence", std::string(model.licence)},
-      {"mteb_english", ScoreJson(model.mteb_english)},
-      {"mteb_multilingual", ScoreJson(model.mteb_multilingual)},
-  };
-  if (model.pooling) {
-    object["pooling"] = std::string(PoolingName(*model.pooling));
-    object["normalize"] = model.normalize;
-  }
-  return object;
-}
-
 std::string TextOf(const KnownModelInfo& model) {
   constexpr std::size_t kAllEnglish = 41, kAllMultilingual = 130;
   const auto number = [](std::size_t value) { return value == 0 ? std::string() : std::to_string(value); };
@@ -101,7 +68,7 @@ Status PrintKnownModels(const std::string& text, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   if (as_json) {
     json::Array list;
-    for (const KnownModelInfo& model : models) list.push_back(JsonOf(model));
+    for (const KnownModelInfo& model : models) list.push_back(KnownModelValues(model));
     const json::Value all = json::Object{{"models", std::move(list)}, {"mteb_source", std::string(BenchmarkSource())}};
     THIMBLE_RETURN_IF_ERROR(output.Write(all.Text() + "\n"));
   } else {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "cli/memory_stages.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/process_start.h"
 #include "cli/staged_process.h"
 #include "json/value.h"
 #include "thimble/cache.h"
@@ -49,11 +51,18 @@ struct Options {
   bool json = false;
 };
 
-Result<std::string> OwnPath() {
+// What starts this command line: as the program says, or its file.
+Result<std::vector<std::string>> OwnProgram() {
+  if (!OwnCommand().empty()) return OwnCommand();
   std::error_code error;
   fs::path path = fs::read_symlink("/proc/self/exe", error);
   if (error) return Error(Code::kIo, "/proc/self/exe: ", error.message());
-  return path.string();
+  return std::vector{path.string()};
+}
+
+std::vector<std::string> Command(std::vector<std::string> program, std::initializer_list<std::string> arguments) {
+  program.insert(program.end(), arguments);
+  return program;
 }
 
 std::string ModelFolder(const Options& options, const std::string& program) {
@@ -110,7 +119,7 @@ void Measure(const std::vector<std::string>& stages, const std::vector<std::stri
   }
 }
 
-Object MeasureModel(const std::string& program, const std::string& folder, const Options& options,
+Object MeasureModel(const std::vector<std::string>& program, const std::string& folder, const Options& options,
                     const std::string& dtype, const std::string& texts) {
   const bool mock = dtype == "mock";
   Object row = {{"name", "thimble"}, {"dtype", dtype}, {"file_bytes", 0}};
@@ -126,7 +135,8 @@ Object MeasureModel(const std::string& program, const std::string& folder, const
     return row;
   }
   row["file_bytes"] = bytes;
-  Measure({program, "memory", "--stages", *path, "--texts", texts}, {program, "embed", "-m", *path, "a short text"},
+  Measure(Command(program, {"memory", "--stages", *path, "--texts", texts}),
+          Command(program, {"embed", "-m", *path, "a short text"}),
           row);
   return row;
 }
@@ -185,10 +195,10 @@ std::string Table(const Value& result) {
 }
 
 Status Memory(const Options& options) {
-  THIMBLE_ASSIGN_OR_RETURN(std::string program, OwnPath());
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> program, OwnProgram());
   THIMBLE_ASSIGN_OR_RETURN(TextFile texts, TextFile::Create());
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
-  const std::string folder = ModelFolder(options, program);
+  const std::string folder = ModelFolder(options, program[0]);
   const Object counts = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
   json::Array rows;
   for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {

@@ -45,4 +45,9 @@ void HandleSignals() {
   }
 }
 
+std::vector<std::string>& OwnCommand() {
+  static std::vector<std::string> command;
+  return command;
+}
+
 }  // namespace thimble::cli

@@ -1,0 +1,158 @@
+"""Models by name: loaded on demand, one copy for all users, unloaded when idle, within one budget."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
+
+from . import _native
+
+if TYPE_CHECKING:
+    from .embedder import Embedder
+    from .reranker import Reranker
+
+Path = Union[str, "os.PathLike[str]"]
+
+
+class ModelPool:
+    """Models by name, one copy of each for all that use the pool.
+
+    ``folder`` is that of named models (default ``THIMBLE_HOME`` or the user's cache). ``max_memory`` is the budget in
+    private bytes, by default half of what the process may use; ``max_models`` a limit of loaded models. A model that
+    nobody uses for ``unload_after`` seconds is unloaded (None: never). A call waits ``max_wait`` seconds for memory or
+    its turn before it fails with `Overloaded`. ``threads``, ``max_tokens``, ``truncation`` and ``call_max_memory`` are
+    those of each call; ``threads`` is by default THIMBLE_THREADS, or the processors that the process may use, at most 8.
+
+    Thread-safe; works after ``os.fork``; pickled as its arguments, so that it is another pool in another process.
+    """
+
+    def __init__(self, folder: Optional[Path] = None, max_memory: int = 0, max_models: int = 0,
+                 unload_after: Optional[float] = 30.0, *, max_wait: float = 30.0, load: str = "map",
+                 verify: bool = False, threads: Optional[int] = None, max_tokens: int = 0,
+                 truncation: str = "sentence-transformers", call_max_memory: int = 0) -> None:
+        self._arguments: Dict[str, Any] = {
+            "folder": None if folder is None else os.fspath(folder), "max_memory": max_memory,
+            "max_models": max_models, "unload_after": unload_after, "max_wait": max_wait, "load": load,
+            "verify": verify, "threads": threads, "max_tokens": max_tokens, "truncation": truncation,
+            "call_max_memory": call_max_memory,
+        }
+        if threads is None:
+            threads = _threads_of_environment()
+        given = _native.options(
+            _native.PoolOptions, folder=self._arguments["folder"], max_memory=max_memory, max_models=max_models,
+            unload_after_ms=-1 if unload_after is None else _milliseconds(unload_after, 1),
+            max_wait_ms=_milliseconds(max_wait, -1), load=load, verify=int(verify), threads=threads,
+            call_max_memory=call_max_memory, max_tokens=max_tokens, truncation=truncation)
+        address, text = ctypes.c_void_p(), _native.Text()
+        lib = _native.library()
+        code = lib.thimble_pool_open(ctypes.byref(given), ctypes.byref(address), ctypes.byref(text))
+        _native.check(code, text)
+        self._handle = _native.Handle(address.value or 0, lib.thimble_pool_close)
+
+    @property
+    def folder(self) -> Optional[str]:
+        """The folder of models; None for the default."""
+        folder: Optional[str] = self._arguments["folder"]
+        return folder
+
+    def embedder(self, model: str, **options: Any) -> "Embedder":
+        """An `Embedder` that uses this pool."""
+        from .embedder import Embedder
+
+        return Embedder(model, pool=self, **options)
+
+    def reranker(self, model: str, **options: Any) -> "Reranker":
+        """A `Reranker` that uses this pool."""
+        from .reranker import Reranker
+
+        return Reranker(model, pool=self, **options)
+
+    def stats(self) -> Dict[str, Any]:
+        """``max_memory``, ``used_memory``, ``peak_memory`` in bytes, ``loads``, ``unloads``, ``refusals``, and
+        ``models``, a list of dicts with ``name``, ``dtype``, ``mapped_bytes``, ``private_bytes``, ``leases``,
+        ``uses``, ``pinned`` and ``idle_ms``."""
+        with self._handle as handle:
+            stats: Dict[str, Any] = _native.read_json(_native.library().thimble_pool_stats, handle)
+            return stats
+
+    def plan(self, model: Path, *, dtype: str = "q8") -> Dict[str, int]:
+        """The memory of a call with the model, before it takes any: see `thimble.plan`."""
+        plan: Dict[str, int] = self._run("thimble_pool_plan", model, dtype, take=_native.take_json)
+        return plan
+
+    def pin(self, model: Path, *, dtype: str = "q8") -> None:
+        """Loads the model and keeps it loaded until `unpin` or `unload`."""
+        self._run("thimble_pool_pin", model, dtype, 1)
+
+    def unpin(self, model: Path, *, dtype: str = "q8") -> None:
+        """Lets a pinned model go when it is idle."""
+        self._run("thimble_pool_pin", model, dtype, 0)
+
+    def unload(self, model: Path, *, dtype: str = "q8") -> None:
+        """Waits until nothing uses the model, and unloads it."""
+        self._run("thimble_pool_unload", model, dtype)
+
+    def close(self) -> None:
+        """Unloads all models that no call uses. Calls that run end as they would; later ones fail."""
+        self._handle.close()
+
+    def __enter__(self) -> "ModelPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle is not None:
+            handle.close()
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _restore, (self._arguments,)
+
+    def _run(self, name: str, model: Path, dtype: Optional[str], *arguments: Any, keep: Any = None,
+             take: Any = _native.take_text, cancel: Optional[_native.Cancel] = None) -> Any:
+        """Runs the job of the function thimble_pool_* of that name."""
+        function = getattr(_native.library(), name)
+        names = _native.encode_name(model, "model"), _native.encode_name(dtype, "dtype")
+
+        def start() -> Optional[int]:
+            with self._handle as handle:
+                job: Optional[int] = function(handle, *names, *arguments)
+                return job
+
+        return _native.run(start, keep, take, cancel=cancel)
+
+
+def _threads_of_environment() -> Optional[int]:
+    value = os.environ.get("THIMBLE_THREADS")
+    if not value:
+        return None
+    if not value.isdigit() or int(value) < 1:
+        from .errors import InvalidArgument
+
+        raise InvalidArgument("invalid_argument", f"THIMBLE_THREADS: expected 1 to 64, found {value!r}")
+    return int(value)
+
+
+def _milliseconds(seconds: float, zero: int) -> int:
+    """`zero` for 0, whose meaning in C is the default."""
+    return max(int(seconds * 1000), 1) if seconds > 0 else zero
+
+
+_shared: Dict[Tuple[Any, ...], ModelPool] = {}
+
+
+def shared_pool(**arguments: Any) -> ModelPool:
+    """The pool of this process that all who give these arguments share."""
+    key = tuple(sorted(arguments.items()))
+    pool = _shared.get(key)
+    if pool is None or pool._handle.closed:
+        pool = _shared.setdefault(key, pool) if pool is None and key in _shared else ModelPool(**arguments)
+        _shared[key] = pool
+    return pool
+
+
+def _restore(arguments: Dict[str, Any]) -> ModelPool:
+    return shared_pool(**arguments)
