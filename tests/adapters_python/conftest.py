@@ -30,7 +30,7 @@ def ranked(query=QUERY, documents=DOCUMENTS):
     """[(index, score)] by the command line, best first."""
     command = [os.environ["THIMBLE_CLI"], "rerank", "-m", RERANKER, "--json", query]
     result = subprocess.run(command, input="".join(text + "\n" for text in documents), text=True, stdout=subprocess.PIPE, check=True)
-    return [(one["index"], one["score"]) for one in json.loads(result.stdout)]
+    return [(one["index"], float(np.float32(one["score"]))) for one in json.loads(result.stdout)]
 
 
 def check_bits(found, expected):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Set, Tuple
 
 from .embedder import Embedder
 
@@ -25,6 +25,7 @@ class Texts:
     def __init__(self, model: Optional[str], options: Mapping[str, Any]) -> None:
         self.embedder = Embedder(model, **options)
         self._fixed = options.get("prompt_name") is not None
+        self._known: Optional[Set[str]] = None
 
     def queries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (n, dimensions)."""
@@ -41,13 +42,15 @@ class Texts:
         return await self._aencode(texts, DOCUMENT)
 
     async def _aencode(self, texts: Sequence[str], names: Tuple[str, ...]) -> npt.NDArray[np.float32]:
-        # The first look at the prompts loads the model.
+        # The first look at the prompts may load the model, or ask a server.
         prompt = await asyncio.get_running_loop().run_in_executor(None, self._prompt, names)
         return await self.embedder.aencode(list(texts), prompt_name=prompt)
 
     def _prompt(self, names: Tuple[str, ...]) -> Optional[str]:
         if self._fixed:
             return None
-        info = self.embedder.info
-        # Of a remote backend, or of a model file.
-        return next((name for name in names if name in info.get("prompt_names", ()) or f"prompt.{name}" in info), None)
+        if self._known is None:
+            info = self.embedder.info
+            # Of a remote backend, or of a model.
+            self._known = set(info.get("prompt_names", ())) | set(self.embedder.prompts)
+        return next((name for name in names if name in self._known), None)

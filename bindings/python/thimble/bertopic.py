@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ThimbleBackend"]
 
 
-class ThimbleBackend(BaseEmbedder):  # type: ignore[misc]
+class ThimbleBackend(BaseEmbedder):
     """`options` are those of thimble.Embedder."""
 
     def __init__(self, model: Optional[str] = None, **options: Any) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ThimbleEmbedder"]
 
 
-class ThimbleEmbedder(dspy.Embedder):  # type: ignore[misc]
+class ThimbleEmbedder(dspy.Embedder):
     """`options` are those of thimble.Embedder.
 
     As dspy.Embedder of Embedder.encode, but without DSPy's cache, which confuses the functions of two models, and

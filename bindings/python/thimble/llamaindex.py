@@ -96,7 +96,7 @@ class ThimbleRerank(BaseNodePostprocessor):
         if query_bundle is None:
             raise ValueError("ThimbleRerank needs the query")
         texts = [node.node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes]
-        payload = {
+        payload: Dict[str, Any] = {
             EventPayload.NODES: nodes,
             EventPayload.MODEL_NAME: self.model,
             EventPayload.QUERY_STR: query_bundle.query_str,

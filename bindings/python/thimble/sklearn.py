@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ThimbleTransformer"]
 
 
-class ThimbleTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ThimbleTransformer(TransformerMixin, BaseEstimator):
     """Texts, of shape (n,), to vectors of float32, of shape (n, dimensions).
 
     The parameters are those of thimble.Embedder. Nothing is fitted: transform() needs no fit().
@@ -31,12 +31,15 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         backend: Optional[str] = None,
         base_url: Optional[str] = None,
         threads: Optional[int] = None,
+        max_memory: int = 0,
         max_tokens: int = 0,
+        truncation: str = "sentence-transformers",
         pooling: Optional[str] = None,
         normalize: Optional[bool] = None,
         dimensions: Optional[int] = None,
         prompt_name: Optional[str] = None,
         long_texts: str = "truncate",
+        chunk_overlap: Optional[int] = None,
     ) -> None:
         self.model = model
         self.dtype = dtype
@@ -44,12 +47,15 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.backend = backend
         self.base_url = base_url
         self.threads = threads
+        self.max_memory = max_memory
         self.max_tokens = max_tokens
+        self.truncation = truncation
         self.pooling = pooling
         self.normalize = normalize
         self.dimensions = dimensions
         self.prompt_name = prompt_name
         self.long_texts = long_texts
+        self.chunk_overlap = chunk_overlap
 
     def fit(self, X: Any, y: Any = None) -> ThimbleTransformer:
         """Checks X and the parameters."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ThimbleVectors"]
 
 
-class ThimbleVectors(Vectors):  # type: ignore[misc]
+class ThimbleVectors(Vectors):
     """`path` is the model, and `vectors` in the configuration has the options of thimble.Embedder.
 
     Queries and documents get the model's prompts for them, unless `prompt_name` selects one for all, or txtai's
