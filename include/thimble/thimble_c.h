@@ -150,6 +150,8 @@ typedef struct thimble_pool_options {
   size_t call_max_memory;  /* Limit of the private bytes of one call; 0 for none. */
   size_t max_tokens;       /* 0 means the limit that `truncation` selects. */
   const char* truncation;  /* "sentence-transformers" (default), "transformers.js" or "tokenizers". */
+  const char* cache;       /* A file of vectors that were computed before; NULL for none. */
+  uint64_t cache_bytes;    /* Its size when it is made; 0 means the default. */
 } thimble_pool_options;
 
 /* `options` may be NULL. */
@@ -239,8 +241,8 @@ THIMBLE_C_API thimble_job* thimble_pool_unload(thimble_pool* pool, const char* m
 /* Loads the model and keeps it, or lets it go again: `pin` is 1 or 0. */
 THIMBLE_C_API thimble_job* thimble_pool_pin(thimble_pool* pool, const char* model, const char* dtype, int32_t pin);
 
-/* A JSON object: max_memory, used_memory, peak_memory, loads, unloads, refusals, and models, an array of objects with
- * name, dtype, mapped_bytes, private_bytes, leases, uses, pinned and idle_ms. */
+/* A JSON object: max_memory, used_memory, peak_memory, loads, unloads, refusals, cache (hits, misses and writes; not without
+ * one), and models, an array of objects with name, dtype, mapped_bytes, private_bytes, leases, uses, pinned and idle_ms. */
 THIMBLE_C_API thimble_code thimble_pool_stats(thimble_pool* pool, thimble_text* text);
 
 /* Writes the codes of vectors [rows][columns], as of a precision of thimble_encode_options, one behind the other. `start`

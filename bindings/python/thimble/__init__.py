@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Dict
 
 from .errors import (Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported)
 from .embedder import Embedder, quantize
@@ -16,13 +16,20 @@ from .pool import ModelPool
 from .reranker import Reranker
 
 if TYPE_CHECKING:
+    from .cross_encoder import CrossEncoder
+    from .sentence_transformer import SentenceTransformer
+
     __version__: str
 
 __all__ = [
-    "Corrupt", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory", "Overloaded",
-    "Reranker", "ThimbleError", "Unsupported", "convert", "known_models", "memory", "models", "plan", "pull", "quantize",
+    "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory", "Overloaded",
+    "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory", "models", "plan", "pull", "quantize",
     "remove", "verify",
 ]
+
+
+# Imported when they are first used.
+_LAZY: Dict[str, str] = {"CrossEncoder": "cross_encoder", "SentenceTransformer": "sentence_transformer"}
 
 
 def __getattr__(name: str) -> Any:
@@ -30,4 +37,8 @@ def __getattr__(name: str) -> Any:
         from .functions import library_version
 
         return library_version()
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")
