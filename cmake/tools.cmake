@@ -30,7 +30,13 @@ target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_backends thi
 
 add_executable(thimble_cli src/cli/main.cc)
 set_target_properties(thimble_cli PROPERTIES OUTPUT_NAME thimble)
-target_link_libraries(thimble_cli PRIVATE thimble_commands thimble_program)
+if(THIMBLE_COMPACT AND THIMBLE_NODE)
+  # The package has the code once: the addon beside the program has the commands (bindings/node/addon.cmake).
+  target_compile_definitions(thimble_commands PRIVATE THIMBLE_PROGRAM_EXPORT)
+  target_link_libraries(thimble_cli PRIVATE thimble_flags)
+else()
+  target_link_libraries(thimble_cli PRIVATE thimble_commands thimble_program)
+endif()
 if(THIMBLE_SERVER)
   target_compile_definitions(thimble_commands PRIVATE THIMBLE_SERVER)
   target_link_libraries(thimble_commands PUBLIC thimble_server)

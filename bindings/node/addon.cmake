@@ -11,7 +11,7 @@ endforeach()
 file(GLOB addon_sources CONFIGURE_DEPENDS bindings/node/src/*.cc)
 # zig's linker fails on the bundles that a MODULE is on macOS; node loads either.
 set(addon_kind MODULE)
-if(APPLE)
+if(APPLE OR THIMBLE_COMPACT)  # Then the command line links it.
   set(addon_kind SHARED)
 endif()
 add_library(thimble_node ${addon_kind} ${addon_sources})
@@ -30,6 +30,17 @@ if(NOT APPLE AND NOT WIN32)
   if(BUILD_SHARED_LIBS)  # The parts that it links show the public interface then.
     target_link_options(thimble_node PRIVATE LINKER:--exclude-libs,ALL)
   endif()
+endif()
+if(THIMBLE_COMPACT AND TARGET thimble_cli)
+  target_link_libraries(thimble_node PRIVATE thimble_commands)
+  # In the command line there is no node, and what is weak may be missing.
+  target_compile_definitions(thimble_node PRIVATE [[NAPI_EXTERN=__attribute__((weak,visibility("default")))]])
+  target_link_libraries(thimble_cli PRIVATE thimble_node)
+  set(origin $ORIGIN)
+  if(APPLE)
+    set(origin @loader_path)
+  endif()
+  set_target_properties(thimble_cli PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH ${origin})
 endif()
 if(WIN32)
   # Elsewhere what node has is found when the addon is loaded; here a library names it.

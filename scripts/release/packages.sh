@@ -1,41 +1,16 @@
 #!/usr/bin/env bash
 # Builds the npm packages with zig's compiler: scripts/release/packages.sh [PLATFORM...]; all platforms without one.
 # Leaves build/packages/*.tgz: thimble, @thimble/transformers, and one per platform with the addon and, but for Windows,
-# the command line.
+# the command line, whose code is in the addon.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-declare -A targets=(
-  [linux-x64-gnu]=x86_64-linux-gnu.2.28
-  [linux-x64-musl]=x86_64-linux-musl
-  [linux-arm64-gnu]=aarch64-linux-gnu.2.28
-  [linux-arm64-musl]=aarch64-linux-musl
-  [darwin-x64]=x86_64-macos.12.0
-  [darwin-arm64]=aarch64-macos.12.0
-  [win32-x64]=x86_64-windows-gnu
-)
-all=(linux-x64-gnu linux-x64-musl linux-arm64-gnu linux-arm64-musl darwin-x64 darwin-arm64 win32-x64)
 platforms=("$@")
-if [ ${#platforms[@]} -eq 0 ]; then platforms=("${all[@]}"); fi
+source scripts/release/native.sh
+most_bytes=2300000
 
 version=$(cat VERSION)
 packages=$PWD/build/packages
-tools=$(scripts/release/zig.sh)
-most_bytes=3000000
-
-if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
-
-export ZIG_GLOBAL_CACHE_DIR=$tools/cache
-
-# utf8proc: this system's archive where it fits, else the source inside a crate.
-utf8proc_source() {
-  local source=$tools/utf8proc-sys
-  if [ ! -d "$source" ]; then
-    command -v cargo > /dev/null || { echo "packages: other processors and systems need cargo" >&2; exit 1; }
-    scripts/models/fetch.sh crate utf8proc-sys 0.1.2 "$source" > /dev/null
-  fi
-  echo "$source/utf8proc"
-}
 
 pack() {
   local folder=$1 tarball
@@ -55,30 +30,16 @@ open(sys.argv[1] + ".part", "wb").write(zopfli.gzip.compress(data, numiterations
 scripts/node.sh modules
 mkdir -p "$packages"
 for platform in "${platforms[@]}"; do
-  target=${targets[$platform]:?no such platform: $platform}
-  build=build-$platform
-  with_cli=ON
   programs=(thimble_node thimble_cli)
   files='"NOTICE", "thimble.node", "thimble"'
-  options=()
-  case $platform in
-    linux-x64-*) options+=("-DUTF8PROC_LIBRARY=$(find /usr/lib -name libutf8proc.a)" -DUTF8PROC_INCLUDE_DIR=/usr/include) ;;
-    win32-*) with_cli=OFF programs=(thimble_node) files='"NOTICE", "thimble.node"' ;;
-    *) options+=("-DTHIMBLE_UTF8PROC_SOURCE=$(utf8proc_source)") ;;
-  esac
-  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
-    -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
-    -DTHIMBLE_CROSS_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
-    -DTHIMBLE_COMPACT=ON -DTHIMBLE_SERVER=OFF \
-    -DTHIMBLE_TOOLS=$with_cli "${options[@]}" > "$packages/$platform.log" 2>&1 \
-    && cmake --build "$build" --target "${programs[@]}" --parallel "$(nproc)" >> "$packages/$platform.log" 2>&1 \
-    || { tail -n 40 "$packages/$platform.log" >&2; exit 1; }
+  if [ "$platform" = win32-x64 ]; then programs=(thimble_node) files='"NOTICE", "thimble.node"'; fi
+  build_native "$platform" "${programs[@]}"
 
   folder=$packages/$platform
   rm -rf "$folder"
   mkdir -p "$folder"
-  cp "$build/thimble.node" "$folder"
-  if [ $with_cli = ON ]; then cp "$build/thimble" "$folder"; fi
+  cp "build-$platform/thimble.node" "$folder"
+  if [ "$platform" != win32-x64 ]; then cp "build-$platform/thimble" "$folder"; fi
   IFS=- read -r os cpu libc <<< "$platform"
   case ${libc:-} in gnu) libc='"libc": ["glibc"],' ;; musl) libc='"libc": ["musl"],' ;; esac
   cat > "$folder/package.json" << END
@@ -108,7 +69,7 @@ pack_script_package() {
     if (manifest.dependencies) manifest.dependencies.thimble = version;
     else manifest.optionalDependencies = Object.fromEntries(platforms.map((name) => [`@thimble/${name}`, version]));
     require("fs").writeFileSync(to, JSON.stringify(manifest, null, 2) + "\n");
-  ' "$2" "$1/package.json" "$version" "${all[@]}"
+  ' "$2" "$1/package.json" "$version" "${all_platforms[@]}"
   pack "$1"
 }
 
