@@ -33,7 +33,7 @@ function(thimble_test name labels)
   add_executable(${name} ${ARGN})
   target_compile_definitions(${name} PRIVATE THIMBLE_FIXTURES="${PROJECT_SOURCE_DIR}/tests/fixtures"
                                              THIMBLE_CLI="$<TARGET_FILE:thimble_cli>")
-  target_link_libraries(${name} PRIVATE thimble_test_model thimble_backends thimble_hub nlohmann_json::nlohmann_json GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE thimble_test_model thimble_bulk thimble_backends thimble_hub nlohmann_json::nlohmann_json GTest::gtest_main)
   add_dependencies(test_programs ${name})
   # Assertions take longer to optimise than to check, and most of a test's source is headers. The preset dev compiles
   # files alone, so that one that was changed is soon built.
@@ -45,7 +45,7 @@ function(thimble_test name labels)
   set(label_calls "${label_calls}thimble_label(${name} ${labels})\n" PARENT_SCOPE)
 endfunction()
 
-set(rooms base json format text kernels model store runtime convert net hub backends cli)
+set(rooms base json format text kernels model store runtime bulk convert net hub backends cli)
 if(THIMBLE_SERVER)
   list(APPEND rooms server)
 endif()

@@ -24,7 +24,7 @@ add_library(thimble_commands OBJECT ${cli_sources})
 set_target_properties(thimble_commands PROPERTIES UNITY_BUILD_UNIQUE_ID THIMBLE_FILE
                                                   UNITY_BUILD_CODE_BEFORE_INCLUDE "#define kExamples THIMBLE_FILE")
 target_compile_definitions(thimble_commands PUBLIC THIMBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_backends thimble_hub thimble_convert thimble
+target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_bulk thimble_backends thimble_hub thimble_convert thimble
                                               CLI11::CLI11
                                               nlohmann_json::nlohmann_json)
 

@@ -17,12 +17,13 @@ LAYERS = {
     "model": {"base", "json", "format", "text", "kernels"},
     "store": {"base", "format"},
     "runtime": {"base", "format", "text", "kernels", "model", "store"},
+    "bulk": {"base", "json", "kernels"},
     "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
     "net": {"base"},
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "json", "format", "convert", "hub", "server"},
+    "cli": {"base", "json", "format", "bulk", "convert", "hub", "server"},
     "c": {"base", "json", "runtime", "cli"},
 }
 # The table of engines is for every layer that knows models by name.
