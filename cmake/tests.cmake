@@ -42,7 +42,7 @@ function(thimble_test name labels)
   set(label_calls "${label_calls}thimble_label(${name} ${labels})\n" PARENT_SCOPE)
 endfunction()
 
-set(rooms base json format text kernels model store runtime convert net hub backends cli)
+set(rooms base json format text kernels model store cache runtime convert net hub backends cli)
 if(THIMBLE_SERVER)
   list(APPEND rooms server)
 endif()
