@@ -45,7 +45,7 @@ function(thimble_test name labels)
   set(label_calls "${label_calls}thimble_label(${name} ${labels})\n" PARENT_SCOPE)
 endfunction()
 
-set(rooms base json format text kernels model store runtime bulk convert net hub backends cli)
+set(rooms base json format text kernels model store cache runtime bulk convert net hub backends cli)
 if(THIMBLE_SERVER)
   list(APPEND rooms server)
 endif()

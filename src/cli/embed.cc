@@ -45,6 +45,7 @@ constexpr char kExamples[] =
     "--dimensions N keeps the first N components and normalises again, for models trained for it (Matryoshka).\n"
     "--precision float16 rounds to half the bytes. int8 and uint8 give a byte per component, by a range in the model file, with the cosines of the\n"
     "vectors (uint8 after subtracting 128); binary and ubinary a bit per component, packed as by numpy.packbits.\n"
+    "--cache FILE keeps vectors, so that a text which was embedded before, with this model or another, is looked up.\n"
     "Remote backends read their key from the environment, for example OPENAI_API_KEY or the file\n"
     "OPENAI_API_KEY_FILE. If a remote backend fails, the vectors received so far are still written; json and jsonl\n"
     "contain null for the others.\n";
@@ -149,7 +150,7 @@ Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, 
                  "range of a model's components; use binary or ubinary");
   }
   THIMBLE_RETURN_IF_ERROR(source.Check());
-  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.RemoteOptions());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(vectors));
   THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options, vectors));
@@ -192,6 +193,7 @@ int RunEmbed(int argc, char** argv) {
   flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  flags.AddCacheTo(arguments.app());
   backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   if (output_option->count() > 0 && output.empty()) {

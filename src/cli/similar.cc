@@ -152,7 +152,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
 Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model, const std::string& query,
                      const SourceOptions& source, const EmbedderFlags& flags, bool prompts, std::size_t top,
                      bool as_json) {
-  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.RemoteOptions());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(vectors));
   of_query.normalize = true;  // A dot product is then the cosine.
@@ -212,6 +212,7 @@ int RunSimilar(int argc, char** argv) {
   flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  flags.AddCacheTo(arguments.app());
   backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   const Result<bool> remote = backend.Choose();

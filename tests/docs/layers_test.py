@@ -16,7 +16,8 @@ LAYERS = {
     "kernels": {"base", "format"},
     "model": {"base", "json", "format", "text", "kernels"},
     "store": {"base", "format"},
-    "runtime": {"base", "format", "text", "kernels", "model", "store"},
+    "cache": {"base"},
+    "runtime": {"base", "format", "text", "kernels", "model", "store", "cache"},
     "bulk": {"base", "json", "kernels"},
     "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
     "net": {"base"},
@@ -31,7 +32,7 @@ EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cl
 # Error() makes a Status, and is in its namespace.
 PUBLIC_NAMESPACE = {"error.h"}
 # The core depends on nothing but the standard library, the system, and a JSON parser inside json.
-CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
+CORE = ("base", "json", "format", "text", "kernels", "model", "store", "cache", "runtime")
 THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
                "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("CLI/",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
