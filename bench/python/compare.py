@@ -6,6 +6,7 @@ starts are those above a python that only reads the same texts.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -42,17 +43,24 @@ class Library:
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command(name, options, texts), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, bufsize=1)
-        self.sampling = threading.Thread(target=self.sample, daemon=True)
-        self.sampling.start()
-        self.expect("ready")
+        self.sampled(lambda: self.expect("ready"))
 
-    def sample(self):
-        while self.process.poll() is None:
-            try:
-                self.peak = max(self.peak, private(self.process.pid))
-            except (OSError, RuntimeError):
-                return
-            time.sleep(0.01)
+    def sampled(self, work):
+        """Calls `work` and watches the memory meanwhile, which would slow down what is timed."""
+        ended = threading.Event()
+
+        def sample():
+            while not ended.wait(0.02) and self.process.poll() is None:
+                with contextlib.suppress(OSError):
+                    self.peak = max(self.peak, private(self.process.pid))
+
+        thread = threading.Thread(target=sample)
+        thread.start()
+        try:
+            work()
+        finally:
+            ended.set()
+            thread.join()
 
     def expect(self, what=None):
         line = self.process.stdout.readline().strip()
@@ -68,7 +76,6 @@ class Library:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
-        self.sampling.join()
 
 
 def starts(options, texts, count):
@@ -134,6 +141,8 @@ def main():
             print(f"texts {begin} to {end} of {len(texts)}", file=sys.stderr)
             for library in compared:
                 library.seconds.append(library.embed(begin, end))
+        for library in libraries:
+            library.sampled(lambda: library.embed(0, min(options.block, len(texts))))
         near = cosines(folder, compared, min(200, len(texts)))
         for library in libraries:
             library.close()

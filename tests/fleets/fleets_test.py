@@ -19,6 +19,7 @@ import pyspark
 import pytest
 import thimble.fleet
 import thimble.spark
+from fake_hub import FakeHub, read_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = os.environ["THIMBLE_MODEL"]
@@ -225,6 +226,22 @@ def test_nulls_and_wrong_use(tmp_path):
     # A source that has changed is embedded again.
     pyarrow.parquet.write_table(pyarrow.table({"text": ["three"], "number": [1]}), path)
     assert thimble.fleet.embed_partition(partition, MODEL) == 1
+
+
+def test_one_pull_a_machine(tmp_path):
+    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], tmp_path], check=True, capture_output=True)
+    hub = FakeHub({"acme/tiny": read_folder(tmp_path / "source")})
+    try:
+        code = "import thimble.fleet; print(thimble.fleet.embedder('acme/tiny', pull=True).encode('one').tobytes().hex())"
+        running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={
+            **os.environ, "THIMBLE_HOME": str(tmp_path / "home"), "HF_ENDPOINT": hub.url}) for _ in range(4)]
+        found = [process.communicate(timeout=120)[0] for process in running]
+    finally:
+        hub.close()
+    assert [process.returncode for process in running] == [0] * 4
+    assert len(set(found)) == 1 and len(found[0]) > 100
+    # Others are redirections.
+    assert len([request for request in hub.of("model.safetensors") if request.status == 200]) == 1
 
 
 if __name__ == "__main__":

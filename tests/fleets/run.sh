@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs examples/fleets on the engines of this machine, with workers that are killed, and measures the memory of workers:
-# tests/fleets/run.sh [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble, build/libthimble_c.so, build/models and
-# a Java runtime for Spark (apt: default-jre-headless).
+# tests/fleets/run.sh [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble,
+# build/make_test_model, build/libthimble_c.so and a Java runtime for Spark (apt: default-jre-headless).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +26,8 @@ scripts/models/model.sh q8
 
 # Neither proxies nor settings of the user reach the engines.
 env -i PATH="$PATH" HOME="$folder/home" ${JAVA_HOME:+JAVA_HOME="$JAVA_HOME"} NO_PROXY=127.0.0.1,localhost \
-  PYTHONPATH="$PWD/bindings/python:$PWD/tests/fleets" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so" THIMBLE_CLI="$PWD/build/thimble" \
+  PYTHONPATH="$PWD/bindings/python:$PWD/tests/fleets:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so" \
+  THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" \
   THIMBLE_MODEL="$PWD/build/models/all-MiniLM-L6-v2-q8.safetensors" RAY_USAGE_STATS_ENABLED=0 PYTHONDONTWRITEBYTECODE=1 \
   PYSPARK_PYTHON="$folder/python/bin/python" SPARK_LOCAL_IP=127.0.0.1 \
   "$folder/python/bin/python" -m pytest --quiet --tb=short -s -p no:cacheprovider -W ignore::DeprecationWarning \
