@@ -20,6 +20,10 @@
 #include "thimble/rerank.h"
 #include "thimble/status.h"
 #include "thimble/thimble_c.h"
+#if __has_include("thimble/exact_cache.h")
+#include "thimble/exact_cache.h"
+#define THIMBLE_C_CACHE 1
+#endif
 
 namespace thimble::c {
 

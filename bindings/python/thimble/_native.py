@@ -35,6 +35,7 @@ class PoolOptions(ctypes.Structure):
         ("struct_size", c_size_t), ("folder", c_char_p), ("max_memory", c_size_t), ("max_models", c_size_t),
         ("unload_after_ms", c_int64), ("max_wait_ms", c_int64), ("load", c_char_p), ("verify", c_int32),
         ("threads", c_int32), ("call_max_memory", c_size_t), ("max_tokens", c_size_t), ("truncation", c_char_p),
+        ("cache", c_char_p), ("cache_bytes", c_uint64),
     ]
 
 

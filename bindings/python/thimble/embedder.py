@@ -34,9 +34,9 @@ class Embedder:
 
     The other arguments are those of the command line: ``threads`` of one call (default THIMBLE_THREADS, or the
     processors that the process may use, at most 8), ``max_memory`` in private bytes of one call (default 0, none),
-    ``max_tokens`` and ``truncation`` the limit of a text, and defaults for `encode`. Embedders of a process share
-    their models, unless they get a ``pool`` of their own, whose ``threads``, ``max_memory``, ``max_tokens`` and
-    ``truncation`` then apply.
+    ``max_tokens`` and ``truncation`` the limit of a text, ``cache`` a file of vectors that were computed before, and
+    defaults for `encode`. Embedders of a process share their models, unless they get a ``pool`` of their own, whose
+    ``threads``, ``call_max_memory``, ``max_tokens``, ``truncation`` and ``cache`` then apply.
 
     Thread-safe. Works after ``os.fork``. Pickled as its arguments: another process loads the model again, whose
     weights the processes share.
@@ -47,13 +47,14 @@ class Embedder:
                  max_memory: int = 0, max_tokens: int = 0, truncation: str = "sentence-transformers",
                  pooling: Optional[str] = None, normalize: Optional[bool] = None, dimensions: Optional[int] = None,
                  prompt_name: Optional[str] = None, long_texts: str = "truncate",
-                 chunk_overlap: Optional[int] = None, pool: Optional[ModelPool] = None) -> None:
+                 chunk_overlap: Optional[int] = None, cache: Optional[Path] = None,
+                 pool: Optional[ModelPool] = None) -> None:
         self._arguments: Dict[str, Any] = {
             "model": None if model is None else os.fspath(model), "dtype": dtype, "revision": revision,
             "backend": backend, "base_url": base_url, "threads": threads, "max_memory": max_memory,
             "max_tokens": max_tokens, "truncation": truncation, "pooling": pooling, "normalize": normalize,
             "dimensions": dimensions, "prompt_name": prompt_name, "long_texts": long_texts,
-            "chunk_overlap": chunk_overlap, "pool": pool,
+            "chunk_overlap": chunk_overlap, "cache": None if cache is None else os.fspath(cache), "pool": pool,
         }
         if dimensions is not None and dimensions < 1:
             raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
@@ -76,11 +77,12 @@ class Embedder:
             raise InvalidArgument("invalid_argument", "model: expected a name or a path; thimble.models() lists those on "
                                   "this machine")
         self._pool = pool if pool is not None else shared_pool(
-            threads=threads, call_max_memory=max_memory, max_tokens=max_tokens, truncation=truncation)
-        if pool is not None and (threads is not None or max_memory or max_tokens
+            threads=threads, call_max_memory=max_memory, max_tokens=max_tokens, truncation=truncation,
+            cache=self._arguments["cache"])
+        if pool is not None and (threads is not None or max_memory or max_tokens or cache is not None
                                  or truncation != "sentence-transformers"):
-            raise InvalidArgument("invalid_argument", "threads, max_memory, max_tokens and truncation are those of the "
-                                  "pool; set them there")
+            raise InvalidArgument("invalid_argument", "threads, max_memory, max_tokens, truncation and cache are those of "
+                                  "the pool; set them there")
         self._info = open_or_pull(self._describe, self._name, dtype, self._pool.folder)
 
     # ---- Vectors ----
@@ -136,8 +138,9 @@ class Embedder:
                       normalize: Optional[bool] = None, long_texts: Optional[str] = None) -> "Array":
         """As `encode`, for asyncio: on a thread, and cancelled with the task that awaits it."""
         cancel = _native.Cancel()
-        return await in_thread(lambda: self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts,
+        vectors: Array = await in_thread(lambda: self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts,
                                                     cancel=cancel)[0], cancel)
+        return vectors
 
     def encode_tokens(self, text: str) -> "Array":
         """The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: an array
@@ -346,7 +349,7 @@ class Embedder:
     def _check_remote(self) -> None:
         for name, default in (("pooling", None), ("chunk_overlap", None), ("max_tokens", 0), ("max_memory", 0),
                               ("threads", None), ("truncation", "sentence-transformers"), ("pool", None),
-                              ("revision", None)):
+                              ("cache", None), ("revision", None)):
             if self._arguments[name] != default:
                 raise Unsupported("unsupported", f"{name}: the remote backend {self._backend} has no such option; leave it "
                                   "out, or use a native model")

@@ -23,6 +23,8 @@ class ModelPool:
     nobody uses for ``unload_after`` seconds is unloaded (None: never). A call waits ``max_wait`` seconds for memory or
     its turn before it fails with `Overloaded`. ``threads``, ``max_tokens``, ``truncation`` and ``call_max_memory`` are
     those of each call; ``threads`` is by default THIMBLE_THREADS, or the processors that the process may use, at most 8.
+    ``cache`` is a file of vectors that were computed before, made with ``cache_bytes`` (0: the default) if it is not
+    there; vectors do not depend on it.
 
     Thread-safe; works after ``os.fork``; pickled as its arguments, so that it is another pool in another process.
     """
@@ -30,12 +32,14 @@ class ModelPool:
     def __init__(self, folder: Optional[Path] = None, max_memory: int = 0, max_models: int = 0,
                  unload_after: Optional[float] = 30.0, *, max_wait: float = 30.0, load: str = "map",
                  verify: bool = False, threads: Optional[int] = None, max_tokens: int = 0,
-                 truncation: str = "sentence-transformers", call_max_memory: int = 0) -> None:
+                 truncation: str = "sentence-transformers", call_max_memory: int = 0,
+                 cache: Optional[Path] = None, cache_bytes: int = 0) -> None:
         self._arguments: Dict[str, Any] = {
             "folder": None if folder is None else os.fspath(folder), "max_memory": max_memory,
             "max_models": max_models, "unload_after": unload_after, "max_wait": max_wait, "load": load,
             "verify": verify, "threads": threads, "max_tokens": max_tokens, "truncation": truncation,
-            "call_max_memory": call_max_memory,
+            "call_max_memory": call_max_memory, "cache": None if cache is None else os.fspath(cache),
+            "cache_bytes": cache_bytes,
         }
         if threads is None:
             threads = _threads_of_environment()
@@ -43,7 +47,8 @@ class ModelPool:
             _native.PoolOptions, folder=self._arguments["folder"], max_memory=max_memory, max_models=max_models,
             unload_after_ms=-1 if unload_after is None else _milliseconds(unload_after, 1),
             max_wait_ms=_milliseconds(max_wait, -1), load=load, verify=int(verify), threads=threads,
-            call_max_memory=call_max_memory, max_tokens=max_tokens, truncation=truncation)
+            call_max_memory=call_max_memory, max_tokens=max_tokens, truncation=truncation,
+            cache=self._arguments["cache"], cache_bytes=cache_bytes)
         address, text = ctypes.c_void_p(), _native.Text()
         lib = _native.library()
         code = lib.thimble_pool_open(ctypes.byref(given), ctypes.byref(address), ctypes.byref(text))
@@ -69,8 +74,8 @@ class ModelPool:
         return Reranker(model, pool=self, **options)
 
     def stats(self) -> Dict[str, Any]:
-        """``max_memory``, ``used_memory``, ``peak_memory`` in bytes, ``loads``, ``unloads``, ``refusals``, and
-        ``models``, a list of dicts with ``name``, ``dtype``, ``mapped_bytes``, ``private_bytes``, ``leases``,
+        """``max_memory``, ``used_memory``, ``peak_memory`` in bytes, ``loads``, ``unloads``, ``refusals``,
+        ``cache`` if there is one (``hits``, ``misses``, ``writes``), and ``models``, a list of dicts with ``name``, ``dtype``, ``mapped_bytes``, ``private_bytes``, ``leases``,
         ``uses``, ``pinned`` and ``idle_ms``."""
         with self._handle as handle:
             stats: Dict[str, Any] = _native.read_json(_native.library().thimble_pool_stats, handle)
@@ -149,8 +154,7 @@ def shared_pool(**arguments: Any) -> ModelPool:
     key = tuple(sorted(arguments.items()))
     pool = _shared.get(key)
     if pool is None or pool._handle.closed:
-        pool = _shared.setdefault(key, pool) if pool is None and key in _shared else ModelPool(**arguments)
-        _shared[key] = pool
+        pool = _shared[key] = ModelPool(**arguments)
     return pool
 
 

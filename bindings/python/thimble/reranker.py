@@ -49,7 +49,8 @@ class Reranker:
     async def ascore(self, query: str, documents: Iterable[str], *, raw_scores: bool = False) -> "Array":
         """The same, for asyncio."""
         cancel = _native.Cancel()
-        return await in_thread(lambda: self._score(query, documents, raw_scores, cancel), cancel)
+        scores: Array = await in_thread(lambda: self._score(query, documents, raw_scores, cancel), cancel)
+        return scores
 
     def rank(self, query: str, documents: Iterable[str], *, top_n: Optional[int] = None,
              raw_scores: bool = False) -> List[Tuple[int, float]]:
