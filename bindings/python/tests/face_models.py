@@ -10,6 +10,8 @@ import tempfile
 
 import pytest
 
+from thimble import _native
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("THIMBLE_BUILD", str(ROOT / "build")))
 
@@ -19,7 +21,8 @@ TEXTS = ["A man is eating food.", "a cheetah runs", "It's so sunny outside!", ""
 @functools.lru_cache(maxsize=None)
 def folder():
     """source (a folder of transformers), DTYPE.safetensors of it, reranker (likewise) and reranker-q8.safetensors."""
-    make = os.environ.get("THIMBLE_MAKE_TEST_MODEL", str(BUILD / "make_test_model"))
+    beside = os.path.join(os.path.dirname(_native.library_path()), "make_test_model")
+    make = os.environ.get("THIMBLE_MAKE_TEST_MODEL") or beside
     if not os.path.exists(make):
         pytest.skip(f"{make} is not built")
     made = tempfile.TemporaryDirectory()

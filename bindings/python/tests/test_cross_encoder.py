@@ -9,7 +9,8 @@ from face_models import needs
 
 from thimble import CrossEncoder
 
-PAIRS = [("A man is eating pasta.", "A man is eating food."), ("A man is eating pasta.", "The girl is carrying a baby.")]
+QUERY = "A man is eating pasta."
+PAIRS = [(QUERY, "A man is eating food."), (QUERY, "The girl is carrying a baby.")]
 DOCUMENTS = ["A man is eating food.", "A man is riding a horse.", "", "A woman is playing violin."]
 
 # Weights in q8 against fp32: scores differ by less than this, which the receipt of the model states.
@@ -85,14 +86,14 @@ def test_an_activation_of_torch_computes_the_scores(ours):
 
 
 def test_rank_sorts_documents_and_returns_them(ours):
-    ranked = ours.rank("A man is eating pasta.", DOCUMENTS, return_documents=True)
+    ranked = ours.rank(QUERY, DOCUMENTS, return_documents=True)
     assert sorted(hit["corpus_id"] for hit in ranked) == [0, 1, 2, 3]
     assert all(hit["text"] == DOCUMENTS[hit["corpus_id"]] and type(hit["score"]) is float for hit in ranked)
     scores = [hit["score"] for hit in ranked]
     assert scores == sorted(scores, reverse=True)
-    pairs = [("A man is eating pasta.", DOCUMENTS[hit["corpus_id"]]) for hit in ranked]
+    pairs = [(QUERY, DOCUMENTS[hit["corpus_id"]]) for hit in ranked]
     assert scores == ours.predict(pairs).tolist()
-    assert ours.rank("A man is eating pasta.", DOCUMENTS, top_k=2) == [
+    assert ours.rank(QUERY, DOCUMENTS, top_k=2) == [
         {"corpus_id": hit["corpus_id"], "score": hit["score"]} for hit in ranked[:2]
     ]
     assert ours.rank("a", []) == []

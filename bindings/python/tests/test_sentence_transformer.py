@@ -185,7 +185,14 @@ def test_prompts_of_the_constructor_count_before_those_of_the_model():
 @pytest.mark.parametrize("array", [True, False])
 @pytest.mark.parametrize(
     ("precision", "dtype"),
-    [(None, "float32"), ("float32", "float32"), ("int8", "int8"), ("uint8", "uint8"), ("binary", "int8"), ("ubinary", "uint8")],
+    [
+        (None, "float32"),
+        ("float32", "float32"),
+        ("int8", "int8"),
+        ("uint8", "uint8"),
+        ("binary", "int8"),
+        ("ubinary", "uint8"),
+    ],
 )
 def test_precision_and_container_are_those_asked_for(ours, tensor, array, precision, dtype):
     import torch
@@ -329,7 +336,13 @@ def test_settings_without_effect_on_vectors_are_taken(settings):
 
 @pytest.mark.parametrize(
     "inputs, kind",
-    [([("a", "b")], "CrossEncoder"), ([["a", "b"]], "CrossEncoder"), ([1], "int"), ([{"text": "a"}], "dict"), ([None], "NoneType")],
+    [
+        ([("a", "b")], "CrossEncoder"),
+        ([["a", "b"]], "CrossEncoder"),
+        ([1], "int"),
+        ([{"text": "a"}], "dict"),
+        ([None], "NoneType"),
+    ],
 )
 def test_inputs_that_are_no_texts_are_refused(ours, inputs, kind):
     with pytest.raises(TypeError, match=kind):
@@ -376,6 +389,7 @@ def test_a_model_that_is_not_here_says_how_to_get_it(tmp_path):
 
 def test_a_model_that_is_not_here_is_pulled(monkeypatch, tmp_path):
     import thimble
+    from thimble import functions
 
     pulled = []
 
@@ -383,7 +397,7 @@ def test_a_model_that_is_not_here_is_pulled(monkeypatch, tmp_path):
         pulled.append((name, options))
         raise thimble.NotFound("not_found", "no such repository")
 
-    monkeypatch.setattr(thimble, "pull", pull)
+    monkeypatch.setattr(functions, "pull", pull)
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(OSError):

@@ -24,7 +24,7 @@ def torch_module(setting: str) -> Any:
     try:
         import torch  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
-        raise ImportError(f"{setting} needs torch, which is not installed: pip install torch, or leave it out.") from error
+        raise ImportError(f"{setting} needs torch, which is not installed: install it, or leave that out.") from error
     return torch
 
 
@@ -40,12 +40,10 @@ def to_numpy(value: Any) -> Tuple[NDArray[Any], Optional[Any]]:
     if isinstance(value, (list, tuple)) and any(is_tensor(item) for item in value):
         return np.stack([to_numpy(item)[0] for item in value]), value[0].device
     if is_tensor(value):
+        tensor: Any = value
         torch = sys.modules["torch"]
-        if value.is_sparse:
-            value = value.to_dense()
-        device = value.device
-        value = value.detach().cpu()
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy(), device
+        dense = (tensor.to_dense() if tensor.is_sparse else tensor).detach().cpu()
+        return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy(), tensor.device
     return np.asarray(value), None
 
 

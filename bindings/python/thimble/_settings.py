@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
-from thimble.errors import InvalidArgument, NotFound, Unsupported
+from .errors import InvalidArgument, NotFound, Unsupported
 
 logger = logging.getLogger("thimble")
 
@@ -48,15 +48,11 @@ _DTYPES = {"float32": "fp32", "float": "fp32", "float16": "fp16", "half": "fp16"
 
 
 class Device(str):
-    """The name of a device, with the attributes of torch.device; tensor.to() takes it."""
+    """The name of a device, with the type of a torch.device; tensor.to() takes it."""
 
     @property
     def type(self) -> str:
         return str(self)
-
-    @property
-    def index(self) -> Optional[int]:
-        return None
 
 
 CPU = Device("cpu")
@@ -136,7 +132,7 @@ def model_arguments(
     max_tokens: int,
 ) -> Dict[str, Any]:
     """The arguments of Embedder or Reranker; models of a `folder` have a pool of their own."""
-    from thimble.pool import ModelPool
+    from .pool import ModelPool
 
     limits: Dict[str, Any] = {"threads": threads, "max_memory": max_memory, "max_tokens": max_tokens}
     if folder is not None:
@@ -148,7 +144,7 @@ def model_arguments(
 def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Optional[Any], local_files_only: bool) -> T:
     """kind(**arguments). A model that is not on this machine is downloaded and converted first. NotFound says how to
     get it if `local_files_only`, HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids that."""
-    import thimble
+    from . import functions
 
     model, dtype = arguments["model"], arguments["dtype"]
     try:
@@ -168,7 +164,7 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
             f"allowed, run `thimble pull {model} --dtype {dtype}` or call thimble.pull({model!r}, dtype={dtype!r})",
         )
     logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, dtype)
-    thimble.pull(
+    functions.pull(
         model, dtype=dtype, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
     )
     return kind(**arguments)
@@ -277,7 +273,7 @@ def show_progress(show: Optional[bool]) -> bool:
     return show if show is not None else logger.getEffectiveLevel() in (logging.INFO, logging.DEBUG)
 
 
-def progress(starts: "range", show: bool) -> "Iterator[int]":
+def progress(starts: range, show: bool) -> Iterator[int]:
     """The values of `starts`, with a bar on standard error: tqdm's where it is installed."""
     if not show:
         yield from starts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
-from thimble import _settings
-from thimble._arrays import is_tensor, tensor, to_numpy, torch_is_installed, torch_module
-from thimble._settings import CPU, Device, ThreadPool, invalid
-from thimble.reranker import Reranker
+from . import _settings
+from ._arrays import is_tensor, tensor, to_numpy, torch_is_installed, torch_module
+from ._settings import CPU, Device, ThreadPool, invalid
+from .reranker import Reranker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +97,14 @@ class CrossEncoder(_settings.Prompts):
         if names["model_name_or_path"] is None:
             raise invalid("model_name_or_path: pass the name or the folder of a model.")
         folder = names["cache_folder"]
-        self._settings = (names["model_name_or_path"], dtype, revision, folder, threads, max_memory)
+        self._settings: Dict[str, Any] = {
+            "model": names["model_name_or_path"],
+            "dtype": dtype,
+            "revision": revision,
+            "folder": folder,
+            "threads": threads,
+            "max_memory": max_memory,
+        }
         arguments = self._arguments(max_length or 0)
         self.reranker: Reranker = _settings.open_model(Reranker, arguments, folder, local_files_only)
         info = self.reranker.info
@@ -109,7 +116,7 @@ class CrossEncoder(_settings.Prompts):
 
     def _arguments(self, max_tokens: int) -> Dict[str, Any]:
         # Prompts are put before the query here.
-        return {**_settings.model_arguments(*self._settings, max_tokens=max_tokens), "prompt_name": ""}
+        return {**_settings.model_arguments(**self._settings, max_tokens=max_tokens), "prompt_name": ""}
 
     @overload
     def predict(

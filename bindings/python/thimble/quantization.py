@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Optional
 
-from thimble._arrays import to_numpy
+from ._arrays import to_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ def quantize_embeddings(
     """
     import numpy as np
 
-    values, _ = to_numpy(embeddings)
+    values = to_numpy(embeddings)[0]
     if precision not in PRECISIONS:
         raise ValueError(f"Precision {precision!r} is not supported, must be one of {list(PRECISIONS)}")
     if isinstance(embeddings, list) and not embeddings:
@@ -67,8 +67,9 @@ def quantize_embeddings(
     if values.ndim == 2 and len(values) == 0:
         return np.zeros(values.shape, dtype=precision)
     if ranges is None:
-        ranges = _ranges(values, precision, None if calibration_embeddings is None else to_numpy(calibration_embeddings)[0])
+        calibration = None if calibration_embeddings is None else to_numpy(calibration_embeddings)[0]
+        ranges = _ranges(values, precision, calibration)
     ranges = np.asarray(ranges, dtype=np.float32)
     steps = (ranges[1] - ranges[0]) / 255
-    codes = np.clip(np.floor((values - ranges[0]) / np.where(steps == 0, 1, steps)), 0, 255)
+    codes: NDArray[Any] = np.clip(np.floor((values - ranges[0]) / np.where(steps == 0, 1, steps)), 0, 255)
     return codes.astype(np.uint8) if precision == "uint8" else (codes - 128).astype(np.int8)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union, overload
 
-from thimble import _settings, util
-from thimble._arrays import tensor, torch_is_installed, torch_module
-from thimble._settings import CPU, Device, ThreadPool, invalid
-from thimble.embedder import Embedder
-from thimble.quantization import PRECISIONS, quantize_embeddings
+from . import _settings, util
+from ._arrays import tensor, torch_is_installed, torch_module
+from ._settings import CPU, Device, ThreadPool, invalid
+from .embedder import Embedder
+from .quantization import PRECISIONS, quantize_embeddings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,10 +95,15 @@ class SentenceTransformer(_settings.Prompts):
         if embedder is None:
             if model_name_or_path is None:
                 raise invalid("model_name_or_path: pass the name or the folder of a model.")
-            self._settings: Optional[Tuple[Any, ...]] = (
-                model_name_or_path, dtype, revision, cache_folder, threads, max_memory
-            )
-            arguments = _settings.model_arguments(*self._settings, max_tokens=0)
+            self._settings: Optional[Dict[str, Any]] = {
+                "model": model_name_or_path,
+                "dtype": dtype,
+                "revision": revision,
+                "folder": cache_folder,
+                "threads": threads,
+                "max_memory": max_memory,
+            }
+            arguments = _settings.model_arguments(**self._settings, max_tokens=0)
             embedder = _settings.open_model(Embedder, arguments, cache_folder, local_files_only)
         else:
             _settings.check_absent({"model_name_or_path": model_name_or_path}, "pass it or `embedder`.")
@@ -179,7 +184,9 @@ class SentenceTransformer(_settings.Prompts):
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f"Precision {precision!r} is not supported, must be one of {list(PRECISIONS)}")
         if output_value not in ("sentence_embedding", "token_embeddings", None):
-            raise invalid(f"output_value={output_value!r} is none of 'sentence_embedding', 'token_embeddings' and None.")
+            raise invalid(
+                f"output_value={output_value!r} is none of 'sentence_embedding', 'token_embeddings' and None."
+            )
         single = isinstance(inputs, str)
         texts = [inputs] if single else _settings.texts_of(inputs)
         before, name = self._prompt(prompt, prompt_name)
@@ -190,9 +197,8 @@ class SentenceTransformer(_settings.Prompts):
             return outputs[0] if single else outputs
 
         if texts:
-            vectors = self._vectors(
-                texts, before, name, dimensions, normalize_embeddings, batch_size, _settings.show_progress(show_progress_bar)
-            )
+            show = _settings.show_progress(show_progress_bar)
+            vectors = self._vectors(texts, before, name, dimensions, normalize_embeddings, batch_size, show)
             if precision is not None and precision != "float32":
                 vectors = quantize_embeddings(vectors, precision)
         else:
@@ -242,14 +248,18 @@ class SentenceTransformer(_settings.Prompts):
         features["sentence_embedding"] = self._vectors([text], before, name, dimensions, False, 1, False)[0]
         return _tensors(features)
 
-    def encode_query(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **kwargs: Any) -> Any:
+    def encode_query(
+        self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **kwargs: Any
+    ) -> Any:
         """The same as encode, with the prompt "query" unless the call names another."""
         if prompt_name is None and prompt is None and "query" in self.prompts:
             prompt_name = "query"
         inputs = _settings.renamed(kwargs, "sentences", "inputs", inputs)
         return self.encode(inputs, prompt_name=prompt_name, prompt=prompt, **{"task": "query", **kwargs})
 
-    def encode_document(self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **kwargs: Any) -> Any:
+    def encode_document(
+        self, inputs: Any = None, prompt_name: Optional[str] = None, prompt: Optional[str] = None, **kwargs: Any
+    ) -> Any:
         """The same as encode, with the prompt "document", "passage" or "corpus", the first of them that the model has,
         unless the call names another."""
         if prompt_name is None and prompt is None:
@@ -323,7 +333,7 @@ class SentenceTransformer(_settings.Prompts):
     def max_seq_length(self, value: int) -> None:
         if self._settings is None:
             raise invalid("max_seq_length: pass `max_tokens` to the embedder that this model was made of.")
-        self.embedder = Embedder(**_settings.model_arguments(*self._settings, max_tokens=value))
+        self.embedder = Embedder(**_settings.model_arguments(**self._settings, max_tokens=value))
 
     def get_max_seq_length(self) -> int:
         """The same as max_seq_length."""
@@ -371,7 +381,19 @@ class SentenceTransformer(_settings.Prompts):
     def stop_multi_process_pool(pool: ThreadPool) -> None:
         """Does nothing."""
 
-    def encode_multi_process(self, sentences: List[str], pool: ThreadPool, prompt_name: Optional[str] = None, prompt: Optional[str] = None, batch_size: int = 32, chunk_size: Optional[int] = None, show_progress_bar: Optional[bool] = None, precision: str = "float32", normalize_embeddings: bool = False, truncate_dim: Optional[int] = None) -> NDArray[Any]:
+    def encode_multi_process(
+        self,
+        sentences: List[str],
+        pool: ThreadPool,
+        prompt_name: Optional[str] = None,
+        prompt: Optional[str] = None,
+        batch_size: int = 32,
+        chunk_size: Optional[int] = None,
+        show_progress_bar: Optional[bool] = None,
+        precision: str = "float32",
+        normalize_embeddings: bool = False,
+        truncate_dim: Optional[int] = None,
+    ) -> NDArray[Any]:
         """Deprecated: the same as encode(sentences, pool=pool, ...)."""
         warnings.warn("encode_multi_process is deprecated; call encode.", DeprecationWarning, stacklevel=2)
         return self.encode(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
-from thimble._arrays import is_tensor, like, to_numpy
-from thimble.quantization import quantize_embeddings
+from ._arrays import is_tensor, like, to_numpy
+from .quantization import quantize_embeddings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thimble.sentence_transformer import SentenceTransformer
+    from .sentence_transformer import SentenceTransformer
 
     Score = Callable[[Any, Any], Any]
 
@@ -48,10 +48,10 @@ def _floats(value: Any) -> Tuple[NDArray[Any], Optional[Any]]:
     import numpy as np
 
     array, device = to_numpy(value)
-    return (array if array.dtype == np.float64 and is_array(value) else array.astype(np.float32, copy=False)), device
+    return (array if array.dtype == np.float64 and _has_dtype(value) else array.astype(np.float32, copy=False)), device
 
 
-def is_array(value: Any) -> bool:
+def _has_dtype(value: Any) -> bool:
     """Whether `value` has a dtype of its own, unlike a list of numbers."""
     import numpy as np
 
