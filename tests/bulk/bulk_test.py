@@ -13,7 +13,6 @@ import signal
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
@@ -79,16 +78,10 @@ class Job(unittest.TestCase):
     def manifest(self, out=None):
         return json.loads(pathlib.Path(f"{out or self.out}.manifest.json").read_text())
 
-    def texts_embedded(self, texts):
-        """What the command line gives for texts without a job."""
-        result = subprocess.run([CLI, "embed", "-m", str(model), "--format", "f32", *texts], capture_output=True, check=True)
-        return result.stdout
-
 
 class Inputs(Job):
     def test_csv_and_tsv_follow_rfc_4180(self):
         texts = ["plain", 'a "quoted" word', "two\nlines", "comma, tab\tand\r\nbreak", "", "last"]
-        expected = self.texts_embedded([text or " " for text in texts[:-2]]) if False else None
         for name, dialect in (("a.csv", {"delimiter": ","}), ("a.tsv", {"delimiter": "\t"})):
             for terminator in ("\n", "\r\n"):
                 for mark in (b"", b"\xef\xbb\xbf"):
@@ -124,7 +117,7 @@ class Inputs(Job):
                            ("text,text\n", ("two columns",))):
             self.refuse(self.write("a.csv", text), self.out, says=says)
             self.assertEqual(self.names(), ["a.csv"])
-        for text, says in (('{"text": "a"}\n{"text": 1}\n', ("line 2", "expected a string")),
+        for text, says in (('{"text": "a", "id": 1}\n{"text": 1}\n', ("line 2", "expected a string")),
                            ('{"text": "a"}\n', ('no field "id"',)), ('{"text": "a", "id": []}\n', ("line 1", '"id"'))):
             self.refuse(self.write("a.jsonl", text), self.out, "--id-field", "id", says=says)
         self.refuse(self.write("a.txt", "a\n"), self.out, "--id-field", "id", says="lines of text")
@@ -160,7 +153,7 @@ class Outputs(Job):
         self.assertEqual(self.embed(self.source, self.where / "v.raw"), self.f32)
         self.assertEqual(self.embed(self.source, self.where / "v.bin", "--format", "raw"), self.f32)
         by_pipe = subprocess.run([CLI, "embed", "-m", model, "-i", "-", "--format", "f32"], capture_output=True,
-                                 stdin=open(self.source), check=True).stdout
+                                 input=self.source.read_bytes(), check=True).stdout
         self.assertEqual(by_pipe, self.f32)
 
     def test_float16_rounds_as_ieee(self):
@@ -172,7 +165,6 @@ class Outputs(Job):
         rows = self.embed(self.source, self.where / "v.jsonl", "--precision", "float16").splitlines()
         flat = [value for row in rows for value in json.loads(row)["embedding"]]
         self.assertEqual(struct.pack(f"<{len(flat)}e", *flat), expected)
-        self.assertEqual(tuple(flat), struct.unpack(f"<{len(values)}e", expected))
 
     def test_other_precisions(self):
         for precision, size, descr in (("binary", DIMENSIONS // 8, "|i1"), ("ubinary", DIMENSIONS // 8, "|u1")):
@@ -229,7 +221,7 @@ class Refusals(Job):
         source = self.write("in.txt", "a\n")
         self.refuse(source, self.where / "no" / "v.npy", says="No such file")
         (self.where / "v.npy").mkdir()
-        self.refuse(source, self.where / "v.npy", says="v.npy", code=1)
+        self.refuse(source, self.where / "v.npy", says="v.npy")
         self.assertEqual(self.names(), ["in.txt", "v.npy"])
 
     def test_flags_of_jobs_elsewhere(self):
@@ -406,7 +398,6 @@ class Interrupted(Job):
             text += f',"check":"{check}"}}'
             return text.encode().ljust(2047) + b"\n"
 
-        forged = dict(state)
         for changes in ({"texts": 2 ** 64 - 1}, {"texts": state["texts"] + 1}, {"texts": 2 ** 63, "empty": 2 ** 63},
                         {"input": {"bytes": 2 ** 64 - 1, "sha256": "a" * 64}}, {"output": {"bytes": 5, "sha256": ""}},
                         {"seen": {"bytes": 32, "sha256": ""}}, {"ids": {"bytes": 1, "sha256": ""}},
