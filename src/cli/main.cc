@@ -22,10 +22,10 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert}, {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
+    {"convert", thimble::cli::RunConvert}, {"diff", thimble::cli::RunDiff},         {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
     {"list", thimble::cli::RunList},       {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},
     {"pull", thimble::cli::RunPull},       {"rerank", thimble::cli::RunRerank},     {"rm", thimble::cli::RunRm},
-    {"similar", thimble::cli::RunSimilar}, {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
+    {"similar", thimble::cli::RunSimilar}, {"sync", thimble::cli::RunSync}, {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 #ifdef THIMBLE_SERVER
     {"serve", thimble::cli::RunServe},
 #endif
@@ -43,6 +43,8 @@ constexpr char kHelp[] =
     "  convert    convert a Hugging Face folder to a model file\n"
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by similarity to a text\n"
+    "  sync       keep the vectors of a folder of documents up to date, for similar --store\n"
+    "  diff       tell whether an index can be kept when its model is replaced by another\n"
     "  rerank     rank the lines of a file by how well they answer a query\n"
 #ifdef THIMBLE_SERVER
     "  serve      run an HTTP server for clients of OpenAI, TEI, Ollama, Cohere, Voyage and Jina\n"

@@ -22,7 +22,8 @@ LAYERS = {
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "json", "format", "convert", "hub", "server"},
+    "sync": {"base", "text"},
+    "cli": {"base", "json", "format", "convert", "hub", "server", "sync"},
 }
 # The table of engines is for every layer that knows models by name.
 EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cli": "runtime/engines.h"}
@@ -33,7 +34,7 @@ CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime"
 THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
                "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("CLI/",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|fnmatch|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 
 
 def includes(path):
