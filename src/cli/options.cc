@@ -202,6 +202,12 @@ Result<std::string> ModelOption::FullName() const {
   return model_;
 }
 
+void ModelOption::SetDefault(const std::string& model, const std::string& dtype) {
+  if (!model_.empty()) return;
+  model_ = model;
+  dtype_ = dtype;
+}
+
 base::InputFile ModelOption::File() const {
   std::error_code error;
   if (IsModelName(model_) && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {

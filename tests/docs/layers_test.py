@@ -24,7 +24,8 @@ LAYERS = {
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "json", "format", "bulk", "convert", "hub", "server"},
+    "sync": {"base", "text"},
+    "cli": {"base", "json", "format", "bulk", "convert", "hub", "server", "sync"},
     "c": {"base", "json", "runtime", "cli"},
 }
 # The table of engines is for every layer that knows models by name.
@@ -36,7 +37,7 @@ CORE = ("base", "json", "format", "text", "kernels", "model", "store", "cache", 
 THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
                "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("CLI/",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|fnmatch|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 
 
 def includes(path):
