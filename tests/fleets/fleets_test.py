@@ -107,7 +107,7 @@ def await_some(job, target):
             assert len(list(target.glob("*.parquet"))) < FILES - 2, "too late to kill something in the middle"
             return workers
         assert job.process.poll() is None, job.wait()
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError("no partition in 240 s")
 
 
@@ -172,7 +172,7 @@ def run_workers(start, tmp_path, engine, count, source, model):
             found = [weights(pid) for pid in job.workers()]
             if len(found) == count:
                 most = max(most, (sum(rss for rss, _ in found), sum(pss for _, pss in found)))
-        time.sleep(0.05)
+        time.sleep(0.1)
     job.wait()
     return numpy.load(result), *most
 

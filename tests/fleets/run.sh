@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs examples/fleets on the engines of this machine, with workers that are killed, and measures the memory of workers:
 # tests/fleets/run.sh [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble,
-# build/make_test_model, build/libthimble_c.so and a Java runtime for Spark (apt: default-jre-headless).
+# build/make_test_model, build/libthimble_c.so and Java for Spark, which it installs if it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,10 +9,7 @@ uv=0.13.9
 folder=$PWD/build/fleets
 logs=$(realpath "${1:-build}")
 mkdir -p "$folder/home"
-if ! command -v java > /dev/null; then
-  echo "fleets: java is not installed; Spark needs it (apt-get install default-jre-headless)" >&2
-  exit 1
-fi
+if ! command -v java > /dev/null; then scripts/setup.sh with default-jre-headless; fi
 
 # What is installed is kept as long as the list is the same.
 if ! cmp -s tests/fleets/requirements.txt "$folder/requirements.txt"; then

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def embed(frame: pandas.DataFrame, model: str, *, text: str = "text", output: str = "embedding",
           **options: Any) -> pandas.DataFrame:
     """The frame with a column of vectors, arrays of float32, or None where the text is null."""
-    return frame.assign(**{output: vectors(frame[text], model, **options)})
+    with_vectors: pandas.DataFrame = frame.assign(**{output: vectors(frame[text], model, **options)})
+    return with_vectors
 
 
 def meta(frame: Any, output: str = "embedding") -> pandas.DataFrame:
     """What embed() makes of a Dask DataFrame, without rows, for `meta`."""
     empty: pandas.DataFrame = frame._meta.assign(**{output: None})
-    return empty.astype({output: object})
+    typed: pandas.DataFrame = empty.astype({output: object})
+    return typed

@@ -46,8 +46,8 @@ def embedder(model: str, *, pull: bool = False, **options: Any) -> Embedder:
         return _embedders[key]
 
 
-def column(found: Embedder, texts: pyarrow.ChunkedArray | pyarrow.Array) -> pyarrow.FixedSizeListArray:
-    """The vectors of a column of texts, as a column of lists of float32. Where the text is null, so is the vector."""
+def column(found: Embedder, texts: Any) -> Any:
+    """The vectors of a column of texts of pyarrow, as a FixedSizeListArray of float32. Where the text is null, so is the vector."""
     import numpy
     import pyarrow
 

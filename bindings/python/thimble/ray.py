@@ -8,15 +8,10 @@ All actors of a node share the model's weights, because the model file is mapped
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, TypeVar
+from typing import Any
 
 from . import fleet
 from .errors import InvalidArgument
-
-if TYPE_CHECKING:
-    import pyarrow
-
-Batch = TypeVar("Batch", "pyarrow.Table", Dict[str, Any])
 
 
 class Embed:
@@ -30,7 +25,7 @@ class Embed:
         self.embedder = fleet.embedder(model, **options)
         self.text, self.output = text, output
 
-    def __call__(self, batch: Batch) -> Batch:
+    def __call__(self, batch: Any) -> Any:
         if not isinstance(batch, dict):
             return fleet.with_vectors(self.embedder, batch, self.text, self.output)
         if self.text not in batch:
@@ -48,7 +43,7 @@ class EmbedPartitions:
         self.model, self.options = model, options
         fleet.embedder(model, **{k: v for k, v in options.items() if k not in ("text", "output")})
 
-    def __call__(self, batch: Dict[str, Any]) -> Dict[str, Any]:
+    def __call__(self, batch: Any) -> Any:
         import numpy
 
         rows = [fleet.embed_partition(fleet.Partition(str(source), str(target)), self.model, **self.options)

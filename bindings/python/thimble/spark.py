@@ -21,7 +21,7 @@ Frames = Iterator["pandas.DataFrame"]
 def embed(model: str, **options: Any) -> Any:
     """A pandas UDF from a column of texts to one of vectors, array<float>. Options are those of fleet.embedder()."""
     import pandas
-    from pyspark.sql.functions import pandas_udf
+    from pyspark.sql.pandas.functions import pandas_udf
 
     def embed_texts(texts: pandas.Series) -> pandas.Series:
         return fleet.vectors(texts, model, **options)
