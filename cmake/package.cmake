@@ -1,5 +1,5 @@
 # What applications link and find_package(thimble) finds: thimble::thimble, and with THIMBLE_TOOLS thimble::hub,
-# thimble::convert and thimble::backends. They are the static libraries; or with BUILD_SHARED_LIBS one shared library of all that is built.
+# thimble::convert, thimble::backends and thimble::c. They are the static libraries; or with BUILD_SHARED_LIBS one shared library of all that is built.
 
 include(CMakePackageConfigHelpers)
 
@@ -65,6 +65,10 @@ else()
     add_library(thimble::${part} ALIAS thimble_shared_${part})
     list(APPEND installed thimble_shared_${part})
   endforeach()
+endif()
+
+if(TARGET thimble_c)
+  list(APPEND installed thimble_c)
 endif()
 
 # A library for another system is not installed on this one.

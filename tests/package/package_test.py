@@ -58,6 +58,10 @@ class Package(unittest.TestCase):
             embedded = json.loads(run(CLI, "embed", "-m", f"{folder}/q4.safetensors", "a text"))["embedding"]
             count, first = run("build/backend_consumer", "native", f"{folder}/q4.safetensors", "a text").split()
             self.assertEqual((int(count), struct.pack("f", float(first))), (len(embedded), struct.pack("f", embedded[0])))
+            count, first = run("build/c_consumer", f"{folder}/q4.safetensors", "a text").split()
+            self.assertEqual((int(count), struct.pack("f", float(first))), (len(embedded), struct.pack("f", embedded[0])))
+            count, first = run("build/c_consumer", "mock", "a text").split()
+            self.assertEqual(int(count), 384)
 
 
 if __name__ == "__main__":
