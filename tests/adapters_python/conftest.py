@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 MODEL = os.environ["THIMBLE_MODEL"]
 RERANKER = str(pathlib.Path(MODEL).with_name("reranker-q8.safetensors"))
 WIDTH = 64
-TEXTS = ["the cat sleeps", "a dog, \"a bird\" & é猫🐈", "word " * 1000, ""]
+TEXTS = ["the cat sleeps", "a dog, \"a bird\" & \u00e9\u732b\U0001f408", "word " * 1000, ""]
 DOCUMENTS = ["a word of text", "the cat sleeps", "a small vector of words", ""]
 QUERY = "the cat"
 

@@ -21,7 +21,7 @@ KEY = "sk-key-of-the-tests-0123456789"
 # By dialect: the path of its base URL, and its input types for queries and documents.
 DIALECTS = {"openai": ("/v1", "", ""), "tei": ("", "", ""), "ollama": ("", "", ""), "cohere": ("", "search_query: ", "search_document: "),
             "voyage": ("/v1", "query: ", "document: "), "jina": ("/v1", "retrieval.query: ", "retrieval.passage: ")}
-SOME = ["a text", "ein Text ü", "a text"]
+SOME = ["a text", "ein Text \u00fc", "a text"]
 
 
 @pytest.fixture(scope="module")

@@ -34,12 +34,3 @@ def test_instructions_of_txtai_replace_the_prompts():
     embeddings = Embeddings(method=METHOD, path=MODEL, backend="numpy", instructions={"query": "a ", "data": "the "})
     embeddings.index(DOCUMENTS)
     check_search(embeddings, embed(["a " + QUERY]), embed(["the " + text for text in DOCUMENTS]))
-
-
-def test_a_function_needs_no_adapter():
-    import thimble
-
-    embedder = thimble.Embedder(MODEL)
-    embeddings = Embeddings(transform=lambda texts: embedder.encode(texts), backend="numpy")
-    embeddings.index(DOCUMENTS)
-    check_search(embeddings, embed([QUERY]), embed(DOCUMENTS))

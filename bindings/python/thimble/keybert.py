@@ -19,8 +19,8 @@ class ThimbleBackend(BaseEmbedder):
     """`options` are those of thimble.Embedder."""
 
     def __init__(self, model: Optional[str] = None, **options: Any) -> None:
-        super().__init__(embedding_model=Embedder(model, **options))
+        self._embedder = Embedder(model, **options)
+        super().__init__(embedding_model=self._embedder)
 
     def embed(self, documents: List[str], verbose: bool = False) -> npt.NDArray[np.float32]:
-        embedder: Embedder = self.embedding_model
-        return embedder.encode(list(documents))
+        return self._embedder.encode(list(documents))

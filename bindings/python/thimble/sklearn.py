@@ -82,9 +82,8 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):
         return made[1]
 
     def __getstate__(self) -> Dict[str, Any]:
-        state: Dict[str, Any] = dict(super().__getstate__())
-        state.pop("_made", None)
-        return state
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_made"}
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

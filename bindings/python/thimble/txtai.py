@@ -29,5 +29,6 @@ class ThimbleVectors(Vectors):
         return Texts(path, options)
 
     def encode(self, data: List[str], category: Optional[str] = None) -> npt.NDArray[np.float32]:
-        model: Texts = self.model
-        return model.queries(data) if category == "query" else model.documents(data)
+        model: Any = self.model  # A Texts.
+        vectors: npt.NDArray[np.float32] = model.queries(data) if category == "query" else model.documents(data)
+        return vectors
