@@ -1,7 +1,7 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
-.PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-quality bench-server parity \
-  parity-folders stress-node trust lint clean
+.PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-python bench-quality bench-scale \
+  bench-server parity parity-folders stress-node trust lint clean
 
 all:
 	@scripts/build.sh release
@@ -31,8 +31,14 @@ bench-peers:
 	@bench/peers/run.sh "$(DATA)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
 	  $(if $(ISA),--isa $(ISA)) $(foreach text,$(ONLY),--only $(text))
 
+bench-python:
+	@bench/python/run.sh "$(DATA)" $(if $(TEXTS),--texts $(TEXTS)) $(if $(THREADS),--threads $(THREADS))
+
 bench-quality:
 	@bench/quality/run.sh "$(DATA)" $(foreach text,$(ONLY),--only $(text)) $(if $(RETRIEVAL),--retrieval $(RETRIEVAL))
+
+bench-scale:
+	@bench/scale/run.sh "$(DATA)" $(OPTIONS)
 
 bench-server:
 	@bench/server/run.sh $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

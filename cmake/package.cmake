@@ -1,11 +1,12 @@
 # What applications link and find_package(thimble) finds: thimble::thimble, and with THIMBLE_TOOLS thimble::hub,
-# thimble::convert, thimble::backends and thimble::c. They are the static libraries; or with BUILD_SHARED_LIBS one shared library of all that is built.
+# thimble::convert, thimble::backends, thimble::bulk and thimble::c. They are the static libraries; or with BUILD_SHARED_LIBS
+# one shared library of all that is built.
 
 include(CMakePackageConfigHelpers)
 
 set(parts thimble)
-set(public_parts hub backends convert)
-foreach(part hub backends convert net)
+set(public_parts hub backends convert bulk)
+foreach(part hub backends convert net bulk)
   if(TARGET thimble_${part})
     list(APPEND parts thimble_${part})
   else()

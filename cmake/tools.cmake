@@ -11,6 +11,13 @@ if(NOT THIMBLE_CROSS_INCLUDE)  # Which always does so.
                                                 -Wl,-O1 -Wl,-z,now -Wl,--exclude-libs,ALL)
 endif()
 
+# Folders of documents, their stores, and comparisons of vector spaces. SQLite is loaded when it is first needed.
+thimble_sources(sync_sources src/sync)
+add_library(thimble_sync STATIC ${sync_sources})
+target_compile_definitions(thimble_sync PRIVATE THIMBLE_VERSION="${PROJECT_VERSION}")
+target_compile_options(thimble_sync PRIVATE -ffunction-sections -fdata-sections)
+target_link_libraries(thimble_sync PRIVATE thimble_flags ${CMAKE_DL_LIBS} PUBLIC thimble)
+
 # All but main(), so that the tests of it compile nothing again.
 thimble_sources(cli_sources src/cli)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.cc$")
@@ -24,7 +31,8 @@ add_library(thimble_commands OBJECT ${cli_sources})
 set_target_properties(thimble_commands PROPERTIES UNITY_BUILD_UNIQUE_ID THIMBLE_FILE
                                                   UNITY_BUILD_CODE_BEFORE_INCLUDE "#define kExamples THIMBLE_FILE")
 target_compile_definitions(thimble_commands PUBLIC THIMBLE_VERSION="${PROJECT_VERSION}")
-target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_backends thimble_hub thimble_convert thimble
+target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_bulk thimble_sync thimble_backends thimble_hub
+                                              thimble_convert thimble
                                               CLI11::CLI11
                                               nlohmann_json::nlohmann_json)
 

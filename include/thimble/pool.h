@@ -70,6 +70,7 @@ struct PoolStats {
   std::uint64_t loads = 0;
   std::uint64_t unloads = 0;
   std::uint64_t refusals = 0;      // Calls that failed with kOverloaded.
+  std::optional<ExactCacheStats> cache = {};  // Of EmbedderOptions::cache.
   std::vector<ModelStats> models;  // Loaded models, in the order of loading.
 };
 

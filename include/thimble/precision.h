@@ -22,6 +22,7 @@ namespace thimble::inline v0_1 {
 
 enum class Precision {
   kFloat32,
+  kFloat16,  // IEEE 754 binary16, rounded to nearest, halves to even; little-endian.
   kInt8,    // A signed byte for each component, proportional to it: cosines of codes are those of the vectors.
   kUint8,   // The same plus 128, as unsigned bytes.
   kBinary,  // kUbinary minus 128, as signed bytes.
@@ -30,7 +31,7 @@ enum class Precision {
   kUbinary,
 };
 
-// "float32", "int8", "uint8", "binary" or "ubinary".
+// "float32", "float16", "int8", "uint8", "binary" or "ubinary".
 THIMBLE_API std::string_view PrecisionName(Precision precision);
 // kInvalidArgument for any other name.
 THIMBLE_API Result<Precision> ParsePrecision(std::string_view name);

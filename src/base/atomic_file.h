@@ -18,6 +18,14 @@ Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& p
 // The same from byte `offset` of the file on.
 Status WriteAllAt(int file, std::uint64_t offset, std::span<const std::byte> bytes, const std::string& path);
 
+// The path without links in it, which stays the same when the working directory changes; also of a file that is yet to be
+// made. `path` itself where its folder is missing.
+std::string ResolveTarget(const std::string& path);
+
+// Gives the finished file `from` the name `to`, in the same folder and free of links, as AtomicFile::Commit() does.
+// Returns the remark.
+Result<std::string> TakeNameOf(const std::string& from, const std::string& to);
+
 // A temporary file, which has no name if the file system supports that: then nothing is left of it however the process
 // ends. Otherwise it is TARGET.thimble-XXXXXXXX.tmp, locked while in use: RemoveLeftovers() removes it, and so does the
 // next Create() of the same target if its process has died. Move-only; Thread-compatible. Destroyed before Commit()
@@ -51,6 +59,7 @@ class AtomicFile {
   const std::string& remark() const { return remark_; }
 
  private:
+  friend Result<std::string> TakeNameOf(const std::string& from, const std::string& to);
   AtomicFile(std::string path, std::string target) : path_(std::move(path)), target_(std::move(target)) {}
   int TakeName();
   Status MoveToNamed();

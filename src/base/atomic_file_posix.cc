@@ -56,24 +56,6 @@ std::string RealPath(const std::string& path) {
   return result;
 }
 
-// The path without links in it, which stays the same when the working directory changes. `path` itself where its folder
-// is missing.
-std::string ResolveTarget(const std::string& path) {
-  constexpr int kMaxLinks = 40;  // As many as Linux follows.
-  std::string target = path;
-  for (int links = 0; links < kMaxLinks; ++links) {
-    if (std::string real = RealPath(target); !real.empty()) return real;
-    std::string there(4096, '\0');
-    const ssize_t length = readlink(target.c_str(), there.data(), there.size());
-    if (length < 0) break;
-    there.resize(static_cast<std::size_t>(length));  // Leads to what is to be made.
-    target = there.starts_with('/') ? there : FolderOf(target) + there;
-  }
-  const std::string folder = RealPath(FolderOf(target));
-  if (folder.empty()) return target;
-  return (folder == "/" ? "" : folder) + "/" + target.substr(target.rfind('/') + 1);
-}
-
 constexpr std::string_view kNameMiddle = ".thimble-", kNameEnd = ".tmp";
 constexpr std::size_t kRandomLetters = 8;
 
@@ -205,6 +187,22 @@ void Inherit(int file, const struct stat& old) {
 }
 
 }  // namespace
+
+std::string ResolveTarget(const std::string& path) {
+  constexpr int kMaxLinks = 40;  // As many as Linux follows.
+  std::string target = path;
+  for (int links = 0; links < kMaxLinks; ++links) {
+    if (std::string real = RealPath(target); !real.empty()) return real;
+    std::string there(4096, '\0');
+    const ssize_t length = readlink(target.c_str(), there.data(), there.size());
+    if (length < 0) break;
+    there.resize(static_cast<std::size_t>(length));  // Leads to what is to be made.
+    target = there.starts_with('/') ? there : FolderOf(target) + there;
+  }
+  const std::string folder = RealPath(FolderOf(target));
+  if (folder.empty()) return target;
+  return (folder == "/" ? "" : folder) + "/" + target.substr(target.rfind('/') + 1);
+}
 
 Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& path) {
   return Repeat(file, bytes, path,
@@ -357,6 +355,17 @@ Status AtomicFile::Commit() {
     close(folder);
   }
   return Status();
+}
+
+Result<std::string> TakeNameOf(const std::string& from, const std::string& to) {
+  AtomicFile file(to, to);
+  file.file_ = open(from.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (file.file_ < 0) return SystemError(errno, "cannot open", from);
+  file.name_ = from;
+  const Status status = file.Commit();
+  file.name_.clear();  // It stays where that failed.
+  if (!status.ok()) return status;
+  return file.remark();
 }
 
 }  // namespace thimble::base

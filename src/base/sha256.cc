@@ -71,16 +71,26 @@ void Sha256::Update(std::span<const std::byte> bytes) {
   std::copy(bytes.begin(), bytes.end(), pending_.begin());
 }
 
-std::string Sha256::Hex() {
+std::array<std::byte, 32> Sha256::Digest() {
   const std::uint64_t bits = 8 * size_;
   // A one bit, zeros up to eight bytes before the end of a block, and the length.
   std::array<std::byte, 72> tail = {std::byte{0x80}};
   const std::size_t zeros = (2 * pending_.size() - 9 - size_ % pending_.size()) % pending_.size();
   for (std::size_t i = 0; i < 8; ++i) tail[1 + zeros + i] = static_cast<std::byte>(bits >> (56 - 8 * i) & 255);
   Update(std::span(tail).first(9 + zeros));
+  std::array<std::byte, 32> digest;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    digest[i] = static_cast<std::byte>(state_[i / 4] >> (24 - 8 * (i % 4)) & 255);
+  }
+  return digest;
+}
+
+std::string Sha256::Hex() {
   std::string text;
-  for (std::uint32_t word : state_) {
-    for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[word >> shift & 15];
+  for (const std::byte byte : Digest()) {
+    const auto value = static_cast<std::size_t>(byte);
+    text += "0123456789abcdef"[value >> 4];
+    text += "0123456789abcdef"[value & 15];
   }
   return text;
 }

@@ -29,7 +29,8 @@ class Sha256 {
   void Update(std::string_view text) { Update(std::as_bytes(std::span(text))); }
   // Bytes [begin, end) of a file. kIo when it has become shorter.
   Status Update(const RegularFile& file, std::uint64_t begin, std::uint64_t end);
-  // The hash of everything so far, as 64 lower-case hexadecimal digits. Ends it: Update may not follow.
+  // The hash of everything so far, and as 64 lower-case hexadecimal digits. Each ends it: Update may not follow.
+  std::array<std::byte, 32> Digest();
   std::string Hex();
 
  private:

@@ -7,6 +7,7 @@ namespace thimble::cli {
 
 // argv[0] is the command's name.
 int RunConvert(int argc, char** argv);
+int RunDiff(int argc, char** argv);
 int RunEmbed(int argc, char** argv);
 int RunInfo(int argc, char** argv);
 int RunList(int argc, char** argv);
@@ -17,6 +18,7 @@ int RunRerank(int argc, char** argv);
 int RunRm(int argc, char** argv);
 int RunServe(int argc, char** argv);  // Where THIMBLE_SERVER is defined.
 int RunSimilar(int argc, char** argv);
+int RunSync(int argc, char** argv);
 int RunTokenize(int argc, char** argv);
 int RunVerify(int argc, char** argv);
 

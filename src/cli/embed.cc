@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/embed_job.h"
 #include "cli/embed_texts.h"
 #include "cli/input.h"
 #include "cli/options.h"
@@ -21,7 +22,8 @@ namespace {
 constexpr char kExamples[] =
     "  thimble embed -m model.safetensors \"a short text\" \"another\"\n"
     "  thimble embed -m all-MiniLM-L6-v2 --dtype q4 \"a short text\"\n"
-    "  thimble embed -m model.safetensors -i lines.txt --format npy -o vectors.npy\n"
+    "  thimble embed -m model.safetensors -i lines.txt -o vectors.npy\n"
+    "  thimble embed -m model.safetensors -i corpus.csv --id-field id -o vectors.npy --precision float16 --resume\n"
     "  thimble embed -m model.safetensors -i articles.jsonl --field title > vectors.jsonl\n"
     "  tail -f log | thimble embed -m model.safetensors -i -\n"
     "  thimble embed -m e5-small-v2.safetensors --prompt-name query --long-texts chunk \"a question\"\n"
@@ -36,28 +38,37 @@ constexpr char kExamples[] =
     "Formats: jsonl is one object per line with embedding, tokens, truncated, and chunks if --long-texts is chunk;\n"
     "json is one array of these objects; npy is a NumPy array [texts][dimensions]; raw is its data alone,\n"
     "little-endian, and f32 the same for floats only.\n"
+    "With -i FILE and -o FILE it is a job: FILE.manifest.json says what was done, and after an end by force --resume goes\n"
+    "on with FILE.part, without a vector lost or doubled. Files .csv and .tsv need a header; --field names the column\n"
+    "of the text, --id-field that of an id, which goes into the rows of jsonl and otherwise into FILE.ids.jsonl.\n"
+    "--dedupe embeds equal texts once. See docs/bulk.md.\n"
     "--dimensions N keeps the first N components and normalises again, for models trained for it (Matryoshka).\n"
-    "--precision int8 and uint8 give a byte per component, by a range in the model file, with the cosines of the\n"
+    "--precision float16 rounds to half the bytes. int8 and uint8 give a byte per component, by a range in the model file, with the cosines of the\n"
     "vectors (uint8 after subtracting 128); binary and ubinary a bit per component, packed as by numpy.packbits.\n"
+    "--cache FILE keeps vectors, so that a text which was embedded before, with this model or another, is looked up.\n"
     "Remote backends read their key from the environment, for example OPENAI_API_KEY or the file\n"
     "OPENAI_API_KEY_FILE. If a remote backend fails, the vectors received so far are still written; json and jsonl\n"
     "contain null for the others.\n";
 
 // How vectors are written, as the flags name it.
 struct FormFlags {
-  std::string format = "jsonl", precision = "float32";
+  std::string format, precision = "float32";
 
-  Result<VectorForm> Form() const {
+  Result<VectorForm> Form(const std::string& output) const {
     VectorForm form;
     THIMBLE_ASSIGN_OR_RETURN(form.precision, ParsePrecision(precision));
-    THIMBLE_ASSIGN_OR_RETURN(form.format, ParseVectorFormat(format, form.precision));
+    if (format.empty()) {
+      THIMBLE_ASSIGN_OR_RETURN(form.format, bulk::VectorFormatOf(output, form.precision));
+    } else {
+      THIMBLE_ASSIGN_OR_RETURN(form.format, bulk::ParseVectorFormat(format, form.precision));
+    }
     return form;
   }
 };
 
 Status Embed(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
              const FormFlags& form_flags, const std::string& output_path) {
-  THIMBLE_ASSIGN_OR_RETURN(VectorForm form, form_flags.Form());
+  THIMBLE_ASSIGN_OR_RETURN(VectorForm form, form_flags.Form(output_path));
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(VectorOptions vectors, flags.Vectors());
   THIMBLE_RETURN_IF_ERROR(source.Check());
@@ -133,13 +144,13 @@ class RemoteResults {
 
 Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, const SourceOptions& source,
                    const EmbedderFlags& flags, const FormFlags& form_flags, const std::string& output_path) {
-  THIMBLE_ASSIGN_OR_RETURN(const VectorForm form, form_flags.Form());
+  THIMBLE_ASSIGN_OR_RETURN(const VectorForm form, form_flags.Form(output_path));
   if (form.precision == Precision::kInt8 || form.precision == Precision::kUint8) {
     return Error(Code::kUnsupported, "--precision ", PrecisionName(form.precision), ": only native backends have the ",
                  "range of a model's components; use binary or ubinary");
   }
   THIMBLE_RETURN_IF_ERROR(source.Check());
-  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.RemoteOptions());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(const BackendCall call, backend_flags.Call(vectors));
   THIMBLE_ASSIGN_OR_RETURN(Backend backend, backend_flags.Open(model, options, vectors));
@@ -165,6 +176,7 @@ int RunEmbed(int argc, char** argv) {
   EmbedderFlags flags;
   BackendFlags backend;
   FormFlags form;
+  JobFlags job;
   std::string output;
   Arguments arguments("embed", "Turns texts into vectors.", kExamples);
   model.AddOptionalTo(arguments.app());
@@ -172,13 +184,16 @@ int RunEmbed(int argc, char** argv) {
   CLI::Option* output_option = arguments.app().add_option(
       "-o,--output", output, "File to write, which must not be one that is read; standard output if not given");
   output_option->type_name("FILE");
-  AddOption(arguments.app(), "--format", form.format, "NAME", "json, jsonl, npy, f32 or raw")->capture_default_str();
-  AddOption(arguments.app(), "--precision", form.precision, "NAME", "float32, int8, uint8, binary or ubinary")
+  AddOption(arguments.app(), "--format", form.format, "NAME",
+            "json, jsonl, npy, f32 or raw; what FILE ends in, or jsonl, if not given");
+  AddOption(arguments.app(), "--precision", form.precision, "NAME", "float32, float16, int8, uint8, binary or ubinary")
       ->capture_default_str();
+  job.AddTo(arguments.app());
   flags.AddVectorsTo(arguments.app());
   flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  flags.AddCacheTo(arguments.app());
   backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   if (output_option->count() > 0 && output.empty()) {
@@ -186,6 +201,13 @@ int RunEmbed(int argc, char** argv) {
   }
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("embed", remote.status());
+  if (const std::string why_not = *remote ? "a remote backend" : WhyNoJob(source, output, form.format);
+      !why_not.empty()) {
+    if (const Status unused = job.CheckUnused(why_not); !unused.ok()) return Fail("embed", unused);
+  } else {
+    const JobForm job_form = {form.format, form.precision, output};
+    return Exit("embed", EmbedJob(model, source, flags, job, job_form));
+  }
   return Exit("embed", *remote ? EmbedRemote(backend, model, source, flags, form, output)
                                : Embed(model, source, flags, form, output));
 }

@@ -15,22 +15,13 @@
 #include "base/error.h"
 
 namespace thimble::cli {
-namespace {
-
-// Removes a UTF-8 sequence that was cut in two at the end of `text`.
-void TrimCutSequence(std::string& text) {
-  std::size_t back = 1;
-  while (back < 4 && back < text.size() && (static_cast<unsigned char>(text[text.size() - back]) & 0xC0) == 0x80)
-    ++back;
-  auto lead = static_cast<unsigned char>(text[text.size() - back]);
-  std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-  if (length > back) text.resize(text.size() - back);
-}
-
-}  // namespace
-
 Result<Input> Input::Open(const SourceOptions& options, const InputLimits& limits) {
   THIMBLE_RETURN_IF_ERROR(options.Check());
+  THIMBLE_ASSIGN_OR_RETURN(const bulk::InputFormat format, bulk::InputFormatOf(options.input));
+  if (format == bulk::InputFormat::kCsv || format == bulk::InputFormat::kTsv) {
+    return Error(Code::kUnsupported, options.input, ": columns are read only by thimble embed with -o FILE; the lines of ",
+                 "the file are texts if it comes from standard input, -i -");
+  }
   Input input;
   input.limits_ = limits;
   if (options.input.empty()) {
@@ -39,7 +30,7 @@ Result<Input> Input::Open(const SourceOptions& options, const InputLimits& limit
     return input;
   }
   input.field_ = options.field;
-  input.json_ = options.input.ends_with(".jsonl");
+  input.json_ = format == bulk::InputFormat::kJsonl;
   input.name_ = options.input == "-" ? "standard input" : options.input;
   input.file_ = options.input == "-" ? dup(STDIN_FILENO) : open(options.input.c_str(), O_RDONLY | O_CLOEXEC);
   if (input.file_ < 0) return SystemError(errno, "cannot open", input.name_);
@@ -109,14 +100,10 @@ Status Input::EndLine(Batch& batch) {
     auto text = TextOfJson(line_, field_);
     if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());
     line_ = *std::move(text);
-    if (line_.size() > kMaxTextBytes) {
-      line_.resize(kMaxTextBytes);
-      line_cut_ = true;
-    }
   } else if (!line_cut_ && line_.ends_with('\r')) {
     line_.pop_back();
   }
-  if (line_cut_) TrimCutSequence(line_);
+  line_cut_ = bulk::CutText(line_, line_cut_);
   batch.texts.push_back(std::move(line_));
   batch.cut.push_back(line_cut_);
   line_.clear();

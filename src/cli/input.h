@@ -10,16 +10,16 @@
 #include <vector>
 
 #include "base/regular_file.h"
+#include "bulk/json_text.h"
+#include "bulk/records.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
 
-// Of a longer line only this much is kept: thousands of tokens more than any model takes.
-inline constexpr std::size_t kMaxTextBytes = 64 << 10;
-// JSON cannot be cut, so a longer line is an error.
-inline constexpr std::size_t kMaxJsonBytes = 4 << 20;
-// What is read at once.
-inline constexpr std::size_t kInputBlockBytes = 64 << 10;
+using bulk::kInputBlockBytes;
+using bulk::kMaxJsonBytes;
+using bulk::kMaxTextBytes;
+using bulk::TextOfJson;
 // Enough to fill the tiles of several threads.
 inline constexpr std::size_t kBatchTexts = 256;
 
@@ -97,10 +97,6 @@ class Input {
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_total_ = 0;
 };
-
-// The text in one line of JSON: a string, or the field `field` of an object. kCorrupt with a message that does not name
-// the line.
-Result<std::string> TextOfJson(std::string_view line, std::string_view field);
 
 }  // namespace thimble::cli
 

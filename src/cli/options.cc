@@ -202,6 +202,12 @@ Result<std::string> ModelOption::FullName() const {
   return model_;
 }
 
+void ModelOption::SetDefault(const std::string& model, const std::string& dtype) {
+  if (!model_.empty()) return;
+  model_ = model;
+  dtype_ = dtype;
+}
+
 base::InputFile ModelOption::File() const {
   std::error_code error;
   if (IsModelName(model_) && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {
@@ -315,6 +321,13 @@ void EmbedderFlags::AddPairsTo(CLI::App& app) {
   tokens_.AddPromptTo(app);
 }
 
+void EmbedderFlags::AddCacheTo(CLI::App& app) {
+  CLI::Option* cache = AddOption(app, "--cache", cache_, "FILE",
+                                 "File of vectors that were computed before; made if missing. Vectors do not depend on "
+                                 "it");
+  AddSize(app, "--cache-size", cache_size_, "Size limit of a new cache; 256MiB if not given")->needs(cache);
+}
+
 void EmbedderFlags::AddTo(CLI::App& app) {
   tokens_.AddTruncationTo(app);
   AddOption(app, "--threads", threads_, "N", "Number of threads; vectors do not depend on it")
@@ -341,8 +354,17 @@ Result<VectorOptions> EmbedderFlags::Vectors() const {
   return options;
 }
 
+Result<EmbedderOptions> EmbedderFlags::RemoteOptions() const {
+  if (cache_.empty()) return Options();
+  return Error(Code::kUnsupported, "--cache: only native backends accept it, because the vectors of a service may ",
+               "change; leave it out");
+}
+
 Result<EmbedderOptions> EmbedderFlags::Options() const {
   EmbedderOptions options;
+  if (!cache_.empty()) {
+    THIMBLE_ASSIGN_OR_RETURN(options.cache, ExactCache::Open(cache_, cache_size_));
+  }
   options.threads = threads_;
   THIMBLE_ASSIGN_OR_RETURN(const TokenizeOptions tokens, tokens_.Options());
   options.max_tokens = tokens.max_tokens;

@@ -102,6 +102,8 @@ class ModelOption {
   void AddOptionalTo(CLI::App& app);
   // As an argument or as -m MODEL.
   void AddAsArgument(CLI::App& app);
+  // Makes this the model if none was given.
+  void SetDefault(const std::string& model, const std::string& dtype);
   // The errors of OpenOrConvert.
   Result<std::shared_ptr<const Model>> Open() const;
   // NAME@REVISION, or the path.
@@ -146,7 +148,12 @@ class EmbedderFlags {
   void AddLongTextsTo(CLI::App& app);
   // --prompt-name --long-texts, of pairs.
   void AddPairsTo(CLI::App& app);
+  // --cache --cache-size.
+  void AddCacheTo(CLI::App& app);
+  // With the cache open.
   Result<EmbedderOptions> Options() const;
+  // The same for a remote backend, which has no cache: kUnsupported where one is asked for.
+  Result<EmbedderOptions> RemoteOptions() const;
   Result<VectorOptions> Vectors() const;
 
  private:
@@ -159,6 +166,8 @@ class EmbedderFlags {
   std::optional<std::size_t> chunk_overlap_;
   std::size_t threads_ = 1;
   std::size_t max_memory_ = 0;
+  std::string cache_;
+  std::size_t cache_size_ = 0;
 };
 
 // What embeds: the options of remote backends, and the environment's choice.

@@ -21,16 +21,26 @@ constexpr std::size_t kBytesOfText = 512;
 // Of one text beside its bytes and its vector: string, view, report, flags.
 constexpr std::size_t kEntryBytes = 96;
 
-std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions) {
+// How many batches there are at a time, and what else the loop takes.
+struct Loop {
+  std::size_t text_batches = 1, vector_batches = 1, other_bytes = 0;
+};
+// Two threads with the part of their stacks that they touch, a row and its hash.
+constexpr Loop kJob = {3, 2, 96 << 10};
+
+std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions, const Loop& loop) {
   // A line grows by doubling, so that it may have twice its limit for a moment.
-  return kInputBlockBytes + kOutputBufferBytes + limits.batch_bytes + kMaxTextBytes +
-         limits.batch_texts * (dimensions * sizeof(float) + kEntryBytes);
+  return kInputBlockBytes + kOutputBufferBytes + loop.text_batches * (limits.batch_bytes + kMaxTextBytes) +
+         limits.batch_texts *
+             (loop.vector_batches * dimensions * sizeof(float) + loop.text_batches * kEntryBytes) +
+         loop.other_bytes;
 }
 
 // What processes differ in: their arguments and what the system makes of them.
 constexpr std::size_t kDifferenceBytes = 32 << 10;
 
-Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options, std::size_t more_bytes) {
+Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options, std::size_t more_bytes,
+                                 const Loop& loop) {
   std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit == 0) limit = std::numeric_limits<std::size_t>::max();
   THIMBLE_ASSIGN_OR_RETURN(ProcessMemory now, MeasureMemory());
@@ -45,7 +55,7 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
     const std::size_t own = std::max(now.private_bytes, now.data_bytes) - copied + more_bytes +
-                            BufferBytes(process.limits, model.dimensions());
+                            BufferBytes(process.limits, model.dimensions(), loop);
     EmbedderOptions rest = options;
     rest.max_memory = limit > own ? limit - own : 1;
     Result<Plan> plan = Embedder::MakePlan(model, rest);
@@ -65,19 +75,27 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
   return refused;
 }
 
-}  // namespace
-
-Result<ProcessPlan> PlanThisProcess(const Model& model, const EmbedderOptions& options) {
+Result<ProcessPlan> PlanThis(const Model& model, const EmbedderOptions& options, const Loop& loop) {
   const std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
-  if (limit != 0 && limit < kPlenty) return PlanProcess(model, options, kLaterBytes);
+  if (limit != 0 && limit < kPlenty) return PlanProcess(model, options, kLaterBytes, loop);
   ProcessPlan process;
   THIMBLE_ASSIGN_OR_RETURN(process.plan, Embedder::MakePlan(model, options));
   process.max_model = process.plan.peak_bytes;
   return process;
 }
 
+}  // namespace
+
+Result<ProcessPlan> PlanThisProcess(const Model& model, const EmbedderOptions& options) {
+  return PlanThis(model, options, {});
+}
+
+Result<ProcessPlan> PlanThisJob(const Model& model, const EmbedderOptions& options) {
+  return PlanThis(model, options, kJob);
+}
+
 Result<ProcessPlan> PlanOtherProcess(const Model& model, const EmbedderOptions& options) {
-  return PlanProcess(model, options, kLaterBytes + kDifferenceBytes);
+  return PlanProcess(model, options, kLaterBytes + kDifferenceBytes, {});
 }
 
 }  // namespace thimble::cli

@@ -24,6 +24,8 @@ struct ProcessPlan {
 // kOutOfMemory when not even one text fits: the message says how much is needed; kInvalidArgument for options out of
 // range.
 Result<ProcessPlan> PlanThisProcess(const Model& model, const EmbedderOptions& options);
+// The same where three batches of texts and two of vectors are on their way at a time.
+Result<ProcessPlan> PlanThisJob(const Model& model, const EmbedderOptions& options);
 
 // The same for a thimble embed yet to be started: always of the whole process, and no less than it will find itself.
 Result<ProcessPlan> PlanOtherProcess(const Model& model, const EmbedderOptions& options);

@@ -22,10 +22,9 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", RunConvert}, {"embed", RunEmbed},       {"info", RunInfo},
-    {"list", RunList},       {"memory", RunMemory},     {"plan", RunPlan},
-    {"pull", RunPull},       {"rerank", RunRerank},     {"rm", RunRm},
-    {"similar", RunSimilar}, {"tokenize", RunTokenize}, {"verify", RunVerify},
+    {"convert", RunConvert}, {"diff", RunDiff}, {"embed", RunEmbed},       {"info", RunInfo},     {"list", RunList},
+    {"memory", RunMemory},   {"plan", RunPlan}, {"pull", RunPull},         {"rerank", RunRerank}, {"rm", RunRm},
+    {"similar", RunSimilar}, {"sync", RunSync}, {"tokenize", RunTokenize}, {"verify", RunVerify},
 #ifdef THIMBLE_SERVER
     {"serve", RunServe},
 #endif
@@ -43,6 +42,8 @@ constexpr char kHelp[] =
     "  convert    convert a Hugging Face folder to a model file\n"
     "  embed      turn texts into vectors\n"
     "  similar    rank the lines of a file by similarity to a text\n"
+    "  sync       keep the vectors of a folder of documents up to date, for similar --store\n"
+    "  diff       tell whether an index can be kept when its model is replaced by another\n"
     "  rerank     rank the lines of a file by how well they answer a query\n"
 #ifdef THIMBLE_SERVER
     "  serve      run an HTTP server for clients of OpenAI, TEI, Ollama, Cohere, Voyage and Jina\n"

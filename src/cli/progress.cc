@@ -15,6 +15,19 @@ constexpr std::chrono::milliseconds kPatience{500};  // A shorter run shows noth
 constexpr std::chrono::milliseconds kInterval{100};
 constexpr int kWidth = 30;
 
+// As "1:02:03 left" or "2:03 left".
+std::string TimeLeft(double seconds) {
+  constexpr double kMost = 359999;
+  const auto left = static_cast<unsigned>(std::clamp(seconds, 0.0, kMost));
+  char text[32];
+  if (left >= 3600) {
+    std::snprintf(text, sizeof text, "%u:%02u:%02u left", left / 3600, left / 60 % 60, left % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%u:%02u left", left / 60, left % 60);
+  }
+  return text;
+}
+
 }  // namespace
 
 Progress::Progress(bool allowed) : enabled_(allowed && isatty(STDERR_FILENO) == 1), begin_(Clock::now()) {}
@@ -45,13 +58,14 @@ void Progress::Draw(std::optional<double> share, const std::string& text) {
   std::fflush(stderr);
 }
 
-void Progress::Show(std::optional<double> share, std::uint64_t texts) {
+void Progress::Show(std::optional<double> share, std::uint64_t texts, double first_share, std::uint64_t first_texts) {
   double seconds;
   if (!IsTime(seconds)) return;
   std::string text;
   if (texts > 0) {
     text = std::to_string(texts) + " texts, " +
-           std::to_string(static_cast<std::uint64_t>(static_cast<double>(texts) / seconds)) + " a second";
+           std::to_string(static_cast<std::uint64_t>(static_cast<double>(texts - first_texts) / seconds)) + " a second";
+    if (share && *share > first_share) text += ", " + TimeLeft(seconds * (1 - *share) / (*share - first_share));
   }
   Draw(share, text);
 }

@@ -20,7 +20,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   // `share` is from 0 to 1, unset when the end is unknown; `texts` is 0 when nothing is counted.
-  void Show(std::optional<double> share, std::uint64_t texts);
+  void Show(std::optional<double> share, std::uint64_t texts) { Show(share, texts, 0, 0); }
+  // The same of a run that began at `first_share` and `first_texts`, which do not count for its speed.
+  void Show(std::optional<double> share, std::uint64_t texts, double first_share, std::uint64_t first_texts);
   // Of a transfer; `total_bytes` is 0 when unknown.
   void ShowBytes(std::uint64_t bytes, std::uint64_t total_bytes);
 

@@ -139,6 +139,7 @@ int RunServe(int argc, char** argv) {
       ->check(seconds)
       ->capture_default_str();
   embedder.AddTo(app);
+  embedder.AddCacheTo(app);
   if (auto code = arguments.Parse(argc, argv)) return *code;
   return Exit("serve", RunServer(options, flags, embedder));
 }

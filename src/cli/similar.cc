@@ -18,6 +18,8 @@
 #include "cli/output.h"
 #include "cli/process_plan.h"
 #include "cli/progress.h"
+#include "cli/prompts.h"
+#include "cli/similar_store.h"
 #include "json/writer.h"
 #include "thimble/receipt.h"
 
@@ -29,10 +31,14 @@ constexpr char kExamples[] =
     "  thimble similar -m model.safetensors --top 3 --field title \"rivers of Asia\" articles.jsonl\n"
     "  thimble similar -m e5-small-v2.safetensors --prompts \"how tall is a giraffe\" passages.txt\n"
     "  thimble similar --backend ollama:all-minilm \"rivers of Asia\" lines.txt\n"
+    "  thimble similar --store docs.store \"how do I reset my password\"\n"
     "\n"
     "Each result is one line: the cosine similarity, its percentile, and the text, in which spaces replace control\n"
     "characters, with tabs between them. The percentile says how many of 100 pairs of unrelated texts are less alike\n"
-    "for this model; it is - where that is not known: for backends, mocks and files from an older converter.\n";
+    "for this model; it is - where that is not known: for backends, mocks and files from an older converter.\n"
+    "\n"
+    "--store searches what thimble sync wrote, exactly, with its model and prompts; another -m must be the same model.\n"
+    "Results then have file:line-line and the headings of the chunk before the text.\n";
 
 struct Match {
   double cosine;
@@ -87,24 +93,6 @@ class Ranking {
   std::vector<Match> best_;  // A heap whose front ranks last.
 };
 
-// The prompts of a query and of the lines; empty where there is none.
-struct PromptPair {
-  std::string query;
-  std::string line;
-};
-
-// Those of what has prompts of these names. kInvalidArgument when it has neither; messages call it `what`.
-Result<PromptPair> FindPrompts(std::span<const std::string> names, std::string_view what) {
-  PromptPair pair;
-  const auto has = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  if (has("query")) pair.query = "query";
-  pair.line = has("passage") ? "passage" : has("document") ? "document" : "";
-  if (pair.query.empty() && pair.line.empty()) {
-    return Error(Code::kInvalidArgument, "--prompts: ", what, " has no prompt named query, passage or document");
-  }
-  return pair;
-}
-
 Status Similar(const ModelOption& model_option, const std::string& query, const SourceOptions& source,
                const EmbedderFlags& flags, bool prompts, std::size_t top, bool as_json) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
@@ -113,9 +101,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
   VectorOptions of_lines = of_query;
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   if (prompts) {
-    std::vector<std::string> names;
-    for (const Prompt& prompt : model->info().prompts) names.push_back(prompt.name);
-    THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(names, model->info().name));
+    THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(model->info()));
     of_query.prompt_name = pair.query;
     of_lines.prompt_name = pair.line;
   }
@@ -152,7 +138,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
 Status SimilarRemote(const BackendFlags& backend_flags, const ModelOption& model, const std::string& query,
                      const SourceOptions& source, const EmbedderFlags& flags, bool prompts, std::size_t top,
                      bool as_json) {
-  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
+  THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.RemoteOptions());
   THIMBLE_ASSIGN_OR_RETURN(const VectorOptions vectors, flags.Vectors());
   THIMBLE_ASSIGN_OR_RETURN(BackendCall of_query, backend_flags.Call(vectors));
   of_query.normalize = true;  // A dot product is then the cosine.
@@ -192,14 +178,16 @@ int RunSimilar(int argc, char** argv) {
   EmbedderFlags flags;
   BackendFlags backend;
   std::string query;
+  std::string store;
   bool prompts = false, as_json = false;
   std::size_t top = 10;
-  Arguments arguments("similar", "Ranks the lines of a file by similarity to a text.", kExamples);
+  Arguments arguments("similar", "Ranks the lines of a file, or the chunks of a store, by similarity to a text.",
+                      kExamples);
   model.AddOptionalTo(arguments.app());
   AddOption(arguments.app(), "query", query, "QUERY", "The text to compare with")->required();
   AddOption(arguments.app(), "file", source.input, "FILE",
-            "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input")
-      ->required();
+            "File with one text per line, or one JSON value per line if it ends in .jsonl; - is standard input");
+  AddOption(arguments.app(), "--store", store, "STORE", "Store of thimble sync to search instead of FILE");
   AddOption(arguments.app(), "--field", source.field, "NAME", "Field of a JSON object that contains the text")
       ->capture_default_str();
   AddOption(arguments.app(), "--top", top, "N", "Number of lines to print")
@@ -208,12 +196,21 @@ int RunSimilar(int argc, char** argv) {
   arguments.app().add_flag(
       "--prompts", prompts,
       "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
-  arguments.app().add_flag("--json", as_json, "Print one JSON object per line: cosine, percentile, index, text");
+  arguments.app().add_flag("--json", as_json, "Print one JSON object per line: cosine, percentile, index, text; of a store: cosine, "
+                           "percentile, file, first_line, last_line, heading, text");
   flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());
   flags.AddTo(arguments.app());
+  flags.AddCacheTo(arguments.app());
   backend.AddTo(arguments);
   if (auto code = arguments.Parse(argc, argv)) return *code;
+  if (arguments.app().count("--store") > 0) {
+    const Status alone = CheckStoreFlags(arguments.app());
+    return Exit("similar", alone.ok() ? SimilarStore(model, query, store, flags, top, as_json) : alone);
+  }
+  if (source.input.empty()) {
+    return Fail("similar", Error(Code::kInvalidArgument, "file is required, or --store STORE (see --help)"));
+  }
   const Result<bool> remote = backend.Choose();
   if (!remote.ok()) return Fail("similar", remote.status());
   return Exit("similar", *remote ? SimilarRemote(backend, model, query, source, flags, prompts, top, as_json)

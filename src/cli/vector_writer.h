@@ -8,9 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
+#include "bulk/vector_rows.h"
 #include "cli/output.h"
 #include "thimble/embedder.h"
 #include "thimble/precision.h"
@@ -18,30 +17,10 @@
 
 namespace thimble::cli {
 
-enum class VectorFormat {
-  kJson,   // One array of objects.
-  kJsonl,  // One object a line.
-  kNpy,    // NumPy's file of an array [texts][dimensions] of float32, int8 or uint8; of bits [texts][bytes].
-  kF32,    // The same without the header, little-endian, and of floats only.
-  kRaw,    // The same of any precision.
-};
-
-// kInvalidArgument for a name other than json, jsonl, npy, f32, raw, and for f32 with another precision than float32.
-Result<VectorFormat> ParseVectorFormat(std::string_view name, Precision precision);
-
-// What is written of a vector.
-struct VectorForm {
-  VectorFormat format = VectorFormat::kJsonl;
-  Precision precision = Precision::kFloat32;
-  CodeRange range = {};  // Of the precision, if it needs one.
-};
-
-// What JSON says of a text beside its vector; null for what is unset.
-struct VectorFacts {
-  std::optional<std::size_t> tokens = {};
-  std::optional<bool> truncated = {};
-  std::size_t chunks = 1;
-};
+using bulk::RowEncoder;
+using bulk::VectorFacts;
+using bulk::VectorForm;
+using bulk::VectorFormat;
 
 // Thread-compatible; `output` must outlive it.
 class VectorWriter {
@@ -65,10 +44,9 @@ class VectorWriter {
   const VectorForm form_;
   std::size_t dimensions_;
   std::optional<std::uint64_t> expected_rows_;
-  bool chunks_;
+  RowEncoder encoder_;
   std::uint64_t rows_ = 0;
-  std::string text_;              // Reused for each vector,
-  std::vector<std::byte> codes_;  // and so are these.
+  std::string row_;  // Reused for each vector.
 };
 
 }  // namespace thimble::cli

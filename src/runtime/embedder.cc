@@ -44,11 +44,13 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
     granted.threads = team.size();
     THIMBLE_ASSIGN_OR_RETURN(plan, Embedder::MakePlan(*model, granted));
   }
-  const WorkerOptions worker_options = {
-      .max_tokens = plan.max_tokens, .tile_tokens = plan.tile_tokens, .truncation = options.truncation};
+  const WorkerOptions worker_options = {.max_tokens = plan.max_tokens,
+                                        .tile_tokens = plan.tile_tokens,
+                                        .truncation = options.truncation,
+                                        .cache = TableOf(options)};
   THIMBLE_ASSIGN_OR_RETURN(std::unique_ptr<Workers> workers,
                            model->engine().CreateWorkers(worker_options, std::move(team)));
-  return std::make_unique<Session>(std::move(model), plan, std::move(workers));
+  return std::make_unique<Session>(std::move(model), options.cache, plan, std::move(workers));
 }
 
 Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::span<float> vectors,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/thread_team.h"
+#include "cache/table.h"
 #include "runtime/model_file.h"
 #include "thimble/embedder.h"
 #include "thimble/model.h"
@@ -42,6 +43,7 @@ struct WorkerOptions {
   std::size_t max_tokens = 0;   // Of one text.
   std::size_t tile_tokens = 0;  // Of texts embedded together, at least max_tokens.
   Truncation truncation = Truncation::kSentenceTransformers;
+  cache::Table* cache = nullptr;  // Null for none; must outlive the workers.
 };
 
 // What embeds in an Embedder: a worker for each member of a team. Thread-compatible but for Embed. Allocates nothing
@@ -104,7 +106,7 @@ class Engine {
   // Private bytes that an open model takes, whatever is done with it.
   virtual std::size_t FixedBytes() const = 0;
   // Private bytes of one worker.
-  virtual std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const = 0;
+  virtual std::size_t ScratchBytes(const WorkerOptions& options) const = 0;
   // kOutOfMemory when the system refuses. The model must outlive its workers.
   virtual Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const = 0;
 };

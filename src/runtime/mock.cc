@@ -153,7 +153,7 @@ class MockEngine final : public Engine {
   Result<std::vector<TokenText>> TokenTexts(std::span<const std::int32_t>) const override { return NoVocabulary(); }
   Result<SpecialIds> FindSpecialIds() const override { return NoVocabulary(); }
   std::size_t FixedBytes() const override { return kFixedBytes; }
-  std::size_t ScratchBytes(std::size_t, std::size_t) const override { return 0; }
+  std::size_t ScratchBytes(const WorkerOptions&) const override { return 0; }
   Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const override {
     return std::unique_ptr<Workers>(std::make_unique<MockWorkers>(hashed_, options, std::move(team)));
   }

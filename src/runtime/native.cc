@@ -10,6 +10,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/finite.h"
+#include "base/sha256.h"
+#include "cache/table.h"
 #include "format/reader.h"
 #include "kernels/kernels.h"
 #include "model/encoder.h"
@@ -38,10 +40,12 @@ text::Cut CutOf(Truncation truncation) {
 // One thread's share. Thread-compatible.
 class NativeWorker {
  public:
-  // Takes its buffers from `scratch`; with an empty one it only counts and must not be used.
-  NativeWorker(const model::Weights& weights, const kernels::Kernels& kernels, const WorkerOptions& options,
-               base::Mapping scratch)
-      : weights_(weights),
+  // Takes its buffers from `scratch`; with an empty one it only counts and must not be used. `file` is that of the
+  // weights.
+  NativeWorker(const ModelFile& file, const model::Weights& weights, const kernels::Kernels& kernels,
+               const WorkerOptions& options, base::Mapping scratch)
+      : file_(file),
+        weights_(weights),
         options_(options),
         cut_(CutOf(options.truncation)),
         scratch_(std::move(scratch)),
@@ -54,9 +58,13 @@ class NativeWorker {
         uncut_(arena_.Take<float>(base::RoundUp(weights.info.dimensions, model::kHeadStep))),
         windows_(weights.tokenizer, options.max_tokens, arena_),
         head_(weights.head, weights.head_weights, weights.info.token_dimensions, kernels, arena_) {
-    if (!weights.program.architecture.pairs) return;
-    pairs_.emplace(weights.tokenizer, options.max_tokens, cut_, arena_);
-    seconds_ = arena_.Take<std::uint32_t>(options.tile_tokens);
+    if (weights.program.architecture.pairs) {
+      pairs_.emplace(weights.tokenizer, options.max_tokens, cut_, arena_);
+      seconds_ = arena_.Take<std::uint32_t>(options.tile_tokens);
+    } else if (options.cache != nullptr && !weights.info.fingerprint.empty()) {
+      caches_ = true;
+      cached_ = arena_.Take<Cached>(options.tile_tokens);
+    }
   }
 
   std::size_t scratch_bytes() const { return arena_.used(); }
@@ -69,10 +77,25 @@ class NativeWorker {
   void Release() { scratch_.Release(); }
 
  private:
+  // What the cache is to have of a text.
+  struct Cached {
+    std::size_t index;
+    cache::Key key;
+  };
+
   Status EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap);
   Status EmbedPair(const Batch& batch, std::size_t index);
   // The error of a vector of `what` that is not finite.
   Status NotFinite(std::string_view what) const;
+  // The hash of what decides the vectors of the call beside token ids. A sequence then adds its length and its ids.
+  base::Sha256 HashOf(const Batch& batch) const;
+  void AddSequenceTo(base::Sha256& hash, std::size_t tokens) const;
+  // Looks up the text in hand, whose key is the hash: whether its vector is there, and so done.
+  Result<bool> Find(const Batch& batch, std::size_t index, base::Sha256& hash);
+  // Where the vector of a text is made: in its place, unless it is to be cut.
+  float* UncutOf(const Batch& batch, std::size_t index) const;
+  // Cuts and normalises what is there. kCorrupt where that leaves values that are not finite.
+  Status Finish(const Batch& batch, std::size_t index);
   // Takes the sequence behind the tile into it. `goes_on` says that the text has another window, `second` where the
   // second text of a pair begins.
   Status Add(const Batch& batch, std::size_t tokens, bool goes_on, std::size_t second = 0);
@@ -84,6 +107,7 @@ class NativeWorker {
   // Takes the vector of a window with so many tokens of its text into the mean, which then is in its place.
   void AddWindow(double tokens, bool goes_on, float* vector);
 
+  const ModelFile& file_;
   const model::Weights& weights_;
   const WorkerOptions options_;
   const text::Cut cut_;
@@ -109,6 +133,11 @@ class NativeWorker {
   text::WindowShape windows_;
   model::Head head_;
   std::optional<text::Pairs> pairs_;  // Of a model that takes them.
+
+  bool caches_ = false;         // Whether there is a cache, for
+  Cached* cached_ = nullptr;    // [tile_tokens] the text of each sequence. Between consecutive ones others were found.
+  base::Sha256 hash_;           // Of the call in hand.
+  Cached in_hand_ = {};
 };
 
 Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t end, const model::Crew& crew) {
@@ -117,6 +146,7 @@ Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t en
   first_text_ = begin;
   num_sequences_ = num_ids_ = 0;  // A call that failed may have left some.
   window_weight_ = 0;
+  if (caches_) hash_ = HashOf(batch);
   if (batch.long_texts == LongTexts::kChunk) {
     const bool fits = windows_.SetPrompt(batch.prompt);
     THIMBLE_ASSIGN_OR_RETURN(const std::size_t overlap,
@@ -136,6 +166,12 @@ Status NativeWorker::Embed(const Batch& batch, std::size_t begin, std::size_t en
       return TooLong(batch, i, weights_.tokenizer.Count(batch.prompt, batch.texts[i]), options_.max_tokens);
     }
     if (!batch.reports.empty()) batch.reports[i] = {.tokens = encoded.tokens, .truncated = encoded.truncated};
+    if (caches_) {
+      base::Sha256 hash = hash_;
+      AddSequenceTo(hash, encoded.tokens);
+      THIMBLE_ASSIGN_OR_RETURN(const bool found, Find(batch, i, hash));
+      if (found) continue;
+    }
     THIMBLE_RETURN_IF_ERROR(Add(batch, encoded.tokens, false));
   }
   return Flush(batch);
@@ -148,8 +184,27 @@ std::size_t NativeWorker::UnpooledTokens(std::string_view prompt) const {
 }
 
 Status NativeWorker::EmbedWindows(const Batch& batch, std::size_t index, std::size_t overlap) {
-  text::Windows windows(windows_, batch.texts[index], overlap);
   std::size_t chunks = 0;
+  if (caches_) {
+    text::Windows windows(windows_, batch.texts[index], overlap);
+    base::Sha256 hash = hash_;
+    std::size_t tokens = 0;
+    while (!windows.AtEnd()) {
+      ++chunks;
+      tokens = windows.Next(ids_ + num_ids_);
+      AddSequenceTo(hash, tokens);
+    }
+    if (chunks > 1) {  // What the weights of the windows depend on.
+      const std::uint64_t prompt_tokens = windows_.prompt_tokens();
+      hash.Update(std::as_bytes(std::span(&prompt_tokens, 1)));
+    }
+    if (!batch.reports.empty()) batch.reports[index] = {.tokens = windows.tokens(), .chunks = chunks};
+    THIMBLE_ASSIGN_OR_RETURN(const bool found, Find(batch, index, hash));
+    if (found) return Status();
+    if (chunks == 1) return Add(batch, tokens, false);
+    chunks = 0;
+  }
+  text::Windows windows(windows_, batch.texts[index], overlap);
   while (std::size_t tokens = windows.Next(ids_ + num_ids_)) {
     ++chunks;
     THIMBLE_RETURN_IF_ERROR(Add(batch, tokens, !windows.AtEnd()));
@@ -174,6 +229,7 @@ Status NativeWorker::Add(const Batch& batch, std::size_t tokens, bool goes_on, s
     std::memmove(ids_, waiting, tokens * sizeof(std::int32_t));
   }
   goes_on_[num_sequences_] = goes_on;
+  if (caches_) cached_[num_sequences_] = in_hand_;
   if (seconds_ != nullptr) seconds_[num_sequences_] = static_cast<std::uint32_t>(second);
   lengths_[num_sequences_++] = static_cast<std::uint32_t>(tokens);
   num_ids_ += tokens;
@@ -191,36 +247,74 @@ Status NativeWorker::Flush(const Batch& batch) {
   const std::span<const std::uint32_t> seconds(seconds_, seconds_ == nullptr ? 0 : sequences);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
                            encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_, seconds));
+  // What is kept must be of the file as it was opened.
+  if (caches_) THIMBLE_RETURN_IF_ERROR(file_.Check());
   const float* rows = encoded.data();
   for (std::size_t i = 0; i < sequences; ++i) {
-    const std::size_t text = batch.first_index + first_text_;
-    const bool cut = batch.dimensions < dimensions;
-    float* out = batch.vectors + first_text_ * batch.dimensions;
-    float* vector = cut ? uncut_ : out;
+    const std::size_t index = caches_ ? cached_[i].index : first_text_;
+    float* vector = UncutOf(batch, index);
     const std::size_t count = wanted == model::WantedRows::kFirst ? 1 : lengths_[i];
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
-      return Error(Code::kInvalidArgument, "texts[", text, "]: nothing to pool: the text has only the ", unpooled_,
+      return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: nothing to pool: the text has only the ", unpooled_,
                    " tokens of the prompt, which ", weights_.info.name, " does not pool");
     }
-    head_.Run(batch.pooling, rows, count, unpooled_, whole && !cut && batch.normalize, vector);
+    head_.Run(batch.pooling, rows, count, unpooled_, false, vector);
     if (!whole) {
       const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, vector);
-      if (goes_on_[i] == 0 && !cut && batch.normalize) head_.Normalize(vector);
     }
     bool finite = model::RowsAreFinite(rows, count, width);
     if (goes_on_[i] == 0) finite = finite && base::AllFinite({vector, dimensions});
-    if (goes_on_[i] == 0 && cut) {
-      head_.Cut(vector, batch.dimensions, batch.normalize, out);
-      finite = finite && base::AllFinite({out, batch.dimensions});
+    if (!finite) return NotFinite(batch.what() + std::to_string(batch.first_index + index) + "]");
+    if (goes_on_[i] == 0) {
+      if (caches_) options_.cache->Put(cached_[i].key, {vector, dimensions});
+      THIMBLE_RETURN_IF_ERROR(Finish(batch, index));
+      ++first_text_;
     }
-    if (!finite) return NotFinite(batch.what() + std::to_string(text) + "]");
-    if (goes_on_[i] == 0) ++first_text_;
     rows += count * width;
   }
   return Status();
+}
+
+float* NativeWorker::UncutOf(const Batch& batch, std::size_t index) const {
+  const bool cut = batch.dimensions < weights_.info.dimensions;
+  return cut ? uncut_ : batch.vectors + index * batch.dimensions;
+}
+
+Status NativeWorker::Finish(const Batch& batch, std::size_t index) {
+  float* vector = UncutOf(batch, index);
+  float* out = batch.vectors + index * batch.dimensions;
+  if (vector != out) {
+    head_.Cut(vector, batch.dimensions, batch.normalize, out);
+  } else if (batch.normalize) {
+    head_.Normalize(vector);
+  }
+  if (base::AllFinite({out, batch.dimensions})) return Status();
+  return NotFinite(batch.what() + std::to_string(batch.first_index + index) + "]");
+}
+
+base::Sha256 NativeWorker::HashOf(const Batch& batch) const {
+  base::Sha256 hash;
+  hash.Update(weights_.info.fingerprint);
+  const std::uint64_t counts[] = {unpooled_, batch.pooling.size()};
+  hash.Update(std::as_bytes(std::span(counts)));
+  hash.Update(std::as_bytes(batch.pooling));
+  return hash;
+}
+
+void NativeWorker::AddSequenceTo(base::Sha256& hash, std::size_t tokens) const {
+  const std::uint64_t length = tokens;
+  hash.Update(std::as_bytes(std::span(&length, 1)));
+  hash.Update(std::as_bytes(std::span(ids_ + num_ids_, tokens)));
+}
+
+Result<bool> NativeWorker::Find(const Batch& batch, std::size_t index, base::Sha256& hash) {
+  in_hand_ = {index, hash.Digest()};
+  if (!options_.cache->Get(in_hand_.key, {UncutOf(batch, index), weights_.info.dimensions})) return false;
+  THIMBLE_RETURN_IF_ERROR(Finish(batch, index));
+  return true;
 }
 
 Status NativeWorker::NotFinite(std::string_view what) const {
@@ -335,17 +429,16 @@ class NativeEngine final : public Engine {
            (file_->is_copy() ? base::RoundUp(reader.file_bytes(), kMostPageBytes) : 0);
   }
 
-  std::size_t ScratchBytes(std::size_t max_tokens, std::size_t tile_tokens) const override {
-    WorkerOptions options = {.max_tokens = max_tokens, .tile_tokens = tile_tokens};
-    return NativeWorker(weights_, kernels_, options, base::Mapping()).scratch_bytes();
+  std::size_t ScratchBytes(const WorkerOptions& options) const override {
+    return NativeWorker(*file_, weights_, kernels_, options, base::Mapping()).scratch_bytes();
   }
 
   Result<std::unique_ptr<Workers>> CreateWorkers(const WorkerOptions& options, base::ThreadTeam team) const override {
-    const std::size_t bytes = ScratchBytes(options.max_tokens, options.tile_tokens);
+    const std::size_t bytes = ScratchBytes(options);
     std::vector<std::unique_ptr<NativeWorker>> workers;
     while (workers.size() < team.size()) {
       THIMBLE_ASSIGN_OR_RETURN(base::Mapping scratch, base::Mapping::Create(bytes));
-      workers.push_back(std::make_unique<NativeWorker>(weights_, kernels_, options, std::move(scratch)));
+      workers.push_back(std::make_unique<NativeWorker>(*file_, weights_, kernels_, options, std::move(scratch)));
     }
     return std::unique_ptr<Workers>(std::make_unique<NativeWorkers>(std::move(team), std::move(workers)));
   }

@@ -24,6 +24,10 @@ std::size_t EmbedderFixedBytes(std::size_t threads) {
   return threads * kWorkerBytes + (threads - 1) * base::Thread::kStackBytes;
 }
 
+cache::Table* TableOf(const EmbedderOptions& options) {
+  return options.cache == nullptr ? nullptr : &options.cache->table();
+}
+
 Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return Error(Code::kInvalidArgument, "`threads`: expected 1 to ", kMaxThreads, ", found ", options.threads);
@@ -35,7 +39,8 @@ Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std:
   plan.threads = options.threads;
   auto set_tile = [&](std::size_t tokens) {
     plan.tile_tokens = tokens;
-    plan.scratch_bytes = engine.ScratchBytes(plan.max_tokens, tokens);
+    plan.scratch_bytes =
+        engine.ScratchBytes({.max_tokens = plan.max_tokens, .tile_tokens = tokens, .cache = TableOf(options)});
     plan.peak_bytes = plan.fixed_bytes + plan.threads * plan.scratch_bytes;
   };
   set_tile(plan.max_tokens);

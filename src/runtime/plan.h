@@ -18,6 +18,9 @@ inline constexpr std::size_t kMaxThreads = 64;
 // Private bytes of an embedder beside scratch: its objects and the stacks of its threads.
 std::size_t EmbedderFixedBytes(std::size_t threads);
 
+// The table of the cache that the options name; null for none.
+cache::Table* TableOf(const EmbedderOptions& options);
+
 // The plan with the largest tile whose peak is at most `allowed`; options.max_memory is not looked at. kInvalidArgument
 // for options out of range, kOutOfMemory when no tile fits.
 Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed);

@@ -165,6 +165,7 @@ PoolStats PoolState::Stats() {
                      .unloads = unloads_,
                      .refusals = refusals_,
                      .models = {}};
+  if (options_.embedder.cache != nullptr) stats.cache = options_.embedder.cache->stats();
   for (const std::shared_ptr<PoolEntry>& entry : entries_) {
     if (entry->state != State::kReady) continue;
     ModelStats& model = stats.models.emplace_back();

@@ -12,12 +12,14 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/sha256.h"
+#include "kernels/half.h"
 #include "runtime/engine.h"
 
 namespace thimble::inline v0_1 {
 namespace {
 
-constexpr std::string_view kPrecisionNames[] = {"float32", "int8", "uint8", "binary", "ubinary"};  // By Precision.
+constexpr std::string_view kPrecisionNames[] = {"float32", "float16", "int8",
+                                                "uint8",   "binary",  "ubinary"};  // By Precision.
 constexpr std::size_t kBits = 8;
 
 bool HasRange(Precision precision) { return precision == Precision::kInt8 || precision == Precision::kUint8; }
@@ -36,13 +38,14 @@ Result<Precision> ParsePrecision(std::string_view name) {
   const auto* found = std::find(std::begin(kPrecisionNames), std::end(kPrecisionNames), name);
   if (found != std::end(kPrecisionNames)) return static_cast<Precision>(found - std::begin(kPrecisionNames));
   return base::Guarded([&] {
-    return Error(Code::kInvalidArgument, "`precision`: expected float32, int8, uint8, binary or ubinary, found \"",
-                 name, "\"");
+    return Error(Code::kInvalidArgument, "`precision`: expected float32, float16, int8, uint8, binary or ubinary, ",
+                 "found \"", name, "\"");
   });
 }
 
 std::size_t PrecisionBytes(Precision precision, std::size_t dimensions) {
   if (precision == Precision::kFloat32) return dimensions * sizeof(float);
+  if (precision == Precision::kFloat16) return dimensions * sizeof(std::uint16_t);
   return HasRange(precision) ? dimensions : (dimensions + kBits - 1) / kBits;
 }
 
@@ -84,6 +87,14 @@ Status Quantize(std::span<const float> vectors, std::size_t dimensions, Precisio
   auto* out = reinterpret_cast<std::uint8_t*>(codes.data());
   if (precision == Precision::kFloat32) {
     if (!vectors.empty()) std::memcpy(out, vectors.data(), vectors.size_bytes());
+    return Status();
+  }
+  if (precision == Precision::kFloat16) {
+    for (const float value : vectors) {
+      const std::uint16_t half = kernels::FloatToHalf(value);
+      std::memcpy(out, &half, sizeof half);
+      out += sizeof half;
+    }
     return Status();
   }
   if (HasRange(precision)) {

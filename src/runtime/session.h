@@ -23,8 +23,10 @@ namespace thimble::runtime {
 class Session {
  public:
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model, const EmbedderOptions& options);
-  Session(std::shared_ptr<const Model> model, const Plan& plan, std::unique_ptr<Workers> workers)
-      : model_(std::move(model)), plan_(plan), workers_(std::move(workers)) {}
+  // `cache` is that of the workers, or null.
+  Session(std::shared_ptr<const Model> model, std::shared_ptr<ExactCache> cache, const Plan& plan,
+          std::unique_ptr<Workers> workers)
+      : model_(std::move(model)), cache_(std::move(cache)), plan_(plan), workers_(std::move(workers)) {}
 
   const Model& model() const { return *model_; }
   const ModelInfo& info() const { return model_->info(); }
@@ -75,6 +77,7 @@ class Session {
   Status Run(const Batch& batch);
 
   const std::shared_ptr<const Model> model_;
+  const std::shared_ptr<ExactCache> cache_;
   const Plan plan_;
   const std::unique_ptr<Workers> workers_;
   std::atomic<std::uint32_t> caller_ = 0;  // 0, or during a call ForkNumber() + 1.

@@ -116,6 +116,12 @@ std::string Metrics::Text(const Gauges& gauges) const {
   }
   One(out, "thimble_model_loads_total", "counter", "Models loaded.", gauges.pool.loads);
   One(out, "thimble_model_unloads_total", "counter", "Models unloaded.", gauges.pool.unloads);
+  if (gauges.pool.cache) {
+    One(out, "thimble_cache_hits_total", "counter", "Vectors that were in the cache.", gauges.pool.cache->hits);
+    One(out, "thimble_cache_misses_total", "counter", "Vectors that were computed.", gauges.pool.cache->misses);
+    One(out, "thimble_cache_writes_total", "counter", "Of these, vectors that the cache keeps.",
+        gauges.pool.cache->writes);
+  }
   One(out, "thimble_refusals_total", "counter", "Calls that found no memory or no turn in time.", gauges.pool.refusals);
   return out;
 }

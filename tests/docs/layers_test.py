@@ -16,13 +16,16 @@ LAYERS = {
     "kernels": {"base", "format"},
     "model": {"base", "json", "format", "text", "kernels"},
     "store": {"base", "format"},
-    "runtime": {"base", "format", "text", "kernels", "model", "store"},
+    "cache": {"base"},
+    "runtime": {"base", "format", "text", "kernels", "model", "store", "cache"},
+    "bulk": {"base", "json", "kernels"},
     "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
     "net": {"base"},
     "hub": {"base", "json", "format", "store", "convert", "net"},
     "backends": {"base", "json", "net"},
     "server": {"base", "json", "runtime"},
-    "cli": {"base", "json", "format", "convert", "hub", "server"},
+    "sync": {"base", "text"},
+    "cli": {"base", "json", "format", "bulk", "convert", "hub", "server", "sync"},
     "c": {"base", "json", "runtime", "cli"},
 }
 # The table of engines is for every layer that knows models by name.
@@ -30,11 +33,11 @@ EVERYWHERE = {"store": "runtime/engines.h", "backends": "runtime/engines.h", "cl
 # Error() makes a Status, and is in its namespace.
 PUBLIC_NAMESPACE = {"error.h"}
 # The core depends on nothing but the standard library, the system, and a JSON parser inside json.
-CORE = ("base", "json", "format", "text", "kernels", "model", "store", "runtime")
+CORE = ("base", "json", "format", "text", "kernels", "model", "store", "cache", "runtime")
 THIRD_PARTY = {"json": ("nlohmann/",), "convert": ("utf8proc.h", "protozero/"),
                "net": ("curl/curl.h",), "server": ("boost/",), "cli": ("CLI/",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
-SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
+SYSTEM = re.compile(r"^[a-z0-9_]+$|^(sys|mach|netinet|arpa)/[a-z]+\.h$|^(netdb|fcntl|fnmatch|unistd|pthread|sched|poll|malloc|immintrin|cpuid|arm_neon|spawn|dlfcn|windows|psapi)\.h$")
 
 
 def includes(path):

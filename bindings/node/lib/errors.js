@@ -38,9 +38,10 @@ function describe(value) {
 }
 
 const MILLISECONDS = ['unload_after', 'max_wait'];
+const OTHER_NAMES = { cache: 'cache.path', cache_size: 'cache.maxBytes' };
 
 // An option that a native message names, `max_memory`, as JavaScript calls it.
-const optionName = (name) =>
+const optionName = (name) => OTHER_NAMES[name] ??
   name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()) + (MILLISECONDS.includes(name) ? 'Ms' : '');
 
 const isError = (value) => Object.prototype.toString.call(value) === '[object Error]';

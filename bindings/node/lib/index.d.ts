@@ -95,6 +95,17 @@ export interface PoolOptions {
   maxTokens?: number;
   /** Truncation limit to follow if maxTokens is not given. Default: sentence-transformers. */
   truncation?: Truncation;
+  /** A file that keeps the vectors of texts, for several models and processes: { path, maxBytes }. Default: none. */
+  cache?: CacheOptions;
+}
+
+export interface CacheOptions {
+  /** File of vectors that were computed before, made if it is missing. Vectors do not depend on it. For the native backend;
+   * mocks and rerankers do not use it. Without a path, the cache is in memory, for remote backends. */
+  path?: string;
+  /** Most bytes. A file has as many as it was made for. Default: those of the file, or 256 MiB for a new one; a cache in
+   * memory has no default. */
+  maxBytes?: number | string;
 }
 
 export interface VectorOptions {
@@ -130,8 +141,8 @@ export interface RemoteOptions {
   maxRetries?: number;
   /** Time limit of a call. Default: none; each attempt of a request fails after 60,000. */
   timeoutMs?: number;
-  /** Keeps vectors in memory, so that a text is paid for only once. Default: none. */
-  cache?: { maxBytes: number | string };
+  /** Keeps vectors in memory, so that a text is paid for only once: { maxBytes }. Default: none. */
+  cache?: CacheOptions;
   /** Name of the vector space that all backends of a chain share, by assurance of the caller. */
   space?: string;
 }
@@ -292,6 +303,8 @@ export interface PoolStats {
   unloads: number;
   /** Calls that failed as overloaded. */
   refusals: number;
+  /** Of a cache file, in this process: vectors that it had, vectors that were computed, and how many of these it keeps. */
+  cache?: { hits: number; misses: number; writes: number };
   models: {
     name: string;
     /** Empty for a path and for a mock. */

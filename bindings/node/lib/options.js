@@ -54,7 +54,7 @@ function checkNames(options, where, names) {
     throw invalid(`${where}: expected an object of options, found ${describe(options)}`);
   }
   for (const name of Object.keys(options)) {
-    if (!names.includes(name)) throw invalid(`${where}: unknown option ${name}, expected ${names.join(', ')}`);
+    if (!names.includes(name)) throw invalid(`${where}: unknown option ${name}, expected ${[...new Set(names)].join(', ')}`);
   }
 }
 
@@ -101,8 +101,18 @@ function backendOf(backend, model) {
 
 const POOL_OPTIONS = [
   'folder', 'download', 'maxMemory', 'maxModels', 'unloadAfterMs', 'maxWaitMs', 'load', 'verify', 'threads', 'maxTokens',
-  'truncation',
+  'truncation', 'cache',
 ];
+
+// {path, bytes} of a cache. One with a path is a file, which a native pool has; one without is in memory, which remote
+// backends have.
+function cacheOptions({ cache }) {
+  if (cache === undefined) return {};
+  checkNames(cache, 'cache', ['path', 'maxBytes']);
+  const path = checkType(cache.path, 'cache.path', 'string');
+  if (path === '') throw invalid('cache.path: the name of the file is empty');
+  return { path, bytes: parseSize(cache.maxBytes ?? (path === undefined ? null : undefined), 'cache.maxBytes') };
+}
 
 // Whether a model that is not there is to be downloaded: an option, or THIMBLE_DOWNLOAD.
 function downloadOf(options) {
@@ -115,6 +125,7 @@ function downloadOf(options) {
 // What the native pool takes, checked; the environment gives defaults. Infinity for unloadAfterMs means never.
 function poolOptions(options) {
   downloadOf(options);
+  const { path: cachePath, bytes } = cacheOptions(options);
   const unload = options.unloadAfterMs === Infinity ? -1 : checkInteger(options.unloadAfterMs, 'unloadAfterMs', 0);
   return {
     folder: folderOf(options),
@@ -129,6 +140,8 @@ function poolOptions(options) {
       checkInteger(process.env.THIMBLE_THREADS ? Number(process.env.THIMBLE_THREADS) : undefined, 'THIMBLE_THREADS', 1, 64),
     maxTokens: checkInteger(options.maxTokens, 'maxTokens', 1),
     truncation: checkOneOf(options.truncation, 'truncation', ['sentence-transformers', 'transformers.js', 'tokenizers']),
+    cachePath,
+    cacheBytes: cachePath === undefined ? undefined : bytes,
   };
 }
 
@@ -199,7 +212,7 @@ function checkWellFormed(text, where) {
 }
 
 module.exports = {
-  DEFAULT_MODEL, POOLINGS, POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkDtype, checkInteger, checkModel, checkNames,
-  checkOneOf, checkSignal, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
+  DEFAULT_MODEL, POOLINGS, POOL_OPTIONS, VECTOR_OPTIONS, backendOf, cacheOptions, checkDtype, checkInteger, checkModel,
+  checkNames, checkOneOf, checkSignal, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
   shapeOf, vectorOptions, withRevision,
 };

@@ -22,6 +22,7 @@ class ModelPool {
   async getModel(model, options = {}) {
     checkNames(options, 'options', EMBEDDER_OPTIONS);
     checkModel(model, options.dtype);
+    if (options.cache?.path !== undefined) throw invalid('cache.path: a pool has one cache; pass it to new ModelPool');
     return openEmbedder(() => this.#open(), model, { ...options, ...this.#options });
   }
 

@@ -104,6 +104,9 @@ Result<PoolOptions> ToPoolOptions(Napi::Object options) {
   if (const Napi::Value truncation = options.Get("truncation"); !truncation.IsUndefined()) {
     THIMBLE_ASSIGN_OR_RETURN(result.embedder.truncation, ParseTruncation(ToString(truncation)));
   }
+  if (const Napi::Value cache = options.Get("cachePath"); !cache.IsUndefined()) {
+    THIMBLE_ASSIGN_OR_RETURN(result.embedder.cache, ExactCache::Open(ToString(cache), ToSize(options.Get("cacheBytes"))));
+  }
   return result;
 }
 
@@ -190,6 +193,13 @@ Napi::Object FromStats(Napi::Env env, const PoolStats& stats) {
   object.Set("loads", Number(env, stats.loads));
   object.Set("unloads", Number(env, stats.unloads));
   object.Set("refusals", Number(env, stats.refusals));
+  if (stats.cache) {
+    Napi::Object cache = Napi::Object::New(env);
+    cache.Set("hits", Number(env, stats.cache->hits));
+    cache.Set("misses", Number(env, stats.cache->misses));
+    cache.Set("writes", Number(env, stats.cache->writes));
+    object.Set("cache", cache);
+  }
   Napi::Array models = Napi::Array::New(env, stats.models.size());
   for (std::size_t i = 0; i < stats.models.size(); ++i) {
     const ModelStats& from = stats.models[i];

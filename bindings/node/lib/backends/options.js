@@ -2,7 +2,7 @@
 'use strict';
 
 const { invalid, unsupported } = require('../errors.js');
-const { checkInteger, checkNames, checkOneOf, checkType, parseSize } = require('../options.js');
+const { cacheOptions, checkInteger, checkOneOf, checkType } = require('../options.js');
 const { parseBackends } = require('./table.js');
 
 const REMOTE_OPTIONS = [
@@ -15,8 +15,7 @@ const isLocal = (names) => {
 };
 
 function remoteOptions(options) {
-  const { cache } = options;
-  if (cache !== undefined) checkNames(cache, 'cache', ['maxBytes']);
+  const { path, bytes } = cacheOptions(options);
   if (options.space === '') throw invalid('space: expected a name, found ""');
   return {
     baseUrl: checkType(options.baseUrl, 'baseUrl', 'string'),
@@ -26,13 +25,16 @@ function remoteOptions(options) {
     maxRetries: checkInteger(options.maxRetries, 'maxRetries', 0, 100),
     timeoutMs: checkInteger(options.timeoutMs, 'timeoutMs', 1),
     space: checkType(options.space, 'space', 'string'),
-    cacheBytes: cache && parseSize(cache.maxBytes ?? null, 'cache.maxBytes'),
+    cacheBytes: path === undefined ? bytes : undefined,
   };
 }
 
-// For the native backend. Mocks accept these options, so that they can stand in for a remote backend.
+// For the native backend, whose cache is a file. Mocks accept these options, so that they can stand in for a remote
+// backend.
 function refuseRemoteOptions(options) {
-  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined);
+  const isFile = cacheOptions(options).path !== undefined;
+  const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined && !(option === 'cache' && isFile));
+  if (name === 'cache') throw invalid('cache: expected a path, because the backend is native; add cache.path');
   if (name) throw unsupported(`${name}: only remote backends accept it, and the backend is native`);
 }
 

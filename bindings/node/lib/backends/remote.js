@@ -25,6 +25,7 @@ function refuseNativeOptions(options) {
   for (const name of NATIVE_ONLY) {
     if (options[name] !== undefined) throw nativeOnly(name, options[name]);
   }
+  if (options.cache?.path !== undefined) throw nativeOnly('cache.path', options.cache.path);
   refuseNativeValues(options);
 }
 

@@ -1,0 +1,335 @@
+"""Jobs over Parquet and Arrow files, which can be resumed; needs pyarrow. Text files are for ``thimble embed -i -o``.
+
+    from thimble.bulk import embed_corpus
+    report = embed_corpus("corpus.parquet", "vectors.parquet", "all-MiniLM-L6-v2", id_field="id", resume=True)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Union
+
+from .errors import Corrupt, InvalidArgument, IoError, NotFound, Overloaded, Unsupported
+
+if TYPE_CHECKING:
+    from .embedder import Embedder
+
+Path = Union[str, "os.PathLike[str]"]
+Progress = Callable[[Dict[str, int]], bool]
+
+_TABLES = (".parquet", ".arrow", ".feather")
+_BATCH_ROWS = 4096  # Rows in memory at a time, and of a row group or record batch of the output.
+_CHECKPOINT_SECONDS = 1.0
+_FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
+_PIECE = 1 << 20
+
+
+def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, field: str = "text",
+                 id_field: Optional[str] = None, precision: str = "float32", resume: bool = False,
+                 progress: Optional[Progress] = None, **options: Any) -> Dict[str, Any]:
+    """Embeds a column of a .parquet, .arrow or .feather file, a few thousand rows at a time.
+
+    ``output`` ends in .parquet, .arrow or .feather, which get the column ``id_field`` as it is and a column
+    ``embedding``, a list of fixed size; or in .npy, .f32 or .raw. It gets its name when it is complete, and beside it is
+    then OUTPUT.manifest.json, whose contents are returned. Until then OUTPUT.part has the vectors so far, and a process
+    that is killed loses about a second; ``resume=True`` goes on, or begins where there is nothing to go on with.
+    ``progress`` is called with texts, resumed_texts and total_texts; its False ends the job, which returns with
+    ``"complete": False``. ``options`` are those of `Embedder` where ``model`` is a name, else of `Embedder.encode`.
+
+    InvalidArgument for an unfinished job without ``resume``, or one with another model, input or options, by name;
+    Overloaded while another process writes the output; Corrupt for a text that is missing; IoError when the input changes
+    meanwhile.
+    """
+    source, target = os.fspath(input), os.path.realpath(os.fspath(output))
+    kind = os.path.splitext(target)[1]
+    if not source.endswith(_TABLES):
+        raise Unsupported("unsupported", f"{source}: expected a .parquet, .arrow or .feather file; for others use thimble "
+                          "embed -i -o")
+    if kind not in (*_TABLES, ".npy", ".f32", ".raw"):
+        raise Unsupported("unsupported", f"{target}: expected .parquet, .arrow, .feather, .npy, .f32 or .raw")
+    if kind == ".f32" and precision != "float32":
+        raise InvalidArgument("invalid_argument", f"{target}: .f32 is only for float32, found precision {precision}")
+    if not os.path.exists(source):
+        raise NotFound("not_found", f"{source}: no such file")
+    if os.path.exists(target) and os.path.samefile(source, target):
+        raise InvalidArgument("invalid_argument", f"{target}: cannot write to a file that is also read; choose another output")
+    from .embedder import Embedder
+
+    if isinstance(model, str):
+        with Embedder(model, **options) as embedder:
+            return _Job(source, target, kind, embedder, options, field, id_field, precision).run(resume, progress)
+    return _Job(source, target, kind, model, options, field, id_field, precision).run(resume, progress)
+
+
+class _Table:
+    """The rows of a file, in batches from any row on."""
+
+    def __init__(self, path: str, columns: List[str]) -> None:
+        self._columns = columns
+        try:
+            if path.endswith(".parquet"):
+                import pyarrow.parquet
+
+                self._parquet: Any = pyarrow.parquet.ParquetFile(path)
+                self.rows: int = self._parquet.metadata.num_rows
+                self.schema: Any = self._parquet.schema_arrow
+            else:
+                import pyarrow.ipc
+
+                self._parquet = None
+                self._arrow = pyarrow.ipc.open_file(pyarrow.memory_map(path))
+                self.schema = self._arrow.schema
+                self.rows = sum(self._arrow.get_batch(i).num_rows for i in range(self._arrow.num_record_batches))
+        except ImportError:
+            raise Unsupported("unsupported", f"{path}: Parquet and Arrow need pyarrow; pip install pyarrow") from None
+        except Exception as error:
+            if type(error).__module__.startswith("pyarrow"):
+                raise Corrupt("corrupt", f"{path}: {error}") from error
+            raise
+        for name in columns:
+            if name not in self.schema.names:
+                raise InvalidArgument("invalid_argument", f"{path}: expected a column {name!r}, found "
+                                      f"{', '.join(map(repr, self.schema.names[:10]))}")
+
+    def batches(self, first: int) -> Iterator[Any]:
+        """Record batches of at most _BATCH_ROWS from row ``first`` on."""
+        skip = first
+        for batch in self._all(first):
+            if skip >= batch.num_rows:
+                skip -= batch.num_rows
+                continue
+            for begin in range(skip, batch.num_rows, _BATCH_ROWS):
+                yield batch.slice(begin, _BATCH_ROWS)
+            skip = 0
+
+    def _all(self, first: int) -> Iterator[Any]:
+        if self._parquet is None:
+            for i in range(self._arrow.num_record_batches):
+                yield self._arrow.get_batch(i).select(self._columns)
+            return
+        for group in range(self._parquet.num_row_groups):
+            rows = self._parquet.metadata.row_group(group).num_rows
+            if first >= rows:  # Not decoded; an empty slice of as many rows.
+                yield _Skipped(rows)
+            else:
+                yield from self._parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=self._columns)
+            first = max(0, first - rows)
+
+
+class _Skipped:
+    def __init__(self, num_rows: int) -> None:
+        self.num_rows = num_rows
+
+
+class _Job:
+    def __init__(self, source: str, target: str, kind: str, embedder: "Embedder", options: Dict[str, Any], field: str,
+                 id_field: Optional[str], precision: str) -> None:
+        self.source, self.target, self.kind, self.embedder = source, target, kind, embedder
+        self.field, self.id_field, self.precision = field, id_field, precision
+        self.encode_options = {name: value for name, value in options.items()
+                               if name in ("prompt_name", "dimensions", "normalize", "long_texts")}
+        self.table = _Table(source, [field, *([id_field] if id_field else [])])
+        self.part, self.journal = target + ".part", target + ".journal"
+        self.stamp = os.stat(source)
+        text = {name: None if value is None else str(value) for name, value in sorted(options.items())
+                if name not in ("threads", "max_memory", "cache", "pool", "backend", "base_url")}
+        self.job: Dict[str, Any] = {
+            "journal": 1, "fingerprint": embedder.fingerprint, "model": embedder.info.get("name"), "field": field,
+            "id_field": id_field, "format": kind[1:], "precision": precision, "options": text,
+            "input_bytes": self.stamp.st_size, "input_modified": self.stamp.st_mtime_ns, "input_end": self._footer()}
+        self.counts = {"texts": 0, "tokens": 0, "truncated": 0, "empty": 0}
+        self.resumed = 0
+        self.hash = hashlib.sha256()
+        self.width = 0
+
+    def _footer(self) -> str:
+        with open(self.source, "rb") as file:
+            file.seek(max(0, self.stamp.st_size - _FOOTER_BYTES))
+            return hashlib.sha256(file.read()).hexdigest()
+
+    def run(self, resume: bool, progress: Optional[Progress]) -> Dict[str, Any]:
+        with self._lock() as journal:
+            state = self._read(journal)
+            if state is not None and not resume:
+                raise InvalidArgument("invalid_argument", f"{self.target}: an unfinished job has {state['texts']} vectors for "
+                                      f"it; set resume to go on, or remove {self.journal} to begin anew")
+            with open(self.part, "r+b" if state is not None else "w+b") as part:
+                if state is not None:
+                    self._resume(state, part)
+                complete = self._embed(journal, part, progress)
+                self._checkpoint(journal, part)
+                if not complete:
+                    return {"complete": False, **self.counts}
+                return self._finish(part)
+
+    @contextmanager
+    def _lock(self) -> Iterator[IO[bytes]]:
+        with open(self.journal, "a+b") as journal:
+            try:
+                import fcntl
+            except ImportError:  # Windows does not share a file that is open for writing in this way.
+                yield journal
+                return
+            try:
+                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Overloaded("overloaded", f"{self.journal}: another process is writing this output; wait for it, or "
+                                 "choose another output") from None
+            yield journal
+
+    def _read(self, journal: IO[bytes]) -> Optional[Dict[str, Any]]:
+        """The last line that is whole: lines are only appended, each with its hash."""
+        journal.seek(0)
+        best = None
+        for line in journal.read(64 << 20).split(b"\n"):
+            text, _, check = line.rpartition(b" ")
+            if hashlib.sha256(text).hexdigest().encode() == check:
+                best = text
+        if best is None:
+            return None
+        state: Dict[str, Any] = json.loads(best)
+        return state if state["texts"] > 0 else None
+
+    def _resume(self, state: Dict[str, Any], part: IO[bytes]) -> None:
+        for name, value in self.job.items():
+            if state["job"].get(name) != value:
+                raise InvalidArgument("invalid_argument", f"cannot resume: the job of {self.journal} had {name} "
+                                      f"{state['job'].get(name)!r}, and this one has {value!r}; go on with the same options, "
+                                      "model and input, or remove it to begin anew")
+        left = state["bytes"]
+        while left > 0:
+            piece = part.read(min(left, _PIECE))
+            if not piece:
+                break
+            self.hash.update(piece)
+            left -= len(piece)
+        if left > 0 or self.hash.hexdigest() != state["sha256"]:
+            raise Corrupt("corrupt", f"{self.part}: its first {state['bytes']} bytes are not those that were written; remove "
+                          f"it and {self.journal} to begin anew")
+        part.truncate(state["bytes"])
+        part.seek(state["bytes"])
+        self.counts = {name: state[name] for name in self.counts}
+        self.resumed = state["texts"]
+        self.width = state["width"]
+
+    def _checkpoint(self, journal: IO[bytes], part: IO[bytes]) -> None:
+        part.flush()
+        os.fsync(part.fileno())
+        now = os.stat(self.source)
+        if (now.st_size, now.st_mtime_ns) != (self.stamp.st_size, self.stamp.st_mtime_ns):
+            raise IoError("io", f"{self.source}: was written to while it was read")
+        state = {**self.counts, "bytes": part.tell(), "sha256": self.hash.hexdigest(), "width": self.width, "job": self.job}
+        text = json.dumps(state).encode()
+        journal.write(b"\n" + text + b" " + hashlib.sha256(text).hexdigest().encode() + b"\n")
+        journal.flush()
+        os.fsync(journal.fileno())
+
+    def _embed(self, journal: IO[bytes], part: IO[bytes], progress: Optional[Progress]) -> bool:
+        import numpy
+
+        last = time.monotonic()
+        for batch in self.table.batches(self.counts["texts"]):
+            texts = batch.column(0).to_pylist()
+            for i, text in enumerate(texts):
+                if not isinstance(text, str):
+                    raise Corrupt("corrupt", f"{self.source}: row {self.counts['texts'] + i + 1}: column {self.field!r}: "
+                                  f"expected a text, found {type(text).__name__}")
+            # numpy rounds as IEEE says.
+            asked = "float32" if self.precision == "float16" else self.precision
+            vectors, reports = self.embedder.encode_with_reports(texts, precision=asked, **self.encode_options)
+            if self.precision == "float16":
+                vectors = vectors.astype(numpy.float16)
+            data = vectors.tobytes()
+            part.write(data)
+            self.hash.update(data)
+            self.width = int(vectors.shape[1])
+            self.counts["texts"] += len(texts)
+            self.counts["tokens"] += int(reports[:, 0].sum())
+            self.counts["truncated"] += int(reports[:, 1].sum())
+            self.counts["empty"] += texts.count("")
+            if time.monotonic() - last >= _CHECKPOINT_SECONDS:
+                self._checkpoint(journal, part)
+                last = time.monotonic()
+            if progress is not None and progress({"texts": self.counts["texts"], "resumed_texts": self.resumed,
+                                                  "total_texts": self.table.rows}) is False:
+                return False
+        return True
+
+    def _finish(self, part: IO[bytes]) -> Dict[str, Any]:
+        """The output from the vectors, and for tables from the ids of the input, which is read once more for them."""
+        import numpy
+
+        dtype = numpy.dtype({"float32": "<f4", "float16": "<f2", "int8": "i1", "binary": "i1"}.get(self.precision, "u1"))
+        width = self.width or self.embedder.dimensions
+        new = self.target + ".new"
+        part.seek(0)
+        if self.kind in _TABLES:
+            self._write_table(new, part, dtype, width)
+        else:
+            with open(new, "wb") as file:
+                if self.kind == ".npy":
+                    from numpy.lib import format as npy
+
+                    npy.write_array_header_1_0(file, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False,
+                                                      "shape": (self.counts["texts"], width)})
+                while True:
+                    piece = part.read(_PIECE)
+                    if not piece:
+                        break
+                    file.write(piece)
+        with open(new, "r+b") as file:
+            os.fsync(file.fileno())
+        manifest = {"thimble": _version(), "fingerprint": self.job["fingerprint"],
+                    "shape": [self.counts["texts"], width], **self.counts,
+                    "input": _describe(self.source, self.source), "output": _describe(new, os.path.basename(self.target)),
+                    "job": self.job}
+        os.replace(new, self.target)
+        with open(self.target + ".manifest.json.new", "w") as text:
+            text.write("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items()) + "\n}\n")
+            text.flush()
+            os.fsync(text.fileno())
+        os.replace(self.target + ".manifest.json.new", self.target + ".manifest.json")
+        os.remove(self.part)
+        os.remove(self.journal)
+        return {"complete": True, **manifest}
+
+    def _write_table(self, path: str, part: IO[bytes], dtype: Any, width: int) -> None:
+        import numpy
+        import pyarrow
+
+        value = pyarrow.from_numpy_dtype(dtype)
+        fields = [] if self.id_field is None else [self.table.schema.field(self.id_field)]
+        schema = pyarrow.schema([*fields, pyarrow.field("embedding", pyarrow.list_(value, width))])
+        if self.kind == ".parquet":
+            import pyarrow.parquet
+
+            writer: Any = pyarrow.parquet.ParquetWriter(path, schema)
+        else:
+            writer = pyarrow.ipc.new_file(path, schema)
+        with writer:
+            for batch in self.table.batches(0):
+                flat = numpy.frombuffer(part.read(batch.num_rows * width * dtype.itemsize), dtype=dtype)
+                vectors = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(flat), width)
+                columns = [] if self.id_field is None else [batch.column(self.id_field)]
+                writer.write_batch(pyarrow.record_batch([*columns, vectors], schema=schema))
+
+
+def _describe(path: str, name: str) -> Dict[str, Any]:
+    hash_ = hashlib.sha256()
+    with open(path, "rb") as file:
+        while True:
+            piece = file.read(_PIECE)
+            if not piece:
+                break
+            hash_.update(piece)
+        return {"path": name, "bytes": file.tell(), "sha256": hash_.hexdigest()}
+
+
+def _version() -> str:
+    import thimble
+
+    return str(thimble.__version__)

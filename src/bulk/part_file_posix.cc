@@ -1,0 +1,127 @@
+// Buffered appending to descriptors.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/regular_file.h"
+#include "bulk/part_file.h"
+
+namespace thimble::bulk {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 << 10;
+// Bytes that are not on the disk yet count against the control group and cannot be dropped, so that a slow disk would
+// get the process killed.
+[[maybe_unused]] constexpr std::size_t kUnsyncedBytes = 256 << 10;
+
+std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+Result<PartFile> PartFile::Open(const std::string& path) {
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file < 0) return SystemError(errno, "cannot write", path);
+  PartFile part(path, file);
+  struct stat status = {};
+  if (fstat(file, &status) != 0) return SystemError(errno, "cannot read the size of", path);
+  if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path, ": expected a regular file");
+  return part;
+}
+
+PartFile::PartFile(PartFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::exchange(other.file_, -1)),
+      leftover_(std::move(other.leftover_)),
+      size_(other.size_),
+      unsynced_(other.unsynced_),
+      buffer_(std::move(other.buffer_)),
+      hash_(other.hash_) {}
+
+PartFile::~PartFile() {
+  if (file_ >= 0) close(file_);
+}
+
+Status PartFile::Resume(std::uint64_t size, std::uint64_t unhashed, std::string_view hash) {
+  buffer_.clear();
+  hash_ = base::Sha256();
+  struct stat status = {};
+  if (fstat(file_, &status) != 0) return SystemError(errno, "cannot read the size of", path_);
+  const auto there = static_cast<std::uint64_t>(status.st_size);
+  if (there < size || size < unhashed) {
+    return Error(Code::kCorrupt, path_, ": expected at least ", std::max(size, unhashed), " bytes, found ", there,
+                 "; remove the files of the unfinished job to begin anew");
+  }
+  if (size > unhashed) {
+    THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file, base::RegularFile::Share(file_, path_));
+    THIMBLE_RETURN_IF_ERROR(hash_.Update(file, unhashed, size));
+  }
+  if (Hash() != hash) {
+    return Error(Code::kCorrupt, path_, ": its first ", size, " bytes are not those that were written; remove the files ",
+                 "of the unfinished job to begin anew");
+  }
+  if (ftruncate(file_, static_cast<off_t>(size)) != 0) return SystemError(errno, "cannot shorten", path_);
+  size_ = size;
+  return Status();
+}
+
+Status PartFile::AppendUnhashed(std::string_view bytes) {
+  buffer_ += bytes;
+  return Flush();
+}
+
+Status PartFile::Append(std::string_view bytes) {
+  hash_.Update(bytes);
+  buffer_ += bytes;
+  return buffer_.size() < kBufferBytes ? Status() : Flush();
+}
+
+Status PartFile::WriteAt(std::uint64_t offset, std::string_view bytes) {
+  return base::WriteAllAt(file_, offset, BytesOf(bytes), path_);
+}
+
+Status PartFile::ReadAt(std::uint64_t offset, std::span<char> out) {
+  if (offset + out.size() > size_) THIMBLE_RETURN_IF_ERROR(Flush());
+  while (!out.empty()) {
+    const ssize_t count = pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError(errno, "cannot read", path_);
+    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was written");
+    offset += static_cast<std::uint64_t>(count);
+    out = out.subspan(static_cast<std::size_t>(count));
+  }
+  return Status();
+}
+
+Status PartFile::Flush() {
+  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_, size_, BytesOf(buffer_), path_));
+  size_ += buffer_.size();
+  unsynced_ += buffer_.size();
+  buffer_.clear();
+#ifdef SYNC_FILE_RANGE_WRITE
+  if (unsynced_ >= kUnsyncedBytes) {
+    sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    unsynced_ = 0;
+  }
+#endif
+  return Status();
+}
+
+Status PartFile::Sync() {
+  THIMBLE_RETURN_IF_ERROR(Flush());
+  return fsync(file_) == 0 ? Status() : SystemError(errno, "cannot flush", path_);
+}
+
+void PartFile::Remove() {
+  leftover_ = base::Leftover();
+  unlink(path_.c_str());
+}
+
+}  // namespace thimble::bulk

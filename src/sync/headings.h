@@ -1,0 +1,32 @@
+// Where the sections of a document begin.
+
+#ifndef THIMBLE_SYNC_HEADINGS_H_
+#define THIMBLE_SYNC_HEADINGS_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thimble::sync {
+
+enum class Format { kPlain, kMarkdown, kRst };
+
+// .txt and .text are kPlain, .md and .markdown kMarkdown, .rst kRst, in any case of letters; false for other names.
+bool FormatOf(std::string_view name, Format& format);
+
+struct Heading {
+  std::size_t begin = 0;  // Of its first line, in bytes,
+  std::size_t end = 0;    // and behind its last one.
+  std::size_t level = 1;
+  std::string title;
+};
+
+// In their order. Markdown: lines of # and lines underlined with = or -, not in fenced code nor in the front matter.
+// reStructuredText: lines underlined with punctuation, whose levels are in the order of their first use. Plain text has
+// none.
+std::vector<Heading> FindHeadings(std::string_view document, Format format);
+
+}  // namespace thimble::sync
+
+#endif  // THIMBLE_SYNC_HEADINGS_H_

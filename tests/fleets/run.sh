@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs examples/fleets on the engines of this machine, with workers that are killed, and measures the memory of workers:
+# tests/fleets/run.sh [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble,
+# build/make_test_model, build/libthimble_c.so and Java for Spark, which it installs if it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+uv=0.13.9
+folder=$PWD/build/fleets
+logs=$(realpath "${1:-build}")
+mkdir -p "$folder/home"
+if ! command -v java > /dev/null; then scripts/setup.sh with default-jre-headless; fi
+
+# What is installed is kept as long as the list is the same.
+if ! cmp -s tests/fleets/requirements.txt "$folder/requirements.txt"; then
+  rm -rf "$folder/python"
+  python3 -m venv "$folder/python"
+  "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv"
+  "$folder/python/bin/uv" pip install --quiet --python "$folder/python/bin/python" -r tests/fleets/requirements.txt
+  cp tests/fleets/requirements.txt "$folder"
+fi
+scripts/models/model.sh q8
+
+# Neither proxies nor settings of the user reach the engines.
+env -i PATH="$PATH" HOME="$folder/home" ${JAVA_HOME:+JAVA_HOME="$JAVA_HOME"} NO_PROXY=127.0.0.1,localhost \
+  PYTHONPATH="$PWD/bindings/python:$PWD/tests/fleets:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so" \
+  THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" \
+  THIMBLE_MODEL="$PWD/build/models/all-MiniLM-L6-v2-q8.safetensors" RAY_USAGE_STATS_ENABLED=0 PYTHONDONTWRITEBYTECODE=1 \
+  PYSPARK_PYTHON="$folder/python/bin/python" SPARK_LOCAL_IP=127.0.0.1 \
+  "$folder/python/bin/python" -m pytest --quiet --tb=short -s -p no:cacheprovider -W ignore::DeprecationWarning \
+  --junit-xml="$logs/fleets.xml" tests/fleets/fleets_test.py
