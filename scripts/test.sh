@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 
 logs=$PWD/build/test-logs
 # make demo has the rest of 25 minutes.
-declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [clients]=40 [node]=100 [bundlers]=60
-  [swap]=40 [asan]=200 [tsan]=30)
-total=1270
+declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
+  [adapters]=120 [fleets]=180 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
+total=1780
 
 # One test more than there are processors, because that of the hub mostly waits.
 run_tests() {
@@ -52,10 +52,20 @@ do_release() {
 # With all that tests need: what is not there is a failure, not a skip. The same holds for those of Node.js.
 do_tests() { run_tests complete; }
 
+do_python() { scripts/python.sh test "$logs/python.xml"; }
+do_install() { scripts/python.sh install; }
+do_adapters() { tests/adapters_python/run.sh "$logs"; }
+do_fleets() { tests/fleets/run.sh "$logs"; }
+
 do_clients() { tests/clients/run.sh "$logs"; }
 
 # The second compiler is the one that builds the packages.
-do_packages() { scripts/release/packages.sh "linux-$(node -p process.arch)-gnu"; }
+do_packages() {
+  local platform
+  platform=linux-$(node -p process.arch)-gnu
+  scripts/release/packages.sh "$platform"
+  scripts/release/wheels.sh "$platform"
+}
 
 do_node() { THIMBLE_REQUIRE=1 scripts/node.sh test "$logs/node.xml"; }
 
@@ -82,7 +92,7 @@ stage() {
   set -e
   if [ $code -eq 0 ]; then
     echo "== $1: $((SECONDS - begin)) s ($(date +%T))"
-    grep -hE '^[0-9]+% tests passed|^[0-9]+ passed in|^. (pass|fail) |tgz: [0-9]+ bytes' "$logs/$1.log" || true
+    grep -hE '^[0-9]+% tests passed|^[0-9]+ passed in|^. (pass|fail) |(tgz|whl): [0-9]+ bytes' "$logs/$1.log" || true
   else
     echo "== $1: failed ($(date +%T)), $logs/$1.log:"
     grep -vE '^ *([0-9]+/[0-9]+ .* Passed |Start +[0-9]+: )|^\[[0-9]+/[0-9]+\] ' "$logs/$1.log" || true
@@ -136,7 +146,7 @@ set +m
 
 for name in aarch64 shared release; do stage "$name"; done
 await fetch
-for name in tests clients; do stage "$name"; done
+for name in tests python install clients adapters fleets; do stage "$name"; done
 await packages
 for name in node bundlers swap; do stage "$name"; done
 await noexcept
