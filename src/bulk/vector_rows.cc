@@ -30,7 +30,7 @@ const char* ElementOf(Precision precision) {
 
 Result<VectorFormat> ParseVectorFormat(std::string_view name, Precision precision) {
   if (name == "f32" && precision != Precision::kFloat32) {
-    return Error(Code::kInvalidArgument, "`format` f32: only for float32, found `precision` ", PrecisionName(precision),
+    return Error(Code::kInvalidArgument, "`format` f32: only for floats, found `precision` ", PrecisionName(precision),
                  "; use raw");
   }
   for (std::size_t i = 0; i < std::size(kFormatNames); ++i) {
