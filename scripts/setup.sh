@@ -7,10 +7,10 @@ boost=libboost-dev
 if grep -qs '^VERSION_ID="12"' /etc/os-release; then boost=libboost1.81-dev; fi  # Whose libboost-dev is older.
 
 packages=(g++ ccache cmake ninja-build make python3 python3-pip nlohmann-json3-dev libcli11-dev libutf8proc-dev
-  libprotozero-dev libcurl4-openssl-dev ca-certificates libsqlite3-0 libgtest-dev "$boost")
+  libprotozero-dev libcurl4-openssl-dev ca-certificates libgtest-dev "$boost")
 if [ "${1:-}" != build ]; then
   packages+=(googletest curl python3-venv clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu qemu-user
-    strace wrk)
+    strace wrk libsqlite3-0)
 fi
 if [ "${1:-}" = with ]; then packages+=("${@:2}"); fi
 
