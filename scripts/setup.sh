@@ -10,7 +10,7 @@ packages=(g++ ccache cmake ninja-build make python3 python3-pip nlohmann-json3-d
   libprotozero-dev libcurl4-openssl-dev ca-certificates libgtest-dev "$boost")
 if [ "${1:-}" != build ]; then
   packages+=(googletest curl python3-venv clang-tidy-19 clang-format-19 g++-aarch64-linux-gnu qemu-user
-    default-jre-headless strace wrk)
+    default-jre-headless libsqlite3-0 strace wrk)
 fi
 if [ "${1:-}" = with ]; then packages+=("${@:2}"); fi
 

@@ -69,6 +69,8 @@ class Readme(unittest.TestCase):
             (folder / "articles.jsonl").write_text('{"text": "one"}\n')
             (folder / "reranker-q8.safetensors").rename(folder / "ms-marco-MiniLM-L6-v2-q8.safetensors")
             (folder / "reranker.safetensors").symlink_to("ms-marco-MiniLM-L6-v2-q8.safetensors")
+            (folder / "docs").mkdir()
+            (folder / "docs/a.md").write_text("# One\n\nTwo.\n")
             blocks = "".join(re.findall(r"```sh\n(.*?)```", README + RERANK, re.DOTALL))
             # server_test.py runs those of the server.
             commands = [line for line in blocks.splitlines()

@@ -31,7 +31,7 @@ class Security(unittest.TestCase):
                 self.assertEqual(int(number.replace(",", "")) * UNITS[unit or ""], constant(name, path))
 
     def test_loaded_libraries_are_those_of_the_source(self):
-        for path in ("src/net/http.cc", "src/server/openssl.cc"):
+        for path in ("src/net/http.cc", "src/server/openssl.cc", "src/sync/sqlite.cc"):
             for name in re.findall(r'"(lib[\w.-]+\.so[\w.]*)"', (ROOT / path).read_text()):
                 self.assertIn(f"`{name}`", PAGE, path)
 
