@@ -53,9 +53,12 @@ class Job:
     def __init__(self, log, *command):
         self.mark = uuid.uuid4().hex
         self.log = open(log, "w+")
-        self.process = subprocess.Popen([sys.executable, *map(str, command)], stdout=self.log, stderr=subprocess.STDOUT, env={
+        environment = {
             **os.environ, "THIMBLE_FLEETS_MARK": self.mark, "SPARK_HOME": os.path.dirname(pyspark.__file__),
-            "PYSPARK_SUBMIT_ARGS": "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=4 pyspark-shell"})
+            "PYSPARK_SUBMIT_ARGS": "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=4 "
+                                   "pyspark-shell"}
+        self.process = subprocess.Popen([sys.executable, *map(str, command)], stdout=self.log, stderr=subprocess.STDOUT,
+                                        env=environment)
 
     def processes(self):
         for entry in glob.glob("/proc/[0-9]*"):
