@@ -102,7 +102,8 @@ def tables(found, options):
     texts = options.texts
     core_hours = texts / found["texts_per_s"] / 3600 / options.efficiency
     lines = [f"{found['processor']}, {found['cores']} CPUs, load average {found['load']:.1f} before the run. "
-             f"Texts: {found['texts']}, {found['bytes_per_text']:.0f} bytes and {found['tokens_per_text']:.1f} tokens each on average.\n"]
+             f"Texts: {found['texts']}, {found['bytes_per_text']:.0f} bytes and {found['tokens_per_text']:.1f} tokens each on "
+             "average.\n"]
     inputs = [["texts/s of a core, all cores busy", f"{found['texts_per_s']:,.0f}", "measured"],
               ["texts/s of a core, the others idle", f"{found['alone_texts_per_s']:,.0f}", "measured"],
               ["private memory of a worker above bare python and numpy, MB", reports.megabytes(found["private"]), "measured"],

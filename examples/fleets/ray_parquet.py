@@ -19,7 +19,8 @@ def main():
     options = parser.parse_args()
 
     partitions = thimble.fleet.partitions(options.source, options.target)
-    done = ray.data.from_items([partition._asdict() for partition in partitions], override_num_blocks=len(partitions)).map_batches(
+    work = ray.data.from_items([partition._asdict() for partition in partitions], override_num_blocks=len(partitions))
+    done = work.map_batches(
         thimble.ray.EmbedPartitions, fn_constructor_args=[options.model], fn_constructor_kwargs={"pull": options.pull},
         batch_size=1, compute=ray.data.ActorPoolStrategy(size=options.actors), num_cpus=1)
     print(f"{sum(row['rows'] for row in done.iter_rows())} rows in {len(partitions)} partitions")

@@ -20,10 +20,10 @@ def main():
     spark = SparkSession.builder.getOrCreate()
     partitions = thimble.fleet.partitions(options.source, options.target)
     # One partition a task, so that a task that is tried again does not repeat others.
-    work = spark.sparkContext.parallelize(partitions, len(partitions)).toDF(["source", "target"])
+    work = spark.sparkContext.parallelize(partitions, len(partitions)).toDF("source string, target string")
     done = work.mapInPandas(thimble.spark.embed_partitions(options.model, pull=options.pull),
                             "source string, target string, rows long")
-    print(f"{done.agg({'rows': 'sum'}).first()[0]} rows in {len(partitions)} partitions")
+    print(f"{sum(row.rows for row in done.collect())} rows in {len(partitions)} partitions")
     spark.stop()
 
 

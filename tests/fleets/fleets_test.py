@@ -53,9 +53,12 @@ class Job:
     def __init__(self, log, *command):
         self.mark = uuid.uuid4().hex
         self.log = open(log, "w+")
-        self.process = subprocess.Popen([sys.executable, *map(str, command)], stdout=self.log, stderr=subprocess.STDOUT, env={
+        environment = {
             **os.environ, "THIMBLE_FLEETS_MARK": self.mark, "SPARK_HOME": os.path.dirname(pyspark.__file__),
-            "PYSPARK_SUBMIT_ARGS": "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false pyspark-shell"})
+            "PYSPARK_SUBMIT_ARGS": "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=4 "
+                                   "pyspark-shell"}
+        self.process = subprocess.Popen([sys.executable, *map(str, command)], stdout=self.log, stderr=subprocess.STDOUT,
+                                        env=environment)
 
     def processes(self):
         for entry in glob.glob("/proc/[0-9]*"):
@@ -71,7 +74,7 @@ class Job:
                     yield pid
 
     def wait(self):
-        code = self.process.wait(timeout=300)
+        code = self.process.wait(timeout=600)
         self.log.seek(0)
         text = self.log.read()
         assert code == 0, text[-4000:]
@@ -100,7 +103,7 @@ def start(tmp_path):
 
 def await_some(job, target):
     """Until some partitions are there, others not, and workers are at them."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         workers = list(job.workers())
         if workers and len(list(target.glob("*.parquet"))) >= 2:
@@ -108,7 +111,7 @@ def await_some(job, target):
             return workers
         assert job.process.poll() is None, job.wait()
         time.sleep(0.05)
-    raise AssertionError("no partition in 240 s")
+    raise AssertionError("no partition in 600 s")
 
 
 def check(target, expected):

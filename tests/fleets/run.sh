@@ -21,11 +21,11 @@ if ! cmp -s tests/fleets/requirements.txt "$folder/requirements.txt"; then
 fi
 scripts/models/model.sh q8
 
-# Neither proxies nor settings of the user reach the engines.
+# Neither proxies nor settings of the user reach the engines. Ray's workers would wait for whatever else runs here (nice 15).
 env -i PATH="$PATH" HOME="$folder/home" ${JAVA_HOME:+JAVA_HOME="$JAVA_HOME"} NO_PROXY=127.0.0.1,localhost \
   PYTHONPATH="$PWD/bindings/python:$PWD/tests/fleets:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so" \
   THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" \
-  THIMBLE_MODEL="$PWD/build/models/all-MiniLM-L6-v2-q8.safetensors" RAY_USAGE_STATS_ENABLED=0 PYTHONDONTWRITEBYTECODE=1 \
-  PYSPARK_PYTHON="$folder/python/bin/python" SPARK_LOCAL_IP=127.0.0.1 \
+  THIMBLE_MODEL="$PWD/build/models/all-MiniLM-L6-v2-q8.safetensors" RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0 \
+  PYSPARK_PYTHON="$folder/python/bin/python" SPARK_LOCAL_IP=127.0.0.1 PYTHONDONTWRITEBYTECODE=1 \
   "$folder/python/bin/python" -m pytest --quiet --tb=short -s -p no:cacheprovider -W ignore::DeprecationWarning \
   --junit-xml="$logs/fleets.xml" tests/fleets/fleets_test.py

@@ -47,12 +47,13 @@ def embedder(model: str, *, pull: bool = False, **options: Any) -> Embedder:
 
 
 def column(found: Embedder, texts: Any) -> Any:
-    """The vectors of a column of texts of pyarrow, as a FixedSizeListArray of float32. Where the text is null, so is the vector."""
+    """The vectors of an array of texts of pyarrow, a FixedSizeListArray of float32. Where a text is null, so is its vector."""
     import numpy
     import pyarrow
 
     if not (pyarrow.types.is_string(texts.type) or pyarrow.types.is_large_string(texts.type)):
-        raise InvalidArgument("invalid_argument", f"the column of texts: expected strings, found {texts.type}; cast it or name another column")
+        raise InvalidArgument("invalid_argument", f"the column of texts: expected strings, found {texts.type}; cast it or name "
+                              "another column")
     known = texts.to_pylist()
     vectors = found.encode([text for text in known if text is not None])
     mask = None
@@ -146,7 +147,8 @@ def _write(found: Embedder, reader: Any, there: pyarrow.fs.FileSystem, part: str
             writer.write_table(table.replace_schema_metadata(schema.metadata))
             rows += table.num_rows
     if rows != reader.metadata.num_rows:
-        raise InvalidArgument("invalid_argument", f"{part}: expected {reader.metadata.num_rows} rows of the source, found {rows}")
+        raise InvalidArgument("invalid_argument",
+                              f"{part}: expected {reader.metadata.num_rows} rows of the source, found {rows}")
     if there.type_name == "local":  # So that the name never outlives the content when a machine loses power.
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
@@ -163,8 +165,8 @@ def _committed(there: pyarrow.fs.FileSystem, target: str, marks: Dict[str, str])
     found = metadata.metadata or {}
     space = found.get(b"thimble.space", b"").decode()
     if space != marks["thimble.space"]:
-        raise InvalidArgument("invalid_argument", f"{target}: has vectors of {space or 'something else'}, expected {marks['thimble.space']}; "
-                              "remove the folder or choose another one")
+        raise InvalidArgument("invalid_argument", f"{target}: has vectors of {space or 'something else'}, expected "
+                              f"{marks['thimble.space']}; remove the folder or choose another one")
     return int(metadata.num_rows) if found.get(b"thimble.source", b"").decode() == marks["thimble.source"] else None
 
 
@@ -177,7 +179,8 @@ def _forget(there: pyarrow.fs.FileSystem, part: str) -> None:
 
 def _check_columns(schema: pyarrow.Schema, text: str) -> None:
     if text not in schema.names:
-        raise InvalidArgument("invalid_argument", f"column {text!r} not found; there are {', '.join(map(repr, schema.names)) or 'none'}")
+        there = ", ".join(map(repr, schema.names)) or "none"
+        raise InvalidArgument("invalid_argument", f"column {text!r} not found; there are {there}")
 
 
 def _filesystem(path: str) -> Tuple[pyarrow.fs.FileSystem, str]:

@@ -29,7 +29,8 @@ class Embed:
         if not isinstance(batch, dict):
             return fleet.with_vectors(self.embedder, batch, self.text, self.output)
         if self.text not in batch:
-            raise InvalidArgument("invalid_argument", f"column {self.text!r} not found; there are {', '.join(map(repr, batch))}")
+            raise InvalidArgument("invalid_argument",
+                                  f"column {self.text!r} not found; there are {', '.join(map(repr, batch))}")
         return {**batch, self.output: self.embedder.encode(list(batch[self.text]))}
 
 
