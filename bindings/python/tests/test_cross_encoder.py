@@ -74,6 +74,11 @@ def test_a_call_gives_what_sentence_transformers_gives(name, ours, theirs):
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), atol=LIMIT)
 
 
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_gives_what_sentence_transformers_was_seen_to_give(name, ours):
+    face_models.check_described("CrossEncoder", name, lambda: CALLS[name](ours))
+
+
 @needs("torch")
 def test_an_activation_of_torch_computes_the_scores(ours):
     import torch
