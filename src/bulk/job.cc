@@ -129,10 +129,11 @@ Status Job::CheckSizes(const Checkpoint& from) const {
   const std::uint64_t row = json_rows() ? 0 : PrecisionBytes(form_.precision, dimensions_);
   const bool fits = json_rows() || (from.counts.texts <= UINT64_MAX / 2 / row &&
                                     from.output.bytes == header_bytes() + from.counts.texts * row);
+  const bool ends = !from.complete || from.input.bytes == reader_.file().size();
   const std::uint64_t distinct = index_ ? from.counts.texts - from.counts.duplicates : 0;
-  if (fits && from.seen.bytes == distinct * sizeof(SeenRow) && (has_sidecar() || from.ids.bytes == 0)) return Status();
-  return Error(Code::kCorrupt, JournalName(target_), ": its numbers of texts and bytes contradict each other; remove the ",
-               "files of the unfinished job to begin anew");
+  if (fits && ends && from.seen.bytes == distinct * sizeof(SeenRow) && (has_sidecar() || from.ids.bytes == 0)) return Status();
+  return Error(Code::kCorrupt, JournalName(target_), ": its numbers of texts and bytes contradict each other or the ",
+               "input; remove the files of the unfinished job to begin anew");
 }
 
 Status Job::BeginParts(const Checkpoint* from) {
@@ -271,11 +272,21 @@ Status Job::Rename(const std::string& part, const std::string& name, std::uint64
 
 Status Job::FinishNames(const Checkpoint& done) {
   std::string output_hash = done.output.hash;
-  if (header_bytes() > 0) {  // Which the hash so far leaves out.
+  if (complete_ || header_bytes() > 0) {
     const std::string part = PartName(target_);
     THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file,
                              base::RegularFile::Open(base::IdentityOf(part) ? part : target_));
-    THIMBLE_ASSIGN_OR_RETURN(output_hash, base::Sha256OfFile(file, 0, file.size()));
+    if (complete_) {  // By an earlier process.
+      THIMBLE_ASSIGN_OR_RETURN(const std::string found, base::Sha256OfFile(file, header_bytes(), done.output.bytes));
+      if (found != done.output.hash) {
+        return Error(Code::kCorrupt, file.path(), ": its bytes are not those that were written; remove the files of the ",
+                     "unfinished job to begin anew");
+      }
+    }
+    // The hash so far leaves out the header.
+    if (header_bytes() > 0) {
+      THIMBLE_ASSIGN_OR_RETURN(output_hash, base::Sha256OfFile(file, 0, file.size()));
+    }
   }
   THIMBLE_RETURN_IF_ERROR(Rename(PartName(target_), target_, done.output.bytes));
   if (has_sidecar()) THIMBLE_RETURN_IF_ERROR(Rename(PartName(IdsName(target_)), IdsName(target_), done.ids.bytes));

@@ -66,6 +66,7 @@ class Readme(unittest.TestCase):
             self.addCleanup(hub.close)
             (folder / "q8.safetensors").rename(folder / "e5-small-v2.safetensors")
             (folder / "lines.txt").write_text("one\ntwo\n")
+            (folder / "corpus.csv").write_text("id,text\n1,one\n")
             (folder / "articles.jsonl").write_text('{"text": "one"}\n')
             (folder / "reranker-q8.safetensors").rename(folder / "ms-marco-MiniLM-L6-v2-q8.safetensors")
             (folder / "reranker.safetensors").symlink_to("ms-marco-MiniLM-L6-v2-q8.safetensors")

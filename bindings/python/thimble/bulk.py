@@ -142,7 +142,7 @@ class _Job:
             "id_field": id_field, "format": kind[1:], "precision": precision, "options": text,
             "input_bytes": self.stamp.st_size, "input_modified": self.stamp.st_mtime_ns, "input_end": self._footer()}
         self.counts = {"texts": 0, "tokens": 0, "truncated": 0, "empty": 0}
-        self.resumed = 0
+        self.resumed = self.checkpoints = 0
         self.hash = hashlib.sha256()
         self.width = 0
 
@@ -160,7 +160,13 @@ class _Job:
             with open(self.part, "r+b" if state is not None else "w+b") as part:
                 if state is not None:
                     self._resume(state, part)
-                complete = self._embed(journal, part, progress)
+                try:
+                    complete = self._embed(journal, part, progress)
+                except BaseException:
+                    if state is None and not self.checkpoints:  # Nothing worth keeping.
+                        os.remove(self.part)
+                        os.remove(self.journal)
+                    raise
                 self._checkpoint(journal, part)
                 if not complete:
                     return {"complete": False, **self.counts}
@@ -227,6 +233,7 @@ class _Job:
         journal.write(b"\n" + text + b" " + hashlib.sha256(text).hexdigest().encode() + b"\n")
         journal.flush()
         os.fsync(journal.fileno())
+        self.checkpoints += 1
 
     def _embed(self, journal: IO[bytes], part: IO[bytes], progress: Optional[Progress]) -> bool:
         import numpy

@@ -1,0 +1,138 @@
+"""Jobs over Parquet and Arrow files: what they give, and what they give after a kill."""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+numpy = pytest.importorskip("numpy")
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+import thimble
+from thimble.bulk import embed_corpus
+
+MODEL = "mock-hashed"
+
+
+def write_input(path, rows, group=1000):
+    words = random.Random(1)
+    texts = [" ".join(words.choice("red green blue tree house river".split()) for _ in range(4)) for _ in range(rows)]
+    table = pyarrow.table({"id": list(range(rows)), "body": texts, "other": [0.5] * rows})
+    if str(path).endswith(".parquet"):
+        parquet.write_table(table, path, row_group_size=group)
+    else:
+        with pyarrow.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=group)
+    return texts
+
+
+def read_vectors(path):
+    table = parquet.read_table(path) if str(path).endswith(".parquet") else pyarrow.ipc.open_file(str(path)).read_all()
+    column = table.column("embedding").combine_chunks()
+    width = column.type.list_size
+    return table, numpy.asarray(column.values).reshape(-1, width)
+
+
+@pytest.mark.parametrize("source", ["in.parquet", "in.arrow"])
+@pytest.mark.parametrize("target", ["out.parquet", "out.arrow", "out.npy"])
+@pytest.mark.parametrize("precision", ["float32", "float16", "ubinary"])
+def test_vectors_are_those_of_encode(tmp_path, source, target, precision):
+    texts = write_input(tmp_path / source, 2500)
+    report = embed_corpus(tmp_path / source, tmp_path / target, MODEL, field="body", id_field="id", precision=precision)
+    with thimble.Embedder(MODEL) as embedder:
+        expected = embedder.encode(texts, precision="float32" if precision == "float16" else precision)
+    if precision == "float16":
+        expected = expected.astype(numpy.float16)
+    if target.endswith(".npy"):
+        vectors = numpy.load(tmp_path / target)
+    else:
+        table, vectors = read_vectors(tmp_path / target)
+        assert table.column("id").to_pylist() == list(range(2500))
+    assert vectors.dtype == expected.dtype and numpy.array_equal(vectors, expected)
+    manifest = json.loads((tmp_path / f"{target}.manifest.json").read_text())
+    assert {"complete": True, **manifest} == report
+    assert manifest["output"]["sha256"] == hashlib.sha256((tmp_path / target).read_bytes()).hexdigest()
+    assert manifest["shape"] == list(expected.shape)
+    assert sorted(os.listdir(tmp_path)) == sorted([source, target, f"{target}.manifest.json"])
+
+
+def test_stops_and_resumes(tmp_path):
+    write_input(tmp_path / "in.parquet", 30000)
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    embed_corpus(tmp_path / "in.parquet", whole, MODEL, field="body")
+    stopped = embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", progress=lambda state: state["texts"] < 9000)
+    assert not stopped["complete"] and not out.exists()
+    with pytest.raises(thimble.InvalidArgument, match="unfinished job"):
+        embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body")
+    with pytest.raises(thimble.InvalidArgument, match="precision"):
+        embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", precision="float16", resume=True)
+    seen = []
+    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", resume=True,
+                 progress=lambda state: seen.append(state["resumed_texts"]) is None)
+    assert seen[0] == stopped["texts"] > 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_damaged_parts_are_refused(tmp_path):
+    write_input(tmp_path / "in.parquet", 9000)
+    out = tmp_path / "out.npy"
+    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", progress=lambda state: False)
+    part = pathlib.Path(f"{out}.part")
+    data = part.read_bytes()
+    for broken in (data[:-1], b"\1" + data[1:]):
+        part.write_bytes(broken)
+        with pytest.raises(thimble.Corrupt, match="not those that were written"):
+            embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", resume=True)
+    part.write_bytes(data + b"more")
+    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", resume=True)
+    assert numpy.load(out).shape[0] == 9000
+
+
+def test_errors_say_what_is_wrong(tmp_path):
+    write_input(tmp_path / "in.parquet", 10)
+    with pytest.raises(thimble.InvalidArgument, match="'body'"):
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "o.npy", MODEL)
+    with pytest.raises(thimble.InvalidArgument, match="also read"):
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "in.parquet", MODEL, field="body")
+    with pytest.raises(thimble.Unsupported, match="thimble embed"):
+        embed_corpus(tmp_path / "in.csv", tmp_path / "o.npy", MODEL)
+    parquet.write_table(pyarrow.table({"text": ["a", None]}), tmp_path / "null.parquet")
+    with pytest.raises(thimble.Corrupt, match="row 2"):
+        embed_corpus(tmp_path / "null.parquet", tmp_path / "o.npy", MODEL)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("o.npy")]
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(thimble.Corrupt, match="bad.parquet"):
+        embed_corpus(tmp_path / "bad.parquet", tmp_path / "p.npy", MODEL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_process_loses_and_doubles_nothing(tmp_path):
+    write_input(tmp_path / "in.parquet", 60000)
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    embed_corpus(tmp_path / "in.parquet", whole, MODEL, field="body", id_field="id")
+    program = ("import sys, time; from thimble.bulk import embed_corpus; import thimble.bulk\n"
+               "thimble.bulk._CHECKPOINT_SECONDS = 0\n"
+               f"embed_corpus(sys.argv[1], sys.argv[2], {MODEL!r}, field='body', id_field='id', resume=True,\n"
+               "             progress=lambda state: time.sleep(0.05) is None)")
+    moments = random.Random(2)
+    kills = 0
+    for _ in range(5):
+        child = subprocess.Popen([sys.executable, "-c", program, tmp_path / "in.parquet", out])
+        try:
+            child.wait(moments.uniform(0.5, 1.5))
+            break
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            kills += 1
+    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", id_field="id", resume=True)
+    assert kills > 0
+    assert out.read_bytes() == whole.read_bytes()
