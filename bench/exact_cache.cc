@@ -1,9 +1,9 @@
 // What an exact cache saves: bench_exact_cache MODEL
 //
 // Prints, for texts of some lengths, microseconds of a text that is computed, of one that is computed and kept, and of
-// one that is found (medians of calls taken in turn, all texts different), with the medians of the ratios. Then the share
-// of texts that are found where they come by Zipf's law (the text of rank r with weight 1/r), against the share of the
-// texts that have room.
+// one that is found (medians of calls taken in turn, all texts different), with the medians of the ratios. Then the
+// share of texts that are found where they come by Zipf's law (the text of rank r with weight 1/r), against the share
+// of the texts that have room.
 
 #include <unistd.h>
 
@@ -24,7 +24,9 @@ namespace {
 
 using thimble::ExactCache;
 
-double Now() { return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double Now() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 double Median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
@@ -48,7 +50,7 @@ void CompareCosts(const std::string& path, const std::string& file) {
               "computed/found");
   for (const std::size_t tokens : {16, 64, 256}) {
     std::vector<double> computed, kept, found, kept_ratio, found_ratio;
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 60; ++i) {
       std::string text;
       for (std::size_t n = 2; n < tokens; ++n) text += std::string(1, static_cast<char>('a' + random() % 26)) + " ";
       const auto time = [&](thimble::Embedder& embedder) {
@@ -68,13 +70,13 @@ void CompareCosts(const std::string& path, const std::string& file) {
 }
 
 void CountHits(const std::string& file) {
-  constexpr std::size_t kTexts = 50'000, kDimensions = 384, kCalls = 300'000;
+  constexpr std::size_t kTexts = 10'000, kDimensions = 384, kCalls = 40'000;
   constexpr double kRecord = 64 + kDimensions * sizeof(float);
   std::vector<double> sums(kTexts);
   for (std::size_t i = 0; i < kTexts; ++i) sums[i] = (i == 0 ? 0 : sums[i - 1]) + 1.0 / static_cast<double>(i + 1);
   std::printf("%12s %8s %8s\n", "room", "found", "best");  // The best keeps the most frequent texts.
   std::vector<float> vector(kDimensions);
-  for (const double room : {0.05, 0.2, 0.5, 1.0, 1.5}) {
+  for (const double room : {0.1, 0.2, 0.5, 1.0, 1.5}) {
     std::remove(file.c_str());
     const auto cache = Value(ExactCache::Open(file, static_cast<std::uint64_t>(kTexts * room * kRecord)));
     std::mt19937_64 random(2);

@@ -38,8 +38,8 @@ struct EmbedderOptions {
   Truncation truncation = Truncation::kSentenceTransformers;
   // Limit of the private bytes of model and embedder together, as in Plan; 0 means the default tile size.
   std::size_t max_memory = 0;
-  // Where vectors of texts are looked up and kept; null for nowhere. Vectors do not depend on it. Mocks, and model files
-  // without a fingerprint, do not use it; nor do scores and the vectors of tokens.
+  // Where vectors of texts are looked up and kept; null for nowhere. Vectors do not depend on it. Mocks, and model
+  // files without a fingerprint, do not use it; nor do scores and the vectors of tokens.
   std::shared_ptr<ExactCache> cache = nullptr;
 };
 

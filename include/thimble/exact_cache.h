@@ -38,8 +38,8 @@ class THIMBLE_API ExactCache {
   static constexpr std::uint64_t kLeastBytes = 1 << 20;
 
   // Opens the file at `path`, or makes it, readable by its owner alone. It never has more than `max_bytes`, which are
-  // decided when it is made (0 means kDefaultBytes), and takes them from the disk as vectors come; then the vectors that
-  // were not used for longest make room, roughly. A file that may only be read serves the vectors that it has.
+  // decided when it is made (0 means kDefaultBytes), and takes them from the disk as vectors come; then the vectors
+  // that were not used for longest make room, roughly. A file that may only be read serves the vectors that it has.
   //
   // kInvalidArgument for a file that is not a cache and stays as it is, for fewer than kLeastBytes, and for `max_bytes`
   // that are not those of an existing file; kUnsupported for a cache of another format; kCorrupt for a damaged header;

@@ -69,9 +69,9 @@ struct PoolStats {
   std::size_t peak_memory = 0;  // Maximum use so far.
   std::uint64_t loads = 0;
   std::uint64_t unloads = 0;
-  std::uint64_t refusals = 0;      // Calls that failed with kOverloaded.
+  std::uint64_t refusals = 0;                 // Calls that failed with kOverloaded.
   std::optional<ExactCacheStats> cache = {};  // Of EmbedderOptions::cache.
-  std::vector<ModelStats> models;  // Loaded models, in the order of loading.
+  std::vector<ModelStats> models;             // Loaded models, in the order of loading.
 };
 
 // The right to use a model of a pool, which keeps it loaded. Move-only. Thread-safe: calls from several threads run at

@@ -1,7 +1,6 @@
 // ReadFile and WriteFile at a place.
 
 #include <windows.h>
-
 #include <winioctl.h>
 
 #include "base/shared_file.h"

@@ -74,7 +74,8 @@ Checksum ChecksumOf(const Key& key, std::span<const float> vector) {
 }
 
 FileHeader HeaderOf(std::uint64_t bytes) {
-  FileHeader header = {.magic = kMagic, .version = kVersion, .ways = kWays, .bytes = bytes, .zeros = {}, .checksum = {}};
+  FileHeader header = {
+      .magic = kMagic, .version = kVersion, .ways = kWays, .bytes = bytes, .zeros = {}, .checksum = {}};
   header.checksum = ChecksumOf(header);
   return header;
 }
@@ -117,8 +118,8 @@ Status Make(base::SharedFile& file, std::uint64_t bytes) {
 
 Result<std::unique_ptr<Table>> Table::Open(const std::string& path, std::uint64_t max_bytes) {
   if (max_bytes != 0 && max_bytes < ExactCache::kLeastBytes) {
-    return Error(Code::kInvalidArgument, "`cache_size`: expected at least ", ExactCache::kLeastBytes,
-                 " bytes, found ", max_bytes);
+    return Error(Code::kInvalidArgument, "`cache_size`: expected at least ", ExactCache::kLeastBytes, " bytes, found ",
+                 max_bytes);
   }
   if (path.empty()) return Error(Code::kInvalidArgument, "`cache`: the name of the file is empty");
   THIMBLE_ASSIGN_OR_RETURN(base::SharedFile file, base::SharedFile::Open(path, true));

@@ -22,8 +22,8 @@ namespace thimble::cache {
 // A SHA-256 of all that decides the vector.
 using Key = std::array<std::byte, 32>;
 
-// Thread-safe, between processes too. What two of them write to one place at the same time, or one does not write to the
-// end, has no valid checksum and is not there. Get and Put allocate nothing.
+// Thread-safe, between processes too. What two of them write to one place at the same time, or one does not write to
+// the end, has no valid checksum and is not there. Get and Put allocate nothing.
 class Table {
  public:
   // As ExactCache::Open.

@@ -134,9 +134,9 @@ class NativeWorker {
   model::Head head_;
   std::optional<text::Pairs> pairs_;  // Of a model that takes them.
 
-  bool caches_ = false;         // Whether there is a cache, for
-  Cached* cached_ = nullptr;    // [tile_tokens] the text of each sequence. Between consecutive ones others were found.
-  base::Sha256 hash_;           // Of the call in hand.
+  bool caches_ = false;       // Whether there is a cache, for
+  Cached* cached_ = nullptr;  // [tile_tokens] the text of each sequence. Between consecutive ones others were found.
+  base::Sha256 hash_;         // Of the call in hand.
   Cached in_hand_ = {};
 };
 
@@ -257,8 +257,9 @@ Status NativeWorker::Flush(const Batch& batch) {
     const bool whole = goes_on_[i] == 0 && window_weight_ == 0;
     if (count <= unpooled_ &&
         std::find(batch.pooling.begin(), batch.pooling.end(), Pooling::kMax) != batch.pooling.end()) {
-      return Error(Code::kInvalidArgument, "texts[", batch.first_index + index, "]: nothing to pool: the text has only the ", unpooled_,
-                   " tokens of the prompt, which ", weights_.info.name, " does not pool");
+      return Error(Code::kInvalidArgument, "texts[", batch.first_index + index,
+                   "]: nothing to pool: the text has only the ", unpooled_, " tokens of the prompt, which ",
+                   weights_.info.name, " does not pool");
     }
     head_.Run(batch.pooling, rows, count, unpooled_, false, vector);
     if (!whole) {

@@ -111,7 +111,7 @@ class ExactCache(unittest.TestCase):
                 if (folder / "socket").exists():
                     break
                 time.sleep(0.05)
-            body = json.dumps({"model": "q8", "input": ["the memory", "a small vector"]})
+            body = json.dumps({"model": "test", "input": ["the memory", "a small vector"]})
             answers = [self.ask("/v1/embeddings", body) for _ in range(3)]
             self.assertEqual(answers[0], answers[1])
             self.assertIn("thimble_cache_hits_total 4", self.ask("/metrics"))

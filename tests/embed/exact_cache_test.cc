@@ -120,7 +120,8 @@ TEST_F(ExactCacheTest, OneFileServesPoolsAndOtherModelsWithoutMixingThem) {
     EXPECT_EQ(found, Embed(nullptr, {}));
   }
   EXPECT_EQ(pool->Stats()->cache->hits, cache_->stats().hits);
-  EXPECT_GE(cache_->stats().hits, 2 * first.reports.size() - 8) << "Texts with the same tokens may be computed at once.";
+  EXPECT_GE(cache_->stats().hits, 2 * first.reports.size() - 8)
+      << "Texts with the same tokens may be computed at once.";
 }
 
 TEST_F(ExactCacheTest, ThePlanCountsWhatItTakes) {

@@ -105,7 +105,8 @@ Result<PoolOptions> ToPoolOptions(Napi::Object options) {
     THIMBLE_ASSIGN_OR_RETURN(result.embedder.truncation, ParseTruncation(ToString(truncation)));
   }
   if (const Napi::Value cache = options.Get("cachePath"); !cache.IsUndefined()) {
-    THIMBLE_ASSIGN_OR_RETURN(result.embedder.cache, ExactCache::Open(ToString(cache), ToSize(options.Get("cacheBytes"))));
+    THIMBLE_ASSIGN_OR_RETURN(result.embedder.cache,
+                             ExactCache::Open(ToString(cache), ToSize(options.Get("cacheBytes"))));
   }
   return result;
 }

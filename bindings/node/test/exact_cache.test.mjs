@@ -46,7 +46,7 @@ test('errors name the option', async () => {
   assert.throws(() => new ModelPool({ folder, cache: { path: '' } }), refused('invalid_argument', /^cache\.path: /));
   const pool = new ModelPool({ folder });
   await assert.rejects(pool.getModel('small', { cache: { path: notes } }), refused('invalid_argument', /^cache\.path: a pool has one/));
-  await assert.rejects(Embedder.create('small', { folder, cache: { maxBytes: '1MB' } }), refused('invalid_argument', /^cache: expected a path/));
+  await assert.rejects(Embedder.create('small', { folder, cache: { maxBytes: '1MB' } }), refused('unsupported', /add cache\.path$/));
   await assert.rejects(
     Embedder.create('text-embedding-3-small', { backend: 'openai:text-embedding-3-small', cache: { path: notes + '3' } }),
     refused('unsupported', /^cache\.path .*: only the native backend/));

@@ -34,7 +34,7 @@ function remoteOptions(options) {
 function refuseRemoteOptions(options) {
   const isFile = cacheOptions(options).path !== undefined;
   const name = REMOTE_OPTIONS.find((option) => options[option] !== undefined && !(option === 'cache' && isFile));
-  if (name === 'cache') throw invalid('cache: expected a path, because the backend is native; add cache.path');
+  if (name === 'cache') throw unsupported('cache: only remote backends have one in memory, and the backend is native; add cache.path');
   if (name) throw unsupported(`${name}: only remote backends accept it, and the backend is native`);
 }
 
