@@ -81,9 +81,6 @@ Result<bool> Store::IsStore(const std::string& path) {
   for (std::size_t i = 0; i < 4; ++i) id = id << 8 | std::to_integer<std::int64_t>(header[kApplicationIdAt + i]);
   if (std::memcmp(header.data(), kMagic, sizeof kMagic) != 0) return NoStore(path);
   if (id == kApplicationId) return true;
-  // One whose first transaction was cut short is empty, but for what its log says; Check() looks.
-  if (id == 0 && std::filesystem::exists(path + "-wal")) return true;
-  if (id == 0 && std::filesystem::exists(path + "-journal")) return true;
   return NoStore(path);
 }
 
@@ -123,20 +120,29 @@ Status Store::Check() {
 
 Status Store::OpenToRead(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(const bool is, IsStore(path));
-  if (!is) return Error(Code::kNotFound, path, ": there is no store; thimble sync FOLDER ", path, " makes one");
+  const auto none = [&] {
+    return Error(Code::kNotFound, path, ": there is no store; thimble sync FOLDER ", path, " makes one");
+  };
+  if (!is) return none();
   THIMBLE_RETURN_IF_ERROR(database_.Open(path, Access::kRead));
-  return Check();
+  // Empty when the sync that was to make it was killed.
+  THIMBLE_ASSIGN_OR_RETURN(const std::int64_t tables, database_.Number("SELECT COUNT(*) FROM sqlite_master"));
+  return tables == 0 ? none() : Check();
 }
 
 Status Store::OpenToWrite(const std::string& path, const StoreSpace& space) {
   THIMBLE_ASSIGN_OR_RETURN([[maybe_unused]] const bool is, IsStore(path));
   THIMBLE_RETURN_IF_ERROR(database_.Open(path, Access::kCreate));
-  // A log lets others read while this writes. Where a file system cannot have one, they wait for each other.
-  THIMBLE_RETURN_IF_ERROR(database_.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t tables, database_.Number("SELECT COUNT(*) FROM sqlite_master"));
-  if (tables == 0) return Create(space);
-  THIMBLE_RETURN_IF_ERROR(Check());
-  return CheckSpace(space);
+  if (tables == 0) {
+    // Before there is a log, so that the file never has bytes that do not say that it is a store.
+    THIMBLE_RETURN_IF_ERROR(Create(space));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(Check());
+    THIMBLE_RETURN_IF_ERROR(CheckSpace(space));
+  }
+  // A log lets others read while this writes. Where a file system cannot have one, they wait for each other.
+  return database_.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
 }
 
 Status Store::Create(const StoreSpace& space) {
@@ -163,7 +169,7 @@ Status Store::CheckSpace(const StoreSpace& space) const {
                    space.model + " (" + space.dtype + ", fingerprint " + space.fingerprint + ")");
   }
   if (space_.dimensions != space.dimensions) return differs("dimensions", space_.dimensions, space.dimensions);
-  if (space_.chunk_tokens != space.chunk_tokens) return differs("max_tokens", space_.chunk_tokens, space.chunk_tokens);
+  if (space_.chunk_tokens != space.chunk_tokens) return differs("`max_tokens`", space_.chunk_tokens, space.chunk_tokens);
   if (space_.prompts != space.prompts || space_.prompt_text != space.prompt_text) {
     const auto quoted = [](const StoreSpace& of) {
       return of.prompts == 0 ? std::string("of the model's default") : "\"" + of.prompt_text + "\" (--prompts)";
