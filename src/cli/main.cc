@@ -22,10 +22,13 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", thimble::cli::RunConvert}, {"diff", thimble::cli::RunDiff},         {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
-    {"list", thimble::cli::RunList},       {"memory", thimble::cli::RunMemory},     {"plan", thimble::cli::RunPlan},
-    {"pull", thimble::cli::RunPull},       {"rerank", thimble::cli::RunRerank},     {"rm", thimble::cli::RunRm},
-    {"similar", thimble::cli::RunSimilar}, {"sync", thimble::cli::RunSync}, {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
+    {"convert", thimble::cli::RunConvert},   {"diff", thimble::cli::RunDiff},
+    {"embed", thimble::cli::RunEmbed},       {"info", thimble::cli::RunInfo},
+    {"list", thimble::cli::RunList},         {"memory", thimble::cli::RunMemory},
+    {"plan", thimble::cli::RunPlan},         {"pull", thimble::cli::RunPull},
+    {"rerank", thimble::cli::RunRerank},     {"rm", thimble::cli::RunRm},
+    {"similar", thimble::cli::RunSimilar},   {"sync", thimble::cli::RunSync},
+    {"tokenize", thimble::cli::RunTokenize}, {"verify", thimble::cli::RunVerify},
 #ifdef THIMBLE_SERVER
     {"serve", thimble::cli::RunServe},
 #endif

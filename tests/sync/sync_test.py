@@ -204,7 +204,7 @@ class Sync(Case):
         self.refused(*sync, "--max-tokens", "32", says="--max-tokens 64, found 32")
         self.refused(*sync, "--prompts", says='"passage: "')
         self.refused(*sync, "--dimensions", "16", says="fingerprint")
-        self.refused(*sync, "--max-tokens", "2", says="--max-tokens: expected at least")
+        self.refused(*sync, "--max-tokens", "3", "--prompts", says="--max-tokens: expected at least")
         self.refused("similar", "--store", self.store, "-m", models / "q4.safetensors", "text", says="q4")
         self.refused("similar", "--store", self.store, "text", "--dimensions", "8", says="--dimensions", code=2)
         self.refused("sync", "-m", "mock", self.docs, self.store, says="fingerprint")
