@@ -121,7 +121,8 @@ std::string Explain(Verdict verdict, const sync::Comparison& comparison) {
 }
 
 json::Object Describe(const ModelInfo& info) {
-  return {{"name", info.name}, {"dtype", info.dtype}, {"dimensions", info.dimensions}, {"fingerprint", info.fingerprint}};
+  return {
+      {"name", info.name}, {"dtype", info.dtype}, {"dimensions", info.dimensions}, {"fingerprint", info.fingerprint}};
 }
 
 json::Object ValuesOf(std::uint64_t count, const std::array<Side, 2>& sides, const sync::Comparison& comparison,
@@ -132,8 +133,8 @@ json::Object ValuesOf(std::uint64_t count, const std::array<Side, 2>& sides, con
   values["queries"] = comparison.queries;
   values["neighbours"] = comparison.neighbours;
   if (const auto& cosine = comparison.cosine) {
-    values["cosine"] = json::Object{{"mean", cosine->mean}, {"p50", cosine->p50}, {"p5", cosine->p5},
-                                    {"p1", cosine->p1},     {"min", cosine->least}};
+    values["cosine"] = json::Object{
+        {"mean", cosine->mean}, {"p50", cosine->p50}, {"p5", cosine->p5}, {"p1", cosine->p1}, {"min", cosine->least}};
   } else {
     values["cosine"] = nullptr;
   }
@@ -152,7 +153,8 @@ std::string Table(std::uint64_t count, const std::array<Side, 2>& sides, const s
            (info.fingerprint.empty() ? "unknown" : info.fingerprint) + "\n";
   };
   const std::string k = std::to_string(comparison.neighbours);
-  std::string text = "A              " + model(sides[0].model->info()) + "B              " + model(sides[1].model->info());
+  std::string text =
+      "A              " + model(sides[0].model->info()) + "B              " + model(sides[1].model->info());
   text += "texts          " + std::to_string(comparison.texts);
   if (comparison.texts < count) text += " drawn of " + std::to_string(count);
   text += ", " + std::to_string(comparison.queries) + " of them as queries\n";
@@ -166,10 +168,9 @@ std::string Table(std::uint64_t count, const std::array<Side, 2>& sides, const s
   text += "neighbours     " + Decimal(comparison.overlap * 100, "%.2f") + " % of the " + k + " nearest are the same\n";
   text += "rank loss      " + Decimal(comparison.rank_loss, "%.2f") + " ranks on average, 95 % at most " +
           Decimal(comparison.rank_loss_p95, "%.0f") + "\n";
-  text += "index of A     " +
-          (comparison.kept_overlap
-               ? Decimal(*comparison.kept_overlap * 100, "%.2f") + " % of the " + k + " nearest are found by queries of B\n"
-               : std::string("n/a: the vectors have different lengths\n"));
+  text += "index of A     " + (comparison.kept_overlap ? Decimal(*comparison.kept_overlap * 100, "%.2f") +
+                                                             " % of the " + k + " nearest are found by queries of B\n"
+                                                       : std::string("n/a: the vectors have different lengths\n"));
   return text + "\n" + Explain(verdict, comparison) + "\n";
 }
 
@@ -211,7 +212,8 @@ int RunDiff(int argc, char** argv) {
       ->required();
   AddOption(app, "--field", source.field, "NAME", "Field of a JSON object that contains the text")
       ->capture_default_str();
-  AddOption(app, "--dtype", dtypes[0], "NAME", "Dtype of a model that is given by name or folder")->capture_default_str();
+  AddOption(app, "--dtype", dtypes[0], "NAME", "Dtype of a model that is given by name or folder")
+      ->capture_default_str();
   AddOption(app, "--dtype-b", dtypes[1], "NAME", "The same of MODEL_B, if it is another");
   app.add_flag("--json", as_json, "Print one JSON object");
   flags.AddTo(app);

@@ -37,7 +37,8 @@ constexpr char kExamples[] =
     "characters, with tabs between them. The percentile says how many of 100 pairs of unrelated texts are less alike\n"
     "for this model; it is - where that is not known: for backends, mocks and files from an older converter.\n"
     "\n"
-    "--store searches what thimble sync wrote, exactly, with its model and prompts; another -m must be the same model.\n"
+    "--store searches what thimble sync wrote, exactly, with its model and prompts; another -m must be the same "
+    "model.\n"
     "Results then have file:line-line and the headings of the chunk before the text.\n";
 
 struct Match {
@@ -196,7 +197,8 @@ int RunSimilar(int argc, char** argv) {
   arguments.app().add_flag(
       "--prompts", prompts,
       "Put the model's prompts before the texts: query before QUERY, passage or document before lines");
-  arguments.app().add_flag("--json", as_json, "Print one JSON object per line: cosine, percentile, index, text; of a store: cosine, "
+  arguments.app().add_flag("--json", as_json,
+                           "Print one JSON object per line: cosine, percentile, index, text; of a store: cosine, "
                            "percentile, file, first_line, last_line, heading, text");
   flags.AddDimensionsTo(arguments.app());
   flags.AddLongTextsTo(arguments.app());

@@ -56,7 +56,8 @@ std::string TextLine(const sync::Match& match, const std::optional<double>& perc
 Status CheckStoreFlags(const CLI::App& app) {
   for (const char* name : {"--dimensions", "--prompts", "--field", "--backend", "--base-url", "--space", "--timeout"}) {
     if (app.count(name) > 0) {
-      return Error(Code::kInvalidArgument, name, " has no effect with --store, which is searched as thimble sync made it");
+      return Error(Code::kInvalidArgument, name,
+                   " has no effect with --store, which is searched as thimble sync made it");
     }
   }
   if (app.count("file") > 0) return Error(Code::kInvalidArgument, "expected a FILE or --store STORE, found both");
@@ -81,9 +82,9 @@ Status SimilarStore(ModelOption& model_option, const std::string& query, const s
   // Another model may have fewer dimensions, so that it has no such space.
   const Result<std::string> fingerprint = SpaceFingerprint(model->info(), vectors);
   if (!fingerprint.ok() || *fingerprint != space.fingerprint) {
-    return Error(Code::kInvalidArgument, store_path, ": the store was made with the model ", space.model, " (", space.dtype,
-                 ", fingerprint ", space.fingerprint, "), found ", model->info().name, " (", model->info().dtype,
-                 ", fingerprint ", fingerprint.ok() ? *fingerprint : "of other dimensions",
+    return Error(Code::kInvalidArgument, store_path, ": the store was made with the model ", space.model, " (",
+                 space.dtype, ", fingerprint ", space.fingerprint, "), found ", model->info().name, " (",
+                 model->info().dtype, ", fingerprint ", fingerprint.ok() ? *fingerprint : "of other dimensions",
                  "); vectors of different models cannot be compared");
   }
   std::optional<Receipt> receipt;  // Its percentiles are of the model's own vectors.

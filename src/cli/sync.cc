@@ -26,26 +26,24 @@ constexpr char kExamples[] =
     "  thimble sync -m model.safetensors --dry-run --exclude vendor docs docs.store\n"
     "  thimble similar --store docs.store \"how do I reset my password\"\n"
     "\n"
-    "Reads .txt, .text, .md, .markdown and .rst files, in UTF-8, of FOLDER and the folders in it, but none whose names\n"
-    "begin with a dot. Divides them into chunks by heading and sentence, embeds those that STORE, an SQLite file, does\n"
+    "Reads .txt, .text, .md, .markdown and .rst files, in UTF-8, of FOLDER and the folders in it, but none whose "
+    "names\n"
+    "begin with a dot. Divides them into chunks by heading and sentence, embeds those that STORE, an SQLite file, "
+    "does\n"
     "not have yet, and removes those that went. An edit embeds the chunks around it, and a renamed file none.\n"
-    "When it is interrupted, the next run continues. Files that cannot be read are listed, and the exit code is then 1.\n";
+    "When it is interrupted, the next run continues. Files that cannot be read are listed, and the exit code is then "
+    "1.\n";
 
 // Most tokens of a chunk where --max-tokens says nothing: a few paragraphs, as search wants them.
 constexpr std::size_t kChunkTokens = 256;
 
 json::Object ValuesOf(const sync::SyncReport& report) {
   json::Object values = {
-      {"files_added", report.files.added},
-      {"files_changed", report.files.changed},
-      {"files_unchanged", report.files.unchanged},
-      {"files_removed", report.files.removed},
-      {"files_skipped", report.skipped.size()},
-      {"other_files", report.other_files},
-      {"chunks_added", report.chunks_added},
-      {"chunks_unchanged", report.chunks_unchanged},
-      {"chunks_removed", report.chunks_removed},
-      {"texts_embedded", report.texts_embedded},
+      {"files_added", report.files.added},         {"files_changed", report.files.changed},
+      {"files_unchanged", report.files.unchanged}, {"files_removed", report.files.removed},
+      {"files_skipped", report.skipped.size()},    {"other_files", report.other_files},
+      {"chunks_added", report.chunks_added},       {"chunks_unchanged", report.chunks_unchanged},
+      {"chunks_removed", report.chunks_removed},   {"texts_embedded", report.texts_embedded},
       {"texts_truncated", report.texts_truncated},
   };
   return values;
@@ -118,7 +116,8 @@ Status RunSyncOf(const ModelOption& model_option, const EmbedderFlags& flags, bo
   std::size_t unreadable = 0;
   for (const sync::Skipped& skipped : report.skipped) unreadable += skipped.unreadable;
   if (unreadable == 0) return Status();
-  return Error(Code::kIo, unreadable, " of the files or folders could not be read; the store keeps what it had of them");
+  return Error(Code::kIo, unreadable,
+               " of the files or folders could not be read; the store keeps what it had of them");
 }
 
 }  // namespace

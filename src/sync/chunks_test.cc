@@ -124,8 +124,9 @@ TEST(Chunks, AreTheSameEachTime) {
 }
 
 TEST(Chunks, OfTextWithoutPlacesFitToo) {
-  for (const std::string& document : {std::string(100'000, 'x'), std::string("\xf0\x9f\x98\x80") + std::string(5000, 'y'),
-                                      std::string(20'000, '\n'), std::string()}) {
+  for (const std::string& document :
+       {std::string(100'000, 'x'), std::string("\xf0\x9f\x98\x80") + std::string(5000, 'y'), std::string(20'000, '\n'),
+        std::string()}) {
     for (const Chunk& chunk : Cut(document, Format::kPlain)) EXPECT_LE(chunk.end - chunk.begin, 4 * 64u);
   }
   std::string faces;
@@ -177,7 +178,10 @@ TEST(Headings, OfReStructuredText) {
 TEST(Documents, AreTextInUtf8) {
   EXPECT_EQ(WhyNoText("plain \xc3\xa9 \xef\xbf\xbd"), "");
   EXPECT_EQ(WhyNoText(std::string_view("a\0b", 3)), "binary");
-  EXPECT_EQ(WhyNoText(std::string_view("\xff\xfe" "a\0", 4)), "UTF-16; save it as UTF-8");
+  EXPECT_EQ(WhyNoText(std::string_view("\xff\xfe"
+                                       "a\0",
+                                       4)),
+            "UTF-16; save it as UTF-8");
   EXPECT_EQ(WhyNoText("caf\xe9"), "not UTF-8 at byte 3; save it as UTF-8");
 }
 

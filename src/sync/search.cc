@@ -21,8 +21,7 @@ bool RanksBefore(const Best& a, const Best& b) { return a.cosine != b.cosine ? a
 // The best texts that are in a chunk, first the best.
 Result<std::vector<Best>> BestTexts(Store& store, std::span<const float> wanted, std::size_t top) {
   THIMBLE_ASSIGN_OR_RETURN(Statement texts, store.database().Prepare("SELECT id, hash, vector FROM texts"));
-  THIMBLE_ASSIGN_OR_RETURN(Statement in_chunk,
-                           store.database().Prepare("SELECT 1 FROM chunks WHERE text = ? LIMIT 1"));
+  THIMBLE_ASSIGN_OR_RETURN(Statement in_chunk, store.database().Prepare("SELECT 1 FROM chunks WHERE text = ? LIMIT 1"));
   std::vector<Best> best;  // A heap whose front ranks last.
   std::vector<float> vector(wanted.size());
   for (;;) {

@@ -60,9 +60,9 @@ struct Query {
   Query(std::size_t index, std::size_t most) : text(index), in_a(most), in_b(most), kept(most) {}
   std::size_t text;
   Nearest in_a, in_b;
-  Nearest kept;                       // In A, to the vector in B.
-  std::vector<Neighbour> targets;     // in_a with the cosines in B,
-  std::vector<std::size_t> ranks;     // and how many are nearer in B.
+  Nearest kept;                    // In A, to the vector in B.
+  std::vector<Neighbour> targets;  // in_a with the cosines in B,
+  std::vector<std::size_t> ranks;  // and how many are nearer in B.
 };
 
 // Calls take(row, vector) for each vector of a file.
@@ -113,11 +113,11 @@ class Comparer {
     }
     THIMBLE_RETURN_IF_ERROR(ReadQueries(a_, query_a_));
     THIMBLE_RETURN_IF_ERROR(ReadQueries(b_, query_b_));
-    THIMBLE_RETURN_IF_ERROR(ForEachVector(
-        a_, [&](std::size_t row, std::span<const float> vector) { TakeA(row, vector); }));
+    THIMBLE_RETURN_IF_ERROR(
+        ForEachVector(a_, [&](std::size_t row, std::span<const float> vector) { TakeA(row, vector); }));
     THIMBLE_RETURN_IF_ERROR(FindTargets());
-    THIMBLE_RETURN_IF_ERROR(ForEachVector(
-        b_, [&](std::size_t row, std::span<const float> vector) { TakeB(row, vector); }));
+    THIMBLE_RETURN_IF_ERROR(
+        ForEachVector(b_, [&](std::size_t row, std::span<const float> vector) { TakeB(row, vector); }));
     Comparison comparison = Summary(most);
     if (comparable_) {
       THIMBLE_ASSIGN_OR_RETURN(comparison.cosine, CompareTexts(a_, b_));
@@ -176,7 +176,8 @@ class Comparer {
     for (const Query& query : queries_) {
       common += query.in_a.CountCommon(query.in_b);
       kept += query.in_a.CountCommon(query.kept);
-      for (std::size_t i = 0; i < query.ranks.size(); ++i) losses.push_back(query.ranks[i] - std::min(query.ranks[i], i));
+      for (std::size_t i = 0; i < query.ranks.size(); ++i)
+        losses.push_back(query.ranks[i] - std::min(query.ranks[i], i));
     }
     const auto all = static_cast<double>(losses.size());
     comparison.overlap = static_cast<double>(common) / all;

@@ -71,7 +71,8 @@ Statement& Statement::Bind(std::string_view text) {
 }
 
 Statement& Statement::Bind(std::span<const std::byte> bytes) {
-  database_.sqlite_->bind_blob(statement_, next_parameter_++, bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
+  database_.sqlite_->bind_blob(statement_, next_parameter_++,
+                               bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
                                static_cast<int>(bytes.size()), nullptr);
   return *this;
 }

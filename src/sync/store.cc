@@ -37,13 +37,16 @@ static_assert(kApplicationId == 1952997996 && kSchemaVersion == 1);
 
 struct MetaField {
   const char* key;
-  std::string StoreSpace::*text;
-  std::size_t StoreSpace::*number;
+  std::string StoreSpace::* text;
+  std::size_t StoreSpace::* number;
 };
 constexpr MetaField kFields[] = {
-    {"fingerprint", &StoreSpace::fingerprint, nullptr},  {"dimensions", nullptr, &StoreSpace::dimensions},
-    {"chunk_tokens", nullptr, &StoreSpace::chunk_tokens}, {"prompts", nullptr, &StoreSpace::prompts},
-    {"prompt_text", &StoreSpace::prompt_text, nullptr},   {"model", &StoreSpace::model, nullptr},
+    {"fingerprint", &StoreSpace::fingerprint, nullptr},
+    {"dimensions", nullptr, &StoreSpace::dimensions},
+    {"chunk_tokens", nullptr, &StoreSpace::chunk_tokens},
+    {"prompts", nullptr, &StoreSpace::prompts},
+    {"prompt_text", &StoreSpace::prompt_text, nullptr},
+    {"model", &StoreSpace::model, nullptr},
     {"dtype", &StoreSpace::dtype, nullptr},
 };
 
@@ -81,9 +84,6 @@ Result<bool> Store::IsStore(const std::string& path) {
   for (std::size_t i = 0; i < 4; ++i) id = id << 8 | std::to_integer<std::int64_t>(header[kApplicationIdAt + i]);
   if (std::memcmp(header.data(), kMagic, sizeof kMagic) != 0) return NoStore(path);
   if (id == kApplicationId) return true;
-  // One whose first transaction was cut short is empty, but for what its log says; Check() looks.
-  if (id == 0 && std::filesystem::exists(path + "-wal")) return true;
-  if (id == 0 && std::filesystem::exists(path + "-journal")) return true;
   return NoStore(path);
 }
 
@@ -104,13 +104,14 @@ Status Store::Check() {
   if (id != kApplicationId) return NoStore(path);
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t version, database_.Number("PRAGMA user_version"));
   if (version != kSchemaVersion) {
-    return Error(Code::kUnsupported, path, ": expected a store of version ", kSchemaVersion, ", found version ", version,
-                 ", which another thimble made; --rebuild makes it anew");
+    return Error(Code::kUnsupported, path, ": expected a store of version ", kSchemaVersion, ", found version ",
+                 version, ", which another thimble made; --rebuild makes it anew");
   }
   THIMBLE_ASSIGN_OR_RETURN(Statement values, database_.Prepare("SELECT value FROM meta WHERE key = ?"));
   for (const MetaField& field : kFields) {
     THIMBLE_ASSIGN_OR_RETURN(const bool found, values.Bind(std::string_view(field.key)).Step());
-    if (!found) return Error(Code::kCorrupt, path, ": the store does not say its ", field.key, "; --rebuild makes it anew");
+    if (!found)
+      return Error(Code::kCorrupt, path, ": the store does not say its ", field.key, "; --rebuild makes it anew");
     if (field.text != nullptr) {
       space_.*field.text = values.Text(0);
     } else {
@@ -123,20 +124,29 @@ Status Store::Check() {
 
 Status Store::OpenToRead(const std::string& path) {
   THIMBLE_ASSIGN_OR_RETURN(const bool is, IsStore(path));
-  if (!is) return Error(Code::kNotFound, path, ": there is no store; thimble sync FOLDER ", path, " makes one");
+  const auto none = [&] {
+    return Error(Code::kNotFound, path, ": there is no store; thimble sync FOLDER ", path, " makes one");
+  };
+  if (!is) return none();
   THIMBLE_RETURN_IF_ERROR(database_.Open(path, Access::kRead));
-  return Check();
+  // Empty when the sync that was to make it was killed.
+  THIMBLE_ASSIGN_OR_RETURN(const std::int64_t tables, database_.Number("SELECT COUNT(*) FROM sqlite_master"));
+  return tables == 0 ? none() : Check();
 }
 
 Status Store::OpenToWrite(const std::string& path, const StoreSpace& space) {
   THIMBLE_ASSIGN_OR_RETURN([[maybe_unused]] const bool is, IsStore(path));
   THIMBLE_RETURN_IF_ERROR(database_.Open(path, Access::kCreate));
-  // A log lets others read while this writes. Where a file system cannot have one, they wait for each other.
-  THIMBLE_RETURN_IF_ERROR(database_.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t tables, database_.Number("SELECT COUNT(*) FROM sqlite_master"));
-  if (tables == 0) return Create(space);
-  THIMBLE_RETURN_IF_ERROR(Check());
-  return CheckSpace(space);
+  if (tables == 0) {
+    // Before there is a log, so that the file never has bytes that do not say that it is a store.
+    THIMBLE_RETURN_IF_ERROR(Create(space));
+  } else {
+    THIMBLE_RETURN_IF_ERROR(Check());
+    THIMBLE_RETURN_IF_ERROR(CheckSpace(space));
+  }
+  // A log lets others read while this writes. Where a file system cannot have one, they wait for each other.
+  return database_.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
 }
 
 Status Store::Create(const StoreSpace& space) {
@@ -155,15 +165,16 @@ Status Store::Create(const StoreSpace& space) {
 
 Status Store::CheckSpace(const StoreSpace& space) const {
   const auto differs = [&](std::string_view what, const auto& expected, const auto& found) {
-    return Error(Code::kInvalidArgument, database_.path(), ": the store was made with ", what, " ", expected, ", found ",
-                 found, "; use that, or --rebuild to embed everything anew");
+    return Error(Code::kInvalidArgument, database_.path(), ": the store was made with ", what, " ", expected,
+                 ", found ", found, "; use that, or --rebuild to embed everything anew");
   };
   if (space_.fingerprint != space.fingerprint) {
     return differs("the model", space_.model + " (" + space_.dtype + ", fingerprint " + space_.fingerprint + ")",
                    space.model + " (" + space.dtype + ", fingerprint " + space.fingerprint + ")");
   }
   if (space_.dimensions != space.dimensions) return differs("dimensions", space_.dimensions, space.dimensions);
-  if (space_.chunk_tokens != space.chunk_tokens) return differs("max_tokens", space_.chunk_tokens, space.chunk_tokens);
+  if (space_.chunk_tokens != space.chunk_tokens)
+    return differs("`max_tokens`", space_.chunk_tokens, space.chunk_tokens);
   if (space_.prompts != space.prompts || space_.prompt_text != space.prompt_text) {
     const auto quoted = [](const StoreSpace& of) {
       return of.prompts == 0 ? std::string("of the model's default") : "\"" + of.prompt_text + "\" (--prompts)";
@@ -204,7 +215,8 @@ Status Store::ForEachFile(const std::function<void(std::int64_t, std::string_vie
 Result<std::vector<TextHash>> Store::ChunksOf(std::int64_t file) {
   THIMBLE_ASSIGN_OR_RETURN(
       Statement chunks,
-      database_.Prepare("SELECT hash FROM chunks JOIN texts ON texts.id = chunks.text WHERE file = ? ORDER BY ordinal"));
+      database_.Prepare(
+          "SELECT hash FROM chunks JOIN texts ON texts.id = chunks.text WHERE file = ? ORDER BY ordinal"));
   chunks.Bind(file);
   std::vector<TextHash> hashes;
   for (;;) {
@@ -223,8 +235,8 @@ Result<std::int64_t> Store::FindText(const TextHash& hash) {
 
 Result<std::int64_t> Store::AddText(const TextHash& hash, std::string_view text, std::size_t tokens,
                                     std::span<const float> vector) {
-  THIMBLE_ASSIGN_OR_RETURN(
-      Statement insert, database_.Prepare("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
+  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
+                           database_.Prepare("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
   insert.Bind(std::as_bytes(std::span(hash))).Bind(text).Bind(static_cast<std::int64_t>(tokens));
   THIMBLE_RETURN_IF_ERROR(insert.Bind(std::as_bytes(vector)).Run());
   return database_.last_row();
@@ -245,8 +257,7 @@ Result<std::int64_t> Store::PutFile(std::string_view path, const base::FileStamp
 }
 
 Status Store::AddChunk(std::int64_t file, std::size_t ordinal, const Chunk& chunk, std::int64_t text) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
-                           database_.Prepare("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+  THIMBLE_ASSIGN_OR_RETURN(Statement insert, database_.Prepare("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.Bind(file);
   for (const std::size_t number : {ordinal, chunk.begin, chunk.end, chunk.first_line, chunk.last_line}) {
     insert.Bind(static_cast<std::int64_t>(number));

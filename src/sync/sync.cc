@@ -278,7 +278,8 @@ Result<StoreSpace> SpaceOf(const Model& model, const Embedder& embedder, const V
   StoreSpace space;
   THIMBLE_ASSIGN_OR_RETURN(space.fingerprint, SpaceFingerprint(model.info(), vectors));
   if (space.fingerprint.empty()) {
-    return Error(Code::kUnsupported, "model ", model.info().name, " has no fingerprint, by which a store tells whether ",
+    return Error(Code::kUnsupported, "model ", model.info().name,
+                 " has no fingerprint, by which a store tells whether ",
                  "its vectors can be compared; mocks and files from an older converter have none");
   }
   space.dimensions = vectors.dimensions.value_or(model.dimensions());
@@ -291,8 +292,8 @@ Result<StoreSpace> SpaceOf(const Model& model, const Embedder& embedder, const V
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::size_t least, CountTokens(model, "a", vectors));
   if (least > space.chunk_tokens) {
-    return Error(Code::kInvalidArgument, "`max_tokens`: expected at least ", least, ", which special tokens, prompt and ",
-                 "a letter take; found ", space.chunk_tokens);
+    return Error(Code::kInvalidArgument, "`max_tokens`: expected at least ", least,
+                 ", which special tokens, prompt and ", "a letter take; found ", space.chunk_tokens);
   }
   return space;
 }
