@@ -58,13 +58,13 @@ extern "C" {
 
 typedef enum thimble_code {
   THIMBLE_OK = 0,
-  THIMBLE_INVALID_ARGUMENT = 1, // The caller passed something that can never work.
-  THIMBLE_NOT_FOUND = 2,        // The named file or model does not exist.
-  THIMBLE_CORRUPT = 3,          // A file contradicts itself or its format.
-  THIMBLE_UNSUPPORTED = 4,      // Well formed, but not supported by this build.
-  THIMBLE_IO = 5,               // The system or the network refused or failed; also a job that was cancelled.
-  THIMBLE_OUT_OF_MEMORY = 6,    // Memory or the budget is not sufficient.
-  THIMBLE_OVERLOADED = 7        // Busy; the same call may succeed later.
+  THIMBLE_INVALID_ARGUMENT = 1,  // The caller passed something that can never work.
+  THIMBLE_NOT_FOUND = 2,         // The named file or model does not exist.
+  THIMBLE_CORRUPT = 3,           // A file contradicts itself or its format.
+  THIMBLE_UNSUPPORTED = 4,       // Well formed, but not supported by this build.
+  THIMBLE_IO = 5,                // The system or the network refused or failed; also a job that was cancelled.
+  THIMBLE_OUT_OF_MEMORY = 6,     // Memory or the budget is not sufficient.
+  THIMBLE_OVERLOADED = 7         // Busy; the same call may succeed later.
 } thimble_code;
 
 // Where zero means the default: of a model, or of the function.
@@ -95,15 +95,15 @@ THIMBLE_C_API const char* thimble_version(void);
 THIMBLE_C_API void thimble_text_free(thimble_text* text);
 
 // Runs the command line in this process, whose signals and standard streams it uses; returns its exit code. For a
-// process that does nothing else. `program` is the command that starts it, as an array that ends with NULL, for commands
-// that start processes of their own; NULL if it is the program of this process.
+// process that does nothing else. `program` is the command that starts it, as an array that ends with NULL, for
+// commands that start processes of their own; NULL if it is the program of this process.
 THIMBLE_C_API int thimble_main(int argc, char** argv, const char* const* program);
 
 // ---- Jobs ----
 //
 // A call that takes time is a job on a thread of the library. Functions that start one never fail: they return a job
-// that has ended with an error, or NULL if there is no memory for that, which the functions below take as a job that has
-// ended with THIMBLE_OUT_OF_MEMORY.
+// that has ended with an error, or NULL if there is no memory for that, which the functions below take as a job that
+// has ended with THIMBLE_OUT_OF_MEMORY.
 
 // Waits for the end of the job for so many milliseconds; below 0 without a limit. Returns 1 if it has ended, else 0.
 THIMBLE_C_API int thimble_job_wait(thimble_job* job, int64_t milliseconds);
@@ -117,18 +117,18 @@ THIMBLE_C_API thimble_code thimble_job_result(thimble_job* job, thimble_text* te
 
 // What a pull or a conversion is doing.
 typedef struct thimble_progress {
-  int32_t stage;        // 0 not begun, 1 waiting for another process, 2 downloading, 3 converting.
-  uint64_t bytes;       // Downloaded so far,
-  uint64_t total_bytes; // of so many; 0 while unknown.
-  double share;         // Converted, from 0 to 1.
+  int32_t stage;         // 0 not begun, 1 waiting for another process, 2 downloading, 3 converting.
+  uint64_t bytes;        // Downloaded so far,
+  uint64_t total_bytes;  // of so many; 0 while unknown.
+  double share;          // Converted, from 0 to 1.
 } thimble_progress;
 THIMBLE_C_API void thimble_job_progress(thimble_job* job, thimble_progress* progress);
 
 // The vectors [rows][columns] of a job that found their size itself; NULL for others. Valid until the job is freed.
 THIMBLE_C_API const float* thimble_job_vectors(thimble_job* job, size_t* rows, size_t* columns);
 
-// The ids of a job that tokenised: those of text i are [offsets[i], offsets[i + 1]), `count` + 1 offsets in all. NULL for
-// others. Valid until the job is freed.
+// The ids of a job that tokenised: those of text i are [offsets[i], offsets[i + 1]), `count` + 1 offsets in all. NULL
+// for others. Valid until the job is freed.
 THIMBLE_C_API const int32_t* thimble_job_ids(thimble_job* job, const uint64_t** offsets, size_t* count);
 
 // Cancels the job, waits for its end, and frees it.
@@ -138,13 +138,13 @@ THIMBLE_C_API void thimble_job_free(thimble_job* job);
 
 typedef struct thimble_pool_options {
   size_t struct_size;
-  const char* folder;      // Of models; NULL means THIMBLE_HOME, or thimble in the user's cache folder.
-  size_t max_memory;       // The budget in private bytes; 0 means half of what the process may use.
-  size_t max_models;       // 0 means as many as fit.
-  int64_t unload_after_ms; // A model unused for so long is unloaded; 0 means 30 s, below 0 never.
-  int64_t max_wait_ms;     // How long a call waits for memory or its turn; 0 means 30 s, below 0 not at all.
-  const char* load;        // "map" (default) or "copy".
-  int32_t verify;          // 1 checks the hash of a file when it is opened.
+  const char* folder;       // Of models; NULL means THIMBLE_HOME, or thimble in the user's cache folder.
+  size_t max_memory;        // The budget in private bytes; 0 means half of what the process may use.
+  size_t max_models;        // 0 means as many as fit.
+  int64_t unload_after_ms;  // A model unused for so long is unloaded; 0 means 30 s, below 0 never.
+  int64_t max_wait_ms;      // How long a call waits for memory or its turn; 0 means 30 s, below 0 not at all.
+  const char* load;         // "map" (default) or "copy".
+  int32_t verify;           // 1 checks the hash of a file when it is opened.
   // Of each call.
   int32_t threads;         // 1 to 64; 0 means the processors that the process may use, at most 8.
   size_t call_max_memory;  // Limit of the private bytes of one call; 0 for none.
@@ -164,34 +164,34 @@ THIMBLE_C_API void thimble_pool_close(thimble_pool* pool);
 // How vectors are computed.
 typedef struct thimble_encode_options {
   size_t struct_size;
-  const char* pooling;     // "mean", "cls", ...; NULL means the model's own.
-  const char* prompt_name; // NULL means the model's default, "" none.
-  const char* long_texts;  // "truncate" (default), "error" or "chunk".
-  const char* precision;   // "float32" (default), "int8", "uint8", "binary" or "ubinary".
-  size_t dimensions;       // Length of the vectors, the first of the model's components; 0 means all.
-  int64_t chunk_overlap;   // Tokens; 0 means an eighth of the limit, below 0 none.
-  size_t first_index;      // Index of the first text in messages.
-  int32_t normalize;       // A thimble_choice.
-  int32_t timeout_ms;      // Of a backend's call; 0 for no limit. Pools have none.
+  const char* pooling;      // "mean", "cls", ...; NULL means the model's own.
+  const char* prompt_name;  // NULL means the model's default, "" none.
+  const char* long_texts;   // "truncate" (default), "error" or "chunk".
+  const char* precision;    // "float32" (default), "int8", "uint8", "binary" or "ubinary".
+  size_t dimensions;        // Length of the vectors, the first of the model's components; 0 means all.
+  int64_t chunk_overlap;    // Tokens; 0 means an eighth of the limit, below 0 none.
+  size_t first_index;       // Index of the first text in messages.
+  int32_t normalize;        // A thimble_choice.
+  int32_t timeout_ms;       // Of a backend's call; 0 for no limit. Pools have none.
 } thimble_encode_options;
 
 #define THIMBLE_UNKNOWN UINT64_MAX
 
 // What happened to one text.
 typedef struct thimble_report {
-  uint64_t tokens;    // Tokens embedded, prompt and special tokens included; THIMBLE_UNKNOWN if a provider does not say.
-  uint64_t truncated; // 1 if the text had more; likewise.
-  uint64_t chunks;    // Number of windows.
+  uint64_t tokens;  // Tokens embedded, prompt and special tokens included; THIMBLE_UNKNOWN if a provider does not say.
+  uint64_t truncated;  // 1 if the text had more; likewise.
+  uint64_t chunks;     // Number of windows.
 } thimble_report;
 
-// `model` is a name, the path of a folder, the path of a .safetensors file, "mock" or "mock-hashed"; `dtype` of a name or
-// a folder, NULL means "q8". The errors of all: THIMBLE_NOT_FOUND for a model that is not on this machine (the message
-// says how to get it), THIMBLE_CORRUPT and THIMBLE_UNSUPPORTED for its file, THIMBLE_OVERLOADED when there was no memory
-// in time.
+// `model` is a name, the path of a folder, the path of a .safetensors file, "mock" or "mock-hashed"; `dtype` of a name
+// or a folder, NULL means "q8". The errors of all: THIMBLE_NOT_FOUND for a model that is not on this machine (the
+// message says how to get it), THIMBLE_CORRUPT and THIMBLE_UNSUPPORTED for its file, THIMBLE_OVERLOADED when there was
+// no memory in time.
 
 // Embeds texts[i] into vector i of `vectors`, one behind the other, which has vectors_bytes bytes: floats, or codes, a
-// byte for a component or for eight (as numpy.packbits). `reports` is NULL or has an entry for each text. The vectors are
-// the same whatever the threads, the processor and the other texts. After an error or a cancellation some may be
+// byte for a component or for eight (as numpy.packbits). `reports` is NULL or has an entry for each text. The vectors
+// are the same whatever the threads, the processor and the other texts. After an error or a cancellation some may be
 // written.
 THIMBLE_C_API thimble_job* thimble_pool_encode(thimble_pool* pool, const char* model, const char* dtype,
                                                const thimble_texts* texts, const thimble_encode_options* options,
@@ -203,10 +203,10 @@ THIMBLE_C_API thimble_job* thimble_pool_encode_tokens(thimble_pool* pool, const 
 
 typedef struct thimble_rank_options {
   size_t struct_size;
-  const char* prompt_name; // As in thimble_encode_options.
-  const char* long_texts;  // "truncate" (default) or "error".
+  const char* prompt_name;  // As in thimble_encode_options.
+  const char* long_texts;   // "truncate" (default) or "error".
   size_t first_index;
-  int32_t raw_scores; // 1 leaves out the model's activation.
+  int32_t raw_scores;  // 1 leaves out the model's activation.
 } thimble_rank_options;
 
 // Scores document i for the query, a thimble_texts of one text, into scores[i * n ..], where n is num_scores of
@@ -241,12 +241,13 @@ THIMBLE_C_API thimble_job* thimble_pool_unload(thimble_pool* pool, const char* m
 // Loads the model and keeps it, or lets it go again: `pin` is 1 or 0.
 THIMBLE_C_API thimble_job* thimble_pool_pin(thimble_pool* pool, const char* model, const char* dtype, int32_t pin);
 
-// A JSON object: max_memory, used_memory, peak_memory, loads, unloads, refusals, cache (hits, misses and writes; not without
-// one), and models, an array of objects with name, dtype, mapped_bytes, private_bytes, leases, uses, pinned and idle_ms.
+// A JSON object: max_memory, used_memory, peak_memory, loads, unloads, refusals, cache (hits, misses and writes; not
+// without one), and models, an array of objects with name, dtype, mapped_bytes, private_bytes, leases, uses, pinned and
+// idle_ms.
 THIMBLE_C_API thimble_code thimble_pool_stats(thimble_pool* pool, thimble_text* text);
 
-// Writes the codes of vectors [rows][columns], as of a precision of thimble_encode_options, one behind the other. `start`
-// and `end` are the range of int8 and uint8; the others need none.
+// Writes the codes of vectors [rows][columns], as of a precision of thimble_encode_options, one behind the other.
+// `start` and `end` are the range of int8 and uint8; the others need none.
 THIMBLE_C_API thimble_code thimble_quantize(const float* vectors, size_t rows, size_t columns, const char* precision,
                                             float start, float end, void* codes, size_t codes_bytes,
                                             thimble_text* error);
@@ -255,16 +256,16 @@ THIMBLE_C_API thimble_code thimble_quantize(const float* vectors, size_t rows, s
 
 typedef struct thimble_backend_options {
   size_t struct_size;
-  const char* model;      // Of native, or of a dialect without a model in its name.
-  const char* dtype;      // Of native.
-  const char* base_url;   // For one backend without URL in its name.
-  const char* encoding;   // "float" or "base64".
-  const char* space;      // Name of the vector space that all backends of a chain share.
-  size_t dimensions;      // 0 means the default.
-  size_t request_texts;   // Most texts in a request; 0 means 256 or less.
-  size_t concurrency;     // Most simultaneous requests; 0 means 4.
-  size_t cache_bytes;     // Of a cache of vectors.
-  int64_t max_retries;    // Of one request; 0 means 4, below 0 none.
+  const char* model;     // Of native, or of a dialect without a model in its name.
+  const char* dtype;     // Of native.
+  const char* base_url;  // For one backend without URL in its name.
+  const char* encoding;  // "float" or "base64".
+  const char* space;     // Name of the vector space that all backends of a chain share.
+  size_t dimensions;     // 0 means the default.
+  size_t request_texts;  // Most texts in a request; 0 means 256 or less.
+  size_t concurrency;    // Most simultaneous requests; 0 means 4.
+  size_t cache_bytes;    // Of a cache of vectors.
+  int64_t max_retries;   // Of one request; 0 means 4, below 0 none.
 } thimble_backend_options;
 
 // Requests nothing before the first call. THIMBLE_UNSUPPORTED on Windows.
@@ -286,15 +287,15 @@ THIMBLE_C_API thimble_job* thimble_backend_describe(thimble_backend* backend);
 
 typedef struct thimble_pull_options {
   size_t struct_size;
-  const char* dtype;    // NULL means "q8".
-  const char* revision; // A branch, a tag or a commit.
-  const char* folder;   // As in thimble_pool_options.
-  const char* name;     // For a model from a folder.
-  const char* pooling;  // For a source that does not state it.
-  int32_t normalize;    // A thimble_choice, likewise.
-  int32_t force;        // 1 converts it even if it exists.
+  const char* dtype;     // NULL means "q8".
+  const char* revision;  // A branch, a tag or a commit.
+  const char* folder;    // As in thimble_pool_options.
+  const char* name;      // For a model from a folder.
+  const char* pooling;   // For a source that does not state it.
+  int32_t normalize;     // A thimble_choice, likewise.
+  int32_t force;         // 1 converts it even if it exists.
   int32_t local_files_only;
-  int32_t unstated_pooling; // 1 also converts a source that does not state its pooling; each call must set it.
+  int32_t unstated_pooling;  // 1 also converts a source that does not state its pooling; each call must set it.
 } thimble_pull_options;
 
 // Downloads and converts a model, or converts a folder. The text is a JSON object: name, dtype, path, bytes,
@@ -308,10 +309,10 @@ typedef struct thimble_convert_options {
   const char* known_as;
   const char* pooling;
   const char* calibration_file;
-  int32_t normalize; // A thimble_choice.
-  int32_t calibrate; // A thimble_choice; default yes.
+  int32_t normalize;  // A thimble_choice.
+  int32_t calibrate;  // A thimble_choice; default yes.
   int32_t unstated_pooling;
-  int32_t threads; // 0 means the processors that the process may use, at most 8.
+  int32_t threads;  // 0 means the processors that the process may use, at most 8.
 } thimble_convert_options;
 
 // Converts a folder in the layout of Hugging Face to the file `output`. The text is a JSON object: notes.
@@ -341,4 +342,4 @@ THIMBLE_C_API thimble_code thimble_memory(int32_t process, thimble_text* text);
 }
 #endif
 
-#endif // THIMBLE_THIMBLE_C_H_
+#endif  // THIMBLE_THIMBLE_C_H_

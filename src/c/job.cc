@@ -107,8 +107,8 @@ thimble_job* FailedJob(const Status& status) {
 thimble_job* StartJob(std::shared_ptr<runtime::Executor> executor, Task::Work work) {
   return Made([&]() -> thimble_job* {
     auto task = std::make_shared<Task>(std::move(work));
-    auto job = std::unique_ptr<thimble_job>(
-        new thimble_job{.task = task, .executor = std::move(executor), .thread = {}});
+    auto job =
+        std::unique_ptr<thimble_job>(new thimble_job{.task = task, .executor = std::move(executor), .thread = {}});
     const Status status = job->executor->Submit(task);
     return status.ok() ? job.release() : FailedJob(status);
   });

@@ -1,5 +1,7 @@
 // Pools: jobs on leases.
 
+#include "thimble/pool.h"
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -12,7 +14,6 @@
 #include "c/values.h"
 #include "cli/info_values.h"
 #include "json/value.h"
-#include "thimble/pool.h"
 
 struct thimble_pool {
   std::shared_ptr<thimble::ModelPool> pool;
@@ -24,8 +25,8 @@ struct thimble_pool {
 namespace thimble::c {
 namespace {
 
-// A call of the pool takes so many texts for each thread, and so many bytes, so that a job that was cancelled ends soon,
-// and so that calls of others have their turn.
+// A call of the pool takes so many texts for each thread, and so many bytes, so that a job that was cancelled ends
+// soon, and so that calls of others have their turn.
 constexpr std::size_t kCallTexts = 64;
 constexpr std::size_t kCallBytes = 16 << 10;
 
@@ -90,9 +91,9 @@ Status Encode(const Place& place, Task& task, const std::vector<std::string_view
     const std::size_t end = PartEnd(texts, begin, place.threads), count = end - begin;
     found.assign(reports == nullptr ? 0 : count, {});
     if (!floats) part.resize(count * dimensions);
-    const std::span<float> into = floats ? std::span(reinterpret_cast<float*>(vectors) + begin * dimensions,
-                                                     count * dimensions)
-                                         : std::span(part);
+    const std::span<float> into =
+        floats ? std::span(reinterpret_cast<float*>(vectors) + begin * dimensions, count * dimensions)
+               : std::span(part);
     options.first_index = wanted.options.first_index + begin;
     THIMBLE_RETURN_IF_ERROR(lease.EmbedBatch(std::span(texts).subspan(begin, count), into, found, options));
     if (!floats) {
@@ -204,7 +205,8 @@ thimble_job* thimble_pool_encode_tokens(thimble_pool* pool, const char* model, c
 thimble_job* thimble_pool_rank(thimble_pool* pool, const char* model, const char* dtype, const thimble_texts* query,
                                const thimble_texts* documents, const thimble_rank_options* options, float* scores,
                                size_t scores_count) {
-  if (query == nullptr || query->count != 1) return FailedJob(Status(Code::kInvalidArgument, "query: expected one text"));
+  if (query == nullptr || query->count != 1)
+    return FailedJob(Status(Code::kInvalidArgument, "query: expected one text"));
   return With(ToViews(query, "query"), [&](const auto& queries) {
     return With(ToViews(documents, "documents"), [&](const auto& views) {
       return With(ToRankOptions(options), [&](const thimble::RankOptions& wanted) {

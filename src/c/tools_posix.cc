@@ -35,7 +35,8 @@ Result<BackendOptions> ToBackendOptions(const thimble_backend_options* given) {
   options.request_texts = from.request_texts;
   options.concurrency = from.concurrency;
   options.cache_bytes = from.cache_bytes;
-  if (from.max_retries != 0) options.max_retries = from.max_retries < 0 ? 0 : static_cast<std::size_t>(from.max_retries);
+  if (from.max_retries != 0)
+    options.max_retries = from.max_retries < 0 ? 0 : static_cast<std::size_t>(from.max_retries);
   return options;
 }
 
@@ -46,7 +47,8 @@ Result<BackendCall> ToCall(const thimble_encode_options* given) {
                         : wanted.options.chunk_overlap ? "chunk_overlap"
                                                        : nullptr;
   if (unknown != nullptr) {
-    return Error(Code::kUnsupported, unknown, ": a call of a backend has no such option; only `dimensions` can be set, ",
+    return Error(Code::kUnsupported, unknown,
+                 ": a call of a backend has no such option; only `dimensions` can be set, ",
                  "when the backend is opened");
   }
   if (wanted.precision != Precision::kFloat32) {
@@ -179,8 +181,7 @@ thimble_job* thimble_backend_encode(thimble_backend* backend, const thimble_text
 
 thimble_job* thimble_backend_describe(thimble_backend* backend) {
   if (backend == nullptr) return FailedJob(Status(Code::kInvalidArgument, "backend: expected one, found NULL"));
-  return StartLoneJob(
-      [opened = backend->backend](Task& task, Found& found) { return Describe(*opened, task, found); });
+  return StartLoneJob([opened = backend->backend](Task& task, Found& found) { return Describe(*opened, task, found); });
 }
 
 thimble_job* thimble_convert(const char* source, const char* output, const thimble_convert_options* options) {

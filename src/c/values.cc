@@ -30,7 +30,8 @@ Result<std::vector<std::string_view>> ToViews(const thimble_texts* texts, std::s
   for (std::size_t i = 0; i < texts->count; ++i) {
     const std::uint64_t begin = texts->offsets[i], end = texts->offsets[i + 1];
     if (end < begin) {
-      return Error(Code::kInvalidArgument, what, ": expected ascending offsets, found ", begin, " before ", end, " at ", i);
+      return Error(Code::kInvalidArgument, what, ": expected ascending offsets, found ", begin, " before ", end, " at ",
+                   i);
     }
     views.emplace_back(begin == end ? "" : texts->data + begin, end - begin);
   }

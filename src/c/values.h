@@ -33,8 +33,8 @@ thimble_code Give(const Status& status, thimble_text* text, std::string_view val
 inline std::string ToString(const char* text) { return text == nullptr ? std::string() : std::string(text); }
 inline std::string ToDtype(const char* dtype) { return dtype == nullptr ? "q8" : dtype; }
 
-// Copies the caller's struct, of whatever size, into `options`, which begins with zeros. kInvalidArgument for a size that
-// cannot be, and for fields that this library does not know.
+// Copies the caller's struct, of whatever size, into `options`, which begins with zeros. kInvalidArgument for a size
+// that cannot be, and for fields that this library does not know.
 template <typename T>
 Status ReadOptions(const T* given, T& options) {
   options = {};
@@ -44,8 +44,10 @@ Status ReadOptions(const T* given, T& options) {
     return Error(Code::kInvalidArgument, "struct_size: expected the size of the struct of options, found ", size);
   }
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  if (size > sizeof options && std::any_of(bytes + sizeof options, bytes + size, [](unsigned char b) { return b != 0; })) {
-    return Error(Code::kInvalidArgument, "options: the program was compiled for a newer thimble and sets an option that ",
+  if (size > sizeof options &&
+      std::any_of(bytes + sizeof options, bytes + size, [](unsigned char b) { return b != 0; })) {
+    return Error(Code::kInvalidArgument,
+                 "options: the program was compiled for a newer thimble and sets an option that ",
                  "this one lacks; expected at most ", sizeof options, " bytes, found ", size);
   }
   std::memcpy(static_cast<void*>(&options), given, std::min(size, sizeof options));

@@ -136,8 +136,7 @@ Object MeasureModel(const std::vector<std::string>& program, const std::string& 
   }
   row["file_bytes"] = bytes;
   Measure(Command(program, {"memory", "--stages", *path, "--texts", texts}),
-          Command(program, {"embed", "-m", *path, "a short text"}),
-          row);
+          Command(program, {"embed", "-m", *path, "a short text"}), row);
   return row;
 }
 

@@ -20,7 +20,8 @@ void HandleSignals();
 // standard error and exits with kFailed; otherwise does what was done before. `command` must outlive the process.
 void HandleFaults(const char* command);
 
-// What starts the command line in a process of its own, for commands that do; empty where the file of this process does.
+// What starts the command line in a process of its own, for commands that do; empty where the file of this process
+// does.
 std::vector<std::string>& OwnCommand();
 
 }  // namespace thimble::cli

@@ -22,10 +22,9 @@ struct Command {
   int (*run)(int argc, char** argv);
 };
 constexpr Command kCommands[] = {
-    {"convert", RunConvert}, {"embed", RunEmbed},       {"info", RunInfo},
-    {"list", RunList},       {"memory", RunMemory},     {"plan", RunPlan},
-    {"pull", RunPull},       {"rerank", RunRerank},     {"rm", RunRm},
-    {"similar", RunSimilar}, {"tokenize", RunTokenize}, {"verify", RunVerify},
+    {"convert", RunConvert}, {"embed", RunEmbed},     {"info", RunInfo},         {"list", RunList},
+    {"memory", RunMemory},   {"plan", RunPlan},       {"pull", RunPull},         {"rerank", RunRerank},
+    {"rm", RunRm},           {"similar", RunSimilar}, {"tokenize", RunTokenize}, {"verify", RunVerify},
 #ifdef THIMBLE_SERVER
     {"serve", RunServe},
 #endif

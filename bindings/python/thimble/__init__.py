@@ -9,27 +9,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict
 
-from .errors import (Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported)
 from .embedder import Embedder, quantize
-from .functions import convert, known_models, memory, models, plan, pull, remove, verify
+from .errors import Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported
 from .pool import ModelPool
-from .reranker import Reranker
 
 if TYPE_CHECKING:
     from .cross_encoder import CrossEncoder
+    from .functions import convert, known_models, memory, models, plan, pull, remove, verify
+    from .reranker import Reranker
     from .sentence_transformer import SentenceTransformer
 
     __version__: str
 
 __all__ = [
-    "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory", "Overloaded",
-    "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory", "models", "plan", "pull", "quantize",
-    "remove", "verify",
+    "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory",
+    "Overloaded", "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory",
+    "models", "plan", "pull", "quantize", "remove", "verify",
 ]
 
-
-# Imported when they are first used.
-_LAZY: Dict[str, str] = {"CrossEncoder": "cross_encoder", "SentenceTransformer": "sentence_transformer"}
+# Imported when they are first used, with their modules.
+_LAZY: Dict[str, str] = {
+    "CrossEncoder": "cross_encoder", "Reranker": "reranker", "SentenceTransformer": "sentence_transformer",
+    **dict.fromkeys(("convert", "known_models", "memory", "models", "plan", "pull", "remove", "verify"), "functions"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,5 +42,6 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        value = globals()[name] = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        return value
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")

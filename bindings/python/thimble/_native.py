@@ -374,6 +374,8 @@ class Handle:
         return self._closed
 
     def close(self) -> None:
+        if sys.is_finalizing():  # The process ends, and takes everything.
+            return
         with _lock:
             last = not self._closed and self._users == 0
             self._closed = True
