@@ -38,7 +38,10 @@ target_link_libraries(thimble_commands PUBLIC thimble_flags thimble_bulk thimble
 
 add_executable(thimble_cli src/cli/main.cc)
 set_target_properties(thimble_cli PROPERTIES OUTPUT_NAME thimble)
-if(THIMBLE_COMPACT AND THIMBLE_NODE)
+# With musl the program is static, and needs nothing of the system.
+set(THIMBLE_LAUNCHER OFF)
+if(THIMBLE_COMPACT AND THIMBLE_NODE AND NOT THIMBLE_ZIG_TARGET MATCHES "musl")
+  set(THIMBLE_LAUNCHER ON)
   # The package has the code once: the addon beside the program has the commands (bindings/node/addon.cmake).
   target_compile_definitions(thimble_commands PRIVATE THIMBLE_PROGRAM_EXPORT)
   target_link_libraries(thimble_cli PRIVATE thimble_flags)

@@ -11,7 +11,7 @@ endforeach()
 file(GLOB addon_sources CONFIGURE_DEPENDS bindings/node/src/*.cc)
 # zig's linker fails on the bundles that a MODULE is on macOS; node loads either.
 set(addon_kind MODULE)
-if(APPLE OR THIMBLE_COMPACT)  # Then the command line links it.
+if(APPLE OR THIMBLE_LAUNCHER)  # Then the command line links it.
   set(addon_kind SHARED)
 endif()
 add_library(thimble_node ${addon_kind} ${addon_sources})
@@ -31,11 +31,14 @@ if(NOT APPLE AND NOT WIN32)
     target_link_options(thimble_node PRIVATE LINKER:--exclude-libs,ALL)
   endif()
 endif()
-if(THIMBLE_COMPACT AND TARGET thimble_cli)
+if(THIMBLE_LAUNCHER)
   target_link_libraries(thimble_node PRIVATE thimble_commands)
   # In the command line there is no node, and what is weak may be missing.
   target_compile_definitions(thimble_node PRIVATE [[NAPI_EXTERN=__attribute__((weak,visibility("default")))]])
-  target_link_libraries(thimble_cli PRIVATE thimble_node)
+  # zig takes no library of this ending by its path.
+  add_dependencies(thimble_cli thimble_node)
+  target_link_options(thimble_cli PRIVATE -L${PROJECT_BINARY_DIR})
+  target_link_libraries(thimble_cli PRIVATE -l:thimble.node)
   set(origin $ORIGIN)
   if(APPLE)
     set(origin @loader_path)
