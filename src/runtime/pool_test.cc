@@ -279,8 +279,8 @@ TEST_F(Pool, TheLeastRecentlyUsedLeavesFirst) {
 TEST_F(Pool, TheBudgetMakesIdleModelsLeave) {
   // The smallest tile of one model, so that nothing of another has room beside it.
   const std::size_t longest = model_->info().max_tokens;
-  options_.max_memory =
-      model_->engine().FixedBytes() + EmbedderFixedBytes(1) + model_->engine().ScratchBytes({.max_tokens = longest, .tile_tokens = longest});
+  options_.max_memory = model_->engine().FixedBytes() + EmbedderFixedBytes(1) +
+                        model_->engine().ScratchBytes({.max_tokens = longest, .tile_tokens = longest});
   options_.unload_after.reset();
   ModelPool pool = Make();
   for (const char* name : {"a", "b", "c"}) {

@@ -117,8 +117,8 @@ TEST_P(EveryKind, ATextHasTheSameBitsAloneInABatchInAnotherOrderAndWithTwoThread
     EmbedderOptions small_tiles;
     const std::size_t longest = model->info().max_tokens;
     // The least that works.
-    small_tiles.max_memory =
-        model->engine().FixedBytes() + runtime::EmbedderFixedBytes(1) + model->engine().ScratchBytes({.max_tokens = longest, .tile_tokens = longest});
+    small_tiles.max_memory = model->engine().FixedBytes() + runtime::EmbedderFixedBytes(1) +
+                             model->engine().ScratchBytes({.max_tokens = longest, .tile_tokens = longest});
     auto small_plan = Embedder::MakePlan(*model, small_tiles);
     ASSERT_TRUE(small_plan.ok()) << small_plan.status().message();
     ASSERT_EQ(small_plan->tile_tokens, longest);

@@ -281,7 +281,8 @@ TEST(LongTexts, InChunksHaveTheSameBitsInAnyBatchOrderTileAndNumberOfThreads) {
     std::vector<Vector> expected;
     for (const std::string& text : texts) expected.push_back(Embed(alone, text, kChunk));
     std::vector<std::string_view> views(texts.rbegin(), texts.rend());
-    const std::size_t least = alone.plan().fixed_bytes + model->engine().ScratchBytes({.max_tokens = kMaxTokens, .tile_tokens = kMaxTokens});
+    const std::size_t least =
+        alone.plan().fixed_bytes + model->engine().ScratchBytes({.max_tokens = kMaxTokens, .tile_tokens = kMaxTokens});
     for (const EmbedderOptions& options :
          {EmbedderOptions{.max_tokens = kMaxTokens}, EmbedderOptions{.threads = 3, .max_tokens = kMaxTokens},
           EmbedderOptions{.max_tokens = kMaxTokens, .max_memory = least}}) {
