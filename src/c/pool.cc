@@ -302,12 +302,10 @@ thimble_code thimble_pool_stats(thimble_pool* pool, thimble_text* text) {
         {"max_memory", stats.max_memory}, {"used_memory", stats.used_memory}, {"peak_memory", stats.peak_memory},
         {"loads", stats.loads},           {"unloads", stats.unloads},         {"refusals", stats.refusals},
     };
-#if THIMBLE_C_CACHE
     if (stats.cache) {
       object["cache"] = thimble::json::Object{
           {"hits", stats.cache->hits}, {"misses", stats.cache->misses}, {"writes", stats.cache->writes}};
     }
-#endif
     object["models"] = std::move(models);
     found = thimble::json::Value(std::move(object)).Text();
     return Status();

@@ -69,11 +69,7 @@ Result<PoolOptions> ToPoolOptions(const thimble_pool_options* given) {
     THIMBLE_ASSIGN_OR_RETURN(options.embedder.truncation, ParseTruncation(from.truncation));
   }
   if (from.cache != nullptr) {
-#if THIMBLE_C_CACHE
     THIMBLE_ASSIGN_OR_RETURN(options.embedder.cache, ExactCache::Open(from.cache, from.cache_bytes));
-#else
-    return Error(Code::kUnsupported, "cache: this build has none");
-#endif
   } else if (from.cache_bytes != 0) {
     return Error(Code::kInvalidArgument, "cache_bytes: there is no cache; set `cache` to a file too");
   }

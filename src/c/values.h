@@ -15,15 +15,12 @@
 #include "json/value.h"
 #include "thimble/cache.h"
 #include "thimble/embedder.h"
+#include "thimble/exact_cache.h"
 #include "thimble/pool.h"
 #include "thimble/precision.h"
 #include "thimble/rerank.h"
 #include "thimble/status.h"
 #include "thimble/thimble_c.h"
-#if __has_include("thimble/exact_cache.h")
-#include "thimble/exact_cache.h"
-#define THIMBLE_C_CACHE 1
-#endif
 
 namespace thimble::c {
 
