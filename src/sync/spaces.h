@@ -60,7 +60,7 @@ struct CosineSummary {
 
 struct Comparison {
   std::size_t texts = 0, queries = 0, neighbours = 0;
-  std::optional<CosineSummary> cosine;  // Where the spaces have the same dimensions.
+  std::optional<CosineSummary> cosine = {};  // Where the spaces have the same dimensions.
   // |A(q) & B(q)| / k, where A(q) and B(q) are the k texts that are most alike to q in each space: the mean over q.
   double overlap = 0;
   // max(0, rank of t among q's neighbours in B - rank in A), for the k texts t of A(q): mean over q and t, and the
@@ -68,7 +68,7 @@ struct Comparison {
   double rank_loss = 0, rank_loss_p95 = 0;
   // As `overlap`, of A(q) with the k texts whose vectors in A are most alike to the vector of q in B: what an index of
   // A finds for queries of B. Where the spaces have the same dimensions.
-  std::optional<double> kept_overlap;
+  std::optional<double> kept_overlap = {};
 };
 
 // `a` and `b` hold unit vectors of the same texts in the same order, at least two. A text is no neighbour of itself; of
