@@ -146,8 +146,8 @@ json::Object ValuesOf(std::uint64_t count, const std::array<Side, 2>& sides, con
   return values;
 }
 
-std::string Table(std::uint64_t count, const std::array<Side, 2>& sides, const sync::Comparison& comparison,
-                  Verdict verdict) {
+std::string Summary(std::uint64_t count, const std::array<Side, 2>& sides, const sync::Comparison& comparison,
+                    Verdict verdict) {
   const auto model = [](const ModelInfo& info) {
     return info.name + ", " + info.dtype + ", " + std::to_string(info.dimensions) + " dimensions, fingerprint " +
            (info.fingerprint.empty() ? "unknown" : info.fingerprint) + "\n";
@@ -192,7 +192,7 @@ Status Diff(const std::array<std::string, 2>& names, const std::array<std::strin
   const Verdict verdict = Judge(sides[0].model->info(), sides[1].model->info(), comparison);
   if (as_json) return PrintValues(ValuesOf(count, sides, comparison, verdict), true);
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
-  THIMBLE_RETURN_IF_ERROR(output.Write(Table(count, sides, comparison, verdict)));
+  THIMBLE_RETURN_IF_ERROR(output.Write(Summary(count, sides, comparison, verdict)));
   return output.Finish();
 }
 

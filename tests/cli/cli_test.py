@@ -59,7 +59,7 @@ class Usage(unittest.TestCase):
         self.assertIn(says.encode(), result.stderr)
 
     def test_help_teaches_and_succeeds(self):
-        for command in ("embed", "tokenize", "similar", "info", "verify", "pull", "list", "rm", "convert"):
+        for command in ("embed", "tokenize", "similar", "sync", "diff", "info", "verify", "pull", "list", "rm", "convert"):
             result = run(command, "--help")
             self.assertEqual((result.returncode, result.stderr), (0, b""))
             self.assertIn(b"Examples:", result.stdout)
