@@ -71,7 +71,7 @@ set(longest hub_test exhaustion_test cli_test isa_test trust_test)
 set(bits isa_test folders_test)
 set(model real_model_test known_models_test)
 file(GLOB python_tests CONFIGURE_DEPENDS tests/*/*_test.py)
-list(FILTER python_tests EXCLUDE REGEX "/(clients|fleets)/")  # The run.sh of each folder runs them.
+list(FILTER python_tests EXCLUDE REGEX "/(adapters_python|clients|fleets)/")  # The run.sh of each folder runs them.
 foreach(script ${python_tests})
   get_filename_component(name ${script} NAME_WE)
   get_filename_component(folder ${script} DIRECTORY)
