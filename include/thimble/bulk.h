@@ -33,8 +33,8 @@ struct CorpusOptions {
   // RFC 4180 with a header; of anything else each line is a text.
   std::string input;
   std::string text_field = "text";  // Of the JSON objects, or the column, that has the text.
-  // Of the JSON objects, or the column, that has the id. Empty means no ids. They are written into the rows of jsonl, and
-  // for other formats into OUTPUT.ids.jsonl, one JSON value a line.
+  // Of the JSON objects, or the column, that has the id. Empty means no ids. They are written into the rows of jsonl,
+  // and for other formats into OUTPUT.ids.jsonl, one JSON value a line.
   std::string id_field;
 
   // The file to write. Beside it are OUTPUT.manifest.json, and until it is complete OUTPUT.part and OUTPUT.journal.
@@ -84,13 +84,14 @@ struct CorpusReport {
 // called after each batch on the caller's thread; its false ends the job, which can be resumed.
 //
 // About once a second what is done so far is on the disk, so that a process that is killed loses that second. After an
-// error the job can be resumed if it took longer; the message then says so. The output gets its name when it is complete.
+// error the job can be resumed if it took longer; the message then says so. The output gets its name when it is
+// complete.
 //
 // kInvalidArgument for options out of range, an output that is also read, an unfinished job without `resume`, and one
-// with other options, model or input, which the message names; kOverloaded while another process writes the same output;
-// kCorrupt for a record that cannot be read, with its number and line, and for a damaged journal; kIo when the input
-// changes meanwhile or the system refuses; kUnsupported for Parquet and Arrow; the errors of
-// Embedder::Create and Embedder::EmbedBatch.
+// with other options, model or input, which the message names; kOverloaded while another process writes the same
+// output; kCorrupt for a record that cannot be read, with its number and line, and for a damaged journal; kIo when the
+// input changes meanwhile or the system refuses; kUnsupported for Parquet and Arrow; the errors of Embedder::Create and
+// Embedder::EmbedBatch.
 THIMBLE_API Result<CorpusReport> EmbedCorpus(std::shared_ptr<const Model> model, const CorpusOptions& options,
                                              const std::function<bool(const CorpusProgress&)>& progress = {});
 

@@ -23,9 +23,9 @@ namespace thimble::inline v0_1 {
 enum class Precision {
   kFloat32,
   kFloat16,  // IEEE 754 binary16, rounded to nearest, halves to even; little-endian.
-  kInt8,    // A signed byte for each component, proportional to it: cosines of codes are those of the vectors.
-  kUint8,   // The same plus 128, as unsigned bytes.
-  kBinary,  // kUbinary minus 128, as signed bytes.
+  kInt8,     // A signed byte for each component, proportional to it: cosines of codes are those of the vectors.
+  kUint8,    // The same plus 128, as unsigned bytes.
+  kBinary,   // kUbinary minus 128, as signed bytes.
   // A bit for each component, 1 if it is above 0, the first in the highest bit of the first byte; zeros fill up the
   // last byte. As numpy.packbits.
   kUbinary,

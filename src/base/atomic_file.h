@@ -18,8 +18,8 @@ Status WriteAll(int file, std::span<const std::byte> bytes, const std::string& p
 // The same from byte `offset` of the file on.
 Status WriteAllAt(int file, std::uint64_t offset, std::span<const std::byte> bytes, const std::string& path);
 
-// The path without links in it, which stays the same when the working directory changes; also of a file that is yet to be
-// made. `path` itself where its folder is missing.
+// The path without links in it, which stays the same when the working directory changes; also of a file that is yet to
+// be made. `path` itself where its folder is missing.
 std::string ResolveTarget(const std::string& path);
 
 // Gives the finished file `from` the name `to`, in the same folder and free of links, as AtomicFile::Commit() does.

@@ -186,8 +186,8 @@ class Pipeline {
 Result<CorpusReport> Embed(std::shared_ptr<const Model> model, const CorpusOptions& options,
                            const std::function<bool(const CorpusProgress&)>& progress) {
   if (options.batch_texts == 0 || options.batch_bytes == 0 || options.record_bytes < kMaxTextBytes) {
-    return Error(Code::kInvalidArgument, "expected batches of at least one text and byte, and `record_bytes` of at least ",
-                 kMaxTextBytes);
+    return Error(Code::kInvalidArgument,
+                 "expected batches of at least one text and byte, and `record_bytes` of at least ", kMaxTextBytes);
   }
   const Model& info = *model;
   THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(std::move(model), options.embedder));

@@ -113,8 +113,8 @@ Status Job::Begin(const json::Value& job, bool resume) {
                  "; go on with the same options and model, or remove it to begin anew");
   }
   THIMBLE_RETURN_IF_ERROR(CheckSizes(*from));
-  THIMBLE_RETURN_IF_ERROR(reader_.Resume(
-      {from->input.bytes, from->counts.texts, from->input_lines, {}}, from->input.hash));
+  THIMBLE_RETURN_IF_ERROR(
+      reader_.Resume({from->input.bytes, from->counts.texts, from->input_lines, {}}, from->input.hash));
   has_checkpoint_ = true;
   counts_ = resumed_ = from->counts;
   if (from->complete) {
@@ -131,7 +131,8 @@ Status Job::CheckSizes(const Checkpoint& from) const {
                                     from.output.bytes == header_bytes() + from.counts.texts * row);
   const bool ends = !from.complete || from.input.bytes == reader_.file().size();
   const std::uint64_t distinct = index_ ? from.counts.texts - from.counts.duplicates : 0;
-  if (fits && ends && from.seen.bytes == distinct * sizeof(SeenRow) && (has_sidecar() || from.ids.bytes == 0)) return Status();
+  if (fits && ends && from.seen.bytes == distinct * sizeof(SeenRow) && (has_sidecar() || from.ids.bytes == 0))
+    return Status();
   return Error(Code::kCorrupt, JournalName(target_), ": its numbers of texts and bytes contradict each other or the ",
                "input; remove the files of the unfinished job to begin anew");
 }
@@ -156,8 +157,8 @@ Status Job::BeginParts(const Checkpoint* from) {
       THIMBLE_RETURN_IF_ERROR(seen_->ReadAt(at, {reinterpret_cast<char*>(&row), sizeof row}));
       THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> before, index_->FindOrAdd(row.key));
       if (before || row.offset + row.bytes > state.output.bytes) {
-        return Error(Code::kCorrupt, seen_->path(), ": text ", at / sizeof row, " is not one of the output's; remove the ",
-                     "files of the unfinished job to begin anew");
+        return Error(Code::kCorrupt, seen_->path(), ": text ", at / sizeof row,
+                     " is not one of the output's; remove the ", "files of the unfinished job to begin anew");
       }
     }
   }
@@ -279,7 +280,8 @@ Status Job::FinishNames(const Checkpoint& done) {
     if (complete_) {  // By an earlier process.
       THIMBLE_ASSIGN_OR_RETURN(const std::string found, base::Sha256OfFile(file, header_bytes(), done.output.bytes));
       if (found != done.output.hash) {
-        return Error(Code::kCorrupt, file.path(), ": its bytes are not those that were written; remove the files of the ",
+        return Error(Code::kCorrupt, file.path(),
+                     ": its bytes are not those that were written; remove the files of the ",
                      "unfinished job to begin anew");
       }
     }

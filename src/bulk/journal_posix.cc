@@ -93,8 +93,8 @@ Status Journal::Read() {
     if (!job_.is_object()) return Error(Code::kCorrupt, path_, ": expected the job as an object, found ", job_.Kind());
     job_text_ = job_text;
   } else if (written == 2) {
-    return Error(Code::kCorrupt, path_, ": neither of its two checkpoints is whole; remove the files of the unfinished ",
-                 "job to begin anew");
+    return Error(Code::kCorrupt, path_,
+                 ": neither of its two checkpoints is whole; remove the files of the unfinished ", "job to begin anew");
   }
   return Status();
 }
@@ -116,8 +116,7 @@ Status Journal::Begin(const json::Value& job) {
 Status Journal::Write(const Checkpoint& checkpoint) {
   ++sequence_;
   const std::string slot = WriteSlot(checkpoint, job_text_, sequence_);
-  THIMBLE_RETURN_IF_ERROR(
-      base::WriteAllAt(file_, (sequence_ % 2) * kSlotBytes, std::as_bytes(std::span(slot)), path_));
+  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_, (sequence_ % 2) * kSlotBytes, std::as_bytes(std::span(slot)), path_));
   if (fsync(file_) != 0) return SystemError(errno, "cannot flush", path_);
   leftover_ = base::Leftover();
   return Status();

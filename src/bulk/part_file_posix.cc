@@ -64,8 +64,8 @@ Status PartFile::Resume(std::uint64_t size, std::uint64_t unhashed, std::string_
     THIMBLE_RETURN_IF_ERROR(hash_.Update(file, unhashed, size));
   }
   if (Hash() != hash) {
-    return Error(Code::kCorrupt, path_, ": its first ", size, " bytes are not those that were written; remove the files ",
-                 "of the unfinished job to begin anew");
+    return Error(Code::kCorrupt, path_, ": its first ", size,
+                 " bytes are not those that were written; remove the files ", "of the unfinished job to begin anew");
   }
   if (ftruncate(file_, static_cast<off_t>(size)) != 0) return SystemError(errno, "cannot shorten", path_);
   size_ = size;

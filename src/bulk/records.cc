@@ -36,7 +36,8 @@ bool CutText(std::string& text, bool cut) {
 Result<InputFormat> InputFormatOf(std::string_view path) {
   for (std::string_view name : {".parquet", ".arrow", ".feather"}) {
     if (path.ends_with(name)) {
-      return Error(Code::kUnsupported, path, ": ", name.substr(1), " files are read and written by thimble.bulk of the ",
+      return Error(Code::kUnsupported, path, ": ", name.substr(1),
+                   " files are read and written by thimble.bulk of the ",
                    "Python package, with pyarrow; expected .txt, .jsonl, .csv or .tsv here");
     }
   }
@@ -110,8 +111,8 @@ Status RecordReader::CheckUnchanged() const {
 
 Status RecordReader::Broken(const std::string& why) const {
   if (!status_.ok()) return status_;
-  return Error(Code::kCorrupt, file_.path(), ": ", csv() ? "record " + std::to_string(records_ + 1) + ", " : "", "line ",
-               first_line_ + 1, ": ", why);
+  return Error(Code::kCorrupt, file_.path(), ": ", csv() ? "record " + std::to_string(records_ + 1) + ", " : "",
+               "line ", first_line_ + 1, ": ", why);
 }
 
 Status RecordReader::FindColumn(const std::vector<std::string>& names, const std::string& field,
@@ -119,7 +120,8 @@ Status RecordReader::FindColumn(const std::vector<std::string>& names, const std
   const auto found = std::find(names.begin(), names.end(), field);
   if (found == names.end()) {
     std::string list;
-    for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i) list += (i > 0 ? ", \"" : "\"") + names[i] + "\"";
+    for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i)
+      list += (i > 0 ? ", \"" : "\"") + names[i] + "\"";
     if (names.size() > kShownNames) list += ", ...";
     return Error(Code::kInvalidArgument, file_.path(), ": line 1: expected a column \"", field, "\", found ", list);
   }

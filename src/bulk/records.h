@@ -69,7 +69,8 @@ class RecordReader {
   // hash is not `hash`.
   Status Resume(Position place, std::string_view hash);
 
-  // Fills `batch` with the next records, none at the end. kCorrupt, naming record and line, for one that cannot be read.
+  // Fills `batch` with the next records, none at the end. kCorrupt, naming record and line, for one that cannot be
+  // read.
   Status Next(RecordBatch& batch);
 
   // kIo if the file was written to since it was opened.

@@ -21,8 +21,8 @@ TextKey KeyOf(std::string_view text, bool cut);
 // A distinct text in OUTPUT.seen.part, and what was written of it.
 struct SeenRow {
   TextKey key = {};
-  std::uint64_t offset = 0;     // In the output, of the bytes that equal texts have alike.
-  std::uint32_t bytes = 0;      // How many.
+  std::uint64_t offset = 0;  // In the output, of the bytes that equal texts have alike.
+  std::uint32_t bytes = 0;   // How many.
   std::uint32_t truncated : 1 = 0, tokens : 31 = 0;
 };
 static_assert(sizeof(SeenRow) == 32);

@@ -44,7 +44,8 @@ std::string_view VectorFormatName(VectorFormat format) { return kFormatNames[sta
 Result<VectorFormat> VectorFormatOf(std::string_view path, Precision precision) {
   for (std::string_view name : {".parquet", ".arrow", ".feather"}) {
     if (path.ends_with(name)) {
-      return Error(Code::kUnsupported, path, ": ", name.substr(1), " files are read and written by thimble.bulk of the ",
+      return Error(Code::kUnsupported, path, ": ", name.substr(1),
+                   " files are read and written by thimble.bulk of the ",
                    "Python package, with pyarrow; use .npy, .jsonl, .f32 or .raw here");
     }
   }

@@ -55,8 +55,8 @@ class RowEncoder {
   // `chunks` has JSON say how many there were of each text.
   RowEncoder(const VectorForm& form, bool chunks) : form_(form), chunks_(chunks) {}
 
-  // Appends a row to `out`: its bytes, or the members of its object and the closing brace. In JSON an empty vector, of a
-  // text that could not be embedded, is null.
+  // Appends a row to `out`: its bytes, or the members of its object and the closing brace. In JSON an empty vector, of
+  // a text that could not be embedded, is null.
   Status Append(std::string& out, std::span<const float> vector, const VectorFacts& facts);
 
  private:

@@ -31,8 +31,7 @@ constexpr Loop kJob = {3, 2, 96 << 10};
 std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions, const Loop& loop) {
   // A line grows by doubling, so that it may have twice its limit for a moment.
   return kInputBlockBytes + kOutputBufferBytes + loop.text_batches * (limits.batch_bytes + kMaxTextBytes) +
-         limits.batch_texts *
-             (loop.vector_batches * dimensions * sizeof(float) + loop.text_batches * kEntryBytes) +
+         limits.batch_texts * (loop.vector_batches * dimensions * sizeof(float) + loop.text_batches * kEntryBytes) +
          loop.other_bytes;
 }
 
@@ -40,7 +39,7 @@ std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions, const
 constexpr std::size_t kDifferenceBytes = 32 << 10;
 
 Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& options, std::size_t more_bytes,
-                                 const Loop& loop) {
+                                const Loop& loop) {
   std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit == 0) limit = std::numeric_limits<std::size_t>::max();
   THIMBLE_ASSIGN_OR_RETURN(ProcessMemory now, MeasureMemory());
