@@ -112,13 +112,15 @@ Head::Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size
   for (float*& buffer : buffers_) buffer = arena.Take<float>(capacity_);
 }
 
-void Head::Run(std::span<const Pooling> pooling, const float* rows, std::size_t tokens, std::size_t skip, float* out) {
+void Head::Run(std::span<const Pooling> pooling, const float* rows, std::size_t tokens, std::size_t skip,
+               bool normalize, float* out) {
   float* pooled = spec_.modules.empty() ? out : buffers_[0];
   for (std::size_t i = 0; i < pooling.size(); ++i) Pool(pooling[i], rows, tokens, skip, pooled + i * width_);
   for (std::size_t i = 0; i < spec_.modules.size(); ++i) RunModule(i, buffers_[i % 2], buffers_[(i + 1) % 2]);
   if (!spec_.modules.empty()) {
     std::memcpy(out, buffers_[spec_.modules.size() % 2], dimensions_ * sizeof(float));
   }
+  if (normalize) Normalize(out);
 }
 
 void Head::Normalize(float* vector) {

@@ -94,10 +94,11 @@ class Head {
   Head(const HeadSpec& spec, std::span<const HeadWeights> weights, std::size_t width, const kernels::Kernels& kernels,
        base::Arena& arena);
 
-  // The vector of a text with these rows, [tokens][width], of which the first `skip` are not pooled. `pooling`
-  // has as many ways as the spec. With no row to pool, which kMax must have, it is pooled as sentence-transformers
-  // does: to row 0 by kCls, else to zeros.
-  void Run(std::span<const Pooling> pooling, const float* rows, std::size_t tokens, std::size_t skip, float* out);
+  // The vector of a text with these rows, [tokens][width], of which the first `skip` are not pooled; to unit length
+  // where `normalize`. `pooling` has as many ways as the spec. With no row to pool, which kMax must have, it is pooled
+  // as sentence-transformers does: to row 0 by kCls, else to zeros.
+  void Run(std::span<const Pooling> pooling, const float* rows, std::size_t tokens, std::size_t skip, bool normalize,
+           float* out);
   // Gives a vector unit length.
   void Normalize(float* vector);
   // The first `count` components of a vector, fewer than all, to unit length where `normalize`. The vector has room for

@@ -261,7 +261,7 @@ Status NativeWorker::Flush(const Batch& batch) {
                    "]: nothing to pool: the text has only the ", unpooled_, " tokens of the prompt, which ",
                    weights_.info.name, " does not pool");
     }
-    head_.Run(batch.pooling, rows, count, unpooled_, vector);
+    head_.Run(batch.pooling, rows, count, unpooled_, false, vector);
     if (!whole) {
       const std::size_t others = weights_.tokenizer.num_special() + windows_.prompt_tokens();
       AddWindow(static_cast<double>(lengths_[i] - others), goes_on_[i] != 0, vector);
