@@ -40,6 +40,7 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):
         prompt_name: Optional[str] = None,
         long_texts: str = "truncate",
         chunk_overlap: Optional[int] = None,
+        cache: Optional[str] = None,
     ) -> None:
         self.model = model
         self.dtype = dtype
@@ -56,6 +57,7 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):
         self.prompt_name = prompt_name
         self.long_texts = long_texts
         self.chunk_overlap = chunk_overlap
+        self.cache = cache
 
     def fit(self, X: Any, y: Any = None) -> ThimbleTransformer:
         """Checks X and the parameters."""
