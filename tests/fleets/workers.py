@@ -38,6 +38,7 @@ def with_ray(count, source, model):
     import ray
 
     ray.init(num_cpus=count, include_dashboard=False, object_store_memory=200_000_000)
+    ray.data.DataContext.get_current().wait_for_min_actors_s = 600  # Else the first one may do all.
     # A block for each file: small ones that Ray reads itself would all be one, for one actor.
     blocks = ray.data.from_arrow([pyarrow.parquet.read_table(path) for path in sorted(pathlib.Path(source).iterdir())])
     rows = blocks.map_batches(
