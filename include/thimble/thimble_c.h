@@ -167,7 +167,7 @@ typedef struct thimble_encode_options {
   const char* pooling;      // "mean", "cls", ...; NULL means the model's own.
   const char* prompt_name;  // NULL means the model's default, "" none.
   const char* long_texts;   // "truncate" (default), "error" or "chunk".
-  const char* precision;    // "float32" (default), "int8", "uint8", "binary" or "ubinary".
+  const char* precision;    // "float32" (default), "float16", "int8", "uint8", "binary" or "ubinary".
   size_t dimensions;        // Length of the vectors, the first of the model's components; 0 means all.
   int64_t chunk_overlap;    // Tokens; 0 means an eighth of the limit, below 0 none.
   size_t first_index;       // Index of the first text in messages.

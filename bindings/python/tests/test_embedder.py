@@ -32,7 +32,7 @@ def test_vectors_equal_the_command_line_to_the_bit(models: Path, command_line: C
     assert found.dtype == expected.dtype and found.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("precision", ["int8", "uint8", "binary", "ubinary"])
+@pytest.mark.parametrize("precision", ["float16", "int8", "uint8", "binary", "ubinary"])
 def test_codes_equal_the_command_line(models: Path, command_line: Callable[..., str], tmp_path: Path,
                                       precision: str) -> None:
     path = str(models / "q8.safetensors")

@@ -245,11 +245,7 @@ class _Job:
                 if not isinstance(text, str):
                     raise Corrupt("corrupt", f"{self.source}: row {self.counts['texts'] + i + 1}: column {self.field!r}: "
                                   f"expected a text, found {type(text).__name__}")
-            # numpy rounds as IEEE says.
-            asked = "float32" if self.precision == "float16" else self.precision
-            vectors, reports = self.embedder.encode_with_reports(texts, precision=asked, **self.encode_options)
-            if self.precision == "float16":
-                vectors = vectors.astype(numpy.float16)
+            vectors, reports = self.embedder.encode_with_reports(texts, precision=self.precision, **self.encode_options)
             data = vectors.tobytes()
             part.write(data)
             self.hash.update(data)

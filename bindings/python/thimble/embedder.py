@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _MOCKS = ("mock", "mock-hashed")
 # Each precision with the dtype of numpy and the components of an element.
 _PRECISIONS: Dict[str, Tuple[str, int]] = {
-    "float32": ("float32", 1), "int8": ("int8", 1), "uint8": ("uint8", 1), "binary": ("int8", 8), "ubinary": ("uint8", 8),
+    "float32": ("float32", 1), "float16": ("float16", 1), "int8": ("int8", 1), "uint8": ("uint8", 1),
+    "binary": ("int8", 8), "ubinary": ("uint8", 8),
 }
 
 
@@ -94,8 +95,8 @@ class Embedder:
 
         ``prompt_name`` names the prompt before each text ("" for none), ``dimensions`` cuts vectors, and
         ``long_texts`` says what happens to a text that is too long: ``"truncate"``, ``"error"`` or ``"chunk"`` (the
-        mean of windows). ``precision`` other than ``"float32"`` gives codes as sentence-transformers has them:
-        ``"int8"``, ``"uint8"``, ``"binary"`` (int8) and ``"ubinary"`` (uint8), the last two with a bit for a
+        mean of windows). ``precision`` is ``"float32"``, ``"float16"``, or gives codes as sentence-transformers has
+        them: ``"int8"``, ``"uint8"``, ``"binary"`` (int8) and ``"ubinary"`` (uint8), the last two with a bit for a
         component. The bits of a vector depend on nothing but the text, the model and these options.
 
         Ctrl-C ends the call within 100 ms. The GIL is not held.
