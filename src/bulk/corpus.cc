@@ -17,7 +17,8 @@
 namespace thimble::bulk {
 namespace {
 
-constexpr std::size_t kStackBytes = base::Thread::kStackBytes + (192 << 10);
+// Of each of the two threads; a record is parsed on one.
+constexpr std::size_t kStackBytes = base::Thread::kStackBytes + (64 << 10);
 
 // A batch with its vectors; the last one of all has no texts.
 struct Finished {

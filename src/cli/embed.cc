@@ -208,7 +208,8 @@ int RunEmbed(int argc, char** argv) {
     if (const Status unused = job.CheckUnused(why_not); !unused.ok()) return Fail("embed", unused);
   } else {
     const JobForm job_form = {form.format, form.precision, output};
-    return Exit("embed", EmbedJob(model, source, flags, job, job_form));
+    const Result<bool> fits = EmbedJob(model, source, flags, job, job_form);
+    if (!fits.ok() || *fits) return Exit("embed", fits.status());
   }
   return Exit("embed", *remote ? EmbedRemote(backend, model, source, flags, form, output)
                                : Embed(model, source, flags, form, output));

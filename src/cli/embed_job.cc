@@ -55,8 +55,8 @@ std::string WhyNoJob(const SourceOptions& source, const std::string& output, con
   return "";
 }
 
-Status EmbedJob(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
-                const JobFlags& job, const JobForm& form) {
+Result<bool> EmbedJob(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
+                      const JobFlags& job, const JobForm& form) {
   THIMBLE_RETURN_IF_ERROR(source.Check());
   CorpusOptions options;
   options.input = source.input;
@@ -73,11 +73,16 @@ Status EmbedJob(const ModelOption& model_option, const SourceOptions& source, co
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
   THIMBLE_RETURN_IF_ERROR(
       base::CheckOutput(form.output, base::IdentityOf(form.output), std::array{model_option.File()}));
-  THIMBLE_ASSIGN_OR_RETURN(const ProcessPlan process, PlanThisJob(*model, options.embedder));
-  options.embedder.max_memory = process.max_model;
-  options.batch_texts = process.limits.batch_texts;
-  options.batch_bytes = process.limits.batch_bytes;
-  options.record_bytes = process.limits.json_bytes;
+  const Result<ProcessPlan> process = PlanThisJob(*model, options.embedder);
+  if (!process.ok()) {
+    const bool can_do_without = process.status().code() == Code::kOutOfMemory && job.CheckUnused({}).ok();
+    if (can_do_without) return false;
+    return process.status();
+  }
+  options.embedder.max_memory = process->max_model;
+  options.batch_texts = process->limits.batch_texts;
+  options.batch_bytes = process->limits.batch_bytes;
+  options.record_bytes = process->limits.json_bytes;
   Progress progress(true);
   THIMBLE_ASSIGN_OR_RETURN(const CorpusReport report,
                            EmbedCorpus(std::move(model), options, [&](const CorpusProgress& state) {
@@ -88,7 +93,7 @@ Status EmbedJob(const ModelOption& model_option, const SourceOptions& source, co
                            }));
   NoteThreads("embed", report.plan, threads);
   if (!report.remark.empty()) std::fprintf(stderr, "thimble: %s\n", report.remark.c_str());
-  return Status();
+  return true;
 }
 
 }  // namespace thimble::cli

@@ -25,8 +25,11 @@ constexpr std::size_t kEntryBytes = 96;
 struct Loop {
   std::size_t text_batches = 1, vector_batches = 1, other_bytes = 0;
 };
-// Two threads with the part of their stacks that they touch, a row and its hash.
-constexpr Loop kJob = {3, 2, 96 << 10};
+// Two threads with their stacks, a row and its hash.
+constexpr Loop kJob = {3, 2, (2 * 128 + 32) << 10};
+
+// As much memory for vectors, whatever the loop.
+std::size_t MostTexts(const Loop& loop) { return kBatchTexts / loop.vector_batches; }
 
 std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions, const Loop& loop) {
   // A line grows by doubling, so that it may have twice its limit for a moment.
@@ -50,7 +53,7 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
   const std::size_t copied = model.info().file_bytes - least.mapped_bytes;
   ProcessPlan process;
   Status refused;
-  for (std::size_t texts = kBatchTexts; texts >= 1; texts /= 2) {
+  for (std::size_t texts = MostTexts(loop); texts >= 1; texts /= 2) {
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
     const std::size_t own = std::max(now.private_bytes, now.data_bytes) - copied + more_bytes +
@@ -78,6 +81,8 @@ Result<ProcessPlan> PlanThis(const Model& model, const EmbedderOptions& options,
   const std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit != 0 && limit < kPlenty) return PlanProcess(model, options, kLaterBytes, loop);
   ProcessPlan process;
+  process.limits.batch_texts = MostTexts(loop);
+  process.limits.batch_bytes = MostTexts(loop) * kBytesOfText;
   THIMBLE_ASSIGN_OR_RETURN(process.plan, Embedder::MakePlan(model, options));
   process.max_model = process.plan.peak_bytes;
   return process;
@@ -94,6 +99,8 @@ Result<ProcessPlan> PlanThisJob(const Model& model, const EmbedderOptions& optio
 }
 
 Result<ProcessPlan> PlanOtherProcess(const Model& model, const EmbedderOptions& options) {
+  Result<ProcessPlan> job = PlanProcess(model, options, kLaterBytes + kDifferenceBytes, kJob);
+  if (job.ok() || job.status().code() != Code::kOutOfMemory) return job;
   return PlanProcess(model, options, kLaterBytes + kDifferenceBytes, {});
 }
 

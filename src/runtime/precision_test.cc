@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,8 +15,8 @@
 namespace thimble::runtime {
 namespace {
 
-constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kInt8, Precision::kUint8, Precision::kBinary,
-                                     Precision::kUbinary};
+constexpr Precision kPrecisions[] = {Precision::kFloat32, Precision::kFloat16, Precision::kInt8,
+                                     Precision::kUint8,   Precision::kBinary,  Precision::kUbinary};
 
 // Codes as numbers, those of signed types with their sign.
 std::vector<int> Numbers(std::span<const std::byte> codes, Precision precision) {
@@ -38,7 +39,7 @@ TEST(Precision, CodesAreThoseOfSentenceTransformers) {
   for (const auto& one : golden["cases"]) {
     const CodeRange range = {one["start"].get<float>(), one["end"].get<float>()};
     for (const Precision precision : kPrecisions) {
-      if (precision == Precision::kFloat32) continue;
+      if (precision == Precision::kFloat32 || precision == Precision::kFloat16) continue;
       std::vector<std::byte> codes(count * PrecisionBytes(precision, dimensions));
       ASSERT_TRUE(Quantize(vectors, dimensions, precision, range, codes).ok());
       std::vector<int> expected;
@@ -78,9 +79,19 @@ TEST(Precision, TheCodeOfZeroIsZeroAndThatOfTheLimitTheLast) {
   }
 }
 
+TEST(Precision, Float16RoundsToTheNearest) {
+  const float vectors[] = {1, -2, 1.00048828125F, 1.0005F, 65504, 5.9604645e-8F, 0.1F};
+  std::vector<std::byte> codes(PrecisionBytes(Precision::kFloat16, std::size(vectors)));
+  ASSERT_TRUE(Quantize(vectors, std::size(vectors), Precision::kFloat16, {}, codes).ok());
+  std::vector<std::uint16_t> found(std::size(vectors));
+  std::memcpy(found.data(), codes.data(), codes.size());
+  // 1.00048828125 is halfway between two, of which 1 is even.
+  EXPECT_EQ(found, (std::vector<std::uint16_t>{0x3c00, 0xc000, 0x3c00, 0x3c01, 0x7bff, 0x0001, 0x2e66}));
+}
+
 TEST(Precision, NamesAreThoseOfSentenceTransformers) {
   for (const Precision precision : kPrecisions) EXPECT_EQ(*ParsePrecision(PrecisionName(precision)), precision);
-  EXPECT_NE(ParsePrecision("int4").status().message().find("expected float32, int8, uint8, binary or ubinary"),
+  EXPECT_NE(ParsePrecision("int4").status().message().find("expected float32, float16, int8, uint8, binary or ubinary"),
             std::string::npos);
 }
 

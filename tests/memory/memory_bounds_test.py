@@ -82,7 +82,8 @@ class Memory(unittest.TestCase):
         plan = self.plan(model, *options)
         private, _, bits = self.embed(model, *options)
         self.assertLessEqual(private, plan["peak_bytes"], options)
-        self.assertGreaterEqual(private, 0.8 * plan["peak_bytes"], options)
+        # It has room for the stacks of reader and writer, and for lines of 64 KiB, which these texts are not.
+        self.assertGreaterEqual(private, 0.75 * plan["peak_bytes"], options)
         return bits
 
     def test_plan_of_the_real_model_holds_and_is_filled(self):
