@@ -27,8 +27,8 @@ struct JobForm {
 // Why the texts and vectors cannot make a job; empty if they do.
 std::string WhyNoJob(const SourceOptions& source, const std::string& output, const std::string& format);
 
-// False where memory does not suffice for a job, nothing that only jobs have is asked for, and nothing was done: embedding
-// one batch after the other then takes less.
+// False where memory does not suffice for a job, nothing that only jobs have is asked for, and nothing was done:
+// embedding one batch after the other then takes less.
 Result<bool> EmbedJob(const ModelOption& model_option, const SourceOptions& source, const EmbedderFlags& flags,
                       const JobFlags& job, const JobForm& form);
 
