@@ -137,7 +137,7 @@ TEST(SpaceFingerprint, DiffersWhereVectorsOrCodesCannotBeCompared) {
       found.insert(*space);
     }
   }
-  EXPECT_EQ(found.size(), 10u);
+  EXPECT_EQ(found.size(), 2 * std::size(kPrecisions));
   info.component_limits[3] = 0.71f;
   info.layer_norm_before_cut = true;
   EXPECT_TRUE(found.insert(*SpaceFingerprint(info, {}, Precision::kInt8)).second) << "Codes of another range.";

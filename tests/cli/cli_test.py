@@ -562,10 +562,12 @@ class Plan(unittest.TestCase):
     @unittest.skipIf(SANITIZED, "a process has hundreds of megabytes")
     def test_keeps_to_the_limit_or_says_what_is_needed(self):
         free = self.plan()
-        limit = free["peak_bytes"] * 7 // 10
-        tight = self.plan("--max-memory", str(limit))
-        self.assertLessEqual(tight["peak_bytes"], limit)
-        self.assertLess(tight["batch_texts"], free["batch_texts"])
+        for share in (9, 8, 7):  # The last without the threads of a job.
+            limit = free["peak_bytes"] * share // 10
+            tight = self.plan("--max-memory", str(limit))
+            self.assertLessEqual(tight["peak_bytes"], limit)
+            if share == 9:
+                self.assertLess(tight["batch_texts"], free["batch_texts"])
         self.assertEqual(self.plan(environment={"THIMBLE_MAX_MEMORY": str(limit)})["batch_texts"], tight["batch_texts"])
         for command in (["plan", model], ["embed", "-m", model, "a"], ["similar", "-m", model, "a", model]):
             result = run(*command, "--max-memory", "300kB")
@@ -579,7 +581,7 @@ class Plan(unittest.TestCase):
         limit = str(self.plan()["peak_bytes"])
         result = run("embed", "-m", model, "-i", path, "--max-memory", limit)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(b"line 1: expected at most 65536 bytes of JSON; raise --max-memory", result.stderr)
+        self.assertRegex(result.stderr, rb"line 1: expected at most \d{5,6} bytes of JSON; raise --max-memory")
 
 
 class MemoryCommand(unittest.TestCase):
