@@ -29,7 +29,7 @@ struct Finished {
 class Pipeline {
  public:
   Pipeline(Job& job, Embedder& embedder, const CorpusOptions& options)
-      : job_(job), embedder_(embedder), options_(options), vector_options_(options.vectors) {
+      : job_(job), embedder_(embedder), vector_options_(options.vectors) {
     for (Batch& batch : batches_) free_batches_.Push(&batch);
     for (std::size_t i = 0; i < finished_.size(); ++i) {
       finished_[i].vectors = &vectors_[i];
@@ -168,7 +168,6 @@ class Pipeline {
 
   Job& job_;
   Embedder& embedder_;
-  const CorpusOptions& options_;
   VectorOptions vector_options_;
   std::array<Batch, 3> batches_;
   std::array<Vectors, 2> vectors_;
