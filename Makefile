@@ -1,7 +1,7 @@
 # Forwards to the scripts and presets, so that nothing has to be remembered.
 
 .PHONY: all install-deps demo test abuse-server bench bench-memory bench-peers bench-python bench-quality bench-scale \
-  bench-server parity parity-folders stress-node trust lint clean
+  bench-server fleets parity parity-folders stress-node trust lint clean
 
 all:
 	@scripts/build.sh release
@@ -49,6 +49,10 @@ parity:
 
 parity-folders:
 	@tests/folders/run.sh
+
+# Ray, Spark and Dask with workers that are killed; minutes, and much longer on a busy machine. No part of make test.
+fleets: all
+	@tests/fleets/run.sh build
 
 # Half an hour; make test has one round of it.
 stress-node:
