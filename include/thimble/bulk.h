@@ -1,4 +1,4 @@
-// Embeds a file of texts of any size into a file of vectors, in memory that does not depend on the size, and goes on
+// Embeds a file of texts of any size into a file of vectors, in memory that does not depend on the size, and continues
 // where a killed process stopped.
 //
 //   thimble::CorpusOptions options;

@@ -22,7 +22,7 @@
 // Threads. Every function may be called from any thread. A job may be waited for and cancelled by several threads, but
 // freed by one only, when the others are done with it.
 //
-// Ownership. What a function returns through a pointer to a handle belongs to the caller, who gives it back to the
+// Ownership. What a function returns through a pointer to a handle belongs to the caller, who passes it to the
 // function named for that; NULL is allowed there. Strings and option structs are copied before a function returns.
 // Texts, vectors and reports of a job are not: they must stay until the job has ended or was freed.
 //

@@ -208,7 +208,7 @@ Result<CorpusReport> Embed(std::shared_ptr<const Model> model, const CorpusOptio
   if (!ran.ok()) {
     if (!job.Leave(false)) return ran.status();
     return Error(ran.status().code(), ran.status().message(), "; ", job.counts().texts,
-                 " vectors are kept, and `resume` goes on with them");
+                 " vectors are kept, and `resume` continues after them");
   }
   if (!*ran) job.Leave(true);
   const Counts& counts = job.counts();

@@ -36,7 +36,7 @@ def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, fi
     ``output`` ends in .parquet, .arrow or .feather, which get the column ``id_field`` as it is and a column
     ``embedding``, a list of fixed size; or in .npy, .f32 or .raw. It gets its name when it is complete, and beside it is
     then OUTPUT.manifest.json, whose contents are returned. Until then OUTPUT.part has the vectors so far, and a process
-    that is killed loses about a second; ``resume=True`` goes on, or begins where there is nothing to go on with.
+    that is killed loses about a second; ``resume=True`` continues it, or starts a new job if there is none.
     ``progress`` is called with texts, resumed_texts and total_texts; its False ends the job, which returns with
     ``"complete": False``. ``options`` are those of `Embedder` where ``model`` is a name, else of `Embedder.encode`.
 
