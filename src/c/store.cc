@@ -34,7 +34,7 @@ thimble_code GiveJson(thimble_text* text, Make&& make) {
 json::Value FromModels(const std::vector<NamedModel>& models) {
   json::Array array;
   for (const NamedModel& model : models) {
-    json::Object object = FromModel(model);
+    json::Object object = cli::NamedModelValues(model);
     object["used"] = std::chrono::duration<double>(model.used.time_since_epoch()).count();
     array.push_back(std::move(object));
   }
@@ -82,7 +82,7 @@ Status Pull(const std::string& model, PullOptions options, Task& task, Found& fo
     return !task.cancelled();
   };
   THIMBLE_ASSIGN_OR_RETURN(const PulledModel pulled, PullModel(model, options));
-  json::Object object = FromModel(pulled.model);
+  json::Object object = cli::NamedModelValues(pulled.model);
   object["downloaded"] = pulled.downloaded;
   object["notes"] = std::move(notes);
   found.text = json::Value(std::move(object)).Text();

@@ -113,18 +113,6 @@ Result<RankOptions> ToRankOptions(const thimble_rank_options* given) {
   return options;
 }
 
-json::Object FromModel(const NamedModel& model) {
-  return {
-      {"name", model.name},
-      {"dtype", model.dtype},
-      {"path", model.path},
-      {"bytes", model.bytes},
-      {"organisation", model.organisation},
-      {"repository", model.repository},
-      {"revision", model.revision},
-  };
-}
-
 thimble_report FromReport(const Report& report) {
   return {.tokens = report.tokens, .truncated = report.truncated ? 1u : 0u, .chunks = report.chunks};
 }

@@ -69,7 +69,6 @@ Result<RankOptions> ToRankOptions(const thimble_rank_options* given);
 // Where none is asked for: the processors that the process may use, at most 8.
 std::size_t DefaultThreads();
 
-json::Object FromModel(const NamedModel& model);
 thimble_report FromReport(const Report& report);
 
 }  // namespace thimble::c

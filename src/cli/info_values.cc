@@ -121,4 +121,16 @@ json::Object KnownModelValues(const KnownModelInfo& model) {
   return object;
 }
 
+json::Object NamedModelValues(const NamedModel& model) {
+  return {
+      {"name", model.name},
+      {"dtype", model.dtype},
+      {"path", model.path},
+      {"bytes", model.bytes},
+      {"organisation", model.organisation},
+      {"repository", model.repository},
+      {"revision", model.revision},
+  };
+}
+
 }  // namespace thimble::cli

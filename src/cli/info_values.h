@@ -4,6 +4,7 @@
 #define THIMBLE_CLI_INFO_VALUES_H_
 
 #include "json/value.h"
+#include "thimble/cache.h"
 #include "thimble/embedder.h"
 #include "thimble/known_models.h"
 #include "thimble/model.h"
@@ -16,6 +17,7 @@ namespace thimble::cli {
 Result<json::Object> InfoValues(const Model& model, const VectorOptions& vectors, Precision precision);
 
 json::Object KnownModelValues(const KnownModelInfo& model);
+json::Object NamedModelValues(const NamedModel& model);
 
 }  // namespace thimble::cli
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/info_values.h"
 #include "cli/known_models.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -35,18 +36,9 @@ constexpr char kExamples[] =
 Status Print(const PulledModel& pulled, bool as_json) {
   const NamedModel& model = pulled.model;
   if (as_json) {
-    return PrintValues(
-        {
-            {"name", model.name},
-            {"dtype", model.dtype},
-            {"path", model.path},
-            {"bytes", model.bytes},
-            {"organisation", model.organisation},
-            {"repository", model.repository},
-            {"revision", model.revision},
-            {"downloaded", pulled.downloaded},
-        },
-        true);
+    json::Object values = NamedModelValues(model);
+    values["downloaded"] = pulled.downloaded;
+    return PrintValues(values, true);
   }
   auto output = Output::Open("");
   if (!output.ok()) return output.status();
