@@ -83,8 +83,9 @@ class Exhaustion(unittest.TestCase):
         self.sweep(["embed", "-m", self.model, "-i", self.lines])
 
     def test_info(self):
+        # It takes little but the addresses of the file: a larger one, for the least limit not to be enough.
         for arguments in ([], ["--json"]):
-            self.sweep(["info", *arguments, self.model], step=32 << 10)
+            self.sweep(["info", *arguments, self.folder / "fp32.safetensors"], step=32 << 10)
 
     def test_pull(self):
         home = self.folder / "home"
