@@ -40,7 +40,7 @@ small = work / "small.txt"
 texts = write(small, 2_000_000)
 engine = min(seconds([cli, "embed", "-m", model, "-i", small, "--format", "f32", "-o", "/dev/null"]) for _ in range(3))
 job = min(seconds([cli, "embed", "-m", model, "-i", small, "-o", work / "small.npy"]) for _ in range(3))
-print(f"{texts} texts: engine {texts / engine:.0f} a second, job {texts / job:.0f}, ratio {engine / job:.3f}")
+print(f"{texts} texts: engine {texts / engine:.0f} a second, job {texts / job:.0f}, ratio {engine / job:.3f}", flush=True)
 
 large = work / "large.txt"
 write(large, megabytes * 1_000_000)
