@@ -117,7 +117,7 @@ def differences(models, theirs):
         dimensions = other["dimensions"]
         for what, ours, found in (
                 ("dimensions", model["dimensions"], max(dimensions) if isinstance(dimensions, list) else dimensions),
-                ("tokens", model["max_tokens"], other["max_tokens"] if other["max_tokens"] != float("inf") else 0),
+                ("tokens", model["max_tokens"], other["max_tokens"] or 0),
                 ("licence", model["licence"], other["licence"])):
             if ours != found:
                 yield model["repository"], what, ours, found
