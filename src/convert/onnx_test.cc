@@ -681,9 +681,7 @@ TEST_F(OnnxTest, ReadsTheScoresOfACrossEncoder) {
       {[&](Exporter& e, const std::string& x) { return scores(e, dense(e, e.Mean(x), "Tanh")); }, "found pooling mean"},
       {[&](Exporter& e, const std::string& x) { return scores(e, dense(e, e.Cls(x), "Relu")); }, "of 8 with tanh"},
       {[&](Exporter& e, const std::string& x) { return scores(e, e.Cls(x)); }, "and 1 modules"},
-      {[&](Exporter& e, const std::string& x) {
-         return e.Node("Sigmoid", {scores(e, dense(e, e.Cls(x), "Tanh"))});
-       },
+      {[&](Exporter& e, const std::string& x) { return e.Node("Sigmoid", {scores(e, dense(e, e.Cls(x), "Tanh"))}); },
        "(Sigmoid): the activation is none of"}};
   for (const auto& [head, part] : refused) {
     Exporter exporter(style);

@@ -73,8 +73,9 @@ Result<OnnxValue> FindLogits(const OnnxGraph& graph) {
   if (logits != kNoValue) return logits;
   std::string found;
   for (std::string_view name : graph.data().file().outputs()) found += (found.empty() ? "" : ", ") + std::string(name);
-  return Error(Code::kUnsupported, graph.path(), ": expected an output logits, as config.json names a model that scores ",
-               "pairs, found ", found, "; export the model for text classification");
+  return Error(Code::kUnsupported, graph.path(),
+               ": expected an output logits, as config.json names a model that scores ", "pairs, found ", found,
+               "; export the model for text classification");
 }
 
 // Whether the head is that of the family's cross-encoders, whose names its weights then get.

@@ -29,8 +29,8 @@ struct SourceTensor {
 class Source {
  public:
   // The file `name` of `folder`: safetensors, a checkpoint of PyTorch, an index of shards of either, or an ONNX file,
-  // by its name; `pad_id` and `scores` as in OpenOnnx. kNotFound, kIo, kCorrupt when it is not such a file, kUnsupported when its
-  // graph is not that of an encoder.
+  // by its name; `pad_id` and `scores` as in OpenOnnx. kNotFound, kIo, kCorrupt when it is not such a file,
+  // kUnsupported when its graph is not that of an encoder.
   static Result<Source> Open(const std::string& folder, const std::string& name, const Family& family,
                              std::optional<std::int32_t> pad_id = {}, bool scores = false);
 
