@@ -49,7 +49,7 @@ run_tests() {
   node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout "${reporters[@]}" test/*.test.mjs
   if [ -n "$bun" ]; then
     # What needs node's own programs and worker threads is left out.
-    "$bun" test "${bun_reporters[@]}" ./test/{backends,backends_face,embedder,embedding_function,errors,pool,tensor,tokenizer,transformers}.test.mjs
+    "$bun" test "${bun_reporters[@]}" ./test/{backends,backends_face,dimensions,embedder,embedding_function,errors,half,pool,tensor,tokenizer,transformers}.test.mjs
   fi
 }
 

@@ -1,6 +1,11 @@
 """Writes the tables of docs/models.md from the table of the program: scripts/models/table.py THIMBLE [--check]
 
 Which model is recommended for what is decided here; every figure beside it is the program's.
+
+    scripts/models/table.py THIMBLE --compare MTEB.json
+
+prints where the program's table differs from the metadata and results of mteb, as {"models": [{"model", "dimensions",
+"max_tokens", "licence", "english": {"tasks", "mean", "by_type": {"Retrieval"}}, "multilingual"}]}.
 """
 
 import json
@@ -25,6 +30,14 @@ RECOMMENDED = (
     ("many languages, long texts", "bge-m3", "multilingual", "mean"),
     ("search in many languages, quality first", "snowflake-arctic-embed-l-v2.0", "multilingual", "retrieval"),
 )
+
+# Those whose licence no source at hand stated.
+UNCHECKED_LICENCES = {
+    "paraphrase-MiniLM-L3-v2", "paraphrase-MiniLM-L6-v2", "e5-large-v2", "gte-large", "snowflake-arctic-embed-l",
+    "multi-qa-mpnet-base-dot-v1", "all-distilroberta-v1", "msmarco-distilbert-base-tas-b",
+    "distiluse-base-multilingual-cased-v2", "ms-marco-MiniLM-L6-v2", "ms-marco-MiniLM-L12-v2", "bge-reranker-large",
+}
+TASKS = {"english": 41, "multilingual": 130}
 
 
 def markdown(head, rows):
@@ -54,7 +67,7 @@ def recommendations(models):
         model = by_name[name]
         score = model["mteb_" + language]
         assert model["supported"] and score, name
-        mean, retrieval = score_text(score, 41 if language == "english" else 130)
+        mean, retrieval = score_text(score, TASKS[language])
         figure = f"{language.capitalize()} mean {mean}" if which == "mean" else f"{language.capitalize()} retrieval {retrieval}"
         rows.append((what, f"`{name}`", megabytes(model["bytes_q8"]), megabytes(model["bytes_q4"]), figure))
     return markdown(("for", "model", "q8", "q4", "MTEB"), rows)
@@ -63,13 +76,13 @@ def recommendations(models):
 def whole_table(models):
     rows = []
     for model in models:
-        english, english_retrieval = score_text(model["mteb_english"], 41)
-        multilingual, retrieval = score_text(model["mteb_multilingual"], 130)
+        english, english_retrieval = score_text(model["mteb_english"], TASKS["english"])
+        multilingual, retrieval = score_text(model["mteb_multilingual"], TASKS["multilingual"])
         kind = "reranker" if model["kind"] == "reranker" else str(model["dimensions"])
         state = megabytes(model["bytes_q8"]) if model["supported"] else f"needs {model['missing']}"
         rows.append((model["repository"], "many" if model["language"] == "multilingual" else "English", kind,
                      str(model["max_tokens"] or ""), state, megabytes(model["bytes_q4"]), english, english_retrieval,
-                     multilingual, retrieval, model["licence"]))
+                     multilingual, retrieval, model["licence"] + (" *" if short(model) in UNCHECKED_LICENCES else "")))
     return markdown(("repository", "languages", "dimensions", "tokens", "q8", "q4", "English mean", "retrieval",
                      "multilingual mean", "retrieval", "licence"), rows)
 
@@ -88,9 +101,36 @@ def document(listed, text):
     return text
 
 
+def differences(models, theirs):
+    """(repository, what, ours, theirs), or (repository, "absent", "", "")."""
+    for model in models:
+        other = theirs.get(model["repository"])
+        if other is None:
+            yield model["repository"], "absent", "", ""
+            continue
+        for language, tasks in TASKS.items():
+            found, score = other.get(language), model["mteb_" + language]
+            if score is not None:
+                expected = {"mean": found["mean"], "tasks": found["tasks"], "retrieval": found["by_type"]["Retrieval"]}
+                if score != expected:
+                    yield model["repository"], language, score, expected
+        dimensions = other["dimensions"]
+        for what, ours, found in (
+                ("dimensions", model["dimensions"], max(dimensions) if isinstance(dimensions, list) else dimensions),
+                ("tokens", model["max_tokens"], other["max_tokens"] or 0),
+                ("licence", model["licence"], other["licence"])):
+            if ours != found:
+                yield model["repository"], what, ours, found
+
+
 def main():
     program, *options = sys.argv[1:]
     listed = json.loads(subprocess.run([program, "pull", "--list", "--json"], check=True, capture_output=True).stdout)
+    if options[:1] == ["--compare"]:
+        theirs = {one["model"]: one for one in json.loads(pathlib.Path(options[1]).read_text())["models"]}
+        for line in differences(listed["models"], theirs):
+            print(*line)
+        return
     found = DOCUMENT.read_text()
     expected = document(listed, found)
     if options == ["--check"]:

@@ -176,14 +176,15 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     SetClassifierHead(&config);
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
-  if (config.classifier && weights.ends_with(".onnx")) {
-    return Error(Code::kUnsupported, folder, "/", weights,
-                 ": rerankers are converted from model.safetensors or pytorch_model.bin, not from a graph");
-  }
-  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id));
+  THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id,
+                                                       config.classifier.has_value()));
   std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {
     THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));
+    if (config.classifier && tokenizer.tokenizer.kind->around.second_type != 0 && !graph->takes_types) {
+      return Error(Code::kUnsupported, folder, "/", weights, ": the graph has no input token_type_ids, and ",
+                   tokenizer.path, " gives the second text of a pair type 1");
+    }
     if (!graph->note.empty()) notes.push_back(graph->note);
   }
   model::Program program(config.encoder);

@@ -180,7 +180,10 @@ class Walk {
   // Which table these indices pick rows of.
   Result<std::optional<OnnxWeight>*> TableOf(OnnxValue term, OnnxValue indices, const Tables& tables) {
     if (IsIntegerCopyOf(indices, "input_ids")) return tables.words;
-    if (IsIntegerCopyOf(indices, "token_type_ids")) return tables.types;
+    if (IsIntegerCopyOf(indices, "token_type_ids")) {
+      encoder_.takes_types = true;
+      return tables.types;
+    }
     OnnxEvaluator evaluator = layers_.Evaluator();
     probe_.SetInputs(&evaluator);
     if (*tables.words) {

@@ -150,6 +150,7 @@ struct OnnxEncoder {
   std::uint64_t heads = 0;
   std::string activation;         // By its name in config.json.
   std::optional<double> epsilon;  // Of the layer norms, unless it is kept in 16 bits.
+  bool takes_types = false;       // Whether it picks token types by its input token_type_ids.
 };
 
 // The encoder whose last hidden state is `tokens`. Every node on the way is accounted for: attention, activation, mask

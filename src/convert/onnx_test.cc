@@ -91,7 +91,7 @@ struct Style {
   // of which ends at `distance`; with `biased` false it has none.
   bool mpnet = false, biased = true;
   float distance = 128;
-  std::string output = "last_hidden_state";
+  std::string output = "last_hidden_state", head_output = "sentence_embedding";
 };
 
 // Writes graphs, and remembers what their weights are.
@@ -102,7 +102,7 @@ class Exporter {
   std::map<std::string, Floats> expected;  // Weights as they are to be read.
   std::string external;                    // The contents of the file beside the model.
 
-  // A graph of two layers; `head` makes the output sentence_embedding of the last hidden state.
+  // A graph of two layers; `head` makes another output of the last hidden state.
   std::string Run(const std::function<std::string(Exporter&, std::string)>& head = nullptr) {
     for (const char* input : {"input_ids", "attention_mask", "token_type_ids"}) {
       if ((style_.folded_types || style_.mpnet) && std::string_view(input) == "token_type_ids") continue;
@@ -136,8 +136,8 @@ class Exporter {
     hidden_ = Node("Identity", {x}, "", style_.output);
     outputs_ += TextField(12, TextField(1, style_.output));
     if (head) {
-      Node("Identity", {head(*this, hidden_)}, "", "sentence_embedding");
-      outputs_ += TextField(12, TextField(1, "sentence_embedding"));
+      Node("Identity", {head(*this, hidden_)}, "", style_.head_output);
+      outputs_ += TextField(12, TextField(1, style_.head_output));
     }
     return IntegerField(1, 8) + TextField(7, nodes_ + inputs_ + outputs_ + tensors_) + functions_;
   }
@@ -646,6 +646,50 @@ TEST_F(OnnxTest, RefusesHeadsThatItDoesNotKnow) {
   ExpectRefusedHead([](Exporter&, const std::string& x) { return x; }, "one vector for each text");
   ExpectRefusedHead([](Exporter& e, const std::string& x) { return e.Node("Mul", {e.Unit(e.Mean(x)), e.Scalar(2)}); },
                     "none of mean");
+}
+
+TEST_F(OnnxTest, ReadsTheScoresOfACrossEncoder) {
+  const auto open = [&](const Head& head, Exporter* exporter) {
+    EXPECT_TRUE(test::WriteFile(path_, exporter->Run(head)).ok());
+    return OpenOnnx(path_, *FindFamily("bert"), {}, true);
+  };
+  const auto dense = [](Exporter& e, const std::string& pooled, const char* activation) {
+    return e.Node(activation, {e.Linear(pooled, "pooler.dense", kHidden, kHidden)});
+  };
+  const auto scores = [](Exporter& e, const std::string& x) { return e.Linear(x, "classifier", 3, kHidden); };
+  const Style style{.output = "hidden", .head_output = "logits"};
+  for (const bool folded : {false, true}) {
+    Style one = style;
+    one.folded_types = folded;
+    Exporter exporter(one);
+    auto model =
+        open([&](Exporter& e, const std::string& x) { return scores(e, dense(e, e.Cls(x), "Tanh")); }, &exporter);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    ExpectWeights(*model, exporter.expected);
+    EXPECT_EQ(model->takes_types, !folded);
+    auto encoder = OpenOnnx(path_, *FindFamily("bert"));
+    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
+    std::erase_if(exporter.expected, [](const auto& one) {
+      return one.first.starts_with("pooler.") || one.first.starts_with("classifier.");
+    });
+    ExpectWeights(*encoder, exporter.expected);
+    EXPECT_FALSE(encoder->head.has_value());
+  }
+
+  const std::pair<Head, const char*> refused[] = {
+      {nullptr, "expected an output logits, as config.json names a model that scores pairs, found hidden"},
+      {[&](Exporter& e, const std::string& x) { return scores(e, dense(e, e.Mean(x), "Tanh")); }, "found pooling mean"},
+      {[&](Exporter& e, const std::string& x) { return scores(e, dense(e, e.Cls(x), "Relu")); }, "of 8 with tanh"},
+      {[&](Exporter& e, const std::string& x) { return scores(e, e.Cls(x)); }, "and 1 modules"},
+      {[&](Exporter& e, const std::string& x) { return e.Node("Sigmoid", {scores(e, dense(e, e.Cls(x), "Tanh"))}); },
+       "(Sigmoid): the activation is none of"}};
+  for (const auto& [head, part] : refused) {
+    Exporter exporter(style);
+    auto model = open(head, &exporter);
+    ASSERT_FALSE(model.ok()) << part;
+    EXPECT_EQ(model.status().code(), Code::kUnsupported);
+    EXPECT_NE(model.status().message().find(part), std::string::npos) << model.status().message();
+  }
 }
 
 TEST_F(OnnxTest, KeepsExternalDataInTheFolder) {

@@ -31,13 +31,13 @@ class OnnxWeightFile : public WeightFile {
   std::vector<OnnxWeight> weights_;
 };
 
-// The last hidden state: an output of that name, else an output that is one. A graph with `sentence` may pool before
-// that output, so that the encoder's last norm is looked for instead.
-Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const OnnxFamily& family, OnnxValue sentence, OnnxValue* tokens) {
+// The last hidden state: an output of that name, else an output that is one. A graph with `head`, the output behind the
+// encoder, may pool before that output, so that the encoder's last norm is looked for instead.
+Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const OnnxFamily& family, OnnxValue head, OnnxValue* tokens) {
   const OnnxGraph& graph = layers->graph();
   for (const char* name : {"last_hidden_state", "token_embeddings"}) {
     *tokens = graph.Output(name);
-    if (*tokens != kNoValue && (sentence == kNoValue || layers->Norm(*tokens) != nullptr)) {
+    if (*tokens != kNoValue && (head == kNoValue || layers->Norm(*tokens) != nullptr)) {
       return FindOnnxEncoder(layers, *tokens, family);
     }
   }
@@ -52,19 +52,54 @@ Result<OnnxEncoder> FindEncoder(OnnxLayers* layers, const OnnxFamily& family, On
     if (tries++ == 0) first = encoder.status();
     return std::nullopt;
   };
-  if (sentence == kNoValue) {
+  if (head == kNoValue) {
     for (std::string_view name : graph.data().file().outputs()) {
       if (auto encoder = attempt(graph.Find(name))) return *std::move(encoder);
     }
     return first;
   }
-  for (int i = graph.ProducerIndex(sentence); i >= 0; --i) {
+  for (int i = graph.ProducerIndex(head); i >= 0; --i) {
     const GraphNode& node = graph.nodes()[static_cast<std::size_t>(i)];
     const OnnxValue value = node.outputs.empty() ? kNoValue : node.outputs[0];
     if (value == kNoValue || graph.Core(value) != value) continue;
     if (auto encoder = attempt(value)) return *std::move(encoder);
   }
   return first;
+}
+
+// The output with the scores of a cross-encoder.
+Result<OnnxValue> FindLogits(const OnnxGraph& graph) {
+  const OnnxValue logits = graph.Output("logits");
+  if (logits != kNoValue) return logits;
+  std::string found;
+  for (std::string_view name : graph.data().file().outputs()) found += (found.empty() ? "" : ", ") + std::string(name);
+  return Error(Code::kUnsupported, graph.path(),
+               ": expected an output logits, as config.json names a model that scores ", "pairs, found ", found,
+               "; export the model for text classification");
+}
+
+// Whether the head is that of the family's cross-encoders, whose names its weights then get.
+Status NameScores(const OnnxGraph& graph, OnnxValue logits, const Family& family, std::uint64_t hidden,
+                  OnnxHead* head) {
+  const auto is_dense = [](const model::HeadModule& module, std::optional<kernels::Activation> activation) {
+    return module.kind == model::HeadModule::Kind::kDense && module.activation == activation && module.bias &&
+           !module.residual;
+  };
+  const std::vector<model::HeadModule>& modules = head->spec.modules;
+  if (head->spec.pooling != std::vector<Pooling>{Pooling::kCls} || modules.size() != 2 ||
+      !is_dense(modules[0], family.classifier.activation) || modules[0].outputs != hidden ||
+      !is_dense(modules[1], std::nullopt)) {
+    return graph.Unsupported(logits, "expected scores of the first token's vector by a dense layer of ",
+                             std::to_string(hidden), " with ", model::ActivationName(family.classifier.activation),
+                             " and another one without, both with a bias, found pooling ",
+                             PoolingNames(head->spec.pooling), " and ", std::to_string(modules.size()), " modules");
+  }
+  for (NamedOnnxWeight& one : head->weights) {
+    const bool dense = one.name.starts_with("head.0.");
+    const std::string_view end = std::string_view(one.name).substr(one.name.rfind('.'));
+    one.name = std::string(dense ? family.classifier.dense : family.classifier.scores) + std::string(end);
+  }
+  return Status();
 }
 
 // Of the weights that are quantised, what they are stored as.
@@ -84,18 +119,25 @@ std::string Note(const OnnxFile& file, const std::vector<NamedOnnxWeight>& weigh
 
 }  // namespace
 
-Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id) {
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id,
+                           bool scores) {
   THIMBLE_ASSIGN_OR_RETURN(OnnxFile file, OnnxFile::Open(path));
   auto data = std::make_unique<OnnxData>(std::move(file));
   THIMBLE_ASSIGN_OR_RETURN(const OnnxGraph graph, OnnxGraph::Index(data.get()));
   OnnxLayers layers(graph);
   OnnxValue tokens = kNoValue;
-  const OnnxValue sentence = graph.Output("sentence_embedding");
-  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, {family, pad_id}, sentence, &tokens));
+  OnnxValue output = graph.Output("sentence_embedding");
+  if (scores) {
+    THIMBLE_ASSIGN_OR_RETURN(output, FindLogits(graph));
+  }
+  // Of a cross-encoder whose encoder alone is wanted, too.
+  const OnnxValue behind = output != kNoValue ? output : graph.Output("logits");
+  THIMBLE_ASSIGN_OR_RETURN(OnnxEncoder encoder, FindEncoder(&layers, {family, pad_id}, behind, &tokens));
   OnnxModel model;
   std::vector<NamedOnnxWeight> weights = std::move(encoder.weights);
-  if (sentence != kNoValue) {
-    THIMBLE_ASSIGN_OR_RETURN(OnnxHead head, FindHead(&layers, tokens, encoder.hidden, sentence));
+  if (output != kNoValue) {
+    THIMBLE_ASSIGN_OR_RETURN(OnnxHead head, FindHead(&layers, tokens, encoder.hidden, output));
+    if (scores) THIMBLE_RETURN_IF_ERROR(NameScores(graph, output, family, encoder.hidden, &head));
     model.head = std::move(head.spec);
     for (NamedOnnxWeight& one : head.weights) weights.push_back(std::move(one));
   }
@@ -112,6 +154,7 @@ Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::o
   model.activation = std::move(encoder.activation);
   model.heads = encoder.heads;
   model.epsilon = encoder.epsilon;
+  model.takes_types = encoder.takes_types;
   model.weights = std::make_unique<OnnxWeightFile>(std::move(data), std::move(weights));
   return model;
 }

@@ -42,21 +42,21 @@ std::string PlainName(std::string_view name, const Family& family) {
 }  // namespace
 
 Result<Source> Source::Open(const std::string& folder, const std::string& name, const Family& family,
-                            std::optional<std::int32_t> pad_id) {
+                            std::optional<std::int32_t> pad_id, bool scores) {
   Source source(family);
   source.path_ = folder + "/" + name;
   if (IsWeightIndex(name)) {
     THIMBLE_RETURN_IF_ERROR(source.AddShards(folder, name));
   } else {
-    THIMBLE_RETURN_IF_ERROR(source.AddFile(source.path_, pad_id));
+    THIMBLE_RETURN_IF_ERROR(source.AddFile(source.path_, pad_id, scores));
   }
   return source;
 }
 
-Status Source::AddFile(const std::string& path, std::optional<std::int32_t> pad_id) {
+Status Source::AddFile(const std::string& path, std::optional<std::int32_t> pad_id, bool scores) {
   hashed_.push_back(path);
   if (path.ends_with(".onnx")) {
-    THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, OpenOnnx(path, *family_, pad_id));
+    THIMBLE_ASSIGN_OR_RETURN(OnnxModel model, OpenOnnx(path, *family_, pad_id, scores));
     graph_ = std::make_unique<OnnxModel>(std::move(model));
     hashed_.insert(hashed_.end(), graph_->data_files.begin(), graph_->data_files.end());
     AddNames(*graph_->weights);

@@ -29,10 +29,10 @@ struct SourceTensor {
 class Source {
  public:
   // The file `name` of `folder`: safetensors, a checkpoint of PyTorch, an index of shards of either, or an ONNX file,
-  // by its name; `pad_id` as in OpenOnnx. kNotFound, kIo, kCorrupt when it is not such a file, kUnsupported when its
-  // graph is not that of an encoder.
+  // by its name; `pad_id` and `scores` as in OpenOnnx. kNotFound, kIo, kCorrupt when it is not such a file,
+  // kUnsupported when its graph is not that of an encoder.
   static Result<Source> Open(const std::string& folder, const std::string& name, const Family& family,
-                             std::optional<std::int32_t> pad_id = {});
+                             std::optional<std::int32_t> pad_id = {}, bool scores = false);
 
   // The tensor `name`, whatever stands before it in the file, checked to have this shape. kCorrupt when it is missing,
   // there twice, or of another shape. Valid while the source lives.
@@ -58,7 +58,7 @@ class Source {
   };
 
   explicit Source(const Family& family) : family_(&family) {}
-  Status AddFile(const std::string& path, std::optional<std::int32_t> pad_id = {});
+  Status AddFile(const std::string& path, std::optional<std::int32_t> pad_id = {}, bool scores = false);
   Status AddShards(const std::string& folder, const std::string& index);
   void AddNames(WeightFile& file);
 

@@ -56,8 +56,8 @@ Result<std::unique_ptr<WeightFile>> OpenTorchFile(const std::string& path);
 struct OnnxModel {
   // Under the names of a model.safetensors of the family without a prefix, those of the head as "head.I.linear.weight",
   // "head.I.linear.bias", "head.I.residual.weight", "head.I.norm.weight" and "head.I.norm.bias", I the index of the
-  // module. Quantised weights are read as the numbers that they stand for. The table of token types has one row where
-  // the graph has but that of type 0.
+  // module; those of a cross-encoder's scores as the family has them. Quantised weights are read as the numbers that
+  // they stand for. The table of token types has one row where the graph has but that of type 0.
   std::unique_ptr<WeightFile> weights;
   std::optional<model::HeadSpec> head;  // Of the output sentence_embedding, where the graph has one.
   std::vector<std::string> data_files;  // Paths of external data.
@@ -66,14 +66,17 @@ struct OnnxModel {
   std::string activation;  // "gelu", "gelu_new", "relu", "silu" or "quick_gelu".
   std::uint64_t heads = 0;
   std::optional<double> epsilon;  // Of the layer norms; nullopt where 16 bits are too few for it.
+  bool takes_types = false;       // Whether it has token_type_ids for an input; otherwise all are 0.
 };
 
 // kNotFound, kIo; kCorrupt for what is no ONNX file, or one whose data are not there; kInvalidArgument for data outside
 // the folder of the file; kUnsupported, with the node and what was expected there, for a graph that computes anything
 // but such an encoder and a head that HeadSpec has.
 //
-// `pad_id` as in model::Architecture: the positions of the graph must be those.
-Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id = {});
+// `pad_id` as in model::Architecture: the positions of the graph must be those. With `scores`, the graph must be that
+// of a cross-encoder, with the output logits.
+Result<OnnxModel> OpenOnnx(const std::string& path, const Family& family, std::optional<std::int32_t> pad_id = {},
+                           bool scores = false);
 
 }  // namespace thimble::convert
 

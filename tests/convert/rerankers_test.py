@@ -76,6 +76,27 @@ class Rerankers(unittest.TestCase):
                     self.assertLess(abs(rank(self.models[name], query, [document])[0] - score), limit)
         print(f"largest difference of a raw score to that of transformers, divided by its scale: {worst:.2g}")
 
+    def test_a_graph_gives_the_model_that_its_weights_give(self):
+        documents = [document for _, document in rerankers.PAIRS]
+        for name in rerankers.GRAPHS:
+            with self.subTest(name):
+                model = self.convert_graph(name, self.kinds[name])
+                fingerprints = [json.loads(run("info", "--json", path)[1])["fingerprint"] for path in (model, self.models[name])]
+                self.assertEqual(*fingerprints)
+                self.assertEqual(rank(model, "the cat", documents), rank(self.models[name], "the cat", documents))
+
+    def test_a_graph_that_scores_otherwise_is_refused(self):
+        with self.assertRaisesRegex(AssertionError, "(?s)classifier.weight.*expected"):
+            self.convert_graph("bert", rerankers.Kind(config={"id2label": {"0": "a", "1": "b"}}))
+
+    def convert_graph(self, name, kind):
+        folder = tempfile.mkdtemp(dir=self.temporary.name)
+        rerankers.write(folder, kind)
+        rerankers.write_graph(folder, name, os.path.join(TESTS, "fixtures", "onnx"))
+        code, _, message = run("convert", folder, folder + ".safetensors", "--dtype", "fp32", "--name", "tiny")
+        self.assertEqual(code, 0, message)
+        return folder + ".safetensors"
+
     def test_a_document_has_one_score_whatever_stands_beside_it(self):
         documents = [document for _, document in rerankers.PAIRS]
         alone = [rank(self.models["bert"], "the cat", [document])[0] for document in documents]

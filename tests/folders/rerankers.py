@@ -1,7 +1,9 @@
 """Tiny folders of cross-encoders, for scripts/goldens/rerankers.py and tests/convert/rerankers_test.py. Python's standard
 library only."""
 
+import json
 import os
+import shutil
 
 import tiny
 import written
@@ -9,6 +11,7 @@ import written
 PREFIXES = {"bert": "bert.", "roberta": "roberta.", "distilbert": "distilbert."}
 CLASSES = {"bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert"}
 LIMIT = 48
+GRAPHS = ["bert", "roberta", "distilbert"]  # Kinds whose graphs are in tests/fixtures/onnx.
 PAIRS = [
     ("the cat sat", "a boat by the river"), ("a boat by the river", "the cat sat"), ("the cat", ""), ("", "the cat"), ("", ""),
     ("night", tiny.LONG), (tiny.LONG, "night"), (tiny.LONG, tiny.LONG), (" ".join(tiny.LONG.split()[:22]), tiny.LONG),
@@ -133,3 +136,19 @@ def write(folder, kind):
                         {"transformer_task": "sequence-classification", "module_output_name": "scores",
                          "modality_config": {"text": {"method": "forward", "method_output_name": "logits"}}})
     written.write_safetensors(path("model.safetensors"), tensors(kind))
+
+
+def write_graph(folder, name, fixtures):
+    """Puts the graph of a kind in `fixtures` (tests/fixtures/onnx) in the place of the weights that write() wrote."""
+    with open(os.path.join(fixtures, "graphs.json"), encoding="ascii") as file:
+        order = json.load(file)["weights"][name]
+    weights = tensors(kinds()[name])
+    os.remove(os.path.join(folder, "model.safetensors"))
+    os.makedirs(os.path.join(folder, "onnx"))
+    shutil.copy(os.path.join(fixtures, name + ".onnx"), os.path.join(folder, "onnx/model.onnx"))
+    with open(os.path.join(folder, "onnx/model.onnx_data"), "wb") as file:
+        for tensor, turned in order:
+            shape, values = weights[tensor]
+            for column in range(shape[1] if turned else 1):
+                values_of = values[column::shape[1]] if turned else values
+                file.write(values_of.tobytes())

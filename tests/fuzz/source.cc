@@ -75,8 +75,10 @@ void RunOnnx(std::string_view input) {
   }();
   (void)external;
   folder.Write("model.onnx", input);
-  if (const auto model = convert::OpenOnnx(folder.path() + "/model.onnx", *convert::FindFamily("bert")); model.ok())
-    ReadWeights(*model->weights);
+  for (const bool scores : {false, true}) {
+    const auto model = convert::OpenOnnx(folder.path() + "/model.onnx", *convert::FindFamily("bert"), {}, scores);
+    if (model.ok()) ReadWeights(*model->weights);
+  }
 }
 
 void RunConfig(std::string_view input) {

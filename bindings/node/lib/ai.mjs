@@ -1,4 +1,5 @@
 // Vercel AI SDK: an embedding model for embed() and embedMany().
+import { numbersOf } from './half.js';
 import { Embedder } from './index.mjs';
 import { DEFAULT_MODEL } from './options.js';
 import { once } from './promises.js';
@@ -22,7 +23,7 @@ export function embeddingModel(modelName = DEFAULT_MODEL, options = {}) {
       const tokens = results.reduce((sum, result) => sum + result.tokens, 0);  // NaN where a provider counts requests.
       const cut = results.filter((result) => result.truncated).length;
       return {
-        embeddings: results.map(({ vector }) => Array.from(vector)),
+        embeddings: results.map(({ vector }) => numbersOf(vector)),
         usage: Number.isNaN(tokens) ? undefined : { tokens },
         warnings: cut === 0 ? [] : [{ type: 'other', message: `${cut} of ${values.length} texts were truncated` }],
       };

@@ -1,9 +1,11 @@
 // Embedder: a model of a pool, and how its vectors are wanted.
 'use strict';
 
+const { addon } = require('./addon.js');
 const { REMOTE_OPTIONS, isLocal, refuseRemoteOptions } = require('./backends/options.js');
-const { call, sharedPool } = require('./engine.js');
+const { call, callSync, sharedPool } = require('./engine.js');
 const { ThimbleError, describe, invalid, unsupported } = require('./errors.js');
+const { HalfArray, bitsOf, typedArrayName } = require('./half.js');
 const { NativeEngine } = require('./native.js');
 const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
@@ -12,10 +14,6 @@ const {
 const { openOrPull } = require('./pull.js');
 
 const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal', ...REMOTE_OPTIONS];
-
-// The class of a typed array, also of another realm; undefined for anything else.
-const typedArrayName = (value) => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
-  .get.call(value);
 
 // The engine of an embedder, for thimble's own layers; undefined for anything else.
 let engineOf;
@@ -53,21 +51,21 @@ class Embedder {
     const list = checkTexts(texts);
     const shape = this.#engine.shape(options);
     const vectors = allocate(list.length, shape);
-    await this.#engine.run(list, vectors, options, 0);
+    await this.#engine.run(list, bitsOf(vectors), options, 0);
     return split(texts, vectors, shape);
   }
 
   async embedInto(texts, vectors, options = {}) {
     const list = checkTexts(texts);
     checkTarget(vectors, list.length, this.#engine.shape(options));
-    return this.#engine.reports(await this.#engine.run(list, vectors, options, 0), options);
+    return this.#engine.reports(await this.#engine.run(list, bitsOf(vectors), options, 0), options);
   }
 
   embedSync(texts, options = {}) {
     const list = checkTexts(texts);
     const shape = this.#engine.shape(options);
     const vectors = allocate(list.length, shape);
-    this.#engine.runSync(list, vectors, options);
+    this.#engine.runSync(list, bitsOf(vectors), options);
     return split(texts, vectors, shape);
   }
 
@@ -94,7 +92,7 @@ class Embedder {
           if (typeof batch[i] !== 'string') throw invalid(`texts[${first + i}]: expected a string, found ${describe(batch[i])}`);
         }
         const vectors = allocate(batch.length, shape);
-        const reports = this.#engine.reports(await this.#engine.run(batch, vectors, options, first), options);
+        const reports = this.#engine.reports(await this.#engine.run(batch, bitsOf(vectors), options, first), options);
         for (let i = 0; i < batch.length; ++i) {
           yield { text: batch[i], vector: row(vectors, i, shape), ...reports[i] };
         }
@@ -107,16 +105,8 @@ class Embedder {
 
   percentile(cosine) {
     checkType(cosine ?? null, 'cosine', 'number');
-    const { pairs, quantiles } = this.info.unrelatedCosines ?? {};
-    if (!quantiles) return undefined;
-    if (Number.isNaN(cosine)) return NaN;
-    const above = quantiles.findIndex((quantile) => cosine < quantile.cosine);
-    if (above === 0) return 0;
-    const most = 100 * (1 - 1 / (pairs + 1));
-    if (above < 0) return most;
-    const [low, high] = quantiles.slice(above - 1, above + 1);
-    const way = (cosine - low.cosine) / (high.cosine - low.cosine);
-    return Math.min(most, 100 * (low.share + way * (high.share - low.share)));
+    const { unrelatedCosines } = this.info;
+    return unrelatedCosines && callSync(addon(), 'percentile', unrelatedCosines, cosine);
   }
 
   async unload() {
@@ -137,7 +127,8 @@ function allocate(count, { Vector, length }) {
 
 function checkTarget(vectors, count, { Vector, length }) {
   const { name } = Vector;
-  if (typedArrayName(vectors) !== name) {
+  const found = typedArrayName(vectors);
+  if (found !== name && !(Vector === HalfArray && found === 'Uint16Array')) {
     throw invalid(`vectors: expected ${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}, found ${describe(vectors)}`);
   }
   const needed = count * length;

@@ -6,6 +6,7 @@ const { parseBackends } = require('./backends/table.js');
 const { EMBEDDER_OPTIONS, Embedder, openLocalEngine, remoteEngine } = require('./embedder.js');
 const { sharedPool } = require('./engine.js');
 const { describe, invalid } = require('./errors.js');
+const { numbersOf } = require('./half.js');
 const { mockPrompt, mockVector } = require('./mock.js');
 const {
   DEFAULT_MODEL, POOL_OPTIONS, backendOf, checkModel, checkNames, checkSignal, checkTexts, poolOptions, vectorOptions,
@@ -31,7 +32,7 @@ function createEmbeddingFunction(options = {}) {
 
   function openLocal(backend) {
     const open = once(() => Embedder.create(localModel, { ...rest, backend }));
-    return async (texts, call) => (await (await open()).embed(texts, call)).map((vector) => Array.from(vector));
+    return async (texts, call) => (await (await open()).embed(texts, call)).map(numbersOf);
   }
 
   function openRemote(backends) {
@@ -43,9 +44,9 @@ function createEmbeddingFunction(options = {}) {
     const engine = remoteEngine(backends, modelName, rest, openNative);
     return async (texts, call) => {
       try {
-        return (await engine.embed(texts, call)).map(({ vector }) => Array.from(vector));
+        return (await engine.embed(texts, call)).map(({ vector }) => numbersOf(vector));
       } catch (error) {
-        if (error?.partial) error.partial = error.partial.map((vector) => vector && Array.from(vector));
+        if (error?.partial) error.partial = error.partial.map((vector) => vector && numbersOf(vector));
         throw error;
       }
     };

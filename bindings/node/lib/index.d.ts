@@ -35,17 +35,26 @@ export type Truncation = 'sentence-transformers' | 'transformers.js' | 'tokenize
 export type LongTexts = 'truncate' | 'error' | 'chunk';
 
 /**
- * The form of vectors, as in quantize_embeddings of sentence-transformers. int8 is a signed byte for each component, proportional
- * to it by a range in the model file, and uint8 the same plus 128; ubinary is a bit for each component, 1 if it is above 0, packed
- * as by numpy.packbits, and binary the same minus 128.
+ * The form of vectors. float16 is IEEE 754 binary16, rounded to nearest; the others are as in quantize_embeddings of
+ * sentence-transformers: int8 is a signed byte for each component, proportional to it by a range in the model file, and uint8 the
+ * same plus 128; ubinary is a bit for each component, 1 if it is above 0, packed as by numpy.packbits, and binary the same minus
+ * 128.
  */
-export type Precision = 'float32' | 'int8' | 'uint8' | 'binary' | 'ubinary';
+export type Precision = 'float32' | 'float16' | 'int8' | 'uint8' | 'binary' | 'ubinary';
+
+/**
+ * A vector in float16: a Float16Array if the runtime has that class, as Node.js has from version 24 on, and else its bits in a
+ * Uint16Array. embedInto() takes either.
+ */
+export type HalfArray =
+  Uint16Array | (typeof globalThis extends { Float16Array: { prototype: infer Halves } } ? Halves : never);
 
 /** The array of a vector with these options. */
 export type VectorOf<Options, Default = Float32Array> =
   Options extends { precision: 'int8' | 'binary' } ? Int8Array
     : Options extends { precision: 'uint8' | 'ubinary' } ? Uint8Array
-      : Options extends { precision: 'float32' } ? Float32Array : Default;
+      : Options extends { precision: 'float16' } ? HalfArray
+        : Options extends { precision: 'float32' } ? Float32Array : Default;
 
 export type ErrorCode =
   | 'invalid_argument' // The caller passed something that can never work.
@@ -63,7 +72,7 @@ export class ThimbleError extends Error {
   readonly status?: number;
   /** After a failed call to a remote backend: the vectors received so far, undefined for the other texts. Embedding
    * functions have arrays of numbers here. */
-  readonly partial?: readonly (Float32Array | Int8Array | Uint8Array | number[] | undefined)[];
+  readonly partial?: readonly (Float32Array | HalfArray | Int8Array | Uint8Array | number[] | undefined)[];
   /** Index of the text of partial[0]: 0, or in embedStream() the start of the batch. */
   readonly first?: number;
 }
@@ -244,6 +253,8 @@ export class Embedder<Vector = Float32Array> {
   /** One vector for a string, an array of vectors, in order, for an array. They are views of one buffer. */
   embed<Options extends CallOptions>(text: string, options?: Options): Promise<VectorOf<Options, Vector>>;
   embed<Options extends CallOptions>(texts: readonly string[], options?: Options): Promise<VectorOf<Options, Vector>[]>;
+  embed<Options extends CallOptions>(
+    texts: string | readonly string[], options?: Options): Promise<VectorOf<Options, Vector> | VectorOf<Options, Vector>[]>;
 
   /**
    * Writes the vector of texts[i] to vectors[i * n ...], n the length of a vector; the array may be on a SharedArrayBuffer.
@@ -255,6 +266,8 @@ export class Embedder<Vector = Float32Array> {
   /** As embed(), but blocks this thread; for scripts. Remote backends do not support it. */
   embedSync<Options extends CallOptions>(text: string, options?: Options): VectorOf<Options, Vector>;
   embedSync<Options extends CallOptions>(texts: readonly string[], options?: Options): VectorOf<Options, Vector>[];
+  embedSync<Options extends CallOptions>(
+    texts: string | readonly string[], options?: Options): VectorOf<Options, Vector> | VectorOf<Options, Vector>[];
 
   /**
    * Embeds the texts of an iterable in order; reads at most one batch ahead of the consumer. A batch is the texts that are
@@ -565,6 +578,7 @@ export interface EmbeddingFunctionOptions extends ModelOptions, PoolOptions {
 export interface EmbeddingFunction {
   (text: string, options?: { signal?: AbortSignal; promptName?: string }): Promise<number[]>;
   (texts: readonly string[], options?: { signal?: AbortSignal; promptName?: string }): Promise<number[][]>;
+  (texts: string | readonly string[], options?: { signal?: AbortSignal; promptName?: string }): Promise<number[] | number[][]>;
 }
 
 /** A function that embeds. Its model is loaded with the first call; all functions with the same options share one copy. */

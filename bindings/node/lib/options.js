@@ -3,6 +3,7 @@
 
 const { parseBackends } = require('./backends/table.js');
 const { describe, invalid } = require('./errors.js');
+const { HalfArray } = require('./half.js');
 
 const UNITS = {
   k: 10n ** 3n, m: 10n ** 6n, g: 10n ** 9n, t: 10n ** 12n, p: 10n ** 15n, e: 10n ** 18n,
@@ -152,6 +153,7 @@ const MOST_DIMENSIONS = 65536;
 // The arrays of each precision, and how many components are in one of its values.
 const PRECISIONS = {
   float32: { Vector: Float32Array, packed: 1 },
+  float16: { Vector: HalfArray, packed: 1 },
   int8: { Vector: Int8Array, packed: 1 },
   uint8: { Vector: Uint8Array, packed: 1 },
   binary: { Vector: Int8Array, packed: 8 },

@@ -6,6 +6,8 @@
 #include "hub.h"
 #include "pool.h"
 #include "thimble/memory.h"
+#include "thimble/receipt.h"
+#include "values.h"
 
 namespace thimble::node {
 namespace {
@@ -25,6 +27,12 @@ Napi::Value Memory(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// percentile(unrelatedCosines, cosine) -> as of Percentile().
+Napi::Value FindPercentile(const Napi::CallbackInfo& info) {
+  const UnrelatedCosines unrelated = ToUnrelatedCosines(info[0].As<Napi::Object>());
+  return Napi::Number::New(info.Env(), Percentile(unrelated, info[1].As<Napi::Number>().DoubleValue()));
+}
+
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   Environment::Of(info.Env()).Cancel(info[0].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
@@ -35,6 +43,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", Pool::Define(env));
   exports.Set("memory", Napi::Function::New<Memory>(env, "memory"));
   exports.Set("cancel", Napi::Function::New<Cancel>(env, "cancel"));
+  exports.Set("percentile", Napi::Function::New<FindPercentile>(env, "percentile"));
   exports.Set("pull", Napi::Function::New<Pull>(env, "pull"));
   exports.Set("list", Napi::Function::New<List>(env, "list"));
   exports.Set("remove", Napi::Function::New<Remove>(env, "remove"));

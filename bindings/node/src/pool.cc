@@ -73,7 +73,7 @@ Status EmbedTexts(ModelPool& pool, const std::string& name, const std::string& d
   std::vector<float> vectors(texts.size() * dimensions);
   result.reports.resize(texts.size());
   THIMBLE_RETURN_IF_ERROR(lease.EmbedBatch(views, vectors, result.reports, wanted.options));
-  result.element_bytes = wanted.precision == Precision::kFloat32 ? sizeof(float) : 1;
+  result.element_bytes = PrecisionBytes(wanted.precision, 1);
   result.values.resize(texts.size() * PrecisionBytes(wanted.precision, dimensions));
   return Quantize(vectors, dimensions, wanted.precision, range, result.values);
 }
@@ -174,7 +174,8 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     // Embedding needs no receipt: a malformed one is as none. Its percentiles are of whole vectors.
     Result<std::optional<Receipt>> receipt = std::optional<Receipt>();
-    if (!wanted->options.dimensions && wanted->precision == Precision::kFloat32) receipt = ReadReceipt(lease->model());
+    const bool floats = wanted->precision == Precision::kFloat32 || wanted->precision == Precision::kFloat16;
+    if (!wanted->options.dimensions && floats) receipt = ReadReceipt(lease->model());
     ModelInfo found = lease->model().info();
     Result<std::string> fingerprint = SpaceFingerprint(found, wanted->options, wanted->precision);
     if (!fingerprint.ok()) return {.status = fingerprint.status(), .value = {}};

@@ -159,6 +159,18 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
   return object;
 }
 
+UnrelatedCosines ToUnrelatedCosines(Napi::Object object) {
+  UnrelatedCosines unrelated;
+  unrelated.pairs = ToSize(object.Get("pairs"));
+  const auto quantiles = object.Get("quantiles").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < quantiles.Length(); ++i) {
+    const auto quantile = quantiles.Get(i).As<Napi::Object>();
+    unrelated.quantiles.push_back({.share = quantile.Get("share").As<Napi::Number>().DoubleValue(),
+                                   .cosine = quantile.Get("cosine").As<Napi::Number>().DoubleValue()});
+  }
+  return unrelated;
+}
+
 Result<Napi::Value> FromSpecialIds(Napi::Env env, const Model& model, const SpecialIds& ids) {
   Napi::Object object = Napi::Object::New(env);
   const std::pair<const char*, std::optional<std::int32_t>> tokens[] = {

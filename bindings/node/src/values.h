@@ -46,6 +46,8 @@ Napi::Object FromInfo(Napi::Env env, const ModelInfo& info, std::size_t max_toke
                       const std::optional<Receipt>& receipt);
 // {cls?, sep?, unk?, pad?, mask?}, each {id, text}.
 Result<Napi::Value> FromSpecialIds(Napi::Env env, const Model& model, const SpecialIds& ids);
+// Of unrelatedCosines of FromInfo().
+UnrelatedCosines ToUnrelatedCosines(Napi::Object object);
 Napi::Object FromPlan(Napi::Env env, const Plan& plan);
 Napi::Object FromStats(Napi::Env env, const PoolStats& stats);
 // Uint32Array: for each text its tokens, whether it was truncated as 0 or 1, and its chunks.

@@ -5,22 +5,23 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { embeddingModel } from '../lib/ai.mjs';
+import { HalfArray, bitsOf, numbersOf } from '../lib/half.js';
 import { Embedder, ModelPool, createEmbeddingFunction, mockEmbeddingFunction } from '../lib/index.mjs';
 import { DIMENSIONS, build, modelFolder } from './support.mjs';
 
 const folder = modelFolder();
 const open = (options = {}) => Embedder.create('small', { folder, ...options });
 const TEXTS = ['a small vector', '', 'memory of good playing 42'];
-const PRECISIONS = { int8: Int8Array, uint8: Uint8Array, binary: Int8Array, ubinary: Uint8Array };
+const PRECISIONS = { float16: globalThis.Float16Array ?? Uint16Array, int8: Int8Array, uint8: Uint8Array, binary: Int8Array, ubinary: Uint8Array };
 
-// What the command line gives.
+// What the command line gives, which prints as many digits as a float32 needs.
 function commandLine(texts, ...options) {
   const file = join(folder, 'small-q8.safetensors');
   const out = execFileSync(join(build, 'thimble'), ['embed', '-m', file, ...options, '--', ...texts], { encoding: 'utf8' });
-  return out.trim().split('\n').map((line) => JSON.parse(line).embedding);
+  return out.trim().split('\n').map((line) => JSON.parse(line).embedding.map(Math.fround));
 }
 
-const plain = (vectors) => vectors.map((vector) => [...vector]);
+const plain = (vectors) => vectors.map(numbersOf);
 
 test('vectors are the first components, normalised again', async () => {
   const embedder = await open();
@@ -49,7 +50,7 @@ test('vectors are the first components, normalised again', async () => {
 test('an embedder has the dimensions and the fingerprint that it was made with', async () => {
   const { info } = await open();
   const seen = new Set([info.fingerprint]);
-  for (const options of [{ dimensions: 13 }, { dimensions: 16 }, { precision: 'int8' }, { precision: 'binary' },
+  for (const options of [{ dimensions: 13 }, { dimensions: 16 }, { precision: 'float16' }, { precision: 'int8' }, { precision: 'binary' },
     { dimensions: 16, precision: 'int8' }]) {
     const embedder = await open(options);
     assert.equal(embedder.dimensions, options.dimensions ?? DIMENSIONS);
@@ -77,12 +78,27 @@ test('codes are those of the command line', async () => {
     assert.deepEqual(await own.embed(TEXTS), found);
     assert.ok((await own.embed('a', { precision: 'float32' })) instanceof Float32Array);
     const [{ length }] = found;
-    const into = new Codes(new SharedArrayBuffer(3 * length));
+    const into = new Codes(new SharedArrayBuffer(3 * length * Codes.BYTES_PER_ELEMENT));
     await own.embedInto(TEXTS, into);
-    assert.deepEqual([...into], expected.flat());
+    assert.deepEqual(numbersOf(into), expected.flat());
     await assert.rejects(own.embedInto(TEXTS, new Float32Array(99)), { code: 'invalid_argument', message: /^vectors: expected an? / });
     assert.deepEqual(await createEmbeddingFunction({ modelName: 'small', folder, dimensions: 13, precision })(TEXTS), expected);
   }
+});
+
+test('halves are an array of numbers where there is one, and bits for all who ask for a Uint16Array', async () => {
+  const embedder = await open({ precision: 'float16' });
+  const halves = await embedder.embed(TEXTS);
+  assert.ok(halves[0] instanceof HalfArray);
+  const floats = await embedder.embed(TEXTS, { precision: 'float32' });
+  numbersOf(halves[2]).forEach((value, i) => assert.ok(Math.abs(value - floats[2][i]) <= 2 ** -11 * Math.abs(floats[2][i])));
+  const bits = new Uint16Array(3 * DIMENSIONS);
+  await embedder.embedInto(TEXTS, bits);
+  assert.deepEqual(bits, Uint16Array.from(halves.flatMap((vector) => [...bitsOf(vector)])));
+  for await (const { text, vector } of embedder.embedStream(TEXTS)) assert.deepEqual(vector, halves[TEXTS.indexOf(text)]);
+  const { embeddings } = await embeddingModel('small', { folder, precision: 'float16' }).doEmbed({ values: TEXTS });
+  assert.deepEqual(embeddings, plain(halves));
+  assert.equal(embedder.percentile(0.5), (await open()).percentile(0.5));
 });
 
 test('what would mean nothing is refused by name', async () => {
@@ -90,7 +106,7 @@ test('what would mean nothing is refused by name', async () => {
   const refused = (options, code, message) => assert.rejects(embedder.embed('a', options), { code, message });
   await refused({ dimensions: 0 }, 'invalid_argument', /^dimensions: /);
   await refused({ dimensions: 65 }, 'invalid_argument', /^dimensions: expected 1 to 64, the length of a vector of test, found 65$/);
-  await refused({ precision: 'int4' }, 'invalid_argument', /^precision: expected float32, int8, uint8, binary, ubinary/);
+  await refused({ precision: 'int4' }, 'invalid_argument', /^precision: expected float32, float16, int8, uint8, binary, ubinary/);
   await refused({ precision: 'int8', normalize: false }, 'invalid_argument', /^precision int8: only for vectors of unit length/);
   await refused({ precision: 'int8', pooling: 'cls' }, 'invalid_argument', /^precision int8: only for the pooling of test, mean/);
   await assert.rejects(open({ dimensions: 65 }), { code: 'invalid_argument', message: /^dimensions: / });

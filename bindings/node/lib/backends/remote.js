@@ -2,6 +2,7 @@
 'use strict';
 
 const { ThimbleError, describe, invalid, unsupported } = require('../errors.js');
+const { bitsOf, toHalves } = require('../half.js');
 const {
   VECTOR_OPTIONS, checkInteger, checkNames, checkSignal, checkWellFormed, shapeOf, vectorOptions,
 } = require('../options.js');
@@ -34,7 +35,7 @@ function refuseNativeValues({ normalize, longTexts, precision }) {
   if (normalize === false) throw nativeOnly('normalize', false);
   if (precision === 'int8' || precision === 'uint8') {
     throw unsupported(`precision ${describe(precision)}: only the native backend has the range of a model's components; ` +
-      'use binary or ubinary');
+      'use float16, binary or ubinary');
   }
   if (longTexts === 'chunk') throw nativeOnly('longTexts', 'chunk');
 }
@@ -187,7 +188,7 @@ class RemoteEngine {
 
   async run(texts, vectors, options, first) {
     const { length } = this.shape(options);
-    const write = (vector, i) => vector && vectors.set(vector, i * length);
+    const write = (vector, i) => vector && vectors.set(bitsOf(vector), i * length);
     try {
       const results = await this.embed(texts, options, first);
       results.forEach(({ vector }, i) => write(vector, i));
@@ -230,9 +231,10 @@ function toUnit(vector) {
   return length > 0 ? vector.map((value) => value / length) : vector;
 }
 
-// The bits of a vector, the first in the highest bit of the first byte; binary is ubinary minus 128.
+// A vector in halves, or its bits, the first in the highest bit of the first byte; binary is ubinary minus 128.
 function toCodes(vector, precision = 'float32') {
   if (vector === undefined || precision === 'float32') return vector;
+  if (precision === 'float16') return toHalves(vector);
   const { Vector, length } = shapeOf(vector.length, precision);
   const codes = new Vector(length).fill(precision === 'binary' ? -128 : 0);
   vector.forEach((value, i) => {

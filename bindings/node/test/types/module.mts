@@ -2,7 +2,7 @@
 
 import {
   Embedder, ModelPool, Reranker, ThimbleError, createEmbeddingFunction, memory, mockEmbeddingFunction, plan, pull, rerank,
-  type Dtype, type EmbeddingFunction, type ModelInfo, type PulledModel, type RankedDocument, type Report,
+  type Dtype, type EmbeddingFunction, type HalfArray, type ModelInfo, type PulledModel, type RankedDocument, type Report,
 } from 'thimble';
 import { Tensor, cos_sim, env, pipeline } from 'thimble/transformers';
 import { ThimbleEmbeddings, ThimbleRerank } from 'thimble/langchain';
@@ -40,7 +40,14 @@ const vectors: Float32Array[] = embedder.embedSync(['a']);
 const codes: Int8Array[] = await embedder.embed(['a'], { precision: 'int8', dimensions: 32 });
 const bits: Uint8Array = await (await Embedder.create('m', { precision: 'ubinary' })).embed('a');
 const coded: Int8Array = await (await Embedder.create('m', { precision: 'ubinary' })).embed('a', { precision: 'binary' });
+const half: HalfArray = await embedder.embed('a', { precision: 'float16' });
+const halves: HalfArray[] = (await Embedder.create('m', { precision: 'float16' })).embedSync(['a']);
+const either = 'a' as string | string[];
+const vectorOrVectors: Float32Array | Float32Array[] = await embedder.embed(either);
+const codesOrVectors: Int8Array | Int8Array[] = embedder.embedSync(either, { precision: 'int8' });
+const numbers: number[] | number[][] = await embed(either);
 const into: Report[] = await embedder.embedInto(['a'], new Uint8Array(embedder.dimensions), { precision: 'uint8' });
+void embedder.embedInto(['a'], new Uint16Array(embedder.dimensions), { precision: 'float16' });
 const reports: Report[] = await embedder.embedInto(['a'], new Float32Array(new SharedArrayBuffer(4 * embedder.dimensions)));
 for await (const { text, vector, tokens, truncated } of embedder.embedStream(['a'], { batchSize: 8 })) {
   const values: [string, Float32Array, number | undefined, boolean | undefined] = [text, vector, tokens, truncated];
@@ -93,6 +100,7 @@ embedder.info.dimensions = 1;
 // @ts-expect-error: there is one task.
 await pipeline('text-generation');
 
+void [half, halves, vectorOrVectors, codesOrVectors, numbers];
 void [codes, bits, coded, into, floats, remote, limits, pulled, many, first, mocked, info, vector, vectors, reports, pooled, bytes, end, cosine, langchain, chroma, wrong];
 
 const ranked: RankedDocument[] = await rerank('query', ['a', 'b'] as const, { model: 'mock', topN: 1, returnDocuments: true });
