@@ -1,4 +1,4 @@
-// The forward pass of a real model against the floor of the machine, both measured in the same run, for every
+// The forward pass of a model against the floor of the machine, both measured in the same run, for every
 // instruction set that runs here, or for the one that THIMBLE_ISA names.
 //
 //   bench_forward MODEL...
@@ -6,7 +6,7 @@
 // Prints, for each model, set and shape: microseconds (median and least), the floor of that set and of the model's
 // formats (bench/forward.h), and the median of the ratio to it. One core, token ids given, tokenizer excluded. The
 // peaks are those of the moment: loops on registers run before and after every sample. Then where the time goes, by
-// part.
+// part. Exit code 1 when two sets give vectors, or scores of pairs, that differ in a bit.
 
 #include "bench/forward.h"
 
@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <map>
 #include <random>
 #include <string>
 #include <utility>
@@ -38,7 +40,8 @@ std::string Name(const Shape& shape) {
   return (shape.sequences > 1 ? std::to_string(shape.sequences) + "x" : "") + std::to_string(shape.tokens);
 }
 
-void Measure(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
+// Returns the vectors.
+std::vector<float> Measure(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
   Forward forward(weights, kernels, shape, RandomIds(weights, shape), 1);
   const Floor floor(weights, kernels.name);
   for (int i = 0; i < 3; ++i) forward.Run();
@@ -61,6 +64,11 @@ void Measure(const model::Weights& weights, const kernels::Kernels& kernels, con
   std::printf("%8s %10.0f %10.0f", Name(shape).c_str(), Median(times) * 1e6, least * 1e6);
   if (floor.known()) std::printf(" %10.0f %7.2f", Median(floors) * 1e6, Median(ratios));
   std::printf("\n");
+  return forward.vectors();
+}
+
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void MeasureParts(const model::Weights& weights, const kernels::Kernels& kernels, const Shape& shape) {
@@ -108,6 +116,7 @@ int Main(int count, char** arguments) {
       std::fprintf(stderr, "bench_forward: %s\n", weights.status().message().c_str());
       return 1;
     }
+    std::map<std::string, std::vector<float>> vectors;  // Of the first set, by shape.
     for (const kernels::Kernels* set : sets) {
       // Without fused multiply-add a float model is for emergencies.
       if (set != sets.front() && !weights->int8 && !Floor(*weights, set->name).known()) continue;
@@ -125,7 +134,11 @@ int Main(int count, char** arguments) {
                                  {8, 32},
                                  {32, 16},
                                  {32, 128}}) {
-        Measure(*weights, *set, shape);
+        const std::vector<float> found = Measure(*weights, *set, shape);
+        if (SameBits(vectors.try_emplace(Name(shape), found).first->second, found)) continue;
+        std::fprintf(stderr, "bench_forward: %s: other bits than %s\n", std::string(set->name).c_str(),
+                     std::string(sets.front()->name).c_str());
+        return 1;
       }
       for (const Shape& shape : {Shape{1, 32}, {1, 256}, {32, 16}}) MeasureParts(*weights, *set, shape);
     }

@@ -3,7 +3,7 @@
 //   bench_peer MODEL THREADS
 //
 // Requests and answers are JSON objects, one a line; the protocol is in bench/peers/serve.py. Beyond it, an answer to
-// "time" has the floor of the same moment in milliseconds (one core's, over the threads), and "tokenize" times the
+// "time" of ids has the floor of the same moment in milliseconds (one core's, over the threads), and "tokenize" times the
 // tokenizer alone.
 
 #include <algorithm>
@@ -14,6 +14,8 @@
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -23,6 +25,7 @@
 #include "bench/forward.h"
 #include "format/reader.h"
 #include "thimble/embedder.h"
+#include "thimble/rerank.h"
 
 namespace thimble::bench {
 namespace {
@@ -34,7 +37,8 @@ struct Peer {
   const model::Weights& weights;
   const kernels::Kernels& kernels;
   std::size_t threads;
-  Embedder embedder;
+  std::optional<Embedder> embedder;  // One of both.
+  std::optional<Reranker> reranker;
   std::vector<float> vectors;
 };
 
@@ -61,8 +65,16 @@ Texts TextsOf(const Json& request) {
   return texts;
 }
 
-void Embed(Peer& peer, std::span<const std::string_view> texts, std::span<float> vectors) {
-  const Status status = peer.embedder.EmbedBatch(texts, vectors);
+// Floats for a text, or for a pair.
+std::size_t WidthOf(const Peer& peer) { return peer.embedder ? peer.embedder->dimensions() : peer.reranker->num_scores(); }
+
+void Run(Peer& peer, const Json& request, std::span<const std::string_view> texts, std::span<float> vectors) {
+  if (peer.reranker.has_value() != request.contains("query")) {
+    throw std::runtime_error("query: expected with a cross-encoder, and only there");
+  }
+  const Status status = peer.embedder ? peer.embedder->EmbedBatch(texts, vectors)
+                                      : peer.reranker->Rank(request["query"].get_ref<const std::string&>(), texts,
+                                                            vectors, {}, {.raw_scores = true});
   if (!status.ok()) throw std::runtime_error(status.message());
 }
 
@@ -87,13 +99,13 @@ Json TimeIds(Peer& peer, const Json& request) {
 
 Json TimeTexts(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
-  peer.vectors.resize(texts.size() * peer.embedder.dimensions());
-  return Time(request, nullptr, [&] { Embed(peer, texts, peer.vectors); });
+  peer.vectors.resize(texts.size() * WidthOf(peer));
+  return Time(request, nullptr, [&] { Run(peer, request, texts, peer.vectors); });
 }
 
 Json Tokenize(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
-  std::vector<std::int32_t> ids(peer.embedder.plan().max_tokens);
+  std::vector<std::int32_t> ids((peer.embedder ? peer.embedder->plan() : peer.reranker->plan()).max_tokens);
   return Time(request, nullptr, [&] {
     for (std::string_view text : texts) peer.weights.tokenizer.Encode({}, text, ids);
   });
@@ -101,12 +113,12 @@ Json Tokenize(Peer& peer, const Json& request) {
 
 Json EmbedAll(Peer& peer, const Json& request) {
   const Texts texts = TextsOf(request);
-  const std::size_t batch = request.at("batch"), width = peer.embedder.dimensions();
+  const std::size_t batch = request.at("batch"), width = WidthOf(peer);
   peer.vectors.resize(texts.size() * width);
   const double begin = Now();
   for (std::size_t i = 0; i < texts.size(); i += batch) {
     const std::size_t count = std::min(batch, texts.size() - i);
-    Embed(peer, std::span(texts).subspan(i, count), std::span(peer.vectors).subspan(i * width, count * width));
+    Run(peer, request, std::span(texts).subspan(i, count), std::span(peer.vectors).subspan(i * width, count * width));
   }
   const double seconds = Now() - begin;
   std::ofstream out(request.at("file").get<std::string>(), std::ios::binary);
@@ -142,9 +154,16 @@ int Main(int count, char** arguments) {
   if (!weights.ok()) return Fail(weights.status());
   auto model = Model::Open(arguments[1]);
   if (!model.ok()) return Fail(model.status());
-  auto embedder = Embedder::Create(*model, {.threads = threads});
-  if (!embedder.ok()) return Fail(embedder.status());
-  Peer peer = {*weights, **kernels, threads, *std::move(embedder), {}};
+  Peer peer = {*weights, **kernels, threads, {}, {}, {}};
+  if (weights->program.architecture.pairs) {
+    auto reranker = Reranker::Create(*model, {.threads = threads});
+    if (!reranker.ok()) return Fail(reranker.status());
+    peer.reranker = *std::move(reranker);
+  } else {
+    auto embedder = Embedder::Create(*model, {.threads = threads});
+    if (!embedder.ok()) return Fail(embedder.status());
+    peer.embedder = *std::move(embedder);
+  }
   std::cout << Json{{"version", std::string((*kernels)->name)}, {"ids", true}, {"batches", true}} << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     Json answer;

@@ -10,7 +10,7 @@ models=build/models/all-MiniLM-L6-v2
 build/bench_forward "$models"-{q8,q6,q4,fp16,fp32}.safetensors
 # Random weights with the shapes of other models: times do not depend on values.
 mkdir -p build/shapes
-for shape in multilingual-e5-small bge-base-en-v1.5 all-mpnet-base-v2 bge-m3-6-layers; do
+for shape in multilingual-e5-small bge-base-en-v1.5 all-mpnet-base-v2 bge-m3-6-layers ms-marco-MiniLM-L6-v2; do
   if [ ! -f build/shapes/$shape-q8.safetensors ]; then build/bench_shapes build/shapes $shape q8; fi
   build/bench_forward build/shapes/$shape-q8.safetensors
 done

@@ -16,13 +16,15 @@ struct Shape {
   std::string_view name;
   std::size_t layers, hidden, heads;
   bool mpnet = false;
+  std::size_t labels = 0;  // Of a cross-encoder.
 };
 
 // bge-m3 has 24 layers; its first ones alone are larger than the caches of a processor.
 constexpr Shape kShapes[] = {{"multilingual-e5-small", 12, 384, 12},
                              {"bge-base-en-v1.5", 12, 768, 12},
                              {"all-mpnet-base-v2", 12, 768, 12, true},
-                             {"bge-m3-6-layers", 6, 1024, 16}};
+                             {"bge-m3-6-layers", 6, 1024, 16},
+                             {"ms-marco-MiniLM-L6-v2", 6, 384, 12, false, 1}};
 
 Status WriteShape(const std::string& folder, std::string_view name, const std::string& dtype) {
   for (const Shape& shape : kShapes) {
@@ -35,7 +37,8 @@ Status WriteShape(const std::string& folder, std::string_view name, const std::s
                                                                .positions = 512,
                                                                .max_seq_length = 512,
                                                                .type = format::ElementType::kF16,
-                                                               .mpnet = shape.mpnet});
+                                                               .mpnet = shape.mpnet,
+                                                               .labels = shape.labels});
     if (!status.ok()) return status;
     ConvertOptions options;
     options.dtype = dtype;

@@ -30,23 +30,29 @@ def copy_onnx(options, target):
 
 
 def openvino(options, target, sentences=300):
-    """Static int8 as sentence-transformers makes it with its defaults: NNCF's transformer scheme with activations
-    asymmetric, calibrated on 300 sentences."""
+    """Static int8 as sentence-transformers makes it with its defaults, which calibrates on 300 sentences."""
+    texts = corpus.calibration(corpus.Vocabulary(options.model / "tokenizer.json"), options.data, sentences)
+    quantize(options.model / "tokenizer.json", options.onnx / "model.onnx", texts, target)
+
+
+def quantize(tokenizer, graph, texts, target):
+    """NNCF's transformer scheme with activations asymmetric, calibrated on TEXTS, or pairs of them."""
     import nncf
     import numpy as np
     import openvino
     import tokenizers
 
-    tokenizer = tokenizers.Tokenizer.from_file(str(options.model / "tokenizer.json"))
+    tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
     tokenizer.enable_truncation(256)
     tokenizer.no_padding()
+    model = openvino.Core().read_model(graph)
+    names = [port.get_any_name() for port in model.inputs]
 
     def inputs(text):
-        ids = np.array([tokenizer.encode(text).ids], np.int64)
-        return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        encoded = tokenizer.encode(*text) if isinstance(text, tuple) else tokenizer.encode(text)
+        found = {"input_ids": encoded.ids, "attention_mask": encoded.attention_mask, "token_type_ids": encoded.type_ids}
+        return {name: np.array([found[name]], np.int64) for name in names}
 
-    texts = corpus.calibration(corpus.Vocabulary(options.model / "tokenizer.json"), options.data, sentences)
-    model = openvino.Core().read_model(options.onnx / "model.onnx")
     quantised = nncf.quantize(model, nncf.Dataset(texts, inputs), model_type=nncf.ModelType.TRANSFORMER,
                               preset=nncf.QuantizationPreset.MIXED, subset_size=len(texts), fast_bias_correction=True)
     target.mkdir()

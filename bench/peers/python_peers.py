@@ -1,4 +1,5 @@
-"""The peers written in Python, with one face. PEERS[name](folder, threads) loads one; FOLDER is what prepare.py made.
+"""The peers written in Python, with one face. PEERS[name](folder, threads) loads one; FOLDER is what prepare.py made, or
+prepare_shapes.py of a shape.
 
 All give the model's mean pooling, cut texts at 256 tokens, and pad a batch to its longest text, unless the library does
 these itself.
@@ -29,13 +30,17 @@ class Peer:
         """float32 [texts][dimensions], from texts."""
         return np.concatenate([self.embed_batch(texts[i:i + batch]) for i in range(0, len(texts), batch)])
 
+    def rank(self, query, texts, batch):
+        """float32 [texts], the raw scores of the query with each text."""
+        return np.concatenate([self.rank_batch(query, texts[i:i + batch]) for i in range(0, len(texts), batch)])
+
     def prepare_ids(self, ids):
         """What embed_ids takes, of rows of token ids of equal length. Not measured."""
         return np.array(ids, np.int64)
 
 
 class RawPeer(Peer):
-    """An engine that gives the vectors of tokens: tokenizer before it, pooling behind it."""
+    """An engine that gives the vectors of tokens, or the scores of pairs: tokenizer before it, pooling behind it."""
 
     def __init__(self, folder):
         import tokenizers
@@ -44,17 +49,24 @@ class RawPeer(Peer):
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.enable_padding()
 
-    def embed_batch(self, texts):
+    def inputs(self, texts):
         encoded = self.tokenizer.encode_batch(texts)
-        ids = np.array([entry.ids for entry in encoded], np.int64)
-        return self.pooled(ids, np.array([entry.attention_mask for entry in encoded], np.int64))
+        return {"input_ids": np.array([entry.ids for entry in encoded], np.int64),
+                "attention_mask": np.array([entry.attention_mask for entry in encoded], np.int64),
+                "token_type_ids": np.array([entry.type_ids for entry in encoded], np.int64)}
+
+    def embed_batch(self, texts):
+        return self.pooled(self.inputs(texts))
 
     def embed_ids(self, ids):
-        return self.pooled(ids, np.ones_like(ids))
+        return self.pooled({"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)})
 
-    def pooled(self, ids, mask):
-        states = self.states(ids, mask)
-        return unit(np.matmul(mask[:, None, :].astype(np.float32), states)[:, 0])
+    def pooled(self, inputs):
+        states = self.output(inputs)
+        return unit(np.matmul(inputs["attention_mask"][:, None, :].astype(np.float32), states)[:, 0])
+
+    def rank_batch(self, query, texts):
+        return self.output(self.inputs([(query, text) for text in texts]))[:, 0]
 
 
 class OnnxRuntime(RawPeer):
@@ -67,10 +79,10 @@ class OnnxRuntime(RawPeer):
         self.session = onnxruntime.InferenceSession(os.path.join(folder, "onnx", file), options,
                                                     providers=["CPUExecutionProvider"])
         self.version = version("onnxruntime")
+        self.names = [entry.name for entry in self.session.get_inputs()]
 
-    def states(self, ids, mask):
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        return self.session.run(["last_hidden_state"], inputs)[0]
+    def output(self, inputs):
+        return self.session.run(None, {name: inputs[name] for name in self.names})[0]
 
 
 class OpenVino(RawPeer):
@@ -83,6 +95,7 @@ class OpenVino(RawPeer):
         self.version = version("openvino")
         self.core = openvino.Core()
         self.model = self.core.read_model(os.path.join(folder, file))
+        self.names = [port.get_any_name() for port in self.model.inputs]
         self.options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
                         "ENABLE_CPU_PINNING": False}
         if precision:
@@ -98,9 +111,9 @@ class OpenVino(RawPeer):
             self.requests[key] = self.core.compile_model(self.model, "CPU", self.options).create_infer_request()
         return self.requests[key]
 
-    def states(self, ids, mask):
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        return self.request(ids.shape).infer(inputs, share_inputs=True, share_outputs=True)[0]
+    def output(self, inputs):
+        inputs = {name: inputs[name] for name in self.names}
+        return self.request(inputs["input_ids"].shape).infer(inputs, share_inputs=True, share_outputs=True)[0]
 
 
 class CTranslate2(RawPeer):
@@ -156,6 +169,30 @@ class SentenceTransformers(Peer):
             return self.model(dict(inputs))["sentence_embedding"].float().numpy()
 
 
+class CrossEncoder(Peer):
+    """That of sentence-transformers."""
+
+    takes_ids = False
+
+    def __init__(self, folder, threads):
+        import sentence_transformers
+        import torch
+
+        torch.set_num_threads(threads)
+        torch.set_num_interop_threads(1)
+        self.version = f"{version('sentence-transformers')}, {version('torch')}"
+        self.model = sentence_transformers.CrossEncoder(os.path.join(folder, "model"), device="cpu",
+                                                        activation_fn=torch.nn.Identity())
+
+    def rank_batch(self, query, texts):
+        return self.model.predict([(query, text) for text in texts], batch_size=len(texts), show_progress_bar=False)
+
+
+def sentence_transformers_fp32(folder, threads):
+    embeds = os.path.exists(os.path.join(folder, "model", "modules.json"))
+    return SentenceTransformers(folder, threads, "float32") if embeds else CrossEncoder(folder, threads)
+
+
 class FastEmbed(Peer):
     takes_ids = False
 
@@ -198,7 +235,7 @@ PEERS = {
     "OpenVINO int8": lambda folder, threads: OpenVino(folder, threads, OPENVINO_INT8),
     "OpenVINO int8, compiled ahead": lambda folder, threads: OpenVino(folder, threads, OPENVINO_INT8, ahead=True),
     "CTranslate2 int8": CTranslate2,
-    "sentence-transformers fp32": lambda folder, threads: SentenceTransformers(folder, threads, "float32"),
+    "sentence-transformers fp32": sentence_transformers_fp32,
     "sentence-transformers bf16": lambda folder, threads: SentenceTransformers(folder, threads, "bfloat16"),
     "fastembed int8": FastEmbed,
     "embed_anything fp32 (candle)": EmbedAnything,

@@ -10,6 +10,8 @@ takes token ids, and whether texts can go together. Then:
   {"do": "embed", "texts": [...],         all texts, `batch` in a call, their vectors as float32 to a file. {"seconds": s},
    "batch": n, "file": "..."}             the file not counted.
 
+A cross-encoder takes "query" beside the texts, and gives the raw score of each pair instead of a vector.
+
 Instead of an answer there may be {"error": "..."}; if that is the first line, the process ends.
 """
 
@@ -38,17 +40,21 @@ def timed(call, request):
     return {"ms": times}
 
 
+def run(peer, request, batch):
+    texts = request["texts"]
+    return peer.rank(request["query"], texts, batch) if "query" in request else peer.embed(texts, batch)
+
+
 def serve(peer, request):
     if request["do"] == "time":
         if "ids" in request:
             inputs = peer.prepare_ids(request["ids"])
             return timed(lambda: peer.embed_ids(inputs), request)
-        texts = request["texts"]
-        return timed(lambda: peer.embed(texts, len(texts)), request)
+        return timed(lambda: run(peer, request, len(request["texts"])), request)
     if request["do"] != "embed":
         raise ValueError(f"do: expected time or embed, found {request['do']}")
     start = time.perf_counter()
-    vectors = peer.embed(request["texts"], request["batch"])
+    vectors = run(peer, request, request["batch"])
     seconds = time.perf_counter() - start
     vectors.astype("<f4").tofile(request["file"])
     return {"seconds": seconds}

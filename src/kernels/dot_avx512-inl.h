@@ -23,13 +23,11 @@ THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w);
 
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {
-  constexpr char k = 2 * kPair;
-  const __m128i places =
-      _mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1, k + 9, -1, k + 12, -1, k + 13);
-  return _mm512_srai_epi16(_mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(places)), 8);
+  if constexpr (kPair == 1) return _mm512_srai_epi16(a, 8);
+  return _mm512_maddubs_epi16(_mm512_set1_epi16(1), a);
 }
 THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
-  _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(LoadBytes(p)));
+  _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu8_epi16(InOrderOfPairs(LoadBytes(p))));
 }
 
 template <WeightFormat kFormat, std::size_t kLine>

@@ -45,13 +45,12 @@ THIMBLE_INLINE void StoreLine(void* p, const I& a) {
 }
 template <int kPair>
 THIMBLE_INLINE I WidenPair(const I& a) {
-  constexpr char k = 2 * kPair;
-  const __m128i places =
-      _mm_setr_epi8(-1, k, -1, k + 1, -1, k + 4, -1, k + 5, -1, k + 8, -1, k + 9, -1, k + 12, -1, k + 13);
-  return MapI([&](int i) { return _mm_srai_epi16(_mm_shuffle_epi8(a.v[i], places), 8); });
+  return MapI([&](int i) {
+    return kPair == 1 ? _mm_srai_epi16(a.v[i], 8) : _mm_maddubs_epi16(_mm_set1_epi16(1), a.v[i]);
+  });
 }
 THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
-  const __m128i codes = LoadBytes(p), zero = _mm_setzero_si128();
+  const __m128i codes = InOrderOfPairs(LoadBytes(p)), zero = _mm_setzero_si128();
   _mm_store_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi8(codes, zero));
   _mm_store_si128(reinterpret_cast<__m128i*>(out + 8), _mm_unpackhi_epi8(codes, zero));
 }

@@ -3,7 +3,7 @@
 
 inline constexpr WeightFormat kFastest = WeightFormat::kQ4;
 
-// The line of four inputs: of each output the inputs 0 and 1, then of each the inputs 2 and 3.
+// The line of four inputs: of each output the inputs 0 and 2, then of each the inputs 1 and 3. Codes have this order too.
 using LineWeight = std::int16_t;
 using Code = std::int16_t;
 
@@ -58,7 +58,7 @@ THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return LoadI(comp); }
 // Inputs are taken in steps of so many.
 inline constexpr std::size_t kProductInputs = 4;
 
-// Two inputs, those at `a` of each row.
+// A pair of inputs, that at `a` of each row.
 template <std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void AddHalfLines(const Code* a, std::size_t a_stride, const I (&b)[kWidth], I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL

@@ -7,6 +7,10 @@ THIMBLE_INLINE T LoadAs(const void* p) {
   return value;
 }
 THIMBLE_INLINE __m128i LoadBytes(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+// Of each four bytes those at places 0, 2, 1 and 3: what WidenPair calls pairs.
+THIMBLE_INLINE __m128i InOrderOfPairs(__m128i bytes) {
+  return _mm_shuffle_epi8(bytes, _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+}
 // The sum of four lanes: halves first, as ReduceAdd promises.
 THIMBLE_INLINE float FoldAdd(__m128 a) {
   a = _mm_add_ps(a, _mm_movehl_ps(a, a));
