@@ -17,6 +17,9 @@ if(TARGET thimble_commands)
 endif()
 target_link_libraries(thimble_c PRIVATE $<BUILD_INTERFACE:thimble_hub> $<BUILD_INTERFACE:thimble>
                                         $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+if(WIN32)
+  set_target_properties(thimble_c PROPERTIES PREFIX "")  # Whatever the compiler: bindings load it by name.
+endif()
 if(NOT APPLE AND NOT WIN32)
   # Threads of the process may run its code as long as the process lives. Only functions of C are visible.
   file(WRITE ${PROJECT_BINARY_DIR}/c_exports.map "{ global: thimble_*; local: *; };\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# For packages.sh and wheels.sh, which source it: what zig's compiler builds for each platform. `platforms` is what the caller
-# was given; all when that is nothing.
+# For packages.sh, wheels.sh and sizes.sh, which source it: what zig's compiler builds for each platform. `platforms` is what
+# the caller was given; all when that is nothing.
 
 declare -A targets=(
   [linux-x64-gnu]=x86_64-linux-gnu.2.28
@@ -11,12 +11,31 @@ declare -A targets=(
   [darwin-arm64]=aarch64-macos.12.0
   [win32-x64]=x86_64-windows-gnu
 )
+# Of wheels.
+declare -A tags=(
+  [linux-x64-gnu]=manylinux_2_28_x86_64
+  [linux-x64-musl]=musllinux_1_2_x86_64
+  [linux-arm64-gnu]=manylinux_2_28_aarch64
+  [linux-arm64-musl]=musllinux_1_2_aarch64
+  [darwin-x64]=macosx_12_0_x86_64
+  [darwin-arm64]=macosx_12_0_arm64
+  [win32-x64]=win_amd64
+)
 all_platforms=(linux-x64-gnu linux-x64-musl linux-arm64-gnu linux-arm64-musl darwin-x64 darwin-arm64 win32-x64)
 if [ ${#platforms[@]} -eq 0 ]; then platforms=("${all_platforms[@]}"); fi
 
 tools=$(scripts/release/zig.sh)
 if command -v ninja > /dev/null; then export CMAKE_GENERATOR=Ninja; fi
 export ZIG_GLOBAL_CACHE_DIR=$tools/cache
+
+# library_of PLATFORM: the file of the C interface.
+library_of() {
+  case $1 in
+    darwin-*) echo libthimble_c.dylib ;;
+    win32-*) echo thimble_c.dll ;;
+    *) echo libthimble_c.so ;;
+  esac
+}
 
 # utf8proc: this system's archive where it fits, else the source inside a crate.
 utf8proc_source() {

@@ -8,15 +8,6 @@ platforms=("$@")
 source scripts/release/native.sh
 most_bytes=4000000
 
-declare -A tags=(
-  [linux-x64-gnu]=manylinux_2_28_x86_64
-  [linux-x64-musl]=musllinux_1_2_x86_64
-  [linux-arm64-gnu]=manylinux_2_28_aarch64
-  [linux-arm64-musl]=musllinux_1_2_aarch64
-  [darwin-x64]=macosx_12_0_x86_64
-  [darwin-arm64]=macosx_12_0_arm64
-  [win32-x64]=win_amd64
-)
 wheels=$PWD/build/wheels
 mkdir -p "$wheels"
 
@@ -42,12 +33,7 @@ END
 here=linux-$(case $(uname -m) in x86_64) echo x64 ;; aarch64) echo arm64 ;; esac)-gnu
 for platform in "${platforms[@]}"; do
   build_native "$platform" thimble_c
-  case $platform in
-    darwin-*) library=libthimble_c.dylib ;;
-    win32-*) library=thimble_c.dll ;;
-    *) library=libthimble_c.so ;;
-  esac
-  wheel=$(python3 scripts/release/wheel.py "${tags[$platform]}" "build-$platform/$library" "$wheels")
+  wheel=$(python3 scripts/release/wheel.py "${tags[$platform]}" "build-$platform/$(library_of "$platform")" "$wheels")
   bytes=$(stat -c %s "$wheel")
   echo "$wheel: $bytes bytes"
   if [ "$bytes" -ge $most_bytes ]; then echo "wheels: a wheel must stay below $most_bytes bytes" >&2; exit 1; fi

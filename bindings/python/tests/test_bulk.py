@@ -96,7 +96,7 @@ def test_damaged_parts_are_refused(tmp_path):
     assert numpy.load(out).shape[0] == 9000
 
 
-def test_errors_say_what_is_wrong(tmp_path):
+def test_errors_say_what_is_wrong(tmp_path, monkeypatch):
     write_input(tmp_path / "in.parquet", 10)
     with pytest.raises(thimble.InvalidArgument, match="'body'"):
         embed_corpus(tmp_path / "in.parquet", tmp_path / "o.npy", MODEL)
@@ -111,6 +111,9 @@ def test_errors_say_what_is_wrong(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(thimble.Corrupt, match="bad.parquet"):
         embed_corpus(tmp_path / "bad.parquet", tmp_path / "p.npy", MODEL)
+    with monkeypatch.context() as windows, pytest.raises(thimble.Unsupported, match="embed_corpus.*Windows"):
+        windows.setattr(sys, "platform", "win32")
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "p.npy", MODEL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

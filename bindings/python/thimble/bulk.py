@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Union
@@ -42,8 +43,10 @@ def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, fi
 
     InvalidArgument for an unfinished job without ``resume``, or one with another model, input or options, by name;
     Overloaded while another process writes the output; Corrupt for a text that is missing; IoError when the input changes
-    meanwhile.
+    meanwhile; Unsupported on Windows.
     """
+    if sys.platform == "win32":  # Which removes no file that is open, and has other locks.
+        raise Unsupported("unsupported", "embed_corpus: not available on Windows; use it on Linux or macOS")
     source, target = os.fspath(input), os.path.realpath(os.fspath(output))
     kind = os.path.splitext(target)[1]
     if not source.endswith(_TABLES):
@@ -175,11 +178,8 @@ class _Job:
     @contextmanager
     def _lock(self) -> Iterator[IO[bytes]]:
         with open(self.journal, "a+b") as journal:
-            try:
-                import fcntl
-            except ImportError:  # Windows does not share a file that is open for writing in this way.
-                yield journal
-                return
+            import fcntl  # Which Windows lacks.
+
             try:
                 fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
