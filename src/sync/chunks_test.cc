@@ -173,8 +173,9 @@ TEST(Headings, OfMarkdown) {
 }
 
 TEST(Headings, OfReStructuredText) {
-  EXPECT_EQ(Titles("====\nBook\n====\n\nPart\n----\n\ntext\n\nPoint\n~~~~~\n\nNext\n----\n\nNot...\n..\n", Format::kRst),
-            "1Book;2Part;3Point;2Next;");
+  EXPECT_EQ(
+      Titles("====\nBook\n====\n\nPart\n----\n\ntext\n\nPoint\n~~~~~\n\nNext\n----\n\nNot...\n..\n", Format::kRst),
+      "1Book;2Part;3Point;2Next;");
   EXPECT_EQ(Titles("# no\nTitle\n---\n", Format::kPlain), "");
 }
 

@@ -102,8 +102,11 @@ Status Statement::Run() {
 }
 
 Result<std::int64_t> Statement::Number() {
-  THIMBLE_ASSIGN_OR_RETURN(const bool row, Step());
-  return row ? Integer(0) : 0;
+  const Result<bool> row = Step();
+  const std::int64_t number = row.ok() && *row ? Integer(0) : 0;
+  Reset();
+  if (!row.ok()) return row.status();
+  return number;
 }
 
 void Statement::Reset() {
@@ -126,6 +129,7 @@ std::span<const std::byte> Statement::Bytes(int column) const {
 }
 
 Database::~Database() {
+  kept_.clear();
   if (database_ != nullptr) sqlite_->close(database_);
 }
 
@@ -159,7 +163,9 @@ Status Database::Open(const std::string& path, Access access) {
   if (const int code = sqlite_->open_v2(file, &database_, flags, nullptr); code != kOk) return Failure(code);
   sqlite_->busy_timeout(database_, kBusyMilliseconds);
   // Of pages, in KiB: little memory, and enough for the upper levels of its trees.
-  return Execute("PRAGMA cache_size = -1024; PRAGMA temp.cache_size = -512; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;");
+  return Execute(
+      "PRAGMA cache_size = -1024; PRAGMA temp.cache_size = -512; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = "
+      "OFF;");
 }
 
 Status Database::Execute(const char* sql) {
@@ -171,6 +177,13 @@ Result<Statement> Database::Prepare(const char* sql) {
   sqlite3_stmt* statement = nullptr;
   if (const int code = sqlite_->prepare_v2(database_, sql, -1, &statement, nullptr); code != kOk) return Failure(code);
   return Statement(*this, statement);
+}
+
+Result<Statement*> Database::Kept(const char* sql) {
+  const auto kept = kept_.find(sql);
+  if (kept != kept_.end()) return &kept->second;
+  THIMBLE_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  return &kept_.emplace(sql, std::move(statement)).first->second;
 }
 
 Result<std::int64_t> Database::Number(const char* sql) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,7 +69,7 @@ class Statement {
   Result<bool> Step();
   // Steps to the end, and resets.
   Status Run();
-  // The integer of the first row; 0 where there is none.
+  // The integer of the first row, 0 where there is none; resets.
   Result<std::int64_t> Number();
   // Makes it ready for the next parameters.
   void Reset();
@@ -103,6 +104,8 @@ class Database {
   // One or several statements without results.
   Status Execute(const char* sql);
   Result<Statement> Prepare(const char* sql);
+  // The same, kept for further calls with this literal, each of which must end with Run() or Number().
+  Result<Statement*> Kept(const char* sql);
   // As Statement::Number().
   Result<std::int64_t> Number(const char* sql);
   // Executes what may as well fail, without waiting for others.
@@ -119,6 +122,7 @@ class Database {
   const SqliteLibrary* sqlite_ = nullptr;
   sqlite3* database_ = nullptr;
   std::string path_;
+  std::map<const char*, Statement> kept_;
 };
 
 // Undoes what was done since it began unless Commit() succeeds.

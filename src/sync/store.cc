@@ -218,8 +218,8 @@ Result<std::size_t> Store::CountChunks(std::int64_t file) {
 }
 
 Result<std::int64_t> Store::FindText(const TextHash& hash) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement find, database_.Prepare("SELECT id FROM texts WHERE hash = ?"));
-  return find.Bind(hash).Number();
+  THIMBLE_ASSIGN_OR_RETURN(Statement * find, database_.Kept("SELECT id FROM texts WHERE hash = ?"));
+  return find->Bind(hash).Number();
 }
 
 Status Store::BeginComparison(std::int64_t file) {
@@ -227,16 +227,16 @@ Status Store::BeginComparison(std::int64_t file) {
       "CREATE TEMP TABLE IF NOT EXISTS had (hash BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;"
       "CREATE TEMP TABLE IF NOT EXISTS planned (hash BLOB PRIMARY KEY) WITHOUT ROWID;"
       "DELETE FROM had;"));
-  THIMBLE_ASSIGN_OR_RETURN(
-      Statement insert, database_.Prepare("INSERT INTO had SELECT hash, COUNT(*) FROM chunks JOIN texts "
-                                          "ON texts.id = chunks.text WHERE file = ? GROUP BY hash"));
+  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
+                           database_.Prepare("INSERT INTO had SELECT hash, COUNT(*) FROM chunks JOIN texts "
+                                             "ON texts.id = chunks.text WHERE file = ? GROUP BY hash"));
   return insert.Bind(file).Run();
 }
 
 Result<bool> Store::HadChunk(const TextHash& hash) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement take,
-                           database_.Prepare("UPDATE had SET times = times - 1 WHERE hash = ? AND times > 0"));
-  THIMBLE_RETURN_IF_ERROR(take.Bind(hash).Run());
+  THIMBLE_ASSIGN_OR_RETURN(Statement * take,
+                           database_.Kept("UPDATE had SET times = times - 1 WHERE hash = ? AND times > 0"));
+  THIMBLE_RETURN_IF_ERROR(take->Bind(hash).Run());
   return database_.changed();
 }
 
@@ -246,17 +246,17 @@ Result<std::size_t> Store::CountLostChunks() {
 }
 
 Result<bool> Store::PlanText(const TextHash& hash) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert, database_.Prepare("INSERT OR IGNORE INTO planned VALUES (?)"));
-  THIMBLE_RETURN_IF_ERROR(insert.Bind(hash).Run());
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert, database_.Kept("INSERT OR IGNORE INTO planned VALUES (?)"));
+  THIMBLE_RETURN_IF_ERROR(insert->Bind(hash).Run());
   return database_.changed();
 }
 
 Result<std::int64_t> Store::AddText(const TextHash& hash, std::string_view text, std::size_t tokens,
                                     std::span<const float> vector) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
-                           database_.Prepare("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
-  insert.Bind(hash).Bind(text).Bind(static_cast<std::int64_t>(tokens));
-  THIMBLE_RETURN_IF_ERROR(insert.Bind(std::as_bytes(vector)).Run());
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert,
+                           database_.Kept("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
+  insert->Bind(hash).Bind(text).Bind(static_cast<std::int64_t>(tokens));
+  THIMBLE_RETURN_IF_ERROR(insert->Bind(std::as_bytes(vector)).Run());
   return database_.last_row();
 }
 
@@ -275,12 +275,12 @@ Result<std::int64_t> Store::PutFile(std::int64_t file, std::string_view path, co
 }
 
 Status Store::AddChunk(std::int64_t file, std::size_t ordinal, const Chunk& chunk, std::int64_t text) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert, database_.Prepare("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
-  insert.Bind(file);
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert, database_.Kept("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert->Bind(file);
   for (const std::size_t number : {ordinal, chunk.begin, chunk.end, chunk.first_line, chunk.last_line}) {
-    insert.Bind(static_cast<std::int64_t>(number));
+    insert->Bind(static_cast<std::int64_t>(number));
   }
-  return insert.Bind(std::string_view(chunk.heading)).Bind(text).Run();
+  return insert->Bind(std::string_view(chunk.heading)).Bind(text).Run();
 }
 
 Status Store::RemoveChunks(std::int64_t file) {

@@ -24,7 +24,7 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 // A document as it is now.
 struct Document {
   std::string sha256;
-  base::FileStamp stamp;  // `written` is 0 where a later change may not show.
+  base::FileStamp stamp;             // `written` is 0 where a later change may not show.
   std::optional<Snapshot> snapshot;  // Unset where the stamp alone says that nothing has changed.
 };
 
