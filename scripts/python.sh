@@ -3,6 +3,9 @@
 #
 #   scripts/python.sh build               builds what it loads: the library; and what its tests need
 #   scripts/python.sh test [JUNIT_FILE]   tests it and checks its types; with build/models also on the real model
+#   scripts/python.sh compare [PYTHON]    asks sentence-transformers what the tests expect; PYTHON has it and pytest, by
+#                                         default an environment with torch, gigabytes, that is made at the first time
+#   scripts/python.sh record [PYTHON]     keeps that in bindings/python/tests/sentence_transformers.json
 #   scripts/python.sh install             installs it as a user does, from source into a new environment, and runs it
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,9 +29,22 @@ clean() {
     -u THIMBLE_MAX_MEMORY -u THIMBLE_CACHE -u THIMBLE_CLI PYTHONDONTWRITEBYTECODE=1 "$@"
 }
 
+settings=(PYTHONPATH="$PWD/bindings/python:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so"
+  THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" THIMBLE_BUILD="$PWD/build")
+
+ask_reference() {
+  local mode=$1 python
+  build > /dev/null
+  if [ $# -gt 1 ]; then
+    python=$(realpath -s "$2")
+  else
+    python=$(bench/venv.sh "$folder/compare" bindings/python/requirements-compare.txt)
+  fi
+  cd bindings/python
+  clean "${settings[@]}" THIMBLE_TESTS_REFERENCE="$mode" "$python" -m pytest --quiet --tb=short -p no:cacheprovider tests
+}
+
 run_tests() {
-  local settings=(PYTHONPATH="$PWD/bindings/python:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so"
-    THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" THIMBLE_BUILD="$PWD/build")
   local junit=()
   if [ $# -gt 0 ]; then junit=("--junit-xml=$(realpath -m "$1")"); fi
   build > /dev/null
@@ -61,6 +77,7 @@ mkdir -p "$folder"
 case ${1:-} in
   build) build ;;
   test) run_tests "${@:2}" ;;
+  compare | record) ask_reference "$@" ;;
   install) install_package ;;
   *)
     grep '^#   ' "$0" >&2

@@ -104,7 +104,7 @@ def cosines(folder, libraries, end):
 
 def version(name):
     package = PACKAGES[name]
-    if name == OWN:
+    if not package:
         return "thimble " + (HERE.parent.parent / "VERSION").read_text().strip()
     first = f"sentence-transformers {importlib.metadata.version('sentence-transformers')}, " if "sentence" in name else ""
     return f"{first}{package} {importlib.metadata.version(package)}"

@@ -5,7 +5,8 @@ which gives an array [texts][dimensions]. All take batches of 32 and cut texts a
 """
 
 ONNX, OPENVINO = "model_qint8.onnx", "openvino_model_qint8.xml"
-OWN, REFERENCE, BARE = "thimble q8", "sentence-transformers fp32", "bare python"
+OWN, OWN_BUFFER = "thimble q8", "thimble q8, encode_buffer"
+REFERENCE, BARE = "sentence-transformers fp32", "bare python"
 
 _SENTENCE_TRANSFORMERS = """
 import sentence_transformers
@@ -21,13 +22,15 @@ def _backend(name, file):
     return _SENTENCE_TRANSFORMERS.format(more=f', backend="{name}", model_kwargs={{"file_name": "{name}/{file}"}}')
 
 
+_THIMBLE = """
+import thimble
+encode = thimble.Embedder(THIMBLE, threads=THREADS).{call}
+"""
+
 STARTS = {
     BARE: "encode = None\n",
-    OWN: """
-import thimble
-model = thimble.Embedder(THIMBLE, threads=THREADS)
-encode = model.encode
-""",
+    OWN: _THIMBLE.format(call="encode"),
+    OWN_BUFFER: _THIMBLE.format(call="encode_buffer"),  # Without numpy.
     REFERENCE: _SENTENCE_TRANSFORMERS.format(more=""),
     "sentence-transformers ONNX int8": _backend("onnx", ONNX),
     "sentence-transformers OpenVINO int8": _backend("openvino", OPENVINO),
@@ -44,5 +47,5 @@ def encode(texts):
 """,
 }
 # Which package says the version.
-PACKAGES = {OWN: "", REFERENCE: "torch", "sentence-transformers ONNX int8": "onnxruntime",
+PACKAGES = {OWN: "", OWN_BUFFER: "", REFERENCE: "torch", "sentence-transformers ONNX int8": "onnxruntime",
             "sentence-transformers OpenVINO int8": "openvino", "fastembed int8": "fastembed"}

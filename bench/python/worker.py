@@ -4,7 +4,6 @@ Runs on the first THREADS processors it may use, which every library takes as th
 each line BEGIN END embeds these texts and writes the seconds; for a line "save FILE BEGIN END" it keeps their vectors.
 """
 
-import json
 import os
 import sys
 import time
@@ -22,6 +21,8 @@ def main():
     if start:
         encode(["The cat sleeps."])
         return
+    import json  # Not in a start, which it would make longer.
+
     with open(texts, encoding="utf-8") as file:
         texts = json.load(file)
     encode(texts[:32])

@@ -10,10 +10,15 @@ import sys
 from typing import Callable, Iterator
 
 import pytest
+import reference
 
 from thimble import _native
 
 PYTHON = [sys.executable, "-m", "thimble"]
+
+
+def pytest_sessionfinish() -> None:
+    reference.write()
 
 
 @pytest.fixture(autouse=True)

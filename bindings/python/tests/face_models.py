@@ -1,7 +1,6 @@
-"""Models for the tests of SentenceTransformer and CrossEncoder, and sentence-transformers where it is installed."""
+"""Models for the tests of SentenceTransformer and CrossEncoder."""
 
 import functools
-import importlib.util
 import json
 import os
 import pathlib
@@ -71,27 +70,3 @@ def real_model():
     if not path.exists():
         pytest.skip(f"{path} is not there: scripts/models makes it")
     return str(path)
-
-
-def needs(module):
-    return pytest.mark.skipif(importlib.util.find_spec(module) is None, reason=f"{module} is not installed")
-
-
-def described(value):
-    """What a caller can see of a value: type, dtype and shape, and plain values as they are."""
-    if isinstance(value, dict):
-        return {name: described(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [described(item) for item in value]
-    if value is None or type(value) in (str, int, bool):
-        return value
-    dtype = str(getattr(value, "dtype", ""))
-    return {"type": f"{type(value).__module__}.{type(value).__name__}", "dtype": dtype, "shape": list(value.shape)}
-
-
-def check_described(kind, name, call):
-    """Compares call() with what calls.json has, which scripts/goldens/sentence_transformers_calls.py writes."""
-    expected = json.loads(pathlib.Path(__file__).with_name("calls.json").read_text())[kind][name]
-    if '"torch.Tensor"' in json.dumps(expected) and importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed")
-    assert described(call()) == expected

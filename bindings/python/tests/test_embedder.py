@@ -6,8 +6,6 @@ import io
 import json
 import math
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
@@ -37,13 +35,7 @@ def test_codes_equal_the_command_line(models: Path, command_line: Callable[..., 
                                       precision: str) -> None:
     path = str(models / "q8.safetensors")
     arguments = ["--dimensions", "12", "--precision", precision]
-    try:
-        command_line("embed", "-m", path, *arguments, "--format", "npy", "-o", str(tmp_path / "codes.npy"), "a", "b")
-    except subprocess.CalledProcessError as error:
-        with pytest.raises(thimble.ThimbleError) as raised:
-            thimble.Embedder(path).encode(["a", "b"], dimensions=12, precision=precision)
-        assert raised.value.message.split(":")[0] in error.stderr
-        return
+    command_line("embed", "-m", path, *arguments, "--format", "npy", "-o", str(tmp_path / "codes.npy"), "a", "b")
     expected = numpy.load(tmp_path / "codes.npy")
     found = thimble.Embedder(path).encode(["a", "b"], dimensions=12, precision=precision)
     assert found.dtype == expected.dtype and found.shape == expected.shape and found.tobytes() == expected.tobytes()
@@ -200,8 +192,3 @@ def test_a_folder_is_converted_at_first_use(models: Path, tmp_path: Path) -> Non
 def test_a_max_memory_that_is_too_small_says_what_is_needed(model: str) -> None:
     with pytest.raises(thimble.OutOfMemory, match="needs"):
         thimble.Embedder(model, max_memory=1000).encode("a")
-
-
-def test_importing_brings_no_numpy() -> None:
-    code = "import sys, thimble; print([name for name in ('numpy', 'asyncio', 'torch') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

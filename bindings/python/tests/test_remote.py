@@ -64,6 +64,14 @@ def test_codes(embedder: thimble.Embedder) -> None:
         embedder.encode("a", precision="int8")
 
 
+@pytest.mark.parametrize("precision", ["float32", "binary", "ubinary"])
+def test_buffers(embedder: thimble.Embedder, precision: str) -> None:
+    for texts in ("a", ["a", "b"], []):
+        vectors, view = embedder.encode(texts, precision=precision), embedder.encode_buffer(texts, precision=precision)
+        assert view.shape == vectors.shape and view.tobytes() == vectors.tobytes()
+        assert numpy.asarray(view).dtype == vectors.dtype
+
+
 def test_what_a_remote_backend_lacks_is_refused(embedder: thimble.Embedder, provider: Any) -> None:
     name = f"openai:fake-model@{provider.url}/v1"
     for arguments in ({"pooling": "mean"}, {"threads": 2}, {"max_tokens": 5}, {"chunk_overlap": 2}):

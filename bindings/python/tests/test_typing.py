@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from face_models import needs
+from reference import needs
 
 import thimble
 
@@ -20,7 +20,7 @@ def check(command):
 
 
 # Files of adapters are left out where the packages that they adapt to are not installed.
-FILES = ["__init__", "sentence_transformer", "cross_encoder", "util", "quantization", "_settings", "_arrays"]
+FILES = ["__init__", "sentence_transformer", "cross_encoder", "util", "quantization", "_face", "_settings", "_arrays"]
 
 
 @needs("mypy")

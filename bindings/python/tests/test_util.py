@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from face_models import needs
+import reference
+from reference import needs
 
 from thimble import util
 from thimble.quantization import quantize_embeddings
@@ -16,50 +17,50 @@ MATRICES = ["cos_sim", "pytorch_cos_sim", "dot_score", "euclidean_sim", "manhatt
 VECTORS = [f"pairwise_{name}" for name in ("cos_sim", "dot_score", "euclidean_sim", "manhattan_sim", "angle_sim")]
 
 
-@pytest.fixture(scope="module")
-def theirs():
-    pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
-    from sentence_transformers import util as theirs
+FLOAT16 = A.astype(np.float16), B.astype(np.float16)
+INPUTS = {
+    "float32": (A, B), "vector and rows": (A[0], B), "vectors": (A[0], B[0]), "float16": FLOAT16,
+    "float64": (A.astype(np.float64), B.astype(np.float64)), "lists of arrays": (list(A), list(B)),
+    "lists": (A.tolist(), B.tolist()),
+}
 
-    return theirs
 
-
-def same(found, expected):
-    assert tuple(found.shape) == tuple(expected.shape)
-    assert str(found.dtype).rpartition(".")[2] == str(expected.dtype).rpartition(".")[2]
-    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), atol=1e-5)
+def expected_of(key, call):
+    """What call(sentence_transformers.util) gives."""
+    return reference.reference(f"util, {key}", lambda: call(reference.package().util))
 
 
 @pytest.mark.parametrize("name", MATRICES)
-@pytest.mark.parametrize("a, b", [(A, B), (A[0], B), (A[0], B[0]), (A.astype(np.float64), B.astype(np.float64)),
-                                  (A.astype(np.float16), B.astype(np.float16)), (list(A), list(B)),
-                                  (A.tolist(), B.tolist())])
-def test_similarity_of_all_pairs(theirs, name, a, b):
-    found = getattr(util, name)(a, b)
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_similarity_of_all_pairs(name, inputs):
+    found = getattr(util, name)(*INPUTS[inputs])
     assert isinstance(found, np.ndarray)
-    expected = getattr(theirs, name)(a, b)
-    assert found.shape == tuple(expected.shape)
-    np.testing.assert_allclose(found, np.asarray(expected), atol=2e-3 if np.asarray(a).dtype == np.float16 else 1e-5)
+    expected = expected_of(f"{name}, {inputs}", lambda theirs: np.asarray(getattr(theirs, name)(*INPUTS[inputs])))
+    # Half the digits there, and float32 here.
+    found = found.astype(expected["dtype"])
+    reference.check(lambda: found, expected, 2e-3 if inputs == "float16" else 1e-5)
 
 
 @pytest.mark.parametrize("name", VECTORS)
 @pytest.mark.parametrize("width", [15, 16])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_similarity_of_neighbours(theirs, name, width, dtype):
+def test_similarity_of_neighbours(name, width, dtype):
     a, b = A[:5, :width].astype(dtype), B[:, :width].astype(dtype)
-    same(getattr(util, name)(a, b), getattr(theirs, name)(a, b))
+    expected = expected_of(f"{name}, {width}, {dtype}", lambda theirs: np.asarray(getattr(theirs, name)(a, b)))
+    reference.check(lambda: getattr(util, name)(a, b), expected, 1e-5)
 
 
 @needs("torch")
 @pytest.mark.parametrize("name", MATRICES + VECTORS)
-def test_tensors_come_out_where_tensors_go_in(theirs, name):
+def test_tensors_come_out_where_tensors_go_in(name):
     import torch
 
     a, b = torch.from_numpy(A[:5]), torch.from_numpy(B)
+    expected = getattr(util, name)(A[:5], B)
     for one, other in ((a, b), (list(a), list(b)), (a, B)):
         found = getattr(util, name)(one, other)
-        assert isinstance(found, torch.Tensor)
-        same(found, getattr(theirs, name)(a, b))
+        assert isinstance(found, torch.Tensor) and found.dtype == torch.float32
+        np.testing.assert_allclose(np.asarray(found), expected, atol=1e-6)
 
 
 def test_manhattan_distance_does_not_depend_on_groups(monkeypatch):
@@ -77,37 +78,40 @@ def test_normalize_and_truncate():
 @pytest.mark.parametrize("options", [{}, {"top_k": 2}, {"query_chunk_size": 2, "corpus_chunk_size": 2, "top_k": 3},
                                      {"top_k": 100}])
 @pytest.mark.parametrize("score", ["cos_sim", "dot_score"])
-def test_semantic_search_finds_the_best(theirs, options, score):
+def test_semantic_search_finds_the_best(options, score):
     found = util.semantic_search(B, A, score_function=getattr(util, score), **options)
-    expected = theirs.semantic_search(B, A, score_function=getattr(theirs, score), **options)
-    for ours, others in zip(found, expected):
-        assert [hit["corpus_id"] for hit in ours] == [hit["corpus_id"] for hit in others]
-        np.testing.assert_allclose([hit["score"] for hit in ours], [hit["score"] for hit in others], atol=1e-5)
-    assert len(found) == len(expected) == 5
+    expected = expected_of(f"semantic_search, {score}, {options}", lambda theirs: theirs.semantic_search(
+        B, A, score_function=getattr(theirs, score), **options))
+    reference.check(lambda: found, expected, 1e-5)
+    assert len(found) == 5
     assert len(util.semantic_search(B[0], A)) == 1
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"top_k": 1}, {"max_pairs": 3}, {"query_chunk_size": 2, "corpus_chunk_size": 3}]
 )
-def test_paraphrase_mining_finds_the_pairs(theirs, options):
-    import torch
+def test_paraphrase_mining_finds_the_pairs(options):
+    def expected_pairs(theirs):
+        import torch
+
+        return sorted(theirs.paraphrase_mining_embeddings(torch.from_numpy(vectors), **options), key=lambda pair: pair[1:])
 
     vectors = np.concatenate([B, B + 0.01 * A[:5]])
     found = util.paraphrase_mining_embeddings(vectors, **options)
-    expected = theirs.paraphrase_mining_embeddings(torch.from_numpy(vectors), **options)
-    scores = {(i, j): pytest.approx(score, abs=1e-5) for score, i, j in expected}
-    assert {(i, j): score for score, i, j in found} == scores and len(found) == len(expected)
+    expected = expected_of(f"paraphrase_mining_embeddings, {options}", expected_pairs)
+    reference.check(lambda: sorted(found, key=lambda pair: pair[1:]), expected, 1e-5)
     assert [pair[0] for pair in found] == sorted((pair[0] for pair in found), reverse=True)
 
 
-def test_community_detection_finds_the_groups(theirs):
+def test_community_detection_finds_the_groups():
     centres = RANDOM.standard_normal((3, 32)).astype(np.float32)
     vectors = np.concatenate([np.repeat(centres, [7, 4, 2], axis=0), RANDOM.standard_normal((5, 32))])
     vectors = (vectors + 0.05 * RANDOM.standard_normal(vectors.shape)).astype(np.float32)
     found = util.community_detection(vectors, threshold=0.9, min_community_size=3, batch_size=4)
-    expected = theirs.community_detection(vectors, threshold=0.9, min_community_size=3, batch_size=4)
-    assert [set(group) for group in found] == [set(group) for group in expected]
+    expected = expected_of("community_detection", lambda theirs: [
+        sorted(map(int, group))
+        for group in theirs.community_detection(vectors, threshold=0.9, min_community_size=3, batch_size=4)])
+    assert [sorted(group) for group in found] == expected
     assert [len(group) for group in found] == [7, 4]
     assert util.community_detection(vectors[:0]) == []
 
@@ -123,11 +127,11 @@ def test_names_of_similarities():
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "uint8", "binary", "ubinary"])
 @pytest.mark.parametrize("options", [{}, {"ranges": np.stack([A.min(0), A.max(0)])}, {"calibration_embeddings": A}])
-def test_codes_are_those_of_sentence_transformers(theirs, precision, options):
-    for vectors in (A, B):
-        found = quantize_embeddings(vectors, precision, **options)
-        expected = theirs.quantize_embeddings(vectors, precision, **options)
-        assert found.dtype == expected.dtype and np.array_equal(found, expected)
+def test_codes_are_those_of_sentence_transformers(precision, options):
+    for name, vectors in (("A", A), ("B", B)):
+        expected = expected_of(f"quantize_embeddings, {name}, {precision}, {list(options)}",
+                               lambda theirs: theirs.quantize_embeddings(vectors, precision, **options))  # noqa: B023
+        reference.check(lambda: quantize_embeddings(vectors, precision, **options), expected, 1e-6)  # noqa: B023
 
 
 def test_a_range_needs_several_vectors():

@@ -55,11 +55,15 @@ def functions(vectors: NDArray[Any], model: SentenceTransformer) -> None:
     names: List[str] = util.SimilarityFunction.possible_values()
     print(codes, hits, pairs, groups, names, util.cos_sim(vectors, vectors), util.normalize_embeddings(vectors))
     print(util.paraphrase_mining_embeddings(vectors), util.truncate_embeddings(vectors, 4))
+    print(thimble.util.cos_sim(vectors, vectors), thimble.quantization.PRECISIONS)
 
 
 def embedder(path: str) -> None:
     with thimble.Embedder(path) as model:
         vectors = model.encode(["a", "b"], normalize=True)
+        view = model.encode_buffer(["a", "b"], precision="int8")
+        of_buffer: bytes = view[0:1].tobytes() + view
+        print(of_buffer, view.shape)
         for part in model.encode_stream(iter(["a"]), batch_texts=4):
             print(part.shape, vectors.shape, model.info, model.fingerprint)
     try:

@@ -7,13 +7,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
-
-from .embedder import Embedder, quantize
+from ._vectors import quantize
+from .embedder import Embedder
 from .errors import Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported
 from .pool import ModelPool
 
+TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
+    from typing import Any, Dict
+
+    from . import quantization, util
     from .cross_encoder import CrossEncoder
     from .functions import convert, known_models, memory, models, plan, pull, remove, verify
     from .reranker import Reranker
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory",
     "Overloaded", "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory",
-    "models", "plan", "pull", "quantize", "remove", "verify",
+    "models", "plan", "pull", "quantization", "quantize", "remove", "util", "verify",
 ]
 
 # Imported when they are first used, with their modules.
 _LAZY: Dict[str, str] = {
     "CrossEncoder": "cross_encoder", "Reranker": "reranker", "SentenceTransformer": "sentence_transformer",
+    "quantization": "quantization", "util": "util",
     **dict.fromkeys(("convert", "known_models", "memory", "models", "plan", "pull", "remove", "verify"), "functions"),
 }
 
@@ -42,6 +46,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        module = import_module(f".{_LAZY[name]}", __name__)
+        value = globals()[name] = module if name == _LAZY[name] else getattr(module, name)
         return value
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import json
 import os
+import struct
 import sys
-import threading
-from array import array
+from _thread import allocate_lock  # As threading's, without the module.
 from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from .errors import InvalidArgument, make_error
+
+TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
+
+    R = TypeVar("R")
+    S = TypeVar("S", bound=ctypes.Structure)
 
 
 class Text(ctypes.Structure):
@@ -23,7 +28,7 @@ class Text(ctypes.Structure):
 
 
 class Texts(ctypes.Structure):
-    _fields_ = [("data", c_char_p), ("offsets", c_void_p), ("count", c_size_t)]
+    _fields_ = [("data", c_char_p), ("offsets", c_char_p), ("count", c_size_t)]
 
 
 class Progress(ctypes.Structure):
@@ -177,9 +182,6 @@ def encode_name(value: Optional[Union[str, "os.PathLike[str]"]], what: str) -> O
     return os.fsencode(name) if os.sep in name else encode_text(name)
 
 
-S = TypeVar("S", bound=ctypes.Structure)
-
-
 def options(kind: Type[S], **values: Any) -> S:
     """A struct of options: strings become bytes, a None stays the default."""
     made = kind()
@@ -209,18 +211,16 @@ def choice(value: Optional[bool]) -> int:
 def pack(texts: Iterable[str], what: str = "texts") -> Tuple[Texts, Any]:
     """The texts as C takes them, and what must stay alive meanwhile."""
     parts: List[bytes] = []
-    offsets = array("Q", [0])
-    end = 0
+    ends = [0]
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"{what}[{i}]: expected a string, found {type(text).__name__}")
         part = encode_text(text)
         parts.append(part)
-        end += len(part)
-        offsets.append(end)
+        ends.append(ends[-1] + len(part))
     data = b"".join(parts)
-    address, _ = offsets.buffer_info()
-    return Texts(data, address, len(parts)), (data, offsets)
+    offsets = struct.pack(f"{len(ends)}Q", *ends)
+    return Texts(data, offsets, len(parts)), (data, offsets)
 
 
 def check(code: int, text: Text) -> str:
@@ -235,14 +235,14 @@ def check(code: int, text: Text) -> str:
 def read_json(function: Callable[..., int], *arguments: Any) -> Any:
     """The JSON that a function without a job gives."""
     text = Text()
-    return json.loads(check(function(*arguments, byref(text)), text))
+    return take_json(None, check(function(*arguments, byref(text)), text))
 
 
 class Cancel:
     """Lets another thread cancel a job."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._job: Optional[int] = None
         self.cancelled = False
 
@@ -263,8 +263,6 @@ class Cancel:
 _alive: Dict[object, Any] = {}
 # Jobs whose caller was interrupted, by the key of what they use; and in which process.
 _abandoned: Dict[object, Tuple[int, int]] = {}
-
-R = TypeVar("R")
 
 
 def _reap(wait_ms: int = 0) -> None:
@@ -314,7 +312,15 @@ def take_text(job: Any, text: str) -> str:
 
 
 def take_json(job: Any, text: str) -> Any:
+    import json  # Here: with re, it takes as long to import as the rest of the package.
+
     return json.loads(text) if text else None
+
+
+def number_in(text: str, name: str) -> int:
+    """The number of that name in a JSON object of the library, without the module json. What is looked for is in no
+    string, where a backslash is before each quote."""
+    return int(text.partition(f'"{name}":')[2].replace("}", ",").partition(",")[0])
 
 
 def take_ids(job: Any, text: str) -> List[List[int]]:
@@ -334,16 +340,19 @@ def take_counts(job: Any, text: str) -> List[int]:
     return [bounds[i + 1] - bounds[i] for i in range(count.value)]
 
 
-def take_vectors(job: Any, text: str) -> Any:
-    """A copy of the vectors, as numpy array [rows][columns]."""
-    import numpy
-
+def take_vectors(job: Any, text: str) -> Tuple[bytearray, Tuple[int, int]]:
+    """A copy of the vectors, floats [rows][columns], and these two."""
     rows, columns = c_size_t(), c_size_t()
     address = library().thimble_job_vectors(job, byref(rows), byref(columns))
-    vectors = numpy.empty((rows.value, columns.value), dtype=numpy.float32)
-    if vectors.size:
-        ctypes.memmove(vectors.ctypes.data, address, vectors.nbytes)
-    return vectors
+    size = rows.value * columns.value * ctypes.sizeof(c_float)
+    vectors = bytearray(size)
+    ctypes.memmove(writable(vectors), address, size)
+    return vectors, (rows.value, columns.value)
+
+
+def writable(buffer: Optional[bytearray]) -> Any:
+    """The buffer as C takes it: its address, as long as what is returned lives."""
+    return byref(ctypes.c_char.from_buffer(buffer)) if buffer else None
 
 
 class Handle:
@@ -383,12 +392,12 @@ class Handle:
             self._close(self._address)
 
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = allocate_lock()
     _alive.clear()
     _abandoned.clear()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
-from . import _settings
+from . import _face, _settings
 from ._arrays import is_tensor, tensor, to_numpy, torch_is_installed, torch_module
-from ._settings import CPU, Device, ThreadPool, invalid
+from ._settings import ThreadPool, invalid
 from .reranker import Reranker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from typing_extensions import Literal, Self
+    from typing_extensions import Literal
 
 # Older names of arguments of the constructor.
 _OLDER_NAMES = {
@@ -24,21 +24,8 @@ _OLDER_NAMES = {
     "default_activation_function": "activation_fn",
 }
 
-_MISSING = {
-    "bfloat16": "pass dtype='fp16' or 'fp32' to the constructor",
-    "cuda": "thimble computes on the CPU",
-    "fit": "train with sentence-transformers, then convert the folder with thimble.convert",
-    "forward": "call predict",
-    "half": "pass dtype='fp16' to the constructor",
-    "model": "call predict",
-    "push_to_hub": "models are uploaded by sentence-transformers",
-    "save": "the model file stays where it is: thimble.models() lists it",
-    "save_pretrained": "the model file stays where it is: thimble.models() lists it",
-    "tokenizer": "call predict",
-}
 
-
-class CrossEncoder(_settings.Prompts):
+class CrossEncoder(_face.Face):
     """A model that scores pairs of texts, with the methods and results of sentence_transformers.CrossEncoder.
 
     model_name_or_path, device, cache_folder, revision, local_files_only, dtype, threads, max_memory: as for
@@ -46,6 +33,8 @@ class CrossEncoder(_settings.Prompts):
     max_length: the most tokens of a pair; longer ones lose tokens of the longer text first.
     activation_fn: see predict.
     """
+
+    _missing = {**_face.MISSING, "forward": "call predict", "model": "call predict", "tokenizer": "call predict"}
 
     def __init__(
         self,
@@ -86,37 +75,18 @@ class CrossEncoder(_settings.Prompts):
             names[new] = _settings.renamed(older, old, new, names[new])
         if older:
             raise TypeError(f"CrossEncoder() got an unexpected keyword argument {next(iter(older))!r}")
-        _settings.check_device(device)
-        _settings.check_backend(backend)
-        _settings.check_token(token)
-        _settings.check_absent({"modules": modules}, "pass the name or the folder of a model.")
-        _settings.check_absent({"model_card_data": model_card_data}, "models are not saved; leave it out.")
-        _settings.check_kwargs("tokenizer_kwargs", names["processor_kwargs"], "; max_length sets the longest pair")
-        _settings.check_kwargs("config_kwargs", names["config_kwargs"], "")
+        self._check(device, backend, token, modules, model_card_data, (names["processor_kwargs"],),
+                    names["config_kwargs"])
         dtype = _settings.dtype_of(dtype, names["model_kwargs"])
-        if names["model_name_or_path"] is None:
-            raise invalid("model_name_or_path: pass the name or the folder of a model.")
-        folder = names["cache_folder"]
-        self._settings: Dict[str, Any] = {
-            "model": names["model_name_or_path"],
-            "dtype": dtype,
-            "revision": revision,
-            "folder": folder,
-            "threads": threads,
-            "max_memory": max_memory,
-        }
-        arguments = self._arguments(max_length or 0)
-        self.reranker: Reranker = _settings.open_model(Reranker, arguments, folder, local_files_only)
+        self.reranker: Reranker = self._open(_reranker, names["model_name_or_path"], dtype, revision,
+                                             names["cache_folder"], threads, max_memory, max_length or 0,
+                                             local_files_only)
         info = self.reranker.info
         self.num_labels: int = self.reranker.num_scores
         if num_labels is not None and num_labels != self.num_labels:
             raise invalid(f"num_labels={num_labels}: this model has {self.num_labels}. Leave it out.")
         self.activation_fn: Optional[Callable[[Any], Any]] = names["activation_fn"]
         self._set_prompts(info, prompts, default_prompt_name)
-
-    def _arguments(self, max_tokens: int) -> Dict[str, Any]:
-        # Prompts are put before the query here.
-        return {**_settings.model_arguments(**self._settings, max_tokens=max_tokens), "prompt_name": ""}
 
     @overload
     def predict(
@@ -289,7 +259,7 @@ class CrossEncoder(_settings.Prompts):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        self.reranker = Reranker(**self._arguments(value))
+        self.reranker = self._open_again(_reranker, value)
 
     @property
     def max_length(self) -> int:
@@ -300,33 +270,10 @@ class CrossEncoder(_settings.Prompts):
     def max_length(self, value: int) -> None:
         self.max_seq_length = value
 
-    @property
-    def device(self) -> Device:
-        """Always "cpu"."""
-        return CPU
 
-    def to(self, device: Any = None) -> Self:
-        """Does nothing for the CPU; others are refused."""
-        _settings.check_device(device, "to")
-        return self
-
-    def eval(self) -> Self:
-        """Does nothing: models are not trained here."""
-        return self
-
-    def start_multi_process_pool(self, target_devices: Optional[List[str]] = None) -> ThreadPool:
-        """A stand-in for a pool of processes; starts none. predict(pool=...) computes on the threads of the model."""
-        _settings.check_device(target_devices, "target_devices")
-        return ThreadPool(input=None, output=None, processes=[])
-
-    @staticmethod
-    def stop_multi_process_pool(pool: ThreadPool) -> None:
-        """Does nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _MISSING:
-            raise AttributeError(f"thimble.CrossEncoder has no {name}: {_MISSING[name]}.")
-        raise AttributeError(f"thimble.CrossEncoder has no {name}.")
+def _reranker(**arguments: Any) -> Reranker:
+    # Prompts are put before the query here.
+    return Reranker(**arguments, prompt_name="")
 
 
 def _pair(index: int, item: Any) -> Tuple[str, str]:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
-from . import _native
+from . import _native, _vectors
 from .errors import InvalidArgument, NotFound, Unsupported
-from .pool import ModelPool, Path, shared_pool
+from .pool import ModelPool, shared_pool
 
+TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
-    import numpy
-    import numpy.typing
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
 
-    Array = numpy.typing.NDArray[Any]
+    from ._vectors import Array
+    from .pool import Path
+
+    T = TypeVar("T")
 
 _MOCKS = ("mock", "mock-hashed")
-# Each precision with the dtype of numpy and the components of an element.
-_PRECISIONS: Dict[str, Tuple[str, int]] = {
-    "float32": ("float32", 1), "float16": ("float16", 1), "int8": ("int8", 1), "uint8": ("uint8", 1),
-    "binary": ("int8", 8), "ubinary": ("uint8", 8),
-}
 
 
 class Embedder:
@@ -60,6 +57,7 @@ class Embedder:
         if dimensions is not None and dimensions < 1:
             raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
         self._info: Optional[Dict[str, Any]] = None
+        self._described = ""  # The info of a native model as JSON.
         self._remote: Optional[Tuple[int, _native.Handle]] = None
         self._pool: Optional[ModelPool] = None
         self._closed = False
@@ -84,7 +82,7 @@ class Embedder:
                                  or truncation != "sentence-transformers"):
             raise InvalidArgument("invalid_argument", "threads, max_memory, max_tokens, truncation and cache are those of "
                                   "the pool; set them there")
-        self._info = open_or_pull(self._describe, self._name, dtype, self._pool.folder)
+        self._described = open_or_pull(self._describe, self._name, dtype, self._pool.folder)
 
     # ---- Vectors ----
 
@@ -101,12 +99,23 @@ class Embedder:
 
         Ctrl-C ends the call within 100 ms. The GIL is not held.
         """
-        return self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts)[0]
+        return self._arrays(texts, prompt_name, dimensions, precision, normalize, long_texts)[0]
+
+    def encode_buffer(self, texts: Union[str, Iterable[str]], *, prompt_name: Optional[str] = None,
+                      dimensions: Optional[int] = None, precision: str = "float32", normalize: Optional[bool] = None,
+                      long_texts: Optional[str] = None) -> memoryview[Any]:
+        """As `encode`, but without numpy: a memoryview [texts][dimensions], of one string [dimensions].
+
+        Its format is ``"f"``, ``"b"`` or ``"B"`` by ``precision``; for ``"float16"`` it is ``"H"``, the bits of the
+        numbers. numpy, struct, array, and databases take it as it is. ``view[i:i + 1]`` has vector i.
+        """
+        vectors, shape, _ = self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts)
+        return _vectors.as_view(vectors, shape, precision)
 
     def encode_with_reports(self, texts: Union[str, Iterable[str]], **options: Any) -> "Tuple[Array, Array]":
         """The vectors as `encode`, and for each text a row (tokens, truncated, chunks) of an array of uint64, where
         2**64 - 1 is what a provider does not say."""
-        return self._encode(texts, options.pop("prompt_name", None), options.pop("dimensions", None),
+        return self._arrays(texts, options.pop("prompt_name", None), options.pop("dimensions", None),
                             options.pop("precision", "float32"), options.pop("normalize", None),
                             options.pop("long_texts", None), reports=True, **options)
 
@@ -129,7 +138,7 @@ class Embedder:
                     break
             if not batch:
                 return
-            yield self._encode(batch, options.get("prompt_name"), options.get("dimensions"),
+            yield self._arrays(batch, options.get("prompt_name"), options.get("dimensions"),
                                options.get("precision", "float32"), options.get("normalize"),
                                options.get("long_texts"), first_index=first)[0]
             first += len(batch)
@@ -139,67 +148,62 @@ class Embedder:
                       normalize: Optional[bool] = None, long_texts: Optional[str] = None) -> "Array":
         """As `encode`, for asyncio: on a thread, and cancelled with the task that awaits it."""
         cancel = _native.Cancel()
-        vectors: Array = await in_thread(lambda: self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts,
+        return await in_thread(lambda: self._arrays(texts, prompt_name, dimensions, precision, normalize, long_texts,
                                                     cancel=cancel)[0], cancel)
-        return vectors
 
     def encode_tokens(self, text: str) -> "Array":
         """The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: an array
         [tokens][token dimensions]."""
         packed, keep = _native.pack([text], "text")
-        tokens: Array = self._native_pool("encode_tokens")._run(
+        tokens, shape = self._native_pool("encode_tokens")._run(
             "thimble_pool_encode_tokens", self._name, self._arguments["dtype"], ctypes.byref(packed),
             keep=(packed, keep), take=_native.take_vectors)
-        return tokens
+        return _vectors.as_array(tokens, shape, "float32")
+
+    def _arrays(self, texts: Union[str, Iterable[str]], prompt_name: Optional[str], dimensions: Optional[int],
+                precision: str, normalize: Optional[bool], long_texts: Optional[str], **how: Any) -> Tuple[Array, Array]:
+        numpy = _vectors.import_numpy()
+        vectors, shape, reports = self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts, **how)
+        array = _vectors.as_array(vectors, shape, precision)
+        return array, None if reports is None else numpy.ndarray((*shape[:-1], 3), "uint64", reports)  # type: ignore
 
     def _encode(self, texts: Union[str, Iterable[str]], prompt_name: Optional[str], dimensions: Optional[int],
                 precision: str, normalize: Optional[bool], long_texts: Optional[str], *, first_index: int = 0,
-                cancel: Optional[_native.Cancel] = None, reports: bool = False) -> "Tuple[Array, Array]":
-        import numpy
-
+                cancel: Optional[_native.Cancel] = None,
+                reports: bool = False) -> Tuple[bytearray, Tuple[int, ...], Optional[bytearray]]:
+        """The vectors, their shape, and the reports."""
         single = isinstance(texts, str)
         packed, keep = _native.pack([texts] if isinstance(texts, str) else _native.sequence(texts))
-        if precision not in _PRECISIONS:
-            raise InvalidArgument("invalid_argument", f"precision: expected one of {', '.join(_PRECISIONS)}, found "
-                                  f"{precision!r}")
+        _vectors.check_precision(precision)
         if dimensions is None:
             dimensions = self._arguments["dimensions"]
         elif dimensions < 1:
             raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
-        found = numpy.zeros((packed.count, 3), dtype=numpy.uint64) if reports else None
+        found = bytearray(packed.count * 3 * ctypes.sizeof(ctypes.c_uint64)) if reports else None
         given = dict(
             prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name,
             normalize=_native.choice(self._arguments["normalize"] if normalize is None else normalize),
             first_index=first_index)
-        if self._backend is not None:
-            vectors = self._encode_remote(packed, keep, given, dimensions, precision, long_texts, found, cancel)
-        else:
-            vectors = self._encode_native(packed, keep, given, dimensions, precision, long_texts, found, cancel)
-        return vectors[0] if single else vectors, found[0] if single and found is not None else found  # type: ignore
+        compute = self._encode_native if self._backend is None else self._encode_remote
+        vectors, columns = compute(packed, keep, given, dimensions, precision, long_texts, found, cancel)
+        return vectors, (columns,) if single else (packed.count, columns), found
 
     def _encode_native(self, packed: _native.Texts, keep: Any, given: Dict[str, Any], dimensions: Optional[int],
-                       precision: str, long_texts: Optional[str], found: Any,
-                       cancel: Optional[_native.Cancel]) -> "Array":
-        import numpy
-
+                       precision: str, long_texts: Optional[str], found: Optional[bytearray],
+                       cancel: Optional[_native.Cancel]) -> Tuple[bytearray, int]:
         pool = self._native_pool("encode")
-        kind, each = _PRECISIONS[precision]
-        columns = dimensions if dimensions is not None else self.dimensions
-        vectors = numpy.empty((packed.count, (columns + each - 1) // each), dtype=kind)
+        vectors, columns = _vectors.room(packed.count, dimensions if dimensions is not None else self.dimensions, precision)
         options = self._options(dimensions=dimensions, precision=precision,
                                 long_texts=self._arguments["long_texts"] if long_texts is None else long_texts,
                                 **given)
         pool._run("thimble_pool_encode", self._name, self._arguments["dtype"], ctypes.byref(packed),
-                  ctypes.byref(options), vectors.ctypes.data, vectors.nbytes,
-                  None if found is None else found.ctypes.data, keep=(packed, keep, options, vectors, found),
-                  cancel=cancel)
-        return vectors
+                  ctypes.byref(options), _native.writable(vectors), len(vectors), _native.writable(found),
+                  keep=(packed, keep, options, vectors, found), cancel=cancel)
+        return vectors, columns
 
     def _encode_remote(self, packed: _native.Texts, keep: Any, given: Dict[str, Any], dimensions: Optional[int],
-                       precision: str, long_texts: Optional[str], found: Any,
-                       cancel: Optional[_native.Cancel]) -> "Array":
-        import numpy
-
+                       precision: str, long_texts: Optional[str], found: Optional[bytearray],
+                       cancel: Optional[_native.Cancel]) -> Tuple[bytearray, int]:
         if dimensions != self._arguments["dimensions"]:
             raise Unsupported("unsupported", "dimensions: a remote backend has them from when it was opened; set them in "
                               "Embedder(...)")
@@ -209,18 +213,20 @@ class Embedder:
         if long_texts is None and self._arguments["long_texts"] != "truncate":
             long_texts = self._arguments["long_texts"]
         if packed.count == 0:
-            return numpy.empty((0, self.dimensions), dtype=numpy.float32)
+            return _vectors.room(0, self.dimensions, precision)
         options = _native.options(_native.EncodeOptions, long_texts=long_texts, **given)
         lib = _native.library()
 
         def start() -> Optional[int]:
             with self._open_remote() as handle:
                 job: Optional[int] = lib.thimble_backend_encode(
-                    handle, ctypes.byref(packed), ctypes.byref(options), None if found is None else found.ctypes.data)
+                    handle, ctypes.byref(packed), ctypes.byref(options), _native.writable(found))
                 return job
 
-        vectors: Array = _native.run(start, (packed, keep, options, found), _native.take_vectors, cancel=cancel)
-        return vectors if precision == "float32" else quantize(vectors, precision)
+        vectors, shape = _native.run(start, (packed, keep, options, found), _native.take_vectors, cancel=cancel)
+        if precision == "float32":
+            return vectors, shape[1]
+        return _vectors.codes_of(_native.writable(vectors), shape, precision)
 
     # ---- Tokens ----
 
@@ -263,8 +269,9 @@ class Embedder:
         """What ``thimble info --json`` says of the model, and ``effective_max_tokens`` and ``num_scores``; of a remote
         backend ``name``, ``model``, ``fingerprint``, ``dimensions``, ``max_tokens`` and ``prompt_names``."""
         if self._info is None:
-            self._info = self._describe_remote()
-        return dict(self._info)
+            described: Any = _native.take_json(None, self._described) if self._described else self._describe_remote()
+            self._info = described
+        return dict(self._info or {})
 
     @property
     def model(self) -> str:
@@ -274,11 +281,13 @@ class Embedder:
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        if self._backend is not None and not (self._info or {}).get("dimensions"):
+        if self._described:
+            return _native.number_in(self._described, "dimensions")
+        if not (self._info or {}).get("dimensions"):
             if self._arguments["dimensions"]:
                 return int(self._arguments["dimensions"])
             if not self.info["dimensions"]:  # Unknown before a first vector.
-                return len(self.encode("dimensions"))
+                return len(self.encode_buffer("dimensions"))
         return int(self.info["dimensions"])
 
     @property
@@ -338,14 +347,13 @@ class Embedder:
         return _native.options(_native.EncodeOptions, pooling=self._arguments["pooling"],
                                chunk_overlap=-1 if overlap == 0 else overlap, **values)
 
-    def _describe(self, name: str) -> Dict[str, Any]:
+    def _describe(self, name: str) -> str:
         options = self._options(dimensions=self._arguments["dimensions"],
                                 normalize=_native.choice(self._arguments["normalize"]),
                                 prompt_name=self._arguments["prompt_name"], long_texts=self._arguments["long_texts"])
-        info: Dict[str, Any] = self._native_pool("info")._run(
-            "thimble_pool_describe", name, self._arguments["dtype"], ctypes.byref(options), keep=options,
-            take=_native.take_json)
-        return info
+        described: str = self._native_pool("info")._run(
+            "thimble_pool_describe", name, self._arguments["dtype"], ctypes.byref(options), keep=options)
+        return described
 
     def _check_remote(self) -> None:
         for name, default in (("pooling", None), ("chunk_overlap", None), ("max_tokens", 0), ("max_memory", 0),
@@ -398,8 +406,7 @@ def _full_name(model: Optional[str], revision: Optional[str]) -> str:
     return f"{model}@{revision}"
 
 
-def open_or_pull(open_model: Callable[[str], Dict[str, Any]], name: str, dtype: str,
-                 folder: Optional[str]) -> Dict[str, Any]:
+def open_or_pull(open_model: Callable[[str], T], name: str, dtype: str, folder: Optional[str]) -> T:
     """What open_model(name) gives. A model that is not there is made of what is on this machine first, or pulled with
     THIMBLE_DOWNLOAD=1."""
     try:
@@ -419,26 +426,7 @@ def open_or_pull(open_model: Callable[[str], Dict[str, Any]], name: str, dtype: 
         return open_model(name)
 
 
-def quantize(vectors: "Array", precision: str, start: float = 0.0, end: float = 0.0) -> "Array":
-    """Codes of vectors [texts][dimensions]: as the ``precision`` of `Embedder.encode`. ``start`` and ``end`` are the
-    range of ``"int8"`` and ``"uint8"``."""
-    import numpy
-
-    if precision not in _PRECISIONS:
-        raise InvalidArgument("invalid_argument", f"precision: expected one of {', '.join(_PRECISIONS)}, found "
-                              f"{precision!r}")
-    vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
-    kind, each = _PRECISIONS[precision]
-    codes = numpy.empty((vectors.shape[0], (vectors.shape[1] + each - 1) // each), dtype=kind)
-    text = _native.Text()
-    code = _native.library().thimble_quantize(
-        vectors.ctypes.data, vectors.shape[0], vectors.shape[1], _native.encode_name(precision, "precision"), start, end,
-        codes.ctypes.data, codes.nbytes, ctypes.byref(text))
-    _native.check(code, text)
-    return codes
-
-
-async def in_thread(work: Callable[[], Any], cancel: _native.Cancel) -> Any:
+async def in_thread(work: Callable[[], T], cancel: _native.Cancel) -> T:
     """What work() gives on a thread of the running loop; cancelled when the task is."""
     import asyncio
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple, Type
+TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
+if TYPE_CHECKING:
+    from typing import Dict, Tuple, Type
 
 
 class ThimbleError(Exception):
@@ -67,4 +69,4 @@ KINDS: Dict[int, Tuple[Type[ThimbleError], str]] = {
 
 def make_error(number: int, message: str) -> ThimbleError:
     kind, code = KINDS.get(number, (ThimbleError, "error"))
-    return kind(code, message)
+    return kind(code, message.replace("`cache_size`", "`cache_bytes`"))  # The command line has another name.

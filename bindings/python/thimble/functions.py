@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 from . import _native
-from .pool import ModelPool, Path
+from .pool import ModelPool
+
+if TYPE_CHECKING:
+    from .pool import Path
 
 _STAGES = ("", "waiting", "downloading", "converting")
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 
 from . import _native
 
+TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Tuple, Union
+
     from .embedder import Embedder
     from .reranker import Reranker
 
-Path = Union[str, "os.PathLike[str]"]
+    Path = Union[str, "os.PathLike[str]"]
 
 
 class ModelPool:

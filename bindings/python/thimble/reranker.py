@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
 from . import _native
 from .embedder import _full_name, _restore, in_thread, open_or_pull
 from .errors import InvalidArgument, Unsupported
-from .pool import ModelPool, Path, shared_pool
+from .pool import ModelPool, shared_pool
 
 if TYPE_CHECKING:
-    from .embedder import Array
+    from ._vectors import Array
+    from .pool import Path
 
 
 class Reranker:

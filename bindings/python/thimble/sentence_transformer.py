@@ -6,9 +6,9 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union, overload
 
-from . import _settings, util
+from . import _face, _settings, util
 from ._arrays import tensor, torch_is_installed, torch_module
-from ._settings import CPU, Device, ThreadPool, invalid
+from ._settings import ThreadPool, invalid
 from .embedder import Embedder
 from .quantization import PRECISIONS, quantize_embeddings
 
@@ -19,26 +19,9 @@ if TYPE_CHECKING:
 
 _SIMILARITIES = tuple(util.SimilarityFunction.possible_values())
 
-# What sentence-transformers' class has and this one has not, with what to do instead.
-_MISSING = {
-    "bfloat16": "pass dtype='fp16' or 'fp32' to the constructor",
-    "cuda": "thimble computes on the CPU",
-    "double": "pass dtype='fp32' to the constructor",
-    "evaluate": "call the evaluator with this model",
-    "fit": "train with sentence-transformers, then convert the folder with thimble.convert",
-    "forward": "call encode",
-    "half": "pass dtype='fp16' to the constructor",
-    "preprocess": "call tokenize",
-    "push_to_hub": "models are uploaded by sentence-transformers",
-    "save": "the model file stays where it is: thimble.models() lists it",
-    "save_pretrained": "the model file stays where it is: thimble.models() lists it",
-    "save_to_hub": "models are uploaded by sentence-transformers",
-    "tokenizer": "call tokenize, or count_tokens of `embedder`",
-    "train": "train with sentence-transformers, then convert the folder with thimble.convert",
-}
 
 
-class SentenceTransformer(_settings.Prompts):
+class SentenceTransformer(_face.Face):
     """A model that turns texts into vectors, with the methods and results of sentence_transformers.SentenceTransformer.
 
     model_name_or_path: a name on the Hugging Face hub, the folder of a model, a model file, or "mock". A name that is
@@ -52,6 +35,17 @@ class SentenceTransformer(_settings.Prompts):
     texts, training, saving and devices other than the CPU are refused. Errors are those of thimble.Embedder; most are
     ValueError, too.
     """
+
+    _missing = {
+        **_face.MISSING,
+        "double": "pass dtype='fp32' to the constructor",
+        "evaluate": "call the evaluator with this model",
+        "forward": "call encode",
+        "preprocess": "call tokenize",
+        "save_to_hub": "models are uploaded by sentence-transformers",
+        "tokenizer": "call tokenize, or count_tokens of `embedder`",
+        "train": "train with sentence-transformers, then convert the folder with thimble.convert",
+    }
 
     def __init__(
         self,
@@ -81,30 +75,14 @@ class SentenceTransformer(_settings.Prompts):
         embedder: Optional[Embedder] = None,
     ) -> None:
         del trust_remote_code  # No code of a model is ever run.
-        _settings.check_device(device)
-        _settings.check_backend(backend)
-        _settings.check_token(token if token is not None else use_auth_token)
-        _settings.check_absent({"modules": modules}, "pass the name or the folder of a model.")
-        _settings.check_absent({"model_card_data": model_card_data}, "models are not saved; leave it out.")
-        for kwargs in (tokenizer_kwargs, processor_kwargs):
-            _settings.check_kwargs("tokenizer_kwargs", kwargs, "; max_seq_length sets the longest text")
-        _settings.check_kwargs("config_kwargs", config_kwargs, "")
+        self._check(device, backend, token if token is not None else use_auth_token, modules, model_card_data,
+                    (tokenizer_kwargs, processor_kwargs), config_kwargs)
         self.truncate_dim = truncate_dim
         self.similarity_fn_name = similarity_fn_name
         dtype = _settings.dtype_of(dtype, model_kwargs)
         if embedder is None:
-            if model_name_or_path is None:
-                raise invalid("model_name_or_path: pass the name or the folder of a model.")
-            self._settings: Optional[Dict[str, Any]] = {
-                "model": model_name_or_path,
-                "dtype": dtype,
-                "revision": revision,
-                "folder": cache_folder,
-                "threads": threads,
-                "max_memory": max_memory,
-            }
-            arguments = _settings.model_arguments(**self._settings, max_tokens=0)
-            embedder = _settings.open_model(Embedder, arguments, cache_folder, local_files_only)
+            embedder = self._open(Embedder, model_name_or_path, dtype, revision, cache_folder, threads, max_memory, 0,
+                                  local_files_only)
         else:
             _settings.check_absent({"model_name_or_path": model_name_or_path}, "pass it or `embedder`.")
             self._settings = None
@@ -331,28 +309,14 @@ class SentenceTransformer(_settings.Prompts):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        if self._settings is None:
-            raise invalid("max_seq_length: pass `max_tokens` to the embedder that this model was made of.")
-        self.embedder = Embedder(**_settings.model_arguments(**self._settings, max_tokens=value))
+        self.embedder = self._open_again(Embedder, value)
 
     def get_max_seq_length(self) -> int:
         """The same as max_seq_length."""
         return self.max_seq_length
 
-    @property
-    def device(self) -> Device:
-        """Always "cpu"."""
-        return CPU
-
     def get_backend(self) -> str:
         return "thimble"
-
-    def to(self, device: Any = None, **kwargs: Any) -> Self:
-        """Does nothing for the CPU; other devices and types are refused."""
-        if str(device).startswith("torch.") or kwargs.get("dtype") is not None:
-            raise invalid("to(dtype) is not supported: pass `dtype` to the constructor.")
-        _settings.check_device(kwargs.get("device", device), "to")
-        return self
 
     def cpu(self) -> Self:
         """Does nothing."""
@@ -362,24 +326,11 @@ class SentenceTransformer(_settings.Prompts):
         """Does nothing: vectors are float32, whatever the dtype of the weights."""
         return self
 
-    def eval(self) -> Self:
-        """Does nothing: models are not trained here."""
-        return self
-
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Does nothing for False."""
         if requires_grad:
             raise invalid("requires_grad_(True) is not supported: models are not trained here.")
         return self
-
-    def start_multi_process_pool(self, target_devices: Optional[List[str]] = None) -> ThreadPool:
-        """A stand-in for a pool of processes; starts none. encode(pool=...) computes on the threads of the model."""
-        _settings.check_device(target_devices, "target_devices")
-        return ThreadPool(input=None, output=None, processes=[])
-
-    @staticmethod
-    def stop_multi_process_pool(pool: ThreadPool) -> None:
-        """Does nothing."""
 
     def encode_multi_process(
         self,
@@ -408,11 +359,6 @@ class SentenceTransformer(_settings.Prompts):
             pool=pool,
             chunk_size=chunk_size,
         )
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _MISSING:
-            raise AttributeError(f"thimble.SentenceTransformer has no {name}: {_MISSING[name]}.")
-        raise AttributeError(f"thimble.SentenceTransformer has no {name}.")
 
 
 def _tensors(features: Dict[str, NDArray[Any]]) -> Dict[str, Any]:
