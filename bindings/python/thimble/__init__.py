@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from .embedder import Embedder, quantize
 from .errors import Corrupt, InvalidArgument, IoError, NotFound, OutOfMemory, Overloaded, ThimbleError, Unsupported
@@ -27,9 +27,10 @@ __all__ = [
     "models", "plan", "pull", "quantize", "remove", "verify",
 ]
 
-# Imported when they are first used, with their modules.
+# Imported when they are first used: of which module, "" for a module itself.
 _LAZY: Dict[str, str] = {
     "CrossEncoder": "cross_encoder", "Reranker": "reranker", "SentenceTransformer": "sentence_transformer",
+    "util": "", "quantization": "",
     **dict.fromkeys(("convert", "known_models", "memory", "models", "plan", "pull", "remove", "verify"), "functions"),
 }
 
@@ -42,6 +43,11 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        value = globals()[name] = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        module = import_module(f".{_LAZY[name] or name}", __name__)
+        value = globals()[name] = getattr(module, name) if _LAZY[name] else module
         return value
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return [*(name for name in globals() if name.startswith("__")), *__all__, "__version__", "quantization", "util"]
