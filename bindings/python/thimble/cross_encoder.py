@@ -323,6 +323,9 @@ class CrossEncoder(_settings.Prompts):
     def stop_multi_process_pool(pool: ThreadPool) -> None:
         """Does nothing."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reranker.model!r})"
+
     def __getattr__(self, name: str) -> Any:
         if name in _MISSING:
             raise AttributeError(f"thimble.CrossEncoder has no {name}: {_MISSING[name]}.")

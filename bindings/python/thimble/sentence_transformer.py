@@ -409,6 +409,9 @@ class SentenceTransformer(_settings.Prompts):
             chunk_size=chunk_size,
         )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.embedder.model!r})"
+
     def __getattr__(self, name: str) -> Any:
         if name in _MISSING:
             raise AttributeError(f"thimble.SentenceTransformer has no {name}: {_MISSING[name]}.")
