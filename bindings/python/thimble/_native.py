@@ -168,7 +168,7 @@ def encode_text(text: str) -> bytes:
 
 def path_text(value: Optional[Union[str, "os.PathLike[str]"]], what: str) -> Optional[str]:
     """A name or path as a string; None stays None."""
-    name = os.fspath(value) if hasattr(value, "__fspath__") else value
+    name: Any = os.fspath(value) if isinstance(value, os.PathLike) else value
     if name is not None and not isinstance(name, str):
         raise TypeError(f"{what}: expected a string, found {type(value).__name__}")
     return name
