@@ -14,7 +14,7 @@ from .pool import ModelPool
 
 TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, List
 
     from . import quantization, util
     from .cross_encoder import CrossEncoder
@@ -50,3 +50,7 @@ def __getattr__(name: str) -> Any:
         value = globals()[name] = module if name == _LAZY[name] else getattr(module, name)
         return value
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return [*(name for name in globals() if name.startswith("__")), *__all__, "__version__"]

@@ -42,6 +42,15 @@ def merged_prompts(own: Dict[str, str], given: Optional[Mapping[str, Optional[st
     return {name: text or "" for name, text in merged.items()}
 
 
+class _ModelCard:
+    """What evaluators of sentence-transformers tell their results to: nothing is kept."""
+
+    base_model: Optional[str] = None
+
+    def set_evaluation_metrics(self, *_: Any) -> None:
+        """Does nothing."""
+
+
 class Prompts:
     """A model's prompts, with those that its user added. `prompts` may be replaced."""
 
@@ -98,6 +107,7 @@ class Prompts:
 class Face(Prompts):
     """A model of thimble with the settings and methods that both classes of sentence-transformers have."""
 
+    model_card_data = _ModelCard()
     _missing: Mapping[str, str]
     _settings: Optional[Dict[str, Any]]
 

@@ -29,9 +29,10 @@ _CHECKPOINT_SECONDS = 1.0
 _FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
 _PIECE = 1 << 20
 _TAIL = 1 << 20  # Of the journal, whose lines have a few KiB.
+_CALL_OPTIONS = ("prompt_name", "dimensions", "normalize", "long_texts")  # Of an embedder that is given.
 
 
-def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, field: str = "text",
+def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, field: str = "text",
                  id_field: Optional[str] = None, precision: str = "float32", resume: bool = False,
                  progress: Optional[Progress] = None, **options: Any) -> Dict[str, Any]:
     """Embeds a column of a .parquet, .arrow or .feather file, a few thousand rows at a time.
@@ -64,9 +65,13 @@ def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, fi
         raise InvalidArgument("invalid_argument", f"{target}: cannot write to a file that is also read; choose another output")
     from .embedder import Embedder
 
-    if isinstance(model, str):
+    if not isinstance(model, Embedder):
         with Embedder(model, **options) as embedder:
             return _Job(source, target, kind, embedder, {}, field, id_field, precision).run(resume, progress)
+    for name in options:
+        if name not in _CALL_OPTIONS:
+            raise TypeError(f"embed_corpus: {name!r} is no option of a call: {', '.join(_CALL_OPTIONS)}; others are those of "
+                            "the embedder")
     return _Job(source, target, kind, model, options, field, id_field, precision).run(resume, progress)
 
 

@@ -270,6 +270,9 @@ class CrossEncoder(_face.Face):
     def max_length(self, value: int) -> None:
         self.max_seq_length = value
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reranker.model!r})"
+
 
 def _reranker(**arguments: Any) -> Reranker:
     # Prompts are put before the query here.
