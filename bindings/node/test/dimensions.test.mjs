@@ -12,7 +12,9 @@ import { DIMENSIONS, build, modelFolder } from './support.mjs';
 const folder = modelFolder();
 const open = (options = {}) => Embedder.create('small', { folder, ...options });
 const TEXTS = ['a small vector', '', 'memory of good playing 42'];
-const PRECISIONS = { float16: globalThis.Float16Array ?? Uint16Array, int8: Int8Array, uint8: Uint8Array, binary: Int8Array, ubinary: Uint8Array };
+const PRECISIONS = {
+  float16: globalThis.Float16Array ?? Uint16Array, int8: Int8Array, uint8: Uint8Array, binary: Int8Array, ubinary: Uint8Array,
+};
 
 // What the command line gives, which prints as many digits as a float32 needs.
 function commandLine(texts, ...options) {
