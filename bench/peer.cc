@@ -3,8 +3,8 @@
 //   bench_peer MODEL THREADS
 //
 // Requests and answers are JSON objects, one a line; the protocol is in bench/peers/serve.py. Beyond it, an answer to
-// "time" of ids has the floor of the same moment in milliseconds (one core's, over the threads), and "tokenize" times the
-// tokenizer alone.
+// "time" of ids has the floor of the same moment in milliseconds (one core's, over the threads), and "tokenize" times
+// the tokenizer alone.
 
 #include <algorithm>
 #include <cstdint>
@@ -66,7 +66,9 @@ Texts TextsOf(const Json& request) {
 }
 
 // Floats for a text, or for a pair.
-std::size_t WidthOf(const Peer& peer) { return peer.embedder ? peer.embedder->dimensions() : peer.reranker->num_scores(); }
+std::size_t WidthOf(const Peer& peer) {
+  return peer.embedder ? peer.embedder->dimensions() : peer.reranker->num_scores();
+}
 
 void Run(Peer& peer, const Json& request, std::span<const std::string_view> texts, std::span<float> vectors) {
   if (peer.reranker.has_value() != request.contains("query")) {

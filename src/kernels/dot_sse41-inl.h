@@ -45,9 +45,8 @@ THIMBLE_INLINE void StoreLine(void* p, const I& a) {
 }
 template <int kPair>
 THIMBLE_INLINE I WidenPair(const I& a) {
-  return MapI([&](int i) {
-    return kPair == 1 ? _mm_srai_epi16(a.v[i], 8) : _mm_maddubs_epi16(_mm_set1_epi16(1), a.v[i]);
-  });
+  return MapI(
+      [&](int i) { return kPair == 1 ? _mm_srai_epi16(a.v[i], 8) : _mm_maddubs_epi16(_mm_set1_epi16(1), a.v[i]); });
 }
 THIMBLE_INLINE void WidenCodes(const std::uint8_t* p, std::int16_t* out) {
   const __m128i codes = InOrderOfPairs(LoadBytes(p)), zero = _mm_setzero_si128();

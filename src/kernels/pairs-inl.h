@@ -3,7 +3,8 @@
 
 inline constexpr WeightFormat kFastest = WeightFormat::kQ4;
 
-// The line of four inputs: of each output the inputs 0 and 2, then of each the inputs 1 and 3. Codes have this order too.
+// The line of four inputs: of each output the inputs 0 and 2, then of each the inputs 1 and 3. Codes have this order
+// too.
 using LineWeight = std::int16_t;
 using Code = std::int16_t;
 
