@@ -6,6 +6,8 @@ import io
 import json
 import math
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
