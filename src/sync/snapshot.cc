@@ -18,7 +18,7 @@ namespace {
 // Larger documents are copied to a file in pieces of this size.
 constexpr std::size_t kPieceBytes = 256 << 10;
 
-Status FileError(const char* what) { return SystemError(errno, what, "a temporary file for a document"); }
+Status CopyError(const char* what) { return SystemError(errno, what, "a temporary file for a document"); }
 
 }  // namespace
 
@@ -28,7 +28,7 @@ Result<Snapshot> Snapshot::Of(const base::RegularFile& document) {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, &std::fclose);
   if (document.size() > kPieceBytes) {
     file.reset(std::tmpfile());
-    if (file == nullptr) return FileError("cannot make");
+    if (file == nullptr) return CopyError("cannot make");
   }
   std::string piece;
   for (std::uint64_t at = 0; at < document.size(); at += piece.size()) {
@@ -36,7 +36,7 @@ Result<Snapshot> Snapshot::Of(const base::RegularFile& document) {
     THIMBLE_RETURN_IF_ERROR(document.ReadAt(at, std::as_writable_bytes(std::span(piece))));
     hash.Update(piece);
     if (file != nullptr && std::fwrite(piece.data(), 1, piece.size(), file.get()) != piece.size()) {
-      return FileError("cannot write");
+      return CopyError("cannot write");
     }
   }
   snapshot.sha256_ = hash.Hex();
@@ -44,7 +44,7 @@ Result<Snapshot> Snapshot::Of(const base::RegularFile& document) {
     snapshot.copy_ = std::move(piece);
     return snapshot;
   }
-  if (std::fflush(file.get()) != 0) return FileError("cannot write");
+  if (std::fflush(file.get()) != 0) return CopyError("cannot write");
   THIMBLE_ASSIGN_OR_RETURN(base::RegularFile copy,
                            base::RegularFile::Share(fileno(file.get()), "a temporary file for a document"));
   THIMBLE_ASSIGN_OR_RETURN(base::FileMap map, base::FileMap::Of(std::move(copy)));
