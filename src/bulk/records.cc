@@ -16,7 +16,37 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kShownNames = 10;
 
+constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 }  // namespace
+
+bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+bool HasExtension(std::string_view path, std::string_view extension) {
+  return path.size() >= extension.size() &&
+         std::equal(extension.begin(), extension.end(), path.end() - static_cast<std::ptrdiff_t>(extension.size()),
+                    [](char a, char b) { return a == Lower(b); });
+}
+
+std::string_view NoText(std::string_view begin) {
+  constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
+      {"\xFF\xFE", "UTF-16; convert it"},     {"\xFE\xFF", "UTF-16; convert it"},
+      {"\x1F\x8B", "gzip; unpack it first"},  {"\x28\xB5\x2F\xFD", "zstd; unpack it first"},
+      {"\xFD\x37zXZ", "xz; unpack it first"}, {"PK\x03\x04", "a ZIP archive; unpack it first"},
+  };
+  for (const auto& [magic, what] : kKinds) {
+    if (begin.starts_with(magic)) return what;
+  }
+  return "";
+}
+
+Status CheckLinesHaveNoFields(const std::string& path, const std::string& text_field, const std::string& id_field) {
+  const bool text = !text_field.empty() && text_field != "text";  // The default says nothing.
+  if (!text && id_field.empty()) return Status();
+  return Error(Code::kInvalidArgument, text ? "`field` \"" : "`id_field` \"", text ? text_field : id_field,
+               "\": ", path, " has lines of text, which have no ", text ? "fields" : "ids",
+               "; expected a .jsonl, .csv or .tsv file");
+}
 
 bool CutText(std::string& text, bool cut) {
   if (text.size() > kMaxTextBytes) {
@@ -35,15 +65,19 @@ bool CutText(std::string& text, bool cut) {
 
 Result<InputFormat> InputFormatOf(std::string_view path) {
   for (std::string_view name : {".parquet", ".arrow", ".feather"}) {
-    if (path.ends_with(name)) {
+    if (HasExtension(path, name)) {
       return Error(Code::kUnsupported, path, ": ", name.substr(1),
                    " files are read and written by thimble.bulk of the ",
                    "Python package, with pyarrow; expected .txt, .jsonl, .csv or .tsv here");
     }
   }
-  if (path.ends_with(".jsonl")) return InputFormat::kJsonl;
-  if (path.ends_with(".csv")) return InputFormat::kCsv;
-  if (path.ends_with(".tsv")) return InputFormat::kTsv;
+  if (HasExtension(path, ".json")) {
+    return Error(Code::kUnsupported, path, ": expected JSON with a value in each line, in a file that ends in .jsonl; ",
+                 "jq -c '.[]' makes that of an array");
+  }
+  if (HasExtension(path, ".jsonl") || HasExtension(path, ".ndjson")) return InputFormat::kJsonl;
+  if (HasExtension(path, ".csv")) return InputFormat::kCsv;
+  if (HasExtension(path, ".tsv")) return InputFormat::kTsv;
   return InputFormat::kLines;
 }
 
@@ -53,12 +87,15 @@ std::string_view InputFormatName(InputFormat format) {
 }
 
 Result<RecordReader> RecordReader::Open(const std::string& path, const RecordOptions& options) {
-  if (!options.id_field.empty() && options.format == InputFormat::kLines) {
-    return Error(Code::kInvalidArgument, "`id_field` \"", options.id_field, "\": ", path,
-                 " has lines of text, which have no ids; expected a .jsonl, .csv or .tsv file");
+  if (options.format == InputFormat::kLines) {
+    THIMBLE_RETURN_IF_ERROR(CheckLinesHaveNoFields(path, options.text_field, options.id_field));
   }
   THIMBLE_ASSIGN_OR_RETURN(base::RegularFile file, base::RegularFile::Open(path));
   RecordReader reader(std::move(file), options);
+  if (reader.Peek() >= 0) {
+    const std::string_view found = NoText(std::string_view(reader.block_.data(), reader.end_));
+    if (!found.empty()) return reader.Broken("expected UTF-8, found " + std::string(found));
+  }
   if (reader.csv()) THIMBLE_RETURN_IF_ERROR(reader.ReadHeader());
   reader.HashTaken();
   reader.begin_ = {reader.place(), 0, reader.lines_, reader.hash_};
@@ -135,9 +172,6 @@ Status RecordReader::FindColumn(const std::vector<std::string>& names, const std
 Status RecordReader::ReadHeader() {
   const int first = Peek();
   if (first < 0) return Broken("expected a header with the names of the columns, found an empty file");
-  if (end_ >= 2 && (std::memcmp(block_.data(), "\xFF\xFE", 2) == 0 || std::memcmp(block_.data(), "\xFE\xFF", 2) == 0)) {
-    return Broken("expected UTF-8, found UTF-16");
-  }
   if (std::string_view(block_.data(), end_).starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
   std::vector<std::string> names;
   std::size_t bytes = 0;
@@ -245,26 +279,14 @@ Status RecordReader::NextRow(RecordBatch& batch) {
 }
 
 Status RecordReader::NextLine(RecordBatch& batch) {
-  if (Peek() < 0) return status_;
-  first_line_ = lines_;
-  text_.clear();
   const bool json = options_.format == InputFormat::kJsonl;
-  const std::size_t keep = json ? options_.record_bytes : kMaxTextBytes;
   bool cut = false;
-  for (bool ended = false; !ended && Peek() >= 0;) {
-    const char* begin = block_.data() + at_;
-    const void* newline = std::memchr(begin, '\n', end_ - at_);
-    ended = newline != nullptr;
-    const std::size_t length = ended ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : end_ - at_;
-    const std::size_t kept = std::min(length, keep - text_.size());
-    text_.append(begin, kept);
-    cut |= kept < length;
-    at_ += length;
-    if (ended) Take();
-  }
-  if (!status_.ok()) return status_;
+  do {
+    if (Peek() < 0) return status_;
+    THIMBLE_RETURN_IF_ERROR(ReadLine(json ? options_.record_bytes : kMaxTextBytes, cut));
+  } while (json && !cut && IsBlank(text_));
   if (json) {
-    if (cut) return Broken("expected at most " + std::to_string(keep) + " bytes of JSON");
+    if (cut) return Broken("expected at most " + std::to_string(options_.record_bytes) + " bytes of JSON");
     auto found = TextAndIdOfJson(text_, options_.text_field, options_.id_field);
     if (!found.ok()) return Broken(found.status().message());
     if (found->id.size() > kMaxIdBytes) {
@@ -279,6 +301,24 @@ Status RecordReader::NextLine(RecordBatch& batch) {
   batch.texts.push_back(text_);
   ++records_;
   return Status();
+}
+
+Status RecordReader::ReadLine(std::size_t keep, bool& cut) {
+  first_line_ = lines_;
+  text_.clear();
+  cut = false;
+  for (bool ended = false; !ended && Peek() >= 0;) {
+    const char* begin = block_.data() + at_;
+    const void* newline = std::memchr(begin, '\n', end_ - at_);
+    ended = newline != nullptr;
+    const std::size_t length = ended ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : end_ - at_;
+    const std::size_t kept = std::min(length, keep - text_.size());
+    text_.append(begin, kept);
+    cut |= kept < length;
+    at_ += length;
+    if (ended) Take();
+  }
+  return status_;
 }
 
 Status RecordReader::Next(RecordBatch& batch) {

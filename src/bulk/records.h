@@ -29,6 +29,19 @@ inline constexpr std::size_t kMaxIdBytes = 4 << 10;
 // Returns whether something is missing.
 bool CutText(std::string& text, bool cut);
 
+// Whether the name of a file ends in `extension`, which is in lower case, in whatever case.
+bool HasExtension(std::string_view path, std::string_view extension);
+
+// What a file that begins so has instead of text, and what to do; empty if it may have text. Of a compressed file each
+// line of garbage would get a vector.
+std::string_view NoText(std::string_view begin);
+
+// Whether a line of JSON has only white space: it is no record.
+bool IsBlank(std::string_view line);
+
+// kInvalidArgument for the names of fields that `path` cannot have, because it has lines of text.
+Status CheckLinesHaveNoFields(const std::string& path, const std::string& text_field, const std::string& id_field);
+
 enum class InputFormat { kLines, kJsonl, kCsv, kTsv };
 // By what the name ends in. kUnsupported for Parquet and Arrow, naming what reads them.
 Result<InputFormat> InputFormatOf(std::string_view path);
@@ -98,6 +111,8 @@ class RecordReader {
   Status FindColumn(const std::vector<std::string>& names, const std::string& field, std::size_t& column) const;
   Status NextLine(RecordBatch& batch);
   Status NextRow(RecordBatch& batch);
+  // A line into `text_`, of which at most `keep` bytes are kept.
+  Status ReadLine(std::size_t keep, bool& cut);
   // One field up to its separator, of which at most `keep` bytes are kept; `last` is whether the record ends with it.
   Status ReadField(std::size_t keep, std::string& field, bool& cut, bool& last);
   bool csv() const { return options_.format == InputFormat::kCsv || options_.format == InputFormat::kTsv; }

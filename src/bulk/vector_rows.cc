@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "bulk/records.h"
 #include "json/writer.h"
 #include "kernels/half.h"
 
@@ -43,16 +44,17 @@ std::string_view VectorFormatName(VectorFormat format) { return kFormatNames[sta
 
 Result<VectorFormat> VectorFormatOf(std::string_view path, Precision precision) {
   for (std::string_view name : {".parquet", ".arrow", ".feather"}) {
-    if (path.ends_with(name)) {
+    if (HasExtension(path, name)) {
       return Error(Code::kUnsupported, path, ": ", name.substr(1),
                    " files are read and written by thimble.bulk of the ",
                    "Python package, with pyarrow; use .npy, .jsonl, .f32 or .raw here");
     }
   }
+  if (HasExtension(path, ".csv") || HasExtension(path, ".tsv")) {
+    return Error(Code::kUnsupported, path, ": vectors are not written as columns; use .npy, .jsonl, .f32 or .raw");
+  }
   for (std::string_view name : kFormatNames) {
-    if (path.size() > name.size() && path.ends_with(name) && path[path.size() - name.size() - 1] == '.') {
-      return ParseVectorFormat(name, precision);
-    }
+    if (HasExtension(path, "." + std::string(name))) return ParseVectorFormat(name, precision);
   }
   return VectorFormat::kJsonl;
 }

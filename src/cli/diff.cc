@@ -33,6 +33,8 @@ constexpr char kExamples[] =
 
 // From this share on of neighbours that an index keeps, a search hardly changes.
 constexpr double kNearlyAll = 0.9;
+// Where chance finds more, that share says little.
+constexpr double kMostChance = 0.1;
 
 struct Side {
   std::shared_ptr<const Model> model;
@@ -87,15 +89,22 @@ Status EmbedBoth(const SourceOptions& source, std::uint64_t count, std::array<Si
   }
 }
 
-enum class Verdict { kSame, kNearly, kNo };
+enum class Verdict { kSame, kNearly, kNo, kUnknown };
+
+// Share of the nearest texts that an index of any model finds by chance.
+double Chance(const sync::Comparison& comparison) {
+  return static_cast<double>(comparison.neighbours) / static_cast<double>(comparison.texts - 1);
+}
 
 Verdict Judge(const ModelInfo& a, const ModelInfo& b, const sync::Comparison& comparison) {
   if (!a.fingerprint.empty() && a.fingerprint == b.fingerprint) return Verdict::kSame;
-  return comparison.kept_overlap.value_or(0) >= kNearlyAll ? Verdict::kNearly : Verdict::kNo;
+  if (comparison.kept_overlap.value_or(0) < kNearlyAll) return Verdict::kNo;
+  return Chance(comparison) <= kMostChance ? Verdict::kNearly : Verdict::kUnknown;
 }
 
 std::string_view VerdictName(Verdict verdict) {
-  return verdict == Verdict::kSame ? "same" : verdict == Verdict::kNearly ? "nearly" : "no";
+  constexpr std::string_view kNames[] = {"same", "nearly", "no", "unknown"};
+  return kNames[static_cast<std::size_t>(verdict)];
 }
 
 std::string Decimal(double value, const char* format) {
@@ -110,6 +119,11 @@ std::string Explain(Verdict verdict, const sync::Comparison& comparison) {
   }
   if (!comparison.kept_overlap) {
     return "Embed the corpus anew: vectors of different lengths cannot be compared.";
+  }
+  if (verdict == Verdict::kUnknown) {
+    return "Too few texts to tell: chance alone finds " + Decimal(Chance(comparison) * 100, "%.0f") + " % of the " +
+           std::to_string(comparison.neighbours) + " nearest of " + std::to_string(comparison.texts) +
+           " texts; compare more than 100.";
   }
   const std::string found = Decimal(*comparison.kept_overlap * static_cast<double>(comparison.neighbours), "%.1f") +
                             " of the " + std::to_string(comparison.neighbours) + " nearest texts";

@@ -39,7 +39,7 @@ Status JobFlags::CheckUnused(std::string_view why) const {
 std::string WhyNoJob(const SourceOptions& source, const std::string& output, const std::string& format) {
   if (source.input.empty() || source.input == "-") return "no -i FILE";
   if (output.empty() || output == "-") return "no -o FILE";
-  if (format == "json" || (format.empty() && output.ends_with(".json"))) return "the format json";
+  if (format == "json" || (format.empty() && bulk::HasExtension(output, ".json"))) return "the format json";
   struct stat status = {};
   if (IsOwn(source.input) || (stat(source.input.c_str(), &status) == 0 && !S_ISREG(status.st_mode))) {
     return source.input + ", which is no regular file";

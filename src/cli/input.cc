@@ -23,6 +23,9 @@ Result<Input> Input::Open(const SourceOptions& options, const InputLimits& limit
                  ": columns are read only by thimble embed with -o FILE; the lines of ",
                  "the file are texts if it comes from standard input, -i -");
   }
+  if (format == bulk::InputFormat::kLines && !options.input.empty()) {
+    THIMBLE_RETURN_IF_ERROR(bulk::CheckLinesHaveNoFields(options.input, options.field, ""));
+  }
   Input input;
   input.limits_ = limits;
   if (options.input.empty()) {
@@ -78,6 +81,10 @@ Status Input::ReadBlock() {
   }
   block_begin_ = 0;
   block_end_ = static_cast<std::size_t>(count);
+  if (bytes_read_ == 0) {
+    const std::string_view found = bulk::NoText(std::string_view(block_.data(), block_end_));
+    if (!found.empty()) return Error(Code::kCorrupt, name_, ": line 1: expected UTF-8, found ", found);
+  }
   bytes_read_ += block_end_;
   end_ = count == 0;
   return Status();
@@ -97,6 +104,11 @@ Status Input::EndLine(Batch& batch) {
     if (line_cut_) {
       return Error(Code::kCorrupt, name_, ": line ", lines_, ": expected at most ", limits_.json_bytes,
                    " bytes of JSON", limits_.json_bytes < kMaxJsonBytes ? "; raise --max-memory to allow more" : "");
+    }
+    if (bulk::IsBlank(line_)) {
+      line_.clear();
+      line_open_ = false;
+      return Status();
     }
     auto text = TextOfJson(line_, field_);
     if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());

@@ -1,6 +1,7 @@
 """Jobs of thimble embed: formats, resuming after a kill, hostile journals, and memory."""
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -121,8 +122,34 @@ class Inputs(Job):
                            ('{"text": "a"}\n', ('no field "id"',)), ('{"text": "a", "id": []}\n', ("line 1", '"id"'))):
             self.refuse(self.write("a.jsonl", text), self.out, "--id-field", "id", says=says)
         self.refuse(self.write("a.txt", "a\n"), self.out, "--id-field", "id", says="lines of text")
+        self.refuse(self.write("a.txt", "a\n"), self.out, "--field", "body", says="have no fields")
+        self.refuse(self.write("a.json", "[]"), self.out, says=(".jsonl", "jq"))
+        self.refuse(self.write("a.txt", "a\n"), self.where / "v.csv", says=("as columns", ".npy"))
         self.refuse(self.write("a.parquet", "PAR1"), self.out, says=("Python", "pyarrow"))
         self.refuse(self.write("a.txt", "a\n"), self.where / "v.arrow", says=("Python", "pyarrow"))
+
+    def test_what_is_no_text_is_refused(self):
+        packed = gzip.compress(b"text\na\n")
+        for name in ("a.txt", "a.jsonl", "a.csv", "a.csv.gz"):
+            for data, says in ((packed, "gzip; unpack"), ("text\na\n".encode("utf-16"), "UTF-16; convert")):
+                self.refuse(self.write(name, data), self.out, says=("line 1", "expected UTF-8, found " + says))
+        piped = subprocess.run([CLI, "embed", "-m", "mock", "-i", "-"], input=packed, capture_output=True)
+        self.assertEqual(piped.returncode, 1)
+        self.assertIn("gzip; unpack", piped.stderr.decode())
+
+    def test_names_in_capitals(self):
+        self.embed(self.write("A.CSV", "text,x\na,b\n"), self.where / "V.NPY")
+        self.assertEqual(self.manifest(self.where / "V.NPY")["shape"], [1, DIMENSIONS])
+        self.assertTrue((self.where / "V.NPY").read_bytes().startswith(b"\x93NUMPY"))
+
+    def test_empty_lines_of_json_are_no_records(self):
+        data = b'{"text": "a"}\n\n{"text": "b"}\r\n\r\n \n\n'
+        for name in ("a.jsonl", "a.ndjson"):
+            self.embed(self.write(name, data), self.out)
+            self.assertEqual(self.manifest()["texts"], 2)
+        plain = subprocess.run([CLI, "embed", "-m", "mock", "-i", self.where / "a.jsonl"], capture_output=True, check=True)
+        self.assertEqual(len(plain.stdout.splitlines()), 2)
+        self.refuse(self.write("a.jsonl", data + b"{"), self.out, says="line 7")
 
     def test_a_record_without_an_end_does_not_take_the_memory(self):
         source = self.write("a.csv", b'text\n"' + b"x" * (6 << 20))

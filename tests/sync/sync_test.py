@@ -381,6 +381,10 @@ class Diff(Case):
         self.assertEqual(near["texts_compared"], 300)
         far = json.loads(self.diff("fp32", "q4-small", texts, "--json"))
         self.assertLess(far["overlap"], near["overlap"])
+        few = self.root / "few.txt"
+        few.write_text("a\nb\nc\nd\n")
+        self.assertEqual(json.loads(self.diff("fp32", "fp16", few, "--json"))["verdict"], "unknown")
+        self.assertIn("Too few texts to tell: chance alone finds 100 % of the 3 nearest", self.diff("fp32", "fp16", few))
         one = self.root / "one.txt"
         one.write_text("one\n")
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", one, says="at least 2 texts")

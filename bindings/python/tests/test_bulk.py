@@ -81,6 +81,22 @@ def test_stops_and_resumes(tmp_path):
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_an_embedder_resumes_only_with_the_same_settings(model, tmp_path):
+    write_input(tmp_path / "in.parquet", 9000)
+    corpus, out = tmp_path / "in.parquet", tmp_path / "out.npy"
+    stop = {"progress": lambda state: False, "field": "body"}
+    embed_corpus(corpus, out, thimble.Embedder(model, dimensions=16), **stop)
+    with thimble.ModelPool(max_tokens=8) as pool:
+        for other in (thimble.Embedder(model), thimble.Embedder(model, dimensions=16, normalize=False),
+                      thimble.Embedder(model, dimensions=16, pool=pool)):
+            with pytest.raises(thimble.InvalidArgument, match="cannot resume"):
+                embed_corpus(corpus, out, other, resume=True, **stop)
+    # The same, told otherwise.
+    embed_corpus(corpus, out, pathlib.Path(model), dimensions=16, threads=1, resume=True, **stop)
+    with pytest.raises(TypeError, match="'dimension' is no option"):
+        embed_corpus(corpus, out, thimble.Embedder(model), dimension=16, resume=True, **stop)
+
+
 def test_damaged_parts_are_refused(tmp_path):
     write_input(tmp_path / "in.parquet", 9000)
     out = tmp_path / "out.npy"

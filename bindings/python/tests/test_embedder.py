@@ -6,6 +6,8 @@ import io
 import json
 import math
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
@@ -144,7 +146,8 @@ def test_a_stream_does_not_read_ahead(model: str) -> None:
         embedder.encode_stream("a string")
 
 
-@pytest.mark.parametrize("texts", [None, 1, b"bytes", [b"bytes"], ["a", None], {"a": 1}.items()])
+@pytest.mark.parametrize("texts", [None, 1, b"bytes", [b"bytes"], ["a", None], {"a": 1}.items(), {"a": 1},
+                                   numpy.array("a"), numpy.array([["a", "b"]])])
 def test_what_is_no_text_is_refused(model: str, texts: Any) -> None:
     with pytest.raises(TypeError, match="expected a string"):
         thimble.Embedder(model).encode(texts)
@@ -161,6 +164,45 @@ def test_wrong_options_are_refused_by_name(model: str, arguments: Any) -> None:
         return
     with pytest.raises(thimble.InvalidArgument):
         thimble.Embedder(model, **arguments).encode(["a"])
+
+
+@pytest.mark.parametrize("arguments", [
+    {"prompt_name": 3}, {"pooling": 1}, {"long_texts": 1}, {"truncation": 1}, {"dtype": 8}, {"model": 1}, {"backend": 1},
+    {"threads": "2"}, {"max_memory": "3MB"}, {"max_memory": 3e6}, {"dimensions": "12"}, {"dimensions": 1.5},
+    {"normalize": "no"}, {"pool": 3},
+])
+def test_options_of_a_wrong_type_are_refused(model: str, arguments: Any) -> None:
+    named = "" if "normalize" in arguments else next(iter(arguments))
+    with pytest.raises(TypeError, match=f"{named}.*expected .*, found"):
+        thimble.Embedder(**{"model": model, **arguments}).encode(["a"])
+
+
+@pytest.mark.parametrize("name", ["prompt_name", "long_texts", "normalize", "dimensions"])
+def test_options_of_a_call_of_a_wrong_type_are_refused(model: str, name: str) -> None:
+    wrong: Any = {name: [1]}
+    with pytest.raises(TypeError, match="expected .*, found"):
+        thimble.Embedder(model).encode(["a"], **wrong)
+
+
+def test_numbers_of_numpy_are_numbers(model: str) -> None:
+    assert thimble.Embedder(model, threads=numpy.int64(1)).encode("a", dimensions=numpy.int64(8)).shape == (8,)
+
+
+def test_a_number_that_does_not_fit_is_refused(model: str) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="max_memory: .* too large"):
+        thimble.Embedder(model, max_memory=1 << 64)
+
+
+def test_options_that_do_not_exist_are_refused(model: str) -> None:
+    embedder: Any = thimble.Embedder(model)
+    for method in (embedder.encode, embedder.encode_stream, embedder.encode_with_reports):
+        with pytest.raises(TypeError, match="dimension"):
+            method(["a"], dimension=8)
+
+
+def test_one_text_is_not_several(model: str) -> None:
+    with pytest.raises(TypeError, match="tokenize takes one"):
+        thimble.Embedder(model).tokenize_batch("a string")
 
 
 def test_precision_is_one_of_five(model: str) -> None:
@@ -192,3 +234,9 @@ def test_a_folder_is_converted_at_first_use(models: Path, tmp_path: Path) -> Non
 def test_a_max_memory_that_is_too_small_says_what_is_needed(model: str) -> None:
     with pytest.raises(thimble.OutOfMemory, match="needs"):
         thimble.Embedder(model, max_memory=1000).encode("a")
+
+
+def test_names_are_seen_before_they_are_imported() -> None:
+    code = "import thimble; print(set(thimble.__all__) - set(dir(thimble)), thimble.util.cos_sim.__name__)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True,
+                          text=True).stdout == "set() cos_sim\n"

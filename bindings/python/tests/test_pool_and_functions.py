@@ -62,6 +62,20 @@ def test_wrong_pool_options(arguments: dict) -> None:  # type: ignore[type-arg]
         thimble.ModelPool(**arguments)
 
 
+@pytest.mark.parametrize("arguments", [{"load": 1}, {"folder": 1}, {"truncation": 1}, {"max_memory": "16MB"},
+                                       {"unload_after": "a"}, {"max_wait": "a"}])
+def test_pool_options_of_a_wrong_type(arguments: dict) -> None:  # type: ignore[type-arg]
+    with pytest.raises(TypeError, match="expected .*, found"):
+        thimble.ModelPool(**arguments)
+
+
+def test_a_pool_shows_what_it_was_given() -> None:
+    with thimble.ModelPool(max_memory=1 << 24, threads=1) as pool:
+        assert "max_memory=16777216" in repr(pool) and "threads=1" in repr(pool)
+    with pytest.raises(thimble.InvalidArgument, match="the pool was closed"):
+        pool.stats()
+
+
 def test_plan_and_memory(model: str) -> None:
     plan = thimble.plan(model, threads=2)
     assert plan["threads"] == 2

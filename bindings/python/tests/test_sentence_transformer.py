@@ -309,11 +309,27 @@ def test_settings_without_effect_on_vectors_are_taken(settings):
         ([1], "int"),
         ([{"text": "a"}], "dict"),
         ([None], "NoneType"),
+        (None, "NoneType"),
+        (b"bytes", "bytes"),
+        ({"text": "a"}, "column or row"),
+        (np.array("a text"), "column or row"),
     ],
 )
 def test_inputs_that_are_no_texts_are_refused(ours, inputs, kind):
     with pytest.raises(TypeError, match=kind):
         ours.encode(inputs)
+
+
+def test_evaluators_of_sentence_transformers_take_it(ours):
+    pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
+
+    found = EmbeddingSimilarityEvaluator(TEXTS[:3], TEXTS[1:4], [0.1, 0.9, 0.4])(ours)
+    assert -1 <= found["spearman_cosine"] <= 1
+
+
+def test_it_shows_its_model(ours):
+    assert repr(ours) == f"SentenceTransformer({face_models.model('fp32')!r})"
 
 
 @pytest.mark.parametrize("name", ["half", "fit", "save", "train", "tokenizer", "no_such_method"])

@@ -14,7 +14,7 @@ from .pool import ModelPool
 
 TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, List
 
     from . import quantization, util
     from .cross_encoder import CrossEncoder
@@ -30,10 +30,10 @@ __all__ = [
     "models", "plan", "pull", "quantization", "quantize", "remove", "util", "verify",
 ]
 
-# Imported when they are first used, with their modules.
+# Imported when they are first used: of which module, "" for a module itself.
 _LAZY: Dict[str, str] = {
     "CrossEncoder": "cross_encoder", "Reranker": "reranker", "SentenceTransformer": "sentence_transformer",
-    "quantization": "quantization", "util": "util",
+    "util": "", "quantization": "",
     **dict.fromkeys(("convert", "known_models", "memory", "models", "plan", "pull", "remove", "verify"), "functions"),
 }
 
@@ -46,7 +46,11 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        module = import_module(f".{_LAZY[name]}", __name__)
-        value = globals()[name] = module if name == _LAZY[name] else getattr(module, name)
+        module = import_module(f".{_LAZY[name] or name}", __name__)
+        value = globals()[name] = getattr(module, name) if _LAZY[name] else module
         return value
     raise AttributeError(f"module 'thimble' has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return [*(name for name in globals() if name.startswith("__")), *__all__, "__version__"]

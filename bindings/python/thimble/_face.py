@@ -42,9 +42,19 @@ def merged_prompts(own: Dict[str, str], given: Optional[Mapping[str, Optional[st
     return {name: text or "" for name, text in merged.items()}
 
 
+class _ModelCard:
+    """What evaluators of sentence-transformers tell their results to: nothing is kept."""
+
+    base_model: Optional[str] = None
+
+    def set_evaluation_metrics(self, *_: Any) -> None:
+        """Does nothing."""
+
+
 class Prompts:
     """A model's prompts, with those that its user added. `prompts` may be replaced."""
 
+    model_card_data = _ModelCard()
     prompts: Dict[str, str]
     default_prompt_name: Optional[str]
     _own_prompts: Dict[str, str]

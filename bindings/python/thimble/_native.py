@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import operator
 import os
 import struct
 import sys
@@ -170,13 +171,19 @@ def encode_text(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8")
 
 
+def path_text(value: Optional[Union[str, "os.PathLike[str]"]], what: str) -> Optional[str]:
+    """A name or path as a string; None stays None."""
+    name: Any = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{what}: expected a string, found {type(value).__name__}")
+    return name
+
+
 def encode_name(value: Optional[Union[str, "os.PathLike[str]"]], what: str) -> Optional[bytes]:
     """A string that ends with a zero in C; None stays None."""
-    if value is None:
+    name = path_text(value, what)
+    if name is None:
         return None
-    name = os.fspath(value)
-    if not isinstance(name, str):
-        raise TypeError(f"{what}: expected a string, found {type(value).__name__}")
     if "\0" in name:
         raise InvalidArgument("invalid_argument", f"{what}: expected a string without zeros, found {name!r}")
     return os.fsencode(name) if os.sep in name else encode_text(name)
@@ -186,25 +193,35 @@ def options(kind: Type[S], **values: Any) -> S:
     """A struct of options: strings become bytes, a None stays the default."""
     made = kind()
     setattr(made, "struct_size", ctypes.sizeof(kind))
+    types = {field[0]: field[1] for field in kind._fields_}
     for name, value in values.items():
         if value is None:
             continue
-        if isinstance(value, str) or hasattr(value, "__fspath__"):
-            value = encode_name(value, name)
-        elif not isinstance(value, int):
-            raise TypeError(f"{name}: expected a number, found {type(value).__name__}")
-        elif value < 0 and name not in ("unload_after_ms", "max_wait_ms", "chunk_overlap", "normalize", "max_retries",
-                                        "truncate", "special_tokens", "calibrate"):
+        if types[name] is c_char_p:  # ctypes would take a number for an address.
+            setattr(made, name, encode_name(value, name))
+            continue
+        value = whole_number(value, name)
+        if value < 0 and name not in ("unload_after_ms", "max_wait_ms", "chunk_overlap", "normalize", "max_retries",
+                                      "truncate", "special_tokens", "calibrate"):
             raise InvalidArgument("invalid_argument", f"{name}: expected at least 0, found {value}")
-        try:
-            setattr(made, name, value)
-        except (TypeError, OverflowError):
-            raise TypeError(f"{name}: expected another type, found {type(value).__name__}") from None
+        setattr(made, name, value)
+        if getattr(made, name) != value:  # ctypes drops the bits that do not fit.
+            raise InvalidArgument("invalid_argument", f"{name}: {value} is too large")
     return made
+
+
+def whole_number(value: Any, what: str) -> int:
+    """An int of whatever is one, such as those of numpy."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what}: expected a whole number, found {type(value).__name__}") from None
 
 
 def choice(value: Optional[bool]) -> int:
     """A thimble_choice."""
+    if value is not None and not hasattr(value, "__and__"):  # bool, and that of numpy
+        raise TypeError(f"expected True, False or None, found {value!r}")
     return 0 if value is None else 1 if value else -1
 
 
@@ -358,7 +375,8 @@ def writable(buffer: Optional[bytearray]) -> Any:
 class Handle:
     """A handle of the library, which is closed when the last call that uses it has started."""
 
-    def __init__(self, address: int, close: Callable[[int], None]) -> None:
+    def __init__(self, address: int, close: Callable[[int], None], what: str) -> None:
+        self._what = what
         self._address = address
         self._close = close
         self._users = 0
@@ -367,7 +385,7 @@ class Handle:
     def __enter__(self) -> int:
         with _lock:
             if self._closed:
-                raise InvalidArgument("invalid_argument", "it was closed; make another one")
+                raise InvalidArgument("invalid_argument", f"the {self._what} was closed; make another one")
             self._users += 1
             return self._address
 
@@ -419,6 +437,10 @@ def sequence(texts: Any, what: str = "texts") -> Sequence[str]:
     """A list or tuple of what the caller gave."""
     if isinstance(texts, (list, tuple)):
         return texts
-    if isinstance(texts, (bytes, bytearray)) or not hasattr(texts, "__iter__"):
+    if isinstance(texts, (bytes, bytearray)) or not (hasattr(texts, "__iter__") or hasattr(texts, "__getitem__")):
         raise TypeError(f"{what}: expected a string or an iterable of strings, found {type(texts).__name__}")
+    # Iterating over these gives keys, names of columns, or rows.
+    if isinstance(texts, dict) or getattr(texts, "ndim", 1) != 1:
+        raise TypeError(f"{what}: expected a string or an iterable of strings, found {type(texts).__name__}; pass one "
+                        "column or row of it")
     return list(texts)

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
 
+from . import _native
 from .errors import InvalidArgument, NotFound, Unsupported
 
 logger = logging.getLogger("thimble")
@@ -223,7 +224,10 @@ def progress(starts: range, show: bool) -> Iterator[int]:
 
 def texts_of(inputs: Any) -> List[str]:
     """A list of texts from a list, tuple, array, column or other iterable. TypeError for what has others in it."""
-    texts: List[Any] = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
+    if getattr(inputs, "ndim", 0) and hasattr(inputs, "tolist"):
+        texts: List[Any] = inputs.tolist()
+    else:
+        texts = list(_native.sequence(inputs, "inputs"))
     for index, text in enumerate(texts):
         if isinstance(text, str):
             continue
@@ -232,5 +236,5 @@ def texts_of(inputs: Any) -> List[str]:
                 f"inputs[{index}] is a pair or a list. thimble embeds single texts: join them, or score pairs with "
                 "thimble.CrossEncoder."
             )
-        raise TypeError(f"inputs[{index}] is a {type(text).__name__}, not a str. thimble embeds texts only.")
+        raise TypeError(f"inputs[{index}]: expected a str, found {type(text).__name__}. thimble embeds texts only.")
     return texts

@@ -26,9 +26,10 @@ _BATCH_ROWS = 4096  # Rows in memory at a time, and of a row group or record bat
 _CHECKPOINT_SECONDS = 1.0
 _FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
 _PIECE = 1 << 20
+_CALL_OPTIONS = ("prompt_name", "dimensions", "normalize", "long_texts")  # Of an embedder that is given.
 
 
-def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, field: str = "text",
+def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, field: str = "text",
                  id_field: Optional[str] = None, precision: str = "float32", resume: bool = False,
                  progress: Optional[Progress] = None, **options: Any) -> Dict[str, Any]:
     """Embeds a column of a .parquet, .arrow or .feather file, a few thousand rows at a time.
@@ -59,9 +60,13 @@ def embed_corpus(input: Path, output: Path, model: "Union[str, Embedder]", *, fi
         raise InvalidArgument("invalid_argument", f"{target}: cannot write to a file that is also read; choose another output")
     from .embedder import Embedder
 
-    if isinstance(model, str):
+    if not isinstance(model, Embedder):
         with Embedder(model, **options) as embedder:
             return _Job(source, target, kind, embedder, options, field, id_field, precision).run(resume, progress)
+    for name in options:
+        if name not in _CALL_OPTIONS:
+            raise TypeError(f"embed_corpus: {name!r} is no option of a call: {', '.join(_CALL_OPTIONS)}; others are those of "
+                            "the embedder")
     return _Job(source, target, kind, model, options, field, id_field, precision).run(resume, progress)
 
 
@@ -131,15 +136,13 @@ class _Job:
         self.source, self.target, self.kind, self.embedder = source, target, kind, embedder
         self.field, self.id_field, self.precision = field, id_field, precision
         self.encode_options = {name: value for name, value in options.items()
-                               if name in ("prompt_name", "dimensions", "normalize", "long_texts")}
+                               if name in _CALL_OPTIONS}
         self.table = _Table(source, [field, *([id_field] if id_field else [])])
         self.part, self.journal = target + ".part", target + ".journal"
         self.stamp = os.stat(source)
-        text = {name: None if value is None else str(value) for name, value in sorted(options.items())
-                if name not in ("threads", "max_memory", "cache", "pool", "backend", "base_url")}
         self.job: Dict[str, Any] = {
             "journal": 1, "fingerprint": embedder.fingerprint, "model": embedder.info.get("name"), "field": field,
-            "id_field": id_field, "format": kind[1:], "precision": precision, "options": text,
+            "id_field": id_field, "format": kind[1:], "precision": precision, "options": _deciding(embedder, options),
             "input_bytes": self.stamp.st_size, "input_modified": self.stamp.st_mtime_ns, "input_end": self._footer()}
         self.counts = {"texts": 0, "tokens": 0, "truncated": 0, "empty": 0}
         self.resumed = self.checkpoints = 0
@@ -319,6 +322,16 @@ class _Job:
                 vectors = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(flat), width)
                 columns = [] if self.id_field is None else [batch.column(self.id_field)]
                 writer.write_batch(pyarrow.record_batch([*columns, vectors], schema=schema))
+
+
+def _deciding(embedder: "Embedder", options: Dict[str, Any]) -> Dict[str, str]:
+    """The options that decide vectors, those of the embedder and of its pool too, without those that are not given."""
+    given = {**(embedder._pool._arguments if embedder._pool else {}),
+             **{name: value for name, value in embedder._arguments.items() if name not in ("max_tokens", "truncation")},
+             **{name: value for name, value in options.items() if value is not None}}
+    return {name: str(given[name]) for name in ("chunk_overlap", "dimensions", "long_texts", "max_tokens", "normalize",
+                                                "pooling", "prompt_name", "truncation")
+            if given.get(name) is not None}
 
 
 def _describe(path: str, name: str) -> Dict[str, Any]:

@@ -271,6 +271,10 @@ class CrossEncoder(_face.Face):
         self.max_seq_length = value
 
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reranker.model!r})"
+
+
 def _reranker(**arguments: Any) -> Reranker:
     # Prompts are put before the query here.
     return Reranker(**arguments, prompt_name="")

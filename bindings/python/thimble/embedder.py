@@ -48,14 +48,16 @@ class Embedder:
                  chunk_overlap: Optional[int] = None, cache: Optional[Path] = None,
                  pool: Optional[ModelPool] = None) -> None:
         self._arguments: Dict[str, Any] = {
-            "model": None if model is None else os.fspath(model), "dtype": dtype, "revision": revision,
+            "model": _native.path_text(model, "model"), "dtype": dtype, "revision": revision,
             "backend": backend, "base_url": base_url, "threads": threads, "max_memory": max_memory,
             "max_tokens": max_tokens, "truncation": truncation, "pooling": pooling, "normalize": normalize,
             "dimensions": dimensions, "prompt_name": prompt_name, "long_texts": long_texts,
-            "chunk_overlap": chunk_overlap, "cache": None if cache is None else os.fspath(cache), "pool": pool,
+            "chunk_overlap": chunk_overlap, "cache": _native.path_text(cache, "cache"), "pool": pool,
         }
-        if dimensions is not None and dimensions < 1:
-            raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
+        _native.whole_number(max_memory, "max_memory")
+        _check_dimensions(dimensions)
+        if pool is not None and not isinstance(pool, ModelPool):
+            raise TypeError(f"pool: expected a ModelPool, found {type(pool).__name__}")
         self._info: Optional[Dict[str, Any]] = None
         self._described = ""  # The info of a native model as JSON.
         self._remote: Optional[Tuple[int, _native.Handle]] = None
@@ -112,23 +114,26 @@ class Embedder:
         vectors, shape, _ = self._encode(texts, prompt_name, dimensions, precision, normalize, long_texts)
         return _vectors.as_view(vectors, shape, precision)
 
-    def encode_with_reports(self, texts: Union[str, Iterable[str]], **options: Any) -> "Tuple[Array, Array]":
+    def encode_with_reports(self, texts: Union[str, Iterable[str]], *, prompt_name: Optional[str] = None,
+                            dimensions: Optional[int] = None, precision: str = "float32",
+                            normalize: Optional[bool] = None,
+                            long_texts: Optional[str] = None) -> "Tuple[Array, Array]":
         """The vectors as `encode`, and for each text a row (tokens, truncated, chunks) of an array of uint64, where
         2**64 - 1 is what a provider does not say."""
-        return self._arrays(texts, options.pop("prompt_name", None), options.pop("dimensions", None),
-                            options.pop("precision", "float32"), options.pop("normalize", None),
-                            options.pop("long_texts", None), reports=True, **options)
+        return self._arrays(texts, prompt_name, dimensions, precision, normalize, long_texts, reports=True)
 
-    def encode_stream(self, texts: Iterable[str], *, batch_texts: int = 256, **options: Any) -> "Iterator[Array]":
+    def encode_stream(self, texts: Iterable[str], *, batch_texts: int = 256, prompt_name: Optional[str] = None,
+                      dimensions: Optional[int] = None, precision: str = "float32",
+                      normalize: Optional[bool] = None, long_texts: Optional[str] = None) -> "Iterator[Array]":
         """The vectors of any number of texts, an array for each ``batch_texts`` of them; takes no text before the
         vectors of those before it were taken. The other arguments are those of `encode`."""
         if isinstance(texts, str):
             raise TypeError("texts: expected an iterable of strings, found a string")
         if batch_texts < 1:
             raise InvalidArgument("invalid_argument", f"batch_texts: expected at least 1, found {batch_texts}")
-        return self._stream(iter(texts), batch_texts, options)
+        return self._stream(iter(texts), batch_texts, (prompt_name, dimensions, precision, normalize, long_texts))
 
-    def _stream(self, texts: Iterator[str], batch_texts: int, options: Dict[str, Any]) -> "Iterator[Array]":
+    def _stream(self, texts: Iterator[str], batch_texts: int, options: Tuple[Any, ...]) -> "Iterator[Array]":
         first = 0
         while True:
             batch: List[str] = []
@@ -138,9 +143,7 @@ class Embedder:
                     break
             if not batch:
                 return
-            yield self._arrays(batch, options.get("prompt_name"), options.get("dimensions"),
-                               options.get("precision", "float32"), options.get("normalize"),
-                               options.get("long_texts"), first_index=first)[0]
+            yield self._arrays(batch, *options, first_index=first)[0]
             first += len(batch)
 
     async def aencode(self, texts: Union[str, Iterable[str]], *, prompt_name: Optional[str] = None,
@@ -177,8 +180,7 @@ class Embedder:
         _vectors.check_precision(precision)
         if dimensions is None:
             dimensions = self._arguments["dimensions"]
-        elif dimensions < 1:
-            raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
+        _check_dimensions(dimensions)
         found = bytearray(packed.count * 3 * ctypes.sizeof(ctypes.c_uint64)) if reports else None
         given = dict(
             prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name,
@@ -248,6 +250,8 @@ class Embedder:
     def tokenize_batch(self, texts: Iterable[str], *, prompt_name: Optional[str] = None, truncate: bool = True,
                        special_tokens: bool = True) -> List[List[int]]:
         """The same for each of several texts."""
+        if isinstance(texts, str):
+            raise TypeError("texts: expected an iterable of strings, found a string; tokenize takes one")
         ids: List[List[int]] = self._tokenize(_native.sequence(texts), prompt_name, truncate, special_tokens,
                                               _native.take_ids)
         return ids
@@ -377,7 +381,7 @@ class Embedder:
             code = lib.thimble_backend_open(_native.encode_name(self._backend, "backend"), ctypes.byref(given),
                                             ctypes.byref(address), ctypes.byref(text))
             _native.check(code, text)
-            remote = (os.getpid(), _native.Handle(address.value or 0, lib.thimble_backend_close))
+            remote = (os.getpid(), _native.Handle(address.value or 0, lib.thimble_backend_close, "backend"))
             self._remote = remote
         return remote[1]
 
@@ -394,6 +398,11 @@ class Embedder:
 def _restore(kind: Any, arguments: Dict[str, Any]) -> Any:
     given = dict(arguments)
     return kind(given.pop("model"), **given)
+
+
+def _check_dimensions(dimensions: Optional[int]) -> None:
+    if dimensions is not None and _native.whole_number(dimensions, "dimensions") < 1:
+        raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
 
 
 def _full_name(model: Optional[str], revision: Optional[str]) -> str:

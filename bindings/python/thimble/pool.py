@@ -37,10 +37,10 @@ class ModelPool:
                  truncation: str = "sentence-transformers", call_max_memory: int = 0,
                  cache: Optional[Path] = None, cache_bytes: int = 0) -> None:
         self._arguments: Dict[str, Any] = {
-            "folder": None if folder is None else os.fspath(folder), "max_memory": max_memory,
+            "folder": _native.path_text(folder, "folder"), "max_memory": max_memory,
             "max_models": max_models, "unload_after": unload_after, "max_wait": max_wait, "load": load,
             "verify": verify, "threads": threads, "max_tokens": max_tokens, "truncation": truncation,
-            "call_max_memory": call_max_memory, "cache": None if cache is None else os.fspath(cache),
+            "call_max_memory": call_max_memory, "cache": _native.path_text(cache, "cache"),
             "cache_bytes": cache_bytes,
         }
         if threads is None:
@@ -55,7 +55,7 @@ class ModelPool:
         lib = _native.library()
         code = lib.thimble_pool_open(ctypes.byref(given), ctypes.byref(address), ctypes.byref(text))
         _native.check(code, text)
-        self._handle = _native.Handle(address.value or 0, lib.thimble_pool_close)
+        self._handle = _native.Handle(address.value or 0, lib.thimble_pool_close, "pool")
 
     @property
     def folder(self) -> Optional[str]:
@@ -118,6 +118,10 @@ class ModelPool:
     def __reduce__(self) -> Tuple[Any, ...]:
         return _restore, (self._arguments,)
 
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._arguments.items() if value)
+        return f"ModelPool({given})"
+
     def _run(self, name: str, model: Path, dtype: Optional[str], *arguments: Any, keep: Any = None,
              take: Any = _native.take_text, cancel: Optional[_native.Cancel] = None) -> Any:
         """Runs the job of the function thimble_pool_* of that name."""
@@ -145,6 +149,8 @@ def _threads_of_environment() -> Optional[int]:
 
 def _milliseconds(seconds: float, zero: int) -> int:
     """`zero` for 0, whose meaning in C is the default."""
+    if not isinstance(seconds, (int, float)):
+        raise TypeError(f"expected a number of seconds, found {type(seconds).__name__}")
     return max(int(seconds * 1000), 1) if seconds > 0 else zero
 
 

@@ -360,6 +360,9 @@ class SentenceTransformer(_face.Face):
             chunk_size=chunk_size,
         )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.embedder.model!r})"
+
 
 def _tensors(features: Dict[str, NDArray[Any]]) -> Dict[str, Any]:
     if not torch_is_installed():
