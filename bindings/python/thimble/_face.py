@@ -54,6 +54,7 @@ class _ModelCard:
 class Prompts:
     """A model's prompts, with those that its user added. `prompts` may be replaced."""
 
+    model_card_data = _ModelCard()
     prompts: Dict[str, str]
     default_prompt_name: Optional[str]
     _own_prompts: Dict[str, str]

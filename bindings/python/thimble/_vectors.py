@@ -33,7 +33,7 @@ def check_precision(precision: str) -> None:
 def room(rows: int, dimensions: int, precision: str) -> Tuple[bytearray, int]:
     """Zeros for that many vectors, and the elements of each."""
     _, _, size, each = _PRECISIONS[precision]
-    columns = (dimensions + each - 1) // each
+    columns = (int(dimensions) + each - 1) // each
     return bytearray(rows * columns * size), columns
 
 
