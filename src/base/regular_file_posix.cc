@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/path.h"
 #include "base/regular_file.h"
@@ -103,15 +104,7 @@ void RegularFile::Close() {
 }
 
 Status RegularFile::ReadAt(std::uint64_t offset, std::span<std::byte> out) const {
-  while (!out.empty()) {
-    ssize_t count = pread(static_cast<int>(file_), out.data(), out.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read", path_);
-    if (count == 0) return Error(Code::kIo, path_, ": was truncated while it was read");
-    offset += static_cast<std::uint64_t>(count);
-    out = out.subspan(static_cast<std::size_t>(count));
-  }
-  return Status();
+  return ReadAllAt(static_cast<int>(file_), offset, out, path_);
 }
 
 }  // namespace thimble::base

@@ -131,8 +131,8 @@ Status Job::CheckSizes(const Checkpoint& from) const {
                                     from.output.bytes == header_bytes() + from.counts.texts * row);
   const bool ends = !from.complete || from.input.bytes == reader_.file().size();
   const std::uint64_t distinct = index_ ? from.counts.texts - from.counts.duplicates : 0;
-  if (fits && ends && from.seen.bytes == distinct * sizeof(SeenRow) && (has_sidecar() || from.ids.bytes == 0))
-    return Status();
+  const bool seen = from.seen.bytes / sizeof(SeenRow) == distinct && from.seen.bytes % sizeof(SeenRow) == 0;
+  if (fits && ends && seen && (has_sidecar() || from.ids.bytes == 0)) return Status();
   return Error(Code::kCorrupt, JournalName(target_), ": its numbers of texts and bytes contradict each other or the ",
                "input; remove the files of the unfinished job to begin anew");
 }
@@ -156,7 +156,7 @@ Status Job::BeginParts(const Checkpoint* from) {
     for (std::uint64_t at = 0; at < state.seen.bytes; at += sizeof row) {
       THIMBLE_RETURN_IF_ERROR(seen_->ReadAt(at, {reinterpret_cast<char*>(&row), sizeof row}));
       THIMBLE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> before, index_->FindOrAdd(row.key));
-      if (before || row.offset + row.bytes > state.output.bytes) {
+      if (before || row.bytes > state.output.bytes || row.offset > state.output.bytes - row.bytes) {
         return Error(Code::kCorrupt, seen_->path(), ": text ", at / sizeof row,
                      " is not one of the output's; remove the ", "files of the unfinished job to begin anew");
       }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/leftover.h"
 #include "json/value.h"
 #include "thimble/status.h"
@@ -44,9 +45,8 @@ class Journal {
   // damaged.
   static Result<Journal> Open(const std::string& path);
 
-  Journal(Journal&& other) noexcept;
+  Journal(Journal&&) noexcept = default;
   Journal& operator=(Journal&&) = delete;
-  ~Journal();
 
   // The newest whole one, if there is one, and its job.
   const std::optional<Checkpoint>& checkpoint() const { return checkpoint_; }
@@ -63,7 +63,7 @@ class Journal {
   Status Read();
 
   std::string path_;
-  int file_;
+  base::Descriptor file_;
   base::Leftover leftover_;  // Until the first checkpoint.
   json::Value job_;
   std::string job_text_;

@@ -45,22 +45,9 @@ Result<Journal> Journal::Open(const std::string& path) {
   }
 }
 
-Journal::Journal(Journal&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::exchange(other.file_, -1)),
-      leftover_(std::move(other.leftover_)),
-      job_(std::move(other.job_)),
-      job_text_(std::move(other.job_text_)),
-      sequence_(other.sequence_),
-      checkpoint_(std::move(other.checkpoint_)) {}
-
-Journal::~Journal() {
-  if (file_ >= 0) close(file_);
-}
-
 Status Journal::Read() {
   struct stat status = {};
-  if (fstat(file_, &status) != 0) return SystemError(errno, "cannot read the size of", path_);
+  if (fstat(file_.get(), &status) != 0) return SystemError(errno, "cannot read the size of", path_);
   if (!S_ISREG(status.st_mode)) return Error(Code::kInvalidArgument, path_, ": expected a regular file");
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size > 2 * kSlotBytes + kMaxJobBytes) {
@@ -68,13 +55,7 @@ Status Journal::Read() {
                  " bytes, found ", size);
   }
   std::string text(size, '\0');
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = pread(file_, text.data() + done, text.size() - done, static_cast<off_t>(done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read", path_);
-    if (count == 0) text.resize(done);
-    done += static_cast<std::size_t>(count);
-  }
+  THIMBLE_RETURN_IF_ERROR(base::ReadAllAt(file_.get(), 0, std::as_writable_bytes(std::span(text)), path_));
   if (text.size() <= 2 * kSlotBytes) return Status();  // Its writer ended before it was whole.
   const std::string_view all = text, job_text = all.substr(2 * kSlotBytes);
   int written = 0;
@@ -108,16 +89,17 @@ Status Journal::Begin(const json::Value& job) {
     return Error(Code::kInvalidArgument, "the options of the job have more than ", kMaxJobBytes, " bytes as text");
   }
   leftover_ = base::Leftover(path_);
-  if (ftruncate(file_, 0) != 0) return SystemError(errno, "cannot shorten", path_);
+  if (ftruncate(file_.get(), 0) != 0) return SystemError(errno, "cannot shorten", path_);
   const std::string text = std::string(2 * kSlotBytes, ' ') + job_text_;
-  return base::WriteAllAt(file_, 0, std::as_bytes(std::span(text)), path_);
+  return base::WriteAllAt(file_.get(), 0, std::as_bytes(std::span(text)), path_);
 }
 
 Status Journal::Write(const Checkpoint& checkpoint) {
   ++sequence_;
   const std::string slot = WriteSlot(checkpoint, job_text_, sequence_);
-  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_, (sequence_ % 2) * kSlotBytes, std::as_bytes(std::span(slot)), path_));
-  if (fsync(file_) != 0) return SystemError(errno, "cannot flush", path_);
+  THIMBLE_RETURN_IF_ERROR(
+      base::WriteAllAt(file_.get(), (sequence_ % 2) * kSlotBytes, std::as_bytes(std::span(slot)), path_));
+  if (fsync(file_.get()) != 0) return SystemError(errno, "cannot flush", path_);
   leftover_ = base::Leftover();
   return Status();
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/leftover.h"
 #include "base/sha256.h"
 #include "thimble/status.h"
@@ -21,9 +22,8 @@ class PartFile {
   // Makes the file, or opens the one that is there. kIo or kNotFound.
   static Result<PartFile> Open(const std::string& path);
 
-  PartFile(PartFile&& other) noexcept;
+  PartFile(PartFile&&) noexcept = default;
   PartFile& operator=(PartFile&&) = delete;
-  ~PartFile();
 
   // Keeps the first `size` bytes, of which those from `unhashed` on must have the hash `hash`. kCorrupt if not.
   Status Resume(std::uint64_t size, std::uint64_t unhashed, std::string_view hash);
@@ -48,7 +48,7 @@ class PartFile {
   PartFile(std::string path, int file) : path_(std::move(path)), file_(file), leftover_(path_) {}
 
   std::string path_;
-  int file_;
+  base::Descriptor file_;
   base::Leftover leftover_;
   std::uint64_t size_ = 0;      // On the way to the disk.
   std::uint64_t unsynced_ = 0;  // Of which the disk may not know.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -36,38 +35,25 @@ Result<PartFile> PartFile::Open(const std::string& path) {
   return part;
 }
 
-PartFile::PartFile(PartFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::exchange(other.file_, -1)),
-      leftover_(std::move(other.leftover_)),
-      size_(other.size_),
-      unsynced_(other.unsynced_),
-      buffer_(std::move(other.buffer_)),
-      hash_(other.hash_) {}
-
-PartFile::~PartFile() {
-  if (file_ >= 0) close(file_);
-}
-
 Status PartFile::Resume(std::uint64_t size, std::uint64_t unhashed, std::string_view hash) {
   buffer_.clear();
   hash_ = base::Sha256();
   struct stat status = {};
-  if (fstat(file_, &status) != 0) return SystemError(errno, "cannot read the size of", path_);
+  if (fstat(file_.get(), &status) != 0) return SystemError(errno, "cannot read the size of", path_);
   const auto there = static_cast<std::uint64_t>(status.st_size);
   if (there < size || size < unhashed) {
     return Error(Code::kCorrupt, path_, ": expected at least ", std::max(size, unhashed), " bytes, found ", there,
                  "; remove the files of the unfinished job to begin anew");
   }
   if (size > unhashed) {
-    THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file, base::RegularFile::Share(file_, path_));
+    THIMBLE_ASSIGN_OR_RETURN(const base::RegularFile file, base::RegularFile::Share(file_.get(), path_));
     THIMBLE_RETURN_IF_ERROR(hash_.Update(file, unhashed, size));
   }
   if (Hash() != hash) {
     return Error(Code::kCorrupt, path_, ": its first ", size,
                  " bytes are not those that were written; remove the files ", "of the unfinished job to begin anew");
   }
-  if (ftruncate(file_, static_cast<off_t>(size)) != 0) return SystemError(errno, "cannot shorten", path_);
+  if (ftruncate(file_.get(), static_cast<off_t>(size)) != 0) return SystemError(errno, "cannot shorten", path_);
   size_ = size;
   return Status();
 }
@@ -84,30 +70,23 @@ Status PartFile::Append(std::string_view bytes) {
 }
 
 Status PartFile::WriteAt(std::uint64_t offset, std::string_view bytes) {
-  return base::WriteAllAt(file_, offset, BytesOf(bytes), path_);
+  return base::WriteAllAt(file_.get(), offset, BytesOf(bytes), path_);
 }
 
 Status PartFile::ReadAt(std::uint64_t offset, std::span<char> out) {
-  if (offset + out.size() > size_) THIMBLE_RETURN_IF_ERROR(Flush());
-  while (!out.empty()) {
-    const ssize_t count = pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read", path_);
-    if (count == 0) return Error(Code::kIo, path_, ": became shorter while it was written");
-    offset += static_cast<std::uint64_t>(count);
-    out = out.subspan(static_cast<std::size_t>(count));
-  }
-  return Status();
+  if (offset > size_ || out.size() > size_ - offset) THIMBLE_RETURN_IF_ERROR(Flush());
+  return base::ReadAllAt(file_.get(), offset, std::as_writable_bytes(out), path_);
 }
 
 Status PartFile::Flush() {
-  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_, size_, BytesOf(buffer_), path_));
+  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_.get(), size_, BytesOf(buffer_), path_));
   size_ += buffer_.size();
   unsynced_ += buffer_.size();
   buffer_.clear();
 #ifdef SYNC_FILE_RANGE_WRITE
   if (unsynced_ >= kUnsyncedBytes) {
-    sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    sync_file_range(file_.get(), 0, 0,
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     unsynced_ = 0;
   }
 #endif
@@ -116,7 +95,7 @@ Status PartFile::Flush() {
 
 Status PartFile::Sync() {
   THIMBLE_RETURN_IF_ERROR(Flush());
-  return fsync(file_) == 0 ? Status() : SystemError(errno, "cannot flush", path_);
+  return fsync(file_.get()) == 0 ? Status() : SystemError(errno, "cannot flush", path_);
 }
 
 void PartFile::Remove() {

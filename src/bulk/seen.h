@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "bulk/part_file.h"
 #include "thimble/status.h"
 
@@ -33,10 +34,6 @@ class SeenIndex {
  public:
   // In the folder of `path`.
   static Result<SeenIndex> Create(const std::string& path);
-  SeenIndex(SeenIndex&& other) noexcept;
-  SeenIndex& operator=(SeenIndex&& other) noexcept;
-  ~SeenIndex();
-
   // The number of an equal text before, or unset; the text then gets the next one.
   Result<std::optional<std::uint64_t>> FindOrAdd(const TextKey& key);
   std::uint64_t size() const { return size_; }
@@ -53,7 +50,7 @@ class SeenIndex {
   Status Grow();
 
   std::string path_;
-  int file_ = -1;
+  base::Descriptor file_;
   std::uint64_t slots_ = 0;  // A power of two, at least twice size_.
   std::uint64_t size_ = 0;
 };

@@ -21,27 +21,16 @@ namespace {
 constexpr std::uint64_t kFirstSlots = 1 << 12;
 constexpr std::size_t kPieceSlots = 1024;
 
-Status ReadBytes(int file, std::uint64_t offset, std::span<std::byte> out, const std::string& path) {
-  while (!out.empty()) {
-    const ssize_t count = pread(file, out.data(), out.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(errno, "cannot read a temporary file beside", path);
-    if (count == 0) return Error(Code::kIo, "a temporary file beside ", path, " became shorter");
-    offset += static_cast<std::uint64_t>(count);
-    out = out.subspan(static_cast<std::size_t>(count));
-  }
-  return Status();
-}
-
 }  // namespace
 
 TextKey KeyOf(std::string_view text, bool cut) {
   base::Sha256 hash;
   hash.Update(text);
   hash.Update(cut ? "+" : ".");
-  const std::string digits = hash.Hex();
-  return {std::strtoull(digits.substr(0, 16).c_str(), nullptr, 16),
-          std::strtoull(digits.substr(16, 16).c_str(), nullptr, 16)};
+  const auto digest = hash.Digest();
+  TextKey key = {};
+  for (std::size_t i = 0; i < sizeof key; ++i) key[i / 8] = key[i / 8] << 8 | std::to_integer<std::uint64_t>(digest[i]);
+  return key;
 }
 
 Result<SeenIndex> SeenIndex::Create(const std::string& path) { return Create(path, kFirstSlots); }
@@ -59,24 +48,10 @@ Result<SeenIndex> SeenIndex::Create(const std::string& path, std::uint64_t slots
   return index;
 }
 
-SeenIndex::SeenIndex(SeenIndex&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), slots_(other.slots_), size_(other.size_) {}
-
-SeenIndex& SeenIndex::operator=(SeenIndex&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(file_, other.file_);
-  std::swap(slots_, other.slots_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-SeenIndex::~SeenIndex() {
-  if (file_ >= 0) close(file_);
-}
-
 Result<std::uint64_t> SeenIndex::Place(const TextKey& key, Slot& slot) const {
   for (std::uint64_t at = key[0] & (slots_ - 1);; at = (at + 1) & (slots_ - 1)) {
-    THIMBLE_RETURN_IF_ERROR(ReadBytes(file_, at * sizeof slot, std::as_writable_bytes(std::span(&slot, 1)), path_));
+    THIMBLE_RETURN_IF_ERROR(
+        base::ReadAllAt(file_.get(), at * sizeof slot, std::as_writable_bytes(std::span(&slot, 1)), path_));
     if (slot.number == 0 || slot.key == key) return at;
   }
 }
@@ -87,7 +62,7 @@ Result<std::optional<std::uint64_t>> SeenIndex::FindOrAdd(const TextKey& key) {
   THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t at, Place(key, slot));
   if (slot.number != 0) return std::optional(slot.number - 1);
   slot = {key, ++size_};
-  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_, at * sizeof slot, std::as_bytes(std::span(&slot, 1)), path_));
+  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_.get(), at * sizeof slot, std::as_bytes(std::span(&slot, 1)), path_));
   return std::optional<std::uint64_t>();
 }
 
@@ -96,13 +71,14 @@ Status SeenIndex::Grow() {
   std::vector<Slot> piece(kPieceSlots);
   static_assert(kFirstSlots % kPieceSlots == 0);
   for (std::uint64_t begin = 0; begin < slots_; begin += piece.size()) {
-    THIMBLE_RETURN_IF_ERROR(ReadBytes(file_, begin * sizeof(Slot), std::as_writable_bytes(std::span(piece)), path_));
+    THIMBLE_RETURN_IF_ERROR(
+        base::ReadAllAt(file_.get(), begin * sizeof(Slot), std::as_writable_bytes(std::span(piece)), path_));
     for (const Slot& slot : piece) {
       if (slot.number == 0) continue;
       Slot free;
       THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t at, larger.Place(slot.key, free));
       THIMBLE_RETURN_IF_ERROR(
-          base::WriteAllAt(larger.file_, at * sizeof slot, std::as_bytes(std::span(&slot, 1)), path_));
+          base::WriteAllAt(larger.file_.get(), at * sizeof slot, std::as_bytes(std::span(&slot, 1)), path_));
     }
   }
   larger.size_ = size_;

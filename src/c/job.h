@@ -71,6 +71,11 @@ thimble_job* StartJob(std::shared_ptr<runtime::Executor> executor, Task::Work wo
 thimble_job* StartLoneJob(Task::Work work);
 // One that has ended with this error.
 thimble_job* FailedJob(const Status& status);
+// The job of use(value), or of the error that is there instead.
+template <typename T, typename Use>
+thimble_job* With(const Result<T>& value, Use&& use) {
+  return value.ok() ? use(*value) : FailedJob(value.status());
+}
 
 }  // namespace thimble::c
 

@@ -65,12 +65,6 @@ thimble_job* Start(thimble_pool* pool, const char* model, const char* dtype, Wor
   return status.ok() ? job : FailedJob(status);
 }
 
-// `made`, or the job of its error.
-template <typename T, typename Use>
-thimble_job* With(const Result<T>& made, Use&& use) {
-  return made.ok() ? use(*made) : FailedJob(made.status());
-}
-
 Status Encode(const Place& place, Task& task, const std::vector<std::string_view>& texts, const Wanted& wanted,
               std::byte* vectors, std::size_t vectors_bytes, thimble_report* reports) {
   THIMBLE_ASSIGN_OR_RETURN(Lease lease, place.Acquire());

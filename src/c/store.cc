@@ -61,9 +61,7 @@ Result<PullOptions> ToPullOptions(const thimble_pull_options* given) {
   options.revision = ToString(from.revision);
   options.folder = ToString(from.folder);
   options.name = ToString(from.name);
-  if (from.pooling != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(options.pooling, ParsePooling(from.pooling));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.pooling, ParsePooling, options.pooling));
   THIMBLE_ASSIGN_OR_RETURN(options.normalize, ToChoice(from.normalize, "normalize"));
   options.force = from.force != 0;
   options.local_files_only = from.local_files_only != 0;
@@ -119,10 +117,9 @@ using thimble::json::Value;
 
 thimble_job* thimble_pull(const char* model, const thimble_pull_options* options) {
   if (model == nullptr) return FailedJob(NoModel());
-  const thimble::Result<thimble::PullOptions> wanted = ToPullOptions(options);
-  if (!wanted.ok()) return FailedJob(wanted.status());
-  return StartLoneJob([name = std::string(model), wanted = *wanted](Task& task, Found& found) {
-    return Pull(name, wanted, task, found);
+  return With(ToPullOptions(options), [&](const thimble::PullOptions& wanted) {
+    return StartLoneJob(
+        [name = std::string(model), wanted](Task& task, Found& found) { return Pull(name, wanted, task, found); });
   });
 }
 

@@ -113,9 +113,7 @@ Result<ConvertOptions> ToConvertOptions(const thimble_convert_options* given) {
   options.name = ToString(from.name);
   options.known_as = ToString(from.known_as);
   options.calibration_file = ToString(from.calibration_file);
-  if (from.pooling != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(options.pooling, ParsePooling(from.pooling));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.pooling, ParsePooling, options.pooling));
   THIMBLE_ASSIGN_OR_RETURN(options.normalize, ToChoice(from.normalize, "normalize"));
   THIMBLE_ASSIGN_OR_RETURN(const auto calibrate, ToChoice(from.calibrate, "calibrate"));
   options.calibrate = calibrate.value_or(true);
@@ -170,12 +168,12 @@ void thimble_backend_close(thimble_backend* backend) {
 thimble_job* thimble_backend_encode(thimble_backend* backend, const thimble_texts* texts,
                                     const thimble_encode_options* options, thimble_report* reports) {
   if (backend == nullptr) return FailedJob(Status(Code::kInvalidArgument, "backend: expected one, found NULL"));
-  const auto views = ToViews(texts, "texts");
-  if (!views.ok()) return FailedJob(views.status());
-  const auto call = ToCall(options);
-  if (!call.ok()) return FailedJob(call.status());
-  return StartLoneJob([opened = backend->backend, views = *views, call = *call, reports](Task& task, Found& found) {
-    return Embed(*opened, task, views, call, reports, found);
+  return With(ToViews(texts, "texts"), [&](const auto& views) {
+    return With(ToCall(options), [&](const thimble::BackendCall& call) {
+      return StartLoneJob([opened = backend->backend, views, call, reports](Task& task, Found& found) {
+        return Embed(*opened, task, views, call, reports, found);
+      });
+    });
   });
 }
 
@@ -188,8 +186,9 @@ thimble_job* thimble_convert(const char* source, const char* output, const thimb
   if (source == nullptr || output == nullptr) {
     return FailedJob(Status(Code::kInvalidArgument, "source and output: expected paths, found NULL"));
   }
-  const auto wanted = ToConvertOptions(options);
-  if (!wanted.ok()) return FailedJob(wanted.status());
-  return StartLoneJob([from = std::string(source), to = std::string(output), wanted = *wanted](
-                          Task& task, Found& found) { return Convert(from, to, wanted, task, found); });
+  return With(ToConvertOptions(options), [&](const thimble::ConvertOptions& wanted) {
+    return StartLoneJob([from = std::string(source), to = std::string(output), wanted](Task& task, Found& found) {
+      return Convert(from, to, wanted, task, found);
+    });
+  });
 }

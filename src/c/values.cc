@@ -57,17 +57,13 @@ Result<PoolOptions> ToPoolOptions(const thimble_pool_options* given) {
   if (from.unload_after_ms < 0) options.unload_after.reset();
   if (from.unload_after_ms > 0) options.unload_after = std::chrono::milliseconds(from.unload_after_ms);
   if (from.max_wait_ms != 0) options.max_wait = std::chrono::milliseconds(std::max<std::int64_t>(from.max_wait_ms, 0));
-  if (from.load != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(options.open.load, ParseLoad(from.load));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.load, ParseLoad, options.open.load));
   options.open.verify = from.verify != 0;
   if (from.threads < 0) return Error(Code::kInvalidArgument, "threads: expected 1 to 64, found ", from.threads);
   options.embedder.threads = from.threads == 0 ? DefaultThreads() : static_cast<std::size_t>(from.threads);
   options.embedder.max_memory = from.call_max_memory;
   options.embedder.max_tokens = from.max_tokens;
-  if (from.truncation != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(options.embedder.truncation, ParseTruncation(from.truncation));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.truncation, ParseTruncation, options.embedder.truncation));
   if (from.cache != nullptr) {
     THIMBLE_ASSIGN_OR_RETURN(options.embedder.cache, ExactCache::Open(from.cache, from.cache_bytes));
   } else if (from.cache_bytes != 0) {
@@ -80,22 +76,16 @@ Result<Wanted> ToWanted(const thimble_encode_options* given) {
   thimble_encode_options from;
   THIMBLE_RETURN_IF_ERROR(ReadOptions(given, from));
   Wanted wanted;
-  if (from.pooling != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(wanted.options.pooling, ParsePooling(from.pooling));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.pooling, ParsePooling, wanted.options.pooling));
   THIMBLE_ASSIGN_OR_RETURN(wanted.options.normalize, ToChoice(from.normalize, "normalize"));
   if (from.dimensions != 0) wanted.options.dimensions = from.dimensions;
   if (from.prompt_name != nullptr) wanted.options.prompt_name = from.prompt_name;
-  if (from.long_texts != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(wanted.options.long_texts, ParseLongTexts(from.long_texts));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.long_texts, ParseLongTexts, wanted.options.long_texts));
   if (from.chunk_overlap != 0) {
     wanted.options.chunk_overlap = static_cast<std::size_t>(std::max<std::int64_t>(from.chunk_overlap, 0));
   }
   wanted.options.first_index = from.first_index;
-  if (from.precision != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(wanted.precision, ParsePrecision(from.precision));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.precision, ParsePrecision, wanted.precision));
   wanted.timeout_ms = from.timeout_ms;
   return wanted;
 }
@@ -106,9 +96,7 @@ Result<RankOptions> ToRankOptions(const thimble_rank_options* given) {
   RankOptions options;
   options.raw_scores = from.raw_scores != 0;
   if (from.prompt_name != nullptr) options.prompt_name = from.prompt_name;
-  if (from.long_texts != nullptr) {
-    THIMBLE_ASSIGN_OR_RETURN(options.long_texts, ParseLongTexts(from.long_texts));
-  }
+  THIMBLE_RETURN_IF_ERROR(ReadName(from.long_texts, ParseLongTexts, options.long_texts));
   options.first_index = from.first_index;
   return options;
 }

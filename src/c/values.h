@@ -51,6 +51,14 @@ Status ReadOptions(const T* given, T& options) {
   return Status();
 }
 
+// What parse(text) makes of a name that is given, into `to`, which otherwise stays as it is.
+template <typename T, typename Parse>
+Status ReadName(const char* text, Parse&& parse, T& to) {
+  if (text == nullptr) return Status();
+  THIMBLE_ASSIGN_OR_RETURN(to, parse(text));
+  return Status();
+}
+
 // kInvalidArgument for texts that end before they begin.
 Result<std::vector<std::string_view>> ToViews(const thimble_texts* texts, std::string_view what);
 Result<std::optional<bool>> ToChoice(std::int32_t choice, std::string_view what);

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <span>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -91,11 +92,11 @@ void ForEachPlace(std::string_view section, Take&& take) {
   }
 }
 
-// The places of a section where chunks end: those that outrank all others within `radius`, of equals the first. The
-// ends of the section outrank everything.
-std::vector<std::size_t> FindEnds(std::string_view section, std::size_t radius) {
-  std::vector<std::size_t> ends;
-  if (section.size() <= 2 * radius) return ends;
+// Calls take(at) for the places of a section where chunks end: those that outrank all others within `radius`, of equals
+// the first. The ends of the section outrank everything.
+template <typename Take>
+void FindEnds(std::string_view section, std::size_t radius, Take&& take) {
+  if (section.size() <= 2 * radius) return;
   // Places within `radius` before the last one, without those that a later one outranks.
   struct Candidate {
     Place place;
@@ -105,7 +106,7 @@ std::vector<std::size_t> FindEnds(std::string_view section, std::size_t radius) 
   const auto close_before = [&](std::size_t at) {  // Places that nothing behind can outrank any more.
     while (!open.empty() && open.front().place.at + radius < at) {
       const Candidate& first = open.front();
-      if (first.best) ends.push_back(first.place.at);
+      if (first.best) take(first.place.at);
       open.pop_front();
     }
   };
@@ -116,27 +117,27 @@ std::vector<std::size_t> FindEnds(std::string_view section, std::size_t radius) 
     open.push_back({place, open.empty()});
   });
   close_before(section.size() + radius + 1);
-  return ends;
 }
 
 class Cutter {
  public:
-  Cutter(std::string_view document, const ChunkLimits& limits) : document_(document), limits_(limits) {}
+  Cutter(std::string_view document, const ChunkLimits& limits, const std::function<Status(Chunk)>& take)
+      : document_(document), limits_(limits), take_(take) {}
 
-  // Appends the chunks of bytes [begin, end), which have one heading.
+  // Gives the chunks of bytes [begin, end), which have one heading.
   Status Add(std::size_t begin, std::size_t end, const std::string& heading) {
     heading_ = &heading;
     std::size_t from = begin;
-    for (const std::size_t at : FindEnds(document_.substr(begin, end - begin), limits_.radius)) {
-      THIMBLE_RETURN_IF_ERROR(AddPart(from, begin + at));
+    Status status;
+    FindEnds(document_.substr(begin, end - begin), limits_.radius, [&](std::size_t at) {
+      if (status.ok()) status = AddPart(from, begin + at);
       from = begin + at;
-    }
-    return AddPart(from, end);
+    });
+    return status.ok() ? AddPart(from, end) : status;
   }
-  std::vector<Chunk> Take() { return std::move(chunks_); }
 
  private:
-  // Appends these bytes, divided until each part is short enough. Halves are never smaller than a quarter, so that the
+  // Gives these bytes, divided until each part is short enough. Halves are never smaller than a quarter, so that the
   // depth is logarithmic.
   Status AddPart(std::size_t begin, std::size_t end) {
     while (begin < end && IsBlank(document_[begin])) ++begin;
@@ -149,10 +150,7 @@ class Cutter {
       fits = tokens <= limits_.max_tokens;
     }
     const std::size_t middle = fits ? 0 : MiddleOf(text);
-    if (middle == 0) {
-      Append(begin, end);
-      return Status();
-    }
+    if (middle == 0) return Give(begin, end);
     THIMBLE_RETURN_IF_ERROR(AddPart(begin, begin + middle));
     return AddPart(begin + middle, end);
   }
@@ -172,12 +170,12 @@ class Cutter {
     return middle == text.size() ? 0 : middle;
   }
 
-  void Append(std::size_t begin, std::size_t end) {
+  Status Give(std::size_t begin, std::size_t end) {
     CountLines(begin);
     Chunk chunk{begin, end, line_, line_, *heading_};
     CountLines(end);
     chunk.last_line = line_;
-    chunks_.push_back(std::move(chunk));
+    return take_(std::move(chunk));
   }
   void CountLines(std::size_t to) {
     line_ += static_cast<std::size_t>(std::count(document_.begin() + static_cast<std::ptrdiff_t>(counted_),
@@ -187,50 +185,49 @@ class Cutter {
 
   const std::string_view document_;
   const ChunkLimits& limits_;
+  const std::function<Status(Chunk)>& take_;
   const std::string* heading_ = nullptr;
   std::size_t line_ = 1, counted_ = 0;
-  std::vector<Chunk> chunks_;
 };
 
 // The titles above and of the last heading so far.
 class HeadingPath {
  public:
-  void Add(const Heading& heading) {
-    while (!path_.empty() && path_.back()->level >= heading.level) path_.pop_back();
-    path_.push_back(&heading);
+  void Add(Heading heading) {
+    while (!path_.empty() && path_.back().level >= heading.level) path_.pop_back();
+    path_.push_back(std::move(heading));
   }
   std::string Text() const {
     std::string text;
-    for (const Heading* heading : path_) text += (text.empty() ? "" : "\n") + heading->title;
+    for (const Heading& heading : path_) text += (text.empty() ? "" : "\n") + heading.title;
     return text;
   }
 
  private:
-  std::vector<const Heading*> path_;
+  std::vector<Heading> path_;
 };
 
 bool IsAllBlank(std::string_view text) { return std::all_of(text.begin(), text.end(), IsBlank); }
 
 }  // namespace
 
-Result<std::vector<Chunk>> CutChunks(std::string_view document, Format format, const ChunkLimits& limits) {
-  const std::vector<Heading> headings = FindHeadings(document, format);
-  Cutter cutter(document, limits);
+Status CutChunks(std::string_view document, Format format, const ChunkLimits& limits,
+                 const std::function<Status(Chunk)>& take) {
+  Cutter cutter(document, limits, take);
   HeadingPath path;
   std::size_t begin = 0;  // Of the section, or of headings without text before it.
-  bool has_text = headings.empty() || !IsAllBlank(document.substr(0, headings.front().begin));
-  for (std::size_t i = 0; i < headings.size(); ++i) {
-    const Heading& heading = headings[i];
-    const std::size_t next = i + 1 < headings.size() ? headings[i + 1].begin : document.size();
-    if (has_text) {
-      THIMBLE_RETURN_IF_ERROR(cutter.Add(begin, heading.begin, path.Text()));
+  std::size_t text = 0;   // Behind the last heading.
+  THIMBLE_RETURN_IF_ERROR(FindHeadings(document, format, [&](Heading heading) {
+    Status status;
+    if (!IsAllBlank(document.substr(text, heading.begin - text))) {
+      status = cutter.Add(begin, heading.begin, path.Text());
       begin = heading.begin;
     }
-    path.Add(heading);
-    has_text = !IsAllBlank(document.substr(heading.end, next - heading.end));
-  }
-  THIMBLE_RETURN_IF_ERROR(cutter.Add(begin, document.size(), path.Text()));
-  return cutter.Take();
+    text = heading.end;
+    path.Add(std::move(heading));
+    return status;
+  }));
+  return cutter.Add(begin, document.size(), path.Text());
 }
 
 }  // namespace thimble::sync

@@ -13,7 +13,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sync/headings.h"
 #include "thimble/status.h"
@@ -34,9 +33,11 @@ struct ChunkLimits {
   std::function<Result<std::size_t>(std::string_view)> count_tokens;
 };
 
-// In their order, disjoint, of all of `document` (UTF-8) but white space between them. A single character may have more
-// tokens than the limit. The errors of count_tokens.
-Result<std::vector<Chunk>> CutChunks(std::string_view document, Format format, const ChunkLimits& limits);
+// Calls take() for each chunk in their order: disjoint, of all of `document` (UTF-8) but white space between them. A
+// single character may have more tokens than the limit. Memory does not grow with the document. The errors of
+// count_tokens and take.
+Status CutChunks(std::string_view document, Format format, const ChunkLimits& limits,
+                 const std::function<Status(Chunk)>& take);
 
 }  // namespace thimble::sync
 

@@ -22,9 +22,22 @@ ChunkLimits Limits(std::size_t max_tokens) {
 }
 
 std::vector<Chunk> Cut(std::string_view document, Format format, std::size_t max_tokens = 64) {
-  auto chunks = CutChunks(document, format, Limits(max_tokens));
-  EXPECT_TRUE(chunks.ok());
-  return *std::move(chunks);
+  std::vector<Chunk> chunks;
+  EXPECT_TRUE(CutChunks(document, format, Limits(max_tokens), [&](Chunk chunk) {
+                chunks.push_back(std::move(chunk));
+                return Status();
+              }).ok());
+  return chunks;
+}
+
+// The levels and titles of headings.
+std::string Titles(std::string_view document, Format format) {
+  std::string all;
+  EXPECT_TRUE(FindHeadings(document, format, [&](const Heading& heading) {
+                all += std::to_string(heading.level) + heading.title + ";";
+                return Status();
+              }).ok());
+  return all;
 }
 
 std::string TextOf(std::string_view document, const Chunk& chunk) {
@@ -152,13 +165,7 @@ TEST(Chunks, BeginAtHeadingsAndKnowThem) {
 }
 
 TEST(Headings, OfMarkdown) {
-  const auto titles = [](std::string_view document) {
-    std::string all;
-    for (const Heading& heading : FindHeadings(document, Format::kMarkdown)) {
-      all += std::to_string(heading.level) + heading.title + ";";
-    }
-    return all;
-  };
+  const auto titles = [](std::string_view document) { return Titles(document, Format::kMarkdown); };
   EXPECT_EQ(titles("---\ntitle: x\n---\n# A\r\n###### B ##\n####### no\n#no\n"), "1A;6B;");
   EXPECT_EQ(titles("Title\n===\ntwo\nlines\n---\n- item\n---\n\n---\n"), "1Title;");
   EXPECT_EQ(titles("~~~~\n# no\n~~~\n# no\n~~~~\n# yes"), "1yes;");
@@ -166,13 +173,10 @@ TEST(Headings, OfMarkdown) {
 }
 
 TEST(Headings, OfReStructuredText) {
-  std::string all;
-  const std::string document = "====\nBook\n====\n\nPart\n----\n\ntext\n\nPoint\n~~~~~\n\nNext\n----\n\nNot...\n..\n";
-  for (const Heading& heading : FindHeadings(document, Format::kRst)) {
-    all += std::to_string(heading.level) + heading.title + ";";
-  }
-  EXPECT_EQ(all, "1Book;2Part;3Point;2Next;");
-  EXPECT_TRUE(FindHeadings("# no\nTitle\n---\n", Format::kPlain).empty());
+  EXPECT_EQ(
+      Titles("====\nBook\n====\n\nPart\n----\n\ntext\n\nPoint\n~~~~~\n\nNext\n----\n\nNot...\n..\n", Format::kRst),
+      "1Book;2Part;3Point;2Next;");
+  EXPECT_EQ(Titles("# no\nTitle\n---\n", Format::kPlain), "");
 }
 
 TEST(Documents, AreTextInUtf8) {

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <utility>
 
+#include "base/error.h"
+
 namespace thimble::sync {
 namespace {
 
@@ -80,8 +82,7 @@ bool IsOtherBlock(std::string_view line) {
          std::string_view("-*+>|").find(TrimmedLine(line)[0]) != std::string_view::npos;
 }
 
-std::vector<Heading> MarkdownHeadings(std::string_view document) {
-  std::vector<Heading> headings;
+Status MarkdownHeadings(std::string_view document, const std::function<Status(Heading)>& take) {
   std::string_view fence;
   bool front_matter = false;
   Line paragraph;         // The line before this one,
@@ -106,20 +107,19 @@ std::vector<Heading> MarkdownHeadings(std::string_view document) {
       continue;
     }
     if (const std::size_t level = HashLevel(line.text); level > 0) {
-      headings.push_back({line.begin, line.end, level, HashTitle(line.text)});
+      THIMBLE_RETURN_IF_ERROR(take({line.begin, line.end, level, HashTitle(line.text)}));
     } else if (const char under = UnderlineOf(line.text, "=-"); under != 0 && lines_above == 1) {
-      headings.push_back({paragraph.begin, line.end, under == '=' ? 1u : 2u, Title(paragraph.text)});
+      THIMBLE_RETURN_IF_ERROR(take({paragraph.begin, line.end, under == '=' ? 1u : 2u, Title(paragraph.text)}));
     } else if (!text.empty() && (lines_above > 0 || !IsOtherBlock(line.text))) {
       paragraph = line;
       lines = lines_above + 1;
     }
   }
-  return headings;
+  return Status();
 }
 
-std::vector<Heading> RstHeadings(std::string_view document) {
+Status RstHeadings(std::string_view document, const std::function<Status(Heading)>& take) {
   constexpr std::string_view kMarks = "=-`:'\"~^_*+#<>.";
-  std::vector<Heading> headings;
   std::string styles;  // Marks in the order of their first use; one above the title too is another style.
   Line above, before;  // The two lines before this one.
   for (std::size_t at = 0; at < document.size();) {
@@ -137,14 +137,14 @@ std::vector<Heading> RstHeadings(std::string_view document) {
         level = styles.size();
         styles += style;
       }
-      headings.push_back({over ? before.begin : above.begin, line.end, level + 1, Title(above.text)});
+      THIMBLE_RETURN_IF_ERROR(take({over ? before.begin : above.begin, line.end, level + 1, Title(above.text)}));
       above = before = {};
       continue;
     }
     before = above;
     above = line;
   }
-  return headings;
+  return Status();
 }
 
 }  // namespace
@@ -166,10 +166,10 @@ bool FormatOf(std::string_view name, Format& format) {
   return true;
 }
 
-std::vector<Heading> FindHeadings(std::string_view document, Format format) {
-  if (format == Format::kMarkdown) return MarkdownHeadings(document);
-  if (format == Format::kRst) return RstHeadings(document);
-  return {};
+Status FindHeadings(std::string_view document, Format format, const std::function<Status(Heading)>& take) {
+  if (format == Format::kMarkdown) return MarkdownHeadings(document, take);
+  if (format == Format::kRst) return RstHeadings(document, take);
+  return Status();
 }
 
 }  // namespace thimble::sync

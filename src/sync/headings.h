@@ -4,9 +4,11 @@
 #define THIMBLE_SYNC_HEADINGS_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "thimble/status.h"
 
 namespace thimble::sync {
 
@@ -22,10 +24,10 @@ struct Heading {
   std::string title;
 };
 
-// In their order. Markdown: lines of # and lines underlined with = or -, not in fenced code nor in the front matter.
-// reStructuredText: lines underlined with punctuation, whose levels are in the order of their first use. Plain text has
-// none.
-std::vector<Heading> FindHeadings(std::string_view document, Format format);
+// Calls take() for each, in their order, and returns its first error. Markdown: lines of # and lines underlined with =
+// or -, not in fenced code nor in the front matter. reStructuredText: lines underlined with punctuation, whose levels
+// are in the order of their first use. Plain text has none.
+Status FindHeadings(std::string_view document, Format format, const std::function<Status(Heading)>& take);
 
 }  // namespace thimble::sync
 

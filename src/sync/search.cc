@@ -33,9 +33,9 @@ Result<std::vector<Best>> BestTexts(Store& store, std::span<const float> wanted,
                    vector.size() * sizeof(float), " bytes, found ", bytes.size(), "; --rebuild makes the store anew");
     }
     std::memcpy(vector.data(), bytes.data(), bytes.size());
+    Best found{std::inner_product(wanted.begin(), wanted.end(), vector.begin(), 0.0), {}, texts.Integer(0)};
     const std::span<const std::byte> hash = texts.Bytes(1);
-    Best found{std::inner_product(wanted.begin(), wanted.end(), vector.begin(), 0.0),
-               TextHash(reinterpret_cast<const char*>(hash.data()), hash.size()), texts.Integer(0)};
+    std::copy_n(hash.begin(), std::min(hash.size(), found.hash.size()), found.hash.begin());
     if (best.size() == top && !RanksBefore(found, best.front())) continue;
     // A sync may have removed its chunks, and the text is still to go.
     THIMBLE_ASSIGN_OR_RETURN(const bool used, in_chunk.Bind(found.text).Step());

@@ -21,6 +21,8 @@ constexpr const char* kSqliteAdvice = "install libsqlite3-0 (Debian, Ubuntu) or 
 constexpr int kOk = 0, kBusy = 5, kNoMemory = 7, kReadOnly = 8, kCorrupt = 11, kFull = 13, kCannotOpen = 14,
               kNotDatabase = 26, kRow = 100, kDone = 101;
 constexpr int kOpenReadOnly = 1, kOpenReadWrite = 2, kOpenCreate = 4;
+// The first with tables WITHOUT ROWID.
+constexpr int kLeastVersion = 3'008'002;
 // How long a change of another process is waited for.
 constexpr int kBusyMilliseconds = 60'000;
 
@@ -37,6 +39,10 @@ Result<SqliteLibrary> Load() {
 #undef THIMBLE_FIND_FUNCTION
   if (!missing.empty()) {
     return Error(Code::kUnsupported, "the SQLite of this system lacks ", missing, ": ", kSqliteAdvice);
+  }
+  if (const int version = sqlite.libversion_number(); version < kLeastVersion) {
+    return Error(Code::kUnsupported, "a store needs SQLite 3.8.2 or newer, found ", version / 1'000'000, ".",
+                 version / 1000 % 1000, ".", version % 1000, ": ", kSqliteAdvice);
   }
   return sqlite;
 }
@@ -95,6 +101,14 @@ Status Statement::Run() {
   return status;
 }
 
+Result<std::int64_t> Statement::Number() {
+  const Result<bool> row = Step();
+  const std::int64_t number = row.ok() && *row ? Integer(0) : 0;
+  Reset();
+  if (!row.ok()) return row.status();
+  return number;
+}
+
 void Statement::Reset() {
   database_.sqlite_->reset(statement_);
   next_parameter_ = 1;
@@ -115,6 +129,7 @@ std::span<const std::byte> Statement::Bytes(int column) const {
 }
 
 Database::~Database() {
+  kept_.clear();
   if (database_ != nullptr) sqlite_->close(database_);
 }
 
@@ -143,13 +158,14 @@ Status Database::Failure(int code) const {
 Status Database::Open(const std::string& path, Access access) {
   THIMBLE_ASSIGN_OR_RETURN(sqlite_, LoadSqlite());
   path_ = path;
-  const int flags = access == Access::kRead    ? kOpenReadOnly
-                    : access == Access::kWrite ? kOpenReadWrite
-                                               : kOpenReadWrite | kOpenCreate;
-  if (const int code = sqlite_->open_v2(path.c_str(), &database_, flags, nullptr); code != kOk) return Failure(code);
+  const int flags = access == Access::kRead ? kOpenReadOnly : kOpenReadWrite | kOpenCreate;
+  const char* file = access == Access::kTemporary ? "" : path.c_str();
+  if (const int code = sqlite_->open_v2(file, &database_, flags, nullptr); code != kOk) return Failure(code);
   sqlite_->busy_timeout(database_, kBusyMilliseconds);
   // Of pages, in KiB: little memory, and enough for the upper levels of its trees.
-  return Execute("PRAGMA cache_size = -1024; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;");
+  return Execute(
+      "PRAGMA cache_size = -1024; PRAGMA temp.cache_size = -512; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = "
+      "OFF;");
 }
 
 Status Database::Execute(const char* sql) {
@@ -163,10 +179,16 @@ Result<Statement> Database::Prepare(const char* sql) {
   return Statement(*this, statement);
 }
 
+Result<Statement*> Database::Kept(const char* sql) {
+  const auto kept = kept_.find(sql);
+  if (kept != kept_.end()) return &kept->second;
+  THIMBLE_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  return &kept_.emplace(sql, std::move(statement)).first->second;
+}
+
 Result<std::int64_t> Database::Number(const char* sql) {
   THIMBLE_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
-  THIMBLE_ASSIGN_OR_RETURN(const bool row, statement.Step());
-  return row ? statement.Integer(0) : 0;
+  return statement.Number();
 }
 
 void Database::TryNow(const char* sql) {
@@ -176,6 +198,8 @@ void Database::TryNow(const char* sql) {
 }
 
 std::int64_t Database::last_row() const { return sqlite_->last_insert_rowid(database_); }
+
+bool Database::changed() const { return sqlite_->changes(database_) > 0; }
 
 Transaction::~Transaction() {
   // SQLite itself undoes what fails for want of room; then there is nothing to undo, which is no matter.

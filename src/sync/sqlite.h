@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ namespace thimble::sync {
 // F(member, result, parameters) for each function, of that name behind sqlite3_.
 // clang-format off
 #define THIMBLE_SQLITE_FUNCTIONS(F) \
+  F(libversion_number, int, ()) \
   F(open_v2, int, (const char*, sqlite3**, int, const char*)) \
   F(close, int, (sqlite3*)) \
   F(busy_timeout, int, (sqlite3*, int)) \
@@ -38,6 +40,7 @@ namespace thimble::sync {
   F(column_text, const unsigned char*, (sqlite3_stmt*, int)) \
   F(column_blob, const void*, (sqlite3_stmt*, int)) \
   F(column_bytes, int, (sqlite3_stmt*, int)) \
+  F(changes, int, (sqlite3*)) \
   F(last_insert_rowid, long long, (sqlite3*))
 // clang-format on
 struct SqliteLibrary {
@@ -46,7 +49,7 @@ struct SqliteLibrary {
 #undef THIMBLE_DECLARE_FUNCTION
 };
 
-// Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed.
+// Loads it once; it stays until the process ends. Thread-safe. kUnsupported when it is not installed or too old.
 Result<const SqliteLibrary*> LoadSqlite();
 
 class Database;
@@ -66,6 +69,8 @@ class Statement {
   Result<bool> Step();
   // Steps to the end, and resets.
   Status Run();
+  // The integer of the first row, 0 where there is none; resets.
+  Result<std::int64_t> Number();
   // Makes it ready for the next parameters.
   void Reset();
 
@@ -82,7 +87,8 @@ class Statement {
   int next_parameter_ = 1;
 };
 
-enum class Access { kRead, kWrite, kCreate };
+// kTemporary opens no file: what is there goes with the Database.
+enum class Access { kRead, kCreate, kTemporary };
 
 // An open file, which must outlive its statements. Not movable. Thread-compatible. Errors name the file: kCorrupt for a
 // damaged one and one that is no database, kOverloaded where another process holds it for longer than a minute, else
@@ -98,11 +104,15 @@ class Database {
   // One or several statements without results.
   Status Execute(const char* sql);
   Result<Statement> Prepare(const char* sql);
-  // The integer that a statement gives.
+  // The same, kept for further calls with this literal, each of which must end with Run() or Number().
+  Result<Statement*> Kept(const char* sql);
+  // As Statement::Number().
   Result<std::int64_t> Number(const char* sql);
   // Executes what may as well fail, without waiting for others.
   void TryNow(const char* sql);
   std::int64_t last_row() const;
+  // Whether the last statement that inserts, changes or deletes found a row to do so.
+  bool changed() const;
   const std::string& path() const { return path_; }
 
  private:
@@ -112,6 +122,7 @@ class Database {
   const SqliteLibrary* sqlite_ = nullptr;
   sqlite3* database_ = nullptr;
   std::string path_;
+  std::map<const char*, Statement> kept_;
 };
 
 // Undoes what was done since it began unless Commit() succeeds.

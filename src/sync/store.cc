@@ -60,13 +60,7 @@ Status NoStore(const std::string& path) {
 TextHash HashOf(std::string_view text) {
   base::Sha256 sha;
   sha.Update(text);
-  const std::string digits = sha.Hex();
-  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
-  TextHash hash(digits.size() / 2, '\0');
-  for (std::size_t i = 0; i < hash.size(); ++i) {
-    hash[i] = static_cast<char>(value(digits[2 * i]) << 4 | value(digits[2 * i + 1]));
-  }
-  return hash;
+  return sha.Digest();
 }
 
 Result<bool> Store::IsStore(const std::string& path) {
@@ -132,6 +126,11 @@ Status Store::OpenToRead(const std::string& path) {
   // Empty when the sync that was to make it was killed.
   THIMBLE_ASSIGN_OR_RETURN(const std::int64_t tables, database_.Number("SELECT COUNT(*) FROM sqlite_master"));
   return tables == 0 ? none() : Check();
+}
+
+Status Store::OpenTemporary(const std::string& path, const StoreSpace& space) {
+  THIMBLE_RETURN_IF_ERROR(database_.Open(path, Access::kTemporary));
+  return Create(space);
 }
 
 Status Store::OpenToWrite(const std::string& path, const StoreSpace& space) {
@@ -212,57 +211,76 @@ Status Store::ForEachFile(const std::function<void(std::int64_t, std::string_vie
   }
 }
 
-Result<std::vector<TextHash>> Store::ChunksOf(std::int64_t file) {
-  THIMBLE_ASSIGN_OR_RETURN(
-      Statement chunks,
-      database_.Prepare(
-          "SELECT hash FROM chunks JOIN texts ON texts.id = chunks.text WHERE file = ? ORDER BY ordinal"));
-  chunks.Bind(file);
-  std::vector<TextHash> hashes;
-  for (;;) {
-    THIMBLE_ASSIGN_OR_RETURN(const bool row, chunks.Step());
-    if (!row) return hashes;
-    const std::span<const std::byte> bytes = chunks.Bytes(0);
-    hashes.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
+Result<std::size_t> Store::CountChunks(std::int64_t file) {
+  THIMBLE_ASSIGN_OR_RETURN(Statement count, database_.Prepare("SELECT COUNT(*) FROM chunks WHERE file = ?"));
+  THIMBLE_ASSIGN_OR_RETURN(const std::int64_t chunks, count.Bind(file).Number());
+  return static_cast<std::size_t>(chunks);
 }
 
 Result<std::int64_t> Store::FindText(const TextHash& hash) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement find, database_.Prepare("SELECT id FROM texts WHERE hash = ?"));
-  THIMBLE_ASSIGN_OR_RETURN(const bool found, find.Bind(std::as_bytes(std::span(hash))).Step());
-  return found ? find.Integer(0) : 0;
+  THIMBLE_ASSIGN_OR_RETURN(Statement * find, database_.Kept("SELECT id FROM texts WHERE hash = ?"));
+  return find->Bind(hash).Number();
+}
+
+Status Store::BeginComparison(std::int64_t file) {
+  THIMBLE_RETURN_IF_ERROR(database_.Execute(
+      "CREATE TEMP TABLE IF NOT EXISTS had (hash BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;"
+      "CREATE TEMP TABLE IF NOT EXISTS planned (hash BLOB PRIMARY KEY) WITHOUT ROWID;"
+      "DELETE FROM had;"));
+  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
+                           database_.Prepare("INSERT INTO had SELECT hash, COUNT(*) FROM chunks JOIN texts "
+                                             "ON texts.id = chunks.text WHERE file = ? GROUP BY hash"));
+  return insert.Bind(file).Run();
+}
+
+Result<bool> Store::HadChunk(const TextHash& hash) {
+  THIMBLE_ASSIGN_OR_RETURN(Statement * take,
+                           database_.Kept("UPDATE had SET times = times - 1 WHERE hash = ? AND times > 0"));
+  THIMBLE_RETURN_IF_ERROR(take->Bind(hash).Run());
+  return database_.changed();
+}
+
+Result<std::size_t> Store::CountLostChunks() {
+  THIMBLE_ASSIGN_OR_RETURN(const std::int64_t chunks, database_.Number("SELECT COALESCE(SUM(times), 0) FROM had"));
+  return static_cast<std::size_t>(chunks);
+}
+
+Result<bool> Store::PlanText(const TextHash& hash) {
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert, database_.Kept("INSERT OR IGNORE INTO planned VALUES (?)"));
+  THIMBLE_RETURN_IF_ERROR(insert->Bind(hash).Run());
+  return database_.changed();
 }
 
 Result<std::int64_t> Store::AddText(const TextHash& hash, std::string_view text, std::size_t tokens,
                                     std::span<const float> vector) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert,
-                           database_.Prepare("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
-  insert.Bind(std::as_bytes(std::span(hash))).Bind(text).Bind(static_cast<std::int64_t>(tokens));
-  THIMBLE_RETURN_IF_ERROR(insert.Bind(std::as_bytes(vector)).Run());
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert,
+                           database_.Kept("INSERT INTO texts (hash, text, tokens, vector) VALUES (?, ?, ?, ?)"));
+  insert->Bind(hash).Bind(text).Bind(static_cast<std::int64_t>(tokens));
+  THIMBLE_RETURN_IF_ERROR(insert->Bind(std::as_bytes(vector)).Run());
   return database_.last_row();
 }
 
-Result<std::int64_t> Store::PutFile(std::string_view path, const base::FileStamp& stamp, std::string_view sha256) {
+Result<std::int64_t> Store::PutFile(std::int64_t file, std::string_view path, const base::FileStamp& stamp,
+                                    std::string_view sha256) {
   THIMBLE_ASSIGN_OR_RETURN(
       Statement put,
-      database_.Prepare("INSERT INTO files (path, size, written, number, sha256) VALUES (?, ?, ?, ?, ?) "
-                        "ON CONFLICT (path) DO UPDATE SET size = excluded.size, written = excluded.written, "
-                        "number = excluded.number, sha256 = excluded.sha256"));
+      database_.Prepare(file == 0
+                            ? "INSERT INTO files (path, size, written, number, sha256) VALUES (?, ?, ?, ?, ?)"
+                            : "UPDATE files SET path = ?, size = ?, written = ?, number = ?, sha256 = ? WHERE id = ?"));
   put.Bind(path).Bind(static_cast<std::int64_t>(stamp.size)).Bind(stamp.written);
   put.Bind(static_cast<std::int64_t>(stamp.number)).Bind(sha256);
+  if (file != 0) put.Bind(file);
   THIMBLE_RETURN_IF_ERROR(put.Run());
-  THIMBLE_ASSIGN_OR_RETURN(Statement find, database_.Prepare("SELECT id FROM files WHERE path = ?"));
-  THIMBLE_ASSIGN_OR_RETURN([[maybe_unused]] const bool row, find.Bind(path).Step());
-  return find.Integer(0);
+  return file == 0 ? database_.last_row() : file;
 }
 
 Status Store::AddChunk(std::int64_t file, std::size_t ordinal, const Chunk& chunk, std::int64_t text) {
-  THIMBLE_ASSIGN_OR_RETURN(Statement insert, database_.Prepare("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
-  insert.Bind(file);
+  THIMBLE_ASSIGN_OR_RETURN(Statement * insert, database_.Kept("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+  insert->Bind(file);
   for (const std::size_t number : {ordinal, chunk.begin, chunk.end, chunk.first_line, chunk.last_line}) {
-    insert.Bind(static_cast<std::int64_t>(number));
+    insert->Bind(static_cast<std::int64_t>(number));
   }
-  return insert.Bind(std::string_view(chunk.heading)).Bind(text).Run();
+  return insert->Bind(std::string_view(chunk.heading)).Bind(text).Run();
 }
 
 Status Store::RemoveChunks(std::int64_t file) {

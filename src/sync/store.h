@@ -5,12 +5,15 @@
 //   chunks(file, ordinal, first_byte, last_byte, first_line, last_line, heading, text)
 //   texts(id, hash, text, tokens, vector)   each text once, however many chunks have it
 //   loose(text)        texts that chunks lost, which go when a sync ends
+//   temp.had(hash, times)   the chunks that a file had and that were not found again
+//   temp.planned(hash)      texts that a dry run would embed
 //
 // A vector is a row of 32-bit floats, and hash the SHA-256 of the text. Every change of a file is one transaction.
 
 #ifndef THIMBLE_SYNC_STORE_H_
 #define THIMBLE_SYNC_STORE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -49,8 +52,7 @@ struct StoredFile {
   std::string sha256;
 };
 
-// The 32 bytes of a SHA-256.
-using TextHash = std::string;
+using TextHash = std::array<std::byte, 32>;  // SHA-256.
 TextHash HashOf(std::string_view text);
 
 class Store {
@@ -67,6 +69,8 @@ class Store {
   // Opens a store to write, or makes one with `space`. kInvalidArgument, naming what differs, when another space made
   // it; the errors of OpenToRead.
   Status OpenToWrite(const std::string& path, const StoreSpace& space);
+  // An empty one that leaves nothing; errors name `path`.
+  Status OpenTemporary(const std::string& path, const StoreSpace& space);
   // kInvalidArgument, naming what differs.
   Status CheckSpace(const StoreSpace& space) const;
   // Makes the file whole by itself, without a log beside it; harmless where a reader prevents that.
@@ -78,16 +82,24 @@ class Store {
   Result<std::optional<StoredFile>> FindFile(std::string_view path);
   // Calls take(id, path) in the order of paths.
   Status ForEachFile(const std::function<void(std::int64_t, std::string_view)>& take);
-  // The hashes of a file's chunks.
-  Result<std::vector<TextHash>> ChunksOf(std::int64_t file);
+  Result<std::size_t> CountChunks(std::int64_t file);
   // The text of that hash; 0 when there is none.
   Result<std::int64_t> FindText(const TextHash& hash);
+
+  // What changes of the chunks of a file, 0 for a new one: BeginComparison(), then for each chunk that it has now
+  // whether it had one more of that text, and at last how many it has no more.
+  Status BeginComparison(std::int64_t file);
+  Result<bool> HadChunk(const TextHash& hash);
+  Result<std::size_t> CountLostChunks();
+  // Notes that a text would be embedded; false if it was noted before. After BeginComparison().
+  Result<bool> PlanText(const TextHash& hash);
 
   // Inside a transaction.
   Result<std::int64_t> AddText(const TextHash& hash, std::string_view text, std::size_t tokens,
                                std::span<const float> vector);
-  // Adds or changes a file, without chunks.
-  Result<std::int64_t> PutFile(std::string_view path, const base::FileStamp& stamp, std::string_view sha256);
+  // Changes a file, or adds one if `file` is 0, and returns it; without chunks.
+  Result<std::int64_t> PutFile(std::int64_t file, std::string_view path, const base::FileStamp& stamp,
+                               std::string_view sha256);
   Status AddChunk(std::int64_t file, std::size_t ordinal, const Chunk& chunk, std::int64_t text);
   Status RemoveChunks(std::int64_t file);
   // Its chunks with it.

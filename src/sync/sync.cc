@@ -3,12 +3,15 @@
 #include "sync/sync.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_lock.h"
-#include "base/sha256.h"
+#include "sync/snapshot.h"
 #include "thimble/precision.h"
 
 namespace thimble::sync {
@@ -16,28 +19,14 @@ namespace {
 
 // Enough to fill the tiles of several threads.
 constexpr std::size_t kTextsPerBatch = 64;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-// A document and what the store knows of it.
+// A document as it is now.
 struct Document {
-  std::string text;
   std::string sha256;
-  base::FileStamp stamp;  // `written` is 0 where a later change may not show.
+  base::FileStamp stamp;             // `written` is 0 where a later change may not show.
+  std::optional<Snapshot> snapshot;  // Unset where the stamp alone says that nothing has changed.
 };
-
-// Those of `hashes` that are not in `others`, each as often as it is more often.
-std::size_t CountMissing(const std::vector<TextHash>& hashes, const std::vector<TextHash>& others) {
-  std::multiset<std::string_view> left(others.begin(), others.end());
-  std::size_t missing = 0;
-  for (const TextHash& hash : hashes) {
-    const auto found = left.find(hash);
-    if (found == left.end()) {
-      ++missing;
-    } else {
-      left.erase(found);
-    }
-  }
-  return missing;
-}
 
 Result<std::size_t> CountTokens(const Model& model, std::string_view text, const VectorOptions& vectors) {
   TokenizeOptions options = {.prompt_name = vectors.prompt_name, .truncate = false};
@@ -64,36 +53,41 @@ class Syncer {
       options_.progress(done++, listing.paths.size());
       THIMBLE_RETURN_IF_ERROR(TakeFile(path));
     }
-    if (has_store_) THIMBLE_RETURN_IF_ERROR(RemoveOthers());
+    THIMBLE_RETURN_IF_ERROR(RemoveOthers(listing.paths));
     if (!options_.dry_run) store_.Finish();
     return std::move(report_);
   }
 
  private:
   Status OpenStore() {
-    if (options_.dry_run) {
-      THIMBLE_ASSIGN_OR_RETURN(const bool is, Store::IsStore(options_.store));
-      if (!is || options_.rebuild) return Status();
-      has_store_ = true;
-      THIMBLE_RETURN_IF_ERROR(store_.OpenToRead(options_.store));
-      return store_.CheckSpace(space_);
+    if (!options_.dry_run) {
+      if (options_.rebuild) THIMBLE_RETURN_IF_ERROR(Store::Remove(options_.store));
+      return store_.OpenToWrite(options_.store, space_);
     }
-    if (options_.rebuild) THIMBLE_RETURN_IF_ERROR(Store::Remove(options_.store));
-    has_store_ = true;
-    return store_.OpenToWrite(options_.store, space_);
+    THIMBLE_ASSIGN_OR_RETURN(const bool is, Store::IsStore(options_.store));
+    if (!is || options_.rebuild) return store_.OpenTemporary(options_.store, space_);
+    THIMBLE_RETURN_IF_ERROR(store_.OpenToRead(options_.store));
+    return store_.CheckSpace(space_);
+  }
+  Status Begin(Transaction& transaction) const {
+    return options_.dry_run ? transaction.BeginReading() : transaction.BeginWriting();
   }
 
+  // Chunks of what cannot be read now stay; those of what is no document go.
   void Skip(const std::string& path, std::string reason, bool unreadable) {
     report_.skipped.push_back({path, std::move(reason), unreadable});
+    if (!unreadable) gone_.insert(path);
   }
 
-  // The bytes of a document; nothing, with a line in the report, when there are none to take.
+  // The document; nothing, with a line in the report, when there is none to take.
   Result<std::optional<Document>> Read(const std::string& path, const std::optional<StoredFile>& known) {
     Result<base::RegularFile> file = base::RegularFile::Open(options_.folder + "/" + path);
     if (!file.ok()) {
-      if (file.status().code() == Code::kNotFound) return std::optional<Document>();  // It has just gone.
-      Skip(path, file.status().message(), true);
-      kept_.push_back(path);
+      if (file.status().code() == Code::kNotFound) {  // It has just gone.
+        gone_.insert(path);
+      } else {
+        Skip(path, file.status().message(), true);
+      }
       return std::optional<Document>();
     }
     Document document;
@@ -106,156 +100,151 @@ class Syncer {
       Skip(path, "has more than " + std::to_string(kMaxDocumentBytes >> 20) + " MiB; divide it", false);
       return std::optional<Document>();
     }
-    document.text.resize(static_cast<std::size_t>(file->size()));
-    const Status status = file->ReadAt(0, std::as_writable_bytes(std::span(document.text)));
-    if (!status.ok()) {
-      Skip(path, status.message(), true);
-      kept_.push_back(path);
+    Result<Snapshot> snapshot = Snapshot::Of(*file);
+    if (!snapshot.ok()) {
+      Skip(path, snapshot.status().message(), true);
       return std::optional<Document>();
     }
     const Result<base::FileStamp> after = file->StampNow();
     if (!after.ok() || after->WrittenSince(document.stamp) || !base::IsSettled(document.stamp)) {
       document.stamp.written = 0;
     }
-    base::Sha256 hash;
-    hash.Update(document.text);
-    document.sha256 = hash.Hex();
-    if (known && known->sha256 == document.sha256) return std::optional(std::move(document));
-    if (std::string why = WhyNoText(document.text); !why.empty()) {
+    document.sha256 = snapshot->sha256();
+    const bool same = known && known->sha256 == document.sha256;
+    if (std::string why = same ? "" : WhyNoText(snapshot->text()); !why.empty()) {
       Skip(path, std::move(why), false);
       return std::optional<Document>();
     }
+    document.snapshot.emplace(*std::move(snapshot));
     return std::optional(std::move(document));
   }
 
   Status TakeFile(const std::string& path) {
-    std::optional<StoredFile> known;
-    if (has_store_) {
-      THIMBLE_ASSIGN_OR_RETURN(known, store_.FindFile(path));
-    }
+    THIMBLE_ASSIGN_OR_RETURN(const std::optional<StoredFile> known, store_.FindFile(path));
     THIMBLE_ASSIGN_OR_RETURN(const std::optional<Document> document, Read(path, known));
     if (!document) return Status();
-    kept_.push_back(path);
     if (known && known->sha256 == document->sha256) {
       ++report_.files.unchanged;
-      THIMBLE_ASSIGN_OR_RETURN(const std::vector<TextHash> chunks, store_.ChunksOf(known->id));
-      report_.chunks_unchanged += chunks.size();
+      THIMBLE_ASSIGN_OR_RETURN(const std::size_t chunks, store_.CountChunks(known->id));
+      report_.chunks_unchanged += chunks;
       if (options_.dry_run || document->stamp.written == known->stamp.written) return Status();
       Transaction transaction(store_.database());
       THIMBLE_RETURN_IF_ERROR(transaction.BeginWriting());
-      const Result<std::int64_t> put = store_.PutFile(path, document->stamp, document->sha256);
+      const Result<std::int64_t> put = store_.PutFile(known->id, path, document->stamp, document->sha256);
       return put.ok() ? transaction.Commit() : put.status();
     }
     ++(known ? report_.files.changed : report_.files.added);
-    const Status status = Replace(path, *document, known);
+    const Status status = Replace(path, *document, known ? known->id : 0);
     if (status.ok()) return status;
     return Error(status.code(), options_.folder, "/", path, ": ", status.message());
   }
 
-  // A byte order mark is no text.
-  static std::string_view TextOf(const Document& document) {
-    std::string_view text = document.text;
-    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    return text;
-  }
-
-  Status Replace(const std::string& path, const Document& document, const std::optional<StoredFile>& known) {
+  // `file` is 0 for a document that the store does not know.
+  Status Replace(const std::string& path, const Document& document, std::int64_t file) {
     Format format = Format::kPlain;
     FormatOf(path, format);
-    const std::string_view text = TextOf(document);
-    THIMBLE_ASSIGN_OR_RETURN(std::vector<Chunk> chunks, CutChunks(text, format, limits_));
-    std::vector<TextHash> hashes, before;
-    for (const Chunk& chunk : chunks) hashes.push_back(HashOf(text.substr(chunk.begin, chunk.end - chunk.begin)));
-    if (known) {
-      THIMBLE_ASSIGN_OR_RETURN(before, store_.ChunksOf(known->id));
-    }
-    const std::size_t added = CountMissing(hashes, before);
-    report_.chunks_added += added;
-    report_.chunks_unchanged += hashes.size() - added;
-    report_.chunks_removed += CountMissing(before, hashes);
-    if (options_.dry_run) return CountNew(hashes);
-
+    const std::string_view bytes = document.snapshot->text();
+    const std::size_t mark = bytes.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+    const std::string_view text = bytes.substr(mark);
     Transaction transaction(store_.database());
-    THIMBLE_RETURN_IF_ERROR(transaction.BeginWriting());
-    THIMBLE_RETURN_IF_ERROR(EmbedNew(text, chunks, hashes));
-    if (known) THIMBLE_RETURN_IF_ERROR(store_.RemoveChunks(known->id));
-    THIMBLE_ASSIGN_OR_RETURN(const std::int64_t file, store_.PutFile(path, document.stamp, document.sha256));
-    const std::size_t mark = document.text.size() - text.size();
-    for (std::size_t i = 0; i < chunks.size(); ++i) {
-      THIMBLE_ASSIGN_OR_RETURN(const std::int64_t id, store_.FindText(hashes[i]));
-      chunks[i].begin += mark;
-      chunks[i].end += mark;
-      THIMBLE_RETURN_IF_ERROR(store_.AddChunk(file, i, chunks[i], id));
+    THIMBLE_RETURN_IF_ERROR(Begin(transaction));
+    THIMBLE_RETURN_IF_ERROR(store_.BeginComparison(file));
+    if (!options_.dry_run) {
+      if (file != 0) THIMBLE_RETURN_IF_ERROR(store_.RemoveChunks(file));
+      THIMBLE_ASSIGN_OR_RETURN(file, store_.PutFile(file, path, document.stamp, document.sha256));
     }
+    NewChunks chunks = {.file = file};
+    THIMBLE_RETURN_IF_ERROR(CutChunks(text, format, limits_, [&](Chunk chunk) {
+      const std::string_view part = text.substr(chunk.begin, chunk.end - chunk.begin);
+      chunk.begin += mark;
+      chunk.end += mark;
+      return TakeChunk(std::move(chunk), part, chunks);
+    }));
+    THIMBLE_RETURN_IF_ERROR(EmbedNew(chunks));
+    THIMBLE_ASSIGN_OR_RETURN(const std::size_t lost, store_.CountLostChunks());
+    report_.chunks_removed += lost;
     return transaction.Commit();
   }
 
-  Status CountNew(const std::vector<TextHash>& hashes) {
-    for (const TextHash& hash : hashes) {
-      std::int64_t id = 0;
-      if (has_store_) {
-        THIMBLE_ASSIGN_OR_RETURN(id, store_.FindText(hash));
-      }
-      if (id == 0) report_.texts_embedded += would_embed_.insert(hash).second;
+  // Chunks of a file whose texts the store lacks.
+  struct NewChunks {
+    struct One {
+      std::size_t ordinal;
+      Chunk chunk;
+      std::string_view text;
+      TextHash hash;
+    };
+    std::int64_t file;
+    std::size_t count = 0;  // Of the file's chunks so far, new or not.
+    std::vector<One> waiting = {};
+  };
+
+  Status TakeChunk(Chunk chunk, std::string_view text, NewChunks& chunks) {
+    const TextHash hash = HashOf(text);
+    THIMBLE_ASSIGN_OR_RETURN(const bool had, store_.HadChunk(hash));
+    ++(had ? report_.chunks_unchanged : report_.chunks_added);
+    THIMBLE_ASSIGN_OR_RETURN(const std::int64_t id, store_.FindText(hash));
+    const std::size_t ordinal = chunks.count++;
+    if (options_.dry_run) {
+      if (id != 0) return Status();
+      THIMBLE_ASSIGN_OR_RETURN(const bool planned, store_.PlanText(hash));
+      report_.texts_embedded += planned;
+      return Status();
     }
-    return Status();
+    if (id != 0) return store_.AddChunk(chunks.file, ordinal, chunk, id);
+    chunks.waiting.push_back({ordinal, std::move(chunk), text, hash});
+    return chunks.waiting.size() < kTextsPerBatch ? Status() : EmbedNew(chunks);
   }
 
-  // Adds the texts that the store lacks.
-  Status EmbedNew(std::string_view text, const std::vector<Chunk>& chunks, const std::vector<TextHash>& hashes) {
-    std::vector<std::size_t> batch;
-    std::set<std::string_view> in_batch;
-    for (std::size_t i = 0; i < chunks.size(); ++i) {
-      THIMBLE_ASSIGN_OR_RETURN(const std::int64_t id, store_.FindText(hashes[i]));
-      if (id == 0 && in_batch.insert(hashes[i]).second) batch.push_back(i);
-      if (batch.size() < kTextsPerBatch && i + 1 < chunks.size()) continue;
-      THIMBLE_RETURN_IF_ERROR(EmbedBatch(text, chunks, hashes, batch));
-      batch.clear();
-      in_batch.clear();
-    }
-    return Status();
-  }
-
-  Status EmbedBatch(std::string_view text, const std::vector<Chunk>& chunks, const std::vector<TextHash>& hashes,
-                    const std::vector<std::size_t>& batch) {
-    if (batch.empty()) return Status();
+  // Adds the chunks that wait, and their texts.
+  Status EmbedNew(NewChunks& chunks) {
     std::vector<std::string_view> texts;
-    for (const std::size_t i : batch) texts.push_back(text.substr(chunks[i].begin, chunks[i].end - chunks[i].begin));
-    std::vector<float> vectors(batch.size() * space_.dimensions);
-    std::vector<Report> reports(batch.size());
-    THIMBLE_RETURN_IF_ERROR(embedder_.EmbedBatch(texts, vectors, reports, options_.vectors));
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const auto vector = std::span<const float>(vectors).subspan(i * space_.dimensions, space_.dimensions);
-      const auto added = store_.AddText(hashes[batch[i]], texts[i], reports[i].tokens, vector);
-      if (!added.ok()) return added.status();
-      ++report_.texts_embedded;
-      report_.texts_truncated += reports[i].truncated;
+    std::map<TextHash, std::size_t> places;  // In `texts`.
+    for (const NewChunks::One& one : chunks.waiting) {
+      if (places.emplace(one.hash, texts.size()).second) texts.push_back(one.text);
     }
+    if (texts.empty()) return Status();
+    std::vector<float> vectors(texts.size() * space_.dimensions);
+    std::vector<Report> reports(texts.size());
+    THIMBLE_RETURN_IF_ERROR(embedder_.EmbedBatch(texts, vectors, reports, options_.vectors));
+    std::vector<std::int64_t> ids(texts.size());
+    for (const NewChunks::One& one : chunks.waiting) {
+      const std::size_t i = places[one.hash];
+      if (ids[i] == 0) {
+        const auto vector = std::span<const float>(vectors).subspan(i * space_.dimensions, space_.dimensions);
+        THIMBLE_ASSIGN_OR_RETURN(ids[i], store_.AddText(one.hash, one.text, reports[i].tokens, vector));
+        ++report_.texts_embedded;
+        report_.texts_truncated += reports[i].truncated;
+      }
+      THIMBLE_RETURN_IF_ERROR(store_.AddChunk(chunks.file, one.ordinal, one.chunk, ids[i]));
+    }
+    chunks.waiting.clear();
     return Status();
   }
 
-  // Removes the files of the store that are no longer documents of the folder, and texts that no chunk has.
-  Status RemoveOthers() {
-    std::sort(kept_.begin(), kept_.end());
+  // Removes the files of the store that are no longer documents of the folder, and texts that no chunk has. `listed` is
+  // sorted.
+  Status RemoveOthers(const std::vector<std::string>& listed) {
     std::vector<std::string> unreadable;
     for (const Skipped& skipped : report_.skipped) {
       if (skipped.unreadable && skipped.path.ends_with('/')) unreadable.push_back(skipped.path);
     }
-    std::vector<std::int64_t> gone;
+    std::vector<std::int64_t> removed;
     THIMBLE_RETURN_IF_ERROR(store_.ForEachFile([&](std::int64_t id, std::string_view path) {
       const bool hidden = std::any_of(unreadable.begin(), unreadable.end(),
                                       [&](const std::string& folder) { return path.starts_with(folder); });
-      if (!hidden && !std::binary_search(kept_.begin(), kept_.end(), path)) gone.push_back(id);
+      const bool stays = std::binary_search(listed.begin(), listed.end(), path) && !gone_.contains(path);
+      if (!hidden && !stays) removed.push_back(id);
     }));
-    for (const std::int64_t id : gone) {
-      THIMBLE_ASSIGN_OR_RETURN(const std::vector<TextHash> chunks, store_.ChunksOf(id));
-      report_.chunks_removed += chunks.size();
+    for (const std::int64_t id : removed) {
+      THIMBLE_ASSIGN_OR_RETURN(const std::size_t chunks, store_.CountChunks(id));
+      report_.chunks_removed += chunks;
     }
-    report_.files.removed = gone.size();
+    report_.files.removed = removed.size();
     if (options_.dry_run) return Status();
     Transaction transaction(store_.database());
     THIMBLE_RETURN_IF_ERROR(transaction.BeginWriting());
-    for (const std::int64_t id : gone) THIMBLE_RETURN_IF_ERROR(store_.RemoveFile(id));
+    for (const std::int64_t id : removed) THIMBLE_RETURN_IF_ERROR(store_.RemoveFile(id));
     THIMBLE_RETURN_IF_ERROR(store_.RemoveLooseTexts());
     return transaction.Commit();
   }
@@ -267,9 +256,7 @@ class Syncer {
   ChunkLimits limits_;
   SyncReport report_;
   Store store_;
-  bool has_store_ = false;
-  std::vector<std::string> kept_;  // Paths whose chunks stay or came.
-  std::set<TextHash> would_embed_;
+  std::set<std::string, std::less<>> gone_;  // Paths that were listed and are no documents.
 };
 
 }  // namespace

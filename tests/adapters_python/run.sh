@@ -4,24 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-uv=0.13.9
 folder=$PWD/build/adapters_python
 logs=$(realpath "${1:-build}")
-lists=(tests/adapters_python/requirements.txt tests/adapters_python/requirements-alone.txt)
 mkdir -p "$folder/home"
 
-# What is installed is kept as long as the lists are the same.
-if ! cat "${lists[@]}" | cmp -s - "$folder/installed.txt"; then
-  rm -rf "$folder/python"
-  python3 -m venv "$folder/python"
-  # Which takes seconds where pip takes minutes.
-  "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv"
-  install=("$folder/python/bin/uv" pip install --quiet --python "$folder/python/bin/python")
-  "${install[@]}" -r "${lists[0]}"
-  # They ask for torch, gigabytes that nothing here uses.
-  "${install[@]}" --no-deps -r "${lists[1]}"
-  cat "${lists[@]}" > "$folder/installed.txt"
-fi
+# The second list asks for torch, gigabytes that nothing here uses.
+python=$(tests/support/venv.sh "$folder/python" tests/adapters_python/requirements{,-alone}.txt)
 
 rm -rf "$folder/model"
 mkdir "$folder/model"
@@ -33,5 +21,5 @@ exec env -i PATH="$PATH" HOME="$folder/home" NO_PROXY=127.0.0.1 PYTHONPATH="$PWD
   THIMBLE_BUILD="$PWD/build" \
   HF_HUB_OFFLINE=1 LITELLM_LOCAL_MODEL_COST_MAP=True ANONYMIZED_TELEMETRY=False HAYSTACK_TELEMETRY_ENABLED=False \
   DSPY_CACHEDIR="$folder/home/dspy" \
-  "$folder/python/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider -W ignore::DeprecationWarning \
+  "$python" -m pytest --quiet --tb=short -p no:cacheprovider -W ignore::DeprecationWarning \
   --junit-xml="$logs/adapters-python.xml" tests/adapters_python

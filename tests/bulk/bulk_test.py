@@ -49,6 +49,15 @@ def lines_of(count, seed=1):
                             for _ in range(words.randrange(1, 4))) + "\n" for _ in range(count))
 
 
+def forge(state, job, **changes):
+    """A slot of a journal whose hash is right."""
+    slot = {**state, "sequence": 1000, **changes}
+    slot.pop("check", None)
+    text = json.dumps(slot, separators=(",", ":"))[:-1]
+    check = hashlib.sha256(job + text.encode()).hexdigest()
+    return (text + f',"check":"{check}"}}').encode().ljust(2047) + b"\n"
+
+
 class Job(unittest.TestCase):
     def setUp(self):
         place = tempfile.TemporaryDirectory(dir=folder)
@@ -415,22 +424,12 @@ class Interrupted(Job):
         source, expected = self.long_job()
         journal = pathlib.Path(f"{self.out}.journal")
         whole = journal.read_bytes()
-        job = whole[4096:]
         state = self.checkpoint()
-
-        def forge(**changes):
-            slot = {**state, "sequence": 1000, **changes}
-            slot.pop("check")
-            text = json.dumps(slot, separators=(",", ":"))[:-1]
-            check = hashlib.sha256(job + text.encode()).hexdigest()
-            text += f',"check":"{check}"}}'
-            return text.encode().ljust(2047) + b"\n"
-
         for changes in ({"texts": 2 ** 64 - 1}, {"texts": state["texts"] + 1}, {"texts": 2 ** 63, "empty": 2 ** 63},
                         {"input": {"bytes": 2 ** 64 - 1, "sha256": "a" * 64}}, {"output": {"bytes": 5, "sha256": ""}},
                         {"seen": {"bytes": 32, "sha256": ""}}, {"ids": {"bytes": 1, "sha256": ""}},
                         {"complete": True}, {"input": {"bytes": 10, "sha256": "0" * 64}}):
-            journal.write_bytes(forge(**changes) + whole[2048:])
+            journal.write_bytes(forge(state, whole[4096:], **changes) + whole[2048:])
             result = run(source, self.out, "--resume")
             self.assertIn(result.returncode, (1, 2), changes)
             self.assertFalse(self.out.exists() and self.out.read_bytes() != expected, changes)
@@ -441,6 +440,18 @@ class Interrupted(Job):
             self.refuse_or_equal(source, expected)
             self.out.unlink(missing_ok=True)
             self.kill_leftovers()
+
+    def test_rows_of_dedupe_beyond_the_output_are_refused(self):
+        source, _ = self.long_job("--dedupe")
+        seen, journal = pathlib.Path(f"{self.out}.seen.part"), pathlib.Path(f"{self.out}.journal")
+        whole, state = journal.read_bytes(), self.checkpoint()
+        rows = seen.read_bytes()[:state["seen"]["bytes"]]
+        # The last row's bytes begin so far behind the output that their end is counted from 0 again.
+        rows = rows[:-16] + struct.pack("<QII", 2 ** 64 - 16, 32, 0)
+        seen.write_bytes(rows)
+        journal.write_bytes(forge(state, whole[4096:], seen={"bytes": len(rows), "sha256": hashlib.sha256(rows).hexdigest()}) +
+                            whole[2048:])
+        self.refuse(source, self.out, "--dedupe", "--resume", says="is not one of the output's", code=1)
 
     def kill_leftovers(self):
         for name in LEFT:
@@ -454,14 +465,11 @@ class Interrupted(Job):
         job = json.dumps(self.manifest()["job"], separators=(",", ":")).encode() + b"\n"
         data = self.out.read_bytes()
         told = self.manifest()
-        text = json.dumps({"sequence": 1, "complete": True, **{key: told[key] for key in
-                           ("texts", "tokens", "truncated", "empty", "duplicates")}, "input_lines": self.COUNT,
-                           "input": {key: told["input"][key] for key in ("bytes", "sha256")},
-                           "output": {"bytes": len(data), "sha256": hashlib.sha256(data[128:]).hexdigest()},
-                           "ids": {"bytes": 0, "sha256": ""}, "seen": {"bytes": 0, "sha256": ""}},
-                          separators=(",", ":"))[:-1]
-        check = hashlib.sha256(job + text.encode()).hexdigest()
-        slot = (text + f',"check":"{check}"}}').encode().ljust(2047) + b"\n"
+        state = {**{key: told[key] for key in ("texts", "tokens", "truncated", "empty", "duplicates")},
+                 "input_lines": self.COUNT, "input": {key: told["input"][key] for key in ("bytes", "sha256")},
+                 "output": {"bytes": len(data), "sha256": hashlib.sha256(data[128:]).hexdigest()},
+                 "ids": {"bytes": 0, "sha256": ""}, "seen": {"bytes": 0, "sha256": ""}}
+        slot = forge(state, job, complete=True)
         journal = pathlib.Path(f"{self.out}.journal")
         for part_is_there, manifest_is_there in ((True, False), (False, False), (False, True)):
             journal.write_bytes(slot + b" " * 2048 + job)

@@ -5,20 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 scripts/setup_node.sh --check
-uv=0.13.9
 folder=$PWD/build/clients
 logs=$(realpath "${1:-build}")
 mkdir -p "$folder/home"
 
-# What is installed is kept as long as the lists are the same.
-if ! cmp -s tests/clients/requirements.txt "$folder/requirements.txt"; then
-  rm -rf "$folder/python"
-  python3 -m venv "$folder/python"
-  # Which takes seconds where pip takes minutes.
-  "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv"
-  "$folder/python/bin/uv" pip install --quiet --python "$folder/python/bin/python" -r tests/clients/requirements.txt
-  cp tests/clients/requirements.txt "$folder"
-fi
+python=$(tests/support/venv.sh "$folder/python" tests/clients/requirements.txt)
+# What is installed is kept as long as the list is the same.
 if ! cmp -s tests/clients/package.json "$folder/installed.json"; then
   rm -rf "$folder/node_modules"
   cp tests/clients/{package.json,.npmrc} "$folder"
@@ -52,7 +44,7 @@ run() {
     THIMBLE_MODEL="$folder/model/q8.safetensors" THIMBLE_URL="$url" THIMBLE_KEY="$key" "$@"
 }
 failed=0
-run "$folder/python/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider -W ignore::DeprecationWarning \
+run "$python" -m pytest --quiet --tb=short -p no:cacheprovider -W ignore::DeprecationWarning \
   --junit-xml="$logs/clients-python.xml" tests/clients/clients_test.py || failed=1
 run node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit \
   --test-reporter-destination="$logs/clients-node.xml" "$folder/clients.test.mjs" || failed=1

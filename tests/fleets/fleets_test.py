@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 import pyspark
 import pytest
+import thimble
 import thimble.fleet
 import thimble.spark
 from fake_hub import FakeHub, read_folder
@@ -218,6 +219,9 @@ def test_nulls_and_wrong_use(tmp_path):
 
     found = thimble.fleet.vectors(pandas.Series(["one", None], index=[7, 8]), MODEL)
     assert numpy.array_equal(found[7], expected[0]) and found[8] is None
+    # Names of rows may repeat, as in a frame that was put together.
+    found = thimble.fleet.vectors(pandas.Series(["one", None, "two"], index=[7, 7, 7]), MODEL)
+    assert numpy.array_equal(found.iloc[2], expected[1]) and found.iloc[1] is None
     # One folder has one vector space.
     with pytest.raises(ValueError, match="dimensions.*choose another one"):
         thimble.fleet.embed_partition(partition, MODEL, dimensions=128)
@@ -226,6 +230,9 @@ def test_nulls_and_wrong_use(tmp_path):
     with pytest.raises(ValueError, match="expected strings, found int64"):
         thimble.fleet.embed_partition(thimble.fleet.Partition(str(path), str(tmp_path / "other.parquet")), MODEL, text="number")
     assert not (tmp_path / "other.parquet").exists()
+    (tmp_path / "bad.parquet").write_text("no table")
+    with pytest.raises(thimble.Corrupt, match="bad.parquet: "):
+        thimble.fleet.embed_partition(thimble.fleet.Partition(str(tmp_path / "bad.parquet"), partition.target + ".new"), MODEL)
     # A source that has changed is embedded again.
     pyarrow.parquet.write_table(pyarrow.table({"text": ["three"], "number": [1]}), path)
     assert thimble.fleet.embed_partition(partition, MODEL) == 1

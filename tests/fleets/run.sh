@@ -5,20 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-uv=0.13.9
 folder=$PWD/build/fleets
 logs=$(realpath "${1:-build}")
 mkdir -p "$folder/home"
 if ! command -v java > /dev/null; then scripts/setup.sh with default-jre-headless; fi
 
-# What is installed is kept as long as the list is the same.
-if ! cmp -s tests/fleets/requirements.txt "$folder/requirements.txt"; then
-  rm -rf "$folder/python"
-  python3 -m venv "$folder/python"
-  "$folder/python/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv"
-  "$folder/python/bin/uv" pip install --quiet --python "$folder/python/bin/python" -r tests/fleets/requirements.txt
-  cp tests/fleets/requirements.txt "$folder"
-fi
+python=$(tests/support/venv.sh "$folder/python" tests/fleets/requirements.txt)
 scripts/models/model.sh q8
 
 # Neither proxies nor settings of the user reach the engines. Ray's workers would wait for whatever else runs here (nice 15).
@@ -26,6 +18,6 @@ env -i PATH="$PATH" HOME="$folder/home" ${JAVA_HOME:+JAVA_HOME="$JAVA_HOME"} NO_
   PYTHONPATH="$PWD/bindings/python:$PWD/tests/fleets:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so" \
   THIMBLE_CLI="$PWD/build/thimble" THIMBLE_MAKE_TEST_MODEL="$PWD/build/make_test_model" \
   THIMBLE_MODEL="$PWD/build/models/all-MiniLM-L6-v2-q8.safetensors" RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0 \
-  PYSPARK_PYTHON="$folder/python/bin/python" SPARK_LOCAL_IP=127.0.0.1 PYTHONDONTWRITEBYTECODE=1 \
-  "$folder/python/bin/python" -m pytest --quiet --tb=short -s -p no:cacheprovider -W ignore::DeprecationWarning \
+  PYSPARK_PYTHON="$python" SPARK_LOCAL_IP=127.0.0.1 PYTHONDONTWRITEBYTECODE=1 \
+  "$python" -m pytest --quiet --tb=short -s -p no:cacheprovider -W ignore::DeprecationWarning \
   --junit-xml="$logs/fleets.xml" tests/fleets/fleets_test.py

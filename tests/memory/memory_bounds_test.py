@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -100,6 +101,31 @@ class Memory(unittest.TestCase):
         least = subprocess.run([CLI, "plan", model, "--max-memory", "100kB"], stderr=subprocess.PIPE, text=True)
         self.assertEqual(least.returncode, 1)
         self.assertRegex(least.stderr, r"needs \d+ bytes, but only \d+ are allowed; raise --max-memory, or lower --max-tokens")
+
+    def test_cache_takes_what_the_plan_says(self):
+        model, cache = self.small_model(), self.folder / "vectors.cache"
+        without, _, bits = self.embed(model)
+        plan = self.plan(model)["peak_bytes"]
+        for _ in range(2):  # Filled, and then read.
+            private, _, cached = self.embed(model, "--cache", cache, "--cache-size", "200MB")
+            self.assertEqual(cached, bits)
+            self.assertLessEqual(private, plan)
+            self.assertLessEqual(private, without + 100_000)
+
+    def test_sync_does_not_grow_with_the_document(self):
+        model, folder = self.small_model(), self.folder / "documents"
+        most = []
+        for size in (500_000, 5_000_000):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            sentence = "The {} of {} is a sentence of some words, and it has a number. "
+            with open(folder / "long.txt", "w") as file:  # A chunk has few sentences; each is another one.
+                for i in range(size // 80):
+                    file.write(sentence.format(i, hashlib.sha256(str(i).encode()).hexdigest()[:12]))
+            (folder / "headings.md").write_text("#\na\n" * (size // 100))
+            private, _, _ = peaks(CLI, "sync", "-m", model, "--dry-run", folder, self.folder / "docs.store")
+            most.append(private)
+        self.assertLessEqual(most[1], most[0] + 1 * MB)
 
     def test_command_line_stays_within_its_bounds(self):
         for dtype, most_pss in (("q8", 27 * MB), ("q4", 18 * MB)):

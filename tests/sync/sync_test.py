@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -14,6 +16,7 @@ import time
 import unittest
 
 CLI = os.environ["THIMBLE_CLI"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORDS = "river asia garden water stone light summer paper engine number letter question answer music train".split()
 
 
@@ -252,6 +255,19 @@ class Sync(Case):
                     self.assertIn(b"docs.store", result.stderr)
         self.assertGreater(self.sync("--rebuild")["texts_embedded"], 0)
         contents(self.store)
+
+    def test_says_that_sqlite_is_too_old(self):
+        self.write("a.txt", "Some text.")
+        functions = re.findall(r"  F\((\w+),", (ROOT / "src/sync/sqlite.h").read_text())
+        source = self.root / "sqlite.cc"
+        source.write_text("".join(f'extern "C" int sqlite3_{name}() {{ return {3007017 * (name == "libversion_number")}; }}\n'
+                                  for name in functions))
+        subprocess.run([*shlex.split(os.environ["THIMBLE_CXX"]), "-shared", "-fPIC", source, "-o",
+                        self.root / "libsqlite3.so.0"], check=True)
+        self.refused("sync", "-m", models / "q8.safetensors", self.docs, self.store,
+                     says="needs SQLite 3.8.2 or newer, found 3.7.17", code=1,
+                     env={**os.environ, "LD_LIBRARY_PATH": str(self.root)})
+        self.assertFalse(self.store.exists())
 
     def test_a_full_disk_leaves_whole_files(self):
         source = random.Random(6)

@@ -93,14 +93,13 @@ def test_an_embedder_resumes_only_with_the_same_settings(model, tmp_path):
                 embed_corpus(corpus, out, other, resume=True, **stop)
     # The same, told otherwise.
     embed_corpus(corpus, out, pathlib.Path(model), dimensions=16, threads=1, resume=True, **stop)
-    with pytest.raises(TypeError, match="'dimension' is no option"):
-        embed_corpus(corpus, out, thimble.Embedder(model), dimension=16, resume=True, **stop)
+    with pytest.raises(TypeError, match="dimension"):
+        embed_corpus(corpus, out, thimble.Embedder(model, dimensions=16), dimension=16, resume=True, **stop)
 
 
 def test_damaged_parts_are_refused(tmp_path):
-    write_input(tmp_path / "in.parquet", 9000)
     out = tmp_path / "out.npy"
-    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", progress=lambda state: False)
+    stopped_job(tmp_path, out)
     part = pathlib.Path(f"{out}.part")
     data = part.read_bytes()
     for broken in (data[:-1], b"\1" + data[1:]):
@@ -127,6 +126,87 @@ def test_errors_say_what_is_wrong(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(thimble.Corrupt, match="bad.parquet"):
         embed_corpus(tmp_path / "bad.parquet", tmp_path / "p.npy", MODEL)
+
+
+def stopped_job(tmp_path, out, **options):
+    """A job of 9000 texts that ended early; how many it has."""
+    write_input(tmp_path / "in.parquet", 9000)
+    return embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", progress=lambda state: False, **options)["texts"]
+
+
+def resumed_texts(tmp_path, out, model=MODEL, **options):
+    seen = []
+    embed_corpus(tmp_path / "in.parquet", out, model, field="body", resume=True,
+                 progress=lambda state: seen.append(state["resumed_texts"]) is None, **options)
+    return seen[0]
+
+
+def test_a_long_journal_is_read_from_its_end(tmp_path):
+    out = tmp_path / "out.npy"
+    done = stopped_job(tmp_path, out)
+    journal = pathlib.Path(f"{out}.journal")
+    lines = journal.read_bytes()
+    with open(journal, "wb") as file:  # Of a day.
+        file.seek(100 << 20)
+        file.write(lines)
+    assert resumed_texts(tmp_path, out) == done > 0
+
+
+def test_a_lost_part_is_named(tmp_path):
+    out = tmp_path / "out.npy"
+    stopped_job(tmp_path, out)
+    os.remove(f"{out}.part")
+    with pytest.raises(thimble.Corrupt, match="out.npy.part: the vectors .* are missing"):
+        resumed_texts(tmp_path, out)
+
+
+def test_options_of_an_embedder_count(tmp_path):
+    out = tmp_path / "out.npy"
+    stopped_job(tmp_path, out)
+    with thimble.Embedder(MODEL, dimensions=64) as embedder:
+        with pytest.raises(thimble.InvalidArgument, match="cannot resume: .* options"):
+            resumed_texts(tmp_path, out, embedder)
+        with pytest.raises(TypeError, match="chunk_overlap"):
+            embed_corpus(tmp_path / "in.parquet", tmp_path / "o.npy", embedder, field="body", chunk_overlap=2)
+    assert not (tmp_path / "o.npy.part").exists()
+
+
+def test_an_empty_table_has_the_width_of_its_vectors(tmp_path):
+    parquet.write_table(pyarrow.table({"text": pyarrow.array([], pyarrow.string())}), tmp_path / "in.parquet")
+    report = embed_corpus(tmp_path / "in.parquet", tmp_path / "o.npy", MODEL, precision="ubinary", dimensions=64)
+    assert report["shape"] == [0, 8] and numpy.load(tmp_path / "o.npy").shape == (0, 8)
+
+
+def test_no_open_file_is_removed(tmp_path, monkeypatch):
+    """Windows refuses that."""
+    def remove(path):
+        opened = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        assert os.fspath(path).endswith(".journal") or os.path.realpath(path) not in opened
+        unlink(path)
+
+    if not os.path.exists("/proc/self/fd"):
+        pytest.skip("needs /proc")
+    unlink = os.remove
+    write_input(tmp_path / "in.parquet", 10)
+    monkeypatch.setattr(os, "remove", remove)
+    embed_corpus(tmp_path / "in.parquet", tmp_path / "o.npy", MODEL, field="body")
+
+
+def test_a_lock_on_a_removed_journal_is_no_lock(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    out = tmp_path / "out.npy"
+    lock, removed = fcntl.flock, []
+
+    def flock(file, how):
+        if not removed:  # As if the last holder had just ended.
+            removed.append(os.remove(f"{out}.journal"))
+        lock(file, how)
+
+    write_input(tmp_path / "in.parquet", 10)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body",
+                 progress=lambda state: os.path.exists(f"{out}.journal"))
+    assert removed and out.exists() and not os.path.exists(f"{out}.journal")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

@@ -1,4 +1,4 @@
-"""What the adapters share: an embedder that knows queries from documents."""
+"""What the adapters share: an embedder that knows queries from documents, and backends."""
 
 from __future__ import annotations
 
@@ -54,3 +54,14 @@ class Texts:
             # Of a remote backend, or of a model.
             self._known = set(info.get("prompt_names", ())) | set(self.embedder.prompts)
         return next((name for name in names if name in self._known), None)
+
+
+class Backend:
+    """What BERTopic and KeyBERT, whose base classes are alike, call."""
+
+    def __init__(self, model: Optional[str] = None, **options: Any) -> None:
+        self._embedder = Embedder(model, **options)
+        super().__init__(embedding_model=self._embedder)  # type: ignore[call-arg]  # Of the framework.
+
+    def embed(self, documents: Sequence[str], verbose: bool = False) -> npt.NDArray[np.float32]:
+        return self._embedder.encode(list(documents))

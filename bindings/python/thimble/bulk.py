@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Union
 
+from ._tables import FREE_OPTIONS, check_column, reading, vector_column
 from .errors import Corrupt, InvalidArgument, IoError, NotFound, Overloaded, Unsupported
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _BATCH_ROWS = 4096  # Rows in memory at a time, and of a row group or record bat
 _CHECKPOINT_SECONDS = 1.0
 _FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
 _PIECE = 1 << 20
-_CALL_OPTIONS = ("prompt_name", "dimensions", "normalize", "long_texts")  # Of an embedder that is given.
+_TAIL = 1 << 20  # Of the journal, whose lines have a few KiB.
 
 
 def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, field: str = "text",
@@ -39,7 +41,7 @@ def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, f
     then OUTPUT.manifest.json, whose contents are returned. Until then OUTPUT.part has the vectors so far, and a process
     that is killed loses about a second; ``resume=True`` continues it, or starts a new job if there is none.
     ``progress`` is called with texts, resumed_texts and total_texts; its False ends the job, which returns with
-    ``"complete": False``. ``options`` are those of `Embedder` where ``model`` is a name, else of `Embedder.encode`.
+    ``"complete": False``. ``options`` are those of `Embedder` where ``model`` is a name, else those of `Embedder.encode`.
 
     InvalidArgument for an unfinished job without ``resume``, or one with another model, input or options, by name;
     Overloaded while another process writes the output; Corrupt for a text that is missing; IoError when the input changes
@@ -62,11 +64,7 @@ def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, f
 
     if not isinstance(model, Embedder):
         with Embedder(model, **options) as embedder:
-            return _Job(source, target, kind, embedder, options, field, id_field, precision).run(resume, progress)
-    for name in options:
-        if name not in _CALL_OPTIONS:
-            raise TypeError(f"embed_corpus: {name!r} is no option of a call: {', '.join(_CALL_OPTIONS)}; others are those of "
-                            "the embedder")
+            return _Job(source, target, kind, embedder, {}, field, id_field, precision).run(resume, progress)
     return _Job(source, target, kind, model, options, field, id_field, precision).run(resume, progress)
 
 
@@ -74,42 +72,36 @@ class _Table:
     """The rows of a file, in batches from any row on."""
 
     def __init__(self, path: str, columns: List[str]) -> None:
-        self._columns = columns
+        self._path, self._columns = path, columns
         try:
+            import pyarrow.ipc
+            import pyarrow.parquet
+        except ImportError:
+            raise Unsupported("unsupported", f"{path}: Parquet and Arrow need pyarrow; pip install pyarrow") from None
+        with reading(path):
             if path.endswith(".parquet"):
-                import pyarrow.parquet
-
                 self._parquet: Any = pyarrow.parquet.ParquetFile(path)
                 self.rows: int = self._parquet.metadata.num_rows
                 self.schema: Any = self._parquet.schema_arrow
             else:
-                import pyarrow.ipc
-
                 self._parquet = None
                 self._arrow = pyarrow.ipc.open_file(pyarrow.memory_map(path))
                 self.schema = self._arrow.schema
                 self.rows = sum(self._arrow.get_batch(i).num_rows for i in range(self._arrow.num_record_batches))
-        except ImportError:
-            raise Unsupported("unsupported", f"{path}: Parquet and Arrow need pyarrow; pip install pyarrow") from None
-        except Exception as error:
-            if type(error).__module__.startswith("pyarrow"):
-                raise Corrupt("corrupt", f"{path}: {error}") from error
-            raise
         for name in columns:
-            if name not in self.schema.names:
-                raise InvalidArgument("invalid_argument", f"{path}: expected a column {name!r}, found "
-                                      f"{', '.join(map(repr, self.schema.names[:10]))}")
+            check_column(path, self.schema.names, name)
 
     def batches(self, first: int) -> Iterator[Any]:
         """Record batches of at most _BATCH_ROWS from row ``first`` on."""
         skip = first
-        for batch in self._all(first):
-            if skip >= batch.num_rows:
-                skip -= batch.num_rows
-                continue
-            for begin in range(skip, batch.num_rows, _BATCH_ROWS):
-                yield batch.slice(begin, _BATCH_ROWS)
-            skip = 0
+        with reading(self._path):
+            for batch in self._all(first):
+                if skip >= batch.num_rows:
+                    skip -= batch.num_rows
+                    continue
+                for begin in range(skip, batch.num_rows, _BATCH_ROWS):
+                    yield batch.slice(begin, _BATCH_ROWS)
+                skip = 0
 
     def _all(self, first: int) -> Iterator[Any]:
         if self._parquet is None:
@@ -135,14 +127,16 @@ class _Job:
                  id_field: Optional[str], precision: str) -> None:
         self.source, self.target, self.kind, self.embedder = source, target, kind, embedder
         self.field, self.id_field, self.precision = field, id_field, precision
-        self.encode_options = {name: value for name, value in options.items()
-                               if name in _CALL_OPTIONS}
+        self.encode_options = {name: value for name, value in options.items() if value is not None}
         self.table = _Table(source, [field, *([id_field] if id_field else [])])
         self.part, self.journal = target + ".part", target + ".journal"
         self.stamp = os.stat(source)
+        chosen = {**embedder._arguments, "max_tokens": embedder.max_tokens, **self.encode_options}
+        text = {name: str(value) for name, value in sorted(chosen.items())
+                if value is not None and name not in (*FREE_OPTIONS, "model", "revision")}
         self.job: Dict[str, Any] = {
             "journal": 1, "fingerprint": embedder.fingerprint, "model": embedder.info.get("name"), "field": field,
-            "id_field": id_field, "format": kind[1:], "precision": precision, "options": _deciding(embedder, options),
+            "id_field": id_field, "format": kind[1:], "precision": precision, "options": text,
             "input_bytes": self.stamp.st_size, "input_modified": self.stamp.st_mtime_ns, "input_end": self._footer()}
         self.counts = {"texts": 0, "tokens": 0, "truncated": 0, "empty": 0}
         self.resumed = self.checkpoints = 0
@@ -160,41 +154,63 @@ class _Job:
             if state is not None and not resume:
                 raise InvalidArgument("invalid_argument", f"{self.target}: an unfinished job has {state['texts']} vectors for "
                                       f"it; set resume to go on, or remove {self.journal} to begin anew")
-            with open(self.part, "r+b" if state is not None else "w+b") as part:
-                if state is not None:
-                    self._resume(state, part)
-                try:
+            try:
+                with self._open_part(state is not None) as part:
+                    if state is not None:
+                        self._resume(state, part)
                     complete = self._embed(journal, part, progress)
-                except BaseException:
-                    if state is None and not self.checkpoints:  # Nothing worth keeping.
-                        os.remove(self.part)
-                        os.remove(self.journal)
-                    raise
-                self._checkpoint(journal, part)
-                if not complete:
-                    return {"complete": False, **self.counts}
-                return self._finish(part)
+                    self._checkpoint(journal, part)
+                    if not complete:
+                        return {"complete": False, **self.counts}
+                    report = self._finish(part)
+            except BaseException:
+                if state is None and not self.checkpoints:  # Nothing worth keeping.
+                    self._forget(journal)
+                raise
+            self._forget(journal)
+            return report
+
+    def _open_part(self, there: bool) -> IO[bytes]:
+        try:
+            return open(self.part, "r+b" if there else "w+b")
+        except FileNotFoundError:
+            raise Corrupt("corrupt", f"{self.part}: the vectors of the unfinished job are missing; remove {self.journal} to "
+                          "begin anew") from None
+
+    def _forget(self, journal: IO[bytes]) -> None:
+        """Removes the files of the job, of which the part is closed, under the lock. A kill meanwhile leaves no state."""
+        journal.truncate(0)
+        with suppress(OSError):
+            os.remove(self.part)
+        if os.name == "nt":  # Which removes no open file.
+            journal.close()
+        os.remove(self.journal)
 
     @contextmanager
     def _lock(self) -> Iterator[IO[bytes]]:
-        with open(self.journal, "a+b") as journal:
-            try:
-                import fcntl
-            except ImportError:  # Windows does not share a file that is open for writing in this way.
-                yield journal
-                return
-            try:
-                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Overloaded("overloaded", f"{self.journal}: another process is writing this output; wait for it, or "
-                                 "choose another output") from None
-            yield journal
+        while True:
+            with open(self.journal, "a+b") as journal:
+                try:
+                    import fcntl
+                except ImportError:  # Windows does not share a file that is open for writing in this way.
+                    yield journal
+                    return
+                try:
+                    fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    raise Overloaded("overloaded", f"{self.journal}: another process is writing this output; wait for it, or "
+                                     "choose another output") from None
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.stat(self.journal), os.fstat(journal.fileno())):
+                        yield journal
+                        return
+            # Its last holder has removed it.
 
     def _read(self, journal: IO[bytes]) -> Optional[Dict[str, Any]]:
         """The last line that is whole: lines are only appended, each with its hash."""
-        journal.seek(0)
+        journal.seek(max(0, journal.seek(0, os.SEEK_END) - _TAIL))
         best = None
-        for line in journal.read(64 << 20).split(b"\n"):
+        for line in journal.read().split(b"\n"):
             text, _, check = line.rpartition(b" ")
             if hashlib.sha256(text).hexdigest().encode() == check:
                 best = text
@@ -209,18 +225,12 @@ class _Job:
                 raise InvalidArgument("invalid_argument", f"cannot resume: the job of {self.journal} had {name} "
                                       f"{state['job'].get(name)!r}, and this one has {value!r}; go on with the same options, "
                                       "model and input, or remove it to begin anew")
-        left = state["bytes"]
-        while left > 0:
-            piece = part.read(min(left, _PIECE))
-            if not piece:
-                break
+        for piece in _pieces(part, state["bytes"]):
             self.hash.update(piece)
-            left -= len(piece)
-        if left > 0 or self.hash.hexdigest() != state["sha256"]:
+        if part.tell() != state["bytes"] or self.hash.hexdigest() != state["sha256"]:
             raise Corrupt("corrupt", f"{self.part}: its first {state['bytes']} bytes are not those that were written; remove "
                           f"it and {self.journal} to begin anew")
         part.truncate(state["bytes"])
-        part.seek(state["bytes"])
         self.counts = {name: state[name] for name in self.counts}
         self.resumed = state["texts"]
         self.width = state["width"]
@@ -270,7 +280,7 @@ class _Job:
         import numpy
 
         dtype = numpy.dtype({"float32": "<f4", "float16": "<f2", "int8": "i1", "binary": "i1"}.get(self.precision, "u1"))
-        width = self.width or self.embedder.dimensions
+        width = self.width or self.embedder.encode([], precision=self.precision, **self.encode_options).shape[1]
         new = self.target + ".new"
         part.seek(0)
         if self.kind in _TABLES:
@@ -282,10 +292,7 @@ class _Job:
 
                     npy.write_array_header_1_0(file, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False,
                                                       "shape": (self.counts["texts"], width)})
-                while True:
-                    piece = part.read(_PIECE)
-                    if not piece:
-                        break
+                for piece in _pieces(part):
                     file.write(piece)
         with open(new, "r+b") as file:
             os.fsync(file.fileno())
@@ -299,8 +306,6 @@ class _Job:
             text.flush()
             os.fsync(text.fileno())
         os.replace(self.target + ".manifest.json.new", self.target + ".manifest.json")
-        os.remove(self.part)
-        os.remove(self.journal)
         return {"complete": True, **manifest}
 
     def _write_table(self, path: str, part: IO[bytes], dtype: Any, width: int) -> None:
@@ -319,28 +324,26 @@ class _Job:
         with writer:
             for batch in self.table.batches(0):
                 flat = numpy.frombuffer(part.read(batch.num_rows * width * dtype.itemsize), dtype=dtype)
-                vectors = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(flat), width)
+                vectors = vector_column(flat.reshape(-1, width))
                 columns = [] if self.id_field is None else [batch.column(self.id_field)]
                 writer.write_batch(pyarrow.record_batch([*columns, vectors], schema=schema))
 
 
-def _deciding(embedder: "Embedder", options: Dict[str, Any]) -> Dict[str, str]:
-    """The options that decide vectors, those of the embedder and of its pool too, without those that are not given."""
-    given = {**(embedder._pool._arguments if embedder._pool else {}),
-             **{name: value for name, value in embedder._arguments.items() if name not in ("max_tokens", "truncation")},
-             **{name: value for name, value in options.items() if value is not None}}
-    return {name: str(given[name]) for name in ("chunk_overlap", "dimensions", "long_texts", "max_tokens", "normalize",
-                                                "pooling", "prompt_name", "truncation")
-            if given.get(name) is not None}
+def _pieces(file: IO[bytes], size: Optional[int] = None) -> Iterator[bytes]:
+    """The next `size` bytes, or all, as far as there are any."""
+    left = sys.maxsize if size is None else size
+    while left > 0:
+        piece = file.read(min(left, _PIECE))
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece
 
 
 def _describe(path: str, name: str) -> Dict[str, Any]:
     hash_ = hashlib.sha256()
     with open(path, "rb") as file:
-        while True:
-            piece = file.read(_PIECE)
-            if not piece:
-                break
+        for piece in _pieces(file):
             hash_.update(piece)
         return {"path": name, "bytes": file.tell(), "sha256": hash_.hexdigest()}
 

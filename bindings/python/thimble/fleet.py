@@ -2,6 +2,7 @@
 
 A partition is one Parquet file. It is embedded into a file of the same name in another folder, which appears there complete or
 not at all, and whose bits do not depend on who wrote it. So a partition may be tried as often as needed, also twice at a time.
+Unlike a job of thimble.bulk it keeps all columns and is not resumed within, but begun again.
 Folders are paths, or URIs that pyarrow.fs knows, such as s3://bucket/folder. Needs pyarrow.
 """
 
@@ -13,6 +14,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ._tables import FREE_OPTIONS, check_column, reading, vector_column
 from .embedder import Embedder
 from .errors import InvalidArgument
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     import pyarrow
     import pyarrow.fs
 
-# Options of an Embedder that no vector depends on.
-_FREE = {"threads", "max_memory", "cache", "pool"}
 _BATCH_ROWS = 1024
 _embedders: Dict[str, Embedder] = {}
 _lock = threading.Lock()
@@ -62,12 +62,12 @@ def column(found: Embedder, texts: Any) -> Any:
         spread = numpy.zeros((len(known), found.dimensions), vectors.dtype)
         spread[present] = vectors
         vectors, mask = spread, pyarrow.array(~present)
-    return pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.reshape(-1)), found.dimensions, mask=mask)
+    return vector_column(vectors, mask)
 
 
 def with_vectors(found: Embedder, table: pyarrow.Table, text: str, output: str) -> pyarrow.Table:
     """The table with a column of vectors more, in place of one of that name."""
-    _check_columns(table.schema, text)
+    check_column("the table", table.column_names, text)
     vectors = column(found, table.column(text))
     at = table.schema.get_field_index(output)
     return table.append_column(output, vectors) if at < 0 else table.set_column(at, output, vectors)
@@ -79,9 +79,8 @@ def vectors(texts: pandas.Series, model: str, **options: Any) -> pandas.Series:
 
     found = embedder(model, **options)
     known = texts.notna()
-    result = pandas.Series([None] * len(texts), index=texts.index, dtype=object)
-    result[known.to_numpy()] = pandas.Series(list(found.encode(list(texts[known]))), index=texts.index[known], dtype=object)
-    return result
+    left = iter(found.encode(list(texts[known])))
+    return pandas.Series([next(left) if one else None for one in known], index=texts.index, dtype=object)
 
 
 class Partition(NamedTuple):
@@ -114,7 +113,7 @@ def embed_partition(partition: Partition, model: str, *, text: str = "text", out
     files, source = _filesystem(partition.source)
     there, target = _filesystem(partition.target)
     entry = files.get_file_info(source)
-    space = json.dumps([found.fingerprint, text, output, {k: v for k, v in options.items() if k not in _FREE}],
+    space = json.dumps([found.fingerprint, text, output, {k: v for k, v in options.items() if k not in FREE_OPTIONS}],
                        sort_keys=True, default=repr)
     marks = {"thimble.space": space, "thimble.source": f"{entry.size} bytes, {entry.mtime_ns}"}
     rows = _committed(there, target, marks)
@@ -123,8 +122,10 @@ def embed_partition(partition: Partition, model: str, *, text: str = "text", out
 
     part = f"{target.rpartition('/')[0]}/.{target.rpartition('/')[2]}.{uuid.uuid4().hex}.part"
     try:
-        with files.open_input_file(source) as stream:
-            rows = _write(found, pyarrow.parquet.ParquetFile(stream), there, part, text, output, marks)
+        with files.open_input_file(source) as stream, reading(partition.source):
+            reader = pyarrow.parquet.ParquetFile(stream)
+            check_column(partition.source, reader.schema_arrow.names, text)
+            rows = _write(found, reader, there, part, text, output, marks)
         there.move(part, target)
     except BaseException:
         _forget(there, part)
@@ -137,7 +138,6 @@ def _write(found: Embedder, reader: Any, there: pyarrow.fs.FileSystem, part: str
     import pyarrow
     import pyarrow.parquet
 
-    _check_columns(reader.schema_arrow, text)
     first = with_vectors(found, reader.schema_arrow.empty_table(), text, output)
     schema = first.schema.with_metadata({**(first.schema.metadata or {}), **marks})
     rows = 0
@@ -160,7 +160,7 @@ def _committed(there: pyarrow.fs.FileSystem, target: str, marks: Dict[str, str])
 
     if not there.get_file_info(target).is_file:
         return None
-    with there.open_input_file(target) as stream:
+    with there.open_input_file(target) as stream, reading(target):
         metadata = pyarrow.parquet.read_metadata(stream)
     found = metadata.metadata or {}
     space = found.get(b"thimble.space", b"").decode()
@@ -175,12 +175,6 @@ def _forget(there: pyarrow.fs.FileSystem, part: str) -> None:
         there.delete_file(part)
     except OSError:
         pass  # The first error is the one to report; files of this kind are no partitions.
-
-
-def _check_columns(schema: pyarrow.Schema, text: str) -> None:
-    if text not in schema.names:
-        there = ", ".join(map(repr, schema.names)) or "none"
-        raise InvalidArgument("invalid_argument", f"column {text!r} not found; there are {there}")
 
 
 def _filesystem(path: str) -> Tuple[pyarrow.fs.FileSystem, str]:

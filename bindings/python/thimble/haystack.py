@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Dict, List, Optional
+from typing import Any, ClassVar, Dict, List, Optional, Tuple, Type, TypeVar
 
 from haystack import Document, component, default_from_dict, default_to_dict
 
@@ -16,9 +16,35 @@ from .reranker import Reranker
 
 __all__ = ["ThimbleDocumentEmbedder", "ThimbleRanker", "ThimbleTextEmbedder"]
 
+_T = TypeVar("_T", bound="_Component")
+
+
+class _Component:
+    """Saved with a pipeline as its attributes `saved` and its options."""
+
+    saved: ClassVar[Tuple[str, ...]] = ("model",)
+    options: Dict[str, Any]
+
+    def to_dict(self) -> Dict[str, Any]:
+        return default_to_dict(self, **{name: getattr(self, name) for name in self.saved}, **self.options)
+
+    @classmethod
+    def from_dict(cls: Type[_T], data: Dict[str, Any]) -> _T:
+        return default_from_dict(cls, data)
+
+
+class _Embedder(_Component):
+    model: Optional[str]
+    _texts: Optional[Texts] = None
+
+    def warm_up(self) -> Texts:
+        if self._texts is None:
+            self._texts = Texts(self.model, self.options)
+        return self._texts
+
 
 @component
-class ThimbleTextEmbedder:
+class ThimbleTextEmbedder(_Embedder):
     """Embeds a query, with the model's prompt for queries unless `prompt_name` selects one.
 
     `options` are those of thimble.Embedder.
@@ -27,19 +53,6 @@ class ThimbleTextEmbedder:
     def __init__(self, model: Optional[str] = None, **options: Any) -> None:
         self.model = model
         self.options = options
-        self._texts: Optional[Texts] = None
-
-    def warm_up(self) -> Texts:
-        if self._texts is None:
-            self._texts = Texts(self.model, self.options)
-        return self._texts
-
-    def to_dict(self) -> Dict[str, Any]:
-        return default_to_dict(self, model=self.model, **self.options)
-
-    @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> ThimbleTextEmbedder:
-        return default_from_dict(cls, data)
 
     @component.output_types(embedding=List[float])
     def run(self, text: str) -> Dict[str, Any]:
@@ -51,12 +64,14 @@ class ThimbleTextEmbedder:
 
 
 @component
-class ThimbleDocumentEmbedder:
+class ThimbleDocumentEmbedder(_Embedder):
     """Embeds documents, with the model's prompt for them unless `prompt_name` selects one.
 
     The text of a document is its fields `meta_fields_to_embed` and its content, joined by `embedding_separator`.
     `options` are those of thimble.Embedder.
     """
+
+    saved = ("model", "meta_fields_to_embed", "embedding_separator")
 
     def __init__(
         self,
@@ -67,28 +82,9 @@ class ThimbleDocumentEmbedder:
         **options: Any,
     ) -> None:
         self.model = model
+        self.options = options
         self.meta_fields_to_embed = meta_fields_to_embed or []
         self.embedding_separator = embedding_separator
-        self.options = options
-        self._texts: Optional[Texts] = None
-
-    def warm_up(self) -> Texts:
-        if self._texts is None:
-            self._texts = Texts(self.model, self.options)
-        return self._texts
-
-    def to_dict(self) -> Dict[str, Any]:
-        return default_to_dict(
-            self,
-            model=self.model,
-            meta_fields_to_embed=self.meta_fields_to_embed,
-            embedding_separator=self.embedding_separator,
-            **self.options,
-        )
-
-    @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> ThimbleDocumentEmbedder:
-        return default_from_dict(cls, data)
 
     @component.output_types(documents=List[Document])
     def run(self, documents: List[Document]) -> Dict[str, Any]:
@@ -103,12 +99,14 @@ class ThimbleDocumentEmbedder:
 
 
 @component
-class ThimbleRanker:
+class ThimbleRanker(_Component):
     """The best `top_k` documents, all by default, best first, with their scores.
 
     The text of a document is its fields `meta_fields_to_embed` and its content, joined by `embedding_separator`.
     `options` are those of thimble.Reranker.
     """
+
+    saved = ("model", "top_k", "meta_fields_to_embed", "embedding_separator")
 
     def __init__(
         self,
@@ -130,20 +128,6 @@ class ThimbleRanker:
         if self._reranker is None:
             self._reranker = Reranker(self.model, **self.options)
         return self._reranker
-
-    def to_dict(self) -> Dict[str, Any]:
-        return default_to_dict(
-            self,
-            model=self.model,
-            top_k=self.top_k,
-            meta_fields_to_embed=self.meta_fields_to_embed,
-            embedding_separator=self.embedding_separator,
-            **self.options,
-        )
-
-    @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> ThimbleRanker:
-        return default_from_dict(cls, data)
 
     @component.output_types(documents=List[Document])
     def run(self, query: str, documents: List[Document], top_k: Optional[int] = None) -> Dict[str, Any]:

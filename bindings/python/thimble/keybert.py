@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Optional
-
 from keybert.backend import BaseEmbedder
 
-from .embedder import Embedder
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from ._adapter import Backend
 
 __all__ = ["ThimbleBackend"]
 
 
-class ThimbleBackend(BaseEmbedder):
+class ThimbleBackend(Backend, BaseEmbedder):
     """`options` are those of thimble.Embedder."""
-
-    def __init__(self, model: Optional[str] = None, **options: Any) -> None:
-        self._embedder = Embedder(model, **options)
-        super().__init__(embedding_model=self._embedder)
-
-    def embed(self, documents: List[str], verbose: bool = False) -> npt.NDArray[np.float32]:
-        return self._embedder.encode(list(documents))

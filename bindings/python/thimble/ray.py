@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import fleet
-from .errors import InvalidArgument
+from ._tables import check_column
 
 
 class Embed:
@@ -28,9 +28,7 @@ class Embed:
     def __call__(self, batch: Any) -> Any:
         if not isinstance(batch, dict):
             return fleet.with_vectors(self.embedder, batch, self.text, self.output)
-        if self.text not in batch:
-            raise InvalidArgument("invalid_argument",
-                                  f"column {self.text!r} not found; there are {', '.join(map(repr, batch))}")
+        check_column("the batch", list(batch), self.text)
         return {**batch, self.output: self.embedder.encode(list(batch[self.text]))}
 
 
