@@ -94,7 +94,7 @@ def test_an_embedder_resumes_only_with_the_same_settings(model, tmp_path):
     # The same, told otherwise.
     embed_corpus(corpus, out, pathlib.Path(model), dimensions=16, threads=1, resume=True, **stop)
     with pytest.raises(TypeError, match="dimension"):
-        embed_corpus(corpus, out, thimble.Embedder(model, dimensions=16), dimension=16, resume=True, **stop)
+        embed_corpus(corpus, tmp_path / "new.npy", thimble.Embedder(model), dimension=16, **stop)
 
 
 def test_damaged_parts_are_refused(tmp_path):
