@@ -156,7 +156,7 @@ class Embed(unittest.TestCase):
         self.assertEqual(embed("-i", path, "--field", "title"), embed("x"))
 
     def test_names_the_line_that_is_wrong(self):
-        for line, says in ((b"{", b"not valid JSON"), (b"", b"not valid JSON"), (b'"a" x', b"not valid JSON"),
+        for line, says in ((b"{", b"not valid JSON"), (b'"a" x', b"not valid JSON"),
                            (b"5", b"expected a string or an object, found a number"),
                            (b'["a"]', b"found an array"), (b'{"a": 1}', b'no field "text"'),
                            (b'{"text": ["a"]}', b"found an array"), (b'{"text": null}', b"found null"),

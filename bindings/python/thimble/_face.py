@@ -108,7 +108,6 @@ class Prompts:
 class Face(Prompts):
     """A model of thimble with the settings and methods that both classes of sentence-transformers have."""
 
-    model_card_data = _ModelCard()
     _missing: Mapping[str, str]
     _settings: Optional[Dict[str, Any]]
 

@@ -29,7 +29,6 @@ _CHECKPOINT_SECONDS = 1.0
 _FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
 _PIECE = 1 << 20
 _TAIL = 1 << 20  # Of the journal, whose lines have a few KiB.
-_CALL_OPTIONS = ("prompt_name", "dimensions", "normalize", "long_texts")  # Of an embedder that is given.
 
 
 def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, field: str = "text",
@@ -68,10 +67,6 @@ def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, f
     if not isinstance(model, Embedder):
         with Embedder(model, **options) as embedder:
             return _Job(source, target, kind, embedder, {}, field, id_field, precision).run(resume, progress)
-    for name in options:
-        if name not in _CALL_OPTIONS:
-            raise TypeError(f"embed_corpus: {name!r} is no option of a call: {', '.join(_CALL_OPTIONS)}; others are those of "
-                            "the embedder")
     return _Job(source, target, kind, model, options, field, id_field, precision).run(resume, progress)
 
 
