@@ -50,7 +50,7 @@ parity:
 parity-folders:
 	@tests/folders/run.sh
 
-# Ray, Spark and Dask with workers that are killed; minutes, and much longer on a busy machine. No part of make test.
+# Ray, Spark and Dask with workers that are killed.
 fleets: all
 	@tests/fleets/run.sh build
 

@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 logs=$PWD/build/test-logs
 # make demo has the rest of 25 minutes.
 declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
-  [adapters]=120 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
-total=1600
+  [adapters]=120 [fleets]=300 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
+total=1900
 
 # One test more than there are processors, because that of the hub mostly waits.
 run_tests() {
@@ -55,6 +55,7 @@ do_tests() { run_tests complete; }
 do_python() { scripts/python.sh test "$logs/python.xml"; }
 do_install() { scripts/python.sh install; }
 do_adapters() { tests/adapters_python/run.sh "$logs"; }
+do_fleets() { tests/fleets/run.sh "$logs"; }
 
 do_clients() { tests/clients/run.sh "$logs"; }
 
@@ -145,7 +146,7 @@ set +m
 
 for name in aarch64 shared release; do stage "$name"; done
 await fetch
-for name in tests python install clients adapters; do stage "$name"; done
+for name in tests python install clients adapters fleets; do stage "$name"; done
 await packages
 for name in node bundlers swap; do stage "$name"; done
 await noexcept
