@@ -442,7 +442,8 @@ class Interrupted(Job):
             self.kill_leftovers()
 
     def test_rows_of_dedupe_beyond_the_output_are_refused(self):
-        source, _ = self.long_job("--dedupe")
+        source = self.write("in.txt", "".join(f"text {i}\n" for i in range(self.COUNT)))  # Distinct: a long job.
+        self.assertTrue(self.kill_when(source, self.checkpoint, "--dedupe"), "needs a longer job")
         seen, journal = pathlib.Path(f"{self.out}.seen.part"), pathlib.Path(f"{self.out}.journal")
         whole, state = journal.read_bytes(), self.checkpoint()
         rows = seen.read_bytes()[:state["seen"]["bytes"]]
