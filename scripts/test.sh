@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 logs=$PWD/build/test-logs
 # make demo has the rest of 25 minutes.
 declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
-  [adapters]=120 [fleets]=300 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
+  [adapters]=120 [fleets]=330 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
 total=1900
 
 # One test more than there are processors, because that of the hub mostly waits.
