@@ -669,8 +669,8 @@ TEST_F(OnnxTest, ReadsTheScoresOfACrossEncoder) {
     EXPECT_EQ(model->takes_types, !folded);
     auto encoder = OpenOnnx(path_, *FindFamily("bert"));
     ASSERT_TRUE(encoder.ok()) << encoder.status().message();
-    std::erase_if(exporter.expected, [](const auto& one) {
-      return one.first.starts_with("pooler.") || one.first.starts_with("classifier.");
+    std::erase_if(exporter.expected, [](const auto& weight) {
+      return weight.first.starts_with("pooler.") || weight.first.starts_with("classifier.");
     });
     ExpectWeights(*encoder, exporter.expected);
     EXPECT_FALSE(encoder->head.has_value());
