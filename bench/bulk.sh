@@ -51,7 +51,7 @@ while child.poll() is None:
         rollup = pathlib.Path(f"/proc/{child.pid}/smaps_rollup").read_text()
     except OSError:
         break
-    samples.append(sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_")))
+    samples.append(next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Anonymous:")))
     time.sleep(0.1)
 if child.wait() != 0:
     sys.exit("bulk: the job failed")
