@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "bulk/json_text.h"
 #include "json/value.h"
@@ -16,8 +17,6 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kShownNames = 10;
 
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 }  // namespace
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
@@ -25,7 +24,7 @@ bool IsBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == 
 bool HasExtension(std::string_view path, std::string_view extension) {
   return path.size() >= extension.size() &&
          std::equal(extension.begin(), extension.end(), path.end() - static_cast<std::ptrdiff_t>(extension.size()),
-                    [](char a, char b) { return a == Lower(b); });
+                    [](char a, char b) { return a == base::ToLower(b); });
 }
 
 std::string_view NoText(std::string_view begin) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "cli/info_values.h"
 #include "cli/output.h"
@@ -23,11 +24,9 @@ constexpr char kNotes[] =
     "states what is missing. MTEB is the mean score, * over fewer tasks than all. Prompts, copies and the source: "
     "--json.\n";
 
-char Lower(char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); }
-
 bool Contains(std::string_view repository, std::string_view text) {
   return std::search(repository.begin(), repository.end(), text.begin(), text.end(),
-                     [](char a, char b) { return Lower(a) == Lower(b); }) != repository.end();
+                     [](char a, char b) { return base::ToLower(a) == base::ToLower(b); }) != repository.end();
 }
 
 std::string NameIn(std::string_view repository) { return std::string(repository.substr(repository.find('/') + 1)); }

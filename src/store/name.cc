@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "runtime/engines.h"
 
@@ -18,8 +19,6 @@ constexpr std::string_view kDigits = "0123456789ABCDEF";
 bool IsPlain(std::string_view word) {
   return !word.empty() && word[0] != '.' && word.find_first_not_of(kPlain) == std::string_view::npos;
 }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 // The rules of git for names of branches and tags, as far as they keep a name from being mistaken for something else.
 bool IsRevision(std::string_view text) {
@@ -88,7 +87,8 @@ Result<ModelName> ParseName(std::string_view model, std::string_view revision) {
 }
 
 bool SameWithoutCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return Lower(x) == Lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return base::ToLower(x) == base::ToLower(y); });
 }
 
 bool IsHex(std::string_view text, std::size_t digits) {
