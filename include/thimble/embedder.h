@@ -9,6 +9,7 @@
 #ifndef THIMBLE_EMBEDDER_H_
 #define THIMBLE_EMBEDDER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,8 @@ struct VectorOptions {
   // eighth of max_tokens.
   std::optional<std::size_t> chunk_overlap = {};
   std::size_t first_index = 0;  // Index of the first text in messages, for callers that pass a list in parts.
+  // Where another thread sets it, the call soon ends with kIo, "the call was cancelled". Null for never.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // The memory of a model and an embedder in bytes, known before either takes any. Private memory belongs to the process

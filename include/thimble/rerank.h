@@ -11,6 +11,7 @@
 #ifndef THIMBLE_RERANK_H_
 #define THIMBLE_RERANK_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ struct RankOptions {
   // supported: kInvalidArgument.
   LongTexts long_texts = LongTexts::kTruncate;
   std::size_t first_index = 0;  // Index of the first document in messages, for callers that pass a list in parts.
+  const std::atomic<bool>* stop = nullptr;  // As VectorOptions::stop.
 };
 
 // A model with scratch memory. Thread-compatible: use one per thread, or one with `threads` > 1; see Embedder for what

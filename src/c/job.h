@@ -40,7 +40,7 @@ class Task final : public runtime::Job {
   void Run() override;
 
   // For the work.
-  bool cancelled() const { return cancelled_; }
+  const std::atomic<bool>& cancelled() const { return cancelled_; }
   void SetProgress(const thimble_progress& progress);
 
   // For whoever waits. Found is constant once the task has ended.

@@ -25,8 +25,7 @@ struct thimble_pool {
 namespace thimble::c {
 namespace {
 
-// A call of the pool takes so many texts for each thread, and so many bytes, so that a job that was cancelled ends
-// soon, and so that calls of others have their turn.
+// A call of the pool takes so many texts for each thread, and so many bytes, so that calls of others have their turn.
 constexpr std::size_t kCallTexts = 64;
 constexpr std::size_t kCallBytes = 16 << 10;
 
@@ -80,6 +79,7 @@ Status Encode(const Place& place, Task& task, const std::vector<std::string_view
   std::vector<Report> found;
   std::vector<float> part;
   VectorOptions options = wanted.options;
+  options.stop = &task.cancelled();
   for (std::size_t begin = 0; begin < texts.size();) {
     if (task.cancelled()) return Cancelled();
     const std::size_t end = PartEnd(texts, begin, place.threads), count = end - begin;
@@ -109,6 +109,7 @@ Status Rank(const Place& place, Task& task, std::string_view query, const std::v
                  scores_count);
   }
   const std::size_t first_index = options.first_index;
+  options.stop = &task.cancelled();
   for (std::size_t begin = 0; begin < documents.size() || begin == 0;) {
     if (task.cancelled()) return Cancelled();
     const std::size_t end = PartEnd(documents, begin, place.threads);

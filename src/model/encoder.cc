@@ -80,10 +80,12 @@ Encoder::Encoder(const Weights& weights, const kernels::Kernels& kernels, TileSh
 
 Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids,
                                                std::span<const std::uint32_t> lengths, WantedRows wanted,
-                                               const Crew& crew, std::span<const std::uint32_t> seconds) {
+                                               const Crew& crew, std::span<const std::uint32_t> seconds,
+                                               const std::atomic<bool>* stop) {
   ids_ = ids;
   lengths_ = lengths;
   seconds_ = seconds;
+  stop_ = stop;
   failed_ = false;
   const Schedule schedule(w_.program,
                           {.rows = ids.size(), .sequences = lengths.size(), .block = block_, .wanted = wanted},
@@ -105,12 +107,14 @@ Result<std::span<const float>> Encoder::Encode(std::span<const std::int32_t> ids
     for (Encoder* encoder : crew.encoders) {
       if (!encoder->status_.ok()) return std::exchange(encoder->status_, Status());
     }
+    return Status(Code::kIo, "the call was cancelled");
   }
   const std::size_t rows = wanted == WantedRows::kFirst ? lengths.size() : ids.size();
   return std::span<const float>(stream_, rows * w_.program.architecture.hidden);
 }
 
 void Encoder::Do(Encoder& tile, const Part& part) {
+  if (tile.stop_ != nullptr && *tile.stop_) tile.failed_ = true;
   if (tile.failed_) return;
   switch (part.kind) {
     case Part::Kind::kEmbed: {

@@ -51,10 +51,11 @@ class Encoder {
   // below the vocabulary. Returns the vectors of all tokens, [ids.size()][hidden], or of the first of each sequence,
   // [lengths.size()][hidden], valid until the next call. With a crew, whose first encoder is this one, its members
   // share the work; the vectors are the same. `seconds`, of a model for pairs, says of each sequence how many tokens
-  // come before those of the second type. kIo when the model's file cannot be read.
+  // come before those of the second type. kIo when the model's file cannot be read, or when `stop` is set meanwhile.
   Result<std::span<const float>> Encode(std::span<const std::int32_t> ids, std::span<const std::uint32_t> lengths,
                                         WantedRows wanted = WantedRows::kAll, const Crew& crew = {},
-                                        std::span<const std::uint32_t> seconds = {});
+                                        std::span<const std::uint32_t> seconds = {},
+                                        const std::atomic<bool>* stop = nullptr);
 
  private:
   // Rows of a buffer, from one of them on: floats and, where matrices take them, their int8 codes.
@@ -95,7 +96,8 @@ class Encoder {
   std::span<const std::int32_t> ids_;
   std::span<const std::uint32_t> lengths_;
   std::span<const std::uint32_t> seconds_;
-  std::atomic<bool> failed_ = false;  // A member could not read the model's file.
+  const std::atomic<bool>* stop_ = nullptr;
+  std::atomic<bool> failed_ = false;  // A member could not read the model's file, or saw the stop.
   float* stream_ = nullptr;           // [tokens][hidden]
   kernels::QuantizedRows codes_;      // [tokens][hidden] of the stream or the context, int8 only
   float* context_ = nullptr;          // [tokens][hidden]

@@ -82,7 +82,8 @@ Result<Batch> Session::BatchOf(std::span<const std::string_view> texts, std::spa
                .prompt = prompt,
                .long_texts = options.long_texts,
                .chunk_overlap = options.chunk_overlap,
-               .first_index = options.first_index};
+               .first_index = options.first_index,
+               .stop = options.stop};
 }
 
 Status Session::EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,

@@ -3,6 +3,7 @@
 #ifndef THIMBLE_RUNTIME_ENGINE_H_
 #define THIMBLE_RUNTIME_ENGINE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,7 @@ struct Batch {
   LongTexts long_texts = LongTexts::kTruncate;
   std::optional<std::size_t> chunk_overlap = {};
   std::size_t first_index = 0;
+  const std::atomic<bool>* stop = nullptr;
 
   // What messages call its texts.
   const char* what() const { return query ? "documents[" : "texts["; }

@@ -246,7 +246,7 @@ Status NativeWorker::Flush(const Batch& batch) {
   const model::WantedRows wanted = only_first ? model::WantedRows::kFirst : model::WantedRows::kAll;
   const std::span<const std::uint32_t> seconds(seconds_, seconds_ == nullptr ? 0 : sequences);
   THIMBLE_ASSIGN_OR_RETURN(std::span<const float> encoded,
-                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_, seconds));
+                           encoder_.Encode({ids_, ids}, {lengths_, sequences}, wanted, crew_, seconds, batch.stop));
   // What is kept must be of the file as it was opened.
   if (caches_) THIMBLE_RETURN_IF_ERROR(file_.Check());
   const float* rows = encoded.data();

@@ -58,7 +58,8 @@ Status Session::Rank(std::string_view query, std::span<const std::string_view> d
                          .normalize = false,
                          .prompt = prompt,
                          .long_texts = options.long_texts,
-                         .first_index = options.first_index};
+                         .first_index = options.first_index,
+                         .stop = options.stop};
     THIMBLE_RETURN_IF_ERROR(Watched([&] { return Run(batch); }));
     if (!options.raw_scores && info().score_activation == "sigmoid") {
       for (float& score : scores) score = Sigmoid(score);

@@ -6,12 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <random>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -356,6 +358,32 @@ TEST(Embedder, RefusesWhatCannotWork) {
   std::vector<float> none;
   EXPECT_TRUE(embedder->EmbedBatch({}, none).ok());
   EXPECT_EQ(model->Tokenize("a", {.max_tokens = model->info().positions + 1}).status().code(), Code::kInvalidArgument);
+}
+
+TEST(Embedder, ACallEndsSoonAfterItsStop) {
+  const auto model = TestModel(format::Dtype::kQ8);
+  for (std::size_t threads : {std::size_t{1}, std::size_t{3}}) {
+    auto embedder = Embedder::Create(model, {.threads = threads});
+    ASSERT_TRUE(embedder.ok());
+    // Two texts go through the layers on all threads together, many on one each.
+    for (std::size_t count : {std::size_t{2}, std::size_t{20'000}}) {
+      const std::vector<std::string> texts = MixedTexts(count);
+      const std::vector<std::string_view> views(texts.begin(), texts.end());
+      std::vector<float> vectors(count * model->dimensions(), 7);
+      std::atomic<bool> stop = count == 2;
+      std::thread stopper([&] { stop = true; });
+      const Status status = embedder->EmbedBatch(views, vectors, {}, {.stop = &stop});
+      stopper.join();
+      EXPECT_EQ(status.code(), Code::kIo);
+      EXPECT_EQ(status.message(), "the call was cancelled");
+      EXPECT_EQ(vectors.back(), 7);
+    }
+    // The next call is as if nothing had been.
+    std::vector<float> after(model->dimensions()), fresh(model->dimensions());
+    ASSERT_TRUE(embedder->Embed("the memory of a vector", after).ok());
+    ASSERT_TRUE(Embedder::Create(model)->Embed("the memory of a vector", fresh).ok());
+    EXPECT_EQ(after, fresh);
+  }
 }
 
 TEST(Embedder, AFileCutShortIsAnErrorAndNoCrash) {

@@ -44,16 +44,16 @@ class Environment::Mailbox {
 
 class Environment::Call : public runtime::Job, public std::enable_shared_from_this<Call> {
  public:
-  Call(std::function<Outcome()> work, std::shared_ptr<Mailbox> mailbox)
+  Call(Work work, std::shared_ptr<Mailbox> mailbox)
       : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
   // Asks the work to end early.
-  virtual void Cancel() {}
+  void Cancel() { cancelled_ = true; }
   // What is to be told to the watcher; null unless there is anything.
   virtual std::function<Napi::Value(Napi::Env)> TakeNews() { return nullptr; }
 
   void Run() override {
     Status status = base::Guarded([&] {
-      outcome_ = work_();
+      outcome_ = work_(cancelled_);
       return Status();
     });
     if (!status.ok()) outcome_ = {.status = std::move(status), .value = {}};
@@ -65,8 +65,9 @@ class Environment::Call : public runtime::Job, public std::enable_shared_from_th
   Outcome& outcome() { return outcome_; }
 
  protected:
-  std::function<Outcome()> work_;
+  Work work_;
   std::shared_ptr<Mailbox> mailbox_;
+  std::atomic<bool> cancelled_ = false;
 
  private:
   std::atomic<bool> done_ = false;
@@ -76,7 +77,7 @@ class Environment::Call : public runtime::Job, public std::enable_shared_from_th
 class Environment::LoneCall final : public Call, public Watch {
  public:
   LoneCall(std::function<Outcome(Watch&)> work, std::shared_ptr<Mailbox> mailbox)
-      : Call([this, work = std::move(work)] { return work(*this); }, std::move(mailbox)) {}
+      : Call([this, work = std::move(work)](const auto&) { return work(*this); }, std::move(mailbox)) {}
 
   Status Start() {
     // libcurl, and what it loads, was not written for small stacks.
@@ -85,7 +86,6 @@ class Environment::LoneCall final : public Call, public Watch {
   }
   void Join() { thread_.Join(); }
 
-  void Cancel() override { cancelled_ = true; }
   bool cancelled() const override { return cancelled_; }
   void Tell(std::function<Napi::Value(Napi::Env)> value) override {
     {
@@ -105,7 +105,6 @@ class Environment::LoneCall final : public Call, public Watch {
     return nullptr;
   }
 
-  std::atomic<bool> cancelled_ = false;
   std::mutex mutex_;
   std::function<Napi::Value(Napi::Env)> news_;
   base::Thread thread_;
@@ -147,14 +146,16 @@ Environment& Environment::Of(Napi::Env env) { return *env.GetInstanceData<Enviro
 void Environment::Close(void* self) {
   auto* environment = static_cast<Environment*>(self);
   environment->mailbox_->Close();
-  for (const auto& [call, waiting] : environment->waiting_) environment->executor_->Withdraw(call);
+  for (const auto& [call, waiting] : environment->waiting_) {
+    call->Cancel();
+    environment->executor_->Withdraw(call);
+  }
   environment->waiting_.clear();
-  for (const std::shared_ptr<LoneCall>& call : environment->alone_) call->Cancel();
   for (const std::shared_ptr<LoneCall>& call : environment->alone_) call->Join();
   environment->alone_.clear();
 }
 
-Napi::Promise Environment::Run(Napi::Env env, std::uint32_t id, std::function<Outcome()> work, Napi::Value kept) {
+Napi::Promise Environment::Run(Napi::Env env, std::uint32_t id, Work work, Napi::Value kept) {
   auto deferred = Napi::Promise::Deferred::New(env);
   auto call = std::make_shared<Call>(std::move(work), mailbox_);
   Status status = executor_->Submit(call);
@@ -183,23 +184,21 @@ Napi::Promise Environment::RunAlone(Napi::Env env, std::uint32_t id, std::functi
 void Environment::Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred,
                        Napi::Value kept) {
   if (waiting_.empty()) napi_ref_threadsafe_function(env_, mailbox_->wake());
-  Waiting& waiting = waiting_.emplace(call.get(), Waiting{deferred, id, {}}).first->second;
+  Waiting& waiting = waiting_.emplace(call.get(), Waiting{deferred, id, call, {}}).first->second;
   if (!kept.IsEmpty()) waiting.kept = Napi::Persistent(kept.As<Napi::Object>());
 }
 
 void Environment::Cancel(std::uint32_t id) {
   for (auto& [call, waiting] : waiting_) {
     if (waiting.id != id) continue;
+    call->Cancel();
     executor_->Withdraw(call);
-    for (const std::shared_ptr<LoneCall>& lone : alone_) {
-      if (lone.get() == call) lone->Cancel();
-    }
     Forget(call);
     return;
   }
 }
 
-void Environment::Forget(const Call* call) {
+void Environment::Forget(Call* call) {
   waiting_.erase(call);
   if (waiting_.empty()) napi_unref_threadsafe_function(env_, mailbox_->wake());
 }

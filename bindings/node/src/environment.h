@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,9 +33,10 @@ class Environment {
     std::function<Napi::Value(Napi::Env, Napi::Value kept)> value;
   };
 
+  using Work = std::function<Outcome(const std::atomic<bool>& cancelled)>;
   // Runs `work` on a thread of the executor, and settles the promise with its outcome. While a promise is not settled
   // it keeps the process alive, and `kept`. `id` is the caller's, for Cancel; 0 is none.
-  Napi::Promise Run(Napi::Env env, std::uint32_t id, std::function<Outcome()> work, Napi::Value kept = {});
+  Napi::Promise Run(Napi::Env env, std::uint32_t id, Work work, Napi::Value kept = {});
 
   // What work on a thread of its own knows of whoever waits for it. Thread-safe.
   class Watch {
@@ -50,7 +52,7 @@ class Environment {
   // function, or undefined; what it throws rejects the promise. The end of the environment waits for the thread.
   Napi::Promise RunAlone(Napi::Env env, std::uint32_t id, std::function<Outcome(Watch&)> work, Napi::Value watcher);
 
-  // Forgets the call: its promise is never settled, and its work does not start unless it has, or is cancelled.
+  // Forgets the call: its promise is never settled, and its work does not start, or is cancelled.
   void Cancel(std::uint32_t id);
 
  private:
@@ -60,6 +62,7 @@ class Environment {
   struct Waiting {
     Napi::Promise::Deferred deferred;
     std::uint32_t id;
+    std::shared_ptr<Call> call;
     Napi::ObjectReference kept;
   };
 
@@ -70,12 +73,12 @@ class Environment {
   // Calls the watcher of a call that is still running; returns whether nothing is left to do for it now.
   bool TellWatcher(Napi::Env env, Call& call);
   void Wait(const std::shared_ptr<Call>& call, std::uint32_t id, Napi::Promise::Deferred deferred, Napi::Value kept);
-  void Forget(const Call* call);
+  void Forget(Call* call);
 
   std::shared_ptr<runtime::Executor> executor_;
   std::shared_ptr<Mailbox> mailbox_;
   napi_env env_ = nullptr;
-  std::unordered_map<const Call*, Waiting> waiting_;
+  std::unordered_map<Call*, Waiting> waiting_;
   std::vector<std::shared_ptr<LoneCall>> alone_;  // Those with a thread that has not been waited for.
 };
 

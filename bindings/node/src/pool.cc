@@ -64,7 +64,8 @@ struct Vectors {
 };
 
 Status EmbedTexts(ModelPool& pool, const std::string& name, const std::string& dtype,
-                  const std::vector<std::string>& texts, const Wanted& wanted, Vectors& result) {
+                  const std::vector<std::string>& texts, const Wanted& wanted, Vectors& result,
+                  const std::atomic<bool>* stop = nullptr) {
   THIMBLE_ASSIGN_OR_RETURN(Lease lease, pool.Acquire(name, dtype));
   const ModelInfo& info = lease.model().info();
   THIMBLE_ASSIGN_OR_RETURN(const CodeRange range, FindCodeRange(info, wanted.precision, wanted.options));
@@ -72,7 +73,9 @@ Status EmbedTexts(ModelPool& pool, const std::string& name, const std::string& d
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   std::vector<float> vectors(texts.size() * dimensions);
   result.reports.resize(texts.size());
-  THIMBLE_RETURN_IF_ERROR(lease.EmbedBatch(views, vectors, result.reports, wanted.options));
+  VectorOptions options = wanted.options;
+  options.stop = stop;
+  THIMBLE_RETURN_IF_ERROR(lease.EmbedBatch(views, vectors, result.reports, options));
   result.element_bytes = PrecisionBytes(wanted.precision, 1);
   result.values.resize(texts.size() * PrecisionBytes(wanted.precision, dimensions));
   return Quantize(vectors, dimensions, wanted.precision, range, result.values);
@@ -164,7 +167,7 @@ Pool::Pool(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pool>(info) {
 Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
   Result<Wanted> wanted = info[4].IsObject() ? ToWanted(info[4].As<Napi::Object>()) : Wanted();
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
-               pin = info[3].As<Napi::Boolean>().Value(), wanted = std::move(wanted)]() -> Outcome {
+               pin = info[3].As<Napi::Boolean>().Value(), wanted = std::move(wanted)](const auto&) -> Outcome {
     if (!wanted.ok()) return {.status = wanted.status(), .value = {}};
     if (pin) {
       Status status = pool->Pin(name, dtype);
@@ -191,7 +194,7 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::MakePlan(const Napi::CallbackInfo& info) {
-  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])]() -> Outcome {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])](const auto&) -> Outcome {
     Result<Plan> plan = pool->MakePlan(name, dtype);
     if (!plan.ok()) return {.status = plan.status(), .value = {}};
     return {.status = {}, .value = [found = *plan](Napi::Env env, Napi::Value) { return FromPlan(env, found); }};
@@ -202,10 +205,10 @@ Napi::Value Pool::MakePlan(const Napi::CallbackInfo& info) {
 Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
   // Threads write into memory of their own: the caller may detach or shrink its buffer meanwhile.
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), texts = ToStrings(info[3]),
-               wanted = ToWanted(info[4].As<Napi::Object>()), offset = ToSize(info[6])]() -> Outcome {
+               wanted = ToWanted(info[4].As<Napi::Object>()), offset = ToSize(info[6])](const auto& cancelled) -> Outcome {
     if (!wanted.ok()) return {.status = wanted.status(), .value = {}};
     auto result = std::make_shared<Vectors>();
-    Status status = EmbedTexts(*pool, name, dtype, texts, *wanted, *result);
+    Status status = EmbedTexts(*pool, name, dtype, texts, *wanted, *result, &cancelled);
     return {.status = status, .value = [result, offset](Napi::Env env, Napi::Value target) {
               return Copy(env, *result, target.As<Napi::TypedArray>(), offset);
             }};
@@ -215,7 +218,7 @@ Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
 
 Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
-               text = ToString(info[3])]() -> Outcome {
+               text = ToString(info[3])](const auto&) -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     const std::size_t dimensions = lease->model().info().token_dimensions;
@@ -238,7 +241,7 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
-  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), ids = ToIds(info[3])]() -> Outcome {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), ids = ToIds(info[3])](const auto&) -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     auto rows = std::make_shared<std::vector<float>>(ids.size() * lease->model().info().token_dimensions);
@@ -251,13 +254,15 @@ Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
 
 Napi::Value Pool::Rank(const Napi::CallbackInfo& info) {
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), query = ToString(info[3]),
-               documents = ToStrings(info[4]), options = ToRankOptions(info[5].As<Napi::Object>())]() -> Outcome {
+               documents = ToStrings(info[4]), options = ToRankOptions(info[5].As<Napi::Object>())](const auto& cancelled) -> Outcome {
     if (!options.ok()) return {.status = options.status(), .value = {}};
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     const std::vector<std::string_view> views(documents.begin(), documents.end());
     auto scores = std::make_shared<std::vector<float>>(views.size() * lease->num_scores());
-    Status status = lease->Rank(query, views, *scores, {}, *options);
+    RankOptions wanted = *options;
+    wanted.stop = &cancelled;
+    Status status = lease->Rank(query, views, *scores, {}, wanted);
     return {.status = status,
             .value = [scores](Napi::Env env, Napi::Value) { return FromVector<Napi::Float32Array>(env, *scores); }};
   };
@@ -311,7 +316,7 @@ Napi::Value Pool::Vocabulary(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::Unload(const Napi::CallbackInfo& info) {
-  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])]() -> Outcome {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2])](const auto&) -> Outcome {
     pool->Unload(name, dtype);
     return {};
   };
