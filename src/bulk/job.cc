@@ -69,8 +69,16 @@ Result<Job> Job::Open(const Model& model, const CorpusOptions& options, const Pl
   if (Result<base::FileStamp> old = base::StampOf(target); !old.ok() && old.status().code() != Code::kNotFound) {
     return old.status();
   }
-  THIMBLE_ASSIGN_OR_RETURN(Journal journal, Journal::Open(JournalName(target)));
-  Job job(std::move(reader), std::move(journal), target);
+  Result<Journal> journal = Journal::Open(JournalName(target));
+  if (!journal.ok()) {
+    const Status& why = journal.status();
+    if (why.code() == Code::kNotFound) {
+      return Error(why.code(), options.output, ": its folder does not exist; make it, or choose another output");
+    }
+    return why.code() == Code::kIo ? Error(why.code(), options.output, ": a job needs files beside it: ", why.message())
+                                   : why;
+  }
+  Job job(std::move(reader), *std::move(journal), target);
   job.form_ = form;
   job.dimensions_ = options.vectors.dimensions.value_or(model.dimensions());
   job.has_ids_ = !options.id_field.empty();

@@ -3,6 +3,7 @@
 #include "bulk/records.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -10,11 +11,11 @@
 #include "base/error.h"
 #include "bulk/json_text.h"
 #include "json/value.h"
+#include "text/utf8.h"
 
 namespace thimble::bulk {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kShownNames = 10;
 
 }  // namespace
@@ -36,7 +37,16 @@ std::string_view NoText(std::string_view begin) {
   for (const auto& [magic, what] : kKinds) {
     if (begin.starts_with(magic)) return what;
   }
-  return "";
+  return begin.find('\0') == std::string_view::npos ? "" : "a NUL byte, as UTF-16 and binary files have; convert it";
+}
+
+std::string WhyNotUtf8(std::string_view text) {
+  const std::size_t at = text::Utf8Prefix(text);
+  if (at == text.size()) return "";
+  char byte[8];
+  std::snprintf(byte, sizeof byte, "0x%02X", static_cast<unsigned char>(text[at]));
+  return std::string("expected UTF-8, found the byte ") + byte + " at byte " + std::to_string(at) +
+         " of the text; convert it, for example with iconv -f WINDOWS-1252 -t UTF-8";
 }
 
 Status CheckLinesHaveNoFields(const std::string& path, const std::string& text_field, const std::string& id_field) {
@@ -94,6 +104,9 @@ Result<RecordReader> RecordReader::Open(const std::string& path, const RecordOpt
   if (reader.Peek() >= 0) {
     const std::string_view found = NoText(std::string_view(reader.block_.data(), reader.end_));
     if (!found.empty()) return reader.Broken("expected UTF-8, found " + std::string(found));
+    if (std::string_view(reader.block_.data(), reader.end_).starts_with(kByteOrderMark)) {
+      reader.at_ = kByteOrderMark.size();
+    }
   }
   if (reader.csv()) THIMBLE_RETURN_IF_ERROR(reader.ReadHeader());
   reader.HashTaken();
@@ -159,6 +172,7 @@ Status RecordReader::FindColumn(const std::vector<std::string>& names, const std
     for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i)
       list += (i > 0 ? ", \"" : "\"") + names[i] + "\"";
     if (names.size() > kShownNames) list += ", ...";
+    if (names.size() == 1) list += options_.format == InputFormat::kTsv ? "; tabs separate columns" : "; commas separate columns";
     return Error(Code::kInvalidArgument, file_.path(), ": line 1: expected a column \"", field, "\", found ", list);
   }
   if (std::find(found + 1, names.end(), field) != names.end()) {
@@ -169,9 +183,7 @@ Status RecordReader::FindColumn(const std::vector<std::string>& names, const std
 }
 
 Status RecordReader::ReadHeader() {
-  const int first = Peek();
-  if (first < 0) return Broken("expected a header with the names of the columns, found an empty file");
-  if (std::string_view(block_.data(), end_).starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+  if (Peek() < 0) return Broken("expected a header with the names of the columns, found an empty file");
   std::vector<std::string> names;
   std::size_t bytes = 0;
   for (bool last = false; !last;) {
@@ -270,11 +282,11 @@ Status RecordReader::NextRow(RecordBatch& batch) {
     return Broken("expected " + std::to_string(columns_) + " fields as in the header, found " + std::to_string(count));
   }
   if (id_cut) return Broken("expected an id of at most " + std::to_string(kMaxIdBytes) + " bytes");
-  batch.cut.push_back(CutText(text_, text_cut));
-  batch.texts.push_back(text_);
-  if (!options_.id_field.empty()) batch.ids.push_back(json::Value(id_).Text());
-  ++records_;
-  return Status();
+  if (!options_.id_field.empty()) {
+    if (const std::string why = WhyNotUtf8(id_); !why.empty()) return Broken("the id: " + why);
+    batch.ids.push_back(json::Value(id_).Text());
+  }
+  return TakeText(batch, text_cut);
 }
 
 Status RecordReader::NextLine(RecordBatch& batch) {
@@ -287,7 +299,10 @@ Status RecordReader::NextLine(RecordBatch& batch) {
   if (json) {
     if (cut) return Broken("expected at most " + std::to_string(options_.record_bytes) + " bytes of JSON");
     auto found = TextAndIdOfJson(text_, options_.text_field, options_.id_field);
-    if (!found.ok()) return Broken(found.status().message());
+    if (!found.ok()) {
+      const std::string why = WhyNotUtf8(text_);
+      return Broken(why.empty() ? found.status().message() : why);
+    }
     if (found->id.size() > kMaxIdBytes) {
       return Broken("expected an id of at most " + std::to_string(kMaxIdBytes) + " bytes");
     }
@@ -296,7 +311,12 @@ Status RecordReader::NextLine(RecordBatch& batch) {
   } else if (!cut && text_.ends_with('\r')) {
     text_.pop_back();
   }
+  return TakeText(batch, cut);
+}
+
+Status RecordReader::TakeText(RecordBatch& batch, bool cut) {
   batch.cut.push_back(CutText(text_, cut));
+  if (const std::string why = WhyNotUtf8(text_); !why.empty()) return Broken(why);
   batch.texts.push_back(text_);
   ++records_;
   return Status();

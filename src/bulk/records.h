@@ -36,6 +36,12 @@ bool HasExtension(std::string_view path, std::string_view extension);
 // line of garbage would get a vector.
 std::string_view NoText(std::string_view begin);
 
+// What of a text is not UTF-8, and what to do; empty if all of it is. A tokenizer would read U+FFFD, and nobody would
+// learn that a corpus in Latin-1 has lost its letters.
+std::string WhyNotUtf8(std::string_view text);
+
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // Whether a line of JSON has only white space: it is no record.
 bool IsBlank(std::string_view line);
 
@@ -110,6 +116,8 @@ class RecordReader {
   Status ReadHeader();
   Status FindColumn(const std::vector<std::string>& names, const std::string& field, std::size_t& column) const;
   Status NextLine(RecordBatch& batch);
+  // The text in hand as a record's.
+  Status TakeText(RecordBatch& batch, bool cut);
   Status NextRow(RecordBatch& batch);
   // A line into `text_`, of which at most `keep` bytes are kept.
   Status ReadLine(std::size_t keep, bool& cut);

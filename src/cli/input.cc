@@ -84,6 +84,9 @@ Status Input::ReadBlock() {
   if (bytes_read_ == 0) {
     const std::string_view found = bulk::NoText(std::string_view(block_.data(), block_end_));
     if (!found.empty()) return Error(Code::kCorrupt, name_, ": line 1: expected UTF-8, found ", found);
+    if (std::string_view(block_.data(), block_end_).starts_with(bulk::kByteOrderMark)) {
+      block_begin_ = bulk::kByteOrderMark.size();
+    }
   }
   bytes_read_ += block_end_;
   end_ = count == 0;
@@ -100,10 +103,13 @@ bool Input::ReadyWithin(int milliseconds) const {
 
 Status Input::EndLine(Batch& batch) {
   ++lines_;
+  const auto broken = [&](const std::string& why) {
+    return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", why);
+  };
   if (json_) {
     if (line_cut_) {
-      return Error(Code::kCorrupt, name_, ": line ", lines_, ": expected at most ", limits_.json_bytes,
-                   " bytes of JSON", limits_.json_bytes < kMaxJsonBytes ? "; raise --max-memory to allow more" : "");
+      return broken("expected at most " + std::to_string(limits_.json_bytes) + " bytes of JSON" +
+                    (limits_.json_bytes < kMaxJsonBytes ? "; raise --max-memory to allow more" : ""));
     }
     if (bulk::IsBlank(line_)) {
       line_.clear();
@@ -111,12 +117,16 @@ Status Input::EndLine(Batch& batch) {
       return Status();
     }
     auto text = TextOfJson(line_, field_);
-    if (!text.ok()) return Error(Code::kCorrupt, name_, ": line ", lines_, ": ", text.status().message());
+    if (!text.ok()) {
+      const std::string why = bulk::WhyNotUtf8(line_);
+      return broken(why.empty() ? text.status().message() : why);
+    }
     line_ = *std::move(text);
   } else if (!line_cut_ && line_.ends_with('\r')) {
     line_.pop_back();
   }
   line_cut_ = bulk::CutText(line_, line_cut_);
+  if (const std::string why = bulk::WhyNotUtf8(line_); !why.empty()) return broken(why);
   batch.texts.push_back(std::move(line_));
   batch.cut.push_back(line_cut_);
   line_.clear();
@@ -129,6 +139,9 @@ Status Input::Next(Batch& batch) {
   batch.texts.clear();
   batch.cut.clear();
   for (; next_text_ < texts_.size() && batch.texts.size() < limits_.batch_texts; ++next_text_) {
+    if (const std::string why = bulk::WhyNotUtf8(texts_[next_text_]); !why.empty()) {
+      return Error(Code::kInvalidArgument, "text ", next_text_ + 1, " of the arguments: ", why);
+    }
     batch.texts.push_back(std::move(texts_[next_text_]));
     batch.cut.push_back(false);
   }

@@ -16,20 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool IsUtf8(std::string_view bytes, std::size_t& bad) {
-  const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const std::uint8_t* end = begin + bytes.size();
-  for (const std::uint8_t* next = begin; next != end;) {
-    const std::uint8_t* character = next;
-    if (text::DecodeUtf8(next, end) == text::kReplacementCharacter &&
-        !(next - character == 3 && character[0] == 0xEF && character[1] == 0xBF && character[2] == 0xBD)) {
-      bad = static_cast<std::size_t>(character - begin);
-      return false;
-    }
-  }
-  return true;
-}
-
 bool Excluded(const std::string& path, const std::string& name, const std::vector<std::string>& exclude) {
   return std::any_of(exclude.begin(), exclude.end(), [&](const std::string& pattern) {
     const bool whole = pattern.find('/') != std::string::npos;
@@ -65,8 +51,7 @@ class Walk {
       ++listing_.other_files;
       return;
     }
-    std::size_t bad = 0;
-    if (!IsUtf8(path, bad)) {
+    if (text::Utf8Prefix(path) != path.size()) {
       listing_.skipped.push_back({path, "its name is not UTF-8"});
       return;
     }
@@ -114,8 +99,8 @@ std::string WhyNoText(std::string_view bytes) {
   if (bytes.find('\0') != std::string_view::npos) {
     return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff") ? "UTF-16; save it as UTF-8" : "binary";
   }
-  std::size_t bad = 0;
-  if (IsUtf8(bytes, bad)) return "";
+  const std::size_t bad = text::Utf8Prefix(bytes);
+  if (bad == bytes.size()) return "";
   return "not UTF-8 at byte " + std::to_string(bad) + "; save it as UTF-8";
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace thimble::text {
 
@@ -43,6 +44,21 @@ inline std::uint32_t DecodeUtf8(const std::uint8_t*& next, const std::uint8_t* e
     high = 0xBF;
   }
   return code_point;
+}
+
+// Bytes before the first ill-formed sequence; all where there is none.
+inline std::size_t Utf8Prefix(std::string_view bytes) {
+  const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const std::uint8_t* end = begin + bytes.size();
+  for (const std::uint8_t* next = begin; next != end;) {
+    const std::uint8_t* character = next;
+    if (DecodeUtf8(next, end) == kReplacementCharacter &&
+        std::string_view(reinterpret_cast<const char*>(character), static_cast<std::size_t>(next - character)) !=
+            "\xEF\xBF\xBD") {
+      return static_cast<std::size_t>(character - begin);
+    }
+  }
+  return bytes.size();
 }
 
 // Writes a code point of at most 0x10FFFF as 1 to 4 bytes and returns how many.

@@ -146,6 +146,39 @@ class Inputs(Job):
         self.assertEqual(piped.returncode, 1)
         self.assertIn("gzip; unpack", piped.stderr.decode())
 
+    def test_what_is_not_utf8_is_refused_by_line_and_byte(self):
+        for name, data, says in (
+                ("a.txt", b"ok\n\xc3\xa9 caf\xe9\n", ("line 2:", "0xE9 at byte 6", "iconv -f WINDOWS-1252")),
+                ("a.csv", b'id,text\n1,"a\nb"\n2,caf\xe9\n', ("record 2, line 4:", "0xE9 at byte 3")),
+                ("a.tsv", b"id\ttext\n\xe9\tok\n", ("record 1, line 2: the id:", "0xE9 at byte 0")),
+                ("a.jsonl", b'{"id": 1, "text": "a"}\n{"id": 2, "text": "caf\xe9"}\n', ("line 2:", "0xE9"))):
+            source = self.write(name, data)
+            self.refuse(source, self.out, *(() if name == "a.txt" else ("--id-field", "id")), says=says)
+            self.assertEqual(self.names(), [name])
+            if name in ("a.txt", "a.jsonl"):
+                plain = subprocess.run([CLI, "embed", "-m", "mock", "-i", source], capture_output=True)
+                self.assertEqual(plain.returncode, 1)
+                for text in says:
+                    self.assertIn(text, plain.stderr.decode())
+            source.unlink()
+        words = subprocess.run([CLI, "embed", "-m", "mock", "ok", b"caf\xe9"], capture_output=True)
+        self.assertEqual(words.returncode, 2)
+        self.assertIn("text 2 of the arguments: expected UTF-8, found the byte 0xE9 at byte 3", words.stderr.decode())
+        # Columns that are not read may have what they like.
+        self.embed(self.write("b.csv", b"text,more\na,\xe9\n"), self.out)
+
+    def test_a_byte_order_mark_is_no_text(self):
+        for name, data in (("a.txt", b"a\nb\n"), ("a.jsonl", b'"a"\n"b"\n')):
+            source = self.write(name, data)
+            rows = [self.embed(source, self.out), subprocess.check_output(command(source, "-", "--format", "f32"))]
+            self.write(name, b"\xef\xbb\xbf" + data)
+            self.assertEqual(rows, [self.embed(source, self.out), subprocess.check_output(command(source, "-", "--format", "f32"))])
+
+    def test_a_missing_folder_is_named_not_the_journal(self):
+        found = self.refuse(self.write("a.txt", "a\n"), self.where / "none/v.npy",
+                            says=("none/v.npy: its folder does not exist; make it",))
+        self.assertNotIn("journal", found)
+
     def test_names_in_capitals(self):
         self.embed(self.write("A.CSV", "text,x\na,b\n"), self.where / "V.NPY")
         self.assertEqual(self.manifest(self.where / "V.NPY")["shape"], [1, DIMENSIONS])

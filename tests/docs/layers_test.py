@@ -18,7 +18,7 @@ LAYERS = {
     "store": {"base", "format"},
     "cache": {"base"},
     "runtime": {"base", "format", "text", "kernels", "model", "store", "cache"},
-    "bulk": {"base", "json", "kernels"},
+    "bulk": {"base", "json", "text", "kernels"},
     "convert": {"base", "json", "format", "text", "kernels", "model", "store"},
     "net": {"base"},
     "hub": {"base", "json", "format", "store", "convert", "net"},
