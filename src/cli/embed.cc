@@ -149,7 +149,7 @@ Status EmbedRemote(const BackendFlags& backend_flags, const ModelOption& model, 
   THIMBLE_ASSIGN_OR_RETURN(const VectorForm form, form_flags.Form(output_path));
   if (form.precision == Precision::kInt8 || form.precision == Precision::kUint8) {
     return Error(Code::kUnsupported, "--precision ", PrecisionName(form.precision), ": only native backends have the ",
-                 "range of a model's components; use binary or ubinary");
+                 "range of a model's components; use float16, binary or ubinary");
   }
   THIMBLE_RETURN_IF_ERROR(source.Check());
   THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.RemoteOptions());

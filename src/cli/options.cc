@@ -202,8 +202,7 @@ Result<std::string> ModelOption::FullName() const {
   return model_;
 }
 
-void ModelOption::SetDefault(const std::string& model, const std::string& dtype) {
-  if (!model_.empty()) return;
+void ModelOption::Set(const std::string& model, const std::string& dtype) {
   model_ = model;
   dtype_ = dtype;
 }

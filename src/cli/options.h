@@ -102,8 +102,8 @@ class ModelOption {
   void AddOptionalTo(CLI::App& app);
   // As an argument or as -m MODEL.
   void AddAsArgument(CLI::App& app);
-  // Makes this the model if none was given.
-  void SetDefault(const std::string& model, const std::string& dtype);
+  bool given() const { return !model_.empty(); }
+  void Set(const std::string& model, const std::string& dtype);
   // The errors of OpenOrConvert.
   Result<std::shared_ptr<const Model>> Open() const;
   // NAME@REVISION, or the path.

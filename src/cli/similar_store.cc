@@ -12,7 +12,6 @@
 #include "cli/process_plan.h"
 #include "cli/prompts.h"
 #include "json/writer.h"
-#include "sync/store.h"
 #include "thimble/precision.h"
 #include "thimble/receipt.h"
 
@@ -53,6 +52,16 @@ std::string TextLine(const sync::Match& match, const std::optional<double>& perc
 
 }  // namespace
 
+Result<std::shared_ptr<const Model>> OpenModelOf(const std::string& store, const sync::StoreSpace& space,
+                                                 ModelOption& option) {
+  if (option.given()) return option.Open();
+  option.Set(space.model, space.dtype);
+  Result<std::shared_ptr<const Model>> model = option.Open();
+  if (model.ok()) return model;
+  return Error(model.status().code(), store, ": the store's model: ", model.status().message(),
+               "; -m MODEL names it elsewhere");
+}
+
 Status CheckStoreFlags(const CLI::App& app) {
   for (const char* name : {"--dimensions", "--prompts", "--field", "--backend", "--base-url", "--space", "--timeout"}) {
     if (app.count(name) > 0) {
@@ -72,8 +81,7 @@ Status SimilarStore(ModelOption& model_option, const std::string& query, const s
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(VectorOptions vectors, flags.Vectors());
   vectors.normalize = true;  // A dot product is then the cosine.
-  model_option.SetDefault(space.model, space.dtype);
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModelOf(store_path, space, model_option));
   if (space.dimensions != model->dimensions()) vectors.dimensions = space.dimensions;
   if (space.prompts != 0) {
     THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(model->info()));

@@ -4,12 +4,19 @@
 #define THIMBLE_CLI_SIMILAR_STORE_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "cli/options.h"
+#include "sync/store.h"
+#include "thimble/model.h"
 #include "thimble/status.h"
 
 namespace thimble::cli {
+
+// The model that was given, or else that of the store.
+Result<std::shared_ptr<const Model>> OpenModelOf(const std::string& store, const sync::StoreSpace& space,
+                                                 ModelOption& option);
 
 // kInvalidArgument, naming the option, for one that the store decides.
 Status CheckStoreFlags(const CLI::App& app);

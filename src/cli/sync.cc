@@ -15,6 +15,7 @@
 #include "cli/process_plan.h"
 #include "cli/progress.h"
 #include "cli/prompts.h"
+#include "cli/similar_store.h"
 #include "json/value.h"
 
 namespace thimble::cli {
@@ -22,6 +23,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  thimble sync -m model.safetensors docs docs.store\n"
+    "  thimble sync docs docs.store\n"
     "  thimble sync -m e5-small-v2.safetensors --prompts docs docs.store\n"
     "  thimble sync -m model.safetensors --dry-run --exclude vendor docs docs.store\n"
     "  thimble similar --store docs.store \"how do I reset my password\"\n"
@@ -31,6 +33,7 @@ constexpr char kExamples[] =
     "begin with a dot. Divides them into chunks by heading and sentence, embeds those that STORE, an SQLite file, "
     "does\n"
     "not have yet, and removes those that went. An edit embeds the chunks around it, and a renamed file none.\n"
+    "Without -m, model, prompts, dimensions and tokens of a chunk are those of STORE.\n"
     "When it is interrupted, the next run continues. Files that cannot be read are listed, and the exit code is then "
     "1.\n";
 
@@ -81,12 +84,34 @@ std::string ModelName(const std::string& name) {
   return error ? name : path.lexically_normal().string();
 }
 
-Status RunSyncOf(const ModelOption& model_option, const EmbedderFlags& flags, bool prompts, bool as_json,
+// What the store was made with.
+Result<sync::StoreSpace> FindSpace(const sync::SyncOptions& options) {
+  sync::Store store;
+  const Status status = store.OpenToRead(options.store);
+  if (status.ok()) return store.space();
+  const bool none = status.code() == Code::kNotFound;
+  return Error(status.code(), none ? options.store + ": there is no store" : status.message(),
+               none || options.rebuild ? "; -m MODEL says which model a new one has" : "");
+}
+
+Status RunSyncOf(ModelOption& model_option, const EmbedderFlags& flags, bool prompts, bool as_json,
                  sync::SyncOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(EmbedderOptions embedder_options, flags.Options());
   THIMBLE_ASSIGN_OR_RETURN(options.vectors, flags.Vectors());
   options.vectors.normalize = true;  // A dot product is then the cosine.
-  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, model_option.Open());
+  sync::StoreSpace stored;
+  const bool as_stored = !model_option.given();
+  if (as_stored) {
+    THIMBLE_ASSIGN_OR_RETURN(stored, FindSpace(options));
+  }
+  THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, OpenModelOf(options.store, stored, model_option));
+  if (as_stored) {
+    prompts |= stored.prompts != 0;
+    if (!options.vectors.dimensions && stored.dimensions < model->dimensions()) {
+      options.vectors.dimensions = stored.dimensions;
+    }
+    if (embedder_options.max_tokens == 0) embedder_options.max_tokens = stored.chunk_tokens;
+  }
   if (prompts) {
     THIMBLE_ASSIGN_OR_RETURN(const PromptPair pair, FindPrompts(model->info()));
     options.vectors.prompt_name = pair.line;
@@ -128,7 +153,7 @@ int RunSync(int argc, char** argv) {
   sync::SyncOptions options;
   bool prompts = false, as_json = false;
   Arguments arguments("sync", "Keeps the vectors of a folder of documents up to date.", kExamples);
-  model.AddTo(arguments.app());
+  model.AddOptionalTo(arguments.app());
   AddOption(arguments.app(), "folder", options.folder, "FOLDER", "Folder of documents")->required();
   AddOption(arguments.app(), "store", options.store, "STORE", "SQLite file with chunks and vectors, made if missing")
       ->required();

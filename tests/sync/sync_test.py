@@ -216,6 +216,29 @@ class Sync(Case):
         self.assertEqual(self.sync("--rebuild", "--prompts", "--dimensions", "16")["texts_embedded"], 1)
         self.assertEqual(len(self.similar("text")), 1)
 
+    def test_without_a_model_the_store_knows_what_made_it(self):
+        self.write("a.txt", "Some text.")
+        path = self.root / "model.safetensors"
+        shutil.copy(models / "q8.safetensors", path)
+        sync = ("sync", self.docs, self.store)
+        self.refused(*sync, says=["docs.store: there is no store", "-m MODEL"])
+        options = ("--prompts", "--dimensions", "16", "--max-tokens", "40")
+        made = run("sync", "-m", "model.safetensors", *options, self.docs, self.store, cwd=self.root)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.write("b.txt", "Another text.")
+        for more, embedded in ((), 1), (("--rebuild",), 2):
+            again = run(*sync, "--json", *more)
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.assertEqual(json.loads(again.stdout)["texts_embedded"], embedded)
+        self.refused(*sync, "--dimensions", "8", says="fingerprint")
+        shutil.copy(models / "q4.safetensors", path)
+        self.refused(*sync, says=["was made with the model", "fingerprint"])
+        self.refused("similar", "--store", self.store, "text", says=["was made with the model", "fingerprint"])
+        path.unlink()
+        for command in (sync, ("similar", "--store", self.store, "text")):
+            self.refused(*command, says=["docs.store: the store's model: ", "model.safetensors", "-m MODEL names it elsewhere"])
+        self.assertEqual(self.sync(*options)["texts_embedded"], 0)
+
     def test_touches_no_file_of_others(self):
         self.write("a.txt", "Some text.")
         foreign = self.root / "foreign.db"
