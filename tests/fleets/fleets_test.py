@@ -3,6 +3,7 @@ command line, and workers share the weights. tests/fleets/run.sh runs it."""
 
 import contextlib
 import glob
+import logging
 import os
 import pathlib
 import random
@@ -14,6 +15,7 @@ import uuid
 
 import numpy
 import pyarrow
+import pyarrow.fs
 import pyarrow.parquet
 import pyspark
 import pytest
@@ -102,12 +104,12 @@ def start(tmp_path):
         job.kill()
 
 
-def await_some(job, target):
-    """Until some partitions are there, others not, and workers are at them."""
+def await_some(job, target, count):
+    """Until so many partitions are there, others not, and workers are at them."""
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         workers = list(job.workers())
-        if workers and len(list(target.glob("*.parquet"))) >= 2:
+        if workers and len(list(target.glob("*.parquet"))) >= count:
             assert len(list(target.glob("*.parquet"))) < FILES - 2, "too late to kill something in the middle"
             return workers
         assert job.process.poll() is None, job.wait()
@@ -133,19 +135,13 @@ def test_a_killed_worker_and_a_killed_job(engine, corpus, start, tmp_path):
     command = [ROOT / f"examples/fleets/{engine}_parquet.py", source, target, MODEL]
 
     job = start(*command)
-    os.kill(await_some(job, target)[0], signal.SIGKILL)
-    assert f"{FILES * ROWS} rows in {FILES} partitions" in job.wait()
-    check(target, expected)
-
-    # As if the rest had not come about; then all processes are killed at once.
-    for path in sorted(target.glob("*.parquet"))[1:]:
-        path.unlink()
-    job = start(*command)
-    await_some(job, target)
+    await_some(job, target, 2)
     job.kill()
     finished = {path: path.stat().st_ino for path in target.glob("*.parquet")}
     assert 2 <= len(finished) < FILES
-    assert f"{FILES * ROWS} rows in {FILES} partitions" in start(*command).wait()
+    job = start(*command)
+    os.kill(await_some(job, target, len(finished) + 1)[0], signal.SIGKILL)
+    assert f"{FILES * ROWS} rows in {FILES} partitions" in job.wait()
     check(target, expected)
     # What was finished was not done again.
     assert {path: path.stat().st_ino for path in finished} == finished
@@ -166,45 +162,105 @@ def weights(pid):
     return found["Rss:"], found["Pss:"]
 
 
-def run_workers(start, tmp_path, engine, count, source, model):
-    """(rows, greatest sum of the model's Rss over the workers, and of its Pss then). A worker that starts or ends between the looks
-    at two of them makes the sum of Pss too great, never too small: the least one counts."""
-    result = tmp_path / f"{engine}-{count}-{model == 'bare'}.npz"
-    job = start(ROOT / "tests/fleets/workers.py", engine, count, source, model, result)
-    most, shared = 0, 0
+def run_workers(start, tmp_path, engine, counts, source):
+    """For each count of workers the greatest sum of the model's Rss over them, and of its Pss then. A worker that starts or ends
+    between the looks at two of them makes the sum of Pss too great, never too small: the least one counts."""
+    job = start(ROOT / "tests/fleets/workers.py", engine, ",".join(map(str, counts)), source, MODEL, tmp_path)
+    most, shared = dict.fromkeys(counts, 0), dict.fromkeys(counts, 0)
     while job.process.poll() is None:
         with contextlib.suppress(OSError):
             found = [weights(pid) for pid in job.workers()]
-            if len(found) == count:
+            if len(found) in counts:
                 rss, pss = (sum(values) for values in zip(*found))
-                shared = pss if rss > most else min(shared, pss) if rss == most else shared
-                most = max(most, rss)
+                n = len(found)
+                shared[n] = pss if rss > most[n] else min(shared[n], pss) if rss == most[n] else shared[n]
+                most[n] = max(most[n], rss)
         time.sleep(0.1)
     job.wait()
-    return numpy.load(result), most, shared
+    return most, shared
 
 
 def of_workers(rows):
     return [rows["private"][rows["pid"] == pid].max() for pid in numpy.unique(rows["pid"])]
 
 
-@pytest.mark.parametrize("engine, count", [("ray", 2), ("ray", 4), ("spark", 2)])
-def test_memory_of_workers(engine, count, corpus, start, tmp_path):
+@pytest.mark.parametrize("engine, counts", [("ray", (2, 4)), ("spark", (2,))])
+def test_memory_of_workers(engine, counts, corpus, start, tmp_path):
     source, expected = corpus
-    bare = of_workers(run_workers(start, tmp_path, engine, count, source, "bare")[0])
-    rows, rss, pss = run_workers(start, tmp_path, engine, count, source, MODEL)
-    assert numpy.array_equal(rows["embedding"].view(numpy.uint32), expected[rows["id"]].view(numpy.uint32))
-    assert sorted(rows["id"]) == list(range(FILES * ROWS))
+    most, shared = run_workers(start, tmp_path, engine, counts, source)
+    bare, file = of_workers(numpy.load(tmp_path / "bare.npz")), os.stat(MODEL).st_size
+    for count in counts:
+        rows = numpy.load(tmp_path / f"{count}.npz")
+        assert numpy.array_equal(rows["embedding"].view(numpy.uint32), expected[rows["id"]].view(numpy.uint32))
+        assert sorted(rows["id"]) == list(range(FILES * ROWS))
 
-    private, file = of_workers(rows), os.stat(MODEL).st_size
-    more = max(private) - min(bare)
-    print(f"\n{engine}, {count} workers: private {max(private) / 1e6:.1f} MB, bare {min(bare) / 1e6:.1f} MB, "
-          f"more {more / 1e6:.1f} MB (at most {MOST_PRIVATE / 1e6:.0f}); weights: file {file / 1e6:.1f} MB, "
-          f"Rss of all workers {rss / 1e6:.1f} MB, Pss of all workers {pss / 1e6:.1f} MB")
-    assert len(private) == count
-    assert more <= MOST_PRIVATE
-    assert 0 < pss <= 1.01 * file
-    assert rss > 1.5 * pss  # The workers had the weights at the same time.
+        private, rss, pss = of_workers(rows), most[count], shared[count]
+        more = max(private) - min(bare)
+        print(f"\n{engine}, {count} workers: private {max(private) / 1e6:.1f} MB, bare {min(bare) / 1e6:.1f} MB, "
+              f"more {more / 1e6:.1f} MB (at most {MOST_PRIVATE / 1e6:.0f}); weights: file {file / 1e6:.1f} MB, "
+              f"Rss of all workers {rss / 1e6:.1f} MB, Pss of all workers {pss / 1e6:.1f} MB")
+        assert len(private) == count
+        assert more <= MOST_PRIVATE
+        assert 0 < pss <= 1.01 * file
+        assert rss > 1.5 * pss  # The workers had the weights at the same time.
+
+
+BUCKET = "s3://corpora"
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """Of a server on this machine, for this process and those that it starts."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in (("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "key"),
+                        ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "us-east-1"), ("AWS_DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(name, value)
+    try:
+        files, _ = pyarrow.fs.FileSystem.from_uri(f"{BUCKET}?allow_bucket_creation=true")
+        files.create_dir("corpora")
+        yield files
+    finally:
+        server.stop()
+
+
+def test_a_bucket(bucket, start, tmp_path):
+    texts = {"a": ["one", "two"], "b": ["three", None], "c": ["four"]}
+    for name, values in texts.items():
+        pyarrow.parquet.write_table(pyarrow.table({"text": values}), f"corpora/source/{name}.parquet", filesystem=bucket)
+    command = [ROOT / "examples/fleets/dask_parquet.py", f"{BUCKET}/source", f"{BUCKET}/target/", MODEL]
+    assert "5 rows in 3 partitions" in start(*command).wait()
+
+    def listed():
+        return {entry.base_name: entry.mtime_ns for entry in bucket.get_file_info(pyarrow.fs.FileSelector("corpora/target"))}
+
+    finished = listed()
+    assert sorted(finished) == ["a.parquet", "b.parquet", "c.parquet"]
+    for name, values in texts.items():
+        column = pyarrow.parquet.read_table(f"corpora/target/{name}.parquet", filesystem=bucket).column("embedding")
+        known = [value for value in values if value is not None]
+        expected = thimble.fleet.embedder(MODEL).encode(known)
+        assert numpy.array_equal(numpy.array(column.drop_null().to_pylist(), numpy.float32), expected)
+    # Again, from a URI that says where the server is: finished partitions stay.
+    options = "?endpoint_override=" + os.environ["AWS_ENDPOINT_URL"].replace("http://", "") + "&scheme=http"
+    partitions = thimble.fleet.partitions(f"{BUCKET}/source{options}", f"{BUCKET}/target{options}")
+    assert [thimble.fleet.embed_partition(partition, MODEL) for partition in partitions] == [2, 2, 1]
+    assert listed() == finished
+    # What a failure leaves is nothing, and what a killed worker leaves is listed.
+    broken = pyarrow.table({"text": ["x", "y"], "pieces": pyarrow.StringArray.from_buffers(
+        2, pyarrow.array([0, 1, 2], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"a\xe9"))})
+    pyarrow.parquet.write_table(broken, "corpora/source/d.parquet", filesystem=bucket)
+    partition = thimble.fleet.partitions(f"{BUCKET}/source", f"{BUCKET}/other")[-1]
+    with pytest.raises(thimble.Corrupt, match="row 2: expected UTF-8, found the byte 0xE9"):
+        thimble.fleet.embed_partition(partition, MODEL, text="pieces")
+    assert not [entry for entry in bucket.get_file_info(pyarrow.fs.FileSelector("corpora/other")) if entry.is_file]
+    with bucket.open_output_stream("corpora/target/.a.parquet.0.part") as file:
+        file.write(b"half")
+    assert list(thimble.fleet.leftovers(f"{BUCKET}/target")) == [f"{BUCKET}/target/.a.parquet.0.part"]
 
 
 def test_nulls_and_wrong_use(tmp_path):
@@ -236,6 +292,14 @@ def test_nulls_and_wrong_use(tmp_path):
     (tmp_path / "bad.parquet").write_text("no table")
     with pytest.raises(thimble.Corrupt, match="bad.parquet: "):
         thimble.fleet.embed_partition(thimble.fleet.Partition(str(tmp_path / "bad.parquet"), partition.target + ".new"), MODEL)
+    (tmp_path / "empty").mkdir()
+    for source, target, error, says in (
+            (tmp_path / "source", tmp_path / "source", thimble.InvalidArgument, "is the source, too"),
+            (tmp_path / "empty", tmp_path / "new", thimble.NotFound, "no .parquet files"),
+            ("ftp://host/a", tmp_path / "new", thimble.Unsupported, "pyarrow.fs knows")):
+        with pytest.raises(error, match=says):
+            thimble.fleet.partitions(str(source), str(target))
+    assert not (tmp_path / "new").exists()
     # A source that has changed is embedded again.
     pyarrow.parquet.write_table(pyarrow.table({"text": ["three"], "number": [1]}), path)
     assert thimble.fleet.embed_partition(partition, MODEL) == 1

@@ -1,7 +1,8 @@
-"""Rows of Parquet through workers that say how much memory they have: workers.py ENGINE COUNT SOURCE MODEL RESULT.npz
+"""Rows of Parquet through workers that say how much memory they have: workers.py ENGINE COUNT[,COUNT] SOURCE MODEL FOLDER
 
-ENGINE is ray or spark. MODEL may be "bare": then vectors are zeros, and everything else is the same. RESULT.npz has id, embedding,
-pid and private (bytes without a file behind them, after the batch) of each row.
+ENGINE is ray or spark. FOLDER gets a file COUNT.npz for each number of workers, and before them bare.npz, of workers whose vectors
+are zeros, and everything else is the same. A file has id, embedding, pid and private (bytes without a file behind them, after the
+batch) of each row.
 """
 
 import os
@@ -37,7 +38,8 @@ class Measured:
 def with_ray(count, source, model):
     import ray
 
-    ray.init(num_cpus=count, include_dashboard=False, object_store_memory=200_000_000)
+    if not ray.is_initialized():
+        ray.init(num_cpus=4, include_dashboard=False, object_store_memory=200_000_000)
     ray.data.DataContext.get_current().wait_for_min_actors_s = 600  # Else the first one may do all.
     # A block for each file: small ones that Ray reads itself would all be one, for one actor.
     blocks = ray.data.from_arrow([pyarrow.parquet.read_table(path) for path in sorted(pathlib.Path(source).iterdir())])
@@ -47,7 +49,7 @@ def with_ray(count, source, model):
     return rows.to_pandas()
 
 
-def with_spark(source, model):
+def with_spark(count, source, model):
     import thimble.spark
     from pyspark.sql import SparkSession
 
@@ -66,15 +68,16 @@ def with_spark(source, model):
         found = frame.limit(100).withColumn("embedding", thimble.spark.embed(model)("text")).toPandas()
         known = rows.set_index("id").loc[found["id"]]
         assert numpy.array_equal(numpy.stack(found["embedding"]), numpy.stack(known["embedding"]))
-    spark.stop()
     return rows
 
 
 def main():
-    engine, count, source, model, result = sys.argv[1:]
-    rows = with_ray(int(count), source, model) if engine == "ray" else with_spark(source, model)
-    numpy.savez(result, embedding=numpy.stack(rows["embedding"]).astype(numpy.float32),
-                **{name: rows[name].to_numpy(numpy.int64) for name in ("id", "pid", "private")})
+    engine, counts, source, model, folder = sys.argv[1:]
+    counts = [int(count) for count in counts.split(",")]
+    for name, count, chosen in [("bare", counts[0], "bare")] + [(str(count), count, model) for count in counts]:
+        rows = (with_ray if engine == "ray" else with_spark)(count, source, chosen)
+        numpy.savez(f"{folder}/{name}.npz", embedding=numpy.stack(rows["embedding"]).astype(numpy.float32),
+                    **{name: rows[name].to_numpy(numpy.int64) for name in ("id", "pid", "private")})
 
 
 if __name__ == "__main__":

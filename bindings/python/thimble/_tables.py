@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 
 from .errors import Corrupt, InvalidArgument
 
@@ -28,6 +28,21 @@ def check_column(where: str, names: Sequence[str], name: str) -> None:
     if name not in names:
         there = ", ".join([repr(one) for one in names[:_SHOWN_NAMES]] + ["..."] * (len(names) > _SHOWN_NAMES)) or "none"
         raise InvalidArgument("invalid_argument", f"{where}: column {name!r} not found; there are {there}")
+
+
+def strings(where: str, column: Any, first: int = 0) -> List[Any]:
+    """The values of a column of pyarrow; Corrupt, naming the row, for a text that is not UTF-8, which pyarrow does not check."""
+    try:
+        values: List[Any] = column.to_pylist()
+        return values
+    except UnicodeDecodeError:
+        for row, value in enumerate(column):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise Corrupt("corrupt", f"{where}: row {first + row + 1}: expected UTF-8, found the byte "
+                              f"0x{error.object[error.start]:02X} at byte {error.start} of the text; convert it") from None
+        raise
 
 
 def vector_column(vectors: Any, mask: Optional[Any] = None) -> Any:

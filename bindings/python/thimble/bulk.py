@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Union
 
-from ._tables import FREE_OPTIONS, check_column, reading, vector_column
+from ._tables import FREE_OPTIONS, check_column, reading, strings, vector_column
 from .errors import Corrupt, InvalidArgument, IoError, NotFound, Overloaded, Unsupported
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, f
         raise Unsupported("unsupported", f"{target}: expected .parquet, .arrow, .feather, .npy, .f32 or .raw")
     if kind == ".f32" and precision != "float32":
         raise InvalidArgument("invalid_argument", f"{target}: .f32 is only for float32, found precision {precision}")
+    for path in (source, os.fspath(output)):
+        if "://" in path:
+            raise Unsupported("unsupported", f"{path}: expected a path; thimble.fleet reads and writes folders of URIs")
     if not os.path.exists(source):
         raise NotFound("not_found", f"{source}: no such file")
     if os.path.exists(target) and os.path.samefile(source, target):
@@ -186,12 +189,20 @@ class _Job:
             os.remove(self.part)
         os.remove(self.journal)
 
+    def _open_journal(self) -> IO[bytes]:
+        try:
+            return open(self.journal, "a+b")
+        except FileNotFoundError:
+            raise NotFound("not_found", f"{self.target}: its folder does not exist; make it, or choose another output") from None
+        except OSError as error:
+            raise IoError("io", f"{self.target}: no file can be made beside it: {error}") from None
+
     @contextmanager
     def _lock(self) -> Iterator[IO[bytes]]:
         import fcntl  # Which Windows lacks.
 
         while True:
-            with open(self.journal, "a+b") as journal:
+            with self._open_journal() as journal:
                 try:
                     fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
@@ -250,7 +261,7 @@ class _Job:
 
         last = time.monotonic()
         for batch in self.table.batches(self.counts["texts"]):
-            texts = batch.column(0).to_pylist()
+            texts = strings(f"{self.source}: column {self.field!r}", batch.column(0), self.counts["texts"])
             for i, text in enumerate(texts):
                 if not isinstance(text, str):
                     raise Corrupt("corrupt", f"{self.source}: row {self.counts['texts'] + i + 1}: column {self.field!r}: "

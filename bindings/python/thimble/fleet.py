@@ -3,7 +3,8 @@
 A partition is one Parquet file. It is embedded into a file of the same name in another folder, which appears there complete or
 not at all, and whose bits do not depend on who wrote it. So a partition may be tried as often as needed, also twice at a time.
 Unlike a job of thimble.bulk it keeps all columns and is not resumed within, but begun again.
-Folders are paths, or URIs that pyarrow.fs knows, such as s3://bucket/folder. Needs pyarrow.
+Folders are paths, or URIs that pyarrow.fs knows, such as s3://bucket/folder, with what it takes from the environment
+(AWS_ENDPOINT_URL, AWS_REGION, credentials) or behind a ?. Needs pyarrow.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ._tables import FREE_OPTIONS, check_column, reading, vector_column
+from ._tables import FREE_OPTIONS, check_column, reading, strings, vector_column
 from .embedder import Embedder
-from .errors import InvalidArgument
+from .errors import InvalidArgument, NotFound, Unsupported
 
 if TYPE_CHECKING:
     import pandas
@@ -54,7 +55,7 @@ def column(found: Embedder, texts: Any) -> Any:
     if not (pyarrow.types.is_string(texts.type) or pyarrow.types.is_large_string(texts.type)):
         raise InvalidArgument("invalid_argument", f"the column of texts: expected strings, found {texts.type}; cast it or name "
                               "another column")
-    known = texts.to_pylist()
+    known = strings("the column of texts", texts)
     vectors = found.encode([text for text in known if text is not None])
     mask = None
     if len(vectors) < len(known):
@@ -89,15 +90,22 @@ class Partition(NamedTuple):
 
 
 def partitions(source: str, target: str) -> List[Partition]:
-    """Each Parquet file of a folder, with the file for its vectors in another folder, which is made."""
+    """Each Parquet file of a folder, with the file for its vectors in another folder, which is made.
+
+    NotFound where the folder has none; folders in it are not read. InvalidArgument where both folders are the same.
+    """
     import pyarrow.fs
 
     files, folder = _filesystem(source)
     there, into = _filesystem(target)
-    there.create_dir(into, recursive=True)
+    if files.equals(there) and folder.rstrip("/") == into.rstrip("/"):
+        raise InvalidArgument("invalid_argument", f"{target}: is the source, too; choose another folder")
     names = sorted(entry.base_name for entry in files.get_file_info(pyarrow.fs.FileSelector(folder))
                    if entry.is_file and entry.extension == "parquet" and not entry.base_name.startswith((".", "_")))
-    return [Partition(f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{name}") for name in names]
+    if not names:
+        raise NotFound("not_found", f"{source}: has no .parquet files; folders in it are not read")
+    there.create_dir(into, recursive=True)
+    return [Partition(_join(source, name), _join(target, name)) for name in names]
 
 
 def embed_partition(partition: Partition, model: str, *, text: str = "text", output: str = "embedding", pull: bool = False,
@@ -177,20 +185,31 @@ def _forget(there: pyarrow.fs.FileSystem, part: str) -> None:
         pass  # The first error is the one to report; files of this kind are no partitions.
 
 
+def _join(folder: str, name: str) -> str:
+    path, mark, options = folder.partition("?") if "://" in folder else (folder, "", "")
+    return f"{path.rstrip('/')}/{name}{mark}{options}"
+
+
 def _filesystem(path: str) -> Tuple[pyarrow.fs.FileSystem, str]:
+    import pyarrow
     import pyarrow.fs
 
     if "://" in path:
-        files, inside = pyarrow.fs.FileSystem.from_uri(path)
+        try:
+            files, inside = pyarrow.fs.FileSystem.from_uri(path)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+            raise Unsupported("unsupported", f"{path}: expected a path or a URI that pyarrow.fs knows (s3, gs, abfs, hdfs, "
+                              f"file): {error}") from error
         return files, inside
     return pyarrow.fs.LocalFileSystem(), os.path.abspath(path)
 
 
 def leftovers(target: str) -> Iterator[str]:
-    """Unfinished files of workers that were killed. Remove them when no job runs; readers of the folder skip such names."""
+    """Unfinished files of workers that were killed, as paths or URIs. Remove them when no job runs; readers of the folder
+    skip such names."""
     import pyarrow.fs
 
     there, folder = _filesystem(target)
     for entry in there.get_file_info(pyarrow.fs.FileSelector(folder)):
         if entry.is_file and entry.base_name.startswith(".") and entry.base_name.endswith(".part"):
-            yield str(entry.path)
+            yield _join(target, entry.base_name)
