@@ -137,8 +137,8 @@ class Embed(unittest.TestCase):
         self.assertIs(result["truncated"], False)
 
     def test_takes_every_argument_as_one_text(self):
-        for text in ("[a, b]", "", " ", "++", "caf\u00e9", "\udcff"):
-            (expected,) = embed("-i", write("one.txt", os.fsencode(text) + b"\n"))
+        for text in ("[a, b]", "", " ", "++", "caf\u00e9"):
+            (expected,) = embed("-i", write("one.txt", text.encode() + b"\n"))
             self.assertEqual(embed("--", text), [expected], text)
         self.assertEqual(embed("a", "--", "-b", "--"), embed("-i", write("three.txt", b"a\n-b\n--\n")))
 
@@ -161,7 +161,7 @@ class Embed(unittest.TestCase):
                            (b'["a"]', b"found an array"), (b'{"a": 1}', b'no field "text"'),
                            (b'{"text": ["a"]}', b"found an array"), (b'{"text": null}', b"found null"),
                            (b"[" * 100000, b"found an array"), (b'{"a":' * 100000, b"line 2"),
-                           (b'"\xff"', b"not valid JSON")):
+                           (b'"\xff"', b"expected UTF-8, found the byte 0xFF at byte 1")):
             result = run("embed", "-m", model, "-i", write("bad.jsonl", b'"good"\n' + line + b"\n"))
             self.assertEqual(result.returncode, 1)
             self.assertIn(says, result.stderr)
