@@ -220,3 +220,20 @@ def test_a_killed_process_loses_and_doubles_nothing(tmp_path):
     embed_corpus(tmp_path / "in.parquet", out, MODEL, field="body", id_field="id", resume=True)
     assert kills > 0
     assert out.read_bytes() == whole.read_bytes()
+
+
+def test_text_that_is_not_utf8_is_named_by_row(tmp_path):
+    broken = pyarrow.StringArray.from_buffers(2, pyarrow.array([0, 1, 3], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"ab\xe9"))
+    parquet.write_table(pyarrow.table({"text": broken}), tmp_path / "latin.parquet")
+    with pytest.raises(thimble.Corrupt, match="column 'text': row 2: expected UTF-8, found the byte 0xE9 at byte 1 of the text"):
+        embed_corpus(tmp_path / "latin.parquet", tmp_path / "o.npy", MODEL)
+    assert [path.name for path in tmp_path.iterdir()] == ["latin.parquet"]
+
+
+def test_places_without_files_are_named(tmp_path):
+    write_input(tmp_path / "in.parquet", 10)
+    with pytest.raises(thimble.NotFound, match="none/o.npy: its folder does not exist; make it"):
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "none/o.npy", MODEL, field="body")
+    for source, target in (("s3://bucket/in.parquet", tmp_path / "o.npy"), (tmp_path / "in.parquet", "s3://bucket/o.npy")):
+        with pytest.raises(thimble.Unsupported, match="s3://.*thimble.fleet"):
+            embed_corpus(source, target, MODEL, field="body")
