@@ -172,7 +172,8 @@ Status RecordReader::FindColumn(const std::vector<std::string>& names, const std
     for (std::size_t i = 0; i < std::min(names.size(), kShownNames); ++i)
       list += (i > 0 ? ", \"" : "\"") + names[i] + "\"";
     if (names.size() > kShownNames) list += ", ...";
-    if (names.size() == 1) list += options_.format == InputFormat::kTsv ? "; tabs separate columns" : "; commas separate columns";
+    if (names.size() == 1)
+      list += options_.format == InputFormat::kTsv ? "; tabs separate columns" : "; commas separate columns";
     return Error(Code::kInvalidArgument, file_.path(), ": line 1: expected a column \"", field, "\", found ", list);
   }
   if (std::find(found + 1, names.end(), field) != names.end()) {

@@ -44,8 +44,7 @@ class Environment::Mailbox {
 
 class Environment::Call : public runtime::Job, public std::enable_shared_from_this<Call> {
  public:
-  Call(Work work, std::shared_ptr<Mailbox> mailbox)
-      : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
+  Call(Work work, std::shared_ptr<Mailbox> mailbox) : work_(std::move(work)), mailbox_(std::move(mailbox)) {}
   // Asks the work to end early.
   void Cancel() { cancelled_ = true; }
   // What is to be told to the watcher; null unless there is anything.

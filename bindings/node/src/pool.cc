@@ -205,7 +205,8 @@ Napi::Value Pool::MakePlan(const Napi::CallbackInfo& info) {
 Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
   // Threads write into memory of their own: the caller may detach or shrink its buffer meanwhile.
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), texts = ToStrings(info[3]),
-               wanted = ToWanted(info[4].As<Napi::Object>()), offset = ToSize(info[6])](const auto& cancelled) -> Outcome {
+               wanted = ToWanted(info[4].As<Napi::Object>()),
+               offset = ToSize(info[6])](const auto& cancelled) -> Outcome {
     if (!wanted.ok()) return {.status = wanted.status(), .value = {}};
     auto result = std::make_shared<Vectors>();
     Status status = EmbedTexts(*pool, name, dtype, texts, *wanted, *result, &cancelled);
@@ -241,7 +242,8 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
-  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), ids = ToIds(info[3])](const auto&) -> Outcome {
+  auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
+               ids = ToIds(info[3])](const auto&) -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     auto rows = std::make_shared<std::vector<float>>(ids.size() * lease->model().info().token_dimensions);
@@ -254,7 +256,8 @@ Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
 
 Napi::Value Pool::Rank(const Napi::CallbackInfo& info) {
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]), query = ToString(info[3]),
-               documents = ToStrings(info[4]), options = ToRankOptions(info[5].As<Napi::Object>())](const auto& cancelled) -> Outcome {
+               documents = ToStrings(info[4]),
+               options = ToRankOptions(info[5].As<Napi::Object>())](const auto& cancelled) -> Outcome {
     if (!options.ok()) return {.status = options.status(), .value = {}};
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
