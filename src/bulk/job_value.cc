@@ -2,6 +2,10 @@
 
 #include "bulk/job_value.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 namespace thimble::bulk {
 
 json::Value JobValue(const Model& model, const CorpusOptions& options, const VectorForm& form, InputFormat input_format,
@@ -36,7 +40,10 @@ std::string JobDifference(const json::Value& before, const json::Value& now) {
   for (const auto& [key, value] : now.object()) {
     const json::Value* old = before.Find(key);
     const std::string there = old == nullptr ? "none" : old->Text();
-    if (there != value.Text()) return "`" + key + "` " + there + ", and this one has " + value.Text();
+    if (there == value.Text()) continue;
+    constexpr std::string_view kNoOptions[] = {"journal", "fingerprint", "model_bytes", "input_format"};
+    const bool option = std::find(std::begin(kNoOptions), std::end(kNoOptions), key) == std::end(kNoOptions);
+    return (option ? "`" + key + "`" : key) + " " + there + ", and this one has " + value.Text();
   }
   return "";
 }

@@ -32,7 +32,7 @@ constexpr char kExamples[] =
     "\n"
     "Results are in the order of the input, and memory does not grow with their number. thimble embeds at most the\n"
     "first 64 KiB of a line and marks the text as truncated; a line of JSON may have up to 4 MiB, less with a small\n"
-    "--max-memory.\n"
+    "--max-memory. Files are UTF-8; other bytes are an error that names the line.\n"
     "--long-texts decides about texts that exceed the token limit: truncate them, fail, or embed them in chunks,\n"
     "which are overlapping windows whose vectors are averaged.\n"
     "Formats: jsonl is one object per line with embedding, tokens, truncated, and chunks if --long-texts is chunk;\n"
