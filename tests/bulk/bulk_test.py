@@ -288,7 +288,6 @@ class Refusals(Job):
 
     def test_outputs_that_cannot_be_written(self):
         source = self.write("in.txt", "a\n")
-        self.refuse(source, self.where / "no" / "v.npy", says="No such file")
         (self.where / "v.npy").mkdir()
         self.refuse(source, self.where / "v.npy", says="v.npy")
         self.assertEqual(self.names(), ["in.txt", "v.npy"])
