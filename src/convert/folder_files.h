@@ -52,7 +52,8 @@ Result<FolderView> ViewOf(const std::string& folder);
 
 // Of a class, "sentence_transformers.models.Transformer" or what replaced it.
 bool IsTransformer(std::string_view type);
-inline constexpr std::string_view kKnownModules = "thimble runs Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout";
+inline constexpr std::string_view kKnownModules =
+    "thimble runs Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout";
 
 struct ModuleFolders {
   std::string transformer;          // Of the Transformer module.

@@ -61,7 +61,7 @@ TEST(FolderFiles, ModulesWithoutATransformerAreRefusedByTheFirst) {
   FolderView view;
   view.has = [](const std::string&) { return true; };
   view.read = [](const std::string&) -> Result<std::string> {
-    return R"([{"path":"0_StaticEmbedding","type":"sentence_transformers.models.StaticEmbedding"}])";
+    return std::string(R"([{"path":"0_StaticEmbedding","type":"sentence_transformers.models.StaticEmbedding"}])");
   };
   const Result<ModuleFolders> modules = ReadModuleFolders(view);
   ASSERT_FALSE(modules.ok());

@@ -140,12 +140,12 @@ class Memory(unittest.TestCase):
             self.assertEqual(limited, bits, dtype)
 
     def test_texts_of_512_tokens_take_less_than_3_mb(self):
-        # With the width of multilingual-e5-small, whose 250,000 words and six more layers add 0.1 MB.
+        # With the width of multilingual-e5-small, whose 250,000 words and six more layers add 0.06 MB.
         for dtype in ("q8", "q4"):
             model = self.real_model(dtype)
             most = self.embed(model, "--max-tokens", "512")[0]
             piped = peaks(CLI, "embed", "-m", model, "-i", self.texts, "--format", "f32", "--max-tokens", "512", text=False)[0]
-            self.assertLessEqual(max(most, piped), 2.9 * MB, dtype)
+            self.assertLessEqual(max(most, piped), 2.93 * MB, dtype)
 
     def test_bare_program_stays_within_its_bounds(self):
         for dtype, most_pss in (("q8", 27 * MB), ("q4", 18 * MB)):
