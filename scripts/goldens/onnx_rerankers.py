@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/onnx: graphs of the cross-encoders of tests/folders/rerankers.py, as torch exports them.
+"""Writes tests/fixtures/onnx: graphs of the models of tests/folders/rerankers.py, as torch exports them.
 
 A graph is without its weights, which are external data that tests/folders/rerankers.py writes; `weights` of graphs.json says
 which they are, in their order, and whether transposed. Needs transformers 5, torch and onnx (tests/folders/run.sh has them in
@@ -24,14 +24,27 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 
+class Encoder(torch.nn.Module):
+    """With the names that sentence-transformers gives what it exports."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.auto_model = transformers.AutoModel.from_pretrained(folder, add_pooling_layer=False)
+
+    def forward(self, input_ids, attention_mask):
+        return self.auto_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
 def export(folder, kind, path):
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    model = Encoder(folder) if kind.encoder else transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+    model.eval()
     names = ["input_ids", "attention_mask"] + (["token_type_ids"] if kind.family == "bert" else [])
     inputs = {name: torch.ones(2, 7, dtype=torch.int64) for name in names}
     inputs["attention_mask"][1, 5:] = 0
     axes = {name: {0: "batch_size", 1: "sequence_length"} for name in names}
-    torch.onnx.export(model, (inputs,), path, input_names=names, output_names=["logits"], opset_version=17, dynamo=False,
-                      dynamic_axes={**axes, "logits": {0: "batch_size"}})
+    output = {"last_hidden_state": axes["input_ids"]} if kind.encoder else {"logits": {0: "batch_size"}}
+    torch.onnx.export(model, (inputs,), path, input_names=names, output_names=list(output), opset_version=17, dynamo=False,
+                      dynamic_axes={**axes, **output})
 
 
 def strip(graph, tensors):
@@ -62,8 +75,7 @@ def main():
     place = ROOT / "tests/fixtures/onnx"
     place.mkdir(exist_ok=True)
     orders = {}
-    for name in rerankers.GRAPHS:
-        kind = rerankers.kinds()[name]
+    for name, kind in rerankers.GRAPHS.items():
         with tempfile.TemporaryDirectory() as folder:
             rerankers.write(folder, kind)
             path = os.path.join(folder, "graph.onnx")

@@ -45,6 +45,8 @@ class PartFile {
   void Remove();
 
  private:
+  // Writes behind what was written.
+  Status Send(std::string_view bytes);
   PartFile(std::string path, int file) : path_(std::move(path)), file_(file), leftover_(path_) {}
 
   std::string path_;

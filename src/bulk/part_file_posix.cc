@@ -16,7 +16,7 @@
 namespace thimble::bulk {
 namespace {
 
-constexpr std::size_t kBufferBytes = 64 << 10;
+constexpr std::size_t kBufferBytes = 32 << 10;
 // Bytes that are not on the disk yet count against the control group and cannot be dropped, so that a slow disk would
 // get the process killed.
 [[maybe_unused]] constexpr std::size_t kUnsyncedBytes = 256 << 10;
@@ -59,14 +59,17 @@ Status PartFile::Resume(std::uint64_t size, std::uint64_t unhashed, std::string_
 }
 
 Status PartFile::AppendUnhashed(std::string_view bytes) {
-  buffer_ += bytes;
-  return Flush();
+  THIMBLE_RETURN_IF_ERROR(Flush());
+  return Send(bytes);
 }
 
 Status PartFile::Append(std::string_view bytes) {
   hash_.Update(bytes);
+  if (buffer_.size() + bytes.size() > kBufferBytes) THIMBLE_RETURN_IF_ERROR(Flush());
+  if (bytes.size() > kBufferBytes) return Send(bytes);
+  buffer_.reserve(kBufferBytes);
   buffer_ += bytes;
-  return buffer_.size() < kBufferBytes ? Status() : Flush();
+  return Status();
 }
 
 Status PartFile::WriteAt(std::uint64_t offset, std::string_view bytes) {
@@ -79,10 +82,15 @@ Status PartFile::ReadAt(std::uint64_t offset, std::span<char> out) {
 }
 
 Status PartFile::Flush() {
-  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_.get(), size_, BytesOf(buffer_), path_));
-  size_ += buffer_.size();
-  unsynced_ += buffer_.size();
+  THIMBLE_RETURN_IF_ERROR(Send(buffer_));
   buffer_.clear();
+  return Status();
+}
+
+Status PartFile::Send(std::string_view bytes) {
+  THIMBLE_RETURN_IF_ERROR(base::WriteAllAt(file_.get(), size_, BytesOf(bytes), path_));
+  size_ += bytes.size();
+  unsynced_ += bytes.size();
 #ifdef SYNC_FILE_RANGE_WRITE
   if (unsynced_ >= kUnsyncedBytes) {
     sync_file_range(file_.get(), 0, 0,

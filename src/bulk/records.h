@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxTextBytes = 64 << 10;
 // JSON cannot be cut, so a longer line is an error.
 inline constexpr std::size_t kMaxJsonBytes = 4 << 20;
 // What is read at once.
-inline constexpr std::size_t kInputBlockBytes = 64 << 10;
+inline constexpr std::size_t kInputBlockBytes = 32 << 10;
 // Of the names of a CSV file's columns together, and of one id.
 inline constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 inline constexpr std::size_t kMaxIdBytes = 4 << 10;

@@ -20,8 +20,8 @@ using bulk::kInputBlockBytes;
 using bulk::kMaxJsonBytes;
 using bulk::kMaxTextBytes;
 using bulk::TextOfJson;
-// Enough to fill the tiles of several threads.
-inline constexpr std::size_t kBatchTexts = 256;
+// Of a batch: enough to fill the tiles of one thread, and of several.
+inline constexpr std::size_t kThreadTexts = 64, kBatchTexts = 256;
 
 struct InputLimits {
   std::size_t batch_texts = kBatchTexts;   // A batch ends at whichever

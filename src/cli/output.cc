@@ -85,14 +85,22 @@ Output::~Output() {
 }
 
 Status Output::Write(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kOutputBufferBytes) THIMBLE_RETURN_IF_ERROR(Flush());
+  if (bytes.size() > kOutputBufferBytes) return Send(bytes);
+  buffer_.reserve(kOutputBufferBytes);
   buffer_ += bytes;
-  return buffer_.size() < kOutputBufferBytes ? Status() : Flush();
+  return Status();
 }
 
 Status Output::Flush() {
-  THIMBLE_RETURN_IF_ERROR(base::WriteAll(file_, std::as_bytes(std::span(buffer_)), path_));
-  unsynced_ += buffer_.size();
+  THIMBLE_RETURN_IF_ERROR(Send(buffer_));
   buffer_.clear();
+  return Status();
+}
+
+Status Output::Send(std::string_view bytes) {
+  THIMBLE_RETURN_IF_ERROR(base::WriteAll(file_, std::as_bytes(std::span(bytes)), path_));
+  unsynced_ += bytes.size();
 #ifdef SYNC_FILE_RANGE_WRITE
   if (atomic_ && unsynced_ >= kUnsyncedBytes) {
     sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);

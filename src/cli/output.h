@@ -20,8 +20,8 @@ namespace thimble::cli {
 // The text with spaces in place of control characters.
 std::string OneLine(std::string text);
 
-// Results are handed to the system from this much on.
-inline constexpr std::size_t kOutputBufferBytes = 64 << 10;
+// Results are handed to the system in pieces of at most this much, unless one is larger.
+inline constexpr std::size_t kOutputBufferBytes = 32 << 10;
 
 // Move-only; Thread-compatible. Destroyed before Finish(), it leaves the file named as it was.
 class Output {
@@ -49,6 +49,7 @@ class Output {
 
  private:
   Output() = default;
+  Status Send(std::string_view bytes);
 
   std::string path_;                        // For messages.
   std::optional<base::AtomicFile> atomic_;  // A regular file; otherwise `file_` is written directly.

@@ -29,7 +29,10 @@ struct Loop {
 constexpr Loop kJob = {3, 2, (2 * 128 + 32) << 10};
 
 // As much memory for vectors, whatever the loop.
-std::size_t MostTexts(const Loop& loop) { return kBatchTexts / loop.vector_batches; }
+std::size_t MostTexts(const EmbedderOptions& options, const Loop& loop) {
+  const std::size_t threads = std::clamp<std::size_t>(options.threads, 1, kBatchTexts);
+  return std::min(kThreadTexts * threads, kBatchTexts) / loop.vector_batches;
+}
 
 std::size_t BufferBytes(const InputLimits& limits, std::size_t dimensions, const Loop& loop) {
   // A line grows by doubling, so that it may have twice its limit for a moment.
@@ -53,7 +56,7 @@ Result<ProcessPlan> PlanProcess(const Model& model, const EmbedderOptions& optio
   const std::size_t copied = model.info().file_bytes - least.mapped_bytes;
   ProcessPlan process;
   Status refused;
-  for (std::size_t texts = MostTexts(loop); texts >= 1; texts /= 2) {
+  for (std::size_t texts = MostTexts(options, loop); texts >= 1; texts /= 2) {
     process.limits.batch_texts = texts;
     process.limits.batch_bytes = texts * kBytesOfText;
     const std::size_t own = std::max(now.private_bytes, now.data_bytes) - copied + more_bytes +
@@ -81,8 +84,8 @@ Result<ProcessPlan> PlanThis(const Model& model, const EmbedderOptions& options,
   const std::size_t limit = options.max_memory != 0 ? options.max_memory : MemoryLimit();
   if (limit != 0 && limit < kPlenty) return PlanProcess(model, options, kLaterBytes, loop);
   ProcessPlan process;
-  process.limits.batch_texts = MostTexts(loop);
-  process.limits.batch_bytes = MostTexts(loop) * kBytesOfText;
+  process.limits.batch_texts = MostTexts(options, loop);
+  process.limits.batch_bytes = process.limits.batch_texts * kBytesOfText;
   THIMBLE_ASSIGN_OR_RETURN(process.plan, Embedder::MakePlan(model, options));
   process.max_model = process.plan.peak_bytes;
   return process;

@@ -257,8 +257,11 @@ Status ReadModulesOf(const std::string& source, Config* config) {
   if (!file.present()) return ReadTransformer(source, true, config);
   // A cross-encoder has just the transformer.
   const json::Array* modules = file.json().is_array() ? &file.json().array() : nullptr;
-  const json::Value* folder = modules != nullptr && modules->size() == 1 ? modules->front().Find("path") : nullptr;
-  if (folder != nullptr && folder->is_string() && (folder->Is("") || IsInside(folder->string()))) {
+  const bool is_alone = modules != nullptr && modules->size() == 1;
+  const json::Value* folder = is_alone ? modules->front().Find("path") : nullptr;
+  const json::Value* type = is_alone ? modules->front().Find("type") : nullptr;
+  if (type != nullptr && type->is_string() && IsTransformer(type->string()) && folder != nullptr &&
+      folder->is_string() && (folder->Is("") || IsInside(folder->string()))) {
     config->transformer = folder->string();
     THIMBLE_RETURN_IF_ERROR(ReadTransformer(source, true, config));
     if (config->classifier) return Status();

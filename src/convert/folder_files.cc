@@ -49,12 +49,6 @@ constexpr std::size_t kMaxFiles = 10000;
 
 namespace fs = std::filesystem;
 
-// Of a class, "sentence_transformers.models.Transformer" or what replaced it.
-bool IsTransformer(std::string_view type) {
-  const std::size_t dot = type.rfind('.');
-  return type.substr(dot == std::string_view::npos ? 0 : dot + 1) == "Transformer";
-}
-
 Status AddShards(const FolderView& view, const std::string& index, std::vector<std::string>& files) {
   THIMBLE_ASSIGN_OR_RETURN(std::string text, view.read(index));
   THIMBLE_ASSIGN_OR_RETURN(json::JsonFile json, json::JsonFile::Parse(text, index));
@@ -153,6 +147,11 @@ Result<FolderView> ViewOf(const std::string& folder) {
   return view;
 }
 
+bool IsTransformer(std::string_view type) {
+  const std::size_t dot = type.rfind('.');
+  return type.substr(dot == std::string_view::npos ? 0 : dot + 1) == "Transformer";
+}
+
 Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
   constexpr const char* kModules = "modules.json";
   ModuleFolders modules;
@@ -179,6 +178,11 @@ Result<ModuleFolders> ReadModuleFolders(const FolderView& view) {
     } else if (!folder.empty()) {
       modules.others.push_back(folder);
     }
+  }
+  if (!found && !json.json().empty()) {
+    const json::Value& first = json.json().array().front();
+    return Error(Code::kUnsupported, kModules, ": module \"", first.Find("type")->string(), "\" in \"",
+                 first.Find("path")->string(), "\": ", kKnownModules);
   }
   return modules;
 }

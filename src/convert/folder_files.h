@@ -50,13 +50,18 @@ struct FolderView {
 // kMaxNameDepth, nor for more than 10,000 files.
 Result<FolderView> ViewOf(const std::string& folder);
 
+// Of a class, "sentence_transformers.models.Transformer" or what replaced it.
+bool IsTransformer(std::string_view type);
+inline constexpr std::string_view kKnownModules =
+    "thimble runs Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout";
+
 struct ModuleFolders {
   std::string transformer;          // Of the Transformer module.
   std::vector<std::string> others;  // Of the modules behind it, in their order.
 };
 
 // What modules.json says; the folder itself alone without one. kCorrupt when it is malformed, names more than 32
-// modules or a folder that is not inside.
+// modules or a folder that is not inside; kUnsupported, naming the first, when none is a Transformer.
 Result<ModuleFolders> ReadModuleFolders(const FolderView& view);
 
 // The files but the weights, those that are there. kNotFound when there is no config.json or no tokenizer.

@@ -57,5 +57,17 @@ TEST(FolderFiles, ExternalDataLiesBesideItsGraph) {
   EXPECT_FALSE(IsWeightIndex("model.safetensors"));
 }
 
+TEST(FolderFiles, ModulesWithoutATransformerAreRefusedByTheFirst) {
+  FolderView view;
+  view.has = [](const std::string&) { return true; };
+  view.read = [](const std::string&) -> Result<std::string> {
+    return std::string(R"([{"path":"0_StaticEmbedding","type":"sentence_transformers.models.StaticEmbedding"}])");
+  };
+  const Result<ModuleFolders> modules = ReadModuleFolders(view);
+  ASSERT_FALSE(modules.ok());
+  EXPECT_EQ(modules.status().code(), Code::kUnsupported);
+  EXPECT_NE(modules.status().message().find("StaticEmbedding"), std::string::npos) << modules.status().message();
+}
+
 }  // namespace
 }  // namespace thimble::convert

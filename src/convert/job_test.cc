@@ -300,6 +300,8 @@ TEST_F(JobTest, ModulesThatThimbleDoesNotRunAreRefusedByName) {
   }
   WriteModules({R"({"path":"","type":"sentence_transformers.models.StaticEmbedding"})"});
   ExpectRefusal(Code::kUnsupported, "StaticEmbedding");
+  WriteModules({R"({"path":"0_Clip","type":"sentence_transformers.models.CLIPModel"})"});  // Which has no config.json.
+  ExpectRefusal(Code::kUnsupported, "CLIPModel");
   WriteModules({kTransformer});
   ExpectRefusal(Code::kUnsupported, "found no Pooling");
 }

@@ -176,7 +176,7 @@ Status ReadModules(const std::string& source, const json::JsonFile& file, Config
     }
     const bool behind = kind == "Normalize" || kind == "Dense" || kind == "LayerNorm" || kind == "Dropout";
     if (!transformer || (kind != "Pooling" && !behind)) {
-      return unsupported("thimble runs Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout");
+      return unsupported(kKnownModules);
     }
     if (pooling != behind) {
       return unsupported(behind ? "expected Pooling before it" : "expected one Pooling");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "convert/file_reader.h"
+#include "convert/pickle_opcodes.h"
 
 namespace thimble::convert {
 namespace {
@@ -18,97 +19,9 @@ constexpr std::uint64_t kMaxPickleBytes = 16 << 20;
 constexpr std::size_t kMaxValues = 1 << 20, kMaxItems = 1 << 22, kMaxStack = 1 << 20, kMaxMarks = 64;
 constexpr std::uint64_t kMaxMemo = 1 << 20, kMaxTextBytes = 64 << 10, kMaxGlobalBytes = 256;
 
-// As pickletools calls them. All that the machine does not know are refused.
-enum Opcode : std::uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kShortBinString = 'U',
-  kBinUnicode = 'X',
-  kEmptyList = ']',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kAppends = 'e',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kBinFloat = 'G',
-  kEmptyDict = '}',
-  kEmptyTuple = ')',
-  kProto = 0x80,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kShortBinUnicode = 0x8c,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-};
-
-struct OpcodeName {
-  std::uint8_t opcode;
-  std::string_view name;
-};
-constexpr OpcodeName kRefused[] = {
-    {'0', "POP"},
-    {'1', "POP_MARK"},
-    {'2', "DUP"},
-    {'B', "BINBYTES"},
-    {'C', "SHORT_BINBYTES"},
-    {'F', "FLOAT"},
-    {'I', "INT"},
-    {'L', "LONG"},
-    {'P', "PERSID"},
-    {'S', "STRING"},
-    {'T', "BINSTRING"},
-    {'V', "UNICODE"},
-    {'d', "DICT"},
-    {'g', "GET"},
-    {'i', "INST"},
-    {'l', "LIST"},
-    {'o', "OBJ"},
-    {'p', "PUT"},
-    {0x81, "NEWOBJ"},
-    {0x82, "EXT1"},
-    {0x83, "EXT2"},
-    {0x84, "EXT4"},
-    {0x8b, "LONG4"},
-    {0x8d, "BINUNICODE8"},
-    {0x8e, "BINBYTES8"},
-    {0x8f, "EMPTY_SET"},
-    {0x90, "ADDITEMS"},
-    {0x91, "FROZENSET"},
-    {0x92, "NEWOBJ_EX"},
-    {0x96, "BYTEARRAY8"},
-    {0x97, "NEXT_BUFFER"},
-    {0x98, "READONLY_BUFFER"},
-};
-
-// "opcode INST (105)"
-std::string OpcodeText(std::uint8_t opcode) {
-  const auto* found = std::find_if(std::begin(kRefused), std::end(kRefused),
-                                   [&](const OpcodeName& known) { return known.opcode == opcode; });
-  std::string text = "opcode ";
-  if (found == std::end(kRefused)) return text + std::to_string(opcode);
-  return text.append(found->name) + " (" + std::to_string(opcode) + ")";
-}
-
 }  // namespace
 
-class PickleMachine {
+class PickleMachine : PickleOpcodes {
  public:
   PickleMachine(FileReader& reader, std::span<const PickleGlobal> globals) : reader_(reader), start_(reader.offset()) {
     pickle_.globals_ = globals;

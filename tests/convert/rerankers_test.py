@@ -64,7 +64,7 @@ class Rerankers(unittest.TestCase):
                 golden = self.goldens[name]
                 # The sum of the magnitudes of products of the last weights with what a tanh gives; a ReLU gives more,
                 # and so larger scores.
-                _, weights = rerankers.tensors(kind)["classifier.out_proj.weight" if kind.family == "roberta"
+                _, weights = rerankers.tensors(kind)["classifier.out_proj.weight" if kind.family in rerankers.PAD_IDS
                                                     else "classifier.weight"]
                 scale = max(sum(map(abs, weights)), *map(abs, golden["raw"]))
                 for (query, document), raw, score in zip(rerankers.PAIRS, golden["raw"], golden["scores"]):
@@ -78,22 +78,43 @@ class Rerankers(unittest.TestCase):
 
     def test_a_graph_gives_the_model_that_its_weights_give(self):
         documents = [document for _, document in rerankers.PAIRS]
-        for name in rerankers.GRAPHS:
+        for name, kind in rerankers.GRAPHS.items():
+            if kind.encoder:
+                continue
             with self.subTest(name):
-                model = self.convert_graph(name, self.kinds[name])
+                model = self.convert_graph(name, kind)
                 fingerprints = [json.loads(run("info", "--json", path)[1])["fingerprint"] for path in (model, self.models[name])]
                 self.assertEqual(*fingerprints)
                 self.assertEqual(rank(model, "the cat", documents), rank(self.models[name], "the cat", documents))
+
+    def test_a_graph_of_an_encoder_gives_the_model_that_its_weights_give(self):
+        for name, kind in rerankers.GRAPHS.items():
+            if not kind.encoder:
+                continue
+            with self.subTest(name):
+                folder = tempfile.mkdtemp(dir=self.temporary.name)
+                rerankers.write(folder, kind)
+                models = [self.convert(folder, "--pooling", "mean"), self.convert_graph(name, kind, "--pooling", "mean")]
+                fingerprints = [json.loads(run("info", "--json", model)[1])["fingerprint"] for model in models]
+                self.assertEqual(*fingerprints)
+                texts = "".join(query + "\n" for query, _ in rerankers.PAIRS).encode()
+                vectors = [run("embed", "-m", model, "-i", "-", text=texts) for model in models]
+                self.assertEqual(vectors[0][0], 0, vectors[0][2])
+                self.assertEqual(vectors[0][1], vectors[1][1])
+                self.assertGreater(len(set(vectors[0][1].splitlines())), 5)  # Long texts are cut to the same one.
 
     def test_a_graph_that_scores_otherwise_is_refused(self):
         with self.assertRaisesRegex(AssertionError, "(?s)classifier.weight.*expected"):
             self.convert_graph("bert", rerankers.Kind(config={"id2label": {"0": "a", "1": "b"}}))
 
-    def convert_graph(self, name, kind):
+    def convert_graph(self, name, kind, *options):
         folder = tempfile.mkdtemp(dir=self.temporary.name)
         rerankers.write(folder, kind)
         rerankers.write_graph(folder, name, os.path.join(TESTS, "fixtures", "onnx"))
-        code, _, message = run("convert", folder, folder + ".safetensors", "--dtype", "fp32", "--name", "tiny")
+        return self.convert(folder, *options)
+
+    def convert(self, folder, *options):
+        code, _, message = run("convert", folder, folder + ".safetensors", "--dtype", "fp32", "--name", "tiny", *options)
         self.assertEqual(code, 0, message)
         return folder + ".safetensors"
 

@@ -8,10 +8,11 @@ import shutil
 import tiny
 import written
 
-PREFIXES = {"bert": "bert.", "roberta": "roberta.", "distilbert": "distilbert."}
-CLASSES = {"bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert"}
+PREFIXES = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta.", "distilbert": "distilbert."}
+CLASSES = {"bert": "Bert", "roberta": "Roberta", "xlm-roberta": "XLMRoberta", "distilbert": "DistilBert"}
+# What their config.json says; positions are counted from the row behind it.
+PAD_IDS = {"roberta": 0, "xlm-roberta": 1}
 LIMIT = 48
-GRAPHS = ["bert", "roberta", "distilbert"]  # Kinds whose graphs are in tests/fixtures/onnx.
 PAIRS = [
     ("the cat sat", "a boat by the river"), ("a boat by the river", "the cat sat"), ("the cat", ""), ("", "the cat"), ("", ""),
     ("night", tiny.LONG), (tiny.LONG, "night"), (tiny.LONG, tiny.LONG), (" ".join(tiny.LONG.split()[:22]), tiny.LONG),
@@ -25,16 +26,23 @@ class Kind:
     """A folder: changes of config.json, files beside it, and what of a refusal's message is expected."""
 
     def __init__(self, family="bert", config=None, labels=1, limit=LIMIT, side=None, settings=None, sentence=None,
-                 template="bert", prompt_name=None, refused="", raw_of=""):
+                 template="bert", prompt_name=None, refused="", raw_of="", encoder=False):
         self.family, self.config, self.labels, self.limit, self.side = family, config or {}, labels, limit, side
         self.settings, self.sentence, self.template = settings or {}, sentence, template
         self.prompt_name, self.refused, self.raw_of = prompt_name, refused, raw_of
+        self.encoder = encoder  # Without a head, and so no cross-encoder.
+
+
+# Kinds whose graphs are in tests/fixtures/onnx.
+GRAPHS = {"bert": Kind(), "roberta": Kind("roberta", template="roberta"),
+          "xlm-roberta": Kind("xlm-roberta", template="roberta"), "distilbert": Kind("distilbert"),
+          "xlm-roberta-encoder": Kind("xlm-roberta", encoder=True)}
 
 
 def kinds():
     saved = {"model_type": "CrossEncoder", "prompts": {"query": "query: "}, "activation_fn": IDENTITY}
     return {
-        "bert": Kind(),
+        **{name: kind for name, kind in GRAPHS.items() if not kind.encoder},
         "bert, an odd limit": Kind(limit=LIMIT - 1),
         "bert, the last tokens": Kind(side="left"),
         "bert without token types": Kind(settings={"model_input_names": ["input_ids", "attention_mask"]}),
@@ -43,9 +51,7 @@ def kinds():
         "bert, saved": Kind(sentence=saved),
         "bert, a prompt by default": Kind(sentence={**saved, "default_prompt_name": "query"}),
         "bert, BertProcessing": Kind(template="BertProcessing"),
-        "roberta": Kind("roberta", template="roberta"),
         "roberta, RobertaProcessing": Kind("roberta", template="RobertaProcessing"),
-        "distilbert": Kind("distilbert"),
         "another activation": Kind(config={"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Tanh"}},
                                    refused="sentence_transformers.activation_fn"),
         "an activation of its own": Kind(config={"sbert_ce_default_activation_function": "mine.Activation"},
@@ -59,22 +65,23 @@ def kinds():
 
 
 def config(kind):
-    common = {"model_type": kind.family, "architectures": [CLASSES[kind.family] + "ForSequenceClassification"],
+    common = {"model_type": kind.family, "architectures": [CLASSES[kind.family] + ("Model" if kind.encoder else "ForSequenceClassification")],
               "vocab_size": written.COUNT, "id2label": {str(i): f"LABEL_{i}" for i in range(kind.labels)},
-              "label2id": {f"LABEL_{i}": i for i in range(kind.labels)}, "pad_token_id": 0}
+              "label2id": {f"LABEL_{i}": i for i in range(kind.labels)}, "pad_token_id": PAD_IDS.get(kind.family, 0)}
     if kind.family == "distilbert":
         return {**common, "dim": tiny.HIDDEN, "n_layers": 2, "n_heads": tiny.HEADS, "hidden_dim": tiny.INTERMEDIATE,
                 "max_position_embeddings": tiny.POSITIONS, "activation": "gelu", "seq_classif_dropout": 0.2, **kind.config}
-    roberta = kind.family == "roberta"
+    roberta = kind.family in PAD_IDS
     return {**common, "hidden_size": tiny.HIDDEN, "num_hidden_layers": 2, "num_attention_heads": tiny.HEADS,
-            "intermediate_size": tiny.INTERMEDIATE, "max_position_embeddings": tiny.POSITIONS + (1 if roberta else 0),
+            "intermediate_size": tiny.INTERMEDIATE, "max_position_embeddings": tiny.POSITIONS + (PAD_IDS[kind.family] + 1 if roberta else 0),
             "type_vocab_size": 1 if roberta else 2, "hidden_act": "gelu",
             "layer_norm_eps": 1e-5 if roberta else 1e-12, **kind.config}
 
 
 def tensors(kind):
     hidden, found = tiny.HIDDEN, {}
-    types = 1 if kind.family == "roberta" else 2
+    roberta = kind.family in PAD_IDS
+    types = 1 if roberta else 2
     for name, value in written.cached_bert(layers=2, types=types).items():
         if kind.family == "distilbert":
             for old, new in [("encoder.layer.", "transformer.layer."), ("attention.self.query", "attention.q_lin"),
@@ -85,11 +92,13 @@ def tensors(kind):
                 name = name.replace(old, new)
             if "token_type" in name:
                 continue
-        if kind.family == "roberta" and "position_embeddings" in name:
-            value = written.tensor(name + ".roberta", tiny.POSITIONS + 1, hidden)
-        found[PREFIXES[kind.family] + name] = value
-    dense, scores = {"bert": ("bert.pooler.dense", "classifier"), "roberta": ("classifier.dense", "classifier.out_proj"),
-                     "distilbert": ("pre_classifier", "classifier")}[kind.family]
+        if roberta and "position_embeddings" in name:
+            value = written.tensor(name + ".roberta", tiny.POSITIONS + PAD_IDS[kind.family] + 1, hidden)
+        found[("" if kind.encoder else PREFIXES[kind.family]) + name] = value
+    if kind.encoder:
+        return found
+    dense, scores = {"bert": ("bert.pooler.dense", "classifier"),
+                     "distilbert": ("pre_classifier", "classifier")}.get(kind.family, ("classifier.dense", "classifier.out_proj"))
     for name, outputs in ((dense, hidden), (scores, kind.labels)):
         found[name + ".weight"] = written.tensor(name + ".weight", outputs, hidden)
         found[name + ".bias"] = written.tensor(name + ".bias", outputs)
@@ -142,7 +151,7 @@ def write_graph(folder, name, fixtures):
     """Puts the graph of a kind in `fixtures` (tests/fixtures/onnx) in the place of the weights that write() wrote."""
     with open(os.path.join(fixtures, "graphs.json"), encoding="ascii") as file:
         order = json.load(file)["weights"][name]
-    weights = tensors(kinds()[name])
+    weights = tensors(GRAPHS[name])
     os.remove(os.path.join(folder, "model.safetensors"))
     os.makedirs(os.path.join(folder, "onnx"))
     shutil.copy(os.path.join(fixtures, name + ".onnx"), os.path.join(folder, "onnx/model.onnx"))

@@ -34,6 +34,7 @@ old=("sentence-transformers==5.1.2" "transformers==4.57.*" "huggingface-hub==0.3
 install 5.4.1 "sentence-transformers==5.4.1"
 install 5.3.0 "sentence-transformers==5.3.0"
 install 5.1.2 "${old[@]}"
+install 3.4.1 "sentence-transformers==3.4.1" "${old[@]:1}"
 install optimum "${old[@]}" "optimum==2.3.*" "optimum-onnx==0.1.*" onnxscript onnx_ir ml_dtypes
 
 export HF_HUB_OFFLINE=1
@@ -44,7 +45,7 @@ compare() {
   read -r ok _ bad _ < <(tail -n 1 "$1/report.txt")
   passed=$((passed + ok)) failed=$((failed + bad))
 }
-for version in 5.1.2 5.3.0 5.4.1 "$newest"; do
+for version in 3.4.1 5.1.2 5.3.0 5.4.1 "$newest"; do
   cases=$place/cases-$version
   rm -rf "$cases"
   mkdir "$cases"
