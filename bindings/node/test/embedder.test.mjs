@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Embedder } from '../lib/index.mjs';
+import { Embedder, createEmbeddingFunction } from '../lib/index.mjs';
 import { DIMENSIONS, cosine, modelFolder, words } from './support.mjs';
 
 const folder = modelFolder();
@@ -51,6 +51,22 @@ test('embeds a text, an array and nothing', async () => {
   assert.deepEqual(many[1], one);
   assert.equal(many[2].length, DIMENSIONS);
   assert.deepEqual(await embedder.embed([]), []);
+});
+
+test('texts are those of the call, whatever becomes of the array', async () => {
+  const embedder = await open();
+  const texts = Array.from({ length: 200 }, (_, i) => `text ${i}`);
+  const expected = await embedder.embed(texts);
+  const changed = [...texts];
+  const call = embedder.embed(changed);
+  changed.fill(7, 1);
+  changed.length = 100;
+  assert.deepEqual(await call, expected);
+  const embed = createEmbeddingFunction({ modelName: 'small', folder });
+  const batch = ['a small vector'];
+  const first = embed(batch);
+  batch.length = 0;
+  assert.equal((await first).length, 1);
 });
 
 test('gives the same bits in one call, in many, at once on this thread, and with two threads', async () => {
