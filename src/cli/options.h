@@ -55,6 +55,9 @@ CLI::Option* AddOption(CLI::App& app, const std::string& names, T& value, const 
   return app.add_option(names, value, help)->type_name(type);
 }
 
+// A check of an option: a number above 0.
+CLI::Validator Positive();
+
 // A message of the library, in which options stand as `max_memory`, with those of the command line: --max-memory.
 std::string WithFlags(std::string_view message);
 
