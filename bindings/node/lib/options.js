@@ -191,9 +191,11 @@ function checkSignal(signal) {
 // A copy of an array of strings: the caller may change its own while the call runs. Holes are undefined.
 function checkStrings(strings, name, expected = 'an array of strings') {
   if (!Array.isArray(strings)) throw invalid(`${name}: expected ${expected}, found ${describe(strings)}`);
-  const copy = Array.from(strings);
-  const wrong = copy.findIndex((string) => typeof string !== 'string');
-  if (wrong !== -1) throw invalid(`${name}[${wrong}]: expected a string, found ${describe(copy[wrong])}`);
+  const copy = [];
+  for (const string of strings) {  // Ends at the first hole of an array that is huge and empty.
+    if (typeof string !== 'string') throw invalid(`${name}[${copy.length}]: expected a string, found ${describe(string)}`);
+    copy.push(string);
+  }
   return copy;
 }
 

@@ -127,11 +127,17 @@ async function openReranker(pool, model, options) {
   return new Reranker(pool, name, dtype, info, options);
 }
 
-async function rerank(query, documents, options = {}) {
+// The options of rerank.
+function checkRerankOptions(options) {
   checkNames(options, 'options', ['model', 'topN', 'returnDocuments', ...RERANKER_OPTIONS, ...POOL_OPTIONS]);
-  const { model = DEFAULT_RERANKER, topN, returnDocuments, ...others } = options;
+  checkInteger(options.topN, 'topN', 1);
+  return options;
+}
+
+async function rerank(query, documents, options = {}) {
+  const { model = DEFAULT_RERANKER, topN, returnDocuments, ...others } = checkRerankOptions(options);
   const reranker = await openSharedReranker(model, others);
   return reranker.rank(query, documents, { topN, returnDocuments, signal: options.signal });
 }
 
-module.exports = { RERANKER_OPTIONS, Reranker, openReranker, rerank };
+module.exports = { RERANKER_OPTIONS, Reranker, checkRerankOptions, openReranker, rerank };

@@ -113,6 +113,10 @@ test('LangChain.js', async () => {
   assert.deepEqual(found.map(({ id, metadata }) => [Number(id), metadata.i, metadata.relevanceScore]),
     ranked.map(({ index, score }) => [index, index, score]));
   assert.equal(given[0].metadata.relevanceScore, undefined);
+  for (const Rerank of [LangChainRerank, LlamaIndexRerank]) {
+    assert.throws(() => new Rerank({ modelName: model }), /^ThimbleError: options: unknown option modelName, expected model, topN, /);
+    assert.throws(() => new Rerank({ topN: 0 }), /topN: expected an integer at least 1, found 0/);
+  }
 });
 
 test('LlamaIndex.TS', async () => {
