@@ -2,7 +2,7 @@
 'use strict';
 
 const { isLocal } = require('./backends/options.js');
-const { call, sharedPool } = require('./engine.js');
+const { call, deepFreeze, sharedPool } = require('./engine.js');
 const { describe, invalid, unsupported } = require('./errors.js');
 const {
   POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkStrings, checkType,
@@ -44,7 +44,7 @@ class Reranker {
     this.#pool = pool;
     this.#model = model;
     this.#dtype = dtype;
-    this.info = Object.freeze(info);
+    this.info = deepFreeze(info);
     this.#threads = options.threads ?? 1;
     this.#options = rankOptions(options);
   }

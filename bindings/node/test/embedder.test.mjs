@@ -21,6 +21,8 @@ test('says what the model is', async () => {
     { name: info.name, dtype: info.dtype, maxTokens: info.maxTokens, pooling: info.pooling, normalize: info.normalize },
     { name: 'test', dtype: 'q4', maxTokens: 64, pooling: 'mean', normalize: true });
   assert.throws(() => { info.name = 'x'; }, TypeError);
+  assert.throws(() => { info.prompts.x = 'x'; }, TypeError);
+  assert.throws(() => { info.unrelatedCosines.quantiles.push('x'); }, TypeError);
 });
 
 test('says how unusual a cosine is', async () => {
@@ -38,6 +40,9 @@ test('says how unusual a cosine is', async () => {
   assert.ok(Number.isNaN(embedder.percentile(NaN)));
   assert.throws(() => embedder.percentile('0.5'), { code: 'invalid_argument' });
   assert.equal((await Embedder.create('mock')).percentile(0.5), undefined);
+  // Of the model's own pooling, over the whole length.
+  assert.equal((await open({ pooling: 'mean', dimensions: DIMENSIONS })).percentile(low.cosine), 100 * low.share);
+  assert.equal((await open({ pooling: 'cls' })).percentile(low.cosine), undefined);
 });
 
 test('embeds a text, an array and nothing', async () => {
