@@ -71,7 +71,8 @@ Result<std::uint64_t> CountTexts(const SourceOptions& source, const InputLimits&
 Status CheckMemory(std::uint64_t count, const std::array<Side, 2>& sides, std::size_t limit) {
   if (limit == 0) return Status();
   THIMBLE_ASSIGN_OR_RETURN(const ProcessMemory now, MeasureMemory());
-  const std::size_t texts = std::min<std::uint64_t>(count, sync::kMaxTexts), queries = std::min(texts, sync::kMaxQueries);
+  const std::size_t texts = std::min<std::uint64_t>(count, sync::kMaxTexts),
+                    queries = std::min(texts, sync::kMaxQueries);
   const std::size_t dimensions = sides[0].model->dimensions() + sides[1].model->dimensions();
   const std::size_t needed = std::max(now.private_bytes, now.data_bytes) + texts * kTextBytes + queries * kQueryBytes +
                              (queries + kBlockRows) * dimensions * sizeof(float);

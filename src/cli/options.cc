@@ -68,15 +68,6 @@ Status Arguments::AppendTexts() {
   return Status();
 }
 
-CLI::Validator Positive() {
-  const auto check = [](std::string& text) {
-    double number = 0;
-    const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
-    return positive ? std::string() : "expected a number above 0, found \"" + text + "\"";
-  };
-  return CLI::Validator(check, "POSITIVE");
-}
-
 std::string WithFlags(std::string_view message) {
   std::string result;
   while (!message.empty()) {
@@ -145,6 +136,15 @@ Result<std::size_t> ParseSize(std::string_view text) {
     return Error(Code::kInvalidArgument, "expected a size such as 16MB, 1.5MB or 1GiB, found \"", text, "\"");
   }
   return static_cast<std::size_t>(bytes);
+}
+
+CLI::Validator Positive() {
+  const auto check = [](std::string& text) {
+    double number = 0;
+    const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
+    return positive ? std::string() : "expected a number above 0, found \"" + text + "\"";
+  };
+  return CLI::Validator(check, "POSITIVE");
 }
 
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help) {

@@ -55,9 +55,6 @@ CLI::Option* AddOption(CLI::App& app, const std::string& names, T& value, const 
   return app.add_option(names, value, help)->type_name(type);
 }
 
-// A check of an option: a number above 0.
-CLI::Validator Positive();
-
 // A message of the library, in which options stand as `max_memory`, with those of the command line: --max-memory.
 std::string WithFlags(std::string_view message);
 
@@ -75,6 +72,8 @@ void NoteThreads(std::string_view command, const Plan& plan, std::size_t wanted)
 // Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G, T, P, E are powers of 1000, Ki, Mi and so on of 1024;
 // case and a B at the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
+// A check of an option: a number above 0.
+CLI::Validator Positive();
 // An option that takes such a size.
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help);
 

@@ -405,6 +405,9 @@ class Diff(Case):
         one.write_text("one\n")
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", one, says="at least 2 texts")
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", "-", says="needs a file")
+        table = self.root / "texts.csv"
+        table.write_text("text\na\nb\n")
+        self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", table, says="under another name")
         pipe = self.root / "pipe"
         os.mkfifo(pipe)
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", pipe, says="not a pipe")
