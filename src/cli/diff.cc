@@ -1,5 +1,6 @@
 // thimble diff: whether an index of one model's vectors can be kept for another model.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "cli/progress.h"
 #include "json/value.h"
 #include "sync/spaces.h"
+#include "thimble/memory.h"
 
 namespace thimble::cli {
 namespace {
@@ -36,25 +38,27 @@ constexpr double kNearlyAll = 0.9;
 // Where chance finds more, that share says little.
 constexpr double kMostChance = 0.1;
 
+// What comparing takes for a query beside its two vectors, and for a text.
+constexpr std::size_t kQueryBytes = 2048, kTextBytes = 3 * sizeof(double), kBlockRows = 128;
+
 struct Side {
   std::shared_ptr<const Model> model;
-  std::optional<Embedder> embedder;
+  ProcessPlan process;
   std::optional<sync::VectorFile> vectors;
 };
 
-Status Open(const std::string& name, const std::string& dtype, EmbedderOptions options, Side& side) {
+Status Open(const std::string& name, const std::string& dtype, Side& side) {
   std::error_code error;
   const bool file = std::filesystem::is_regular_file(name, error);
   auto model = file ? Model::Open(name) : OpenOrConvert(name, dtype, {});
   if (!model.ok()) return model.status();
   side.model = *std::move(model);
-  THIMBLE_ASSIGN_OR_RETURN(side.embedder, Embedder::Create(side.model, options));
   THIMBLE_ASSIGN_OR_RETURN(side.vectors, sync::VectorFile::Create(side.model->dimensions()));
   return Status();
 }
 
-Result<std::uint64_t> CountTexts(const SourceOptions& source) {
-  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
+Result<std::uint64_t> CountTexts(const SourceOptions& source, const InputLimits& limits) {
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, limits));
   std::uint64_t count = 0;
   for (Batch batch;;) {
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
@@ -63,30 +67,47 @@ Result<std::uint64_t> CountTexts(const SourceOptions& source) {
   }
 }
 
-Status Embed(const Batch& batch, const std::vector<std::string_view>& texts, Side& side) {
-  if (texts.empty()) return Status();
-  std::vector<float> vectors(texts.size() * side.model->dimensions());
-  VectorOptions options;
-  options.normalize = true;  // A dot product is then the cosine.
-  options.first_index = batch.first_index;
-  THIMBLE_RETURN_IF_ERROR(side.embedder->EmbedBatch(texts, vectors, {}, options));
-  return side.vectors->Append(vectors);
+// kOutOfMemory if comparing so many texts takes more than the limit of the process.
+Status CheckMemory(std::uint64_t count, const std::array<Side, 2>& sides, std::size_t limit) {
+  if (limit == 0) return Status();
+  THIMBLE_ASSIGN_OR_RETURN(const ProcessMemory now, MeasureMemory());
+  const std::size_t texts = std::min<std::uint64_t>(count, sync::kMaxTexts),
+                    queries = std::min(texts, sync::kMaxQueries);
+  const std::size_t dimensions = sides[0].model->dimensions() + sides[1].model->dimensions();
+  const std::size_t needed = std::max(now.private_bytes, now.data_bytes) + texts * kTextBytes + queries * kQueryBytes +
+                             (queries + kBlockRows) * dimensions * sizeof(float);
+  if (needed <= limit) return Status();
+  return Error(Code::kOutOfMemory, "comparing ", texts, " texts needs ", needed, " bytes, but only ", limit,
+               " are allowed; raise --max-memory, or give fewer texts");
 }
 
-Status EmbedBoth(const SourceOptions& source, std::uint64_t count, std::array<Side, 2>& sides) {
-  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source));
+// One model after the other, so that the process never has the memory of both.
+Status EmbedTexts(const SourceOptions& source, std::uint64_t count, EmbedderOptions options, Side& side) {
+  options.max_memory = side.process.max_model;
+  THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(side.model, options));
+  NoteThreads("diff", embedder.plan(), options.threads);
+  THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, side.process.limits));
   sync::Sample sample(count, sync::kMaxTexts);
   Progress progress(true);
+  VectorOptions wanted;
+  wanted.normalize = true;  // A dot product is then the cosine.
   for (Batch batch;;) {
     THIMBLE_RETURN_IF_ERROR(input.Next(batch));
-    if (batch.texts.empty()) return Status();
+    if (batch.texts.empty()) break;
     std::vector<std::string_view> texts;
     for (const std::string& text : batch.texts) {
       if (sample.Next()) texts.push_back(text);
     }
-    for (Side& side : sides) THIMBLE_RETURN_IF_ERROR(Embed(batch, texts, side));
+    if (!texts.empty()) {
+      std::vector<float> vectors(texts.size() * side.model->dimensions());
+      wanted.first_index = batch.first_index;
+      THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(texts, vectors, {}, wanted));
+      THIMBLE_RETURN_IF_ERROR(side.vectors->Append(vectors));
+    }
     ShowProgress(input, batch, progress);
   }
+  if (side.vectors->size() == std::min<std::uint64_t>(count, sync::kMaxTexts)) return Status();
+  return Error(Code::kIo, source.input, ": expected the same ", count, " texts each time it is read; it has changed");
 }
 
 enum class Verdict { kSame, kNearly, kNo, kUnknown };
@@ -190,18 +211,27 @@ std::string Summary(std::uint64_t count, const std::array<Side, 2>& sides, const
 
 Status Diff(const std::array<std::string, 2>& names, const std::array<std::string, 2>& dtypes,
             const SourceOptions& source, const EmbedderFlags& flags, bool as_json) {
-  if (source.input == "-") {
-    return Error(Code::kInvalidArgument, "standard input: diff reads the texts twice, so that it needs a file");
+  // A pipe has its texts once, and a folder none: Input says so.
+  std::error_code error;
+  const auto type = std::filesystem::status(source.input, error).type();
+  if (source.input == "-" || type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::socket) {
+    return Error(Code::kInvalidArgument, source.input == "-" ? "standard input" : source.input,
+                 ": diff reads the texts several times, so that it needs a file, not a pipe");
   }
   THIMBLE_ASSIGN_OR_RETURN(const EmbedderOptions options, flags.Options());
   std::array<Side, 2> sides;
-  for (std::size_t i = 0; i < 2; ++i) THIMBLE_RETURN_IF_ERROR(Open(names[i], dtypes[i], options, sides[i]));
-  THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t count, CountTexts(source));
+  for (std::size_t i = 0; i < 2; ++i) THIMBLE_RETURN_IF_ERROR(Open(names[i], dtypes[i], sides[i]));
+  for (Side& side : sides) {
+    THIMBLE_ASSIGN_OR_RETURN(side.process, PlanThisProcess(*side.model, options));
+    // Refuses rerankers, before texts are read.
+    THIMBLE_RETURN_IF_ERROR(Embedder::Create(side.model, options).status());
+  }
+  THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t count, CountTexts(source, sides[0].process.limits));
   if (count < 2) {
     return Error(Code::kInvalidArgument, source.input, ": expected at least 2 texts, found ", count);
   }
-  THIMBLE_RETURN_IF_ERROR(EmbedBoth(source, count, sides));
-  for (Side& side : sides) side.embedder->Release();
+  THIMBLE_RETURN_IF_ERROR(CheckMemory(count, sides, options.max_memory));
+  for (Side& side : sides) THIMBLE_RETURN_IF_ERROR(EmbedTexts(source, count, options, side));
   THIMBLE_ASSIGN_OR_RETURN(const sync::Comparison comparison, sync::Compare(*sides[0].vectors, *sides[1].vectors));
   const Verdict verdict = Judge(sides[0].model->info(), sides[1].model->info(), comparison);
   if (as_json) return PrintValues(ValuesOf(count, sides, comparison, verdict), true);

@@ -19,9 +19,10 @@ Result<Input> Input::Open(const SourceOptions& options, const InputLimits& limit
   THIMBLE_RETURN_IF_ERROR(options.Check());
   THIMBLE_ASSIGN_OR_RETURN(const bulk::InputFormat format, bulk::InputFormatOf(options.input));
   if (format == bulk::InputFormat::kCsv || format == bulk::InputFormat::kTsv) {
-    return Error(Code::kUnsupported, options.input,
-                 ": columns are read only by thimble embed with -o FILE; the lines of ",
-                 "the file are texts if it comes from standard input, -i -");
+    return Error(
+        Code::kUnsupported, options.input,
+        ": columns are read only by thimble embed with -i FILE and -o FILE; the lines of the file are texts under ",
+        "another name, such as lines.txt");
   }
   if (format == bulk::InputFormat::kLines && !options.input.empty()) {
     THIMBLE_RETURN_IF_ERROR(bulk::CheckLinesHaveNoFields(options.input, options.field, ""));

@@ -138,6 +138,15 @@ Result<std::size_t> ParseSize(std::string_view text) {
   return static_cast<std::size_t>(bytes);
 }
 
+CLI::Validator Positive() {
+  const auto check = [](std::string& text) {
+    double number = 0;
+    const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
+    return positive ? std::string() : "expected a number above 0, found \"" + text + "\"";
+  };
+  return CLI::Validator(check, "POSITIVE");
+}
+
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help) {
   const auto to_bytes = [](std::string& text) {
     const Result<std::size_t> size = ParseSize(text);
@@ -271,12 +280,12 @@ void BackendFlags::AddTo(Arguments& arguments) {
   AddOption(app, "--base-url", base_url, "URL", "Address of the backend, as after the @ of openai:MODEL@URL");
   AddOption(app, "--space", space, "NAME", "Name of the vector space that all backends of a chain share");
   AddOption(app, "--timeout", timeout_seconds, "SECONDS", "Time limit of a remote backend for 1024 texts, in seconds")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
 }
 
 void TokenFlags::AddTruncationTo(CLI::App& app) {
   AddOption(app, "--max-tokens", max_tokens_, "N", "Token limit of a text or window; that of --truncation if not given")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   AddOption(app, "--truncation", truncation_, "NAME",
             "Truncation limit to follow: sentence-transformers (default), transformers.js, tokenizers");
 }
@@ -305,7 +314,7 @@ void EmbedderFlags::AddVectorsTo(CLI::App& app) {
 void EmbedderFlags::AddDimensionsTo(CLI::App& app) {
   AddOption(app, "--dimensions", dimensions_, "N",
             "Length of vectors: the first N components, normalised again; all if not given")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
 }
 
 void EmbedderFlags::AddLongTextsTo(CLI::App& app) {

@@ -72,6 +72,8 @@ void NoteThreads(std::string_view command, const Plan& plan, std::size_t wanted)
 // Bytes from "4096", "512kB", "1.5MB", "16 MB", "1GiB": k, M, G, T, P, E are powers of 1000, Ki, Mi and so on of 1024;
 // case and a B at the end do not matter; a share of a byte is dropped. kInvalidArgument otherwise.
 Result<std::size_t> ParseSize(std::string_view text);
+// A check of an option: a number above 0.
+CLI::Validator Positive();
 // An option that takes such a size.
 CLI::Option* AddSize(CLI::App& app, const std::string& name, std::size_t& bytes, const std::string& help);
 

@@ -71,5 +71,13 @@ TEST(TextOfJson, KeepsNulAndEscapes) {
   EXPECT_EQ(*text, std::string("a\0b\xF0\x9F\x98\x80\n", 8));
 }
 
+TEST(Options, PositiveNumbers) {
+  const CLI::Validator positive = Positive();
+  for (const char* text : {"1", "0.5", "1e3"}) EXPECT_EQ(positive(text), "") << text;
+  for (const char* text : {"0", "-1", "x", "", "nan"}) {
+    EXPECT_EQ(positive(text), std::string("expected a number above 0, found \"") + text + "\"");
+  }
+}
+
 }  // namespace
 }  // namespace thimble::cli

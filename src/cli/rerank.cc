@@ -150,7 +150,7 @@ int RunRerank(int argc, char** argv) {
   AddOption(arguments.app(), "--field", flags.source.field, "NAME", "Field of a JSON object that contains the document")
       ->capture_default_str();
   AddOption(arguments.app(), "--top-n", flags.top_n, "N", "Number of documents to print; all if not given")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   arguments.app().add_flag("--return-documents", flags.documents, "Print the documents, too");
   arguments.app().add_flag("--json", flags.json, "Print one JSON array");
   arguments.app().add_flag("--raw-scores", flags.raw_scores,

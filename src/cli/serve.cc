@@ -116,16 +116,16 @@ int RunServe(int argc, char** argv) {
       ->check(seconds);
   AddSize(app, "--max-body", options.max_body, "Size limit of a request body")->default_str("8MB");
   AddOption(app, "--max-items", options.max_items, "N", "Most texts in a request")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   AddOption(app, "--max-request-tokens", options.max_request_tokens, "N",
             "Token limit of a request, over all its texts")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   AddSize(app, "--max-queue", options.max_queue, "Memory limit of waiting requests, at most a quarter of --max-memory")
       ->default_str("64MB");
   AddOption(app, "--max-connections", options.max_connections, "N", "Most simultaneous connections")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->capture_default_str();
   AddOption(app, "--idle-timeout", flags.idle_timeout, "SECONDS", "Time limit of a connection without a request")
       ->check(seconds)

@@ -87,7 +87,8 @@ Parsed ParseCohere(const Json& body, EmbedRequest& request) {
     }
     if (request.encodings.empty()) request.encodings = {Encoding::kFloat};
   }
-  request.dimensions = fields.Count("output_dimension");
+  request.dimensions_field = "output_dimension";
+  request.dimensions = fields.Count(request.dimensions_field);
   if (const auto tokens = fields.Count("max_tokens")) {
     request.most_tokens = *tokens;
     request.most_tokens_field = "max_tokens";

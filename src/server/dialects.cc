@@ -68,9 +68,9 @@ Parsed ResolveOptions(const EmbedRequest& request, const ModelInfo& info, Vector
   }
   if (request.dimensions && *request.dimensions > info.dimensions && !request.more_dimensions) {
     return Problem{.fault = Fault::kBadRequest,
-                   .message = "`dimensions`: expected at most " + std::to_string(info.dimensions) + ", found " +
-                              std::to_string(*request.dimensions),
-                   .param = "dimensions"};
+                   .message = "`" + std::string(request.dimensions_field) + "`: expected at most " +
+                              std::to_string(info.dimensions) + ", found " + std::to_string(*request.dimensions),
+                   .param = request.dimensions_field};
   }
   if (request.dimensions) options.dimensions = std::min(*request.dimensions, info.dimensions);
   const Result<CodeRange> range = RangeOf(request.encodings, info, options);

@@ -33,6 +33,7 @@ struct EmbedRequest {
   std::optional<std::string> prompt_name = {};  // Which has to exist.
   std::optional<bool> normalize = true;         // Unset means the model's own.
   std::optional<std::size_t> dimensions = {};
+  const char* dimensions_field = "dimensions";
   bool more_dimensions = false;  // Whether `dimensions` above the model's own are ignored.
   bool truncate = true;          // Otherwise a text that is too long is an error.
   // A text of more tokens is an error that names the field, which asks to cut texts there.

@@ -84,8 +84,13 @@ Parsed ParseOpenAi(const Json& body, EmbedRequest& request) {
   request.texts = InputTexts(fields);
   request.model = fields.String("model").value_or("");
   ReadEncoding(fields, request);
-  request.dimensions = fields.Count("dimensions");
-  if (const auto dimensions = fields.Count("output_dimension")) request.dimensions = dimensions;
+  if (fields.Find("output_dimension") != nullptr) {
+    if (fields.Find("dimensions") != nullptr) {
+      fields.Refuse("output_dimension", "is Voyage's name for `dimensions`; send one of them");
+    }
+    request.dimensions_field = "output_dimension";
+  }
+  request.dimensions = fields.Count(request.dimensions_field);
   ReadPurpose(fields, request);
   ReadTruncation(fields, request);
   for (const char* name : {"normalized", "normalize"}) {

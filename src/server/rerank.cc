@@ -76,10 +76,12 @@ Parsed ParseRerank(const Json& body, RerankRequest& request) {
   request.model = fields.String("model").value_or("");
   RequireQuery(fields, request);
   request.documents = Documents(fields);
-  const bool voyage = body.Find("top_k") != nullptr || body.Find("truncation") != nullptr;
+  const bool top_k = body.Find("top_k") != nullptr, top_n = body.Find("top_n") != nullptr;
+  const bool voyage = top_k || (body.Find("truncation") != nullptr && !top_n);
   request.results = !voyage;
-  request.data = voyage || (body.Find("top_n") == nullptr && request.version == "1");
-  if (const auto count = fields.Count(voyage ? "top_k" : "top_n")) request.top_n = *count;
+  request.data = voyage || (!top_n && request.version == "1");
+  if (top_k && top_n) fields.Refuse("top_k", "is Voyage's name for `top_n`; send one of them");
+  if (const auto count = fields.Count(top_k ? "top_k" : "top_n")) request.top_n = *count;
   request.return_documents = fields.Bool("return_documents").value_or(false);
   request.raw_scores = fields.Bool("raw_scores").value_or(false);
   request.truncate = fields.Bool("truncation").value_or(true);

@@ -81,6 +81,10 @@ class Rerank(unittest.TestCase):
         self.check_results(reply["data"], "relevance_score", 3)
         self.assertEqual(reply["data"][0]["document"], DOCUMENTS[self.best[0]])
 
+    def test_top_n_holds_whatever_else_is_sent(self):
+        body = {"model": "reranker", "query": QUERY, "documents": DOCUMENTS, "top_n": 2, "truncation": True}
+        self.check_results(self.server.post("/v1/rerank", body)["results"], "relevance_score", 2)
+
     def test_the_reranker_is_found_without_its_name(self):
         reply = self.server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS})
         self.check_results(reply["results"], "relevance_score")
@@ -107,6 +111,7 @@ class Rerank(unittest.TestCase):
         fails("/v1/rerank", {**documents, "rank_fields": ["a"]}, 400, "rank_fields")
         fails("/v1/rerank", {**documents, "documents": [{"text": "a", "title": "b"}]}, 400, "documents[0]")
         fails("/v1/rerank", {**documents, "top_n": 0}, 400, "top_n")
+        fails("/v1/rerank", {**documents, "top_n": 1, "top_k": 3}, 400, "`top_k`: is Voyage's name for `top_n`")
         fails("/v1/embeddings", {"model": "reranker", "input": "a"}, 500, "is a reranker; send its texts to /rerank")
         self.assertEqual(len(self.server.post("/v2/rerank", {**documents, "max_tokens_per_doc": 4096})["results"]), 5)
 

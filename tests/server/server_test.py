@@ -447,6 +447,15 @@ class Dimensions(WithServer):
                       post("/v2/embed", {**cohere, "output_dimension": 13})["embeddings"]["float"][0]):
             self.assertEqual(struct.pack("<13f", *found), struct.pack("<13f", *expected))
 
+    def test_errors_name_the_field_of_the_request(self):
+        openai = {"model": "test", "input": "hello"}
+        for path, body, says in (
+                ("/v1/embeddings", {**openai, "dimensions": 65}, "`dimensions`: expected at most 64, found 65"),
+                ("/v1/embeddings", {**openai, "output_dimension": 65}, "`output_dimension`: expected at most 64"),
+                ("/v2/embed", {"model": "test", "texts": ["a"], "output_dimension": 65}, "`output_dimension`: expected"),
+                ("/v1/embeddings", {**openai, "dimensions": 8, "output_dimension": 9}, "send one of them")):
+            self.assertIn(says, json.dumps(self.server.post(path, body, 400)))
+
     def test_and_others_of_the_same_moment_do_not_mix(self):
         found = {}
 

@@ -428,10 +428,25 @@ class Diff(Case):
         one.write_text("one\n")
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", one, says="at least 2 texts")
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", "-", says="needs a file")
+        table = self.root / "texts.csv"
+        table.write_text("text\na\nb\n")
+        self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", table, says="under another name")
+        pipe = self.root / "pipe"
+        os.mkfifo(pipe)
+        self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", pipe, says="not a pipe")
         other = run("diff", models / "q8.safetensors", "mock", texts, "--json")
         self.assertEqual(other.returncode, 0, other.stderr)
         other = json.loads(other.stdout)
         self.assertEqual((other["cosine"], other["kept_overlap"], other["verdict"]), (None, None, "no"))
+
+    def test_keeps_the_limit_of_memory(self):
+        texts = self.root / "texts.txt"
+        texts.write_text("".join(f"text {i}\n" for i in range(1500)))
+        pair = models / "q8.safetensors", models / "q4.safetensors"
+        self.refused("diff", *pair, texts, "--max-memory", "500KB", says="needs")
+        self.refused("diff", *pair, texts, "--max-memory", "2MB", says="comparing 1500 texts needs")
+        values = [json.loads(self.diff("q8", "q4", texts, "--json", *more)) for more in ((), ("--max-memory", "5MB"))]
+        self.assertEqual(*values)
 
 
 if __name__ == "__main__":

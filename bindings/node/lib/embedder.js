@@ -52,7 +52,7 @@ class Embedder {
     const shape = this.#engine.shape(options);
     const vectors = allocate(list.length, shape);
     await this.#engine.run(list, bitsOf(vectors), options, 0);
-    return split(texts, vectors, shape);
+    return split(texts, list.length, vectors, shape);
   }
 
   async embedInto(texts, vectors, options = {}) {
@@ -66,7 +66,7 @@ class Embedder {
     const shape = this.#engine.shape(options);
     const vectors = allocate(list.length, shape);
     this.#engine.runSync(list, bitsOf(vectors), options);
-    return split(texts, vectors, shape);
+    return split(texts, list.length, vectors, shape);
   }
 
   async embedTokens(text, options = {}) {
@@ -140,8 +140,8 @@ function checkTarget(vectors, count, { Vector, length }) {
 
 const row = (vectors, i, { length }) => vectors.subarray(i * length, (i + 1) * length);
 
-const split = (texts, vectors, shape) =>
-  (typeof texts === 'string' ? vectors : Array.from(texts, (_, i) => row(vectors, i, shape)));
+const split = (texts, count, vectors, shape) =>
+  (typeof texts === 'string' ? vectors : Array.from({ length: count }, (_, i) => row(vectors, i, shape)));
 
 // Of a pool that is shared. `options.pull` has what pulling takes more.
 async function openShared(model, options) {

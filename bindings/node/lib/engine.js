@@ -26,6 +26,12 @@ function callSync(pool, method, ...values) {
   }
 }
 
+// The value, of which nothing can be changed: parts of it go back to the addon.
+function deepFreeze(value) {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}
+
 function makePool(options, key = '') {
   const { Pool } = addon();
   try {
@@ -47,4 +53,4 @@ function sharedPool(options) {
   return pool;
 }
 
-module.exports = { call, callSync, makePool, sharedPool };
+module.exports = { call, callSync, deepFreeze, makePool, sharedPool };

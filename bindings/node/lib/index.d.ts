@@ -220,8 +220,8 @@ export interface ModelInfo {
   readonly modules: readonly string[];
   readonly normalize: boolean;
   readonly fileBytes: number;
-  /** Cosines between unrelated texts: the share of so many pairs that is below each. Absent for mocks, remote models and files of
-   * an older converter. */
+  /** Cosines between unrelated texts: the share of so many pairs that is below each. Absent for mocks, remote models, files of an
+   * older converter, and an embedder of shorter vectors, codes, or another pooling. */
   readonly unrelatedCosines?: {
     readonly pairs: number;
     readonly quantiles: readonly { readonly share: number; readonly cosine: number }[];
@@ -285,7 +285,7 @@ export class Embedder<Vector = Float32Array> {
   /**
    * How unusual a cosine of two of this model's vectors is: the percentage of pairs of unrelated texts that are less alike,
    * from 0 to just below 100. It means the same for every model, which cosines do not. undefined if
-   * info.unrelatedCosines is absent. It holds for vectors of full length.
+   * info.unrelatedCosines is absent. It holds for vectors of full length and the model's own pooling.
    */
   percentile(cosine: number): number | undefined;
 

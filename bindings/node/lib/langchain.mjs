@@ -4,6 +4,7 @@ import { Embeddings } from '@langchain/core/embeddings';
 import { BaseDocumentCompressor } from '@langchain/core/retrievers/document_compressors';
 import { Embedder, createEmbeddingFunction, rerank } from './index.mjs';
 import { DEFAULT_MODEL } from './options.js';
+import { checkRerankOptions } from './reranker.js';
 
 export class ThimbleEmbeddings extends Embeddings {
   #embed;
@@ -44,7 +45,7 @@ export class ThimbleRerank extends BaseDocumentCompressor {
   // `fields` are the options of rerank.
   constructor(fields = {}) {
     super();
-    this.#options = fields;
+    this.#options = checkRerankOptions(fields);
   }
 
   async compressDocuments(documents, query) {

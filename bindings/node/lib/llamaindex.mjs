@@ -3,6 +3,7 @@ import { BaseEmbedding } from '@llamaindex/core/embeddings';
 import { MetadataMode } from '@llamaindex/core/schema';
 import { extractText } from '@llamaindex/core/utils';
 import { createEmbeddingFunction, rerank } from './index.mjs';
+import { checkRerankOptions } from './reranker.js';
 
 export class ThimbleEmbedding extends BaseEmbedding {
   #embed;
@@ -25,7 +26,7 @@ export class ThimbleRerank {
 
   // `options` are those of rerank.
   constructor(options = {}) {
-    this.#options = options;
+    this.#options = checkRerankOptions(options);
   }
 
   async postprocessNodes(nodes, query) {

@@ -1,7 +1,7 @@
 // Embedding by the native engine and by the mocks in it, as one of the engines of an Embedder.
 'use strict';
 
-const { call, callSync } = require('./engine.js');
+const { call, callSync, deepFreeze } = require('./engine.js');
 const { VECTOR_OPTIONS, checkNames, checkSignal, checkWellFormed, shapeOf, vectorOptions } = require('./options.js');
 
 // One native call takes at most so many texts, and for each thread so many characters: about 0.1 s of work, after which
@@ -27,7 +27,7 @@ class NativeEngine {
     this.#pool = pool;
     this.#model = model;
     this.#dtype = dtype;
-    this.info = Object.freeze(info);
+    this.info = deepFreeze(info);
     this.#threads = options.threads ?? 1;
     this.#vectors = vectorOptions(options);
   }

@@ -188,15 +188,20 @@ function checkSignal(signal) {
   return signal;
 }
 
-// The texts as an array: a string is an array of one.
-function checkTexts(texts) {
-  if (typeof texts === 'string') return [texts];
-  if (!Array.isArray(texts)) throw invalid(`texts: expected a string or an array of strings, found ${describe(texts)}`);
-  for (let i = 0; i < texts.length; ++i) {
-    if (typeof texts[i] !== 'string') throw invalid(`texts[${i}]: expected a string, found ${describe(texts[i])}`);
+// A copy of an array of strings: the caller may change its own while the call runs. Holes are undefined.
+function checkStrings(strings, name, expected = 'an array of strings') {
+  if (!Array.isArray(strings)) throw invalid(`${name}: expected ${expected}, found ${describe(strings)}`);
+  const copy = [];
+  for (const string of strings) {  // Ends at the first hole of an array that is huge and empty.
+    if (typeof string !== 'string') throw invalid(`${name}[${copy.length}]: expected a string, found ${describe(string)}`);
+    copy.push(string);
   }
-  return texts;
+  return copy;
 }
+
+// The texts as an array of their own: a string is an array of one.
+const checkTexts = (texts) =>
+  (typeof texts === 'string' ? [texts] : checkStrings(texts, 'texts', 'a string or an array of strings'));
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const isWellFormed = String.prototype.isWellFormed
@@ -215,6 +220,6 @@ function checkWellFormed(text, where) {
 
 module.exports = {
   DEFAULT_MODEL, POOLINGS, POOL_OPTIONS, VECTOR_OPTIONS, backendOf, cacheOptions, checkDtype, checkInteger, checkModel,
-  checkNames, checkOneOf, checkSignal, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
+  checkNames, checkOneOf, checkSignal, checkStrings, checkTexts, checkType, checkWellFormed, downloadOf, folderOf, isPath, parseSize, poolOptions,
   shapeOf, vectorOptions, withRevision,
 };

@@ -15,6 +15,9 @@ class ModelPool {
   constructor(options = {}) {
     checkNames(options, 'options', POOL_OPTIONS);
     const checked = poolOptions(options);
+    if (options.cache !== undefined && checked.cachePath === undefined) {
+      throw invalid('cache.path: a pool keeps vectors in a file; a cache in memory is an option of getModel, for remote backends');
+    }
     this.#options = { folder: checked.folder, download: downloadOf(options), threads: checked.threads };
     this.#pool = makePool(checked);
   }

@@ -2,11 +2,11 @@
 'use strict';
 
 const { isLocal } = require('./backends/options.js');
-const { call, sharedPool } = require('./engine.js');
+const { call, deepFreeze, sharedPool } = require('./engine.js');
 const { describe, invalid, unsupported } = require('./errors.js');
 const {
-  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkType, checkWellFormed, downloadOf,
-  poolOptions, withRevision,
+  POOL_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkOneOf, checkSignal, checkStrings, checkType,
+  checkWellFormed, downloadOf, poolOptions, withRevision,
 } = require('./options.js');
 const { openOrPull } = require('./pull.js');
 
@@ -26,11 +26,9 @@ function rankOptions({ rawScores, promptName, longTexts }) {
 }
 
 function checkDocuments(documents) {
-  if (!Array.isArray(documents)) throw invalid(`documents: expected an array of strings, found ${describe(documents)}`);
-  documents.forEach((document, i) => {
-    if (typeof document !== 'string') throw invalid(`documents[${i}]: expected a string, found ${describe(document)}`);
-    checkWellFormed(document, `documents[${i}]`);
-  });
+  const copy = checkStrings(documents, 'documents');
+  copy.forEach((document, i) => checkWellFormed(document, `documents[${i}]`));
+  return copy;
 }
 
 class Reranker {
@@ -46,7 +44,7 @@ class Reranker {
     this.#pool = pool;
     this.#model = model;
     this.#dtype = dtype;
-    this.info = Object.freeze(info);
+    this.info = deepFreeze(info);
     this.#threads = options.threads ?? 1;
     this.#options = rankOptions(options);
   }
@@ -61,14 +59,14 @@ class Reranker {
     checkSignal(options.signal);
     checkType(query ?? null, 'query', 'string');
     checkWellFormed(query, 'query');
-    checkDocuments(documents);
+    const list = checkDocuments(documents);
     const given = rankOptions(options);
     const wanted = Object.fromEntries(RANK_OPTIONS.map((name) => [name, given[name] ?? this.#options[name]]));
     const size = CALL_DOCUMENTS * this.#threads;
     const parts = [];
-    for (let begin = 0; begin < documents.length; begin += size) {
+    for (let begin = 0; begin < list.length; begin += size) {
       parts.push(await call(this.#pool(), 'rank', options.signal, this.#model, this.#dtype, query,
-        documents.slice(begin, begin + size), { ...wanted, firstIndex: begin }));
+        list.slice(begin, begin + size), { ...wanted, firstIndex: begin }));
     }
     const scores = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
@@ -88,9 +86,10 @@ class Reranker {
       throw unsupported(`${this.info.name} gives a pair ${this.info.labels.length} scores, and none of them says how well a ` +
         'document answers; use scores()');
     }
-    const scores = await this.scores(query, documents, others);
+    const list = checkDocuments(documents);
+    const scores = await this.scores(query, list, others);
     const ranked = Array.from(scores, (score, index) => ({
-      index, score, ...(returnDocuments ? { document: documents[index] } : {}),
+      index, score, ...(returnDocuments ? { document: list[index] } : {}),
     }));
     return ranked.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, topN);
   }
@@ -128,11 +127,17 @@ async function openReranker(pool, model, options) {
   return new Reranker(pool, name, dtype, info, options);
 }
 
-async function rerank(query, documents, options = {}) {
+// The options of rerank.
+function checkRerankOptions(options) {
   checkNames(options, 'options', ['model', 'topN', 'returnDocuments', ...RERANKER_OPTIONS, ...POOL_OPTIONS]);
-  const { model = DEFAULT_RERANKER, topN, returnDocuments, ...others } = options;
+  checkInteger(options.topN, 'topN', 1);
+  return options;
+}
+
+async function rerank(query, documents, options = {}) {
+  const { model = DEFAULT_RERANKER, topN, returnDocuments, ...others } = checkRerankOptions(options);
   const reranker = await openSharedReranker(model, others);
   return reranker.rank(query, documents, { topN, returnDocuments, signal: options.signal });
 }
 
-module.exports = { RERANKER_OPTIONS, Reranker, openReranker, rerank };
+module.exports = { RERANKER_OPTIONS, Reranker, checkRerankOptions, openReranker, rerank };

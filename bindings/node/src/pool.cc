@@ -175,11 +175,15 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info) {
     }
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
-    // Embedding needs no receipt: a malformed one is as none. Its percentiles are of whole vectors.
+    // Embedding needs no receipt: a malformed one is as none. Its percentiles are of whole vectors of the model's
+    // own pooling.
     Result<std::optional<Receipt>> receipt = std::optional<Receipt>();
-    const bool floats = wanted->precision == Precision::kFloat32 || wanted->precision == Precision::kFloat16;
-    if (!wanted->options.dimensions && floats) receipt = ReadReceipt(lease->model());
     ModelInfo found = lease->model().info();
+    const bool floats = wanted->precision == Precision::kFloat32 || wanted->precision == Precision::kFloat16;
+    const bool whole = wanted->options.dimensions.value_or(found.dimensions) == found.dimensions;
+    const std::optional<Pooling> pooling = wanted->options.pooling;
+    const bool own = !pooling || found.pooling == std::vector{*pooling};
+    if (floats && whole && own) receipt = ReadReceipt(lease->model());
     Result<std::string> fingerprint = SpaceFingerprint(found, wanted->options, wanted->precision);
     if (!fingerprint.ok()) return {.status = fingerprint.status(), .value = {}};
     found.fingerprint = *std::move(fingerprint);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Embedder } from '../lib/index.mjs';
+import { Embedder, createEmbeddingFunction } from '../lib/index.mjs';
 import { DIMENSIONS, cosine, modelFolder, words } from './support.mjs';
 
 const folder = modelFolder();
@@ -21,6 +21,8 @@ test('says what the model is', async () => {
     { name: info.name, dtype: info.dtype, maxTokens: info.maxTokens, pooling: info.pooling, normalize: info.normalize },
     { name: 'test', dtype: 'q4', maxTokens: 64, pooling: 'mean', normalize: true });
   assert.throws(() => { info.name = 'x'; }, TypeError);
+  assert.throws(() => { info.prompts.x = 'x'; }, TypeError);
+  assert.throws(() => { info.unrelatedCosines.quantiles.push('x'); }, TypeError);
 });
 
 test('says how unusual a cosine is', async () => {
@@ -38,6 +40,9 @@ test('says how unusual a cosine is', async () => {
   assert.ok(Number.isNaN(embedder.percentile(NaN)));
   assert.throws(() => embedder.percentile('0.5'), { code: 'invalid_argument' });
   assert.equal((await Embedder.create('mock')).percentile(0.5), undefined);
+  // Of the model's own pooling, over the whole length.
+  assert.equal((await open({ pooling: 'mean', dimensions: DIMENSIONS })).percentile(low.cosine), 100 * low.share);
+  assert.equal((await open({ pooling: 'cls' })).percentile(low.cosine), undefined);
 });
 
 test('embeds a text, an array and nothing', async () => {
@@ -51,6 +56,22 @@ test('embeds a text, an array and nothing', async () => {
   assert.deepEqual(many[1], one);
   assert.equal(many[2].length, DIMENSIONS);
   assert.deepEqual(await embedder.embed([]), []);
+});
+
+test('texts are those of the call, whatever becomes of the array', async () => {
+  const embedder = await open();
+  const texts = Array.from({ length: 200 }, (_, i) => `text ${i}`);
+  const expected = await embedder.embed(texts);
+  const changed = [...texts];
+  const call = embedder.embed(changed);
+  changed.fill(7, 1);
+  changed.length = 100;
+  assert.deepEqual(await call, expected);
+  const embed = createEmbeddingFunction({ modelName: 'small', folder });
+  const batch = ['a small vector'];
+  const first = embed(batch);
+  batch.length = 0;
+  assert.equal((await first).length, 1);
 });
 
 test('gives the same bits in one call, in many, at once on this thread, and with two threads', async () => {

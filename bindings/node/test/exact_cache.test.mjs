@@ -44,6 +44,7 @@ test('errors name the option', async () => {
     refused('invalid_argument', /^cache\.maxBytes: expected at least 1048576 bytes, found 5/));
   assert.throws(() => new ModelPool({ folder, cache: { file: notes } }), refused('invalid_argument', /unknown option file/));
   assert.throws(() => new ModelPool({ folder, cache: { path: '' } }), refused('invalid_argument', /^cache\.path: /));
+  assert.throws(() => new ModelPool({ folder, cache: { maxBytes: '1MB' } }), refused('invalid_argument', /^cache\.path: a pool keeps/));
   const pool = new ModelPool({ folder });
   await assert.rejects(pool.getModel('small', { cache: { path: notes } }), refused('invalid_argument', /^cache\.path: a pool has one/));
   await assert.rejects(Embedder.create('small', { folder, cache: { maxBytes: '1MB' } }), refused('unsupported', /add cache\.path$/));

@@ -53,6 +53,17 @@ test('rank and rerank sort by score', async () => {
   assert.deepEqual(await reranker.rank(query, []), []);
 });
 
+test('documents are those of the call, whatever becomes of the array', async () => {
+  const reranker = await Reranker.create(model, { folder });
+  const expected = await reranker.rank(query, documents, { returnDocuments: true });
+  const changed = [...documents];
+  const ranked = reranker.rank(query, changed, { returnDocuments: true });
+  changed.fill(undefined);
+  assert.deepEqual(await ranked, expected);
+  await assert.rejects(reranker.rank(query, ['a', , 'b']), /^ThimbleError: documents\[1\]: expected a string, found undefined$/);
+  await assert.rejects(reranker.scores(query, [, 'b']), /documents\[0\]/);
+});
+
 test('a pool has rerankers beside embedders, within its budget', async () => {
   const pool = new ModelPool({ folder, maxMemory: '16MB' });
   const reranker = await pool.getReranker(model);
@@ -102,6 +113,10 @@ test('LangChain.js', async () => {
   assert.deepEqual(found.map(({ id, metadata }) => [Number(id), metadata.i, metadata.relevanceScore]),
     ranked.map(({ index, score }) => [index, index, score]));
   assert.equal(given[0].metadata.relevanceScore, undefined);
+  for (const Rerank of [LangChainRerank, LlamaIndexRerank]) {
+    assert.throws(() => new Rerank({ modelName: model }), /^ThimbleError: options: unknown option modelName, expected model, topN, /);
+    assert.throws(() => new Rerank({ topN: 0 }), /topN: expected an integer at least 1, found 0/);
+  }
 });
 
 test('LlamaIndex.TS', async () => {

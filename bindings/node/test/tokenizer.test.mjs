@@ -96,7 +96,8 @@ test('offsets are places in the string', () => {
 test('says what is wrong with texts and ids', () => {
   for (const [call, message] of [
     [() => tokenizer([]), /^text: .* empty array/], [() => tokenizer(null), /^text: .* null/],
-    [() => tokenizer(['a', 1]), /^text\[1\]: .* found 1/], [() => tokenizer('a', { text_pair: ['b'] }), /^text_pair: expected a string/],
+    [() => tokenizer(['a', 1]), /^text\[1\]: .* found 1/], [() => tokenizer(['a', , 'b']), /^text\[1\]: .* undefined/],
+    [() => tokenizer('a', { text_pair: ['b'] }), /^text_pair: expected a string/],
     [() => tokenizer(['a'], { text_pair: ['b', 'c'] }), /^text_pair: expected 1 texts/],
     [() => tokenizer('a', { max_length: -1 }), /^max_length/], [() => tokenizer.decode([]), /^decode/],
     [() => tokenizer.decode(['a']), /integers/], [() => tokenizer.decode(tokenizer(['a', 'b']).input_ids), /batch_decode/],

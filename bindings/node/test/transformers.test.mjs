@@ -26,6 +26,7 @@ test('is a callable instance with a task, and knows no other task', async () => 
   await extractor.dispose();
   await assert.rejects(extractor('a'), { code: 'invalid_argument', message: /disposed of/ });
   await assert.rejects(pipeline('text-generation', 'Xenova/small'), { code: 'unsupported' });
+  await assert.rejects(pipeline('text-classification', 'Xenova/small'), /; for a reranker, use rerank of thimble$/);
 });
 
 test('default: vectors of tokens, not pooled and not normalised', async () => {

@@ -99,7 +99,8 @@ async function embedTokens(embedder, texts) {
 
 async function pipeline(task, model, options) {
   if (!TASKS.includes(task)) {
-    throw unsupported(`pipeline: expected the task feature-extraction, found ${describe(task)}`);
+    const hint = task === 'text-classification' ? '; for a reranker, use rerank of thimble' : '';
+    throw unsupported(`pipeline: expected the task feature-extraction, found ${describe(task)}${hint}`);
   }
   const name = model ?? DEFAULT_MODEL;
   const embedder = await openPretrained(name, options ?? {});

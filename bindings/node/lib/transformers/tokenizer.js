@@ -3,7 +3,7 @@
 
 const { engineOf } = require('../embedder.js');
 const { describe, invalid, unsupported } = require('../errors.js');
-const { checkInteger } = require('../options.js');
+const { checkInteger, checkStrings } = require('../options.js');
 const { Callable } = require('./callable.js');
 const { decodeTokens } = require('./decode.js');
 const { openAnyDtype } = require('./pretrained.js');
@@ -176,13 +176,12 @@ class AutoTokenizer {
 
 // The texts as an array, of which there is at least one.
 function checkTexts(text) {
-  const texts = Array.isArray(text) ? text : [text];
-  if (texts.length === 0) throw invalid('text: expected a string or an array of strings, found an empty array');
-  texts.forEach((value, i) => {
-    if (typeof value === 'string') return;
-    throw invalid(`${Array.isArray(text) ? `text[${i}]` : 'text'}: expected a string, found ${describe(value)}`);
-  });
-  return texts;
+  if (!Array.isArray(text)) {
+    if (typeof text !== 'string') throw invalid(`text: expected a string, found ${describe(text)}`);
+    return [text];
+  }
+  if (text.length === 0) throw invalid('text: expected a string or an array of strings, found an empty array');
+  return checkStrings(text, 'text');
 }
 
 // The second text of each, or none at all; an empty one is none, as in transformers.js.
