@@ -162,4 +162,4 @@ def test_codes_of_no_vectors(precision: str, columns: int) -> None:
 
 def test_codes_are_of_vectors() -> None:
     with pytest.raises(thimble.InvalidArgument, match=r"texts.*\(16,\)"):
-        thimble.quantize(numpy.empty(16), "int8")
+        thimble.quantize(numpy.zeros(16), "int8")
