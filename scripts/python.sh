@@ -60,7 +60,7 @@ install_package() {
   mkdir -p "$folder"
   rm -rf "$folder/installed"
   python3 -m venv "$folder/installed"
-  # The library is compiled once more; ccache knows most of it.
+  # The library is compiled once more, for size; ccache knows it from the second time on.
   if command -v ccache > /dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_DIR=${CCACHE_DIR:-$PWD/build/ccache} CCACHE_DEPEND=1
   fi

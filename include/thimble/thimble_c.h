@@ -84,6 +84,13 @@ typedef struct thimble_texts {
   size_t count;
 } thimble_texts;
 
+// Lists of token ids, likewise: list i is the ids [offsets[i], offsets[i + 1]).
+typedef struct thimble_ids {
+  const int32_t* data;
+  const uint64_t* offsets;
+  size_t count;
+} thimble_ids;
+
 typedef struct thimble_pool thimble_pool;
 typedef struct thimble_backend thimble_backend;
 typedef struct thimble_job thimble_job;
@@ -220,11 +227,23 @@ typedef struct thimble_tokenize_options {
   const char* prompt_name;  // As in thimble_encode_options.
   int32_t truncate;         // A thimble_choice: whether ids beyond the limit of the pool are left out; default yes.
   int32_t special_tokens;   // A thimble_choice: whether the ids include the tokens around a text; default yes.
+  size_t max_tokens;        // The limit, at most the model's positions; 0 means that of the pool.
 } thimble_tokenize_options;
 
 // The ids of each text: thimble_job_ids.
 THIMBLE_C_API thimble_job* thimble_pool_tokenize(thimble_pool* pool, const char* model, const char* dtype,
                                                  const thimble_texts* texts, const thimble_tokenize_options* options);
+
+// The texts of lists of ids, as the tokenizer's decoder joins tokens: a JSON array of strings. `skip_special_tokens` is
+// 1 or 0. THIMBLE_INVALID_ARGUMENT for an id beyond the vocabulary, THIMBLE_UNSUPPORTED for a mock.
+THIMBLE_C_API thimble_job* thimble_pool_decode(thimble_pool* pool, const char* model, const char* dtype,
+                                               const thimble_ids* ids, int32_t skip_special_tokens);
+
+// The vocabulary, as a JSON object: entries, an array of the tokens of `ids` (NULL means all), "" for an id without
+// one; special_ids, an object with the ids of cls, sep, unk, pad and mask, without those that the model lacks; and
+// joining, "wordpiece", "metaspace" or "byte_level". The errors of thimble_pool_decode.
+THIMBLE_C_API thimble_job* thimble_pool_vocabulary(thimble_pool* pool, const char* model, const char* dtype,
+                                                   const int32_t* ids, size_t count);
 
 // Loads the model. The text is a JSON object as of `thimble info --json` for these options, and effective_max_tokens
 // (the limit of the pool) and num_scores (0 unless it is a reranker).

@@ -38,8 +38,8 @@ struct SpecialIds {
   std::optional<std::int32_t> cls;   // The first token before a text.
   std::optional<std::int32_t> sep;   // The last token after it.
   std::optional<std::int32_t> unk;   // Stands for a word that the vocabulary has no pieces for.
-  std::optional<std::int32_t> pad;   // The entry "[PAD]", or else "<pad>".
-  std::optional<std::int32_t> mask;  // The entry "[MASK]", or else "<mask>".
+  std::optional<std::int32_t> pad;   // The entry "[PAD]" or "<pad>"; where both are there, that in the style of cls.
+  std::optional<std::int32_t> mask;  // Likewise "[MASK]" or "<mask>".
 };
 
 // Thread-safe. kUnsupported for a mock.

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/guard.h"
@@ -14,6 +18,7 @@
 #include "c/values.h"
 #include "cli/info_values.h"
 #include "json/value.h"
+#include "thimble/vocabulary.h"
 
 struct thimble_pool {
   std::shared_ptr<thimble::ModelPool> pool;
@@ -125,7 +130,7 @@ Status Rank(const Place& place, Task& task, std::string_view query, const std::v
 Status Tokenize(const Place& place, Task& task, const std::vector<std::string_view>& texts, TokenizeOptions options,
                 Found& found) {
   THIMBLE_ASSIGN_OR_RETURN(const Lease lease, place.Acquire());
-  if (options.truncate) options.max_tokens = lease.max_tokens();
+  if (options.max_tokens == 0) options.max_tokens = lease.max_tokens();
   found.offsets = {0};
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (i % kCallTexts == 0 && task.cancelled()) return Cancelled();
@@ -134,6 +139,44 @@ Status Tokenize(const Place& place, Task& task, const std::vector<std::string_vi
     found.ids.insert(found.ids.end(), tokens->ids.begin(), tokens->ids.end());
     found.offsets.push_back(found.ids.size());
   }
+  return Status();
+}
+
+Status Decode(const Place& place, const IdLists& lists, bool skip_special, Found& found) {
+  THIMBLE_ASSIGN_OR_RETURN(const Lease lease, place.Acquire());
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<TokenText> tokens, TokenTexts(lease.model(), lists.ids));
+  json::Array texts;
+  for (std::size_t i = 0; i + 1 < lists.offsets.size(); ++i) {
+    const auto list = std::span(tokens).subspan(lists.offsets[i], lists.offsets[i + 1] - lists.offsets[i]);
+    texts.push_back(DecodeTokens(list, skip_special));
+  }
+  found.text = json::Value(std::move(texts)).Text();
+  return Status();
+}
+
+Status ReadVocabulary(const Place& place, std::optional<std::vector<std::int32_t>> ids, Found& found) {
+  THIMBLE_ASSIGN_OR_RETURN(const Lease lease, place.Acquire());
+  THIMBLE_ASSIGN_OR_RETURN(const SpecialIds special, FindSpecialIds(lease.model()));
+  if (!ids) {
+    ids.emplace(lease.model().info().vocabulary);
+    std::iota(ids->begin(), ids->end(), 0);
+  }
+  THIMBLE_ASSIGN_OR_RETURN(std::vector<TokenText> tokens, TokenTexts(lease.model(), *ids));
+  constexpr std::int32_t kAny[] = {0};
+  THIMBLE_ASSIGN_OR_RETURN(const std::vector<TokenText> any, TokenTexts(lease.model(), kAny));
+  constexpr const char* kJoinings[] = {"wordpiece", "metaspace", "byte_level"};
+  json::Array entries;
+  for (TokenText& token : tokens) entries.push_back(std::move(token.text));
+  json::Object roles;
+  for (const auto& [name, id] :
+       {std::pair("cls", special.cls), std::pair("sep", special.sep), std::pair("unk", special.unk),
+        std::pair("pad", special.pad), std::pair("mask", special.mask)}) {
+    if (id) roles[name] = *id;
+  }
+  found.text = json::Value(json::Object{{"entries", std::move(entries)},
+                                        {"special_ids", std::move(roles)},
+                                        {"joining", kJoinings[static_cast<std::size_t>(any[0].joining)]}})
+                   .Text();
   return Status();
 }
 
@@ -224,6 +267,7 @@ thimble_job* thimble_pool_tokenize(thimble_pool* pool, const char* model, const 
     THIMBLE_ASSIGN_OR_RETURN(const auto special_tokens, ToChoice(from.special_tokens, "special_tokens"));
     wanted.truncate = truncate.value_or(true);
     wanted.special_tokens = special_tokens.value_or(true);
+    wanted.max_tokens = from.max_tokens;
     if (pool != nullptr) wanted.truncation = pool->truncation;
     return wanted;
   };
@@ -233,6 +277,27 @@ thimble_job* thimble_pool_tokenize(thimble_pool* pool, const char* model, const 
         return Tokenize(place, task, views, wanted, found);
       });
     });
+  });
+}
+
+thimble_job* thimble_pool_decode(thimble_pool* pool, const char* model, const char* dtype, const thimble_ids* ids,
+                                 int32_t skip_special_tokens) {
+  return With(ToLists(ids), [&](const IdLists& lists) {
+    return Start(pool, model, dtype, [=](const Place& place, Task&, Found& found) {
+      return Decode(place, lists, skip_special_tokens != 0, found);
+    });
+  });
+}
+
+thimble_job* thimble_pool_vocabulary(thimble_pool* pool, const char* model, const char* dtype, const int32_t* ids,
+                                     size_t count) {
+  const auto read = [&]() -> thimble::Result<std::optional<std::vector<std::int32_t>>> {
+    if (ids == nullptr) return std::optional<std::vector<std::int32_t>>();
+    return std::optional(std::vector(ids, ids + count));
+  };
+  return With(read(), [&](const auto& wanted) {
+    return Start(pool, model, dtype,
+                 [=](const Place& place, Task&, Found& found) { return ReadVocabulary(place, wanted, found); });
   });
 }
 

@@ -6,13 +6,20 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/guard.h"
+#include "base/option_names.h"
 #include "base/processors.h"
 
 namespace thimble::c {
 
 thimble_code Give(const Status& status, thimble_text* text, std::string_view value) {
   if (text != nullptr) {
-    const std::string_view given = status.ok() ? value : std::string_view(status.message());
+    std::string message;
+    const Status named = base::Guarded([&] {
+      message = base::WithOptionNames(status.message(), base::OptionNames::kC);
+      return Status();
+    });
+    const std::string_view given = status.ok() ? value : named.ok() ? message : status.message();
     thimble_text_free(text);
     text->data = static_cast<char*>(std::malloc(given.size() + 1));
     if (text->data == nullptr) return status.ok() ? THIMBLE_OUT_OF_MEMORY : static_cast<thimble_code>(status.code());
@@ -36,6 +43,20 @@ Result<std::vector<std::string_view>> ToViews(const thimble_texts* texts, std::s
     views.emplace_back(begin == end ? "" : texts->data + begin, end - begin);
   }
   return views;
+}
+
+Result<IdLists> ToLists(const thimble_ids* given) {
+  IdLists lists = {.ids = {}, .offsets = {0}};
+  for (std::size_t i = 0; given != nullptr && i < given->count; ++i) {
+    const std::uint64_t begin = given->offsets[i], end = given->offsets[i + 1];
+    if (end < begin) {
+      return Error(Code::kInvalidArgument, "ids: expected ascending offsets, found ", begin, " before ", end, " at ",
+                   i);
+    }
+    if (begin != end) lists.ids.insert(lists.ids.end(), given->data + begin, given->data + end);
+    lists.offsets.push_back(lists.ids.size());
+  }
+  return lists;
 }
 
 Result<std::optional<bool>> ToChoice(std::int32_t choice, std::string_view what) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -61,6 +62,13 @@ Status ReadName(const char* text, Parse&& parse, T& to) {
 
 // kInvalidArgument for texts that end before they begin.
 Result<std::vector<std::string_view>> ToViews(const thimble_texts* texts, std::string_view what);
+// Lists of ids one behind the other: list i is ids[offsets[i]] to ids[offsets[i + 1]].
+struct IdLists {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint64_t> offsets;
+};
+Result<IdLists> ToLists(const thimble_ids* given);
+
 Result<std::optional<bool>> ToChoice(std::int32_t choice, std::string_view what);
 
 Result<PoolOptions> ToPoolOptions(const thimble_pool_options* given);

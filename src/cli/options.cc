@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/option_names.h"
 #include "base/thread_team.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -68,29 +69,9 @@ Status Arguments::AppendTexts() {
   return Status();
 }
 
-std::string WithFlags(std::string_view message) {
-  std::string result;
-  while (!message.empty()) {
-    const std::size_t open = std::min(message.find('`'), message.size());
-    const std::size_t close = message.find('`', open + 1);
-    const std::string_view name = message.substr(std::min(open + 1, message.size()), close - open - 1);
-    result += message.substr(0, open);
-    const bool is_option = close != std::string_view::npos && !name.empty() &&
-                           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
-    if (is_option) {
-      result += "--";
-      for (const char letter : name) result += letter == '_' ? '-' : letter;
-    } else if (open < message.size()) {
-      result += '`';
-    }
-    message.remove_prefix(std::min(is_option ? close + 1 : open + 1, message.size()));
-  }
-  return result;
-}
-
 int Fail(std::string_view command, const Status& status) {
   std::fprintf(stderr, "thimble %.*s: %s\n", static_cast<int>(command.size()), command.data(),
-               WithFlags(status.message()).c_str());
+               base::WithOptionNames(status.message(), base::OptionNames::kFlags).c_str());
   return status.code() == Code::kInvalidArgument ? kWrongUse : kFailed;
 }
 

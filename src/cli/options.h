@@ -55,9 +55,6 @@ CLI::Option* AddOption(CLI::App& app, const std::string& names, T& value, const 
   return app.add_option(names, value, help)->type_name(type);
 }
 
-// A message of the library, in which options stand as `max_memory`, with those of the command line: --max-memory.
-std::string WithFlags(std::string_view message);
-
 // Prints on standard error why the command failed; returns its exit code.
 int Fail(std::string_view command, const Status& status);
 // The exit code of a command that ended so.

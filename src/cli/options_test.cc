@@ -52,12 +52,6 @@ TEST(ParseSize, RefusesWhatIsNoSize) {
   }
 }
 
-TEST(WithFlags, NamesOptionsAsTheCommandLineDoes) {
-  EXPECT_EQ(WithFlags("`max_memory` allows 5; `threads` is 2"), "--max-memory allows 5; --threads is 2");
-  for (const char* other : {"", "`", "plain", "a `b c` d", "`` `Name` `x", "C:\\`1`"})
-    EXPECT_EQ(WithFlags(other), other);
-}
-
 TEST(TextOfJson, TakesTheFieldOfTheOutermostObjectOnly) {
   auto text = TextOfJson(R"({"a": {"text": "inner"}, "b": [{"text": "listed"}], "text": "outer"})", "text");
   ASSERT_TRUE(text.ok()) << text.status().message();

@@ -93,9 +93,13 @@ std::vector<std::string> EntriesOf(const Tokenizer& tokenizer, std::span<const s
 }
 
 SpecialIds SpecialIdsOf(const Tokenizer& tokenizer) {
-  const auto either = [&](std::string_view first, std::string_view second) {
-    const std::optional<std::int32_t> id = IdOf(tokenizer, first);
-    return id ? id : IdOf(tokenizer, second);
+  // Vocabularies that took another's entries, as MPNet's, have both "[MASK]" and "<mask>": theirs is in the style of
+  // the first token.
+  const bool angled =
+      !tokenizer.prefix().empty() && IdOf(tokenizer, "<s>") == static_cast<std::int32_t>(tokenizer.prefix()[0]);
+  const auto either = [&](std::string_view brackets, std::string_view angles) {
+    const std::optional<std::int32_t> id = IdOf(tokenizer, angled ? angles : brackets);
+    return id ? id : IdOf(tokenizer, angled ? brackets : angles);
   };
   SpecialIds ids = {
       .cls = {}, .sep = {}, .unk = {}, .pad = either("[PAD]", "<pad>"), .mask = either("[MASK]", "<mask>")};

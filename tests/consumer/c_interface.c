@@ -51,6 +51,16 @@ int main(int argc, char** argv) {
   const thimble_texts wrong = {argv[2], descending, 1};
   Expect(End(thimble_pool_encode(pool, argv[1], "q8", &wrong, NULL, vector, 1, NULL)) == THIMBLE_INVALID_ARGUMENT,
          "descending offsets");
+  const thimble_ids lists = {NULL, descending, 1};
+  Expect(End(thimble_pool_decode(pool, argv[1], "q8", &lists, 0)) == THIMBLE_INVALID_ARGUMENT, "descending lists");
+  const uint64_t empty[] = {0, 0};
+  const thimble_ids nothing = {NULL, empty, 1};
+  Expect(End(thimble_pool_decode(pool, argv[1], "q8", &nothing, 0)) == THIMBLE_OK, "decode");
+  Expect(strcmp(text.data, "[\"\"]") == 0, "the text of no ids");
+  const int32_t beyond = INT32_MAX;
+  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 1)) == THIMBLE_INVALID_ARGUMENT, "no such id");
+  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 0)) == THIMBLE_OK, "vocabulary");
+  Expect(strstr(text.data, "\"special_ids\":{") != NULL, "special ids");
   Expect(End(thimble_pool_describe(pool, "./none.safetensors", NULL, NULL)) == THIMBLE_NOT_FOUND, "no model");
   Expect(End(thimble_pool_describe(pool, NULL, NULL, NULL)) == THIMBLE_INVALID_ARGUMENT, "no name");
   Expect(End(NULL) == THIMBLE_OUT_OF_MEMORY, "no job");

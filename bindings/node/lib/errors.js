@@ -37,22 +37,14 @@ function describe(value) {
   return `a ${typeof value}`;
 }
 
-const MILLISECONDS = ['unload_after', 'max_wait'];
-const OTHER_NAMES = { cache: 'cache.path', cache_size: 'cache.maxBytes' };
-
-// An option that a native message names, `max_memory`, as JavaScript calls it.
-const optionName = (name) => OTHER_NAMES[name] ??
-  name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()) + (MILLISECONDS.includes(name) ? 'Ms' : '');
-
 const isError = (value) => Object.prototype.toString.call(value) === '[object Error]';
 
 // An error of the addon, which may be of another realm, as a ThimbleError; any other as it is.
 function fromNative(error) {
   if (error instanceof ThimbleError || !isError(error) || typeof error.code !== 'string') return error;
   // In a Node.js project the command line comes with the package.
-  const message = error.message.replace(/\b(run|with) thimble (?=convert|list|verify)/, '$1 npx thimble ').replace(
-    /(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1');
-  return new ThimbleError(error.code, message.replace(/`([a-z]+(?:_[a-z]+)*)`/g, (_, name) => optionName(name)));
+  return new ThimbleError(error.code, error.message.replace(/\b(run|with) thimble (?=convert|list|verify)/, '$1 npx thimble ').replace(
+    /(get it with: .*)\bthimble pull (.*)$/, '$1npx thimble pull $2, or pass download: true, or set THIMBLE_DOWNLOAD=1'));
 }
 
 module.exports = { ThimbleError, describe, fromNative, invalid, unsupported };

@@ -8,6 +8,7 @@
 
 #include "base/guard.h"
 #include "base/keep_loaded.h"
+#include "base/option_names.h"
 #include "base/thread.h"
 
 namespace thimble::node {
@@ -252,7 +253,7 @@ bool Environment::TellWatcher(Napi::Env env, Call& call) {
 }
 
 Napi::Error MakeError(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.message());
+  Napi::Error error = Napi::Error::New(env, base::WithOptionNames(status.message(), base::OptionNames::kNode));
   error.Set("code", Napi::String::New(env, std::string(CodeName(status.code()))));
   return error;
 }

@@ -1,9 +1,11 @@
 """Models for the tests of SentenceTransformer and CrossEncoder."""
 
+import base64
 import functools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -70,3 +72,46 @@ def real_model():
     if not path.exists():
         pytest.skip(f"{path} is not there: scripts/models makes it")
     return str(path)
+
+
+def write_folder(path, rows, entry, files):
+    """A model folder whose tokenizer is a folder of classes.json, with as many embeddings."""
+    shutil.copytree(folder() / "source", path)
+    weights = (path / "model.safetensors").read_bytes()
+    size = int.from_bytes(weights[:8], "little")
+    header, data = json.loads(weights[8 : 8 + size]), weights[8 + size :]
+    tensors = {name: data[slice(*value["data_offsets"])] for name, value in header.items() if name != "__metadata__"}
+    words = next(name for name in tensors if name.endswith("word_embeddings.weight"))
+    width = len(tensors[words]) // header[words]["shape"][0]
+    tensors[words] = (tensors[words] * rows)[: rows * width]
+    header[words]["shape"][0] = rows
+    end = 0
+    for name, content in tensors.items():
+        header[name]["data_offsets"] = [end, end + len(content)]
+        end += len(content)
+    kept = json.dumps(header).encode()
+    (path / "model.safetensors").write_bytes(len(kept).to_bytes(8, "little") + kept + b"".join(tensors.values()))
+    _add(path / "config.json", vocab_size=rows)
+    (path / "tokenizer.json").unlink()
+    for file, of in entry["files"].items():
+        content = files[of["of"]]
+        if isinstance(content, dict):
+            (path / file).write_bytes(base64.b64decode(content["base64"]))
+        elif "patch" in of:
+            (path / file).write_text(json.dumps(_patched(json.loads(content), of["patch"])))
+        else:
+            (path / file).write_text(content)
+    (path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": entry["class"], **(entry["config"] or {})}))
+
+
+def _patched(value, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    made = dict(value) if isinstance(value, dict) else {}
+    for name, item in patch.items():
+        if item is None:
+            made.pop(name, None)
+        else:
+            made[name] = _patched(made.get(name), item)
+    return made

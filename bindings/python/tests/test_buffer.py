@@ -101,6 +101,19 @@ for call in (lambda: embedder.encode("a"), lambda: next(embedder.encode_stream([
     assert len(errors) == 3 and all("install it" in error and "encode_buffer" in error for error in errors)
 
 
+def test_documents_are_ranked_without_numpy(models: Path) -> None:
+    code = """
+import sys
+sys.modules["numpy"] = None
+import thimble
+print(thimble.Reranker(sys.argv[1]).rank("a", ["b", "c"]) == thimble.Reranker(sys.argv[1]).rank("a", ["b", "c"], top_n=2))
+print([row["corpus_id"] for row in thimble.CrossEncoder(sys.argv[1]).rank("a", ["b", "c"])])
+"""
+    name = str(models / "reranker-q8.safetensors")
+    order = [row["corpus_id"] for row in thimble.CrossEncoder(name).rank("a", ["b", "c"])]
+    assert run(code, name).splitlines() == ["True", str(order)]
+
+
 def test_a_number_is_found_in_json_whatever_the_strings_say() -> None:
     text = json.dumps({"name": '"dimensions":7,', "my_dimensions": 8, "dimensions": 384}, separators=(",", ":"))
     assert _native.number_in(text, "dimensions") == 384

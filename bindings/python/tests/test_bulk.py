@@ -42,6 +42,13 @@ def read_vectors(path):
 
 
 @pytest.mark.parametrize("source", ["in.parquet", "in.arrow"])
+def test_texts_can_be_their_own_ids(tmp_path, source):
+    texts = write_input(tmp_path / source, 30)
+    embed_corpus(tmp_path / source, tmp_path / "out.arrow", MODEL, field="body", id_field="body")
+    assert read_vectors(tmp_path / "out.arrow")[0].column("body").to_pylist() == texts
+
+
+@pytest.mark.parametrize("source", ["in.parquet", "in.arrow"])
 @pytest.mark.parametrize("target", ["out.parquet", "out.arrow", "out.npy"])
 @pytest.mark.parametrize("precision", ["float32", "float16", "ubinary"])
 def test_vectors_are_those_of_encode(tmp_path, source, target, precision):

@@ -15,6 +15,7 @@ import numpy
 import pytest
 
 import thimble
+from thimble import _native
 
 TEXTS = ["a short text", "", "Ein l\u00e4ngerer Satz mit \u00dcmlauten \U0001f600", "x " * 300, "zero\0inside"]
 
@@ -168,7 +169,7 @@ def test_wrong_options_are_refused_by_name(model: str, arguments: Any) -> None:
 
 @pytest.mark.parametrize("arguments", [
     {"prompt_name": 3}, {"pooling": 1}, {"long_texts": 1}, {"truncation": 1}, {"dtype": 8}, {"model": 1}, {"backend": 1},
-    {"threads": "2"}, {"max_memory": "3MB"}, {"max_memory": 3e6}, {"dimensions": "12"}, {"dimensions": 1.5},
+    {"threads": "2"}, {"max_memory": 3e6}, {"dimensions": "12"}, {"dimensions": 1.5},
     {"normalize": "no"}, {"pool": 3},
 ])
 def test_options_of_a_wrong_type_are_refused(model: str, arguments: Any) -> None:
@@ -189,8 +190,31 @@ def test_numbers_of_numpy_are_numbers(model: str) -> None:
 
 
 def test_a_number_that_does_not_fit_is_refused(model: str) -> None:
-    with pytest.raises(thimble.InvalidArgument, match="max_memory: .* too large"):
+    with pytest.raises(thimble.InvalidArgument, match="^max_memory: .*, found"):
         thimble.Embedder(model, max_memory=1 << 64)
+
+
+@pytest.mark.parametrize(("size", "expected"), [
+    ("16MB", 16_000_000), ("1.5MiB", 3 << 19), ("2 kB", 2000), ("4000000", 4_000_000), ("1g", 10**9), ("10B", 10),
+])
+def test_sizes_are_those_of_the_command_line(size: str, expected: int) -> None:
+    assert _native.size(size, "max_memory") == expected
+
+
+@pytest.mark.parametrize("size", ["", "0", "-1", "MB", "8XB", "1.5", "1.MB", ".5MB", "1,5MB", "0x10", "0MB", "8MBB", "0.0001kB",
+                                  "99999999999999999999", "\u0661MB", -1])
+def test_what_is_no_size_is_refused_by_the_name_that_the_caller_wrote(model: str, size: Any) -> None:
+    for make in (thimble.Embedder, thimble.plan):
+        with pytest.raises(thimble.InvalidArgument, match="^max_memory: expected .*, found"):
+            make(model, max_memory=size)
+    with pytest.raises(thimble.InvalidArgument, match="^call_max_memory: expected .*, found"):
+        thimble.ModelPool(call_max_memory=size)
+
+
+def test_a_size_limits_a_call(model: str) -> None:
+    assert (thimble.Embedder(model, max_memory="16MB").encode("a") == thimble.Embedder(model).encode("a")).all()
+    with pytest.raises(thimble.OutOfMemory, match="`max_memory`"):
+        thimble.Embedder(model, max_memory="1kB").encode("a")
 
 
 def test_options_that_do_not_exist_are_refused(model: str) -> None:

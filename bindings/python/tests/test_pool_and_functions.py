@@ -62,7 +62,7 @@ def test_wrong_pool_options(arguments: dict) -> None:  # type: ignore[type-arg]
         thimble.ModelPool(**arguments)
 
 
-@pytest.mark.parametrize("arguments", [{"load": 1}, {"folder": 1}, {"truncation": 1}, {"max_memory": "16MB"},
+@pytest.mark.parametrize("arguments", [{"load": 1}, {"folder": 1}, {"truncation": 1}, {"max_memory": 16e6},
                                        {"unload_after": "a"}, {"max_wait": "a"}])
 def test_pool_options_of_a_wrong_type(arguments: dict) -> None:  # type: ignore[type-arg]
     with pytest.raises(TypeError, match="expected .*, found"):
@@ -144,3 +144,22 @@ def test_memory_starts_this_program_again(models: Path, tmp_path: Path) -> None:
                            "--json"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "cold_start_ms" in done.stdout
+
+
+def test_the_environment_limits_a_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THIMBLE_MAX_MEMORY", "20MB")
+    with thimble.ModelPool(threads=1) as pool, thimble.ModelPool(max_memory="30MB", threads=1) as other:
+        assert pool.stats()["max_memory"] == 20_000_000 and other.stats()["max_memory"] == 30_000_000
+    monkeypatch.setenv("THIMBLE_MAX_MEMORY", "much")
+    with pytest.raises(thimble.InvalidArgument, match="^THIMBLE_MAX_MEMORY: expected"):
+        thimble.ModelPool()
+
+
+@pytest.mark.parametrize(("precision", "columns"), [("int8", 16), ("uint8", 16), ("binary", 2), ("float32", 16)])
+def test_codes_of_no_vectors(precision: str, columns: int) -> None:
+    assert thimble.quantize(numpy.empty((0, 16)), precision).shape == (0, columns)
+
+
+def test_codes_are_of_vectors() -> None:
+    with pytest.raises(thimble.InvalidArgument, match=r"texts.*\(16,\)"):
+        thimble.quantize(numpy.zeros(16), "int8")

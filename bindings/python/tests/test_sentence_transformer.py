@@ -332,7 +332,14 @@ def test_it_shows_its_model(ours):
     assert repr(ours) == f"SentenceTransformer({face_models.model('fp32')!r})"
 
 
-@pytest.mark.parametrize("name", ["half", "fit", "save", "train", "tokenizer", "no_such_method"])
+def test_an_evaluator_is_called_with_the_model():
+    from thimble import SentenceTransformer, SimilarityFunction
+
+    model = SentenceTransformer(face_models.model(), similarity_fn_name=SimilarityFunction.DOT_PRODUCT)
+    assert model.evaluate(lambda *given: given, "folder") == (model, "folder")
+
+
+@pytest.mark.parametrize("name", ["half", "fit", "save", "train", "set_pooling_include_prompt", "no_such_method"])
 def test_what_is_missing_says_so(ours, name):
     assert not hasattr(ours, name)
     with pytest.raises(AttributeError, match=name):

@@ -19,21 +19,24 @@ if TYPE_CHECKING:
     from . import quantization, util
     from .cross_encoder import CrossEncoder
     from .functions import convert, known_models, memory, models, plan, pull, remove, verify
+    from .quantization import quantize_embeddings
     from .reranker import Reranker
     from .sentence_transformer import SentenceTransformer
+    from .util import SimilarityFunction
 
     __version__: str
 
 __all__ = [
     "Corrupt", "CrossEncoder", "Embedder", "InvalidArgument", "IoError", "ModelPool", "NotFound", "OutOfMemory",
-    "Overloaded", "Reranker", "SentenceTransformer", "ThimbleError", "Unsupported", "convert", "known_models", "memory",
-    "models", "plan", "pull", "quantization", "quantize", "remove", "util", "verify",
+    "Overloaded", "Reranker", "SentenceTransformer", "SimilarityFunction", "ThimbleError", "Unsupported", "convert",
+    "known_models", "memory", "models", "plan", "pull", "quantization", "quantize", "quantize_embeddings", "remove", "util",
+    "verify",
 ]
 
 # Imported when they are first used, with their modules.
 _LAZY: Dict[str, str] = {
     "CrossEncoder": "cross_encoder", "Reranker": "reranker", "SentenceTransformer": "sentence_transformer",
-    "quantization": "quantization", "util": "util",
+    "SimilarityFunction": "util", "quantization": "quantization", "quantize_embeddings": "quantization", "util": "util",
     **dict.fromkeys(("convert", "known_models", "memory", "models", "plan", "pull", "remove", "verify"), "functions"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _settings
 from ._settings import CPU, Device, ThreadPool
@@ -22,6 +22,7 @@ MISSING = {
     "push_to_hub": "models are uploaded by sentence-transformers",
     "save": "the model file stays where it is: thimble.models() lists it",
     "save_pretrained": "the model file stays where it is: thimble.models() lists it",
+    "set_pooling_include_prompt": "whether the tokens of a prompt count is part of the model; convert another one",
 }
 
 
@@ -125,7 +126,7 @@ class Face(Prompts):
         _settings.check_kwargs("config_kwargs", config_kwargs, "")
 
     def _open(self, kind: Callable[..., T], model: Optional[Any], dtype: str, revision: Optional[str],
-              folder: Optional[Any], threads: Optional[int], max_memory: int, max_tokens: int,
+              folder: Optional[Any], threads: Optional[int], max_memory: Union[int, str], max_tokens: int,
               local_files_only: bool) -> T:
         """Opens the model for the first time, and keeps how."""
         if model is None:
@@ -156,6 +157,10 @@ class Face(Prompts):
     def eval(self) -> Self:
         """Does nothing: models are not trained here."""
         return self
+
+    def evaluate(self, evaluator: Callable[..., T], output_path: Optional[str] = None) -> T:
+        """What an evaluator of sentence-transformers finds of this model."""
+        return evaluator(self, output_path)
 
     def start_multi_process_pool(self, target_devices: Optional[List[str]] = None) -> ThreadPool:
         """A stand-in for a pool of processes; starts none. Calls with `pool` compute on the threads of the model."""

@@ -1,4 +1,4 @@
-"""libthimble_c through ctypes: what include/thimble/thimble_c.h declares, and how a job is waited for.
+"""libthimble_c through ctypes: its library, what it takes and gives, and how a job is waited for.
 
 The library is the file beside this one, or the one that THIMBLE_LIBRARY names. It is loaded at first use.
 """
@@ -12,8 +12,12 @@ import os
 import struct
 import sys
 from _thread import allocate_lock  # As threading's, without the module.
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import byref, c_char_p, c_float, c_int32, c_size_t, c_uint64, c_void_p
 
+from ._declarations import (
+    FUNCTIONS, BackendOptions, ConvertOptions, EncodeOptions, Ids, PoolOptions, Progress, PullOptions, RankOptions, Text, Texts,
+    TokenizeOptions,
+)
 from .errors import InvalidArgument, make_error
 
 TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
@@ -24,112 +28,10 @@ if TYPE_CHECKING:
     S = TypeVar("S", bound=ctypes.Structure)
 
 
-class Text(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("size", c_size_t)]
-
-
-class Texts(ctypes.Structure):
-    _fields_ = [("data", c_char_p), ("offsets", c_char_p), ("count", c_size_t)]
-
-
-class Progress(ctypes.Structure):
-    _fields_ = [("stage", c_int32), ("bytes", c_uint64), ("total_bytes", c_uint64), ("share", c_double)]
-
-
-class PoolOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("folder", c_char_p), ("max_memory", c_size_t), ("max_models", c_size_t),
-        ("unload_after_ms", c_int64), ("max_wait_ms", c_int64), ("load", c_char_p), ("verify", c_int32),
-        ("threads", c_int32), ("call_max_memory", c_size_t), ("max_tokens", c_size_t), ("truncation", c_char_p),
-        ("cache", c_char_p), ("cache_bytes", c_uint64),
-    ]
-
-
-class EncodeOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("pooling", c_char_p), ("prompt_name", c_char_p), ("long_texts", c_char_p),
-        ("precision", c_char_p), ("dimensions", c_size_t), ("chunk_overlap", c_int64), ("first_index", c_size_t),
-        ("normalize", c_int32), ("timeout_ms", c_int32),
-    ]
-
-
-class RankOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("prompt_name", c_char_p), ("long_texts", c_char_p), ("first_index", c_size_t),
-        ("raw_scores", c_int32),
-    ]
-
-
-class TokenizeOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("prompt_name", c_char_p), ("truncate", c_int32), ("special_tokens", c_int32),
-    ]
-
-
-class BackendOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("model", c_char_p), ("dtype", c_char_p), ("base_url", c_char_p),
-        ("encoding", c_char_p), ("space", c_char_p), ("dimensions", c_size_t), ("request_texts", c_size_t),
-        ("concurrency", c_size_t), ("cache_bytes", c_size_t), ("max_retries", c_int64),
-    ]
-
-
-class PullOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("dtype", c_char_p), ("revision", c_char_p), ("folder", c_char_p),
-        ("name", c_char_p), ("pooling", c_char_p), ("normalize", c_int32), ("force", c_int32),
-        ("local_files_only", c_int32), ("unstated_pooling", c_int32),
-    ]
-
-
-class ConvertOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_size_t), ("dtype", c_char_p), ("name", c_char_p), ("known_as", c_char_p),
-        ("pooling", c_char_p), ("calibration_file", c_char_p), ("normalize", c_int32), ("calibrate", c_int32),
-        ("unstated_pooling", c_int32), ("threads", c_int32),
-    ]
-
-
-_TEXTS, _TEXT = POINTER(Texts), POINTER(Text)
-_JOB = c_void_p
-# Each function with what it returns and takes.
-_FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
-    "thimble_version": (c_char_p, []),
-    "thimble_text_free": (None, [_TEXT]),
-    "thimble_main": (c_int, [c_int, c_void_p, c_void_p]),
-    "thimble_job_wait": (c_int, [_JOB, c_int64]),
-    "thimble_job_cancel": (None, [_JOB]),
-    "thimble_job_result": (c_int, [_JOB, _TEXT]),
-    "thimble_job_progress": (None, [_JOB, POINTER(Progress)]),
-    "thimble_job_vectors": (c_void_p, [_JOB, POINTER(c_size_t), POINTER(c_size_t)]),
-    "thimble_job_ids": (c_void_p, [_JOB, POINTER(c_void_p), POINTER(c_size_t)]),
-    "thimble_job_free": (None, [_JOB]),
-    "thimble_pool_open": (c_int, [POINTER(PoolOptions), POINTER(c_void_p), _TEXT]),
-    "thimble_pool_close": (None, [c_void_p]),
-    "thimble_pool_encode": (_JOB, [c_void_p, c_char_p, c_char_p, _TEXTS, POINTER(EncodeOptions), c_void_p, c_size_t,
-                                   c_void_p]),
-    "thimble_pool_encode_tokens": (_JOB, [c_void_p, c_char_p, c_char_p, _TEXTS]),
-    "thimble_pool_rank": (_JOB, [c_void_p, c_char_p, c_char_p, _TEXTS, _TEXTS, POINTER(RankOptions), c_void_p,
-                                 c_size_t]),
-    "thimble_pool_tokenize": (_JOB, [c_void_p, c_char_p, c_char_p, _TEXTS, POINTER(TokenizeOptions)]),
-    "thimble_pool_describe": (_JOB, [c_void_p, c_char_p, c_char_p, POINTER(EncodeOptions)]),
-    "thimble_pool_plan": (_JOB, [c_void_p, c_char_p, c_char_p]),
-    "thimble_pool_unload": (_JOB, [c_void_p, c_char_p, c_char_p]),
-    "thimble_pool_pin": (_JOB, [c_void_p, c_char_p, c_char_p, c_int32]),
-    "thimble_pool_stats": (c_int, [c_void_p, _TEXT]),
-    "thimble_quantize": (c_int, [c_void_p, c_size_t, c_size_t, c_char_p, c_float, c_float, c_void_p, c_size_t, _TEXT]),
-    "thimble_backend_open": (c_int, [c_char_p, POINTER(BackendOptions), POINTER(c_void_p), _TEXT]),
-    "thimble_backend_close": (None, [c_void_p]),
-    "thimble_backend_encode": (_JOB, [c_void_p, _TEXTS, POINTER(EncodeOptions), c_void_p]),
-    "thimble_backend_describe": (_JOB, [c_void_p]),
-    "thimble_pull": (_JOB, [c_char_p, POINTER(PullOptions)]),
-    "thimble_convert": (_JOB, [c_char_p, c_char_p, POINTER(ConvertOptions)]),
-    "thimble_verify": (_JOB, [c_char_p, c_char_p, c_char_p]),
-    "thimble_models": (c_int, [c_char_p, _TEXT]),
-    "thimble_remove": (c_int, [c_char_p, c_char_p, c_char_p, _TEXT]),
-    "thimble_known_models": (c_int, [_TEXT]),
-    "thimble_memory": (c_int, [c_int32, _TEXT]),
-}
+__all__ = [
+    "BackendOptions", "ConvertOptions", "EncodeOptions", "Ids", "PoolOptions", "Progress", "PullOptions", "RankOptions", "Text",
+    "Texts", "TokenizeOptions",
+]
 
 # Python sees signals when a call returns: a wait for a job returns this often.
 _SLICE_MS = 50
@@ -156,7 +58,7 @@ def library() -> Any:
         except OSError as error:
             raise ImportError(f"thimble: cannot load {path}: {error}; install the package again, or set THIMBLE_LIBRARY "
                               "to a libthimble_c of a build") from None
-        for name, (result, arguments) in _FUNCTIONS.items():
+        for name, (result, arguments) in FUNCTIONS.items():
             function = getattr(loaded, name)
             function.restype, function.argtypes = result, arguments
         _library = loaded
@@ -216,6 +118,26 @@ def whole_number(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{what}: expected a whole number, found {type(value).__name__}") from None
+
+
+def size(value: Any, what: str) -> int:
+    """Bytes, of a number or of a string as the command line takes it: "16MB", "1.5GiB"."""
+    if not isinstance(value, str):
+        number = whole_number(value, what)
+        if 0 <= number <= ctypes.c_size_t(-1).value:
+            return number
+    else:
+        import re  # Here: it takes longer to import than the rest of the package.
+
+        found = re.fullmatch(r"(\d{1,20})(?:\.(\d{1,9})(?= *[kmgtpe]))? *(?:([kmgtpe])(i?)b?|b)?", value.strip(),
+                             re.ASCII | re.IGNORECASE)
+        if found is not None:
+            whole, decimals, unit, binary = found[1], found[2] or "", found[3], found[4]
+            power = "kmgtpe".index(unit.lower()) + 1 if unit else 0
+            number = int(whole + decimals) * int((1024 if binary else 1000) ** power) // int(10 ** len(decimals))
+            if 0 < number <= ctypes.c_size_t(-1).value:
+                return number
+    raise InvalidArgument("invalid_argument", f"{what}: expected bytes or a size such as '16MB' or '1.5GiB', found {value!r}")
 
 
 def choice(value: Optional[bool]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _native
 from .errors import InvalidArgument, NotFound, Unsupported
@@ -129,13 +129,14 @@ def model_arguments(
     revision: Optional[str],
     folder: Optional[Any],
     threads: Optional[int],
-    max_memory: int,
+    max_memory: Union[int, str],
     max_tokens: int,
 ) -> Dict[str, Any]:
     """The arguments of Embedder or Reranker; models of a `folder` have a pool of their own."""
     from .pool import ModelPool
 
-    limits: Dict[str, Any] = {"threads": threads, "max_memory": max_memory, "max_tokens": max_tokens}
+    limits: Dict[str, Any] = {"threads": threads, "max_memory": _native.size(max_memory, "max_memory"),
+                              "max_tokens": max_tokens}
     if folder is not None:
         limits["call_max_memory"] = limits.pop("max_memory")
         limits = {"pool": ModelPool(folder=os.fspath(folder), **limits)}

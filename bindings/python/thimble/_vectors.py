@@ -62,6 +62,8 @@ def codes_of(vectors: Any, shape: Tuple[int, int], precision: str, start: float 
              end: float = 0.0) -> Tuple[bytearray, int]:
     """The room with the codes of floats at an address, and the elements of each vector."""
     codes, columns = room(*shape, precision)
+    if not codes:
+        return codes, columns
     text = _native.Text()
     code = _native.library().thimble_quantize(
         vectors, *shape, _native.encode_name(precision, "precision"), start, end, _native.writable(codes), len(codes),
@@ -72,10 +74,13 @@ def codes_of(vectors: Any, shape: Tuple[int, int], precision: str, start: float 
 
 def quantize(vectors: Array, precision: str, start: float = 0.0, end: float = 0.0) -> Array:
     """Codes of vectors [texts][dimensions]: as the ``precision`` of `Embedder.encode`. ``start`` and ``end`` are the
-    range of ``"int8"`` and ``"uint8"``."""
+    range of ``"int8"`` and ``"uint8"``, which vectors that are none do not need."""
     check_precision(precision)
     numpy = import_numpy()
     vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
+    if vectors.ndim != 2:
+        raise InvalidArgument("invalid_argument", f"vectors: expected an array [texts][dimensions], found one of shape "
+                              f"{vectors.shape}")
     rows, dimensions = vectors.shape
     codes, columns = codes_of(vectors.ctypes.data, (rows, dimensions), precision, start, end)
     return as_array(codes, (rows, columns), precision)

@@ -133,7 +133,7 @@ class _Job:
         self.source, self.target, self.kind, self.embedder = source, target, kind, embedder
         self.field, self.id_field, self.precision = field, id_field, precision
         self.encode_options = {name: value for name, value in options.items() if value is not None}
-        self.table = _Table(source, [field, *([id_field] if id_field else [])])
+        self.table = _Table(source, list(dict.fromkeys([field, *([id_field] if id_field else [])])))
         self.part, self.journal = target + ".part", target + ".journal"
         self.stamp = os.stat(source)
         chosen = {**embedder._arguments, "max_tokens": embedder.max_tokens, **self.encode_options}

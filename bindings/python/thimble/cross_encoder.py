@@ -59,7 +59,7 @@ class CrossEncoder(_face.Face):
         backend: str = "torch",
         dtype: Optional[str] = None,
         threads: Optional[int] = None,
-        max_memory: int = 0,
+        max_memory: Union[int, str] = 0,
         **older: Any,
     ) -> None:
         del trust_remote_code  # No code of a model is ever run.
@@ -190,8 +190,7 @@ class CrossEncoder(_face.Face):
     ) -> NDArray[Any]:
         import numpy as np
 
-        before, name = prompt
-        before = before or self._own_prompts.get(name, "")
+        before = self._before(prompt)
         scores = np.empty((len(pairs), self.num_labels), dtype=np.float32)
         step = batch_size if show_progress else len(pairs)
         for start in _settings.progress(range(0, len(pairs), step), show_progress):
@@ -205,6 +204,10 @@ class CrossEncoder(_face.Face):
                 scores[start:last] = part.reshape(len(documents), self.num_labels)
                 start = last
         return scores
+
+    def _before(self, prompt: Tuple[str, str]) -> str:
+        before, name = prompt
+        return before or self._own_prompts.get(name, "")
 
     def rank(
         self,
@@ -232,18 +235,23 @@ class CrossEncoder(_face.Face):
         for name in ("apply_softmax", "convert_to_numpy", "convert_to_tensor"):
             kwargs.pop(name, None)  # Without effect in sentence-transformers, too: scores are floats.
         texts = list(documents)
-        scores: List[float] = self.predict(
-            [(query, text) for text in texts],
-            prompt_name=prompt_name,
-            prompt=prompt,
-            batch_size=batch_size,
-            show_progress_bar=show_progress_bar,
-            activation_fn=activation_fn,
-            device=device,
-            pool=pool,
-            chunk_size=chunk_size,
-            **kwargs,
-        ).tolist()
+        scores: List[float]
+        if activation_fn is None and self.activation_fn is None and not kwargs and not _settings.show_progress(show_progress_bar):
+            _settings.check_calls("CrossEncoder.rank", batch_size, device, pool, kwargs)
+            scores = self.reranker._first_scores(self._before(self._prompt(prompt, prompt_name)) + query, texts)
+        else:
+            scores = self.predict(
+                [(query, text) for text in texts],
+                prompt_name=prompt_name,
+                prompt=prompt,
+                batch_size=batch_size,
+                show_progress_bar=show_progress_bar,
+                activation_fn=activation_fn,
+                device=device,
+                pool=pool,
+                chunk_size=chunk_size,
+                **kwargs,
+            ).tolist()
         order = sorted(range(len(scores)), key=lambda index: -scores[index])[:top_k]
         results: List[Dict[str, Any]] = [{"corpus_id": index, "score": scores[index]} for index in order]
         if return_documents:

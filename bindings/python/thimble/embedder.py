@@ -6,6 +6,7 @@ import ctypes
 import os
 
 from . import _native, _vectors
+from ._remote import Remote
 from .errors import InvalidArgument, NotFound, Unsupported
 from .pool import ModelPool, shared_pool
 
@@ -31,10 +32,10 @@ class Embedder:
     for which ``model`` may be None; the default is THIMBLE_BACKEND in the environment.
 
     The other arguments are those of the command line: ``threads`` of one call (default THIMBLE_THREADS, or the
-    processors that the process may use, at most 8), ``max_memory`` in private bytes of one call (default 0, none),
-    ``max_tokens`` and ``truncation`` the limit of a text, ``cache`` a file of vectors that were computed before, and
-    defaults for `encode`. Embedders of a process share their models, unless they get a ``pool`` of their own, whose
-    ``threads``, ``call_max_memory``, ``max_tokens``, ``truncation`` and ``cache`` then apply.
+    processors that the process may use, at most 8), ``max_memory`` in private bytes of one call (``16000000`` or
+    ``"16MB"``; default 0, none), ``max_tokens`` and ``truncation`` the limit of a text, ``cache`` a file of vectors that
+    were computed before, and defaults for `encode`. Embedders of a process share their models, unless they get a
+    ``pool`` of their own, whose ``threads``, ``call_max_memory``, ``max_tokens``, ``truncation`` and ``cache`` then apply.
 
     Thread-safe. Works after ``os.fork``. Pickled as its arguments: another process loads the model again, whose
     weights the processes share.
@@ -42,11 +43,12 @@ class Embedder:
 
     def __init__(self, model: Optional[Path] = None, *, dtype: str = "q8", revision: Optional[str] = None,
                  backend: Optional[str] = None, base_url: Optional[str] = None, threads: Optional[int] = None,
-                 max_memory: int = 0, max_tokens: int = 0, truncation: str = "sentence-transformers",
+                 max_memory: Union[int, str] = 0, max_tokens: int = 0, truncation: str = "sentence-transformers",
                  pooling: Optional[str] = None, normalize: Optional[bool] = None, dimensions: Optional[int] = None,
                  prompt_name: Optional[str] = None, long_texts: str = "truncate",
                  chunk_overlap: Optional[int] = None, cache: Optional[Path] = None,
                  pool: Optional[ModelPool] = None) -> None:
+        max_memory = _native.size(max_memory, "max_memory")
         self._arguments: Dict[str, Any] = {
             "model": _native.path_text(model, "model"), "dtype": dtype, "revision": revision,
             "backend": backend, "base_url": base_url, "threads": threads, "max_memory": max_memory,
@@ -54,13 +56,12 @@ class Embedder:
             "dimensions": dimensions, "prompt_name": prompt_name, "long_texts": long_texts,
             "chunk_overlap": chunk_overlap, "cache": _native.path_text(cache, "cache"), "pool": pool,
         }
-        _native.whole_number(max_memory, "max_memory")
         _check_dimensions(dimensions)
         if pool is not None and not isinstance(pool, ModelPool):
             raise TypeError(f"pool: expected a ModelPool, found {type(pool).__name__}")
         self._info: Optional[Dict[str, Any]] = None
         self._described = ""  # The info of a native model as JSON.
-        self._remote: Optional[Tuple[int, _native.Handle]] = None
+        self._remote: Optional[Remote] = None
         self._pool: Optional[ModelPool] = None
         self._closed = False
         chosen = backend or os.environ.get("THIMBLE_BACKEND") or "native"
@@ -69,8 +70,7 @@ class Embedder:
             self._name = chosen
         self._backend: Optional[str] = None if chosen in _MOCKS or chosen == "native" else chosen
         if self._backend is not None:
-            self._check_remote()
-            self._open_remote()
+            self._remote = Remote(self._backend, self._arguments)
             return
         if base_url is not None:
             raise Unsupported("unsupported", "base_url: only remote backends have one; set backend too")
@@ -158,9 +158,7 @@ class Embedder:
         """The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: an array
         [tokens][token dimensions]."""
         packed, keep = _native.pack([text], "text")
-        tokens, shape = self._native_pool("encode_tokens")._run(
-            "thimble_pool_encode_tokens", self._name, self._arguments["dtype"], ctypes.byref(packed),
-            keep=(packed, keep), take=_native.take_vectors)
+        tokens, shape = self._run("encode_tokens", ctypes.byref(packed), keep=(packed, keep), take=_native.take_vectors)
         return _vectors.as_array(tokens, shape, "float32")
 
     def _arrays(self, texts: Union[str, Iterable[str]], prompt_name: Optional[str], dimensions: Optional[int],
@@ -186,49 +184,21 @@ class Embedder:
             prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name,
             normalize=_native.choice(self._arguments["normalize"] if normalize is None else normalize),
             first_index=first_index)
-        compute = self._encode_native if self._backend is None else self._encode_remote
+        compute = self._encode_native if self._remote is None else self._open_remote().encode
         vectors, columns = compute(packed, keep, given, dimensions, precision, long_texts, found, cancel)
         return vectors, (columns,) if single else (packed.count, columns), found
 
     def _encode_native(self, packed: _native.Texts, keep: Any, given: Dict[str, Any], dimensions: Optional[int],
                        precision: str, long_texts: Optional[str], found: Optional[bytearray],
                        cancel: Optional[_native.Cancel]) -> Tuple[bytearray, int]:
-        pool = self._native_pool("encode")
+        self._native_pool("encode")
         vectors, columns = _vectors.room(packed.count, dimensions if dimensions is not None else self.dimensions, precision)
         options = self._options(dimensions=dimensions, precision=precision,
                                 long_texts=self._arguments["long_texts"] if long_texts is None else long_texts,
                                 **given)
-        pool._run("thimble_pool_encode", self._name, self._arguments["dtype"], ctypes.byref(packed),
-                  ctypes.byref(options), _native.writable(vectors), len(vectors), _native.writable(found),
-                  keep=(packed, keep, options, vectors, found), cancel=cancel)
+        self._run("encode", ctypes.byref(packed), ctypes.byref(options), _native.writable(vectors), len(vectors),
+                  _native.writable(found), keep=(packed, keep, options, vectors, found), cancel=cancel)
         return vectors, columns
-
-    def _encode_remote(self, packed: _native.Texts, keep: Any, given: Dict[str, Any], dimensions: Optional[int],
-                       precision: str, long_texts: Optional[str], found: Optional[bytearray],
-                       cancel: Optional[_native.Cancel]) -> Tuple[bytearray, int]:
-        if dimensions != self._arguments["dimensions"]:
-            raise Unsupported("unsupported", "dimensions: a remote backend has them from when it was opened; set them in "
-                              "Embedder(...)")
-        if precision in ("int8", "uint8"):
-            raise Unsupported("unsupported", f"precision {precision}: only native backends have the range of a model's "
-                              "components; use binary or ubinary")
-        if long_texts is None and self._arguments["long_texts"] != "truncate":
-            long_texts = self._arguments["long_texts"]
-        if packed.count == 0:
-            return _vectors.room(0, self.dimensions, precision)
-        options = _native.options(_native.EncodeOptions, long_texts=long_texts, **given)
-        lib = _native.library()
-
-        def start() -> Optional[int]:
-            with self._open_remote() as handle:
-                job: Optional[int] = lib.thimble_backend_encode(
-                    handle, ctypes.byref(packed), ctypes.byref(options), _native.writable(found))
-                return job
-
-        vectors, shape = _native.run(start, (packed, keep, options, found), _native.take_vectors, cancel=cancel)
-        if precision == "float32":
-            return vectors, shape[1]
-        return _vectors.codes_of(_native.writable(vectors), shape, precision)
 
     # ---- Tokens ----
 
@@ -257,14 +227,12 @@ class Embedder:
         return ids
 
     def _tokenize(self, texts: Iterable[str], prompt_name: Optional[str], truncate: bool, special_tokens: bool,
-                  take: Callable[[Any, str], Any]) -> Any:
+                  take: Callable[[Any, str], Any], max_tokens: Optional[int] = None) -> Any:
         packed, keep = _native.pack(texts)
         options = _native.options(
             _native.TokenizeOptions, truncate=_native.choice(truncate), special_tokens=_native.choice(special_tokens),
-            prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name)
-        return self._native_pool("tokenize")._run(
-            "thimble_pool_tokenize", self._name, self._arguments["dtype"], ctypes.byref(packed), ctypes.byref(options),
-            keep=(packed, keep, options), take=take)
+            prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name, max_tokens=max_tokens)
+        return self._run("tokenize", ctypes.byref(packed), ctypes.byref(options), keep=(packed, keep, options), take=take)
 
     # ---- What it is ----
 
@@ -272,9 +240,10 @@ class Embedder:
     def info(self) -> Dict[str, Any]:
         """What ``thimble info --json`` says of the model, and ``effective_max_tokens`` and ``num_scores``; of a remote
         backend ``name``, ``model``, ``fingerprint``, ``dimensions``, ``max_tokens`` and ``prompt_names``."""
+        if not self._described:
+            return self._open_remote().info
         if self._info is None:
-            described: Any = _native.take_json(None, self._described) if self._described else self._describe_remote()
-            self._info = described
+            self._info = _native.take_json(None, self._described)
         return dict(self._info or {})
 
     @property
@@ -285,14 +254,7 @@ class Embedder:
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        if self._described:
-            return _native.number_in(self._described, "dimensions")
-        if not (self._info or {}).get("dimensions"):
-            if self._arguments["dimensions"]:
-                return int(self._arguments["dimensions"])
-            if not self.info["dimensions"]:  # Unknown before a first vector.
-                return len(self.encode_buffer("dimensions"))
-        return int(self.info["dimensions"])
+        return _native.number_in(self._described, "dimensions") if self._described else self._open_remote().dimensions
 
     @property
     def max_tokens(self) -> int:
@@ -318,8 +280,8 @@ class Embedder:
         """Calls that run end as they would; later ones fail. The model is unloaded when nobody uses it."""
         self._closed = True
         remote, self._remote = self._remote, None
-        if remote is not None and remote[0] == os.getpid():
-            remote[1].close()
+        if remote is not None:
+            remote.close()
 
     def __enter__(self) -> "Embedder":
         return self
@@ -340,11 +302,23 @@ class Embedder:
     # ---- How ----
 
     def _native_pool(self, what: str) -> ModelPool:
-        if self._closed:
-            raise InvalidArgument("invalid_argument", f"the embedder of {self.model} was closed; make another one")
+        self._check_open()
         if self._pool is None:
             raise Unsupported("unsupported", f"{what}: the remote backend {self._backend} cannot; use a native model")
         return self._pool
+
+    def _open_remote(self) -> Remote:
+        self._check_open()
+        assert self._remote is not None
+        return self._remote
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidArgument("invalid_argument", f"the embedder of {self.model} was closed; make another one")
+
+    def _run(self, what: str, *arguments: Any, **how: Any) -> Any:
+        """Runs the job of thimble_pool_WHAT for the model."""
+        return self._native_pool(what)._run(f"thimble_pool_{what}", self._name, self._arguments["dtype"], *arguments, **how)
 
     def _options(self, **values: Any) -> _native.EncodeOptions:
         overlap = self._arguments["chunk_overlap"]
@@ -355,44 +329,9 @@ class Embedder:
         options = self._options(dimensions=self._arguments["dimensions"],
                                 normalize=_native.choice(self._arguments["normalize"]),
                                 prompt_name=self._arguments["prompt_name"], long_texts=self._arguments["long_texts"])
-        described: str = self._native_pool("info")._run(
+        described: str = self._native_pool("describe")._run(
             "thimble_pool_describe", name, self._arguments["dtype"], ctypes.byref(options), keep=options)
         return described
-
-    def _check_remote(self) -> None:
-        for name, default in (("pooling", None), ("chunk_overlap", None), ("max_tokens", 0), ("max_memory", 0),
-                              ("threads", None), ("truncation", "sentence-transformers"), ("pool", None),
-                              ("cache", None), ("revision", None)):
-            if self._arguments[name] != default:
-                raise Unsupported("unsupported", f"{name}: the remote backend {self._backend} has no such option; leave it "
-                                  "out, or use a native model")
-
-    def _open_remote(self) -> _native.Handle:
-        """The backend of this process: connections are not shared with the one that it was forked from."""
-        if self._closed:
-            raise InvalidArgument("invalid_argument", f"the embedder of {self.model} was closed; make another one")
-        remote = self._remote
-        if remote is None or remote[0] != os.getpid():
-            lib = _native.library()
-            given = _native.options(
-                _native.BackendOptions, model=self._arguments["model"], dtype=self._arguments["dtype"],
-                base_url=self._arguments["base_url"], dimensions=self._arguments["dimensions"])
-            address, text = ctypes.c_void_p(), _native.Text()
-            code = lib.thimble_backend_open(_native.encode_name(self._backend, "backend"), ctypes.byref(given),
-                                            ctypes.byref(address), ctypes.byref(text))
-            _native.check(code, text)
-            remote = (os.getpid(), _native.Handle(address.value or 0, lib.thimble_backend_close, "backend"))
-            self._remote = remote
-        return remote[1]
-
-    def _describe_remote(self) -> Dict[str, Any]:
-        def start() -> Optional[int]:
-            with self._open_remote() as handle:
-                job: Optional[int] = _native.library().thimble_backend_describe(handle)
-                return job
-
-        info: Dict[str, Any] = _native.run(start, None, _native.take_json)
-        return info
 
 
 def _restore(kind: Any, arguments: Dict[str, Any]) -> Any:

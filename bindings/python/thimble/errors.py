@@ -69,4 +69,4 @@ KINDS: Dict[int, Tuple[Type[ThimbleError], str]] = {
 
 def make_error(number: int, message: str) -> ThimbleError:
     kind, code = KINDS.get(number, (ThimbleError, "error"))
-    return kind(code, message.replace("`cache_size`", "`cache_bytes`"))  # The command line has another name.
+    return kind(code, message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 
 from . import _native
 from .pool import ModelPool
@@ -18,12 +18,12 @@ _STAGES = ("", "waiting", "downloading", "converting")
 ProgressCallback = Callable[[Dict[str, Any]], object]
 
 
-def plan(model: Path, *, dtype: str = "q8", threads: Optional[int] = 1, max_memory: int = 0, max_tokens: int = 0,
+def plan(model: Path, *, dtype: str = "q8", threads: Optional[int] = 1, max_memory: Union[int, str] = 0, max_tokens: int = 0,
          truncation: str = "sentence-transformers", folder: Optional[Path] = None) -> Dict[str, int]:
     """The memory of a call with the model, before it takes any, in bytes and tokens: ``mapped_bytes`` (the file, shared
     by processes), ``fixed_bytes`` and ``scratch_bytes_per_thread`` (private), ``threads``, ``peak_bytes`` (fixed and
     scratch together), ``max_tokens`` and ``tile_tokens``. Without what Python and numpy take."""
-    with ModelPool(folder, threads=threads, call_max_memory=max_memory, max_tokens=max_tokens,
+    with ModelPool(folder, threads=threads, call_max_memory=_native.size(max_memory, "max_memory"), max_tokens=max_tokens,
                    truncation=truncation) as pool:
         return pool.plan(model, dtype=dtype)
 

@@ -21,21 +21,24 @@ class ModelPool:
     """Models by name, one copy of each for all that use the pool.
 
     ``folder`` is that of named models (default ``THIMBLE_HOME`` or the user's cache). ``max_memory`` is the budget in
-    private bytes, by default half of what the process may use; ``max_models`` a limit of loaded models. A model that
-    nobody uses for ``unload_after`` seconds is unloaded (None: never). A call waits ``max_wait`` seconds for memory or
-    its turn before it fails with `Overloaded`. ``threads``, ``max_tokens``, ``truncation`` and ``call_max_memory`` are
-    those of each call; ``threads`` is by default THIMBLE_THREADS, or the processors that the process may use, at most 8.
-    ``cache`` is a file of vectors that were computed before, made with ``cache_bytes`` (0: the default) if it is not
-    there; vectors do not depend on it.
+    private bytes, a number or ``"1.5GiB"``, by default THIMBLE_MAX_MEMORY, or half of what the process may use;
+    ``max_models`` a limit of loaded models. A model that nobody uses for ``unload_after`` seconds is unloaded (None:
+    never). A call waits ``max_wait`` seconds for memory or its turn before it fails with `Overloaded`. ``threads``,
+    ``max_tokens``, ``truncation`` and ``call_max_memory`` are those of each call; ``threads`` is by default
+    THIMBLE_THREADS, or the processors that the process may use, at most 8. ``cache`` is a file of vectors that were
+    computed before, made with ``cache_bytes`` (0: the default) if it is not there; vectors do not depend on it.
 
     Thread-safe; works after ``os.fork``; pickled as its arguments, so that it is another pool in another process.
     """
 
-    def __init__(self, folder: Optional[Path] = None, max_memory: int = 0, max_models: int = 0,
+    def __init__(self, folder: Optional[Path] = None, max_memory: Union[int, str] = 0, max_models: int = 0,
                  unload_after: Optional[float] = 30.0, *, max_wait: float = 30.0, load: str = "map",
                  verify: bool = False, threads: Optional[int] = None, max_tokens: int = 0,
-                 truncation: str = "sentence-transformers", call_max_memory: int = 0,
-                 cache: Optional[Path] = None, cache_bytes: int = 0) -> None:
+                 truncation: str = "sentence-transformers", call_max_memory: Union[int, str] = 0,
+                 cache: Optional[Path] = None, cache_bytes: Union[int, str] = 0) -> None:
+        max_memory = _native.size(max_memory, "max_memory")
+        call_max_memory = _native.size(call_max_memory, "call_max_memory")
+        cache_bytes = _native.size(cache_bytes, "cache_bytes")
         self._arguments: Dict[str, Any] = {
             "folder": _native.path_text(folder, "folder"), "max_memory": max_memory,
             "max_models": max_models, "unload_after": unload_after, "max_wait": max_wait, "load": load,
@@ -45,6 +48,8 @@ class ModelPool:
         }
         if threads is None:
             threads = _threads_of_environment()
+        if not max_memory and os.environ.get("THIMBLE_MAX_MEMORY"):
+            max_memory = _native.size(os.environ["THIMBLE_MAX_MEMORY"], "THIMBLE_MAX_MEMORY")
         given = _native.options(
             _native.PoolOptions, folder=self._arguments["folder"], max_memory=max_memory, max_models=max_models,
             unload_after_ms=-1 if unload_after is None else _milliseconds(unload_after, 1),

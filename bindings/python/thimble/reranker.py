@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, Union
 
-from . import _native
+from . import _native, _vectors
 from .embedder import _full_name, _restore, in_thread, open_or_pull
 from .errors import InvalidArgument, Unsupported
 from .pool import ModelPool, shared_pool
@@ -21,9 +21,10 @@ class Reranker:
     pairs too. Thread-safe, works after ``os.fork``, pickled as its arguments."""
 
     def __init__(self, model: Path, *, dtype: str = "q8", revision: Optional[str] = None,
-                 threads: Optional[int] = None, max_memory: int = 0, max_tokens: int = 0,
+                 threads: Optional[int] = None, max_memory: Union[int, str] = 0, max_tokens: int = 0,
                  truncation: str = "sentence-transformers", prompt_name: Optional[str] = None,
                  long_texts: str = "truncate", pool: Optional[ModelPool] = None) -> None:
+        max_memory = _native.size(max_memory, "max_memory")
         self._arguments: Dict[str, Any] = {
             "model": os.fspath(model), "dtype": dtype, "revision": revision, "threads": threads,
             "max_memory": max_memory, "max_tokens": max_tokens, "truncation": truncation, "prompt_name": prompt_name,
@@ -45,13 +46,12 @@ class Reranker:
     def score(self, query: str, documents: Iterable[str], *, raw_scores: bool = False) -> "Array":
         """The score of each document for the query, in their order: floats [documents], or [documents][labels] of a
         model with several. ``raw_scores`` leaves out the model's activation."""
-        return self._score(query, documents, raw_scores, None)
+        return self._array(self._score(query, documents, raw_scores, None))
 
     async def ascore(self, query: str, documents: Iterable[str], *, raw_scores: bool = False) -> "Array":
         """The same, for asyncio."""
         cancel = _native.Cancel()
-        scores: Array = await in_thread(lambda: self._score(query, documents, raw_scores, cancel), cancel)
-        return scores
+        return self._array(await in_thread(lambda: self._score(query, documents, raw_scores, cancel), cancel))
 
     def rank(self, query: str, documents: Iterable[str], *, top_n: Optional[int] = None,
              raw_scores: bool = False) -> List[Tuple[int, float]]:
@@ -59,29 +59,36 @@ class Reranker:
         Of a model with several scores, the first decides."""
         if top_n is not None and top_n < 0:
             raise InvalidArgument("invalid_argument", f"top_n: expected at least 0, found {top_n}")
-        scores = self.score(query, documents, raw_scores=raw_scores)
-        if scores.ndim > 1:
-            scores = scores[:, 0]
-        ranked = sorted(enumerate(scores.tolist()), key=lambda pair: -pair[1])
+        scores = self._first_scores(query, documents, raw_scores)
+        ranked = sorted(enumerate(scores), key=lambda pair: -pair[1])
         return ranked if top_n is None else ranked[:top_n]
 
-    def _score(self, query: str, documents: Iterable[str], raw_scores: bool,
-               cancel: Optional[_native.Cancel]) -> "Array":
-        import numpy
+    def _first_scores(self, query: str, documents: Iterable[str], raw_scores: bool = False) -> List[float]:
+        """The first score of each document, without numpy."""
+        floats: Any = memoryview(self._score(query, documents, raw_scores, None)).cast("f")
+        scores: List[float] = floats.tolist()[::self.num_scores]
+        return scores
 
+    def _score(self, query: str, documents: Iterable[str], raw_scores: bool, cancel: Optional[_native.Cancel]) -> bytearray:
+        """The scores as floats, one behind the other."""
         if isinstance(documents, str):
             raise TypeError("documents: expected an iterable of strings, found a string")
         first, keep_first = _native.pack([query], "query")
         packed, keep = _native.pack(_native.sequence(documents, "documents"), "documents")
-        each = self.num_scores
-        scores = numpy.empty((packed.count, each) if each > 1 else packed.count, dtype=numpy.float32)
+        count = packed.count * self.num_scores
+        scores = bytearray(count * ctypes.sizeof(ctypes.c_float))
         options = _native.options(_native.RankOptions, prompt_name=self._arguments["prompt_name"],
                                   long_texts=self._arguments["long_texts"], raw_scores=int(raw_scores))
         self._native_pool()._run(
             "thimble_pool_rank", self._name, self._arguments["dtype"], ctypes.byref(first), ctypes.byref(packed),
-            ctypes.byref(options), scores.ctypes.data, scores.size,
+            ctypes.byref(options), _native.writable(scores), count,
             keep=(first, keep_first, packed, keep, options, scores), cancel=cancel)
         return scores
+
+    def _array(self, scores: bytearray) -> "Array":
+        each = self.num_scores
+        rows = len(scores) // (each * ctypes.sizeof(ctypes.c_float))
+        return _vectors.as_array(scores, (rows, each) if each > 1 else (rows,), "float32")
 
     @property
     def info(self) -> Dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 from . import _face, _settings, util
 from ._arrays import tensor, torch_is_installed, torch_module
 from ._settings import ThreadPool, invalid
+from ._transformers import Tokenizer
 from .embedder import Embedder
 from .quantization import PRECISIONS, quantize_embeddings
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing_extensions import Literal, Self
 
 _SIMILARITIES = tuple(util.SimilarityFunction.possible_values())
-
 
 
 class SentenceTransformer(_face.Face):
@@ -39,11 +39,9 @@ class SentenceTransformer(_face.Face):
     _missing = {
         **_face.MISSING,
         "double": "pass dtype='fp32' to the constructor",
-        "evaluate": "call the evaluator with this model",
         "forward": "call encode",
         "preprocess": "call tokenize",
         "save_to_hub": "models are uploaded by sentence-transformers",
-        "tokenizer": "call tokenize, or count_tokens of `embedder`",
         "train": "train with sentence-transformers, then convert the folder with thimble.convert",
     }
 
@@ -71,7 +69,7 @@ class SentenceTransformer(_face.Face):
         processor_kwargs: Optional[Mapping[str, Any]] = None,
         dtype: Optional[str] = None,
         threads: Optional[int] = None,
-        max_memory: int = 0,
+        max_memory: Union[int, str] = 0,
         embedder: Optional[Embedder] = None,
     ) -> None:
         del trust_remote_code  # No code of a model is ever run.
@@ -87,6 +85,7 @@ class SentenceTransformer(_face.Face):
             _settings.check_absent({"model_name_or_path": model_name_or_path}, "pass it or `embedder`.")
             self._settings = None
         self.embedder: Embedder = embedder
+        self._tokenizer: Optional[Tokenizer] = None
         self._set_prompts(embedder.info, prompts, default_prompt_name)
 
     # Overloads: sentence embeddings are an array of numpy unless the call asks for tensors.
@@ -260,6 +259,13 @@ class SentenceTransformer(_face.Face):
         if self.embedder.info.get("architecture") == "bert":
             features["token_type_ids"] = np.zeros_like(ids)
         return _tensors(features)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model, with the calls of transformers' that splitters of texts make."""
+        if self._tokenizer is None or self._tokenizer._embedder is not self.embedder:
+            self._tokenizer = Tokenizer(self.embedder)
+        return self._tokenizer
 
     @property
     def similarity_fn_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
 
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -31,7 +31,7 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):
         backend: Optional[str] = None,
         base_url: Optional[str] = None,
         threads: Optional[int] = None,
-        max_memory: int = 0,
+        max_memory: Union[int, str] = 0,
         max_tokens: int = 0,
         truncation: str = "sentence-transformers",
         pooling: Optional[str] = None,
