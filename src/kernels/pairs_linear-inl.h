@@ -179,7 +179,8 @@ __attribute__((noinline)) void TileWords(const Matrix& w, std::size_t n, const W
       THIMBLE_UNROLL
       for (std::size_t j = 0; j < kWidth; ++j) Prefetch(next + j * strip + i);
     }
-    for (const Code* lines_end = a + 4 * kFetchedLines; a != lines_end; a += kProductInputs, line += 128, bytes += 128) {
+    for (const Code* lines_end = a + 4 * kFetchedLines; a != lines_end;
+         a += kProductInputs, line += 128, bytes += 128) {
       ForEachIndex<4>([&]<std::size_t kPair>() THIMBLE_LAMBDA {
         I b[kWidth];
         THIMBLE_UNROLL
