@@ -4,8 +4,9 @@
 //   bench_forward MODEL...
 //
 // Prints, for each model, set and shape: microseconds (median and least), the floor of that set and of the model's
-// formats (bench/forward.h), and the median of the ratio to it. One core, token ids given, tokenizer excluded. The
-// peaks are those of the moment: loops on registers run before and after every sample. Then where the time goes, by
+// formats (bench/forward.h), and the medians of the ratios to it without and with the reading of weights for single
+// rows. One core, token ids given, tokenizer excluded. The peaks are those of the moment: loops on registers run before
+// and after every sample. Then where the time goes, by
 // part. Exit code 1 when two sets give vectors, or scores of pairs, that differ in a bit.
 
 #include "bench/forward.h"
@@ -50,19 +51,23 @@ std::vector<float> Measure(const model::Weights& weights, const kernels::Kernels
   const double once = Now() - begin;
   const int inner = std::max(1, static_cast<int>(2e-3 / once));
   const int samples = std::clamp(static_cast<int>(4 / once), 7, 41);
-  std::vector<double> times, floors, ratios;
+  std::vector<double> times, floors, ratios, with_reading;
   for (int sample = 0; sample < samples; ++sample) {
     const double before = floor.known() ? floor.Measure(shape) : 0;
     begin = Now();
     for (int i = 0; i < inner; ++i) forward.Run();
     times.push_back((Now() - begin) / inner);
     if (!floor.known()) continue;
+    const double reading = floor.Reading(shape);
     floors.push_back(std::min(before, floor.Measure(shape)));
     ratios.push_back(times.back() / floors.back());
+    with_reading.push_back(times.back() / (floors.back() + reading));
   }
   const double least = *std::min_element(times.begin(), times.end());
   std::printf("%8s %10.0f %10.0f", Name(shape).c_str(), Median(times) * 1e6, least * 1e6);
-  if (floor.known()) std::printf(" %10.0f %7.2f", Median(floors) * 1e6, Median(ratios));
+  if (floor.known()) {
+    std::printf(" %10.0f %7.2f %7.2f", Median(floors) * 1e6, Median(ratios), Median(with_reading));
+  }
   std::printf("\n");
   return forward.vectors();
 }
@@ -122,7 +127,7 @@ int Main(int count, char** arguments) {
       if (set != sets.front() && !weights->int8 && !Floor(*weights, set->name).known()) continue;
       std::printf("%s %s, %s, one core\n", weights->info.name.c_str(), weights->info.dtype.c_str(),
                   std::string(set->name).c_str());
-      std::printf("%8s %10s %10s %10s %7s\n", "tokens", "median us", "least us", "floor us", "ratio");
+      std::printf("%8s %10s %10s %10s %7s %7s\n", "tokens", "median us", "least us", "floor us", "ratio", "reading");
       for (const Shape& shape : {Shape{1, 8},
                                  {1, 16},
                                  {1, 32},

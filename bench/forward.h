@@ -34,7 +34,9 @@ struct Shape {
 // layers times their heads, and both the peak of the products of q8.
 //
 // Of a cross-encoder the last layer has keys and values of all tokens, and the rest of the first token alone, with no
-// element-wise work; the products of the head follow, unless their peak is not known.
+// element-wise work; the products of the head follow, unless their peak is not known. For a single text those are
+// products of one row, whose weights take longer to come out of the cache or memory than to multiply: Reading() is what
+// that adds, at the rate at which the core reads other weights of the model at that moment.
 class Floor {
  public:
   Floor(const model::Weights& weights, std::string_view isa) : peaks_(PeaksOf(isa)), int8_(weights.int8) {
@@ -49,12 +51,19 @@ class Floor {
         const double share = layer < whole ? 1 : attention ? 2.0 / 3 : 0;  // Of all tokens.
         token_macs_[static_cast<std::size_t>(m.format)] += share * macs;
         text_macs_[static_cast<std::size_t>(m.format)] += (1 - share) * macs;
+        // The last layer has no format of less than a byte.
+        const double bytes = m.format == kernels::WeightFormat::kF32   ? 4
+                             : m.format == kernels::WeightFormat::kF16 ? 2
+                                                                       : 1;
+        text_bytes_ += (1 - share) * macs * bytes;
+        if (layer == 0 && m.outputs > m.inputs) sample_ = &m;
       }
     }
     if (a.pairs && peaks_.floats != nullptr) {
       for (const model::HeadModule& module : weights.head.modules) {
         const bool dense = module.kind == model::HeadModule::Kind::kDense;
-        if (dense) text_macs_[kFloats] += static_cast<double>(module.outputs * module.inputs);
+        const auto macs = static_cast<double>(module.outputs * module.inputs);
+        if (dense) text_macs_[kFloats] += macs, text_bytes_ += 4 * macs;
       }
     }
     const double width = static_cast<double>(whole * a.hidden);
@@ -87,6 +96,19 @@ class Floor {
     return seconds;
   }
 
+  // Seconds to add for weights that only rows of texts take, at the rate of this moment: after a forward pass, which
+  // leaves the weights of the first layer where it will find those of the last.
+  double Reading(const Shape& shape) const {
+    if (text_bytes_ == 0) return 0;
+    double products = 0;
+    for (std::size_t i = 0; i < text_macs_.size(); ++i) {
+      const double macs = static_cast<double>(shape.sequences) * text_macs_[i];
+      if (macs > 0) products += macs / peaks_.Of(static_cast<kernels::WeightFormat>(i))();
+    }
+    const std::size_t size = sample_->outputs * sample_->inputs / 2;  // So much at least, in every format.
+    return std::max(0.0, text_bytes_ / ReadRate(sample_->weights, size) - products);
+  }
+
  private:
   static constexpr auto kFloats = static_cast<std::size_t>(kernels::WeightFormat::kF32);
   // Keys and values are products of bytes, or of floats.
@@ -95,6 +117,8 @@ class Floor {
   Peaks peaks_;
   bool int8_;
   std::array<double, 5> token_macs_ = {}, text_macs_ = {};  // For a token and for a text, by format.
+  double text_bytes_ = 0;                                   // Of the weights of text_macs_.
+  const kernels::Matrix* sample_ = nullptr;                 // Of the first layer.
   double pair_macs_ = 0;                                    // For each two tokens of a sequence.
   double first_macs_ = 0;                                   // For each token, beside the first of its sequence.
   double size_ = 0, scores_ = 0;                            // Relative to MiniLM-L6: widths and heads of whole layers.

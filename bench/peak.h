@@ -5,6 +5,8 @@
 #define THIMBLE_BENCH_PEAK_H_
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "kernels/matrix.h"
@@ -13,6 +15,18 @@ namespace thimble::bench {
 
 inline double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The bytes a second that one core reads in their order.
+inline double ReadRate(const void* bytes, std::size_t size) {
+  const auto* words = static_cast<const std::uint64_t*>(bytes);
+  std::uint64_t sums[16] = {};
+  const double begin = Now();
+  for (std::size_t i = 0; i + 16 <= size / 8; i += 16) {
+    for (std::size_t j = 0; j < 16; ++j) sums[j] ^= words[i + j];
+  }
+  for (std::uint64_t& sum : sums) asm volatile("" : "+m"(sum));
+  return static_cast<double>(size) / (Now() - begin);
 }
 
 #if defined(__x86_64__)

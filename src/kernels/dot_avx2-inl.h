@@ -39,6 +39,12 @@ THIMBLE_INLINE I MultiplyBytes(Quad a, I w) {
 }
 THIMBLE_INLINE I AddWords(I a, I b) { return {AddWords(a.low, b.low), AddWords(a.high, b.high)}; }
 
+// Pair kPair of codes, in all lanes.
+template <std::size_t kPair>
+THIMBLE_INLINE Quad LoadPair(const std::int16_t* p) {
+  return LoadQuad(p + 2 * kPair);
+}
+
 // The signed bytes kPair and kPair + 2 of each lane as words, by one instruction: those at even places as products with
 // 1, beside which those at odd places are products with 0.
 template <int kPair>

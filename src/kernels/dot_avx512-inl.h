@@ -7,10 +7,6 @@ inline constexpr std::size_t kTileRows = 4;
 inline constexpr std::size_t kFloatTileRows = 4;
 inline constexpr std::size_t kTileStrips = 2;
 
-THIMBLE_INLINE I AddLanes(I a, I b) {
-  asm("vpaddd %1, %0, %0" : "+v"(a) : "v"(b));
-  return a;
-}
 THIMBLE_INLINE I AddWords(I a, I b) {
   asm("vpaddw %1, %0, %0" : "+v"(a) : "v"(b));
   return a;
@@ -20,6 +16,12 @@ using Multipliers = I;
 THIMBLE_INLINE Multipliers LoadMultipliers(const std::int16_t* p) { return _mm512_load_si512(p); }
 THIMBLE_INLINE I AddPairs(I acc, I a, Multipliers m) { return AddPair(acc, a, m); }
 THIMBLE_INLINE I MultiplyBytes(Quad a, I w) { return _mm512_maddubs_epi16(a, w); }
+
+// Pair kPair of codes, in all lanes.
+template <std::size_t kPair>
+THIMBLE_INLINE Quad LoadPair(const std::int16_t* p) {
+  return LoadQuad(p + 2 * kPair);
+}
 
 template <int kPair>
 THIMBLE_INLINE I WidenPair(I a) {

@@ -9,6 +9,13 @@ inline constexpr std::size_t kFloatTileRows = 2;
 inline constexpr std::size_t kTileStrips = 1;
 
 THIMBLE_INLINE Quad LoadQuad(const void* p) { return _mm_set1_epi32(LoadAs<std::int32_t>(p)); }
+// Pair kPair of codes, in all lanes, by one instruction.
+template <std::size_t kPair>
+THIMBLE_INLINE Quad LoadPair(const std::int16_t* p) {
+  Quad pair;
+  asm("pshufd %2, %1, %0" : "=x"(pair) : "m"(*reinterpret_cast<const __m128i*>(p)), "i"(0x55 * kPair));
+  return pair;
+}
 THIMBLE_INLINE __m128i AddLanes(__m128i a, __m128i b) {
   asm("paddd %1, %0" : "+x"(a) : "x"(b));
   return a;

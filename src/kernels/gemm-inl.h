@@ -142,21 +142,6 @@ THIMBLE_INLINE void ForEachTile(std::size_t rows, Tile tile) {
   }
 }
 
-// Rows from `first_row` of kWidth strips from output n; with kFirst, their first tiles are the first of all.
-template <std::size_t kWidth, bool kFirst>
-void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
-               std::size_t first_row) {
-  const std::size_t rows = output.rows - first_row;
-  const std::size_t parts = std::min(std::bit_floor(TileCount<kTileRows>(rows)), kFetchingTiles);
-  ForEachTile<kTileRows>(rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t tile) {
-    if (kFirst && tile < parts) {
-      TileInt8<kHeight, kWidth, true>(w, n, PartOf(lines, tile, parts), x, first_row + row, output);
-    } else {
-      TileInt8<kHeight, kWidth, false>(w, n, lines, x, first_row + row, output);
-    }
-  });
-}
-
 // All rows of kWidth strips of float weights from output n.
 template <std::size_t kWidth, typename Weight>
 void PanelFloat(const Matrix& w, std::size_t n, const float* x, std::size_t x_stride, const LinearOutput& output) {

@@ -32,14 +32,10 @@ struct Lines {
   std::size_t run_mask = ~std::size_t{0}, ahead = 0;
 };
 
-// Lines for the tile that fetches part `part` of `parts`, a power of two, of the next strips; those of sets in which
-// one tile fetches all have no parts.
-template <typename AnyLines>
-AnyLines PartOf(AnyLines lines, std::size_t part, std::size_t parts) {
-  if constexpr (requires { lines.run_mask; }) {
-    lines.run_mask = ~(64 * parts - 1);
-    lines.ahead = 64 * part;
-  }
+// Lines for the tile that fetches part `part` of `parts`, a power of two, of the next strips.
+inline Lines PartOf(Lines lines, std::size_t part, std::size_t parts) {
+  lines.run_mask = ~(64 * parts - 1);
+  lines.ahead = 64 * part;
   return lines;
 }
 

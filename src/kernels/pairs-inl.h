@@ -8,12 +8,11 @@ inline constexpr WeightFormat kFastest = WeightFormat::kQ4;
 using LineWeight = std::int16_t;
 using Code = std::int16_t;
 
-// As Lines in generic.h, of 64 words. `bytes`, if not null, are those from which the lines are yet to be made.
+// As Lines in generic.h, of 64 words.
 struct Lines {
   LineWeight* first;
   std::size_t step;
   std::size_t strip;
-  const std::int8_t* bytes = nullptr;
 };
 
 // Where attention puts the bytes of `count` weights of lines, which FinishLines then widens: behind what it writes
@@ -57,50 +56,41 @@ THIMBLE_INLINE I SumOfLines(const LineWeight* line, std::size_t step, std::size_
 THIMBLE_INLINE I FirstSum(const std::int32_t* comp) { return LoadI(comp); }
 
 // Inputs are taken in steps of so many.
-inline constexpr std::size_t kProductInputs = 4;
+inline constexpr std::size_t kProductInputs = 8;
 
-// A pair of inputs, that at `a` of each row.
-template <std::size_t kHeight, std::size_t kWidth>
+// Pair kPair of the inputs of a step, those from `a` on of each row.
+template <std::size_t kPair, std::size_t kHeight, std::size_t kWidth>
 THIMBLE_INLINE void AddHalfLines(const Code* a, std::size_t a_stride, const I (&b)[kWidth], I (&acc)[kHeight][kWidth]) {
   THIMBLE_UNROLL
   for (std::size_t i = 0; i < kHeight; ++i) {
-    const Quad pair = LoadQuad(a + i * a_stride);
+    const Quad pair = LoadPair<kPair>(a + i * a_stride);
     THIMBLE_UNROLL
     for (std::size_t j = 0; j < kWidth; ++j) acc[i][j] = AddPair(acc[i][j], pair, b[j]);
   }
 }
 
-inline constexpr std::size_t kFetchingTiles = 1;  // See products-inl.h.
-
-// With kFirst the lines are made from the bytes on the way, and the bytes of the next strips fetched meanwhile.
-template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
+template <std::size_t kHeight, std::size_t kWidth, bool>
 THIMBLE_INLINE void AddProducts(const Lines& w, const Code* a, std::size_t a_stride, std::size_t inputs,
                                 I (&acc)[kHeight][kWidth]) {
-  LineWeight* line = w.first;
-  const std::int8_t* bytes = w.bytes;
-  for (const Code* end = a + inputs; a != end; a += 4, line += w.step) {
-    I b[kWidth];
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      if constexpr (kFirst) {
-        Prefetch(bytes + (kWidth + j) * w.strip);
-        b[j] = WidenPair<0>(LoadLine(bytes + j * w.strip));
-        StoreLine(line + j * w.strip, b[j]);
-      } else {
-        b[j] = LoadLine(line + j * w.strip);
-      }
-    }
-    AddHalfLines(a, a_stride, b, acc);
-    THIMBLE_UNROLL
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      if constexpr (kFirst) {
-        b[j] = WidenPair<1>(LoadLine(bytes + j * w.strip));
-        StoreLine(line + j * w.strip + 32, b[j]);
-      } else {
-        b[j] = LoadLine(line + j * w.strip + 32);
-      }
-    }
-    AddHalfLines(a + 2, a_stride, b, acc);
-    if constexpr (kFirst) bytes += 64;
+  const LineWeight* line = w.first;
+  for (const Code* end = a + inputs; a != end; a += kProductInputs, line += 2 * w.step) {
+    ForEachIndex<4>([&]<std::size_t kPair>() THIMBLE_LAMBDA {
+      const LineWeight* const half = line + kPair / 2 * w.step + kPair % 2 * 32;
+      I b[kWidth];
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) b[j] = LoadLine(half + j * w.strip);
+      AddHalfLines<kPair>(a, a_stride, b, acc);
+    });
   }
+}
+
+// acc + the products of one row with one strip of bytes, whose lines come in the order of memory, which is the fastest
+// way through it.
+THIMBLE_INLINE I AddRow(I acc, const std::int8_t* bytes, const Code* a, std::size_t inputs) {
+  for (const Code* end = a + inputs; a != end; a += 4, bytes += 64) {
+    const I weights = LoadLine(bytes);
+    acc = AddPair(acc, LoadQuad(a), WidenPair<0>(weights));
+    acc = AddPair(acc, LoadQuad(a + 2), WidenPair<1>(weights));
+  }
+  return acc;
 }

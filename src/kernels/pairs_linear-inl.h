@@ -150,6 +150,65 @@ void LinearCodes(const Matrix& w, const QuantizedRows& x, const LinearOutput& ou
   });
 }
 
+// Strips of bytes, and the panel that has them as words.
+struct Words {
+  const std::int8_t* bytes;
+  LineWeight* panel;
+};
+
+// Memory gives lines more slowly than one tile takes them: so many tiles share the fetching of the next strips.
+inline constexpr std::size_t kFetchingTiles = 4;
+// Of so many lines each of these tiles fetches a part at once.
+inline constexpr std::size_t kFetchedLines = 4;
+
+// One tile of kWidth strips from output n, as TileInt8, which fetches part `part` of `parts` of the next strips. With
+// kFirst the panel is filled on the way.
+template <std::size_t kHeight, std::size_t kWidth, bool kFirst>
+__attribute__((noinline)) void TileWords(const Matrix& w, std::size_t n, const Words& words, const CodeRows<Code>& x,
+                                         std::size_t row, std::size_t part, std::size_t parts,
+                                         const LinearOutput& output) {
+  const std::size_t strip = kStrip * w.inputs, a_stride = x.stride;
+  const std::size_t fetched = part < parts ? 64 * kFetchedLines / parts : 0;
+  const std::int8_t *bytes = words.bytes, *next = bytes + kWidth * strip + part * fetched;
+  LineWeight* line = words.panel;
+  I acc[kHeight][kWidth];
+  StartTile(w, n, acc);
+  const Code* a = x.values + row * a_stride;
+  for (const Code* end = a + w.inputs; a != end; next += 64 * kFetchedLines) {
+    for (std::size_t i = 0; i < fetched; i += 64) {
+      THIMBLE_UNROLL
+      for (std::size_t j = 0; j < kWidth; ++j) Prefetch(next + j * strip + i);
+    }
+    for (const Code* lines_end = a + 4 * kFetchedLines; a != lines_end;
+         a += kProductInputs, line += 128, bytes += 128) {
+      ForEachIndex<4>([&]<std::size_t kPair>() THIMBLE_LAMBDA {
+        I b[kWidth];
+        THIMBLE_UNROLL
+        for (std::size_t j = 0; j < kWidth; ++j) {
+          LineWeight* const half = line + j * strip + 32 * kPair;
+          if constexpr (kFirst) {
+            b[j] = WidenPair<kPair % 2>(LoadLine(bytes + j * strip + kPair / 2 * 64));
+            StoreLine(half, b[j]);
+          } else {
+            b[j] = LoadLine(half);
+          }
+        }
+        AddHalfLines<kPair>(a, a_stride, b, acc);
+      });
+    }
+  }
+  FinishTile(w, n, x.scale, acc, output, row);
+}
+
+// One row of the strip from output n.
+__attribute__((noinline)) inline void RowWords(const Matrix& w, std::size_t n, const CodeRows<Code>& x,
+                                               const LinearOutput& output) {
+  I acc[1][1];
+  StartTile(w, n, acc);
+  acc[0][0] = AddRow(acc[0][0], static_cast<const std::int8_t*>(w.weights) + n * w.inputs, x.values, w.inputs);
+  FinishTile(w, n, x.scale, acc, output, 0);
+}
+
 // Activations of so many bytes are widened at a time, but at most a block of the encoder: of 384 inputs 64 rows, of
 // 1536 inputs 16, which share the work on a panel; so many do of wider ones.
 inline constexpr std::size_t kWideBytes = 48 * 1024, kLeastWideRows = 16, kMostWideRows = 64;
@@ -162,14 +221,26 @@ inline std::size_t WideRows(std::size_t inputs) {
 inline void LinearBytes(const Matrix& w, const QuantizedRows& x, const LinearOutput& output, std::int8_t* panel) {
   LineWeight* const lines = reinterpret_cast<LineWeight*>(panel);
   Code* const wide = lines + kTileStrips * kStrip * w.inputs;
-  ForEachBlock(x, output, WideRows(w.inputs), [&](const CodeRows<std::uint8_t>& rows, const LinearOutput& block) {
+  ForEachBlock(x, output, WideRows(w.inputs), [&](const CodeRows<std::uint8_t>& codes, const LinearOutput& block) {
     for (std::size_t row = 0; row < block.rows; ++row) {
-      const std::uint8_t* codes = rows.values + row * rows.stride;
-      for (std::size_t k = 0; k < w.inputs; k += 16) WidenCodes(codes + k, wide + row * w.inputs + k);
+      const std::uint8_t* a = codes.values + row * codes.stride;
+      for (std::size_t k = 0; k < w.inputs; k += 16) WidenCodes(a + k, wide + row * w.inputs + k);
     }
+    const CodeRows<Code> rows = {wide, w.inputs, codes.scale};
+    if (block.rows == 1) {
+      for (std::size_t n = block.begin; n < block.end; n += kStrip) RowWords(w, n, rows, block);
+      return;
+    }
+    const std::size_t parts = std::min(std::bit_floor(TileCount<kTileRows>(block.rows)), kFetchingTiles);
     ForEachPanel(block.begin, block.end, [&]<std::size_t kWidth>(std::size_t n) {
-      const std::int8_t* strips = static_cast<const std::int8_t*>(w.weights) + n * w.inputs;
-      PanelInt8<kWidth, true>(w, n, {lines, 64, kStrip * w.inputs, strips}, {wide, w.inputs, rows.scale}, block, 0);
+      const Words words = {static_cast<const std::int8_t*>(w.weights) + n * w.inputs, lines};
+      ForEachTile<kTileRows>(block.rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t tile) {
+        if (tile == 0) {
+          TileWords<kHeight, kWidth, true>(w, n, words, rows, row, tile, parts, block);
+        } else {
+          TileWords<kHeight, kWidth, false>(w, n, words, rows, row, tile, parts, block);
+        }
+      });
     });
   });
 }

@@ -1,4 +1,5 @@
-// Unpacking of a strip of the two-level formats before its products.
+// Panels of lines: unpacking of a strip of the two-level formats before its products, and the tiles of rows that share
+// one.
 
 // Expands the strip of codes from output n into lines, which `store` gets two at a time. The strip after it is fetched
 // meanwhile.
@@ -37,4 +38,19 @@ THIMBLE_INLINE Lines LinesOf(const Matrix& w, std::size_t n, std::int8_t* panel)
   auto* unpack = WithFormat(w.format, []<WeightFormat kFormat>() { return UnpackLines<kFormat>; });
   for (std::size_t j = 0; j < kWidth; ++j) unpack(w, n + kStrip * j, panel + j * size);
   return {panel, 64, size};
+}
+
+// Rows from `first_row` of kWidth strips from output n; with kFirst, their first tiles are the first of all.
+template <std::size_t kWidth, bool kFirst>
+void PanelInt8(const Matrix& w, std::size_t n, const Lines& lines, const CodeRows<Code>& x, const LinearOutput& output,
+               std::size_t first_row) {
+  const std::size_t rows = output.rows - first_row;
+  const std::size_t parts = std::min(std::bit_floor(TileCount<kTileRows>(rows)), kFetchingTiles);
+  ForEachTile<kTileRows>(rows, [&]<std::size_t kHeight>(std::size_t row, std::size_t tile) {
+    if (kFirst && tile < parts) {
+      TileInt8<kHeight, kWidth, true>(w, n, PartOf(lines, tile, parts), x, first_row + row, output);
+    } else {
+      TileInt8<kHeight, kWidth, false>(w, n, lines, x, first_row + row, output);
+    }
+  });
 }

@@ -49,6 +49,10 @@ THIMBLE_INLINE I ToInt(F a) { return _mm512_cvtps_epi32(a); }
 THIMBLE_INLINE I LoadI(const std::int32_t* p) { return _mm512_loadu_si512(p); }
 THIMBLE_INLINE void StoreI(std::int32_t* p, I a) { _mm512_storeu_si512(p, a); }
 THIMBLE_INLINE I Zero() { return _mm512_setzero_si512(); }
+THIMBLE_INLINE I AddLanes(I a, I b) {
+  asm("vpaddd %1, %0, %0" : "+v"(a) : "v"(b));
+  return a;
+}
 THIMBLE_INLINE I TimesMinus128(I a) { return _mm512_sub_epi32(Zero(), _mm512_slli_epi32(a, 7)); }
 THIMBLE_INLINE void StoreBytes(void* p, I a) { _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
 THIMBLE_INLINE void StoreBytesOffset(std::uint8_t* p, I a) {

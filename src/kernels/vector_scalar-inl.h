@@ -126,6 +126,10 @@ THIMBLE_INLINE void StoreI(std::int32_t* p, I a) {
   for (int i = 0; i < 16; ++i) p[i] = a.v[i];
 }
 THIMBLE_INLINE I Zero() { return I{}; }
+THIMBLE_INLINE I AddLanes(I a, I b) {
+  for (int i = 0; i < 16; ++i) a.v[i] += b.v[i];
+  return a;
+}
 THIMBLE_INLINE I TimesMinus128(I a) {
   for (int i = 0; i < 16; ++i) a.v[i] *= -128;
   return a;

@@ -104,7 +104,7 @@ class Instructions:
     def test_matrix_tiles_do_not_spill_between_dot_products(self):
         tiles = {}
         for name, body in self.functions:
-            kernel = re.search(r"kernels::(\w+)::Tile(Int8|Pairs)<(\d+)ul(?:, (\d+)ul)?[,>]", name)
+            kernel = re.search(r"kernels::(\w+)::Tile(Int8|Pairs|Words)<(\d+)ul(?:, (\d+)ul)?[,>]", name)
             if not kernel or kernel.group(1) not in self.tiles:
                 continue
             namespace = kernel.group(1)
