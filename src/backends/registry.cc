@@ -86,7 +86,8 @@ Status CheckOptions(const BackendOptions& options, bool has_remote) {
 }  // namespace
 
 Result<std::vector<BackendName>> ParseNames(std::string_view names) {
-  if (names.empty()) names = runtime::ChosenBackends();
+  const std::string chosen = runtime::ChosenBackends();
+  if (names.empty()) names = chosen;
   std::vector<BackendName> parsed;
   for (std::size_t begin = 0; begin <= names.size();) {
     const std::size_t end = std::min(names.find(',', begin), names.size());

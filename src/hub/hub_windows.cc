@@ -1,9 +1,13 @@
 // The hub on Windows, where models are not converted: what is there is found.
 
+#include <filesystem>
 #include <optional>
+#include <string>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/guard.h"
+#include "base/path.h"
 #include "store/folder.h"
 #include "store/lookup.h"
 #include "thimble/hub.h"
@@ -21,8 +25,13 @@ Result<PulledModel> PullModel(const std::string& model, const PullOptions& optio
     const Result<std::string> folder = store::FolderOrDefault(options.folder);
     std::optional<NamedModel> there = path.ok() && folder.ok() ? store::Describe(*path, *folder) : std::nullopt;
     if (there && !options.force) return PulledModel{*std::move(there), false};
-    if (options.local_files_only && !path.ok()) return path.status();
-    return Error(Code::kUnsupported, "thimble cannot pull models on Windows; copy a model file made on another system");
+    std::error_code ignored;
+    // Not "not found", for which callers go on to models elsewhere.
+    const bool is_source =
+        store::IsFolder(model) && std::filesystem::exists(base::ToPath(model) / "config.json", ignored);
+    if (options.local_files_only && !path.ok() && !is_source) return path.status();
+    return Error(Code::kUnsupported, is_source ? model + ": thimble cannot convert" : "thimble cannot pull",
+                 " models on Windows; copy a model file made on another system");
   });
 }
 

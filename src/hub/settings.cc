@@ -8,18 +8,17 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "json/json_file.h"
 
 namespace thimble::hub {
+
+using base::Environment;
+
 namespace {
 
 constexpr long kMaxTimeoutSeconds = 3600;
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Whether the text is printable ASCII without blanks, so that it can stand in a URL or a header.
 bool IsOneWord(std::string_view text) {

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <string>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "kernels/generic.h"
 
@@ -23,8 +23,7 @@ constexpr std::array kAll = {
 };
 
 Result<const Kernels*> Choose() {
-  const char* forced = std::getenv("THIMBLE_ISA");
-  if (forced != nullptr && *forced != '\0') {
+  if (const std::string forced = base::Environment("THIMBLE_ISA"); !forced.empty()) {
     Result<const Kernels*> found = FindKernels(forced);
     if (!found.ok()) return Error(found.status().code(), "THIMBLE_ISA: ", found.status().message());
     return found;

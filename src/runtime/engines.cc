@@ -3,8 +3,8 @@
 #include "runtime/engines.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "runtime/engine.h"
 
@@ -14,7 +14,8 @@ namespace {
 // The first of the chosen backends that `is_wanted`; null when there is none.
 template <typename IsWanted>
 const EngineEntry* FindChosen(IsWanted&& is_wanted) {
-  for (std::string_view names = ChosenBackends(); !names.empty();) {
+  const std::string chosen = ChosenBackends();
+  for (std::string_view names = chosen; !names.empty();) {
     const std::size_t end = std::min(names.find(','), names.size());
     const EngineEntry* engine = FindEngine(names.substr(0, end));
     if (engine != nullptr && is_wanted(*engine)) return engine;
@@ -35,9 +36,9 @@ const EngineEntry* FindEngine(std::string_view name) {
   return found == std::end(kEngines) ? nullptr : found;
 }
 
-std::string_view ChosenBackends() {
-  const char* chosen = std::getenv("THIMBLE_BACKEND");
-  return chosen == nullptr || *chosen == '\0' ? kEngines[0].name : chosen;
+std::string ChosenBackends() {
+  std::string chosen = base::Environment("THIMBLE_BACKEND");
+  return chosen.empty() ? std::string(kEngines[0].name) : chosen;
 }
 
 bool FilesAreReplaced() { return FindOpenerOfFiles() == nullptr; }
@@ -46,7 +47,7 @@ Result<std::unique_ptr<const Engine>> OpenEngine(const std::string& path, const 
   const EngineEntry* named = FindEngine(path);
   if (named != nullptr && named->opens_files) named = nullptr;  // A file of that name.
   if (const EngineEntry* engine = FindOpenerOfFiles()) return (named != nullptr ? named : engine)->open(path, options);
-  const std::string_view chosen = ChosenBackends();
+  const std::string chosen = ChosenBackends();
   if (const EngineEntry* engine = FindEngine(chosen)) return engine->open(std::string(engine->name), options);
   if (named != nullptr && FindChosen([&](const EngineEntry& engine) { return &engine == named; }) != nullptr) {
     return named->open(path, options);

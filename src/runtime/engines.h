@@ -39,7 +39,7 @@ inline constexpr EngineEntry kEngines[] = {
 const EngineEntry* FindEngine(std::string_view name);
 
 // The environment's choice: the THIMBLE_BACKEND of Backend::Open, or native.
-std::string_view ChosenBackends();
+std::string ChosenBackends();
 // Whether none of the chosen backends opens files: a mock stands in for every model, or models cannot be opened.
 bool FilesAreReplaced();
 

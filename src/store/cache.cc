@@ -2,10 +2,10 @@
 
 #include "thimble/cache.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/path.h"
@@ -14,18 +14,6 @@
 #include "store/lookup.h"
 #include "store/name.h"
 #include "store/source_folder.h"
-
-namespace thimble::inline v0_1 {
-namespace {
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-}  // namespace
-
-}  // namespace thimble::inline v0_1
 
 namespace thimble::store {
 
@@ -56,6 +44,7 @@ Result<std::string> Lookup(std::string_view model, std::string_view dtype, const
 namespace thimble::inline v0_1 {
 
 std::string CacheFolder() {
+  using base::Environment;
   if (std::string home = Environment("THIMBLE_HOME"); !home.empty()) return home;
   // A relative path there is to be ignored, says the specification.
   if (std::string cache = Environment("XDG_CACHE_HOME"); base::ToPath(cache).is_absolute()) return cache + "/thimble";
