@@ -344,6 +344,7 @@ thimble_job* thimble_pool_pin(thimble_pool* pool, const char* model, const char*
 thimble_code thimble_pool_stats(thimble_pool* pool, thimble_text* text) {
   std::string found;
   const Status status = thimble::base::Guarded([&]() -> Status {
+    if (pool == nullptr) return Error(Code::kInvalidArgument, "pool: expected one, found NULL");
     THIMBLE_ASSIGN_OR_RETURN(const thimble::PoolStats stats, pool->pool->Stats());
     thimble::json::Array models;
     for (const thimble::ModelStats& model : stats.models) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -86,7 +87,7 @@ Result<bool> EmbedJob(const ModelOption& model_option, const SourceOptions& sour
   Progress progress(true);
   THIMBLE_ASSIGN_OR_RETURN(const CorpusReport report,
                            EmbedCorpus(std::move(model), options, [&](const CorpusProgress& state) {
-                             const double size = static_cast<double>(state.input_size);
+                             const double size = std::max(static_cast<double>(state.input_size), 1.0);
                              progress.Show(static_cast<double>(state.input_bytes) / size, state.texts,
                                            static_cast<double>(state.resumed_bytes) / size, state.resumed_texts);
                              return true;

@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 #include <string_view>
+#include <utility>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -76,6 +77,11 @@ int RunProgram(int argc, char** argv) {
   if (argc < 2) {
     std::fputs(kHelp, stderr);
     return kWrongUse;
+  }
+  char help[] = "--help";
+  if (argc > 2 && std::string_view(argv[1]) == "help") {
+    argv[1] = std::exchange(argv[2], help);
+    argc = 3;
   }
   std::string_view name = argv[1];
   if (name == "--help" || name == "-h" || name == "help") {

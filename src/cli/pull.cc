@@ -79,7 +79,11 @@ int RunPull(int argc, char** argv) {
       app.add_flag("--normalize,!--no-normalize", normalize, "Likewise: scale vectors to unit length or not");
   app.add_flag("--force", options.force, "Download and convert the model even if it exists");
   app.add_flag("--json", as_json, "Print one JSON object");
-  app.add_flag("--list", list, "Pull nothing; print the known models, or those whose repository contains MODEL");
+  CLI::Option* list_option =
+      app.add_flag("--list", list, "Pull nothing; print the known models, or those whose repository contains MODEL");
+  for (const char* name : {"--dtype", "--revision", "--name", "--pooling", "--normalize", "--force"}) {
+    list_option->excludes(app.get_option(name));
+  }
   if (auto code = arguments.Parse(argc, argv)) return *code;
   if (list) return Exit("pull", PrintKnownModels(model, as_json));
   if (model.empty()) return Fail("pull", Error(Code::kInvalidArgument, "MODEL is required"));

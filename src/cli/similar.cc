@@ -107,7 +107,7 @@ Status Similar(const ModelOption& model_option, const std::string& query, const 
     of_lines.prompt_name = pair.line;
   }
   std::optional<Receipt> receipt;  // Its percentiles are of the model's own vectors.
-  if (!of_query.dimensions && !of_query.pooling) {
+  if (of_query.dimensions.value_or(model->dimensions()) == model->dimensions() && !of_query.pooling) {
     THIMBLE_ASSIGN_OR_RETURN(receipt, ReadReceipt(*model));
   }
   THIMBLE_ASSIGN_OR_RETURN(ProcessPlan process, PlanThisProcess(*model, options));

@@ -66,6 +66,7 @@ class Usage(unittest.TestCase):
             self.assertIn(b"thimble " + command.encode(), result.stdout)
             self.assertIn(b"Exit codes", result.stdout)
             self.assertIn(command.encode(), run("--help").stdout)
+            self.assertEqual(run("help", command).stdout, result.stdout)
 
     def test_version_is_that_of_the_source(self):
         version = (pathlib.Path(__file__).parents[2] / "VERSION").read_text().strip()
@@ -103,6 +104,7 @@ class Usage(unittest.TestCase):
                          ("intfloat/multilingual-e5-small", {"query": "query: ", "passage": "passage: "}, 512, "mean", "mit"))
         self.assertEqual(run("pull", "--list", "no such model").returncode, 1)
         self.check_wrong_use("pull", says="MODEL is required")
+        self.check_wrong_use("pull", "--list", "--dtype", "q4", says="--list excludes --dtype")
 
     def test_failures_exit_1_and_say_why(self):
         for arguments, says in (

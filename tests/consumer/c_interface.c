@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   thimble_pool_close(other);
 
   Expect(thimble_pool_stats(pool, &text) == THIMBLE_OK && text.data[0] == '{', "stats");
+  Expect(thimble_pool_stats(NULL, &text) == THIMBLE_INVALID_ARGUMENT && strstr(text.data, "pool") != NULL, "stats of no pool");
   thimble_pool_close(pool);
   thimble_text_free(&text);
   Expect(text.data == NULL && text.size == 0, "free");
