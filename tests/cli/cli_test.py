@@ -104,7 +104,7 @@ class Usage(unittest.TestCase):
                          ("intfloat/multilingual-e5-small", {"query": "query: ", "passage": "passage: "}, 512, "mean", "mit"))
         self.assertEqual(run("pull", "--list", "no such model").returncode, 1)
         self.check_wrong_use("pull", says="MODEL is required")
-        self.check_wrong_use("pull", "--list", "--dtype", "q4", says="--list excludes --dtype")
+        self.check_wrong_use("pull", "--list", "--dtype", "q4", says="--dtype excludes --list")
 
     def test_failures_exit_1_and_say_why(self):
         for arguments, says in (
