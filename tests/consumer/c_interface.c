@@ -60,7 +60,8 @@ int main(int argc, char** argv) {
   Expect(End(thimble_pool_decode(pool, argv[1], "q8", &nothing, 0)) == of_words, "decode");
   Expect(!has_words || strcmp(text.data, "[\"\"]") == 0, "the text of no ids");
   const int32_t beyond = INT32_MAX;
-  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 1)) == (has_words ? THIMBLE_INVALID_ARGUMENT : of_words),
+  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 1)) ==
+             (has_words ? THIMBLE_INVALID_ARGUMENT : of_words),
          "no such id");
   Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 0)) == of_words, "vocabulary");
   Expect(!has_words || strstr(text.data, "\"special_ids\":{") != NULL, "special ids");
@@ -85,7 +86,8 @@ int main(int argc, char** argv) {
   thimble_pool_close(other);
 
   Expect(thimble_pool_stats(pool, &text) == THIMBLE_OK && text.data[0] == '{', "stats");
-  Expect(thimble_pool_stats(NULL, &text) == THIMBLE_INVALID_ARGUMENT && strstr(text.data, "pool") != NULL, "stats of no pool");
+  Expect(thimble_pool_stats(NULL, &text) == THIMBLE_INVALID_ARGUMENT && strstr(text.data, "pool") != NULL,
+         "stats of no pool");
   thimble_pool_close(pool);
   thimble_text_free(&text);
   Expect(text.data == NULL && text.size == 0, "free");
