@@ -37,7 +37,7 @@ test('words that the addon does not know', async () => {
   const invalid = (message) => (error) => error.code === 'invalid_argument' && message.test(error.message);
   assert.throws(() => new Pool({ folder, truncation: 'x' }, ''), invalid(/truncation.*"x"/));
   const pool = new Pool({ folder }, '');
-  for (const [options, message] of [[{ pooling: 'x' }, /pooling.*"x"/], [{ longTexts: 'x' }, /long_texts.*"x"/]]) {
+  for (const [options, message] of [[{ pooling: 'x' }, /pooling.*"x"/], [{ longTexts: 'x' }, /longTexts.*"x"/]]) {
     const vectors = new Float32Array(DIMENSIONS);
     await assert.rejects(pool.embed(0, 'small', '', ['a'], options, vectors, 0), invalid(message));
     assert.throws(() => pool.embedSync('small', '', ['a'], options, vectors, 0), invalid(message));
