@@ -34,9 +34,9 @@ async function expectCleanRun(text, options) {
 }
 
 test('the event loop runs on while 64 long texts embed', async () => {
-  // The delay's histogram holds the timer's own period of 1 ms too. Processors that others use as well do the same to any
-  // process: so the best of some runs counts, and the most allowed is one and a half times what a loop sees while another
-  // process does the work, where that is more than 2 ms.
+  // A loop that embeds would stand still for the 0.1 s of a native call; a tenth of it is allowed. Processors that others use as
+  // well delay any process: so the best of some runs counts, and the most allowed is one and a half times what a loop sees while
+  // another process does the work, where that is more.
   const out = await expectCleanRun(`
     import { execFile } from 'node:child_process';
     import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -55,14 +55,14 @@ test('the event loop runs on while 64 long texts embed', async () => {
       return Math.min(...delays);
     };
     const own = await least(() => embedder.embed(long));
-    const other = own < 2 ? 0 : await least(() => promisify(execFile)(process.execPath, ['--input-type=module', '--eval',
+    const other = own < 10 ? 0 : await least(() => promisify(execFile)(process.execPath, ['--input-type=module', '--eval',
       ${JSON.stringify(`import { Embedder } from ${lib('index.mjs')};
         const [model, folder, long] = JSON.parse(process.env.WORK);
         await (await Embedder.create(model, { folder })).embed(long);`)}],
       { env: { ...process.env, WORK: JSON.stringify([model, folder, long]) } }));
     console.log(JSON.stringify([own, other]));`);
   const [own, other] = JSON.parse(out);
-  assert.ok(own < Math.max(2, 1.5 * other), `99th percentile of the delay: ${own} ms, while another process embeds: ${other} ms`);
+  assert.ok(own < Math.max(10, 1.5 * other), `99th percentile of the delay: ${own} ms, while another process embeds: ${other} ms`);
 });
 
 test('workers give the same vectors from one copy, in pools that the threads share', async () => {
