@@ -237,7 +237,7 @@ class Blocker final : public Job {
 };
 
 TEST(ExecutorFork, AChildBeginsWithoutJobsAndRunsItsOwn) {
-  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
+  if (!test::kChildrenMayHaveThreads || !test::kOthersMayAllocate) GTEST_SKIP() << "the sanitizer does not allow it";
   auto executor = std::make_unique<Executor>();
   std::atomic<int> open = 0, runs = 0, later = 0;
   for (int i = 0; i < 64; ++i) ASSERT_TRUE(executor->Submit(std::make_shared<Blocker>(open)).ok());
