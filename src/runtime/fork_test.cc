@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/processors.h"
 #include "runtime/executor.h"
 #include "tests/support/child.h"
 #include "tests/support/test_model.h"
@@ -229,18 +230,27 @@ class Note final : public Job {
 
 class Blocker final : public Job {
  public:
-  explicit Blocker(std::atomic<int>& open) : open_(open) {}
-  void Run() override { open_.wait(0); }
+  Blocker(std::atomic<std::size_t>& started, std::atomic<int>& open) : started_(started), open_(open) {}
+  void Run() override {
+    ++started_;
+    open_.wait(0);
+  }
 
  private:
+  std::atomic<std::size_t>& started_;
   std::atomic<int>& open_;
 };
 
 TEST(ExecutorFork, AChildBeginsWithoutJobsAndRunsItsOwn) {
-  if (!test::kChildrenMayHaveThreads || !test::kOthersMayAllocate) GTEST_SKIP() << "the sanitizer does not allow it";
-  auto executor = std::make_unique<Executor>();
+  if (!test::kChildrenMayHaveThreads) GTEST_SKIP() << "ThreadSanitizer does not allow it";
   std::atomic<int> open = 0, runs = 0, later = 0;
-  for (int i = 0; i < 64; ++i) ASSERT_TRUE(executor->Submit(std::make_shared<Blocker>(open)).ok());
+  std::atomic<std::size_t> started = 0;
+  auto executor = std::make_unique<Executor>();  // Ends before what its jobs refer to.
+  const std::size_t threads = base::UsableProcessors();
+  for (std::size_t i = 0; i < threads + 62; ++i) {
+    ASSERT_TRUE(executor->Submit(std::make_shared<Blocker>(started, open)).ok());
+  }
+  while (started < threads) std::this_thread::yield();  // A thread that starts allocates: test::kOthersMayAllocate.
   auto queued = std::make_shared<Note>(runs);
   const std::weak_ptr<Note> seen = queued;
   ASSERT_TRUE(executor->Submit(std::move(queued)).ok());
