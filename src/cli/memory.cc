@@ -199,9 +199,15 @@ Status Memory(const Options& options) {
   THIMBLE_ASSIGN_OR_RETURN(Output output, Output::Open(""));
   const std::string folder = ModelFolder(options, program[0]);
   const Object counts = {{"long", kLongTexts}, {"words", kLongTextWords}, {"short", kShortTexts}, {"threads", 1}};
+  bool any = false;
   json::Array rows;
   for (const char* dtype : {"mock", "q4-small", "q4", "q6", "q8", "fp16", "fp32"}) {
     rows.push_back(MeasureModel(program, folder, options, dtype, texts.path()));
+    any |= rows.back().Find("file_bytes")->integer() > 0;
+  }
+  if (!any) {
+    return Error(Code::kNotFound, folder, ": no model ", options.name,
+                 "-DTYPE.safetensors; name another with --name, or ", "its folder with --folder");
   }
   const Value result = Object{{"texts", counts}, {"rows", std::move(rows)}};
   THIMBLE_RETURN_IF_ERROR(output.Write(options.json ? result.Text() + "\n" : Table(result)));

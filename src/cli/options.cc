@@ -340,6 +340,9 @@ Result<VectorOptions> EmbedderFlags::Vectors() const {
   }
   options.dimensions = dimensions_;
   options.chunk_overlap = chunk_overlap_;
+  if (chunk_overlap_ && options.long_texts != LongTexts::kChunk) {
+    return Error(Code::kInvalidArgument, "--chunk-overlap: has no effect without --long-texts chunk");
+  }
   return options;
 }
 

@@ -56,11 +56,8 @@ Status EmbedWithPool(ModelPool& pool, const ServedModel& model, std::span<const 
 
 Result<std::unique_ptr<App>> App::Create(const ServerOptions& options) {
   THIMBLE_ASSIGN_OR_RETURN(Keys keys, Keys::Load(options.api_key_file));
-  THIMBLE_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Open(options.models));
   THIMBLE_ASSIGN_OR_RETURN(ModelPool pool, ModelPool::Create(options.pool));
-  for (const auto& model : catalogue.models()) {
-    THIMBLE_RETURN_IF_ERROR(pool.MakePlan(model->opened.name, model->opened.dtype).status());
-  }
+  THIMBLE_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Open(options.models, pool));
   THIMBLE_ASSIGN_OR_RETURN(const PoolStats stats, pool.Stats());
   const std::size_t queue = std::min(options.max_queue, stats.max_memory / kQueueShare);
   return std::unique_ptr<App>(new App(options, std::move(pool), std::move(catalogue), std::move(keys), queue));
@@ -106,8 +103,13 @@ ExchangePtr App::Begin(HttpHead head) {
   } else if (stopping_ && !route.open) {
     Fail(exchange, {.fault = Fault::kStopping, .message = "the server is stopping", .retry_after = 1});
     exchange->reply->close = true;
+  } else if (const std::string& encoding = exchange->head.content_encoding;
+             !encoding.empty() && Lower(encoding) != "identity") {
+    Fail(exchange, {.fault = Fault::kEncoding,
+                    .message = "content-encoding: expected a body that is not compressed, found " + encoding});
   } else if (std::string_view(route.method) == "POST") {
     ++at_work_;
+    exchange->counted = true;
     last_work_ = Clock::now();
   }
   return exchange;
@@ -159,7 +161,7 @@ void App::Finish(const ExchangePtr& exchange, std::size_t bytes_out, bool sent) 
   const std::chrono::duration<double> took = Clock::now() - exchange->begin;
   const Route& route = *exchange->route;
   const unsigned status = !sent ? 499 : exchange->reply->status;
-  if (std::string_view(route.method) == "POST" && at_work_ > 0) {
+  if (exchange->counted) {
     --at_work_;
     last_work_ = Clock::now();
   }

@@ -48,6 +48,7 @@ struct Exchange {
   std::size_t texts = 0;  // Embedded.
   std::size_t tokens = 0;
   std::size_t bytes_in = 0;
+  bool counted = false;                  // Among those at work.
   std::vector<QueueBudget::Hold> holds;  // Until the reply is sent.
 
   // Whether the client has gone.

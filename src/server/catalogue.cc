@@ -40,7 +40,7 @@ std::int64_t FileTime(const std::string& path) {
 
 }  // namespace
 
-Result<Catalogue> Catalogue::Open(const std::vector<ModelName>& models) {
+Result<Catalogue> Catalogue::Open(const std::vector<ModelName>& models, const ModelPool& pool) {
   Catalogue catalogue;
   const Result<std::vector<NamedModel>> kept = ListModels();
   for (const ModelName& asked : models) {
@@ -48,6 +48,8 @@ Result<Catalogue> Catalogue::Open(const std::vector<ModelName>& models) {
     auto model = std::make_unique<ServedModel>();
     model->opened = asked;
     model->info = opened->info();
+    THIMBLE_ASSIGN_OR_RETURN(const Plan plan, pool.MakePlan(asked.name, asked.dtype));
+    model->info.max_tokens = plan.max_tokens;
     model->embeds = opened->engine().embeds();
     model->ranks = opened->engine().num_scores() > 0;
     const Result<std::string> path = ModelPath(asked.name, asked.dtype);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "thimble/model.h"
+#include "thimble/pool.h"
 #include "thimble/status.h"
 
 namespace thimble::server {
@@ -20,9 +21,9 @@ struct ModelName {
 };
 
 struct ServedModel {
-  std::string id;    // What replies call it; different from all others'.
-  ModelName opened;  // What the pool opens.
-  ModelInfo info;
+  std::string id;                       // What replies call it; different from all others'.
+  ModelName opened;                     // What the pool opens.
+  ModelInfo info;                       // With the truncation limit of the pool.
   bool embeds = true;                   // Whether it has vectors of texts,
   bool ranks = false;                   // and whether scores of pairs.
   std::string repository;               // With its organisation; may be empty.
@@ -35,9 +36,9 @@ struct ServedModel {
 // Immutable and so thread-safe.
 class Catalogue {
  public:
-  // Opens each model once, for what its file says. The errors of OpenModel, and kInvalidArgument where a model is named
-  // twice.
-  static Result<Catalogue> Open(const std::vector<ModelName>& models);
+  // Opens each model once, for what its file says and for what `pool` makes of it. The errors of OpenModel and of
+  // MakePlan, and kInvalidArgument where a model is named twice.
+  static Result<Catalogue> Open(const std::vector<ModelName>& models, const ModelPool& pool);
 
   // The model of that name, whose case does not matter: with or without its organisation, with ":latest" or ":DTYPE"
   // behind it. An empty name is the first model. Null when there is none.

@@ -58,6 +58,7 @@ HttpHead HeadOf(const Parser& parser) {
   head.authorization = Text(message[http::field::authorization]);
   head.api_key = Text(message["x-api-key"]);
   head.accept = Text(message[http::field::accept]);
+  head.content_encoding = Text(message[http::field::content_encoding]);
   head.request_id = Text(message["x-request-id"]);
   return head;
 }
@@ -190,6 +191,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const std::uint64_t length = parser.content_length().value_or(0);
     if (length > app_.max_body()) co_return RefuseBody(exchange);
     if (parser.is_done()) co_return;
+    parser.body_limit(app_.max_body());  // Which refuses a chunk by its header.
     plain().expires_after(options_.transfer_timeout);
     error_code error;
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
@@ -199,8 +201,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     std::size_t held = 0;
     while (!error && !parser.is_done()) {
       co_await http::async_read_some(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+      if (error == http::error::body_limit) co_return RefuseBody(exchange);
       const std::size_t size = parser.get().body().size();
-      if (size > app_.max_body()) co_return RefuseBody(exchange);
       if (size > held && !app_.HoldBody(exchange, size - held)) co_return;
       held = size;
     }

@@ -20,6 +20,7 @@ struct HttpHead {
   std::string authorization;
   std::string api_key;  // x-api-key.
   std::string accept;
+  std::string content_encoding;
   std::string request_id;  // x-request-id, where it can stand in a log.
 };
 

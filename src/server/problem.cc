@@ -36,8 +36,8 @@ constexpr Row kRows[] = {
     {401, 401, 401, 401, kInvalid, "invalid_api_key", "Validation"},                         // kBadKey
     {404, 404, 404, 404, kInvalid, "unknown_url", "Validation"},                             // kNoRoute
     {405, 405, 405, 405, kInvalid, "method_not_allowed", "Validation"},                      // kMethod
-    {408, 408, 408, 408, kInvalid, "timeout", "Validation"},                                 // kTimeout
     {413, 413, 413, 413, kInvalid, "body_too_large", "Validation"},                          // kBodyTooLarge
+    {415, 415, 415, 415, kInvalid, "unsupported_encoding", "Validation"},                    // kEncoding
     {431, 431, 431, 431, kInvalid, "header_too_large", "Validation"},                        // kHeadTooLarge
     {429, 503, 429, 429, "rate_limit_error", "rate_limit_exceeded", "Overloaded"},           // kBusy
     {503, 500, 424, 503, kServerError, "memory_budget_exceeded", "Backend"},                 // kOverBudget
@@ -101,7 +101,7 @@ HttpReply ErrorReply(Dialect dialect, const Problem& problem) {
   if (problem.fault == Fault::kOverBudget) reply.headers.emplace_back("x-should-retry", "false");
   if (problem.fault == Fault::kBadKey)
     reply.headers.emplace_back("www-authenticate", "Bearer, Basic realm=\"thimble\"");
-  reply.close = problem.fault == Fault::kTimeout || problem.fault == Fault::kHeadTooLarge;
+  reply.close = problem.fault == Fault::kHeadTooLarge;
   return reply;
 }
 

@@ -23,8 +23,8 @@ enum class Fault {
   kBadKey,         //
   kNoRoute,        //
   kMethod,         //
-  kTimeout,        // The client was too slow.
   kBodyTooLarge,   //
+  kEncoding,       // The body is compressed.
   kHeadTooLarge,   //
   kBusy,           // The queue is full: later it may work.
   kOverBudget,     // More memory than the budget has.

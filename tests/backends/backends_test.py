@@ -256,8 +256,9 @@ class Backends(unittest.TestCase):
 
     def test_what_a_remote_backend_lacks_is_refused(self):
         name = name_of("openai")
-        for flags in (("--pooling", "cls"), ("--chunk-overlap", 3), ("--max-tokens", 5), ("--truncation", "tokenizers"),
-                      ("--long-texts", "chunk"), ("--long-texts", "error"), ("--no-normalize",), ("--prompt-name", "query")):
+        for flags in (("--pooling", "cls"), ("--max-tokens", 5), ("--truncation", "tokenizers"),
+                      ("--long-texts", "chunk", "--chunk-overlap", 3), ("--long-texts", "error"), ("--no-normalize",),
+                      ("--prompt-name", "query")):
             with self.subTest(flags):
                 code, out, error = self.embed(name, *flags, "one")
                 self.assertEqual((code, out), (1, ""), error)

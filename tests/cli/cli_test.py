@@ -85,6 +85,8 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("embed", "-m", model, "text", "--max-memory", "8XB",
                              says='--max-memory: expected a size such as 16MB, 1.5MB or 1GiB, found "8XB"')
         self.check_wrong_use("embed", "-m", model, "text", "--max-tokens", "100000", says="--max-tokens: expected at most")
+        self.check_wrong_use("embed", "-m", model, "text", "--chunk-overlap", "5", says="without --long-texts chunk")
+        self.check_wrong_use("convert", model, "b", says="expected a folder, found a file")
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
         self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="does not use it")
         self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
@@ -114,6 +116,7 @@ class Usage(unittest.TestCase):
             (("embed", "-m", model, "text", "--max-memory", "1kB"), b"1000"),
             (("embed", "-m", model, "text", "-o", str(folder / "no" / "folder")), b"No such file"),
             (("info", write("noise", os.urandom(1000))), b"noise"),
+            (("memory", "--folder", str(folder), "--name", "absent"), b"no model absent-DTYPE.safetensors"),
             (("convert", str(folder / "absent"), str(folder / "out")), b"absent"),
             (("convert", str(folder / "source"), str(folder / "out"), "--calibrate", str(folder / "none")), b"none"),
         ):

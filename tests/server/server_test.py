@@ -401,38 +401,6 @@ class Errors(WithServer):
         self.assertEqual((reply.status, reply.getheader("allow")), (405, "POST"))
         self.assertEqual(self.server.request("GET", "/api/none").status, 404)
 
-    def test_a_large_body_is_refused_before_it_is_read(self):
-        with self.server.connect() as connection:
-            connection.sendall(b"POST /embed HTTP/1.1\r\nhost: x\r\ncontent-length: 100001\r\n"
-                               b"expect: 100-continue\r\n\r\n")
-            reply = read_reply(connection)
-            self.assertTrue(reply.startswith(b"HTTP/1.1 413 "), reply)
-            self.assertEqual(json.loads(reply.split(b"\r\n\r\n")[1])["error_type"], "Validation")
-        with self.server.connect() as connection:
-            connection.sendall(b"POST /embed HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
-            for _ in range(30):
-                try:
-                    connection.sendall(b"1000\r\n" + b" " * 4096 + b"\r\n")
-                except OSError:
-                    break
-            self.assertTrue(read_reply(connection).startswith(b"HTTP/1.1 413 "))
-
-    def test_expect_and_chunks_are_followed(self):
-        with self.server.connect() as connection:
-            connection.sendall(b"POST /embed HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
-                               b"expect: 100-continue\r\n\r\n")
-            self.assertEqual(connection.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
-            connection.sendall(b'4\r\n{"in\r\nc\r\nputs":"text"\r\n1\r\n}\r\n0\r\n\r\n')
-            self.assertTrue(read_reply(connection).startswith(b"HTTP/1.1 200 "))
-
-    def test_what_is_no_http_is_refused(self):
-        for data, status in ((b"nonsense\r\n\r\n", b"400"), (b"GET / HTTP/1.1\r\nx: " + b"a" * 20000 + b"\r\n\r\n", b"431"),
-                             (b"POST /embed HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx", b"400"),
-                             (b"POST /embed HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", b"422")):
-            with self.server.connect() as connection:
-                connection.sendall(data)
-                self.assertEqual(read_reply(connection)[9:12], status, data[:60])
-
 
 class Dimensions(WithServer):
     def test_of_every_dialect_are_those_of_the_command_line(self):
@@ -675,6 +643,15 @@ class Life(unittest.TestCase):
         self.assertEqual(server.process.wait(10), 0)
         self.assertGreater(time.monotonic() - begin, 2.9)
         server.log.close()
+
+    def test_says_the_limit_at_which_it_truncates(self):
+        server = Server("--max-tokens", "6")
+        self.addCleanup(server.stop)
+        self.assertEqual(server.get("/info")["max_input_length"], 6)
+        shown = server.post("/api/show", {"model": "test"})["model_info"]
+        self.assertEqual([value for key, value in shown.items() if key.endswith(".context_length")], [6])
+        server.post("/embed", {"inputs": "x"})
+        self.assertEqual(server.get("/api/ps")["models"][0]["context_length"], 6)
 
     def test_unix_socket(self):
         path = folder / "socket"

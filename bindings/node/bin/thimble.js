@@ -8,12 +8,32 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { LOCAL_BUILD, platforms } = require('../lib/addon.js');
 
-// list and rm need no more than the addon: whether it was one of them, and is done.
+// What list and rm take. They need no more than the addon.
+const HERE = {
+  list: { options: { json: { type: 'boolean' } }, operands: [] },
+  rm: { options: { dtype: { type: 'string' } }, operands: ['NAME'] },
+};
+
+function fail(command, message, code) {
+  console.error(`thimble ${command}: ${message}`);
+  process.exit(code);
+}
+
+// Whether the command was one of them, and is done.
 function runHere([command, ...args]) {
-  if (command !== 'list' && command !== 'rm') return false;
+  if (!Object.hasOwn(HERE, command ?? '')) return false;
+  const { options, operands } = HERE[command];
+  let parsed;
   try {
-    const options = { json: { type: 'boolean' }, dtype: { type: 'string' } };
-    const { values: { json, dtype }, positionals } = parseArgs({ args, allowPositionals: true, options });
+    parsed = parseArgs({ args, allowPositionals: true, options });
+  } catch (error) {
+    fail(command, error.message, 2);
+  }
+  const { values: { json, dtype }, positionals } = parsed;
+  if (positionals.length !== operands.length) {
+    fail(command, `expected ${operands.join(' ') || 'no arguments'}, found ${positionals.join(' ') || 'none'}`, 2);
+  }
+  try {
     const { list, remove } = require('../lib/index.js');
     if (command === 'rm') {
       for (const { path } of remove(positionals[0], { dtype })) console.log(path);
@@ -25,8 +45,7 @@ function runHere([command, ...args]) {
       }
     }
   } catch (error) {
-    console.error(`thimble ${command}: ${error.message}`);
-    process.exit(1);
+    fail(command, error.message, 1);
   }
   return true;
 }

@@ -11,6 +11,7 @@ const {
   POOL_OPTIONS, VECTOR_OPTIONS, backendOf, checkInteger, checkModel, checkNames, checkSignal, checkTexts, checkType,
   checkWellFormed, downloadOf, poolOptions, vectorOptions, withRevision,
 } = require('./options.js');
+const { abortable } = require('./promises.js');
 const { openOrPull } = require('./pull.js');
 
 const EMBEDDER_OPTIONS = ['dtype', 'revision', 'backend', ...VECTOR_OPTIONS, 'signal', ...REMOTE_OPTIONS];
@@ -191,6 +192,7 @@ async function openLocalEngine(pool, backend, model, options) {
 }
 
 const LATER = Symbol('later');
+const later = () => new Promise((resolve) => setImmediate(resolve, LATER));
 
 // An iterator whose values are taken in batches.
 class Source {
@@ -208,8 +210,9 @@ class Source {
     while (batch.length < size) {
       signal?.throwIfAborted();
       this.#next ??= Promise.resolve(this.#iterator.next());
-      const later = new Promise((resolve) => setImmediate(resolve, LATER));
-      const result = batch.length === 0 ? await this.#next : await Promise.race([this.#next, later]);
+      const result = batch.length === 0
+        ? await abortable(signal, (resolve, reject) => void this.#next.then(resolve, reject))
+        : await Promise.race([this.#next, later()]);
       if (result === LATER) break;
       this.#next = undefined;
       this.done = result.done === true;
@@ -219,9 +222,13 @@ class Source {
     return batch;
   }
 
+  // An iterator that has not given its next value yet, such as a generator that waits, ends after that: nobody waits for it.
   async close() {
-    this.#next?.catch(() => {});  // Nobody waits for it any more.
-    if (!this.done) await this.#iterator.return?.();
+    if (this.done) return;
+    this.#next?.catch(() => {});
+    const closed = Promise.resolve(this.#iterator.return?.());
+    closed.catch(() => {});
+    await (this.#next === undefined ? closed : Promise.race([closed, later()]));
   }
 }
 

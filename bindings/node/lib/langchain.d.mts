@@ -7,6 +7,7 @@ import type { EmbeddingFunctionOptions, PoolOptions, RerankerOptions } from './i
 export class ThimbleEmbeddings extends Embeddings {
   /**
    * `prompts` puts the model's prompts before the texts: query before queries, passage or document before documents.
+   * `maxRetries` counts calls that failed as overloaded; other errors are final, unless `onFailedAttempt` decides otherwise.
    */
   constructor(fields?: EmbeddingFunctionOptions & EmbeddingsParams & { prompts?: boolean });
   embedDocuments(documents: string[]): Promise<number[][]>;

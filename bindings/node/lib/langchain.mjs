@@ -6,6 +6,11 @@ import { Embedder, createEmbeddingFunction, rerank } from './index.mjs';
 import { DEFAULT_MODEL } from './options.js';
 import { checkRerankOptions } from './reranker.js';
 
+// LangChain would try six times more, over a minute, what fails again.
+function tryOverloadedAgain(error) {
+  if (error?.code !== 'overloaded') throw error;
+}
+
 export class ThimbleEmbeddings extends Embeddings {
   #embed;
   #options;
@@ -13,7 +18,7 @@ export class ThimbleEmbeddings extends Embeddings {
   #info;  // Of the model, once it was asked for.
 
   // `fields` are those of createEmbeddingFunction, `prompts`, and maxConcurrency and the like of LangChain.
-  constructor({ maxConcurrency, maxRetries, onFailedAttempt, prompts = false, ...options } = {}) {
+  constructor({ maxConcurrency, maxRetries, onFailedAttempt = tryOverloadedAgain, prompts = false, ...options } = {}) {
     super({ maxConcurrency, maxRetries, onFailedAttempt });
     this.#options = options;
     this.#prompts = prompts;

@@ -27,8 +27,17 @@ test('LangChain.js', async () => {
   assert.ok(embeddings instanceof Embeddings);
   assert.deepEqual(await embeddings.embedQuery('a text'), await expected('a text'));
   assert.deepEqual(await embeddings.embedDocuments(['one', 'two']), [await expected('one'), await expected('two')]);
-  await assert.rejects(new ThimbleEmbeddings({ modelName: 'none', folder, maxRetries: 0 }).embedQuery('a'),
-    { code: 'not_found' });
+});
+
+test('LangChain.js tries again only what may succeed then', async () => {
+  const begin = Date.now();
+  await assert.rejects(new ThimbleEmbeddings({ modelName: 'none', folder }).embedQuery('a'), { code: 'not_found' });
+  await assert.rejects(new ThimbleEmbeddings(options).embedDocuments(['a', 42]), { code: 'invalid_argument' });
+  assert.ok(Date.now() - begin < 900, 'the first retry of LangChain comes after a second');
+  const attempts = [];
+  const onFailedAttempt = ({ code }) => attempts.push(code);
+  await assert.rejects(new ThimbleEmbeddings({ modelName: 'none', folder, maxRetries: 1, onFailedAttempt }).embedQuery('a'));
+  assert.deepEqual(attempts, ['not_found', 'not_found']);
 });
 
 test("LangChain.js with the model's prompts", async () => {

@@ -217,6 +217,36 @@ test('a stream does not wait for a batch to be full', async () => {
   assert.equal((await stream.next()).done, true);
 });
 
+test('a stream that is aborted or left does not wait for its source', { timeout: 20_000 }, async () => {
+  const embedder = await open();
+  let go;
+  const silence = new Promise((resolve) => (go = resolve));
+  let closed = 0;
+  async function* source() {
+    try {
+      yield 'a';
+      await silence;
+      yield 'b';
+    } finally {
+      ++closed;
+    }
+  }
+  const controller = new AbortController();
+  const stream = embedder.embedStream(source(), { signal: controller.signal });
+  assert.equal((await stream.next()).value.text, 'a');
+  const waiting = stream.next();
+  controller.abort(new Error('enough'));
+  await assert.rejects(waiting, { message: 'enough' });
+  for await (const { text } of embedder.embedStream(source())) {
+    assert.equal(text, 'a');
+    break;
+  }
+  assert.equal(closed, 0);
+  go();
+  await new Promise(setImmediate);
+  assert.equal(closed, 2);
+});
+
 test('aborts before, during and after', async () => {
   const embedder = await open();
   const reason = new Error('enough');

@@ -1,4 +1,4 @@
-// The types under tsc, and the setup files under vitest.
+// The types under tsc, the setup files under vitest, and npx thimble without its command line.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -44,4 +44,24 @@ test('vitest: the mock in unit tests, the model in integration tests', () => {
     { THIMBLE_TEST_MODELS: modelFolder(), NO_COLOR: '1', NODE_TEST_CONTEXT: '' });
   assert.equal(code, 0, output);
   assert.match(output, /Tests +2 passed \(2\)/);
+});
+
+test('npx thimble has list and rm without the command line, and refuses what they do not take', () => {
+  const folder = modelFolder();
+  const thimble = (...args) => spawnSync(process.execPath, [join(root, 'bin/thimble.js'), ...args],
+    { encoding: 'utf8', env: { ...process.env, THIMBLE_CLI: join(folder, 'none'), THIMBLE_HOME: folder } });
+  assert.ok(JSON.parse(thimble('list', '--json').stdout).models.some(({ name }) => name === 'small'));
+  assert.equal(thimble('rm', 'none').status, 1);
+  for (const [args, message] of [
+    [['rm'], 'expected NAME, found none'], [['rm', 'small', 'other'], 'expected NAME, found small other'],
+    [['list', 'small'], 'expected no arguments, found small'], [['list', '--dtype', 'q8'], "Unknown option '--dtype'"],
+    [['rm', 'small', '--json'], "Unknown option '--json'"],
+  ]) {
+    const { status, stdout, stderr } = thimble(...args);
+    assert.deepEqual([status, stdout], [2, ''], stderr);
+    assert.ok(stderr.startsWith(`thimble ${args[0]}: ${message}`), stderr);
+  }
+  assert.ok(thimble('list').stdout.includes('small'));
+  const { status, stderr } = thimble('embed', 'a');
+  assert.deepEqual([status, stderr.includes('no command line')], [1, true], stderr);
 });
