@@ -130,6 +130,15 @@ TEST_F(FmaOfSse41, OfProductsAndSummandsOfEveryDistance) {
   CompareWithFma(triples);
 }
 
+TEST_F(FmaOfSse41, RoundingToDoubleFirstChangesNoSumOfTwoFloats) {
+  std::vector<Triple> triples;
+  for (int i = 0; i < 1 << 20; ++i) {
+    const int place = static_cast<int>(Below(240)) - 120;
+    triples.push_back({Short(24, place, 1), Below(2) == 0 ? -2.0f : 1.0f, Short(24, place - 60, 120)});
+  }
+  EXPECT_EQ(CompareWithFma(triples), 0u);
+}
+
 // c plus odd halves of its last place, but for some 2^-30 to 2^-46 of them: double has no room for that.
 TEST_F(FmaOfSse41, NextToTheMiddleOfTwoFloats) {
   std::vector<Triple> triples;
