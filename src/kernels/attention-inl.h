@@ -141,15 +141,18 @@ THIMBLE_INLINE void StoreScores(const Int8Head& q, std::size_t row, std::size_t 
     const std::size_t begin = t + 16 * j;
     const bool last = begin + 16 > q.tokens;
     F scale = Load(q.key_scale + begin);
-    F tail = Set(0.0f);
-    if (!kBias && last) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
     THIMBLE_UNROLL
     for (std::size_t i = 0; i < kHeight; ++i) {
+      F score = Mul(ToFloat(acc[i][j]), scale);
+      const F query_scale = Set(q.query_scale[row + i]);
       if constexpr (kBias) {
-        tail = Load(q.bias + begin - (row + i));
-        if (last) tail = KeepLanes(tail, q.tokens - begin, kNoScore);
+        F bias = Load(q.bias + begin - (row + i));
+        if (last) bias = KeepLanes(bias, q.tokens - begin, kNoScore);
+        score = Fma(score, query_scale, bias);
+      } else {
+        score = Mul(score, query_scale);
+        if (last) score = KeepLanes(score, q.tokens - begin, kNoScore);
       }
-      F score = Fma(Mul(ToFloat(acc[i][j]), scale), Set(q.query_scale[row + i]), tail);
       largest[i] = Max(largest[i], score);
       Store(q.score + i * q.padded + begin, score);
     }

@@ -137,9 +137,10 @@ F RotateRow(const float* x, std::size_t width, bool three, float* out) {
     for (std::size_t j = 0; j < kVectors; ++j) {
       F a = v[0][j], b = v[1][j], c = v[2][j];
       F outer = Add(a, c);
-      F t0 = Mul(Add(outer, b), Set(0.577350269f));              // 1 / sqrt 3
-      F t1 = Mul(Sub(a, c), Set(0.707106781f));                  // 1 / sqrt 2
-      F t2 = Mul(Fma(b, Set(-2.0f), outer), Set(0.408248290f));  // 1 / sqrt 6
+      F inner = FmaThroughDouble(b, Set(-2.0f), outer);  // Of two floats: see vector_scalar-inl.h.
+      F t0 = Mul(Add(outer, b), Set(0.577350269f));      // 1 / sqrt 3
+      F t1 = Mul(Sub(a, c), Set(0.707106781f));          // 1 / sqrt 2
+      F t2 = Mul(inner, Set(0.408248290f));              // 1 / sqrt 6
       Store(out + k + 16 * j, t0);
       Store(out + third + k + 16 * j, t1);
       Store(out + 2 * third + k + 16 * j, t2);

@@ -21,6 +21,7 @@ THIMBLE_INLINE F Div(F a, F b) { return {_mm256_div_ps(a.low, b.low), _mm256_div
 THIMBLE_INLINE F Fma(F a, F b, F c) {
   return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }
+THIMBLE_INLINE F FmaThroughDouble(F a, F b, F c) { return Fma(a, b, c); }
 THIMBLE_INLINE F Max(F a, F b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 THIMBLE_INLINE F Min(F a, F b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 THIMBLE_INLINE F Abs(F a) {

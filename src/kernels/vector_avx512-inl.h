@@ -12,6 +12,7 @@ THIMBLE_INLINE F Sub(F a, F b) { return _mm512_sub_ps(a, b); }
 THIMBLE_INLINE F Mul(F a, F b) { return _mm512_mul_ps(a, b); }
 THIMBLE_INLINE F Div(F a, F b) { return _mm512_div_ps(a, b); }
 THIMBLE_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+THIMBLE_INLINE F FmaThroughDouble(F a, F b, F c) { return Fma(a, b, c); }
 THIMBLE_INLINE F Max(F a, F b) { return _mm512_max_ps(a, b); }
 THIMBLE_INLINE F Min(F a, F b) { return _mm512_min_ps(a, b); }
 THIMBLE_INLINE F Abs(F a) { return _mm512_abs_ps(a); }

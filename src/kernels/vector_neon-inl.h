@@ -23,6 +23,7 @@ THIMBLE_INLINE F Set(float x) {
 THIMBLE_INLINE F Fma(F a, F b, F c) {
   return Map([&](int i) { return vfmaq_f32(c.v[i], a.v[i], b.v[i]); });
 }
+THIMBLE_INLINE F FmaThroughDouble(F a, F b, F c) { return Fma(a, b, c); }
 // Not the instructions for it, which differ from those of x86 in NaNs and signed zeros.
 THIMBLE_INLINE float32x4_t Larger(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 THIMBLE_INLINE float32x4_t Smaller(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }

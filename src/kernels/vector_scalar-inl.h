@@ -52,6 +52,8 @@ THIMBLE_INLINE F Div(F a, F b) {
 THIMBLE_INLINE F Fma(F a, F b, F c) {
   return Map([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
 }
+// The same of operands with which rounding the sum to double first changes no bit, as where a b is a float.
+THIMBLE_INLINE F FmaThroughDouble(F a, F b, F c) { return Fma(a, b, c); }
 THIMBLE_INLINE F Max(F a, F b) {
   return Map([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
