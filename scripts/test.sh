@@ -20,7 +20,7 @@ declare -A needs=([tools]= [release]= [zig]=tools [modules]=tools [onnx]=modules
 # make demo has the rest of 25 minutes.
 declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
   [adapters]=120 [fleets]=330 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
-total=1900
+total=1300
 
 # One test more than there are processors, because that of the hub mostly waits.
 run_tests() {
