@@ -12,11 +12,13 @@ builds=(packages asan-build noexcept tsan-build install adapters format)
 # With nothing else to do, the foreground takes what is left of the builds.
 tests=(release models aarch64 shared tests python clients fleets node bundlers swap tsan asan)
 
-declare -A needs=([tools]= [release]= [zig]=tools [modules]=tools [onnx]=modules [environments]=tools [models]="release onnx" [aarch64]="release tools"
-  [shared]=release [tests]="models aarch64 shared" [python]="models environments" [clients]="release environments"
-  [fleets]="models environments" [node]="models packages" [bundlers]="models packages environments" [swap]="models packages"
+declare -A needs=([tools]= [zig]=tools [modules]=tools [onnx]=modules [environments]=tools
   [packages]="release zig modules" [asan-build]=release [noexcept]=models [tsan-build]=release [install]="release tools"
-  [adapters]="release environments" [format]="release tools" [tsan]=tsan-build [asan]=asan-build)
+  [adapters]="release environments" [format]="release tools"
+  [release]= [models]="release onnx" [aarch64]="release tools" [shared]=release [tests]="models aarch64 shared"
+  [python]="models environments" [clients]="release environments" [fleets]="models environments"
+  [node]="models packages" [bundlers]="models packages environments" [swap]="models packages" [tsan]=tsan-build
+  [asan]=asan-build)
 # make demo has the rest of 25 minutes.
 declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
   [adapters]=120 [fleets]=330 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
