@@ -1,6 +1,7 @@
 # Presets with CMAKE_UNITY_BUILD compile several files of a room at once, which saves most of the time that reading headers
-# takes; the others, and among them all whose programs are shipped, compile each alone. Alone in any case are kernels, each
-# of which takes as long as a batch, and files with a name in their unnamed namespace that others of their room have too.
+# takes; dev and the packages (cmake/zig.cmake) compile each alone, which shows that each includes what it needs. Alone in any
+# case are kernels, each of which takes as long as a batch, files with a name in their unnamed namespace that others of their
+# room have too, and in programs that run on this machine what a text waits for: beside others a compiler inlines less.
 
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)
@@ -15,3 +16,9 @@ set_source_files_properties(
   src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc
   tests/embed/tokens_test.cc tests/fuzz/source.cc tests/hostile/hostile_test.cc
   PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT CMAKE_CROSSCOMPILING)
+  file(GLOB_RECURSE fast_sources ${PROJECT_SOURCE_DIR}/src/*.cc)
+  list(FILTER fast_sources INCLUDE REGEX ${THIMBLE_FAST_SOURCES})
+  list(FILTER fast_sources EXCLUDE REGEX "_test\\.cc$")
+  set_source_files_properties(${fast_sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endif()

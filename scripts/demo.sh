@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh build
+scripts/models/fetch.sh model > /dev/null &
 scripts/build.sh release thimble_cli bench_cold_start
+wait $!
 scripts/models/model.sh q8 q4
 
 lines=build/models/demo.txt

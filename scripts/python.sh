@@ -2,6 +2,7 @@
 # The Python package of this checkout.
 #
 #   scripts/python.sh build               builds what it loads: the library; and what its tests need
+#   scripts/python.sh environment         installs what testing it needs
 #   scripts/python.sh test [JUNIT_FILE]   tests it and checks its types; with build/models also on the real model
 #   scripts/python.sh compare [PYTHON]    asks sentence-transformers what the tests expect; PYTHON has it and pytest, by
 #                                         default an environment with torch, gigabytes, that is made at the first time
@@ -10,23 +11,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$PWD/build/python
-requirements=bindings/python/requirements-test.txt
 
 build() { scripts/build.sh release thimble_c thimble_cli make_test_model; }
 
-# What is installed is kept as long as the list is the same.
-make_environment() {
-  if cmp -s $requirements "$folder/requirements.txt"; then return; fi
-  rm -rf "$folder/venv"
-  python3 -m venv "$folder/venv"
-  "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r $requirements
-  cp $requirements "$folder"
-}
+make_environment() { tests/support/venv.sh "$folder/venv" bindings/python/requirements-test.txt > /dev/null; }
 
 # Settings of the user do not reach the package.
 clean() {
   env -u PYTHONPATH -u THIMBLE_LIBRARY -u THIMBLE_DOWNLOAD -u THIMBLE_HOME -u THIMBLE_BACKEND -u THIMBLE_THREADS \
-    -u THIMBLE_MAX_MEMORY -u THIMBLE_CACHE -u THIMBLE_CLI PYTHONDONTWRITEBYTECODE=1 "$@"
+    -u THIMBLE_MAX_MEMORY -u THIMBLE_CACHE -u THIMBLE_CLI PYTHONPYCACHEPREFIX="$folder/bytecode" "$@"
 }
 
 settings=(PYTHONPATH="$PWD/bindings/python:$PWD/tests/support" THIMBLE_LIBRARY="$PWD/build/libthimble_c.so"
@@ -76,6 +69,7 @@ install_package() {
 mkdir -p "$folder"
 case ${1:-} in
   build) build ;;
+  environment) make_environment ;;
   test) run_tests "${@:2}" ;;
   compare | record) ask_reference "$@" ;;
   install) install_package ;;

@@ -1,33 +1,49 @@
 #!/usr/bin/env bash
-# Checks everything: release, sanitizers, no exceptions, the second compiler, format, and the real model. Tests run in the
-# foreground; downloads and builds that they do not wait for run at the same time with what they leave of the processors.
-# Each stage has a log in build/test-logs, shown if it fails. The table at the end compares seconds with the budget on two
-# idle cores: more is a warning.
+# Checks everything: release, sanitizers, no exceptions, the second compiler, format, and the real model. Three lanes run at
+# the same time: tests in the foreground; builds, with what tests leave of the processors; and downloads. A stage begins when
+# those that it needs have ended. Each has a log in build/test-logs, shown if it fails. The table at the end compares seconds
+# with the budget on two idle cores: more is a warning.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 logs=$PWD/build/test-logs
+downloads=(tools zig modules onnx environments)
+builds=(packages asan-build noexcept tsan-build install adapters format)
+# With nothing else to do, the foreground takes what is left of the builds.
+tests=(release models aarch64 shared tests python clients fleets node bundlers swap tsan asan)
+
+declare -A needs=([tools]= [zig]=tools [modules]=tools [onnx]=modules [environments]=tools
+  [packages]="release zig modules" [asan-build]=release [noexcept]=models [tsan-build]=release [install]="release tools"
+  [adapters]="release environments" [format]="release tools"
+  [release]= [models]="release onnx" [aarch64]="release tools" [shared]=release [tests]="models aarch64 shared"
+  [python]="models environments" [clients]="release environments" [fleets]="models environments"
+  [node]="models packages" [bundlers]="models packages environments" [swap]="models packages" [tsan]=tsan-build
+  [asan]=asan-build)
 # make demo has the rest of 25 minutes.
 declare -A budget=([set-up]=45 [aarch64]=70 [shared]=60 [release]=120 [tests]=330 [python]=90 [install]=120 [clients]=40
   [adapters]=120 [fleets]=330 [node]=100 [bundlers]=60 [swap]=40 [asan]=200 [tsan]=30)
-total=1900
+total=1300
 
 # One test more than there are processors, because that of the hub mostly waits.
 run_tests() {
   ctest --preset "$1" --parallel $(($(nproc) + 1)) --output-junit "$logs/$1.xml"
 }
 
-do_set-up() {
+do_set-up() { scripts/setup.sh build; }
+
+do_tools() {
   scripts/setup.sh
   scripts/setup_node.sh
 }
-
-# What later stages would wait for.
-do_fetch() {
-  scripts/release/zig.sh
-  scripts/node.sh modules
+do_zig() { scripts/release/zig.sh; }
+do_modules() { scripts/node.sh modules; }
+do_onnx() {
   scripts/models/fetch.sh onnx
   scripts/models/fetch.sh known gte-small
+}
+do_environments() {
+  scripts/python.sh environment
+  for name in clients bundlers adapters_python fleets; do "tests/$name/run.sh" --install; done
 }
 
 # "make lint" runs clang-tidy too, which takes many minutes.
@@ -41,8 +57,9 @@ do_aarch64() {
 
 do_shared() { scripts/build.sh shared; }
 
-do_release() {
-  scripts/build.sh release
+do_release() { scripts/build.sh release; }
+
+do_models() {
   scripts/models/model.sh fp32 fp16 q8 q6 q4 q4-small
   for dtype in fp32 fp16 q8 q6 q4 q4-small; do
     build/example_embed "build/models/all-MiniLM-L6-v2-$dtype.safetensors" "The cat sleeps." "A kitten naps."
@@ -101,20 +118,39 @@ stage() {
   if [ $code -ne 0 ]; then exit 1; fi
 }
 
-# Waits until a stage of the other lane has ended.
-await() {
-  until grep -q "^$1 " "$logs/stages"; do
-    # The one in the background may have failed before.
-    if [ "$lane" != $$ ] && ! kill -0 "$lane" 2> /dev/null && ! grep -q "^$1 " "$logs/stages"; then exit 1; fi
-    sleep 0.5
+# Runs stages, always the first whose needs are met, but those that another lane has begun.
+run_lane() {
+  local left=("$@") waiting name need next others ended failed=$'\n[^ ]+ [^0]'
+  while [ ${#left[@]} -gt 0 ]; do
+    others=$(jobs -rp)
+    ended=$'\n'$(< "$logs/stages")
+    if [[ $ended =~ $failed ]]; then exit 1; fi
+    next= waiting=()
+    for name in "${left[@]}"; do
+      if [ -z "$next" ]; then
+        next=$name
+        for need in ${needs[$name]}; do
+          if [[ $ended != *$'\n'"$need 0 "* ]]; then next=; fi
+        done
+      fi
+      if [ "$name" != "$next" ]; then waiting+=("$name"); fi
+    done
+    if [ -n "$next" ]; then
+      if mkdir "$logs/$next.begun" 2> /dev/null; then stage "$next"; fi
+      left=("${waiting[@]}")
+    elif [ $BASHPID = $$ ] && [ -z "$others" ]; then
+      echo "no lane is left for what these need: ${left[*]}" >&2
+      exit 1
+    else
+      sleep 0.5
+    fi
   done
-  if ! grep -q "^$1 0 " "$logs/stages"; then exit 1; fi
 }
 
 end() {
   local code=$?
   trap - EXIT
-  if [ -n "${lane:-}" ]; then kill -- "-$lane" 2> /dev/null || true; fi
+  for lane in "${lanes[@]}"; do kill -- "-$lane" 2> /dev/null || true; done
   python3 scripts/count_tests.py "$logs" || true
   echo "seconds of each stage, and its budget:"
   while read -r name _ seconds; do
@@ -128,30 +164,23 @@ end() {
 rm -rf "$logs"
 mkdir -p "$logs"
 touch "$logs/stages"
+lanes=()
 trap end EXIT
 stage set-up
 
-# A process group of its own, to be ended whole.
+# Process groups of their own, to be ended whole.
 set -m
 (
-  lane=$$
-  renice -n 19 -p "$BASHPID" > /dev/null
-  stage fetch
-  stage format
-  await release
-  for name in packages noexcept asan-build tsan-build; do stage "$name"; done
+  renice -n 5 -p "$BASHPID" > /dev/null
+  run_lane "${downloads[@]}"
 ) &
-lane=$!
+lanes+=($!)
+(
+  renice -n 19 -p "$BASHPID" > /dev/null
+  run_lane "${builds[@]}"
+) &
+lanes+=($!)
 set +m
 
-for name in aarch64 shared release; do stage "$name"; done
-await fetch
-for name in tests python install clients adapters fleets; do stage "$name"; done
-await packages
-for name in node bundlers swap; do stage "$name"; done
-await noexcept
-for name in asan tsan; do
-  await "$name-build"
-  stage "$name"
-done
-await format
+run_lane "${tests[@]}" "${builds[@]}"
+for lane in "${lanes[@]}"; do wait "$lane"; done

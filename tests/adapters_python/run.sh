@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Runs the adapters of the Python package with the frameworks that they are for: tests/adapters_python/run.sh [FOLDER]
-# puts the results as JUnit XML into FOLDER. Needs build/thimble, build/make_test_model and build/libthimble_c.so.
+# puts the results as JUnit XML into FOLDER; with --install it only gets what is installed for them. Needs build/thimble,
+# build/make_test_model and build/libthimble_c.so.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 folder=$PWD/build/adapters_python
-logs=$(realpath "${1:-build}")
 mkdir -p "$folder/home"
 
 # The second list asks for torch, gigabytes that nothing here uses.
 python=$(tests/support/venv.sh "$folder/python" tests/adapters_python/requirements{,-alone}.txt)
+if [ "${1:-}" = --install ]; then exit; fi
+logs=$(realpath "${1:-build}")
 
 rm -rf "$folder/model"
 mkdir "$folder/model"

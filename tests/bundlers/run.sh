@@ -1,15 +1,12 @@
 #!/usr/bin/env bash
 # Runs the packed package in the bundlers and test runners of tests/bundlers: tests/bundlers/run.sh [FOLDER [TEST...]] puts
-# the results as JUnit XML into FOLDER; TEST is bundlers, next or runners, all without one. Needs build/packages and
-# build/models.
+# the results as JUnit XML into FOLDER; TEST is bundlers, next or runners, all without one. With --install it only gets what
+# is installed for them. Needs build/packages and build/models.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 scripts/setup_node.sh --check
 folder=$PWD/build/bundlers
-logs=$(realpath "${1:-build}")
-shift || true
-if [ $# -eq 0 ]; then set -- bundlers next runners; fi
 mkdir -p "$folder"
 
 # What is installed is kept as long as the list is the same.
@@ -20,6 +17,10 @@ if ! cmp -s tests/bundlers/package.json "$folder/installed.json"; then
   npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
   cp tests/bundlers/package.json "$folder/installed.json"
 fi
+if [ "${1:-}" = --install ]; then exit; fi
+logs=$(realpath "${1:-build}")
+shift || true
+if [ $# -eq 0 ]; then set -- bundlers next runners; fi
 # Modules are looked for beside the file that imports them.
 cp tests/bundlers/*js "$folder"
 

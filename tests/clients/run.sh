@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs the clients of other services, from npm and the Python index, against thimble serve: tests/clients/run.sh
-# [FOLDER] puts the results as JUnit XML into FOLDER. Needs build/thimble and build/make_test_model.
+# [FOLDER] puts the results as JUnit XML into FOLDER; with --install it only gets what is installed for them. Needs
+# build/thimble and build/make_test_model.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 scripts/setup_node.sh --check
 folder=$PWD/build/clients
-logs=$(realpath "${1:-build}")
 mkdir -p "$folder/home"
 
 python=$(tests/support/venv.sh "$folder/python" tests/clients/requirements.txt)
@@ -18,6 +18,8 @@ if ! cmp -s tests/clients/package.json "$folder/installed.json"; then
   npm install --prefix "$folder" --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error
   cp tests/clients/package.json "$folder/installed.json"
 fi
+if [ "${1:-}" = --install ]; then exit; fi
+logs=$(realpath "${1:-build}")
 # Modules are looked for beside the file that imports them.
 cp tests/clients/clients.test.mjs "$folder"
 
