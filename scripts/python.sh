@@ -3,7 +3,6 @@
 #
 #   scripts/python.sh build               builds what it loads: the library; and what its tests need
 #   scripts/python.sh test [JUNIT_FILE]   tests it and checks its types; with build/models also on the real model
-#   scripts/python.sh free-threaded       tests it in a Python without the GIL, made of Debian's source at the first time
 #   scripts/python.sh compare [PYTHON]    asks sentence-transformers what the tests expect; PYTHON has it and pytest, by
 #                                         default an environment with torch, gigabytes, that is made at the first time
 #   scripts/python.sh record [PYTHON]     keeps that in bindings/python/tests/sentence_transformers.json
@@ -57,37 +56,6 @@ run_tests() {
   PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$folder/venv/bin/python" -m pyright --pythonpath "$folder/venv/bin/python"
 }
 
-# make_free_threaded FOLDER: no registry has such a Python; Debian has the source.
-make_free_threaded() {
-  local apt=$1/apt mirror options
-  scripts/need.sh apt-get gcc make
-  mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' | head -n 1)
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" > "$apt/sources.list"
-  options=(-qq -o "Dir::State=$apt" -o "Dir::Cache=$apt" -o Dir::State::status=/dev/null -o "Dir::Etc::SourceList=$apt/sources.list"
-    -o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root)
-  apt-get "${options[@]}" update
-  (cd "$apt" && apt-get "${options[@]}" source --download-only python3.13)
-  mkdir -p "$1/source"
-  tar -C "$1/source" --strip-components=1 -xf "$apt"/python3.13_*.orig.tar.xz
-  (
-    cd "$1/source"
-    ./configure -q --disable-gil --with-ensurepip=install --prefix="$1"
-    make -s -j"$(nproc)"
-    make -s install
-  ) > "$1/log" 2>&1
-  "$1/bin/python3" -m pip install --quiet --disable-pip-version-check $(grep -E '^(numpy|pytest)=' $requirements)
-}
-
-test_free_threaded() {
-  local root=$folder/free-threaded
-  build > /dev/null
-  if ! "$root/bin/python3" -c 'import numpy, pytest' 2> /dev/null; then make_free_threaded "$root"; fi
-  if [ -f build/models/all-MiniLM-L6-v2-q8.safetensors ]; then settings+=(THIMBLE_REAL_MODEL="$PWD/build/models"); fi
-  cd bindings/python
-  clean "${settings[@]}" PYTHON_GIL=0 "$root/bin/python3" -m pytest --quiet --tb=short -p no:cacheprovider tests
-}
-
 install_package() {
   mkdir -p "$folder"
   rm -rf "$folder/installed"
@@ -110,7 +78,6 @@ case ${1:-} in
   build) build ;;
   test) run_tests "${@:2}" ;;
   compare | record) ask_reference "$@" ;;
-  free-threaded) test_free_threaded ;;
   install) install_package ;;
   *)
     grep '^#   ' "$0" >&2
