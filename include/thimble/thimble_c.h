@@ -250,6 +250,12 @@ THIMBLE_C_API thimble_job* thimble_pool_vocabulary(thimble_pool* pool, const cha
 THIMBLE_C_API thimble_job* thimble_pool_describe(thimble_pool* pool, const char* model, const char* dtype,
                                                  const thimble_encode_options* options);
 
+// How many of 100 pairs of unrelated texts are less alike for the model than two whose cosine this is; see
+// thimble/receipt.h. The text is a number; empty where nobody knows it: for other than floats, for vectors that are cut
+// or pooled in another way than the model's own, for a mock, and for a file from an older converter.
+THIMBLE_C_API thimble_job* thimble_pool_percentile(thimble_pool* pool, const char* model, const char* dtype,
+                                                   const thimble_encode_options* options, double cosine);
+
 // The memory of a call, before it takes any. The text is a JSON object in bytes and tokens: mapped_bytes, fixed_bytes,
 // scratch_bytes_per_thread, threads, peak_bytes, max_tokens, tile_tokens.
 THIMBLE_C_API thimble_job* thimble_pool_plan(thimble_pool* pool, const char* model, const char* dtype);

@@ -14,6 +14,7 @@ constexpr struct {
 } kOthers[] = {
     {"cache", "cache", "cache.path"},
     {"cache_size", "cache_bytes", "cache.maxBytes"},
+    {"embedder.max_memory", "call_max_memory", "maxMemory"},
     {"max_wait", "max_wait", "maxWaitMs"},
     {"unload_after", "unload_after", "unloadAfterMs"},
 };
@@ -51,7 +52,7 @@ std::string WithOptionNames(std::string_view message, OptionNames names) {
     const std::size_t close = message.find('`', open + 1);
     const std::string_view name = message.substr(std::min(open + 1, message.size()), close - open - 1);
     const bool is_option = close != std::string_view::npos && !name.empty() &&
-                           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
+                           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.") == std::string_view::npos;
     result += message.substr(0, open);
     if (is_option) {
       result += Spelled(name, names);

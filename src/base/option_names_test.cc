@@ -15,6 +15,7 @@ TEST(OptionNames, AreThoseOfTheReader) {
             "`max_memory` allows 5; set `cache_bytes` and `cache`, or `max_wait` to less");
   EXPECT_EQ(WithOptionNames(kMessage, OptionNames::kNode),
             "maxMemory allows 5; set cache.maxBytes and cache.path, or maxWaitMs to less");
+  EXPECT_EQ(WithOptionNames("raise `embedder.max_memory`", OptionNames::kC), "raise `call_max_memory`");
 }
 
 TEST(OptionNames, OtherTextStays) {

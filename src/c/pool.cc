@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "c/values.h"
 #include "cli/info_values.h"
 #include "json/value.h"
+#include "thimble/receipt.h"
 #include "thimble/vocabulary.h"
 
 struct thimble_pool {
@@ -189,6 +191,21 @@ Status Describe(const Place& place, const Wanted& wanted, Found& found) {
   return Status();
 }
 
+Status FindPercentile(const Place& place, const Wanted& wanted, double cosine, Found& found) {
+  THIMBLE_ASSIGN_OR_RETURN(const Lease lease, place.Acquire());
+  const ModelInfo& info = lease.model().info();
+  const bool floats = wanted.precision == Precision::kFloat32 || wanted.precision == Precision::kFloat16;
+  const bool whole = wanted.options.dimensions.value_or(info.dimensions) == info.dimensions;
+  const bool own = !wanted.options.pooling || info.pooling == std::vector{*wanted.options.pooling};
+  if (!floats || !whole || !own) return Status();
+  THIMBLE_ASSIGN_OR_RETURN(const std::optional<Receipt> receipt, ReadReceipt(lease.model()));
+  if (!receipt || !receipt->unrelated) return Status();
+  char number[32];
+  std::snprintf(number, sizeof number, "%.17g", Percentile(*receipt->unrelated, cosine));
+  found.text = number;
+  return Status();
+}
+
 }  // namespace
 }  // namespace thimble::c
 
@@ -306,6 +323,14 @@ thimble_job* thimble_pool_describe(thimble_pool* pool, const char* model, const 
   return With(ToWanted(options), [&](const Wanted& wanted) {
     return Start(pool, model, dtype,
                  [=](const Place& place, Task&, Found& found) { return Describe(place, wanted, found); });
+  });
+}
+
+thimble_job* thimble_pool_percentile(thimble_pool* pool, const char* model, const char* dtype,
+                                     const thimble_encode_options* options, double cosine) {
+  return With(ToWanted(options), [&](const Wanted& wanted) {
+    return Start(pool, model, dtype,
+                 [=](const Place& place, Task&, Found& found) { return FindPercentile(place, wanted, cosine, found); });
   });
 }
 

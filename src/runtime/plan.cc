@@ -28,7 +28,8 @@ cache::Table* TableOf(const EmbedderOptions& options) {
   return options.cache == nullptr ? nullptr : &options.cache->table();
 }
 
-Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed) {
+Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed,
+                      std::string_view limit) {
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return Error(Code::kInvalidArgument, "`threads`: expected 1 to ", kMaxThreads, ", found ", options.threads);
   }
@@ -47,8 +48,8 @@ Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std:
   if (plan.peak_bytes > allowed) {
     return Error(Code::kOutOfMemory, engine.info().name, " with ", options.threads,
                  options.threads == 1 ? " thread" : " threads", " and texts of ", plan.max_tokens, " tokens needs ",
-                 plan.peak_bytes, " bytes, but only ", allowed,
-                 " are allowed; raise `max_memory`, or lower `max_tokens` or `threads`");
+                 plan.peak_bytes, " bytes, but only ", allowed, " are allowed; raise `", limit,
+                 "`, or lower `max_tokens` or `threads`");
   }
   // The smallest tile fits; the largest that does is looked for from above.
   std::size_t tokens = std::max(plan.max_tokens, kTileTokens);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <string_view>
 
 #include "runtime/engine.h"
 #include "thimble/embedder.h"
@@ -22,8 +23,9 @@ std::size_t EmbedderFixedBytes(std::size_t threads);
 cache::Table* TableOf(const EmbedderOptions& options);
 
 // The plan with the largest tile whose peak is at most `allowed`; options.max_memory is not looked at. kInvalidArgument
-// for options out of range, kOutOfMemory when no tile fits.
-Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed);
+// for options out of range; kOutOfMemory, with the option `limit` that it comes from, when no tile fits.
+Result<Plan> PlanTile(const Engine& engine, const EmbedderOptions& options, std::size_t allowed,
+                      std::string_view limit = "max_memory");
 
 }  // namespace thimble::runtime
 

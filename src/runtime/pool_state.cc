@@ -217,9 +217,10 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
 
 Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, Plan& plan) const {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path, options_.open));
-  std::size_t allowed = max_memory_;
-  if (options_.embedder.max_memory != 0) allowed = std::min(allowed, options_.embedder.max_memory);
-  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->engine(), options_.embedder, allowed));
+  const std::size_t of_call = options_.embedder.max_memory;
+  const bool by_call = of_call != 0 && of_call < max_memory_;
+  THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->engine(), options_.embedder, by_call ? of_call : max_memory_,
+                                          by_call ? "embedder.max_memory" : "max_memory"));
   return model;
 }
 

@@ -305,6 +305,13 @@ TEST_F(Pool, ABudgetTooSmallIsRefusedWithNeededAndAllowed) {
   EXPECT_EQ(Stats(pool).used_memory, 0u);
 }
 
+TEST_F(Pool, ALimitOfACallTooSmallIsRefusedByItsName) {
+  options_.embedder.max_memory = 1000;
+  ModelPool pool = Make();
+  EXPECT_NE(pool.Acquire("a").status().message().find("only 1000 are allowed; raise `embedder.max_memory`"),
+            std::string::npos);
+}
+
 TEST_F(Pool, ReservationsDrawOnTheSameAccount) {
   options_.max_memory = 2 * WholeModel();
   ModelPool pool = Make();

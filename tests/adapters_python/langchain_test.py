@@ -15,6 +15,8 @@ def test_queries_and_documents_have_their_prompts():
     check_bits(embeddings.embed_documents(TEXTS), embed(TEXTS, "passage"))
     check_bits(embeddings.embed_query(TEXTS[0]), embed(TEXTS[:1], "query")[0])
     assert embeddings.embed_documents([]) == []
+    with pytest.raises(TypeError, match="expected a list of strings"):
+        embeddings.embed_documents("a string")
     assert type(embeddings.embed_query("a")[0]) is float
 
 

@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
          "no such id");
   Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 0)) == of_words, "vocabulary");
   Expect(!has_words || strstr(text.data, "\"special_ids\":{") != NULL, "special ids");
+  Expect(End(thimble_pool_percentile(pool, argv[1], "q8", NULL, 2)) == THIMBLE_OK, "percentile");
+  Expect(has_words ? strtod(text.data, NULL) > 99 : text.size == 0, "all are less alike");
   Expect(End(thimble_pool_describe(pool, "./none.safetensors", NULL, NULL)) == THIMBLE_NOT_FOUND, "no model");
   Expect(End(thimble_pool_describe(pool, NULL, NULL, NULL)) == THIMBLE_INVALID_ARGUMENT, "no name");
   Expect(End(NULL) == THIMBLE_OUT_OF_MEMORY, "no job");

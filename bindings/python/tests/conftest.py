@@ -7,13 +7,14 @@ import os
 import pathlib
 import subprocess
 import sys
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 import reference
 
 from thimble import _native
 
+SUPPORT = pathlib.Path(__file__).resolve().parents[3] / "tests/support"
 PYTHON = [sys.executable, "-m", "thimble"]
 
 
@@ -44,6 +45,19 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def model(models: pathlib.Path) -> str:
     return str(models / "q8.safetensors")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Any]:
+    """The provider on loopback of the project's tests."""
+    sys.path.insert(0, str(SUPPORT))
+    try:
+        import fake_provider  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(SUPPORT))
+    server = fake_provider.FakeProvider()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -107,11 +107,8 @@ import sys
 sys.modules["numpy"] = None
 import thimble
 print(thimble.Reranker(sys.argv[1]).rank("a", ["b", "c"]) == thimble.Reranker(sys.argv[1]).rank("a", ["b", "c"], top_n=2))
-print([row["corpus_id"] for row in thimble.CrossEncoder(sys.argv[1]).rank("a", ["b", "c"])])
 """
-    name = str(models / "reranker-q8.safetensors")
-    order = [row["corpus_id"] for row in thimble.CrossEncoder(name).rank("a", ["b", "c"])]
-    assert run(code, name).splitlines() == ["True", str(order)]
+    assert run(code, str(models / "reranker-q8.safetensors")) == "True\n"
 
 
 def test_a_number_is_found_in_json_whatever_the_strings_say() -> None:

@@ -130,6 +130,29 @@ def test_inputs_that_are_no_pairs_are_refused(ours, inputs):
         ours.predict(inputs)
 
 
+class _Frame(dict):  # Iterates over the names of its columns, as those of pandas.
+    columns = ["query", "document"]
+
+
+@pytest.mark.parametrize("inputs", ["ab", {"a": 1, "b": 2}, None, 3, _Frame(query=["a"], document=["b"])])
+def test_inputs_that_are_no_list_are_refused(ours, inputs):
+    with pytest.raises(TypeError, match=r"inputs: expected a list of \[query, document\]"):
+        ours.predict(inputs)
+
+
+@pytest.mark.parametrize("query, documents, named", [("a", "one text", "documents, found str and str"), (None, ["a"], "NoneType"),
+                                                     ("a", ["b", None], r"documents\[1\]")])
+def test_rank_takes_one_query_and_several_documents(ours, query, documents, named):
+    with pytest.raises(TypeError, match=named):
+        ours.rank(query, documents)
+
+
 def test_a_model_is_pickled_by_its_settings(ours):
     copy = pickle.loads(pickle.dumps(ours))
     assert np.array_equal(copy.predict(PAIRS), ours.predict(PAIRS))
+
+
+def test_a_limit_of_tokens_is_above_0(ours):
+    for call in (lambda: CrossEncoder(face_models.reranker(), max_length=0), lambda: setattr(ours, "max_length", 0)):
+        with pytest.raises(ValueError, match="max_length: expected at least 1, found 0"):
+            call()

@@ -143,8 +143,14 @@ def test_a_stream_does_not_read_ahead(model: str) -> None:
     assert next(stream).shape[0] == 4 and len(taken) == 4
     rest = list(stream)
     assert [part.shape[0] for part in rest] == [4, 2]
-    with pytest.raises(TypeError):
-        embedder.encode_stream("a string")
+    for wrong in ("a string", None, {"a": 1}, b"bytes", numpy.array([["a", "b"]])):
+        with pytest.raises(TypeError, match="texts: expected an? "):
+            embedder.encode_stream(wrong)
+    wrong_size: Any = 2.5
+    with pytest.raises(TypeError, match="batch_texts: expected a whole number, found float"):
+        embedder.encode_stream(["a"], batch_texts=wrong_size)
+    with pytest.raises(TypeError, match=r"texts\[5\]: expected a string, found NoneType"):
+        list(embedder.encode_stream(["a"] * 5 + [None], batch_texts=4))  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("texts", [None, 1, b"bytes", [b"bytes"], ["a", None], {"a": 1}.items(), {"a": 1},
@@ -169,24 +175,30 @@ def test_wrong_options_are_refused_by_name(model: str, arguments: Any) -> None:
 
 @pytest.mark.parametrize("arguments", [
     {"prompt_name": 3}, {"pooling": 1}, {"long_texts": 1}, {"truncation": 1}, {"dtype": 8}, {"model": 1}, {"backend": 1},
-    {"threads": "2"}, {"max_memory": 3e6}, {"dimensions": "12"}, {"dimensions": 1.5},
+    {"threads": "2"}, {"threads": [1]}, {"max_memory": 3e6}, {"dimensions": "12"}, {"dimensions": 1.5},
     {"normalize": "no"}, {"pool": 3},
 ])
 def test_options_of_a_wrong_type_are_refused(model: str, arguments: Any) -> None:
-    named = "" if "normalize" in arguments else next(iter(arguments))
-    with pytest.raises(TypeError, match=f"{named}.*expected .*, found"):
+    with pytest.raises(TypeError, match=f"{next(iter(arguments))}.*expected .*, found"):
         thimble.Embedder(**{"model": model, **arguments}).encode(["a"])
 
 
 @pytest.mark.parametrize("name", ["prompt_name", "long_texts", "normalize", "dimensions"])
 def test_options_of_a_call_of_a_wrong_type_are_refused(model: str, name: str) -> None:
     wrong: Any = {name: [1]}
-    with pytest.raises(TypeError, match="expected .*, found"):
+    with pytest.raises(TypeError, match=f"{name}: expected .*, found"):
         thimble.Embedder(model).encode(["a"], **wrong)
 
 
 def test_numbers_of_numpy_are_numbers(model: str) -> None:
     assert thimble.Embedder(model, threads=numpy.int64(1)).encode("a", dimensions=numpy.int64(8)).shape == (8,)
+
+
+@pytest.mark.parametrize("dimensions", [65, 10**12, 10**30])  # Of which there is no memory for the second.
+def test_more_dimensions_than_the_model_has_are_refused(model: str, dimensions: int) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="dimensions.* (found 65|found 1000000000000|is too large)"):
+        thimble.Embedder(model).encode(["a"], dimensions=dimensions)
+    assert thimble.Embedder(model, dimensions=8).encode(["a"], dimensions=16).shape == (1, 16)
 
 
 def test_a_number_that_does_not_fit_is_refused(model: str) -> None:
@@ -213,8 +225,28 @@ def test_what_is_no_size_is_refused_by_the_name_that_the_caller_wrote(model: str
 
 def test_a_size_limits_a_call(model: str) -> None:
     assert (thimble.Embedder(model, max_memory="16MB").encode("a") == thimble.Embedder(model).encode("a")).all()
-    with pytest.raises(thimble.OutOfMemory, match="`max_memory`"):
-        thimble.Embedder(model, max_memory="1kB").encode("a")
+    for make in (thimble.Embedder, thimble.plan):
+        with pytest.raises(thimble.OutOfMemory, match="raise `max_memory`"):
+            make(model, max_memory="1kB")
+    with thimble.ModelPool(call_max_memory="1kB") as pool, pytest.raises(thimble.OutOfMemory, match="raise `call_max_memory`"):
+        pool.embedder(model)
+    with thimble.ModelPool(max_memory="1kB") as pool, pytest.raises(thimble.OutOfMemory, match="raise `max_memory`"):
+        pool.embedder(model)
+
+
+def test_a_percentile_is_that_of_the_command_line(model: str, command_line: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a text\nword word\n", encoding="utf-8")
+    embedder = thimble.Embedder(model)
+    for line in command_line("similar", "-m", model, "a text", "-i", str(tmp_path / "texts.txt"), "--json").splitlines():
+        found = json.loads(line)
+        assert embedder.percentile(found["cosine"]) == found["percentile"]
+    assert embedder.percentile(-1) == 0 and 99 < (embedder.percentile(numpy.float32(1)) or 0) < 100
+    assert math.isnan(embedder.percentile(math.nan) or 0)
+    for unknown in (thimble.Embedder("mock"), thimble.Embedder(model, dimensions=8), thimble.Embedder(model, pooling="cls")):
+        assert unknown.percentile(0.5) is None
+    wrong: Any = "0.5"
+    with pytest.raises(TypeError, match="cosine: expected a number, found str"):
+        embedder.percentile(wrong)
 
 
 def test_options_that_do_not_exist_are_refused(model: str) -> None:
@@ -229,9 +261,10 @@ def test_one_text_is_not_several(model: str) -> None:
         thimble.Embedder(model).tokenize_batch("a string")
 
 
-def test_precision_is_one_of_five(model: str) -> None:
-    with pytest.raises(thimble.InvalidArgument, match="int4"):
-        thimble.Embedder(model).encode("a", precision="int4")
+@pytest.mark.parametrize("precision", ["int4", None, ["int8"]])
+def test_precision_is_one_of_six(model: str, precision: Any) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="precision: expected one of float32, .*, found"):
+        thimble.Embedder(model).encode("a", precision=precision)
 
 
 def test_errors_are_builtin_kinds_too(tmp_path: Path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import json
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import numpy
 import pytest
 
 import thimble
+from thimble import _native
 
 
 def test_stats(model: str) -> None:
@@ -52,8 +54,10 @@ def test_a_pools_folder_has_named_models(models: Path, tmp_path: Path) -> None:
 
 
 def test_pool_options_are_not_set_twice(model: str) -> None:
-    with thimble.ModelPool() as pool, pytest.raises(thimble.InvalidArgument, match="pool"):
-        thimble.Embedder(model, pool=pool, threads=2)
+    with thimble.ModelPool() as pool:
+        for make in (thimble.Embedder, thimble.Reranker):
+            with pytest.raises(thimble.InvalidArgument, match="^threads, max_tokens: .*pool"):
+                make(model, pool=pool, threads=2, max_tokens=8)
 
 
 @pytest.mark.parametrize("arguments", [{"load": "read"}, {"threads": 100}, {"max_memory": -1}, {"truncation": "x"}])
@@ -63,10 +67,36 @@ def test_wrong_pool_options(arguments: dict) -> None:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("arguments", [{"load": 1}, {"folder": 1}, {"truncation": 1}, {"max_memory": 16e6},
-                                       {"unload_after": "a"}, {"max_wait": "a"}])
+                                       {"unload_after": "a"}, {"max_wait": None}, {"verify": "no"}, {"max_models": 2.5}])
 def test_pool_options_of_a_wrong_type(arguments: dict) -> None:  # type: ignore[type-arg]
-    with pytest.raises(TypeError, match="expected .*, found"):
+    with pytest.raises(TypeError, match=f"{next(iter(arguments))}: expected .*, found"):
         thimble.ModelPool(**arguments)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e300])
+@pytest.mark.parametrize("name", ["unload_after", "max_wait"])
+def test_seconds_are_a_number_from_0_on(name: str, seconds: float) -> None:
+    arguments: Any = {name: seconds}
+    with pytest.raises(thimble.InvalidArgument, match=f"{name}: expected a number of seconds, 0 or more, found"):
+        thimble.ModelPool(**arguments)
+    arguments = {name: numpy.float32(0.5)}
+    thimble.ModelPool(**arguments).close()
+
+
+@pytest.mark.parametrize("name", ["force", "local_files_only", "unstated_pooling", "normalize"])
+def test_what_is_yes_or_no_is_no_text(name: str) -> None:
+    arguments: Any = {name: "no"}
+    with pytest.raises(TypeError, match=f"{name}: expected True.* found 'no'"):
+        thimble.pull("no/such-model", **arguments)
+
+
+@pytest.mark.parametrize("pid", [2**40, -1])
+def test_a_process_has_a_number(pid: int) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="pid: expected .*, found"):
+        thimble.memory(pid)
+    wrong: Any = "self"
+    with pytest.raises(TypeError, match="pid: expected .*, found"):
+        thimble.memory(wrong)
 
 
 def test_a_pool_shows_what_it_was_given() -> None:
@@ -74,6 +104,14 @@ def test_a_pool_shows_what_it_was_given() -> None:
         assert "max_memory=16777216" in repr(pool) and "threads=1" in repr(pool)
     with pytest.raises(thimble.InvalidArgument, match="the pool was closed"):
         pool.stats()
+
+
+@pytest.mark.parametrize("path", ["/no/such/library.so", ctypes.util.find_library("c")])
+def test_a_library_that_is_none_of_thimble(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THIMBLE_LIBRARY", path)
+    monkeypatch.setattr(_native, "_library", None)
+    with pytest.raises(ImportError, match="thimble: cannot load .* set THIMBLE_LIBRARY"):
+        _native.library()
 
 
 def test_plan_and_memory(model: str) -> None:

@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 
@@ -211,12 +210,6 @@ def test_ctrl_c_ends_a_call_within_100_ms(kind):
         if waits[-1] <= 0.1:
             break
     assert min(waits) <= 0.1, waits
-
-
-@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has the GIL")
-def test_the_gil_stays_off():
-    SentenceTransformer(face_models.model()).encode(TEXTS)
-    assert not sys._is_gil_enabled()
 
 
 def _modules_after(code):

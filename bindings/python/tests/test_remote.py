@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pathlib
 import pickle
-import sys
 import time
-from typing import Any, Iterator
+from typing import Any
 
 import numpy
 import pytest
 
 import thimble
-
-SUPPORT = pathlib.Path(__file__).resolve().parents[3] / "tests/support"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Any]:
-    sys.path.insert(0, str(SUPPORT))
-    try:
-        import fake_provider  # type: ignore[import-not-found]
-    finally:
-        sys.path.remove(str(SUPPORT))
-    server = fake_provider.FakeProvider()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import json
 import pickle
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import numpy
 import pytest
@@ -64,3 +64,23 @@ def test_each_kind_of_model_says_what_it_is(models: Path, model: str) -> None:
 def test_the_mocks_score_too() -> None:
     ranked = thimble.Reranker("mock-hashed").rank("a red car", ["a blue boat", "the red car"])
     assert ranked[0][0] == 1
+
+
+@pytest.mark.parametrize("model", [None, ""])
+def test_a_model_is_needed(model: Any) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="model: expected a name or a path"):
+        thimble.Reranker(model)
+
+
+@pytest.mark.parametrize("arguments", [{"pool": 3}, {"model": 3}, {"threads": "2"}, {"prompt_name": 3}])
+def test_options_of_a_wrong_type_are_refused(models: Path, arguments: Any) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(arguments))}: expected .*, found"):
+        thimble.Reranker(**{"model": models / "reranker-q8.safetensors", **arguments}).score(QUERY, DOCUMENTS)
+
+
+def test_options_of_a_call_of_a_wrong_type_are_refused(reranker: thimble.Reranker) -> None:
+    wrong: Any = "1"
+    with pytest.raises(TypeError, match="top_n: expected a whole number, found str"):
+        reranker.rank(QUERY, DOCUMENTS, top_n=wrong)
+    with pytest.raises(TypeError, match="raw_scores: expected True or False, found '1'"):
+        reranker.score(QUERY, DOCUMENTS, raw_scores=wrong)

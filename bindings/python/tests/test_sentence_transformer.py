@@ -414,3 +414,19 @@ def test_a_model_is_pickled_by_its_settings(ours):
     ours.truncate_dim = 8
     copy = pickle.loads(pickle.dumps(ours))
     assert copy.prompts == {"query": "q: "} and np.array_equal(copy.encode_query(PAIR), ours.encode_query(PAIR))
+
+
+@pytest.mark.parametrize("value, error", [(0, ValueError), (-5, ValueError), ("8", TypeError), (8.0, TypeError)])
+def test_numbers_that_count_are_whole_and_above_0(ours, value, error):
+    for name, call in {
+        "truncate_dim": lambda: ours.encode("a", truncate_dim=value),
+        "truncate_dim ": lambda: ours.encode("a", truncate_dim=value, output_value=None),
+        "truncate_dim  ": lambda: SentenceTransformer(face_models.model(), truncate_dim=value),
+        "batch_size": lambda: ours.encode(["a", "b"], batch_size=value, show_progress_bar=True),
+        "max_seq_length": lambda: setattr(ours, "max_seq_length", value),
+    }.items():
+        with pytest.raises(error, match=name.strip()):
+            call()
+    limit = ours.max_seq_length
+    ours.max_seq_length = None
+    assert ours.max_seq_length == limit

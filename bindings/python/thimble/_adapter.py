@@ -29,11 +29,11 @@ class Texts:
 
     def queries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (n, dimensions)."""
-        return self.embedder.encode(list(texts), prompt_name=self._prompt(QUERY))
+        return self.embedder.encode(_several(texts), prompt_name=self._prompt(QUERY))
 
     def documents(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Shape (n, dimensions)."""
-        return self.embedder.encode(list(texts), prompt_name=self._prompt(DOCUMENT))
+        return self.embedder.encode(_several(texts), prompt_name=self._prompt(DOCUMENT))
 
     async def aqueries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         return await self._aencode(texts, QUERY)
@@ -44,7 +44,7 @@ class Texts:
     async def _aencode(self, texts: Sequence[str], names: Tuple[str, ...]) -> npt.NDArray[np.float32]:
         # The first look at the prompts may load the model, or ask a server.
         prompt = await asyncio.get_running_loop().run_in_executor(None, self._prompt, names)
-        return await self.embedder.aencode(list(texts), prompt_name=prompt)
+        return await self.embedder.aencode(_several(texts), prompt_name=prompt)
 
     def _prompt(self, names: Tuple[str, ...]) -> Optional[str]:
         if self._fixed:
@@ -56,6 +56,13 @@ class Texts:
         return next((name for name in names if name in self._known), None)
 
 
+def _several(texts: Sequence[str]) -> Sequence[str]:
+    """TypeError for a string, which is a sequence of strings, too."""
+    if isinstance(texts, str):
+        raise TypeError("texts: expected a list of strings, found a string")
+    return texts
+
+
 class Backend:
     """What BERTopic and KeyBERT, whose base classes are alike, call."""
 
@@ -64,4 +71,4 @@ class Backend:
         super().__init__(embedding_model=self._embedder)  # type: ignore[call-arg]  # Of the framework.
 
     def embed(self, documents: Sequence[str], verbose: bool = False) -> npt.NDArray[np.float32]:
-        return self._embedder.encode(list(documents))
+        return self._embedder.encode(_several(documents))

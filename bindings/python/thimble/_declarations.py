@@ -106,6 +106,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "thimble_pool_decode": (_JOB, [c_void_p, c_char_p, c_char_p, POINTER(Ids), c_int32]),
     "thimble_pool_vocabulary": (_JOB, [c_void_p, c_char_p, c_char_p, c_void_p, c_size_t]),
     "thimble_pool_describe": (_JOB, [c_void_p, c_char_p, c_char_p, POINTER(EncodeOptions)]),
+    "thimble_pool_percentile": (_JOB, [c_void_p, c_char_p, c_char_p, POINTER(EncodeOptions), c_double]),
     "thimble_pool_plan": (_JOB, [c_void_p, c_char_p, c_char_p]),
     "thimble_pool_unload": (_JOB, [c_void_p, c_char_p, c_char_p]),
     "thimble_pool_pin": (_JOB, [c_void_p, c_char_p, c_char_p, c_int32]),

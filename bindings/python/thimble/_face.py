@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
-from . import _settings
+from . import _native, _settings
 from ._settings import CPU, Device, ThreadPool
 
 if TYPE_CHECKING:
@@ -95,6 +94,8 @@ class Prompts:
             prompt = self.prompts.get(self.default_prompt_name)
         if not prompt:
             return "", ""
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt: expected a str, found {type(prompt).__name__}")
         for name, text in self._own_prompts.items():
             if text == prompt:
                 return "", name
@@ -131,16 +132,19 @@ class Face(Prompts):
         """Opens the model for the first time, and keeps how."""
         if model is None:
             raise _settings.invalid("model_name_or_path: pass the name or the folder of a model.")
-        self._settings = {"model": os.fspath(model), "dtype": dtype, "revision": revision, "folder": folder,
+        model = _native.path_text(model, "model_name_or_path")
+        folder = _native.path_text(folder, "cache_folder")
+        self._settings = {"model": model, "dtype": dtype, "revision": revision, "folder": folder,
                           "threads": threads, "max_memory": max_memory}
         arguments = _settings.model_arguments(**self._settings, max_tokens=max_tokens)
         return _settings.open_model(kind, arguments, folder, local_files_only)
 
-    def _open_again(self, kind: Callable[..., T], max_tokens: int) -> T:
-        """Opens the model with another limit of tokens."""
+    def _open_again(self, kind: Callable[..., T], max_tokens: Optional[int], name: str) -> T:
+        """Opens the model with another limit of tokens, whose name is that; None means the model's own."""
+        _settings.check_count(max_tokens, name)
         if self._settings is None:
-            raise _settings.invalid("max_seq_length: pass `max_tokens` to the embedder that this model was made of.")
-        return kind(**_settings.model_arguments(**self._settings, max_tokens=max_tokens))
+            raise _settings.invalid(f"{name}: pass `max_tokens` to the embedder that this model was made of.")
+        return kind(**_settings.model_arguments(**self._settings, max_tokens=max_tokens or 0))
 
     @property
     def device(self) -> Device:

@@ -11,7 +11,7 @@ import operator
 import os
 import struct
 import sys
-from _thread import allocate_lock  # As threading's, without the module.
+from _thread import RLock, allocate_lock  # As threading's, without the module.
 from ctypes import byref, c_char_p, c_float, c_int32, c_size_t, c_uint64, c_void_p
 
 from ._declarations import (
@@ -55,12 +55,12 @@ def library() -> Any:
         path = library_path()
         try:
             loaded = ctypes.CDLL(path)
-        except OSError as error:
+            for name, (result, arguments) in FUNCTIONS.items():
+                function = getattr(loaded, name)
+                function.restype, function.argtypes = result, arguments
+        except (OSError, AttributeError) as error:  # The latter for a function that it lacks, as older ones do.
             raise ImportError(f"thimble: cannot load {path}: {error}; install the package again, or set THIMBLE_LIBRARY "
-                              "to a libthimble_c of a build") from None
-        for name, (result, arguments) in FUNCTIONS.items():
-            function = getattr(loaded, name)
-            function.restype, function.argtypes = result, arguments
+                              "to a libthimble_c of a build of the same version") from None
         _library = loaded
     return _library
 
@@ -120,6 +120,14 @@ def whole_number(value: Any, what: str) -> int:
         raise TypeError(f"{what}: expected a whole number, found {type(value).__name__}") from None
 
 
+def real_number(value: Any, what: str, of: str = "a number") -> float:
+    """A float of whatever is a number, such as those of numpy."""
+    try:
+        return ctypes.c_double(value).value
+    except TypeError:
+        raise TypeError(f"{what}: expected {of}, found {type(value).__name__}") from None
+
+
 def size(value: Any, what: str) -> int:
     """Bytes, of a number or of a string as the command line takes it: "16MB", "1.5GiB"."""
     if not isinstance(value, str):
@@ -140,18 +148,23 @@ def size(value: Any, what: str) -> int:
     raise InvalidArgument("invalid_argument", f"{what}: expected bytes or a size such as '16MB' or '1.5GiB', found {value!r}")
 
 
-def choice(value: Optional[bool]) -> int:
+def choice(value: Optional[bool], what: str) -> int:
     """A thimble_choice."""
-    if value is not None and not hasattr(value, "__and__"):  # bool, and that of numpy
-        raise TypeError(f"expected True, False or None, found {value!r}")
-    return 0 if value is None else 1 if value else -1
+    return 0 if value is None else 1 if flag(value, what, "True, False or None") else -1
 
 
-def pack(texts: Iterable[str], what: str = "texts") -> Tuple[Texts, Any]:
-    """The texts as C takes them, and what must stay alive meanwhile."""
+def flag(value: bool, what: str, expected: str = "True or False") -> int:
+    """1 or 0."""
+    if value not in (0, 1):
+        raise TypeError(f"{what}: expected {expected}, found {value!r}")
+    return int(value)
+
+
+def pack(texts: Iterable[str], what: str = "texts", first_index: int = 0) -> Tuple[Texts, Any]:
+    """The texts as C takes them, and what must stay alive meanwhile. `first_index` is that of the first text in messages."""
     parts: List[bytes] = []
     ends = [0]
-    for i, text in enumerate(texts):
+    for i, text in enumerate(texts, first_index):
         if not isinstance(text, str):
             raise TypeError(f"{what}[{i}]: expected a string, found {type(text).__name__}")
         part = encode_text(text)
@@ -160,6 +173,13 @@ def pack(texts: Iterable[str], what: str = "texts") -> Tuple[Texts, Any]:
     data = b"".join(parts)
     offsets = struct.pack(f"{len(ends)}Q", *ends)
     return Texts(data, offsets, len(parts)), (data, offsets)
+
+
+def pack_one(text: str, what: str) -> Tuple[Texts, Any]:
+    """The same for one text."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected a string, found {type(text).__name__}")
+    return pack([text], what)
 
 
 def check(code: int, text: Text) -> str:
@@ -205,10 +225,16 @@ _abandoned: Dict[object, Tuple[int, int]] = {}
 
 
 def _reap(wait_ms: int = 0) -> None:
-    for key, (job, process) in list(_abandoned.items()):
-        if process == os.getpid() and library().thimble_job_wait(job, wait_ms) and _abandoned.pop(key, None):
+    for key in list(_abandoned):
+        taken = _abandoned.pop(key, None)  # From other threads that reap.
+        if taken is None:
+            continue
+        job, process = taken
+        if process == os.getpid() and library().thimble_job_wait(job, wait_ms):
             library().thimble_job_free(job)
             _alive.pop(key, None)
+        else:
+            _abandoned[key] = taken
 
 
 def run(start: Callable[[], Optional[int]], keep: Any, take: Callable[[Any, str], R],
@@ -223,7 +249,11 @@ def run(start: Callable[[], Optional[int]], keep: Any, take: Callable[[Any, str]
     job: Optional[int] = None
     ended = False
     try:
-        job = start()
+        try:
+            job = start()
+        except InvalidArgument:  # Of what was closed. After others, such as Ctrl-C, the job may run.
+            _alive.pop(key, None)
+            raise
         if cancel is not None:
             cancel._set(job)
         state = Progress()
@@ -295,28 +325,32 @@ def writable(buffer: Optional[bytearray]) -> Any:
 
 
 class Handle:
-    """A handle of the library, which is closed when the last call that uses it has started."""
+    """A handle of the library. It is closed when nobody is in its `with` any more, also by the garbage collector; in a process that
+    was forked from its own only if `forks`."""
 
-    def __init__(self, address: int, close: Callable[[int], None], what: str) -> None:
+    def __init__(self, address: int, close: Callable[[int], None], what: str, forks: bool) -> None:
         self._what = what
         self._address = address
         self._close = close
+        self.process = 0 if forks else os.getpid()
         self._users = 0
         self._closed = False
 
     def __enter__(self) -> int:
-        with _lock:
-            if self._closed:
-                raise InvalidArgument("invalid_argument", f"the {self._what} was closed; make another one")
-            self._users += 1
-            return self._address
+        with lock:
+            closed = self._closed
+            if not closed:
+                self._users += 1
+        if closed:
+            raise InvalidArgument("invalid_argument", f"the {self._what} was closed; make another one")
+        return self._address
 
     def __exit__(self, *_: object) -> None:
-        with _lock:
+        with lock:
             self._users -= 1
             last = self._closed and self._users == 0
         if last:
-            self._close(self._address)
+            self._end()
 
     @property
     def closed(self) -> bool:
@@ -325,19 +359,27 @@ class Handle:
     def close(self) -> None:
         if sys.is_finalizing():  # The process ends, and takes everything.
             return
-        with _lock:
+        with lock:
             last = not self._closed and self._users == 0
             self._closed = True
         if last:
+            self._end()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _end(self) -> None:
+        if self.process in (0, os.getpid()):
             self._close(self._address)
 
 
-_lock = allocate_lock()
+# Of what the threads of the process share. A finalizer may run while its thread holds it.
+lock = RLock()
 
 
 def _after_fork() -> None:
-    global _lock
-    _lock = allocate_lock()
+    global lock
+    lock = RLock()
     _alive.clear()
     _abandoned.clear()
 
@@ -348,21 +390,22 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _finish() -> None:
-    """What was interrupted ends before the process does."""
-    for job, process in list(_abandoned.values()):
-        if process == os.getpid():
-            library().thimble_job_cancel(job)
+    """What was interrupted, and cancelled then, ends before the process does."""
     _reap(2000)
 
 
 def sequence(texts: Any, what: str = "texts") -> Sequence[str]:
     """A list or tuple of what the caller gave."""
-    if isinstance(texts, (list, tuple)):
-        return texts
+    return texts if isinstance(texts, (list, tuple)) else list(iterable(texts, what))
+
+
+def iterable(texts: Any, what: str) -> Iterable[str]:
+    """What the caller gave, if it may have texts one after the other."""
     if isinstance(texts, (bytes, bytearray)) or not (hasattr(texts, "__iter__") or hasattr(texts, "__getitem__")):
         raise TypeError(f"{what}: expected a string or an iterable of strings, found {type(texts).__name__}")
     # Iterating over these gives keys, names of columns, or rows.
     if isinstance(texts, dict) or getattr(texts, "ndim", 1) != 1:
         raise TypeError(f"{what}: expected a string or an iterable of strings, found {type(texts).__name__}; pass one "
                         "column or row of it")
-    return list(texts)
+    given: Iterable[str] = texts
+    return given

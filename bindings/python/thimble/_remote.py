@@ -28,7 +28,7 @@ class Remote:
         self._name = name
         self._arguments = arguments
         self._info: Optional[Dict[str, Any]] = None
-        self._opened: Optional[Tuple[int, _native.Handle]] = None
+        self._opened: Optional[_native.Handle] = None
         self._open()
 
     def encode(self, packed: _native.Texts, keep: Any, given: Dict[str, Any], dimensions: Optional[int], precision: str,
@@ -54,14 +54,8 @@ class Remote:
     @property
     def info(self) -> Dict[str, Any]:
         if self._info is None:
-            lib = _native.library()
-
-            def start() -> Optional[int]:
-                with self._open() as handle:
-                    job: Optional[int] = lib.thimble_backend_describe(handle)
-                    return job
-
-            self._info = _native.run(start, None, _native.take_json)
+            with self._open() as handle:
+                self._info = _native.run(lambda: _native.library().thimble_backend_describe(handle), None, _native.take_json)
         return dict(self._info or {})
 
     @property
@@ -78,25 +72,21 @@ class Remote:
 
     def close(self) -> None:
         opened, self._opened = self._opened, None
-        if opened is not None and opened[0] == os.getpid():
-            opened[1].close()
+        if opened is not None:
+            opened.close()
 
     def _vectors(self, packed: _native.Texts, options: _native.EncodeOptions, found: Optional[bytearray], keep: Any,
                  cancel: Optional[_native.Cancel]) -> Tuple[bytearray, Tuple[int, int]]:
-        lib = _native.library()
-
-        def start() -> Optional[int]:
-            with self._open() as handle:
-                job: Optional[int] = lib.thimble_backend_encode(
-                    handle, ctypes.byref(packed), ctypes.byref(options), _native.writable(found))
-                return job
-
-        return _native.run(start, (packed, keep, options, found), _native.take_vectors, cancel=cancel)
+        # Closing a backend ends its calls: this one counts as a user of it until it has ended.
+        with self._open() as handle:
+            return _native.run(lambda: _native.library().thimble_backend_encode(
+                handle, ctypes.byref(packed), ctypes.byref(options), _native.writable(found)),
+                (packed, keep, options, found), _native.take_vectors, cancel=cancel)
 
     def _open(self) -> _native.Handle:
         """The backend of this process: connections are not shared with the one that it was forked from."""
         opened = self._opened
-        if opened is None or opened[0] != os.getpid():
+        if opened is None or opened.process != os.getpid():
             lib = _native.library()
             given = _native.options(
                 _native.BackendOptions, model=self._arguments["model"], dtype=self._arguments["dtype"],
@@ -105,6 +95,5 @@ class Remote:
             code = lib.thimble_backend_open(_native.encode_name(self._name, "backend"), ctypes.byref(given),
                                             ctypes.byref(address), ctypes.byref(text))
             _native.check(code, text)
-            opened = (os.getpid(), _native.Handle(address.value or 0, lib.thimble_backend_close, "backend"))
-            self._opened = opened
-        return opened[1]
+            opened = self._opened = _native.Handle(address.value or 0, lib.thimble_backend_close, "backend", forks=False)
+        return opened

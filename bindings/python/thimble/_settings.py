@@ -84,6 +84,11 @@ def check_token(token: Any) -> None:
         )
 
 
+def check_count(value: Optional[int], name: str) -> None:
+    if value is not None and _native.whole_number(value, name) < 1:
+        raise invalid(f"{name}: expected at least 1, found {value}")
+
+
 def check_absent(values: Mapping[str, Any], instead: str) -> None:
     """InvalidArgument that names the first of `values` that is set."""
     for name, value in values.items():
@@ -132,14 +137,13 @@ def model_arguments(
     max_memory: Union[int, str],
     max_tokens: int,
 ) -> Dict[str, Any]:
-    """The arguments of Embedder or Reranker; models of a `folder` have a pool of their own."""
-    from .pool import ModelPool
+    """The arguments of Embedder or Reranker; the models of a `folder` have a pool of their own."""
+    from .pool import pool_for
 
     limits: Dict[str, Any] = {"threads": threads, "max_memory": _native.size(max_memory, "max_memory"),
                               "max_tokens": max_tokens}
     if folder is not None:
-        limits["call_max_memory"] = limits.pop("max_memory")
-        limits = {"pool": ModelPool(folder=os.fspath(folder), **limits)}
+        limits = {"pool": pool_for(None, folder=os.fspath(folder), **limits)}
     return {"model": os.fspath(model), "dtype": dtype, "revision": revision, **limits}
 
 
@@ -183,7 +187,7 @@ def renamed(kwargs: Dict[str, Any], old: str, new: str, value: Any) -> Any:
 
 def check_calls(name: str, batch_size: int, device: Any, pool: Any, kwargs: Dict[str, Any]) -> None:
     """Errors for settings of one call that are not supported."""
-    if batch_size <= 0:
+    if _native.whole_number(batch_size, "batch_size") <= 0:
         raise ValueError(f"batch_size must be a positive integer, got {batch_size}.")
     check_device(device)
     if pool is not None and not isinstance(pool, ThreadPool):
@@ -223,19 +227,19 @@ def progress(starts: range, show: bool) -> Iterator[int]:
     yield from bar
 
 
-def texts_of(inputs: Any) -> List[str]:
+def texts_of(inputs: Any, what: str = "inputs") -> List[str]:
     """A list of texts from a list, tuple, array, column or other iterable. TypeError for what has others in it."""
     if getattr(inputs, "ndim", 0) and hasattr(inputs, "tolist"):
         texts: List[Any] = inputs.tolist()
     else:
-        texts = list(_native.sequence(inputs, "inputs"))
+        texts = list(_native.sequence(inputs, what))
     for index, text in enumerate(texts):
         if isinstance(text, str):
             continue
         if isinstance(text, (list, tuple)):
             raise TypeError(
-                f"inputs[{index}] is a pair or a list. thimble embeds single texts: join them, or score pairs with "
+                f"{what}[{index}] is a pair or a list. thimble embeds single texts: join them, or score pairs with "
                 "thimble.CrossEncoder."
             )
-        raise TypeError(f"inputs[{index}]: expected a str, found {type(text).__name__}. thimble embeds texts only.")
+        raise TypeError(f"{what}[{index}]: expected a str, found {type(text).__name__}. thimble embeds texts only.")
     return texts

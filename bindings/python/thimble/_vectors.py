@@ -25,7 +25,7 @@ _PRECISIONS: Dict[str, Tuple[str, str, int, int]] = {
 
 
 def check_precision(precision: str) -> None:
-    if precision not in _PRECISIONS:
+    if not isinstance(precision, str) or precision not in _PRECISIONS:
         raise InvalidArgument("invalid_argument", f"precision: expected one of {', '.join(_PRECISIONS)}, found "
                               f"{precision!r}")
 
@@ -76,6 +76,7 @@ def quantize(vectors: Array, precision: str, start: float = 0.0, end: float = 0.
     """Codes of vectors [texts][dimensions]: as the ``precision`` of `Embedder.encode`. ``start`` and ``end`` are the
     range of ``"int8"`` and ``"uint8"``, which vectors that are none do not need."""
     check_precision(precision)
+    start, end = _native.real_number(start, "start"), _native.real_number(end, "end")
     numpy = import_numpy()
     vectors = numpy.ascontiguousarray(vectors, dtype=numpy.float32)
     if vectors.ndim != 2:

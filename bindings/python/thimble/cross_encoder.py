@@ -77,6 +77,7 @@ class CrossEncoder(_face.Face):
             raise TypeError(f"CrossEncoder() got an unexpected keyword argument {next(iter(older))!r}")
         self._check(device, backend, token, modules, model_card_data, (names["processor_kwargs"],),
                     names["config_kwargs"])
+        _settings.check_count(max_length, "max_length")
         dtype = _settings.dtype_of(dtype, names["model_kwargs"])
         self.reranker: Reranker = self._open(_reranker, names["model_name_or_path"], dtype, revision,
                                              names["cache_folder"], threads, max_memory, max_length or 0,
@@ -154,7 +155,7 @@ class CrossEncoder(_face.Face):
         activation_fn = _settings.renamed(kwargs, "activation_fct", "activation_fn", activation_fn)
         kwargs.pop("num_workers", None)
         _settings.check_calls("CrossEncoder.predict", batch_size, device, pool, kwargs)
-        items: List[Any] = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
+        items = _items(inputs)
         single = bool(items) and isinstance(items[0], str)
         pairs = [_pair(index, item) for index, item in enumerate([items] if single else items)]
         if not pairs:
@@ -234,24 +235,22 @@ class CrossEncoder(_face.Face):
             )
         for name in ("apply_softmax", "convert_to_numpy", "convert_to_tensor"):
             kwargs.pop(name, None)  # Without effect in sentence-transformers, too: scores are floats.
-        texts = list(documents)
-        scores: List[float]
-        if activation_fn is None and self.activation_fn is None and not kwargs and not _settings.show_progress(show_progress_bar):
-            _settings.check_calls("CrossEncoder.rank", batch_size, device, pool, kwargs)
-            scores = self.reranker._first_scores(self._before(self._prompt(prompt, prompt_name)) + query, texts)
-        else:
-            scores = self.predict(
-                [(query, text) for text in texts],
-                prompt_name=prompt_name,
-                prompt=prompt,
-                batch_size=batch_size,
-                show_progress_bar=show_progress_bar,
-                activation_fn=activation_fn,
-                device=device,
-                pool=pool,
-                chunk_size=chunk_size,
-                **kwargs,
-            ).tolist()
+        if isinstance(documents, str) or not isinstance(query, str):
+            raise TypeError("rank: expected a str as query and a list of str as documents, found "
+                            f"{type(query).__name__} and {type(documents).__name__}")
+        texts = _settings.texts_of(documents, "documents")
+        scores = self.predict(
+            [(query, text) for text in texts],
+            prompt_name=prompt_name,
+            prompt=prompt,
+            batch_size=batch_size,
+            show_progress_bar=show_progress_bar,
+            activation_fn=activation_fn,
+            device=device,
+            pool=pool,
+            chunk_size=chunk_size,
+            **kwargs,
+        ).tolist()
         order = sorted(range(len(scores)), key=lambda index: -scores[index])[:top_k]
         results: List[Dict[str, Any]] = [{"corpus_id": index, "score": scores[index]} for index in order]
         if return_documents:
@@ -267,7 +266,7 @@ class CrossEncoder(_face.Face):
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        self.reranker = self._open_again(_reranker, value)
+        self.reranker = self._open_again(_reranker, value, "max_length")
 
     @property
     def max_length(self) -> int:
@@ -285,6 +284,15 @@ class CrossEncoder(_face.Face):
 def _reranker(**arguments: Any) -> Reranker:
     # Prompts are put before the query here.
     return Reranker(**arguments, prompt_name="")
+
+
+def _items(inputs: Any) -> List[Any]:
+    """A list of pairs, or one pair. TypeError for what has keys, columns or letters instead."""
+    if hasattr(inputs, "tolist"):
+        return list(inputs.tolist())
+    if isinstance(inputs, (str, bytes, dict)) or hasattr(inputs, "columns") or not hasattr(inputs, "__iter__"):
+        raise TypeError(f"inputs: expected a list of [query, document], or one pair, found {type(inputs).__name__}")
+    return list(inputs)
 
 
 def _pair(index: int, item: Any) -> Tuple[str, str]:

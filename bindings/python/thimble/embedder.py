@@ -8,7 +8,7 @@ import os
 from . import _native, _vectors
 from ._remote import Remote
 from .errors import InvalidArgument, NotFound, Unsupported
-from .pool import ModelPool, shared_pool
+from .pool import ModelPool, pool_for
 
 TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ class Embedder:
             "chunk_overlap": chunk_overlap, "cache": _native.path_text(cache, "cache"), "pool": pool,
         }
         _check_dimensions(dimensions)
-        if pool is not None and not isinstance(pool, ModelPool):
-            raise TypeError(f"pool: expected a ModelPool, found {type(pool).__name__}")
         self._info: Optional[Dict[str, Any]] = None
         self._described = ""  # The info of a native model as JSON.
         self._remote: Optional[Remote] = None
@@ -74,16 +72,9 @@ class Embedder:
             return
         if base_url is not None:
             raise Unsupported("unsupported", "base_url: only remote backends have one; set backend too")
-        if not self._name:
-            raise InvalidArgument("invalid_argument", "model: expected a name or a path; thimble.models() lists those on "
-                                  "this machine")
-        self._pool = pool if pool is not None else shared_pool(
-            threads=threads, call_max_memory=max_memory, max_tokens=max_tokens, truncation=truncation,
-            cache=self._arguments["cache"])
-        if pool is not None and (threads is not None or max_memory or max_tokens or cache is not None
-                                 or truncation != "sentence-transformers"):
-            raise InvalidArgument("invalid_argument", "threads, max_memory, max_tokens, truncation and cache are those of "
-                                  "the pool; set them there")
+        check_named(self._name)
+        self._pool = pool_for(pool, threads=threads, max_memory=max_memory, max_tokens=max_tokens, truncation=truncation,
+                              cache=self._arguments["cache"])
         self._described = open_or_pull(self._describe, self._name, dtype, self._pool.folder)
 
     # ---- Vectors ----
@@ -129,9 +120,9 @@ class Embedder:
         vectors of those before it were taken. The other arguments are those of `encode`."""
         if isinstance(texts, str):
             raise TypeError("texts: expected an iterable of strings, found a string")
-        if batch_texts < 1:
+        if _native.whole_number(batch_texts, "batch_texts") < 1:
             raise InvalidArgument("invalid_argument", f"batch_texts: expected at least 1, found {batch_texts}")
-        return self._stream(iter(texts), batch_texts, (prompt_name, dimensions, precision, normalize, long_texts))
+        return self._stream(iter(_native.iterable(texts, "texts")), batch_texts, (prompt_name, dimensions, precision, normalize, long_texts))
 
     def _stream(self, texts: Iterator[str], batch_texts: int, options: Tuple[Any, ...]) -> "Iterator[Array]":
         first = 0
@@ -157,7 +148,7 @@ class Embedder:
     def encode_tokens(self, text: str) -> "Array":
         """The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: an array
         [tokens][token dimensions]."""
-        packed, keep = _native.pack([text], "text")
+        packed, keep = _native.pack_one(text, "text")
         tokens, shape = self._run("encode_tokens", ctypes.byref(packed), keep=(packed, keep), take=_native.take_vectors)
         return _vectors.as_array(tokens, shape, "float32")
 
@@ -174,7 +165,7 @@ class Embedder:
                 reports: bool = False) -> Tuple[bytearray, Tuple[int, ...], Optional[bytearray]]:
         """The vectors, their shape, and the reports."""
         single = isinstance(texts, str)
-        packed, keep = _native.pack([texts] if isinstance(texts, str) else _native.sequence(texts))
+        packed, keep = _native.pack([texts] if isinstance(texts, str) else _native.sequence(texts), "texts", first_index)
         _vectors.check_precision(precision)
         if dimensions is None:
             dimensions = self._arguments["dimensions"]
@@ -182,7 +173,7 @@ class Embedder:
         found = bytearray(packed.count * 3 * ctypes.sizeof(ctypes.c_uint64)) if reports else None
         given = dict(
             prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name,
-            normalize=_native.choice(self._arguments["normalize"] if normalize is None else normalize),
+            normalize=_native.choice(self._arguments["normalize"] if normalize is None else normalize, "normalize"),
             first_index=first_index)
         compute = self._encode_native if self._remote is None else self._open_remote().encode
         vectors, columns = compute(packed, keep, given, dimensions, precision, long_texts, found, cancel)
@@ -192,6 +183,8 @@ class Embedder:
                        precision: str, long_texts: Optional[str], found: Optional[bytearray],
                        cancel: Optional[_native.Cancel]) -> Tuple[bytearray, int]:
         self._native_pool("encode")
+        if dimensions is not None and dimensions > self.dimensions:
+            self._describe(self._name, dimensions)  # Refuses more than the model has before there is memory for them.
         vectors, columns = _vectors.room(packed.count, dimensions if dimensions is not None else self.dimensions, precision)
         options = self._options(dimensions=dimensions, precision=precision,
                                 long_texts=self._arguments["long_texts"] if long_texts is None else long_texts,
@@ -230,7 +223,7 @@ class Embedder:
                   take: Callable[[Any, str], Any], max_tokens: Optional[int] = None) -> Any:
         packed, keep = _native.pack(texts)
         options = _native.options(
-            _native.TokenizeOptions, truncate=_native.choice(truncate), special_tokens=_native.choice(special_tokens),
+            _native.TokenizeOptions, truncate=_native.choice(truncate, "truncate"), special_tokens=_native.choice(special_tokens, "special_tokens"),
             prompt_name=self._arguments["prompt_name"] if prompt_name is None else prompt_name, max_tokens=max_tokens)
         return self._run("tokenize", ctypes.byref(packed), ctypes.byref(options), keep=(packed, keep, options), take=take)
 
@@ -272,6 +265,18 @@ class Embedder:
         """The model's prompts by name."""
         return {key[len("prompt."):]: value for key, value in self.info.items() if key.startswith("prompt.")}
 
+    def percentile(self, cosine: float) -> Optional[float]:
+        """How many of 100 pairs of unrelated texts are less alike for this model than two whose cosine this is. None where
+        nobody knows it: for vectors that are cut or pooled in another way than the model's own, for mocks and remote
+        backends, and for a model file from an older converter."""
+        number = _native.real_number(cosine, "cosine")
+        self._check_open()
+        if self._pool is None:
+            return None
+        options = self._options(dimensions=self._arguments["dimensions"])
+        found = self._run("percentile", ctypes.byref(options), number, keep=options, take=_native.take_text)
+        return float(found) if found else None
+
     def plan(self) -> Dict[str, int]:
         """The memory of a call: see `thimble.plan`."""
         return self._native_pool("plan").plan(self._name, dtype=self._arguments["dtype"])
@@ -279,19 +284,14 @@ class Embedder:
     def close(self) -> None:
         """Calls that run end as they would; later ones fail. The model is unloaded when nobody uses it."""
         self._closed = True
-        remote, self._remote = self._remote, None
-        if remote is not None:
-            remote.close()
+        if self._remote is not None:
+            self._remote.close()
 
     def __enter__(self) -> "Embedder":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_remote", None) is not None:
-            self.close()
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return _restore, (type(self), self._arguments)
@@ -325,9 +325,9 @@ class Embedder:
         return _native.options(_native.EncodeOptions, pooling=self._arguments["pooling"],
                                chunk_overlap=-1 if overlap == 0 else overlap, **values)
 
-    def _describe(self, name: str) -> str:
-        options = self._options(dimensions=self._arguments["dimensions"],
-                                normalize=_native.choice(self._arguments["normalize"]),
+    def _describe(self, name: str, dimensions: Optional[int] = None) -> str:
+        options = self._options(dimensions=dimensions or self._arguments["dimensions"],
+                                normalize=_native.choice(self._arguments["normalize"], "normalize"),
                                 prompt_name=self._arguments["prompt_name"], long_texts=self._arguments["long_texts"])
         described: str = self._native_pool("describe")._run(
             "thimble_pool_describe", name, self._arguments["dtype"], ctypes.byref(options), keep=options)
@@ -342,6 +342,12 @@ def _restore(kind: Any, arguments: Dict[str, Any]) -> Any:
 def _check_dimensions(dimensions: Optional[int]) -> None:
     if dimensions is not None and _native.whole_number(dimensions, "dimensions") < 1:
         raise InvalidArgument("invalid_argument", f"dimensions: expected at least 1, found {dimensions}")
+
+
+def check_named(name: str) -> None:
+    if not name:
+        raise InvalidArgument("invalid_argument", "model: expected a name or a path; thimble.models() lists those on this "
+                              "machine")
 
 
 def _full_name(model: Optional[str], revision: Optional[str]) -> str:

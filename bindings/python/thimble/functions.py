@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 
 from . import _native
+from .errors import InvalidArgument
 from .pool import ModelPool
 
 if TYPE_CHECKING:
@@ -25,13 +26,17 @@ def plan(model: Path, *, dtype: str = "q8", threads: Optional[int] = 1, max_memo
     scratch together), ``max_tokens`` and ``tile_tokens``. Without what Python and numpy take."""
     with ModelPool(folder, threads=threads, call_max_memory=_native.size(max_memory, "max_memory"), max_tokens=max_tokens,
                    truncation=truncation) as pool:
+        pool._limit_name = "max_memory"
         return pool.plan(model, dtype=dtype)
 
 
 def memory(pid: int = 0) -> Dict[str, int]:
     """The memory of a process, 0 for this one, in bytes: ``rss_bytes``, ``pss_bytes``, ``private_bytes`` (pages without
     a file behind them), ``peak_rss_bytes`` and ``data_bytes``."""
-    found: Dict[str, int] = _native.read_json(_native.library().thimble_memory, pid)
+    process = _native.whole_number(pid, "pid")
+    if not 0 <= process < 2**31:
+        raise InvalidArgument("invalid_argument", f"pid: expected 0 or the id of a process, found {process}")
+    found: Dict[str, int] = _native.read_json(_native.library().thimble_memory, process)
     return found
 
 
@@ -45,8 +50,9 @@ def pull(model: Path, *, dtype: str = "q8", revision: Optional[str] = None, fold
     later one resumes."""
     given = _native.options(
         _native.PullOptions, dtype=dtype, revision=revision, folder=folder, name=name, pooling=pooling,
-        normalize=_native.choice(normalize), force=int(force), local_files_only=int(local_files_only),
-        unstated_pooling=int(unstated_pooling))
+        normalize=_native.choice(normalize, "normalize"), force=_native.flag(force, "force"),
+        local_files_only=_native.flag(local_files_only, "local_files_only"),
+        unstated_pooling=_native.flag(unstated_pooling, "unstated_pooling"))
     named = _native.encode_name(model, "model")
     pulled: Dict[str, Any] = _native.run(lambda: _native.library().thimble_pull(named, ctypes.byref(given)), given,
                                          _native.take_json, _telling(progress))
@@ -61,8 +67,8 @@ def convert(source: Path, output: Path, *, dtype: str = "q8", name: Optional[str
     each assumption. ``threads`` 0 means the processors that the process may use, at most 8."""
     given = _native.options(
         _native.ConvertOptions, dtype=dtype, name=name, known_as=known_as, pooling=pooling,
-        normalize=_native.choice(normalize), unstated_pooling=int(unstated_pooling),
-        calibrate=_native.choice(calibrate), calibration_file=calibration_file, threads=threads)
+        normalize=_native.choice(normalize, "normalize"), unstated_pooling=_native.flag(unstated_pooling, "unstated_pooling"),
+        calibrate=_native.choice(calibrate, "calibrate"), calibration_file=calibration_file, threads=threads)
     paths = _native.encode_name(source, "source"), _native.encode_name(output, "output")
     found = _native.run(lambda: _native.library().thimble_convert(*paths, ctypes.byref(given)), given, _native.take_json,
                         _telling(progress))

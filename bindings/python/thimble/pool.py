@@ -6,6 +6,7 @@ import ctypes
 import os
 
 from . import _native
+from .errors import InvalidArgument, OutOfMemory
 
 TYPE_CHECKING = False  # As typing's, which takes longer to import than the rest of the package.
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ class ModelPool:
     Thread-safe; works after ``os.fork``; pickled as its arguments, so that it is another pool in another process.
     """
 
+    # What the user calls the limit of a call: `max_memory` where an Embedder has a pool without the user's doing.
+    _limit_name = "call_max_memory"
+
     def __init__(self, folder: Optional[Path] = None, max_memory: Union[int, str] = 0, max_models: int = 0,
                  unload_after: Optional[float] = 30.0, *, max_wait: float = 30.0, load: str = "map",
                  verify: bool = False, threads: Optional[int] = None, max_tokens: int = 0,
@@ -52,15 +56,15 @@ class ModelPool:
             max_memory = _native.size(os.environ["THIMBLE_MAX_MEMORY"], "THIMBLE_MAX_MEMORY")
         given = _native.options(
             _native.PoolOptions, folder=self._arguments["folder"], max_memory=max_memory, max_models=max_models,
-            unload_after_ms=-1 if unload_after is None else _milliseconds(unload_after, 1),
-            max_wait_ms=_milliseconds(max_wait, -1), load=load, verify=int(verify), threads=threads,
+            unload_after_ms=-1 if unload_after is None else _milliseconds(unload_after, "unload_after", 1),
+            max_wait_ms=_milliseconds(max_wait, "max_wait", -1), load=load, verify=_native.flag(verify, "verify"), threads=threads,
             call_max_memory=call_max_memory, max_tokens=max_tokens, truncation=truncation,
             cache=self._arguments["cache"], cache_bytes=cache_bytes)
         address, text = ctypes.c_void_p(), _native.Text()
         lib = _native.library()
         code = lib.thimble_pool_open(ctypes.byref(given), ctypes.byref(address), ctypes.byref(text))
         _native.check(code, text)
-        self._handle = _native.Handle(address.value or 0, lib.thimble_pool_close, "pool")
+        self._handle = _native.Handle(address.value or 0, lib.thimble_pool_close, "pool", forks=True)
 
     @property
     def folder(self) -> Optional[str]:
@@ -115,11 +119,6 @@ class ModelPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle is not None:
-            handle.close()
-
     def __reduce__(self) -> Tuple[Any, ...]:
         return _restore, (self._arguments,)
 
@@ -138,25 +137,28 @@ class ModelPool:
                 job: Optional[int] = function(handle, *names, *arguments)
                 return job
 
-        return _native.run(start, keep, take, cancel=cancel)
+        try:
+            return _native.run(start, keep, take, cancel=cancel)
+        except OutOfMemory as error:
+            message = error.message.replace("`call_max_memory`", f"`{self._limit_name}`")
+            raise OutOfMemory(error.code, message) from None
 
 
 def _threads_of_environment() -> Optional[int]:
     value = os.environ.get("THIMBLE_THREADS")
     if not value:
         return None
-    if not value.isdigit() or int(value) < 1:
-        from .errors import InvalidArgument
-
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
         raise InvalidArgument("invalid_argument", f"THIMBLE_THREADS: expected 1 to 64, found {value!r}")
     return int(value)
 
 
-def _milliseconds(seconds: float, zero: int) -> int:
+def _milliseconds(seconds: float, what: str, zero: int) -> int:
     """`zero` for 0, whose meaning in C is the default."""
-    if not isinstance(seconds, (int, float)):
-        raise TypeError(f"expected a number of seconds, found {type(seconds).__name__}")
-    return max(int(seconds * 1000), 1) if seconds > 0 else zero
+    number = _native.real_number(seconds, what, "a number of seconds")
+    if not 0 <= number < 2**53:
+        raise InvalidArgument("invalid_argument", f"{what}: expected a number of seconds, 0 or more, found {number}")
+    return max(int(number * 1000), 1) if number > 0 else zero
 
 
 _shared: Dict[Tuple[Any, ...], ModelPool] = {}
@@ -165,9 +167,32 @@ _shared: Dict[Tuple[Any, ...], ModelPool] = {}
 def shared_pool(**arguments: Any) -> ModelPool:
     """The pool of this process that all who give these arguments share."""
     key = tuple(sorted(arguments.items()))
-    pool = _shared.get(key)
+    try:
+        pool = _shared.get(key)
+    except TypeError:  # One that no dict takes, which a pool refuses by its name.
+        return ModelPool(**arguments)
     if pool is None or pool._handle.closed:
-        pool = _shared[key] = ModelPool(**arguments)
+        made = ModelPool(**arguments)
+        with _native.lock:
+            pool = _shared.get(key)
+            if pool is None or pool._handle.closed:
+                pool = _shared[key] = made
+    return pool
+
+
+def pool_for(pool: Optional[ModelPool], **arguments: Any) -> ModelPool:
+    """The pool of the user, or the shared one for arguments of an Embedder, of which `max_memory` is the limit of a call.
+    InvalidArgument for those that the user gave beside a pool."""
+    if pool is None:
+        shared = shared_pool(call_max_memory=arguments.pop("max_memory"), **arguments)
+        shared._limit_name = "max_memory"
+        return shared
+    if not isinstance(pool, ModelPool):
+        raise TypeError(f"pool: expected a ModelPool, found {type(pool).__name__}")
+    given = ", ".join(name for name, value in arguments.items() if value not in (None, 0, "sentence-transformers"))
+    if given:
+        raise InvalidArgument("invalid_argument", f"{given}: calls have that of their pool; set it in ModelPool(...), where "
+                              "max_memory of a call is call_max_memory")
     return pool
 
 

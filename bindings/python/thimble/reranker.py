@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _native, _vectors
-from .embedder import _full_name, _restore, in_thread, open_or_pull
+from .embedder import _full_name, _restore, check_named, in_thread, open_or_pull
 from .errors import InvalidArgument, Unsupported
-from .pool import ModelPool, shared_pool
+from .pool import ModelPool, pool_for
 
 if TYPE_CHECKING:
     from ._vectors import Array
@@ -26,17 +25,13 @@ class Reranker:
                  long_texts: str = "truncate", pool: Optional[ModelPool] = None) -> None:
         max_memory = _native.size(max_memory, "max_memory")
         self._arguments: Dict[str, Any] = {
-            "model": os.fspath(model), "dtype": dtype, "revision": revision, "threads": threads,
+            "model": _native.path_text(model, "model"), "dtype": dtype, "revision": revision, "threads": threads,
             "max_memory": max_memory, "max_tokens": max_tokens, "truncation": truncation, "prompt_name": prompt_name,
             "long_texts": long_texts, "pool": pool,
         }
-        if pool is not None and (threads is not None or max_memory or max_tokens
-                                 or truncation != "sentence-transformers"):
-            raise InvalidArgument("invalid_argument", "threads, max_memory, max_tokens and truncation are those of the "
-                                  "pool; set them there")
         self._name = _full_name(self._arguments["model"], revision)
-        self._pool = pool if pool is not None else shared_pool(
-            threads=threads, call_max_memory=max_memory, max_tokens=max_tokens, truncation=truncation)
+        check_named(self._name)
+        self._pool = pool_for(pool, threads=threads, max_memory=max_memory, max_tokens=max_tokens, truncation=truncation)
         self._closed = False
         self._info = open_or_pull(self._describe, self._name, dtype, self._pool.folder)
         if self._info["num_scores"] == 0:
@@ -57,28 +52,23 @@ class Reranker:
              raw_scores: bool = False) -> List[Tuple[int, float]]:
         """The documents as (index, score), the best first, those with equal scores in their order; at most ``top_n``.
         Of a model with several scores, the first decides."""
-        if top_n is not None and top_n < 0:
+        if top_n is not None and _native.whole_number(top_n, "top_n") < 0:
             raise InvalidArgument("invalid_argument", f"top_n: expected at least 0, found {top_n}")
-        scores = self._first_scores(query, documents, raw_scores)
-        ranked = sorted(enumerate(scores), key=lambda pair: -pair[1])
-        return ranked if top_n is None else ranked[:top_n]
-
-    def _first_scores(self, query: str, documents: Iterable[str], raw_scores: bool = False) -> List[float]:
-        """The first score of each document, without numpy."""
         floats: Any = memoryview(self._score(query, documents, raw_scores, None)).cast("f")
         scores: List[float] = floats.tolist()[::self.num_scores]
-        return scores
+        ranked = sorted(enumerate(scores), key=lambda pair: -pair[1])
+        return ranked if top_n is None else ranked[:top_n]
 
     def _score(self, query: str, documents: Iterable[str], raw_scores: bool, cancel: Optional[_native.Cancel]) -> bytearray:
         """The scores as floats, one behind the other."""
         if isinstance(documents, str):
             raise TypeError("documents: expected an iterable of strings, found a string")
-        first, keep_first = _native.pack([query], "query")
+        first, keep_first = _native.pack_one(query, "query")
         packed, keep = _native.pack(_native.sequence(documents, "documents"), "documents")
         count = packed.count * self.num_scores
         scores = bytearray(count * ctypes.sizeof(ctypes.c_float))
         options = _native.options(_native.RankOptions, prompt_name=self._arguments["prompt_name"],
-                                  long_texts=self._arguments["long_texts"], raw_scores=int(raw_scores))
+                                  long_texts=self._arguments["long_texts"], raw_scores=_native.flag(raw_scores, "raw_scores"))
         self._native_pool()._run(
             "thimble_pool_rank", self._name, self._arguments["dtype"], ctypes.byref(first), ctypes.byref(packed),
             ctypes.byref(options), _native.writable(scores), count,

@@ -75,6 +75,7 @@ class SentenceTransformer(_face.Face):
         del trust_remote_code  # No code of a model is ever run.
         self._check(device, backend, token if token is not None else use_auth_token, modules, model_card_data,
                     (tokenizer_kwargs, processor_kwargs), config_kwargs)
+        _settings.check_count(truncate_dim, "truncate_dim")
         self.truncate_dim = truncate_dim
         self.similarity_fn_name = similarity_fn_name
         dtype = _settings.dtype_of(dtype, model_kwargs)
@@ -168,6 +169,7 @@ class SentenceTransformer(_face.Face):
         texts = [inputs] if single else _settings.texts_of(inputs)
         before, name = self._prompt(prompt, prompt_name)
         dimensions = truncate_dim if truncate_dim is not None else self.truncate_dim
+        _settings.check_count(dimensions, "truncate_dim")
         if output_value != "sentence_embedding":
             items = [self._features(before, name, text, dimensions) for text in texts]
             outputs = items if output_value is None else [item["token_embeddings"] for item in items]
@@ -314,8 +316,8 @@ class SentenceTransformer(_face.Face):
         return limit
 
     @max_seq_length.setter
-    def max_seq_length(self, value: int) -> None:
-        self.embedder = self._open_again(Embedder, value)
+    def max_seq_length(self, value: Optional[int]) -> None:
+        self.embedder = self._open_again(Embedder, value, "max_seq_length")
 
     def get_max_seq_length(self) -> int:
         """The same as max_seq_length."""
