@@ -11,7 +11,7 @@ find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 include(GoogleTest)
 
 # Models made of random numbers, for tests that need a file and not its meaning.
-add_library(thimble_test_model STATIC tests/support/test_model.cc)
+add_library(thimble_test_model STATIC tests/support/files.cc tests/support/test_model.cc)
 target_include_directories(thimble_test_model PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(thimble_test_model PUBLIC thimble_flags thimble_convert thimble
                                          PRIVATE nlohmann_json::nlohmann_json)

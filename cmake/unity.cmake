@@ -10,7 +10,7 @@ set_source_files_properties(
   ${kernel_sources} ${name_sources}
   src/backends/address.cc src/backends/registry.cc src/cli/process_plan.cc
   src/convert/modules.cc src/convert/onnx_file.cc src/convert/onnx_head.cc src/convert/onnx_layers.cc
-  src/convert/onnx_ops.cc src/convert/onnx_shapes.cc src/convert/source.cc src/convert/torch_state_dict.cc
+  src/convert/onnx_ops.cc src/convert/onnx_picks.cc src/convert/onnx_shapes.cc src/convert/source.cc src/convert/torch_state_dict.cc
   src/convert/zip_file.cc src/server/fields.cc src/server/problem.cc
   src/convert/convert_test.cc src/convert/onnx_test.cc src/convert/tokenizer_folder_test.cc
   src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc

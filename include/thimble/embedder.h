@@ -131,14 +131,15 @@ class THIMBLE_API Embedder {
 
   // The vectors of the tokens of a text, special tokens included, neither pooled nor normalised: row t of `vectors` is
   // that of token t. plan().max_tokens * ModelInfo::token_dimensions floats suffice for any text; rows after the
-  // report's tokens are not written. kUnsupported for a mock; otherwise the errors of Embed.
-  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
+  // report's tokens are not written. `stop` is as in VectorOptions. kUnsupported for a mock; otherwise the errors of
+  // Embed.
+  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop = nullptr);
 
   // The same for one sequence of 1 to plan().max_tokens ids, as Model::Tokenize returns them: row t of `vectors`, which
   // has ids.size() * ModelInfo::token_dimensions floats, is that of ids[t]. Every token has the token type 0.
   // kInvalidArgument for another number of ids or floats, and for an id beyond the model's vocabulary; kUnsupported for
   // a mock; kIo and kCorrupt as in Embed.
-  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop = nullptr);
 
   // Releases the scratch memory to the system until the next call. Does nothing during a call.
   void Release();

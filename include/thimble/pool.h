@@ -10,6 +10,7 @@
 #ifndef THIMBLE_POOL_H_
 #define THIMBLE_POOL_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -95,8 +96,8 @@ class THIMBLE_API Lease {
   Result<Report> Embed(std::string_view text, std::span<float> vector, const VectorOptions& options = {});
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports = {},
                     const VectorOptions& options = {});
-  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
-  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
+  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop = nullptr);
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop = nullptr);
   // As Reranker::Rank, likewise.
   Status Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,
               std::span<Report> reports = {}, const RankOptions& options = {});

@@ -20,6 +20,7 @@
 #include "base/leftover.h"
 #include "base/regular_file.h"
 #include "base/thread.h"
+#include "tests/support/files.h"
 
 namespace thimble::base {
 namespace {
@@ -28,20 +29,10 @@ namespace fs = std::filesystem;
 
 class AtomicFileTest : public testing::Test {
  protected:
-  AtomicFileTest() {
-    std::string pattern = (fs::temp_directory_path() / "thimble-atomic-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~AtomicFileTest() override { fs::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string Path(const std::string& name) const { return folder_.File(name); }
   std::string Make(const std::string& name, const std::string& contents = "old") const {
     std::ofstream(Path(name)) << contents;
     return Path(name);
-  }
-  static std::string Read(const std::string& path) {
-    std::ifstream file(path);
-    return std::string(std::istreambuf_iterator<char>(file), {});
   }
   static Status Replace(const std::string& path, const std::string& contents) {
     auto file = AtomicFile::Create(path);
@@ -51,18 +42,18 @@ class AtomicFileTest : public testing::Test {
   }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(folder_.path())) names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
 
-  std::string folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(AtomicFileTest, TakesANewNameAndReplacesAnOldOne) {
   for (const char* contents : {"first", "second", ""}) {
     ASSERT_TRUE(Replace(Path("file"), contents).ok());
-    EXPECT_EQ(Read(Path("file")), contents);
+    EXPECT_EQ(test::ReadFile(Path("file")), contents);
     EXPECT_EQ(Names(), std::vector<std::string>{"file"});
   }
 }
@@ -84,14 +75,14 @@ TEST_F(AtomicFileTest, MakesTheFileBehindALink) {
   for (const char* contents : {"first", "second"}) {
     ASSERT_TRUE(Replace(Path("link"), contents).ok());
     EXPECT_TRUE(fs::is_symlink(Path("link")));
-    EXPECT_EQ(Read(Path("there/file")), contents);
+    EXPECT_EQ(test::ReadFile(Path("there/file")), contents);
   }
 }
 
 TEST_F(AtomicFileTest, RefusesWhatIsNoFile) {
   ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(AtomicFile::Create(Path("fifo")).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(AtomicFile::Create(folder_).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(AtomicFile::Create(folder_.path()).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(AtomicFile::Create(Path("new/")).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(AtomicFile::Create("").status().code(), Code::kInvalidArgument);
   EXPECT_EQ(AtomicFile::Create(Path("missing/file")).status().code(), Code::kNotFound);
@@ -108,7 +99,7 @@ TEST_F(AtomicFileTest, WorksWithTheLongestName) {
 TEST_F(AtomicFileTest, KeepsItsTargetWhenTheWorkingDirectoryChanges) {
   const fs::path before = fs::current_path();
   fs::create_directory(Path("other"));
-  fs::current_path(folder_);
+  fs::current_path(folder_.path());
   auto file = AtomicFile::Create("file");
   fs::current_path(Path("other"));
   ASSERT_TRUE(file.ok() && file->Commit().ok());
@@ -163,7 +154,7 @@ TEST_F(AtomicFileTest, IdentityIsTheSameThroughLinks) {
   EXPECT_EQ(IdentityOf(path), IdentityOf(Path("hard")));
   EXPECT_NE(IdentityOf(path), IdentityOf(other));
   EXPECT_FALSE(IdentityOf(Path("missing")).has_value());
-  EXPECT_FALSE(IdentityOf(folder_).has_value());
+  EXPECT_FALSE(IdentityOf(folder_.path()).has_value());
   EXPECT_FALSE(IdentityOf("/dev/null").has_value());
   const std::array inputs = {InputFileAt("/dev/null"), InputFileAt(Path("missing")), InputFileAt(path)};
   EXPECT_TRUE(CheckOutput("out", IdentityOf(other), inputs).ok());

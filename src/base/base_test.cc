@@ -24,6 +24,7 @@
 #include "base/steps.h"
 #include "base/thread.h"
 #include "base/thread_team.h"
+#include "tests/support/files.h"
 
 namespace thimble::base {
 namespace {
@@ -56,12 +57,8 @@ TEST(Error, KeepsWhatTheSystemSays) {
 
 class FileMapTest : public testing::Test {
  protected:
-  FileMapTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thimble-base-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~FileMapTest() override { std::filesystem::remove_all(folder_); }
-  std::string folder_;
+  const test::TemporaryFolder temporary_;
+  const std::string& folder_ = temporary_.path();
 };
 
 TEST_F(FileMapTest, MapsTheWholeFile) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/processors.h"
+#include "tests/support/files.h"
 #include "thimble/memory.h"
 
 namespace thimble::base {
@@ -34,15 +35,8 @@ constexpr char kVersion1[] =
 
 class ControlGroups : public testing::Test {
  protected:
-  ControlGroups() {
-    std::string pattern = (fs::temp_directory_path() / "thimble-groups-XXXXXX").string();
-    root_ = mkdtemp(pattern.data());
-  }
-  ~ControlGroups() override { fs::remove_all(root_); }
-
   void Write(const std::string& path, const std::string& contents) const {
-    fs::create_directories(fs::path(root_ + path).parent_path());
-    std::ofstream(root_ + path) << contents;
+    EXPECT_TRUE(test::WriteFile(root_ + path, contents).ok());
   }
   // The machine tells this process these groups and mounts.
   void Place(const std::string& groups, const std::string& mounts) const {
@@ -59,7 +53,8 @@ class ControlGroups : public testing::Test {
     return folders;
   }
 
-  std::string root_;
+  const test::TemporaryFolder folder_;
+  const std::string& root_ = folder_.path();
 };
 
 using Strings = std::vector<std::string>;

@@ -3,13 +3,13 @@
 #include "base/processors.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
+
+#include "tests/support/files.h"
 
 namespace thimble::base {
 namespace {
@@ -18,15 +18,8 @@ namespace fs = std::filesystem;
 
 class PerformanceCores : public testing::Test {
  protected:
-  PerformanceCores() {
-    std::string pattern = (fs::temp_directory_path() / "thimble-processors-XXXXXX").string();
-    root_ = mkdtemp(pattern.data());
-  }
-  ~PerformanceCores() override { fs::remove_all(root_); }
-
   void Write(const std::string& path, const std::string& contents) const {
-    fs::create_directories(fs::path(root_ + path).parent_path());
-    std::ofstream(root_ + path) << contents;
+    EXPECT_TRUE(test::WriteFile(root_ + path, contents).ok());
   }
   // An Intel processor with these cores.
   void PlaceIntel(const std::string& performance, const std::string& efficiency) const {
@@ -41,7 +34,8 @@ class PerformanceCores : public testing::Test {
   }
   std::size_t Count(const std::vector<std::size_t>& allowed) const { return ProcessorsAmong(allowed, root_); }
 
-  std::string root_;
+  const test::TemporaryFolder folder_;
+  const std::string& root_ = folder_.path();
 };
 
 // The numbers [first, last].

@@ -75,7 +75,7 @@ class Job {
   RecordReader reader_;
   Journal journal_;
   const std::string target_;
-  std::string input_name_, space_, version_;
+  std::string input_name_, space_;
   json::Value job_;
   VectorForm form_;
   std::size_t dimensions_ = 0;
@@ -88,7 +88,7 @@ class Job {
   bool between_batches_ = true, complete_ = false, has_checkpoint_ = false;
   std::optional<Checkpoint> done_;  // Found complete.
   double next_checkpoint_ = 0;      // In seconds of the steady clock.
-  std::string row_, copied_;        // Reused.
+  std::string row_;                 // Reused.
 };
 
 }  // namespace thimble::bulk

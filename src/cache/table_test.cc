@@ -53,11 +53,6 @@ bool Has(Table& table, std::uint64_t number, std::size_t dimensions = kDimension
   return true;
 }
 
-std::string Read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 void Write(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -124,7 +119,7 @@ TEST_F(TableTest, NeverExceedsItsQuotaAndKeepsWhatIsUsed) {
 
 TEST_F(TableTest, RefusesEveryFlippedBitOfItsHeaderAndOtherFiles) {
   Open()->Put(KeyOf(1), VectorOf(1));
-  const std::string good = Read(path_);
+  const std::string good = test::ReadFile(path_);
   for (std::size_t i = 0; i < 64; ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       const auto place = static_cast<std::streamoff>(i);
@@ -136,7 +131,7 @@ TEST_F(TableTest, RefusesEveryFlippedBitOfItsHeaderAndOtherFiles) {
       file.seekp(place).put(good[i]);
     }
   }
-  EXPECT_EQ(Read(path_), good);
+  EXPECT_EQ(test::ReadFile(path_), good);
   std::string later = good;
   later[16] = 2;
   Write(path_, later);
@@ -144,7 +139,7 @@ TEST_F(TableTest, RefusesEveryFlippedBitOfItsHeaderAndOtherFiles) {
   EXPECT_NE(Refusal().message().find("a cache of format 2, expected 1"), std::string::npos) << Refusal().message();
   Write(path_, "a text of the user");
   EXPECT_EQ(Refusal().code(), Code::kInvalidArgument);
-  EXPECT_EQ(Read(path_), "a text of the user");
+  EXPECT_EQ(test::ReadFile(path_), "a text of the user");
   Write(path_, good + "more");
   EXPECT_EQ(Refusal().code(), Code::kCorrupt);
   EXPECT_EQ(Table::Open(folder_.path(), 0).ok(), false);
@@ -158,7 +153,7 @@ TEST_F(TableTest, RefusesEveryFlippedBitOfItsHeaderAndOtherFiles) {
 TEST_F(TableTest, ADamagedRecordIsNotThereAndIsWrittenAnew) {
   const Key key = KeyOf(1);
   Open()->Put(key, VectorOf(1));
-  const std::string good = Read(path_);
+  const std::string good = test::ReadFile(path_);
   const std::size_t begin = good.find(reinterpret_cast<const char*>(key.data()), 0, key.size());
   ASSERT_NE(begin, std::string::npos);
   for (std::size_t i = 0; i < 64 + kDimensions * sizeof(float); i += i < 64 ? 1 : 37) {
@@ -177,7 +172,7 @@ TEST_F(TableTest, ATruncatedFileHasWhatIsLeft) {
     auto table = Open();
     for (std::uint64_t i = 0; i < 400; ++i) table->Put(KeyOf(i), VectorOf(i));
   }
-  const std::string good = Read(path_);
+  const std::string good = test::ReadFile(path_);
   for (const std::size_t size : {std::size_t{1}, std::size_t{63}}) {
     Write(path_, good.substr(0, size));
     EXPECT_EQ(Refusal().code(), size == 1 ? Code::kInvalidArgument : Code::kCorrupt) << size;
@@ -190,7 +185,7 @@ TEST_F(TableTest, ATruncatedFileHasWhatIsLeft) {
     for (std::uint64_t i = 0; i < 400; ++i) found += Has(*table, i);
     EXPECT_GE(found, before);
     before = found;
-    EXPECT_EQ(Read(path_).size(), kBytes);
+    EXPECT_EQ(test::ReadFile(path_).size(), kBytes);
   }
   EXPECT_GT(before, 300u);
   // While it is open, too.

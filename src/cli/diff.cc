@@ -44,6 +44,7 @@ constexpr std::size_t kQueryBytes = 2048, kTextBytes = 3 * sizeof(double), kBloc
 struct Side {
   std::shared_ptr<const Model> model;
   ProcessPlan process;
+  std::optional<Embedder> embedder;
   std::optional<sync::VectorFile> vectors;
 };
 
@@ -67,25 +68,21 @@ Result<std::uint64_t> CountTexts(const SourceOptions& source, const InputLimits&
   }
 }
 
-// kOutOfMemory if comparing so many texts takes more than the limit of the process.
-Status CheckMemory(std::uint64_t count, const std::array<Side, 2>& sides, std::size_t limit) {
+// kOutOfMemory if comparing so many texts takes more than the limit of the process, which takes `own` without
+// embedders.
+Status CheckMemory(std::uint64_t count, const std::array<Side, 2>& sides, std::size_t own, std::size_t limit) {
   if (limit == 0) return Status();
-  THIMBLE_ASSIGN_OR_RETURN(const ProcessMemory now, MeasureMemory());
   const std::size_t texts = std::min<std::uint64_t>(count, sync::kMaxTexts),
                     queries = std::min(texts, sync::kMaxQueries);
   const std::size_t dimensions = sides[0].model->dimensions() + sides[1].model->dimensions();
-  const std::size_t needed = std::max(now.private_bytes, now.data_bytes) + texts * kTextBytes + queries * kQueryBytes +
-                             (queries + kBlockRows) * dimensions * sizeof(float);
+  const std::size_t needed =
+      own + texts * kTextBytes + queries * kQueryBytes + (queries + kBlockRows) * dimensions * sizeof(float);
   if (needed <= limit) return Status();
   return Error(Code::kOutOfMemory, "comparing ", texts, " texts needs ", needed, " bytes, but only ", limit,
                " are allowed; raise --max-memory, or give fewer texts");
 }
 
-// One model after the other, so that the process never has the memory of both.
-Status EmbedTexts(const SourceOptions& source, std::uint64_t count, EmbedderOptions options, Side& side) {
-  options.max_memory = side.process.max_model;
-  THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(side.model, options));
-  NoteThreads("diff", embedder.plan(), options.threads);
+Status EmbedTexts(const SourceOptions& source, std::uint64_t count, Side& side) {
   THIMBLE_ASSIGN_OR_RETURN(Input input, Input::Open(source, side.process.limits));
   sync::Sample sample(count, sync::kMaxTexts);
   Progress progress(true);
@@ -101,11 +98,12 @@ Status EmbedTexts(const SourceOptions& source, std::uint64_t count, EmbedderOpti
     if (!texts.empty()) {
       std::vector<float> vectors(texts.size() * side.model->dimensions());
       wanted.first_index = batch.first_index;
-      THIMBLE_RETURN_IF_ERROR(embedder.EmbedBatch(texts, vectors, {}, wanted));
+      THIMBLE_RETURN_IF_ERROR(side.embedder->EmbedBatch(texts, vectors, {}, wanted));
       THIMBLE_RETURN_IF_ERROR(side.vectors->Append(vectors));
     }
     ShowProgress(input, batch, progress);
   }
+  side.embedder.reset();  // Before the other one's memory is touched.
   if (side.vectors->size() == std::min<std::uint64_t>(count, sync::kMaxTexts)) return Status();
   return Error(Code::kIo, source.input, ": expected the same ", count, " texts each time it is read; it has changed");
 }
@@ -223,15 +221,27 @@ Status Diff(const std::array<std::string, 2>& names, const std::array<std::strin
   for (std::size_t i = 0; i < 2; ++i) THIMBLE_RETURN_IF_ERROR(Open(names[i], dtypes[i], sides[i]));
   for (Side& side : sides) {
     THIMBLE_ASSIGN_OR_RETURN(side.process, PlanThisProcess(*side.model, options));
-    // Refuses rerankers, before texts are read.
-    THIMBLE_RETURN_IF_ERROR(Embedder::Create(side.model, options).status());
+  }
+  std::size_t own = 0;
+  if (options.max_memory != 0) {
+    THIMBLE_ASSIGN_OR_RETURN(const ProcessMemory now, MeasureMemory());
+    // The heap may keep what reading texts takes.
+    own = std::max(now.private_bytes, now.data_bytes) + sides[0].process.limits.batch_bytes;
+  }
+  // Before texts are read: rerankers are refused.
+  for (Side& side : sides) {
+    EmbedderOptions of_side = options;
+    of_side.max_memory = side.process.max_model;
+    THIMBLE_ASSIGN_OR_RETURN(Embedder embedder, Embedder::Create(side.model, of_side));
+    NoteThreads("diff", embedder.plan(), options.threads);
+    side.embedder.emplace(std::move(embedder));
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::uint64_t count, CountTexts(source, sides[0].process.limits));
   if (count < 2) {
     return Error(Code::kInvalidArgument, source.input, ": expected at least 2 texts, found ", count);
   }
-  THIMBLE_RETURN_IF_ERROR(CheckMemory(count, sides, options.max_memory));
-  for (Side& side : sides) THIMBLE_RETURN_IF_ERROR(EmbedTexts(source, count, options, side));
+  THIMBLE_RETURN_IF_ERROR(CheckMemory(count, sides, own, options.max_memory));
+  for (Side& side : sides) THIMBLE_RETURN_IF_ERROR(EmbedTexts(source, count, side));
   THIMBLE_ASSIGN_OR_RETURN(const sync::Comparison comparison, sync::Compare(*sides[0].vectors, *sides[1].vectors));
   const Verdict verdict = Judge(sides[0].model->info(), sides[1].model->info(), comparison);
   if (as_json) return PrintValues(ValuesOf(count, sides, comparison, verdict), true);

@@ -19,6 +19,7 @@
 namespace thimble::cli {
 namespace {
 
+constexpr char kRow[] = "%-38s %-9s %-5s %5s %6s %9s %9s %8s %8s  %s\n";
 constexpr char kNotes[] =
     "Sizes are those of the model files; \"not yet\" marks models that thimble cannot run, and thimble pull MODEL\n"
     "states what is missing. MTEB is the mean score, * over fewer tasks than all. Prompts, copies and the source: "
@@ -49,9 +50,8 @@ std::string TextOf(const KnownModelInfo& model) {
   const auto number = [](std::size_t value) { return value == 0 ? std::string() : std::to_string(value); };
   const bool runs = model.missing.empty();
   char line[160];
-  std::snprintf(line, sizeof line, "%-38s %-9s %-5s %5s %6s %9s %9s %8s %8s  %s\n", NameIn(model.repository).c_str(),
-                model.reranker ? "reranker" : "embedding", model.multilingual ? "multi" : "en",
-                number(model.dimensions).c_str(), number(model.max_tokens).c_str(),
+  std::snprintf(line, sizeof line, kRow, NameIn(model.repository).c_str(), model.reranker ? "reranker" : "embedding",
+                model.multilingual ? "multi" : "en", number(model.dimensions).c_str(), number(model.max_tokens).c_str(),
                 runs ? Megabytes(model.bytes_q8).c_str() : "not yet", runs ? Megabytes(model.bytes_q4).c_str() : "",
                 ScoreText(model.mteb_english, kAllEnglish).c_str(),
                 ScoreText(model.mteb_multilingual, kAllMultilingual).c_str(), std::string(model.licence).c_str());
@@ -72,8 +72,8 @@ Status PrintKnownModels(const std::string& text, bool as_json) {
     THIMBLE_RETURN_IF_ERROR(output.Write(all.Text() + "\n"));
   } else {
     char head[160];
-    std::snprintf(head, sizeof head, "%-38s %-9s %-5s %5s %6s %9s %9s %8s %8s  %s\n", "MODEL", "KIND", "LANG", "DIMS",
-                  "TOKENS", "Q8", "Q4", "MTEB EN ", "MULTI ", "LICENCE");
+    std::snprintf(head, sizeof head, kRow, "MODEL", "KIND", "LANG", "DIMS", "TOKENS", "Q8", "Q4", "MTEB EN ", "MULTI ",
+                  "LICENCE");
     THIMBLE_RETURN_IF_ERROR(output.Write(head));
     for (const KnownModelInfo& model : models) THIMBLE_RETURN_IF_ERROR(output.Write(TextOf(model)));
     THIMBLE_RETURN_IF_ERROR(output.Write(kNotes));

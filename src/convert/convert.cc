@@ -82,8 +82,8 @@ Status Convert(const std::string& source, const std::string& output, const Conve
   };
   THIMBLE_RETURN_IF_ERROR(WriteModel(job, forward, calibrator ? &*calibrator : nullptr, tell, &writer));
   facts.recipe = RecipeOf(job, calibrator ? &calibrator->report() : nullptr);
-  THIMBLE_ASSIGN_OR_RETURN(const ExactVectors exact, ExactVectorsOf(forward, seen, encoder.hidden, job.head,
-                                                                    job.normalize, *kernels, encoder.pairs));
+  THIMBLE_ASSIGN_OR_RETURN(const ReceiptVectors exact, ExactVectorsOf(forward, seen, encoder.hidden, job.head,
+                                                                      job.normalize, *kernels, encoder.pairs));
   THIMBLE_RETURN_IF_ERROR(WriteReceipt(facts, exact, *kernels, team, &writer));
   THIMBLE_RETURN_IF_ERROR(tell(1));
   THIMBLE_RETURN_IF_ERROR(writer.Finish());

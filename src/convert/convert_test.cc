@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
@@ -38,11 +37,6 @@ TestModelOptions Small() {
   options.hidden = kHidden;
   options.heads = kHeads;
   return options;
-}
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 // A source tensor as floats.
@@ -236,7 +230,7 @@ TEST(Convert, SpellingOfTensorNamesDoesNotChangeTheFile) {
     ConvertOptions options;
     options.name = "same";
     ASSERT_TRUE(ConvertModel(folder.path(), folder.File("out"), options).ok());
-    files.push_back(test::WithoutSourceHash(Contents(folder.File("out"))));
+    files.push_back(test::WithoutSourceHash(test::ReadFile(folder.File("out"))));
   }
   EXPECT_TRUE(files[0] == files[1]);
 }
@@ -251,7 +245,7 @@ TEST(Convert, WithCalibrationGivesTheSameFileWithAnyNumberOfThreads) {
       options.dtype = DtypeName(dtype);
       options.threads = threads;
       ASSERT_TRUE(ConvertModel(folder.path(), folder.File("out"), options).ok());
-      files.push_back(Contents(folder.File("out")));
+      files.push_back(test::ReadFile(folder.File("out")));
     }
     EXPECT_TRUE(files[0] == files[1]) << DtypeName(dtype);
   }
@@ -342,7 +336,7 @@ TEST(Convert, ProgressThatSaysNoEndsItAndLeavesNothing) {
     EXPECT_EQ(status.code(), Code::kIo);
     EXPECT_EQ(status.message(), "the conversion was aborted");
     EXPECT_EQ(seen, last) << "went on";
-    EXPECT_EQ(Contents(out), "as it was");
+    EXPECT_EQ(test::ReadFile(out), "as it was");
     std::filesystem::directory_iterator files(outputs.path());
     EXPECT_EQ(std::distance(begin(files), end(files)), 1);
   }
@@ -357,7 +351,7 @@ TEST(Convert, RefusesToWriteWhatItReads) {
   ConvertOptions options;
   options.calibrate = false;
   for (const char* name : {"model.safetensors", "tokenizer.json", "config.json", "1_Pooling/config.json"}) {
-    const std::string path = source + "/" + name, before = Contents(path);
+    const std::string path = source + "/" + name, before = test::ReadFile(path);
     std::filesystem::create_symlink(path, symbolic);
     std::filesystem::create_hard_link(path, hard);
     for (const std::string& output : {path, symbolic, hard, source + "/../source/" + name}) {
@@ -366,7 +360,7 @@ TEST(Convert, RefusesToWriteWhatItReads) {
       EXPECT_NE(status.message().find(output), std::string::npos) << status.message();
       EXPECT_NE(status.message().find(path), std::string::npos) << status.message();
     }
-    EXPECT_EQ(Contents(path), before);
+    EXPECT_EQ(test::ReadFile(path), before);
     std::filesystem::remove(symbolic);
     std::filesystem::remove(hard);
   }
@@ -380,7 +374,7 @@ TEST(Convert, WeightsOfEverySizeConvertOrAreRefused) {
     for (float value : {0.0f, 1e-45f, 1e-38f, 1e-20f, 65504.0f, 1e6f, 1e15f, 3e38f}) {
       TemporaryFolder folder;
       ASSERT_TRUE(test::WriteTestModel(folder.path()).ok());
-      std::string bytes = Contents(folder.File("model.safetensors"));
+      std::string bytes = test::ReadFile(folder.File("model.safetensors"));
       std::uint64_t header;
       std::memcpy(&header, bytes.data(), 8);
       for (std::size_t i = 8 + header; i < bytes.size(); i += 4) std::memcpy(&bytes[i], &value, 4);

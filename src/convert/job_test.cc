@@ -28,8 +28,6 @@ class JobTest : public testing::Test {
   JobTest() { EXPECT_TRUE(test::WriteTestModel(folder_.path()).ok()); }
 
   void Write(const std::string& file, const std::string& json) {
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(folder_.File(file)).parent_path(), error);
     EXPECT_TRUE(test::WriteFile(folder_.File(file), json).ok());
   }
   void WriteModules(const std::vector<std::string>& modules) {

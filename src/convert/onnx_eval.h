@@ -109,7 +109,7 @@ class OnnxOperation {
   Maybe Rows() const;    // What works on the elements along one axis together.
   Maybe Sizes() const;   // onnx_shapes.cc: makes arrays from sizes, or reports sizes.
   Maybe Views() const;   // The same elements in another shape.
-  Maybe Copies() const;  // Elements in another order, or repeated.
+  Maybe Copies() const;  // onnx_picks.cc: elements in another order, or repeated.
   Maybe Picks() const;   // Some of the elements.
   Maybe Products();      // onnx_ops.cc
   std::optional<std::vector<OnnxArray>> SplitArray() const;

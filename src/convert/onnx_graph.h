@@ -79,7 +79,7 @@ class OnnxGraph {
   // A constant of one dimension, those of length 1 before it left out.
   std::optional<OnnxWeight> Vector(OnnxValue value) const;
 
-  // The matrix product, with the bias that its node itself adds.
+  // onnx_products.cc: the matrix product, with the bias that its node itself adds.
   std::optional<OnnxLinear> Product(OnnxValue value) const;
   // The product, with the bias that a node behind it adds.
   std::optional<OnnxLinear> Linear(OnnxValue value) const;
@@ -120,6 +120,8 @@ Status OnnxGraph::Unsupported(OnnxValue value, const Parts&... parts) const {
 // The rows of a table that `node` picks (its table and its indices), where it is a Gather of one in any form.
 std::optional<std::pair<OnnxWeight, OnnxValue>> GatheredRows(const OnnxGraph& graph, OnnxValue value);
 
+// A tensor of rank 1 or 2 as it is stored.
+OnnxWeight Dense(std::size_t tensor, std::vector<std::uint64_t> shape);
 // The transpose of a constant of rank 2.
 OnnxWeight Transposed(OnnxWeight weight);
 

@@ -54,51 +54,59 @@ std::vector<float> Goldens(std::span<const float> vectors, std::size_t dimension
 }
 
 // The head without the classifier of a model for pairs: what the accuracy of its layers shows in.
-model::HeadSpec Features(model::HeadSpec head, bool pairs) {
-  if (pairs) head.modules.pop_back();
+model::HeadSpec Features(model::HeadSpec head) {
+  head.modules.pop_back();
   return head;
 }
 
-// Vectors of sequences by the model of a file, [sequences][dimensions of `spec`], which is its head or begins it.
-Result<std::vector<float>> Embed(const model::Weights& weights, const model::HeadSpec& spec, const Sequences& sequences,
-                                 const kernels::Kernels& kernels, base::ThreadTeam& team) {
+// What the model of a file gives for sequences; features if it is one for pairs.
+Result<ReceiptVectors> Embed(const model::Weights& weights, const Sequences& sequences, const kernels::Kernels& kernels,
+                             base::ThreadTeam& team) {
+  const bool pairs = weights.program.architecture.pairs;
+  const std::size_t hidden = weights.info.token_dimensions;
   const model::TileShape shape = {.tokens = weights.info.max_tokens, .longest = weights.info.max_tokens};
+  const model::HeadSpec features = pairs ? Features(weights.head) : model::HeadSpec();
   base::Arena measure;
   (void)model::Encoder(weights, kernels, shape, measure);
-  (void)model::Head(spec, weights.head_weights, weights.info.token_dimensions, kernels, measure);
+  (void)model::Head(weights.head, weights.head_weights, hidden, kernels, measure);
+  if (pairs) (void)model::Head(features, weights.head_weights, hidden, kernels, measure);
   struct Worker {
     base::Mapping memory;
     std::optional<base::Arena> arena;
     std::optional<model::Encoder> encoder;
-    std::optional<model::Head> head;
+    std::optional<model::Head> head, features;
   };
   std::vector<Worker> workers(team.size());
   for (Worker& worker : workers) {
     THIMBLE_ASSIGN_OR_RETURN(worker.memory, base::Mapping::Create(measure.used()));
     worker.arena.emplace(worker.memory.bytes());
     worker.encoder.emplace(weights, kernels, shape, *worker.arena);
-    worker.head.emplace(spec, weights.head_weights, weights.info.token_dimensions, kernels, *worker.arena);
+    worker.head.emplace(weights.head, weights.head_weights, hidden, kernels, *worker.arena);
+    if (pairs) worker.features.emplace(features, weights.head_weights, hidden, kernels, *worker.arena);
   }
   std::vector<std::size_t> begin(sequences.lengths.size());
   std::exclusive_scan(sequences.lengths.begin(), sequences.lengths.end(), begin.begin(), std::size_t{0});
-  const std::size_t dimensions = spec.Dimensions(weights.info.token_dimensions);
-  std::vector<float> vectors(begin.size() * dimensions);
+  const std::size_t dimensions = weights.info.dimensions, width = pairs ? features.Dimensions(hidden) : 0;
+  ReceiptVectors found = {std::vector<float>(begin.size() * dimensions), std::vector<float>(begin.size() * width)};
   std::mutex mutex;
   Status failure;
   ForEach(team, begin.size(), [&](std::size_t i, std::size_t member) {
     const std::uint32_t length = sequences.lengths[i];
     auto rows = workers[member].encoder->Encode({&sequences.ids[begin[i]], length}, {&length, 1},
                                                 model::WantedRows::kAll, {}, {&sequences.seconds[i], 1});
-    if (rows.ok()) {
-      workers[member].head->Run(weights.head.pooling, rows->data(), length, 0, weights.info.normalize,
-                                &vectors[i * dimensions]);
-    } else {
+    if (!rows.ok()) {
       std::lock_guard lock(mutex);
       failure = rows.status();
+      return;
     }
+    const auto run = [&](std::optional<model::Head>& head, float* out) {
+      head->Run(weights.head.pooling, rows->data(), length, 0, weights.info.normalize, out);
+    };
+    run(workers[member].head, &found.vectors[i * dimensions]);
+    if (pairs) run(workers[member].features, &found.features[i * width]);
   });
   if (!failure.ok()) return failure;
-  return vectors;
+  return found;
 }
 
 // The same of a forward pass that is through, from sequence `first` on.
@@ -146,9 +154,8 @@ std::string CosineText(double cosine) {
 Status WriteUnrelated(const model::Weights& weights, const kernels::Kernels& kernels, base::ThreadTeam& team,
                       format::Writer* writer) {
   const UnrelatedSequences unrelated = MakeUnrelated(weights.tokenizer, weights.info.max_tokens);
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors,
-                           Embed(weights, weights.head, unrelated.sequences, kernels, team));
-  const std::vector<double> cosines = UnrelatedCosines(vectors, unrelated.counts, weights.info.dimensions);
+  THIMBLE_ASSIGN_OR_RETURN(const ReceiptVectors found, Embed(weights, unrelated.sequences, kernels, team));
+  const std::vector<double> cosines = UnrelatedCosines(found.vectors, unrelated.counts, weights.info.dimensions);
   std::string quantiles;
   for (const double share : model::kUnrelatedShares) {
     quantiles.append(quantiles.empty() ? "" : " ").append(CosineText(Quantile(cosines, share)));
@@ -175,14 +182,13 @@ Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t
   return sequences;
 }
 
-Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                    const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
-                                    bool pairs) {
-  ExactVectors exact;
+Result<ReceiptVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                      const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
+                                      bool pairs) {
+  ReceiptVectors exact;
   THIMBLE_ASSIGN_OR_RETURN(exact.vectors, VectorsOf(forward, first, hidden, head.spec, head.views, normalize, kernels));
-  exact.features = exact.vectors;
   if (!pairs) return exact;
-  const model::HeadSpec spec = Features(head.spec, true);
+  const model::HeadSpec spec = Features(head.spec);
   THIMBLE_ASSIGN_OR_RETURN(exact.features, VectorsOf(forward, first, hidden, spec, head.views, false, kernels));
   return exact;
 }
@@ -200,7 +206,7 @@ void DeclareReceipt(std::size_t dimensions, format::Layout* layout) {
   layout->reserve += kReceiptHeaderBytes;
 }
 
-Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const kernels::Kernels& kernels,
+Status WriteReceipt(const ReceiptFacts& facts, const ReceiptVectors& exact, const kernels::Kernels& kernels,
                     base::ThreadTeam& team, format::Writer* writer) {
   const std::size_t texts = ReceiptTexts().size(), dimensions = exact.vectors.size() / texts;
   const std::string vectors_name(model::kGoldenVectorsTensor);
@@ -213,11 +219,8 @@ Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const 
   THIMBLE_ASSIGN_OR_RETURN(const format::Reader reader, format::Reader::Open(std::move(file)));
   THIMBLE_ASSIGN_OR_RETURN(const model::Weights weights, model::Weights::Load(reader));
   THIMBLE_ASSIGN_OR_RETURN(const Sequences sequences, ReceiptSequences(weights.tokenizer, weights.info.max_tokens));
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> vectors, Embed(weights, weights.head, sequences, kernels, team));
-  std::vector<float> features = vectors;
-  if (facts.pairs) {
-    THIMBLE_ASSIGN_OR_RETURN(features, Embed(weights, Features(weights.head, true), sequences, kernels, team));
-  }
+  THIMBLE_ASSIGN_OR_RETURN(const ReceiptVectors found, Embed(weights, sequences, kernels, team));
+  const std::vector<float>& vectors = found.vectors;
   if (!base::AllFinite(exact.vectors) || !base::AllFinite(vectors)) {
     return Error(Code::kUnsupported,
                  "the weights give vectors with values that are not finite: they exceed the range "
@@ -228,9 +231,11 @@ Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const 
   THIMBLE_RETURN_IF_ERROR(writer->Overwrite(vectors_name, std::as_bytes(std::span(goldens))));
 
   std::vector<double> cosines;
+  const std::vector<float>&features = facts.pairs ? found.features : vectors,
+        &expected = facts.pairs ? exact.features : exact.vectors;
   const std::size_t width = features.size() / texts;
   for (std::size_t i = 0; i < texts; ++i) {
-    cosines.push_back(Cosine(&features[i * width], &exact.features[i * width], width));
+    cosines.push_back(Cosine(&features[i * width], &expected[i * width], width));
   }
   double largest = 0;
   for (std::size_t i = 0; i < vectors.size(); ++i) {
@@ -254,9 +259,8 @@ Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const 
                                                               {model::kGoldensKey, std::to_string(kGoldens)}};
   for (const auto& [key, value] : entries) THIMBLE_RETURN_IF_ERROR(writer->SetMetadata(std::string(key), value));
   if (facts.pairs) return writer->SetMetadata(std::string(model::kScoreErrorKey), CosineText(largest));
-  THIMBLE_ASSIGN_OR_RETURN(const std::vector<float> measured,
-                           Embed(weights, weights.head, CodeSequences(weights), kernels, team));
-  THIMBLE_RETURN_IF_ERROR(WriteCodeLimits(weights, measured, writer));
+  THIMBLE_ASSIGN_OR_RETURN(const ReceiptVectors measured, Embed(weights, CodeSequences(weights), kernels, team));
+  THIMBLE_RETURN_IF_ERROR(WriteCodeLimits(weights, measured.vectors, writer));
   return WriteUnrelated(weights, kernels, team, writer);
 }
 

@@ -33,25 +33,24 @@ struct ReceiptFacts {
 // whose vectors the file stores make a ring. kOutOfMemory.
 Result<Sequences> ReceiptSequences(const text::Tokenizer& tokenizer, std::size_t max_tokens);
 
-// What the receipt's sequences give in fp32, [sequences][dimensions].
-struct ExactVectors {
+// What a model gives for sequences, [sequences][dimensions].
+struct ReceiptVectors {
   std::vector<float> vectors;   // Or raw scores.
-  std::vector<float> features;  // The same, but of a model for pairs what its scores are made of: cosines tell nothing
-                                // of scores.
+  std::vector<float> features;  // Of a model for pairs what its scores are made of: cosines tell nothing of scores.
 };
 
-// Those of the sequences of a forward pass that is through, of which number `first` is the receipt's first.
+// In fp32, those of the sequences of a forward pass that is through, of which number `first` is the receipt's first.
 // kOutOfMemory.
-Result<ExactVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
-                                    const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
-                                    bool pairs);
+Result<ReceiptVectors> ExactVectorsOf(const Forward& forward, std::size_t first, std::size_t hidden,
+                                      const HeadSource& head, bool normalize, const kernels::Kernels& kernels,
+                                      bool pairs);
 
 // Adds the tensors of a receipt, which come last, and room in the header.
 void DeclareReceipt(std::size_t dimensions, format::Layout* layout);
 
 // Writes the receipt of a file whose other tensors are complete, and the hash of those. `exact` is what
 // ReceiptTexts() give.
-Status WriteReceipt(const ReceiptFacts& facts, const ExactVectors& exact, const kernels::Kernels& kernels,
+Status WriteReceipt(const ReceiptFacts& facts, const ReceiptVectors& exact, const kernels::Kernels& kernels,
                     base::ThreadTeam& team, format::Writer* writer);
 
 }  // namespace thimble::convert

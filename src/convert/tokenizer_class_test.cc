@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -16,6 +14,7 @@
 #include "base/base64.h"
 #include "convert/sentencepiece_file.h"
 #include "convert/tokenizer_folder.h"
+#include "tests/support/files.h"
 #include "text/token_list.h"
 #include "thimble/vocabulary.h"
 
@@ -26,11 +25,8 @@ using Ids = std::vector<std::int32_t>;
 
 class Goldens {
  public:
-  Goldens() {
-    std::ifstream file(std::string(THIMBLE_FIXTURES) + "/tokenizer/classes.json", std::ios::binary);
-    EXPECT_TRUE(file.is_open());
-    json_ = nlohmann::json::parse(std::string{std::istreambuf_iterator<char>(file), {}}, nullptr, false);
-  }
+  Goldens()
+      : json_(nlohmann::json::parse(test::ReadFile(THIMBLE_FIXTURES "/tokenizer/classes.json"), nullptr, false)) {}
 
   const nlohmann::json& operator[](const char* key) const { return json_[key]; }
 
@@ -50,28 +46,24 @@ class Goldens {
 // A folder with the files of an entry of the goldens.
 class ClassFolder {
  public:
-  ClassFolder(const Goldens& goldens, const nlohmann::json& entry)
-      : path_(testing::TempDir() + "tokenizer_class_" + testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
+  ClassFolder(const Goldens& goldens, const nlohmann::json& entry) {
     for (const auto& [name, file] : entry["files"].items()) Write(name, goldens.Contents(file));
     Write("config.json", entry["model"].dump());
     if (!entry["config"].is_null()) Write("tokenizer_config.json", entry["config"].dump());
   }
-  ~ClassFolder() { std::filesystem::remove_all(path_); }
 
   void Write(const std::string& name, const std::string& contents) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << contents;
+    EXPECT_TRUE(test::WriteFile(folder_.File(name), contents).ok());
   }
   Result<TokenizerSource> Read() const {
     TokenizerSettings settings;
     settings.embeddings = 1000;
-    return ReadTokenizer(path_, settings);
+    return ReadTokenizer(path(), settings);
   }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return folder_.path(); }
 
  private:
-  std::string path_;
+  test::TemporaryFolder folder_;
 };
 
 std::vector<std::size_t> Places(const Tokens& tokens) {

@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "json/parse.h"
+#include "tests/support/files.h"
 #include "text/tokenizer.h"
 
 namespace thimble::convert {
@@ -29,18 +28,13 @@ constexpr const char* kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n
 // A folder that is empty but for `files`.
 class Folder {
  public:
-  explicit Folder(const Files& files)
-      : path_(testing::TempDir() + "tokenizer_folder_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-    for (const auto& [name, text] : files) std::ofstream(path_ + "/" + name, std::ios::binary) << text;
+  explicit Folder(const Files& files) {
+    for (const auto& [name, text] : files) EXPECT_TRUE(test::WriteFile(folder_.File(name), text).ok());
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return folder_.path(); }
 
  private:
-  std::string path_;
+  test::TemporaryFolder folder_;
 };
 
 Ids Encode(const CompiledTokenizer& compiled, const std::string& text, std::size_t limit = 1000) {
@@ -52,11 +46,7 @@ Ids Encode(const CompiledTokenizer& compiled, const std::string& text, std::size
   return ids;
 }
 
-Json ReadGoldens() {
-  std::ifstream file(std::string(THIMBLE_FIXTURES) + "/tokenizer/folders.json", std::ios::binary);
-  EXPECT_TRUE(file.is_open());
-  return Json::parse(std::string{std::istreambuf_iterator<char>(file), {}}, nullptr, false);
-}
+Json ReadGoldens() { return Json::parse(test::ReadFile(THIMBLE_FIXTURES "/tokenizer/folders.json"), nullptr, false); }
 
 Files FilesOf(const Json& goldens, const Json& folder) {
   Files files;

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -22,11 +21,6 @@ namespace {
 
 using Shape = std::vector<std::uint64_t>;
 using Floats = std::vector<float>;
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 // `bytes` bytes of `value`, little-endian.
 std::string Little(std::uint64_t value, int bytes) {
@@ -574,7 +568,7 @@ TEST_F(TorchFileTest, RefusesWhatIsNoFileOfTorch) {
 
 TEST_F(TorchFileTest, RefusesFilesCutAtAnyLength) {
   for (const char* name : kFixtures) {
-    const std::string whole = Contents(Fixture(name));
+    const std::string whole = test::ReadFile(Fixture(name));
     ASSERT_FALSE(whole.empty());
     for (std::size_t length = 0; length < whole.size(); ++length) {
       const auto file = Open(whole.substr(0, length));
@@ -623,7 +617,7 @@ class TorchFileMutations : public TorchFileTest {
     constexpr int kMutations = 1000;
 #endif
     std::vector<std::string> seeds;
-    for (const std::string& name : names) seeds.push_back(Contents(Fixture(name)));
+    for (const std::string& name : names) seeds.push_back(test::ReadFile(Fixture(name)));
     std::mt19937 random(1);
     int opened = 0;
     for (int i = 0; i < kMutations; ++i) {

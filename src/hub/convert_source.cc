@@ -50,7 +50,7 @@ Status WriteRecord(const store::SourceRecord& record, const std::string& folder)
 
 // The model, unless it has to be made.
 std::optional<std::string> FindMade(const std::string& path, const Product& product) {
-  const Result<std::string> made = store::FindInFolder(path, product.dtype, product.folder);
+  const Result<std::string> made = store::FindInFolder(path, product.options.dtype, product.folder);
   if (!made.ok() || product.force || !store::Describe(*made, product.folder) || !HasPooling(*made, product)) {
     return std::nullopt;
   }
@@ -66,7 +66,7 @@ Result<std::string> Make(const std::string& path, const Product& product, Report
       base::FileLock::Acquire(store::LockPath(product.folder, lock_name), [&] { return reporter.GoOn(); }));
   if (std::optional<std::string> made = FindMade(path, product)) return *std::move(made);  // By another process.
   THIMBLE_ASSIGN_OR_RETURN(store::SourceRecord record, store::MakeRecord(path, files));
-  const std::string made = store::ConvertedPath(record, product.dtype, product.folder);
+  const std::string made = store::ConvertedPath(record, product.options.dtype, product.folder);
   const std::string scratch = store::FilesPath(product.folder, lock_name);
   const fs::path place = fs::path(made).parent_path();
   const base::Leftover leftovers[] = {base::Leftover(place.string()), base::Leftover(place.parent_path().string()),
@@ -122,14 +122,9 @@ Status ConvertTo(const std::string& path, const std::string& source, const std::
   THIMBLE_RETURN_IF_ERROR(MakeFolder(scratch));
   const std::string made = scratch + "/" + fs::path(path).filename().string();
   const base::Leftover leftovers[] = {base::Leftover(made), base::Leftover(scratch)};
-  ConvertOptions options;
-  options.dtype = product.dtype;
+  ConvertOptions options = product.options;
   options.name = product.name.name;
   options.known_as = product.name.Repository();
-  options.pooling = product.pooling;
-  options.normalize = product.normalize;
-  options.unstated_pooling = product.unstated_pooling;
-  options.note = product.note;
   options.metadata = metadata;
   options.progress = [&](double share) {
     reporter.progress().share = share;
@@ -167,10 +162,10 @@ Result<NamedModel> ModelOfFolder(const std::string& path, const Product& product
   std::error_code error;
   std::string made;
   if (!store::IsSource(canonical)) {
-    THIMBLE_ASSIGN_OR_RETURN(made, store::FindInFolder(canonical, product.dtype, product.folder));
+    THIMBLE_ASSIGN_OR_RETURN(made, store::FindInFolder(canonical, product.options.dtype, product.folder));
     named = false;
   }
-  const std::string place = store::PathOf(product.name, product.dtype, product.folder);
+  const std::string place = store::PathOf(product.name, product.options.dtype, product.folder);
   if (named && !product.force && fs::exists(place, error) && !IsOfFolder(place, canonical)) {
     return Error(Code::kInvalidArgument, place, " exists and was not made from ", canonical,
                  "; choose another `name`, or set `force` to replace it");
@@ -194,10 +189,11 @@ bool HasPooling(const std::string& path, const Product& product) {
   const Result<format::Reader> reader = format::Reader::Open(path);
   if (!reader.ok()) return false;
   const std::string_view pooling = reader->Metadata("pooling").value_or("");
-  if (product.pooling ? pooling != PoolingName(*product.pooling) : pooling == "unstated" && !product.unstated_pooling) {
+  if (product.options.pooling ? pooling != PoolingName(*product.options.pooling)
+                              : pooling == "unstated" && !product.options.unstated_pooling) {
     return false;
   }
-  return !product.normalize || reader->Metadata("normalize") == (*product.normalize ? "true" : "false");
+  return !product.options.normalize || reader->Metadata("normalize") == (*product.options.normalize ? "true" : "false");
 }
 
 bool HasOnlyQuantizedWeights(const std::string& path) {

@@ -3,15 +3,13 @@
 #ifndef THIMBLE_HUB_CONVERT_SOURCE_H_
 #define THIMBLE_HUB_CONVERT_SOURCE_H_
 
-#include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hub/reporter.h"
 #include "store/name.h"
+#include "thimble/convert.h"
 #include "thimble/hub.h"
 #include "thimble/status.h"
 
@@ -22,13 +20,9 @@ inline constexpr const char* kFolderKey = "source.folder";
 
 // What is made.
 struct Product {
-  std::string dtype;
-  std::string folder;                   // Of models.
-  store::ModelName name;                // That the model is to have.
-  std::optional<Pooling> pooling = {};  // As in PullOptions, like the following.
-  std::optional<bool> normalize = {};
-  bool unstated_pooling = false;
-  std::function<void(std::string_view)> note = {};
+  ConvertOptions options = {};  // Those that PullOptions have, too.
+  std::string folder = {};      // Of models.
+  store::ModelName name = {};   // That the model is to have.
   bool force = false;
 };
 

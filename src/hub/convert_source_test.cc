@@ -18,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 void Write(const std::string& path, const std::string& contents) { std::ofstream(path, std::ios::binary) << contents; }
 
 dev_t DeviceOf(const std::string& path) {
@@ -38,13 +33,13 @@ TEST(Link, GivesOneFileTwoNames) {
   EXPECT_TRUE(fs::equivalent(from, to));
   Write(folder.File("c"), "other");
   ASSERT_TRUE(Link(folder.File("c"), to).ok());
-  EXPECT_EQ(Contents(to), "other");
-  EXPECT_EQ(Contents(from), "new");
+  EXPECT_EQ(test::ReadFile(to), "other");
+  EXPECT_EQ(test::ReadFile(from), "new");
   ASSERT_TRUE(Link(to, to).ok());
-  EXPECT_EQ(Contents(to), "other");
+  EXPECT_EQ(test::ReadFile(to), "other");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.File("below")), {}), 1);
   EXPECT_EQ(Link(folder.File("absent"), to).code(), Code::kNotFound);
-  EXPECT_EQ(Contents(to), "other");
+  EXPECT_EQ(test::ReadFile(to), "other");
 }
 
 TEST(Link, CopiesToAnotherFileSystem) {
@@ -59,7 +54,7 @@ TEST(Link, CopiesToAnotherFileSystem) {
     Write(other + "/a", contents.substr(0, size));
     const Status status = Link(other + "/a", folder.File("b"));
     ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(Contents(folder.File("b")), contents.substr(0, size));
+    EXPECT_EQ(test::ReadFile(folder.File("b")), contents.substr(0, size));
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
   fs::remove_all(other);

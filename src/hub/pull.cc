@@ -1,27 +1,22 @@
 // The way of a model into the folder of models: from a folder, from another program's cache, or from the hub.
 
-#include <algorithm>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/guard.h"
 #include "base/leftover.h"
-#include "convert/config.h"
 #include "convert/folder_files.h"
-#include "convert/job.h"
 #include "format/dtypes.h"
 #include "hub/client.h"
 #include "hub/convert_source.h"
+#include "hub/fetcher.h"
 #include "hub/listing.h"
 #include "hub/local_sources.h"
 #include "hub/reporter.h"
 #include "hub/settings.h"
-#include "json/json_file.h"
 #include "store/folder.h"
 #include "store/known_models.h"
 #include "store/lookup.h"
@@ -41,14 +36,13 @@ struct Task {
 };
 
 Result<Product> ProductOf(const PullOptions& options) {
-  Product product;
   THIMBLE_RETURN_IF_ERROR(format::ParseDtype(options.dtype).status());
-  product.dtype = options.dtype;
-  product.force = options.force;
-  product.pooling = options.pooling;
-  product.normalize = options.normalize;
-  product.unstated_pooling = options.unstated_pooling;
-  product.note = options.note;
+  Product product = {.options = {.dtype = options.dtype,
+                                 .pooling = options.pooling,
+                                 .normalize = options.normalize,
+                                 .unstated_pooling = options.unstated_pooling,
+                                 .note = options.note},
+                     .force = options.force};
   THIMBLE_ASSIGN_OR_RETURN(product.folder, store::FolderOrDefault(options.folder));
   return product;
 }
@@ -89,7 +83,7 @@ Result<Task> TaskOf(const std::string& model, const PullOptions& options) {
 }
 
 std::string PlaceOf(const Task& task) {
-  return store::PathOf(task.product.name, task.product.dtype, task.product.folder);
+  return store::PathOf(task.product.name, task.product.options.dtype, task.product.folder);
 }
 
 Result<NamedModel> DescribeAt(const std::string& path, const Task& task) {
@@ -109,7 +103,7 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
                  model->repository.empty() ? std::string("not from the hub") : model->repository, ", not ",
                  task.repository, "; set `force` to replace it");
   }
-  const Result<std::string> path = store::FindFile(task.asked, task.product.dtype, task.product.folder);
+  const Result<std::string> path = store::FindFile(task.asked, task.product.options.dtype, task.product.folder);
   if (path.ok() && !HasPooling(*path, task.product)) return std::optional<NamedModel>();
   if (path.ok()) return store::Describe(*path, task.product.folder);
   if (path.status().code() == Code::kNotFound) return std::optional<NamedModel>();
@@ -120,7 +114,7 @@ Result<std::optional<NamedModel>> FindThere(const Task& task, bool renamed) {
 Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
   store::ModelName name = task.product.name;
   name.revision = commit;
-  const Result<std::string> path = store::FindFile(name, task.product.dtype, task.product.folder);
+  const Result<std::string> path = store::FindFile(name, task.product.options.dtype, task.product.folder);
   const std::optional<NamedModel> model = path.ok() ? store::Describe(*path, task.product.folder) : std::nullopt;
   if (!model || !store::SameWithoutCase(model->repository, task.repository)) return false;
   if (!HasPooling(*path, task.product)) return false;
@@ -132,7 +126,7 @@ Result<bool> LinkSameCommit(const Task& task, const std::string& commit) {
 void RemoveOlderPlace(const Task& task) {
   store::ModelName flat = task.product.name;
   flat.organisation.clear();
-  const std::string path = store::PathOf(flat, task.product.dtype, task.product.folder);
+  const std::string path = store::PathOf(flat, task.product.options.dtype, task.product.folder);
   const std::optional<NamedModel> model =
       flat.revision.empty() ? store::Describe(path, task.product.folder) : std::nullopt;
   std::error_code ignored;
@@ -149,96 +143,6 @@ Status ConvertNamed(const Task& task, const std::string& source, const std::stri
   RemoveOlderPlace(task);
   return Status();
 }
-
-// Gets the files of a repository at one commit, those that a conversion reads.
-class Fetcher {
- public:
-  Fetcher(const Task& task, const Listing& listing, const std::string& folder, Client& client, Reporter& reporter)
-      : task_(task), listing_(listing), folder_(folder), client_(client), reporter_(reporter) {}
-
-  Status Fetch() {
-    const auto has = [&](const std::string& name) { return listing_.files.contains(name); };
-    const auto read = [&](const std::string& name) -> Result<std::string> {
-      THIMBLE_RETURN_IF_ERROR(Get(name));
-      return json::ReadFile(folder_ + "/" + name, json::kMaxConfigBytes);
-    };
-    convert::FolderView view = {.names = {}, .has = has, .read = read};
-    for (const auto& [name, file] : listing_.files) view.names.push_back(name);
-    THIMBLE_ASSIGN_OR_RETURN(const convert::ModuleFolders modules, Said(convert::ReadModuleFolders(view)));
-    THIMBLE_ASSIGN_OR_RETURN(const std::vector<std::string> settings, Said(convert::ConfigurationFiles(view, modules)));
-    const Result<std::vector<std::string>> weights = Said(convert::WeightFiles(view, modules));
-    THIMBLE_RETURN_IF_ERROR(Count(settings));
-    if (weights.ok()) THIMBLE_RETURN_IF_ERROR(Count(*weights));
-    for (const std::string& name : settings) THIMBLE_RETURN_IF_ERROR(Get(name));
-    // Before the weights, which are large: a model that thimble does not run is known by its configuration.
-    resumable_ = false;
-    THIMBLE_ASSIGN_OR_RETURN(const convert::Config config, convert::ReadConfig(folder_));
-    THIMBLE_RETURN_IF_ERROR(weights.status());
-    const Product& product = task_.product;
-    const bool graph =
-        std::any_of(weights->begin(), weights->end(), [](const auto& n) { return n.ends_with(".onnx"); });
-    const store::KnownModel* row = store::FindKnownModel(product.name.Repository());
-    const bool known = row != nullptr && row->pooling();
-    if (!config.head && !config.classifier && !graph && !product.pooling && !known && !product.unstated_pooling) {
-      return convert::UnstatedPooling(What());
-    }
-    for (const std::string& name : *weights) THIMBLE_RETURN_IF_ERROR(Get(name));
-    return Status();
-  }
-
-  // Whether a failure left something to go on from.
-  bool resumable() const { return resumable_; }
-
- private:
-  // Which repository an error is of.
-  template <typename T>
-  Result<T> Said(Result<T> result) const {
-    if (result.ok() || !said_) return result;
-    return Error(result.status().code(), What(), ": ", result.status().message());
-  }
-  std::string What() const { return "model \"" + task_.repository + "\", commit " + listing_.commit; }
-
-  Status Count(const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-      THIMBLE_ASSIGN_OR_RETURN(const HubFile file, FileToGet(listing_, name, What()));
-      reporter_.progress().total_bytes += file.size.value_or(0);
-    }
-    return Status();
-  }
-
-  // Once in this call.
-  Status Get(const std::string& name) {
-    if (!done_.insert(name).second) return Status();
-    resumable_ = false;
-    said_ = false;
-    THIMBLE_ASSIGN_OR_RETURN(const HubFile file, FileToGet(listing_, name, What()));
-    if (name.ends_with(".part") || name.ends_with(".etag")) {  // What partial files are called here.
-      return Error(Code::kUnsupported, What(), ": unsupported file name ", name);
-    }
-    const fs::path path = folder_ + "/" + name;
-    THIMBLE_RETURN_IF_ERROR(MakeFolder(path.parent_path().string()));
-    PullProgress& progress = reporter_.progress();
-    auto on_bytes = [&](std::uint64_t bytes) {
-      progress.bytes = bytes_ + bytes;
-      reporter_.GoOn();
-    };
-    THIMBLE_RETURN_IF_ERROR(
-        client_.Download(task_.repository, listing_.commit, file, path.string(), on_bytes, &resumable_));
-    said_ = true;
-    bytes_ = progress.bytes;
-    return Status();
-  }
-
-  const Task& task_;
-  const Listing& listing_;
-  const std::string& folder_;
-  Client& client_;
-  Reporter& reporter_;
-  std::set<std::string> done_;
-  std::uint64_t bytes_ = 0;
-  bool resumable_ = false;
-  bool said_ = true;  // Errors do not name the repository yet.
-};
 
 // Removes a download that is no longer needed. An entry that fails ends remove_all; a second one takes the rest.
 void RemoveDownload(const std::string& files) {
@@ -272,7 +176,7 @@ Result<PulledModel> PullFromHub(Task& task, const std::string& files, Reporter& 
     std::error_code ignored;
     if (entry->path() != source) fs::remove_all(entry->path(), ignored);  // Another commit, or half a model.
   }
-  Fetcher fetcher(task, listing, source, client, reporter);
+  Fetcher fetcher(task.repository, task.product, listing, source, client, reporter);
   Status status = base::Guarded([&] { return fetcher.Fetch(); });
   const bool fetched = status.ok();
   if (fetched) status = ConvertNamed(task, source, files, listing.commit, reporter);
@@ -291,7 +195,6 @@ Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<Local
     Result<NamedModel> model = [&]() -> Result<NamedModel> {
       if (source.commit.empty()) return ModelOfFolder(source.path, task.product, false, reporter);
       if (task.repository.empty()) NameAfter(source.repository, task);
-      Product product = task.product;
       // A snapshot may have come in part.
       THIMBLE_ASSIGN_OR_RETURN(const convert::FolderView view, convert::ViewOf(source.path));
       THIMBLE_ASSIGN_OR_RETURN(const convert::ModuleFolders modules, convert::ReadModuleFolders(view));
@@ -316,10 +219,10 @@ Result<std::optional<NamedModel>> TrySources(Task& task, const std::vector<Local
 Status NotHere(const Task& task, const std::vector<std::string>& looked, bool local_files_only) {
   std::string places;
   for (const std::string& place : looked) places += (places.empty() ? ", nor in " : ", ") + place;
-  const Status missing = store::FindFile(task.asked, task.product.dtype, task.product.folder).status();
+  const Status missing = store::FindFile(task.asked, task.product.options.dtype, task.product.folder).status();
   if (local_files_only) return missing.ok() ? Error(Code::kNotFound, PlaceOf(task), ": not found") : missing;
-  return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.dtype, " is not in ",
-               task.product.folder, places,
+  return Error(Code::kNotFound, "model \"", task.asked.Text(), "\" with dtype ", task.product.options.dtype,
+               " is not in ", task.product.folder, places,
                ", and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it to download the model");
 }
 

@@ -94,7 +94,7 @@ Status Session::EmbedBatch(std::span<const std::string_view> texts, std::span<fl
   });
 }
 
-Result<Report> Session::EmbedTokens(std::string_view text, std::span<float> vectors) {
+Result<Report> Session::EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop) {
   return Call([&](Workers& workers) -> Result<Report> {
     THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
     const std::size_t width = info().token_dimensions;
@@ -102,11 +102,11 @@ Result<Report> Session::EmbedTokens(std::string_view text, std::span<float> vect
       return Error(Code::kInvalidArgument, "vectors: expected at least ", plan().max_tokens, " x ", width,
                    " floats, found ", vectors.size());
     }
-    return Watched([&] { return workers.EmbedTokens(text, vectors.data()); });
+    return Watched([&] { return workers.EmbedTokens(text, vectors.data(), stop); });
   });
 }
 
-Status Session::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
+Status Session::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop) {
   return Call([&](Workers& workers) -> Status {
     THIMBLE_RETURN_IF_ERROR(CheckEmbeds(engine()));
     const std::size_t width = info().token_dimensions;
@@ -119,7 +119,7 @@ Status Session::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vec
                    "; truncate longer sequences");
     }
     THIMBLE_RETURN_IF_ERROR(CheckIds(info(), ids));
-    return Watched([&] { return workers.EmbedIds(ids, vectors.data()); });
+    return Watched([&] { return workers.EmbedIds(ids, vectors.data(), stop); });
   });
 }
 
@@ -200,12 +200,12 @@ Status Embedder::EmbedBatch(std::span<const std::string_view> texts, std::span<f
   return session_->EmbedBatch(texts, vectors, reports, options);
 }
 
-Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  return session_->EmbedTokens(text, vectors);
+Result<Report> Embedder::EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop) {
+  return session_->EmbedTokens(text, vectors, stop);
 }
 
-Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  return session_->EmbedIds(ids, vectors);
+Status Embedder::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop) {
+  return session_->EmbedIds(ids, vectors, stop);
 }
 
 void Embedder::Release() { session_->Release(); }

@@ -66,9 +66,9 @@ class Workers {
   virtual Status EmbedTogether(const Batch& batch) = 0;
   // The vectors of a text's tokens, likewise: `rows` is [max_tokens][token_dimensions]. The errors of Embed, and
   // kUnsupported.
-  virtual Result<Report> EmbedTokens(std::string_view text, float* rows) = 0;
+  virtual Result<Report> EmbedTokens(std::string_view text, float* rows, const std::atomic<bool>* stop) = 0;
   // The same for at most max_tokens ids, each below the vocabulary.
-  virtual Status EmbedIds(std::span<const std::int32_t> ids, float* rows) = 0;
+  virtual Status EmbedIds(std::span<const std::int32_t> ids, float* rows, const std::atomic<bool>* stop) = 0;
   // Gives scratch memory back to the system; the next call takes it again.
   virtual void Release() = 0;
 

@@ -56,10 +56,10 @@ class MockWorkers final : public Workers {
     return Status();
   }
   Status EmbedTogether(const Batch& batch) override { return Embed(0, batch, 0, batch.texts.size()); }
-  Result<Report> EmbedTokens(std::string_view, float*) override {
+  Result<Report> EmbedTokens(std::string_view, float*, const std::atomic<bool>*) override {
     return Error(Code::kUnsupported, "a mock produces no token vectors");
   }
-  Status EmbedIds(std::span<const std::int32_t>, float*) override {
+  Status EmbedIds(std::span<const std::int32_t>, float*, const std::atomic<bool>*) override {
     return Error(Code::kUnsupported, "a mock has no vectors of tokens");
   }
   void Release() override {}

@@ -42,12 +42,12 @@ Status Lease::EmbedBatch(std::span<const std::string_view> texts, std::span<floa
   return pool_->Use(*entry_, [&](Session& session) { return session.EmbedBatch(texts, vectors, reports, options); });
 }
 
-Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vectors) {
-  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedTokens(text, vectors); });
+Result<Report> Lease::EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop) {
+  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedTokens(text, vectors, stop); });
 }
 
-Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors) {
-  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedIds(ids, vectors); });
+Status Lease::EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop) {
+  return pool_->Use(*entry_, [&](Session& session) { return session.EmbedIds(ids, vectors, stop); });
 }
 
 Status Lease::Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,

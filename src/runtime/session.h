@@ -34,8 +34,8 @@ class Session {
 
   Status EmbedBatch(std::span<const std::string_view> texts, std::span<float> vectors, std::span<Report> reports,
                     const VectorOptions& options);
-  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors);
-  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors);
+  Result<Report> EmbedTokens(std::string_view text, std::span<float> vectors, const std::atomic<bool>* stop);
+  Status EmbedIds(std::span<const std::int32_t> ids, std::span<float> vectors, const std::atomic<bool>* stop);
   Status Rank(std::string_view query, std::span<const std::string_view> documents, std::span<float> scores,
               std::span<Report> reports, const RankOptions& options);
   void Release();

@@ -2,13 +2,12 @@
 
 import json
 import os
-import pathlib
 import subprocess
-import tempfile
 import time
 import unittest
 
 import need
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 HAS_SERVER = subprocess.run([CLI, "serve", "--help"], capture_output=True).returncode == 0
@@ -21,11 +20,9 @@ BACKENDS = {"openai": "openai:test@{}/v1", "tei": "tei:{}", "ollama": "ollama:te
 
 
 def setUpModule():
-    global folder, temporary, server, url, log
+    global folder, server, url, log
     need.here(HAS_SERVER, "the command serve in this build")
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    folder = small_models.make()
     (folder / "keys").write_text(KEY + "\n")
     (folder / "texts.txt").write_text("".join(text + "\n" for text in TEXTS))
     log = open(folder / "log", "w+")
@@ -42,7 +39,6 @@ def tearDownModule():
     server.terminate()
     server.wait()
     log.close()
-    temporary.cleanup()
 
 
 def embed(*arguments, key=KEY):

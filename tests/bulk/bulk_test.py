@@ -17,6 +17,8 @@ import tempfile
 import time
 import unittest
 
+import small_models
+
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
 DIMENSIONS = 64
@@ -24,15 +26,9 @@ LEFT = (".part", ".journal", ".seen.part", ".ids.jsonl.part")
 
 
 def setUpModule():
-    global temporary, folder, model
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder, model
+    folder = small_models.make()
     model = folder / "q8.safetensors"
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def command(source, out, *options):

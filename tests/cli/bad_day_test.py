@@ -16,6 +16,7 @@ import time
 import unittest
 
 import need
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -50,11 +51,9 @@ DEFINE(open64)
 
 
 def setUpModule():
-    global folder, temporary, model, shim
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
+    global folder, model, shim
+    folder = small_models.make()
     folder.chmod(0o755)  # For the tests without root's rights.
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
     model = folder / "q8.safetensors"
     shim = None
     compiler = shutil.which(os.environ.get("CC", "cc"))
@@ -62,10 +61,6 @@ def setUpModule():
         (folder / "shim.c").write_text(NO_UNNAMED_FILES)
         shim = str(folder / "shim.so")
         subprocess.run([compiler, "-shared", "-fPIC", "-w", "-o", shim, folder / "shim.c"], check=True)
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def run(*arguments, **options):

@@ -11,10 +11,11 @@ import select
 import shutil
 import struct
 import subprocess
-import tempfile
 import termios
 import time
 import unittest
+
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -22,15 +23,9 @@ DIMENSIONS = 64
 
 
 def setUpModule():
-    global folder, temporary, model
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder, model
+    folder = small_models.make()
     model = str(folder / "q8.safetensors")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def run(*arguments, stdin=b"", environment=None):

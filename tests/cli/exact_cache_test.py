@@ -2,27 +2,21 @@
 
 import json
 import os
-import pathlib
 import random
 import subprocess
-import tempfile
 import time
 import unittest
+
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 LEAST = 1 << 20
 
 
 def setUpModule():
-    global folder, temporary, model
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder, model
+    folder = small_models.make()
     model = str(folder / "q8.safetensors")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def command(*arguments):

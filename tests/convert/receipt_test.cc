@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -25,14 +24,9 @@ namespace {
 
 using format::Dtype;
 
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 std::string HashOf(const std::string& path) {
   base::Sha256 hash;
-  hash.Update(Contents(path));
+  hash.Update(test::ReadFile(path));
   return hash.Hex();
 }
 
@@ -62,7 +56,7 @@ class ReceiptTest : public testing::Test {
   // The model with another header, and with one bit of a tensor flipped.
   std::shared_ptr<const Model> Changed(const std::string& path, const std::string& key, const std::string& value,
                                        const std::string& tensor) {
-    std::string contents = Contents(path);
+    std::string contents = test::ReadFile(path);
     std::uint64_t length = 0;
     std::memcpy(&length, contents.data(), sizeof length);
     auto header = nlohmann::ordered_json::parse(contents.substr(8, length));

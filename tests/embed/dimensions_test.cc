@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -186,8 +185,7 @@ TEST_F(Dimensions, OfEveryLengthHaveARangeThatItsVectorsKeepTo) {
 }
 
 TEST_F(Dimensions, OfFilesWithoutARangeHaveNoIntegersAndADamagedRangeIsFound) {
-  std::ifstream file(path_, std::ios::binary);
-  const std::string contents{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string contents = test::ReadFile(path_);
   const std::string changed = folder_->File("changed.safetensors");
 
   std::string old = contents;

@@ -378,6 +378,15 @@ TEST(Embedder, ACallEndsSoonAfterItsStop) {
       EXPECT_EQ(status.message(), "the call was cancelled");
       EXPECT_EQ(vectors.back(), 7);
     }
+    const std::atomic<bool> stopped = true;
+    const std::vector<std::int32_t> ids(embedder->plan().max_tokens, 7);
+    std::vector<float> rows(ids.size() * model->info().token_dimensions, 7);
+    for (const Status& status :
+         {embedder->EmbedIds(ids, rows, &stopped), embedder->EmbedTokens("a vector", rows, &stopped).status()}) {
+      EXPECT_EQ(status.code(), Code::kIo);
+      EXPECT_EQ(status.message(), "the call was cancelled");
+    }
+    EXPECT_EQ(std::count(rows.begin(), rows.end(), 7), std::ssize(rows));
     // The next call is as if nothing had been.
     std::vector<float> after(model->dimensions()), fresh(model->dimensions());
     ASSERT_TRUE(embedder->Embed("the memory of a vector", after).ok());

@@ -7,10 +7,10 @@ import random
 import re
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 import need
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 CROSS = os.environ.get("THIMBLE_CROSS_BUILD")
@@ -57,15 +57,9 @@ def machine_isas():
 
 
 def setUpModule():
-    global folder, temporary, MODEL
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder, MODEL
+    folder = small_models.make()
     MODEL = str(folder / "q8.safetensors")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def models():

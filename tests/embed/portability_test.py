@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 import need
+import small_models
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CXX = os.environ["THIMBLE_CXX"]
@@ -53,12 +54,7 @@ class Builds(unittest.TestCase):
 class Processors(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], cls.temporary.name], check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+        cls.folder = small_models.make(cls.addClassCleanup)
 
     def run_on(self, processor, cli, *command, isa=""):
         emulator = [EMULATOR, "-cpu", processor] if processor else []
@@ -67,7 +63,7 @@ class Processors(unittest.TestCase):
 
     def test_each_gives_the_same_bits(self):
         for dtype in ("q8", "q4"):
-            command = ("embed", "-m", f"{self.temporary.name}/{dtype}.safetensors", "-i", "-")
+            command = ("embed", "-m", f"{self.folder}/{dtype}.safetensors", "-i", "-")
             expected = self.run_on(None, CLIS[0], *command).stdout
             self.assertEqual(len(expected.splitlines()), TEXTS.count(b"\n"))
             for cli in CLIS:
@@ -78,7 +74,7 @@ class Processors(unittest.TestCase):
     def test_an_instruction_set_that_is_missing_is_an_error_by_name(self):
         for cli in CLIS:
             for isa in ("avx2", "avx512vnni"):
-                result = self.run_on("Nehalem", cli, "embed", "-m", f"{self.temporary.name}/q8.safetensors", "x", isa=isa)
+                result = self.run_on("Nehalem", cli, "embed", "-m", f"{self.folder}/q8.safetensors", "x", isa=isa)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertIn(f'THIMBLE_ISA: this machine lacks the instruction set "{isa}"'.encode(), result.stderr)
 

@@ -8,9 +8,10 @@ import pathlib
 import re
 import resource
 import subprocess
-import tempfile
 import time
 import unittest
+
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -19,16 +20,10 @@ USER = 54321
 
 
 def setUpModule():
-    global folder, temporary, model
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder, model
+    folder = small_models.make()
     folder.chmod(0o777)
     model = str(folder / "q8.safetensors")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def limited(threads):

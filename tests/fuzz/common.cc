@@ -46,8 +46,7 @@ struct SmallModel {
     options.max_seq_length = 32;
     const Result<std::string> made = test::ConvertTestModel(folder.path(), format::Dtype::kQ8, options);
     Check(made.ok(), "the test model is made");
-    std::ifstream file(*made, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
+    bytes = test::ReadFile(*made);
     source = folder.path() + "/test-model";
   }
   MemoryFolder folder;

@@ -2,11 +2,11 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "convert/tokenizer_folder.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/files.h"
 #include "text/tokenizer.h"
 #include "thimble/embedder.h"
 
@@ -14,11 +14,6 @@ namespace thimble::fuzz {
 namespace {
 
 constexpr std::string_view kText = "Hello, w\u00f6rld! The small vectors are playing [SEP] \u4e2d\u6587 123456";
-
-std::string Contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // What every tokenizer must do with every text.
 void Tokenize(const text::Tokenizer& tokenizer, std::size_t vocabulary, std::string_view prompt,
@@ -66,10 +61,10 @@ void RunTokenizer(std::string_view input) {
 }
 
 std::vector<std::string> TokenizerSeeds() {
-  std::vector<std::string> seeds = {"a text\n" + Contents(SourceFolder() + "/tokenizer.json")};
+  std::vector<std::string> seeds = {"a text\n" + test::ReadFile(SourceFolder() + "/tokenizer.json")};
   for (const char* folder : {THIMBLE_FIXTURES "/tokenizer", THIMBLE_FIXTURES "/unigram"}) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const std::string text = Contents(entry.path());
+      const std::string text = test::ReadFile(entry.path());
       if (text.size() < (64 << 10) && text.find("\"model\"") != std::string::npos) {
         seeds.push_back("H\u00e9llo\n" + text);
       }
@@ -85,7 +80,7 @@ void RunTokens(std::string_view input) {
     for (const std::string& path :
          {SourceFolder() + "/tokenizer.json", std::string(THIMBLE_FIXTURES "/unigram/e5.json"),
           std::string(THIMBLE_FIXTURES "/unigram/slow.json")}) {
-      list->push_back(convert::CompileTokenizer(Contents(path), path));
+      list->push_back(convert::CompileTokenizer(test::ReadFile(path), path));
     }
     return list;
   }();

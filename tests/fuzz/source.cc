@@ -5,21 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
 #include "convert/folder_files.h"
 #include "convert/job.h"
 #include "convert/weight_file.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/files.h"
 
 namespace thimble::fuzz {
 namespace {
-
-std::string Contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // Reads the ends of every tensor.
 void ReadWeights(convert::WeightFile& file) {
@@ -62,7 +57,7 @@ void RunTorch(std::string_view input) {
 std::vector<std::string> TorchSeeds() {
   std::vector<std::string> seeds;
   for (const auto& entry : std::filesystem::directory_iterator(THIMBLE_FIXTURES "/torch")) {
-    seeds.push_back(Contents(entry.path()));
+    seeds.push_back(test::ReadFile(entry.path()));
   }
   return seeds;
 }
@@ -116,7 +111,7 @@ std::vector<std::string> ConfigSeeds() {
   std::vector<std::pair<std::string, std::string>> files;
   for (const char* name :
        {"config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer.json"}) {
-    files.emplace_back(name, Contents(SourceFolder() + "/" + name));
+    files.emplace_back(name, test::ReadFile(SourceFolder() + "/" + name));
   }
   std::vector<std::string> seeds = {JoinFiles(files)};
   files[1].second = R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},

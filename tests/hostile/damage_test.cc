@@ -43,11 +43,6 @@ using test::WriteFile;
 
 constexpr std::string_view kTexts[] = {"hello world", "a small vector of cats and dogs"};
 
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 // Where the data of a model file begins.
 std::size_t DataBegin(const std::string& file) {
   std::uint64_t header;
@@ -96,7 +91,7 @@ class DamagedWeights : public testing::TestWithParam<Dtype> {};
 // Every tensor of floats, every pooling: never a vector, finite or not, but an error that says what to do.
 TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
   TemporaryFolder folder;
-  const std::string good = Contents(ValidModel(folder.path(), GetParam()));
+  const std::string good = test::ReadFile(ValidModel(folder.path(), GetParam()));
   const std::string path = folder.File("damaged.safetensors");
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   std::size_t tensors = 0, refused = 0, embedded = 0;
@@ -155,7 +150,7 @@ TEST_P(DamagedWeights, AValueThatIsNotFiniteIsNeverEmbeddedWith) {
 // Attention takes in tokens that pooling does not.
 TEST_P(DamagedWeights, TheWordThatIsNotFiniteNamesItsTextOnly) {
   TemporaryFolder folder;
-  std::string file = Contents(ValidModel(folder.path(), GetParam()));
+  std::string file = test::ReadFile(ValidModel(folder.path(), GetParam()));
   auto good = Model::Open(folder.File("test-model-" + std::string(format::DtypeName(GetParam())) + ".safetensors"));
   ASSERT_TRUE(good.ok());
   const auto tokens = (*good)->Tokenize("hello");
@@ -184,7 +179,7 @@ TEST_P(DamagedWeights, TheWordThatIsNotFiniteNamesItsTextOnly) {
 
 TEST_P(DamagedWeights, EachOfSixtyFlippedBitsIsRefusedWithVerifyAndNeverCrashesWithout) {
   TemporaryFolder folder;
-  const std::string good = Contents(ValidModel(folder.path(), GetParam()));
+  const std::string good = test::ReadFile(ValidModel(folder.path(), GetParam()));
   const std::size_t begin = DataBegin(good);
   const std::size_t end = begin + Header(good)["receipt.golden_texts"]["data_offsets"][0].get<std::size_t>();
   const std::string path = folder.File("flipped.safetensors");
@@ -219,7 +214,7 @@ Status ConvertWithDense(const std::string& source, const std::string& path, cons
                         float weight) {
   fs::create_directory(source);
   THIMBLE_RETURN_IF_ERROR(test::WriteTestModel(source));
-  ordered_json modules = ordered_json::parse(Contents(source + "/modules.json"));
+  ordered_json modules = ordered_json::parse(test::ReadFile(source + "/modules.json"));
   modules.erase(2);
   const std::vector<float> weights(64 * 64, weight);
   const std::string header = R"({"linear.weight":{"dtype":"F32","shape":[64,64],"data_offsets":[0,16384]}})";
@@ -252,7 +247,7 @@ TEST(DamagedHead, ADenseModuleThatIsNotFiniteIsNeverEmbeddedWith) {
     const Status converted = ConvertWithDense(folder.File("source"), path, {activation}, 0.1f);
     ASSERT_TRUE(converted.ok()) << converted.message();
     ASSERT_TRUE(OpenAndEmbed(path).ok()) << OpenAndEmbed(path).status().message();
-    std::string file = Contents(path);
+    std::string file = test::ReadFile(path);
     SetElement(file, Header(file)["head.0.weight"], 3, -std::numeric_limits<float>::infinity());
     ASSERT_TRUE(WriteFile(path, file).ok());
     const auto found = OpenAndEmbed(path);
@@ -276,8 +271,8 @@ class ChangedWhileOpen : public testing::Test {
   void SetUp() override {
     path_ = ValidModel(folder_.path(), Dtype::kQ8);
     TemporaryFolder other;
-    other_ = Contents(ValidModel(other.path(), Dtype::kQ8, 2));
-    good_ = Contents(path_);
+    other_ = test::ReadFile(ValidModel(other.path(), Dtype::kQ8, 2));
+    good_ = test::ReadFile(path_);
     expected_ = *OpenAndEmbed(path_);
     ASSERT_EQ(other_.size(), good_.size());
   }
@@ -595,7 +590,7 @@ TEST(Pull, ChecksWhatIsThere) {
   PullOptions options = {.folder = cache};
   const auto made = PullModel(source, options);
   ASSERT_TRUE(made.ok()) << made.status().message();
-  std::string file = Contents(made->model.path);
+  std::string file = test::ReadFile(made->model.path);
   file[DataBegin(file) + 1000] ^= 4;
   ASSERT_TRUE(WriteFile(made->model.path, file).ok());
   const Status status = PullModel(source, options).status();

@@ -18,6 +18,7 @@ import time
 import unittest
 
 import need
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -26,15 +27,9 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 
 
 def setUpModule():
-    global temporary, folder
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    global folder
+    folder = small_models.make()
     ENVIRONMENT["THIMBLE_HOME"] = str(folder / "cache")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 def run(*arguments, **options):

@@ -7,8 +7,9 @@ import pathlib
 import resource
 import shutil
 import subprocess
-import tempfile
 import unittest
+
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 SANITIZED = "sanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -25,9 +26,7 @@ def limited(command, limit, **options):
 class Exhaustion(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], cls.folder], check=True)
+        cls.folder = small_models.make(cls.addClassCleanup)
         cls.model = str(cls.folder / "q8.safetensors")
         cls.lines = cls.folder / "lines.jsonl"
         cls.lines.write_text('{"text": "a text"}\n' * 300)
@@ -42,10 +41,6 @@ class Exhaustion(unittest.TestCase):
         # exceptions when there is no memory, and starts without them, too.
         cls.least = (128 << 10) + next(limit for limit in range(1 << 20, MOST, 64 << 10)
                                        if limited(["--version"], limit).returncode == 0)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
 
     def sweep(self, command, expected=0, step=128 << 10, error=None, check=lambda: None, **options):
         """Raises the limit until the command gives what it gives without one, and twice more."""

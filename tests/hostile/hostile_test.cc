@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -32,11 +31,6 @@ using nlohmann::ordered_json;
 using test::TemporaryFolder;
 using test::TestModelOptions;
 using test::WriteFile;
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // A safetensors file in its parts.
 struct Parts {
@@ -78,7 +72,7 @@ const std::string& ValidFile(Dtype dtype) {
     if (dtype == Dtype::kQ6 || dtype == Dtype::kQ4) options.layers = 2;
     auto path = test::ConvertTestModel(folder.path(), dtype, options);
     EXPECT_TRUE(path.ok()) << path.status().message();
-    file = Contents(*path);
+    file = test::ReadFile(*path);
   }
   return file;
 }
@@ -472,7 +466,7 @@ struct FolderCase {
 std::function<void(const std::string&)> EditJson(const char* file, std::function<void(ordered_json&)> edit) {
   return [=](const std::string& folder) {
     const std::string path = folder + "/" + file;
-    ordered_json json = ordered_json::parse(Contents(path));
+    ordered_json json = ordered_json::parse(test::ReadFile(path));
     edit(json);
     ASSERT_TRUE(WriteFile(path, json.dump()).ok());
   };
@@ -486,7 +480,7 @@ std::function<void(const std::string&)> Remove(const char* file) {
 // Changes the header of the weights.
 std::function<void(const std::string&)> EditWeights(std::function<void(Parts&)> edit) {
   return [=](const std::string& folder) {
-    Parts parts(Contents(folder + "/model.safetensors"));
+    Parts parts(test::ReadFile(folder + "/model.safetensors"));
     edit(parts);
     ASSERT_TRUE(WriteFile(folder + "/model.safetensors", parts.Join()).ok());
   };
@@ -606,7 +600,7 @@ TEST(Hostile, AnOutputThatCannotBeMadeIsAnErrorAndAFailureKeepsTheOldFile) {
   ASSERT_TRUE(WriteFile(path, "old").ok());
   EditWeights([](Parts& p) { p.header["encoder.layer.0.output.dense.bias"]["dtype"] = "I32"; })(source.path());
   EXPECT_FALSE(ConvertModel(source.path(), path, {}).ok());
-  EXPECT_EQ(Contents(path), "old");
+  EXPECT_EQ(test::ReadFile(path), "old");
 }
 
 // Opens a file and, where that succeeds, embeds with it. Anything but a crash and a vector that is not finite is right.

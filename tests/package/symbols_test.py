@@ -10,10 +10,10 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import need
+import small_models
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests/fixtures/exported_symbols.txt"
@@ -57,17 +57,11 @@ class Names(unittest.TestCase):
 class Plugins(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        run(os.environ["THIMBLE_MAKE_TEST_MODEL"], cls.folder)
+        cls.folder = small_models.make(cls.addClassCleanup)
         cls.model = cls.folder / "q8.safetensors"
         cls.archive = pathlib.Path(os.environ["THIMBLE_BUILD"]) / "libthimble.a"
         cls.plugins = [cls.build("plugin.cc", f"static{number}.so", cls.archive, "-shared") for number in range(2)]
         cls.host = cls.build("host.cc", "host", cls.archive, "-rdynamic")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
 
     @classmethod
     def build(cls, source, name, *arguments):

@@ -20,6 +20,7 @@ import time
 import unittest
 
 import need
+import small_models
 
 CLI = os.environ["THIMBLE_CLI"]
 HAS_SERVER = subprocess.run([CLI, "serve", "--help"], capture_output=True).returncode == 0
@@ -28,16 +29,10 @@ TEXTS = ["hello", "a longer text of several words", "\u00e9t\u00e9 \u4e2d\u6587"
 
 
 def setUpModule():
-    global folder, temporary, model
+    global folder, model
     need.here(HAS_SERVER, "the command serve in this build")
-    temporary = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(folder)], check=True)
+    folder = small_models.make()
     model = str(folder / "q8.safetensors")
-
-
-def tearDownModule():
-    temporary.cleanup()
 
 
 class Server:

@@ -133,28 +133,10 @@ class TensorFile {
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "thimble-test-XXXXXX").string();
-  if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
 std::string DtypeTestName(format::Dtype dtype) {
   std::string name(format::DtypeName(dtype));
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
-}
-
-Status WriteFile(const std::string& path, const std::string& contents) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return SystemError(errno, "cannot create", path);
-  bool written = std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
-  written &= std::fclose(file) == 0;
-  return written ? Status() : SystemError(errno, "cannot write", path);
 }
 
 Status WriteTestModel(const std::string& folder, const TestModelOptions& o) {

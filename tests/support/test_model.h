@@ -10,24 +10,10 @@
 
 #include "format/dtypes.h"
 #include "format/safetensors.h"
+#include "tests/support/files.h"
 #include "thimble/status.h"
 
 namespace thimble::test {
-
-// A new empty directory, removed with all it holds on destruction.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 struct TestModelOptions {
   std::size_t hidden = 64;
@@ -61,9 +47,6 @@ Result<std::string> ConvertTestModel(const std::string& folder, format::Dtype dt
 
 // The name of a dtype as that of a test, which may hold no dash.
 std::string DtypeTestName(format::Dtype dtype);
-
-// Replaces the contents of a file.
-Status WriteFile(const std::string& path, const std::string& contents);
 
 }  // namespace thimble::test
 

@@ -15,6 +15,8 @@ import tempfile
 import time
 import unittest
 
+import small_models
+
 CLI = os.environ["THIMBLE_CLI"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SANITIZED = "-fsanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
@@ -22,14 +24,8 @@ WORDS = "river asia garden water stone light summer paper engine number letter q
 
 
 def setUpModule():
-    global models, temporary
-    temporary = tempfile.TemporaryDirectory()
-    models = pathlib.Path(temporary.name)
-    subprocess.run([os.environ["THIMBLE_MAKE_TEST_MODEL"], str(models)], check=True)
-
-
-def tearDownModule():
-    temporary.cleanup()
+    global models
+    models = small_models.make()
 
 
 def run(*arguments, **options):
@@ -435,6 +431,8 @@ class Diff(Case):
         pipe = self.root / "pipe"
         os.mkfifo(pipe)
         self.refused("diff", models / "q8.safetensors", models / "q4.safetensors", pipe, says="not a pipe")
+        self.refused("diff", models / "q8.safetensors", models / "reranker-q8.safetensors", self.root / "missing.txt",
+                     says="is a reranker")
         other = run("diff", models / "q8.safetensors", "mock", texts, "--json")
         self.assertEqual(other.returncode, 0, other.stderr)
         other = json.loads(other.stdout)

@@ -3,21 +3,15 @@
 #include "convert/names/bert.h"
 
 namespace thimble::convert {
-namespace {}  // namespace
-
 extern constexpr Family kBert = {
     .name = "bert",
     .class_prefix = "Bert",
     .sizes = kBertSizes,
     .required = kAbsolutePositions,
     .activation = "hidden_act",
-    .default_activation = "gelu",
     .epsilon = "layer_norm_eps",
-    .default_epsilon = 1e-12,
     .token_types = "type_vocab_size",
     .default_token_types = 2,
-    .pad_id = nullptr,
-    .default_pad_id = 0,
     .prefix = "bert.",
     .old_names = kOldNormNames,
     .words = "embeddings.word_embeddings",

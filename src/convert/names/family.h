@@ -42,23 +42,22 @@ struct Family {
 
   // config.json.
   std::span<const model::NamedSize> sizes;
-  std::span<const Text> required;  // What must be so, or absent.
-  const char *activation, *default_activation;
-  const char* epsilon;  // Null: always the default.
-  double default_epsilon;
-  const char* token_types;  // Null: there are none.
-  std::uint64_t default_token_types;
+  std::span<const Text> required = {};  // What must be so, or absent.
+  const char *activation, *default_activation = "gelu";
+  const char* epsilon = nullptr;  // Null: always the default.
+  double default_epsilon = 1e-12;
+  const char* token_types = nullptr;  // Null: there are none.
+  std::uint64_t default_token_types = 0;
   // Of the pad token's id where positions are padded: then max_position_embeddings counts the rows up to that of the
-  // pad token too, whose number is its id. Empty: always the default. Null:
-  // positions are counted from row 0.
-  const char* pad_id;
-  std::uint64_t default_pad_id;
+  // pad token too, whose number is its id. Empty: always the default. Null: positions are counted from row 0.
+  const char* pad_id = nullptr;
+  std::uint64_t default_pad_id = 0;
 
   // Tensors.
   std::string_view prefix;          // Before all names, in a checkpoint with a head.
   std::span<const Text> old_names;  // Ends of names, and those of today.
-  std::string_view words, positions, types,
-      embedding_norm;      // Without ".weight" and ".bias", as all that follow; `types` may be empty.
+  // Without ".weight" and ".bias", as all that follow; `types` may be empty.
+  std::string_view words, positions, types = "", embedding_norm;
   std::string_view layer;  // Before the number of a layer.
   std::span<const Weights> steps;
   const DistanceBuckets* buckets = nullptr;  // Null for none.
