@@ -8,6 +8,8 @@ endif()
 
 if(THIMBLE_UTF8PROC_SOURCE)
   enable_language(C)
+  # Those of zig for musl are archives, which would end up inside shared libraries.
+  set(CMAKE_C_IMPLICIT_LINK_LIBRARIES)
   add_library(utf8proc STATIC ${THIMBLE_UTF8PROC_SOURCE}/utf8proc.c)
   target_compile_definitions(utf8proc PUBLIC UTF8PROC_STATIC)
   set(UTF8PROC_LIBRARY utf8proc)

@@ -1,7 +1,7 @@
-# Presets with CMAKE_UNITY_BUILD compile several files of a room at once, which saves most of the time that reading headers
-# takes; dev and the packages (cmake/zig.cmake) compile each alone, which shows that each includes what it needs. Alone in any
-# case are kernels, each of which takes as long as a batch, files with a name in their unnamed namespace that others of their
-# room have too, and in programs that run on this machine what a text waits for: beside others a compiler inlines less.
+# Presets with CMAKE_UNITY_BUILD, and packages, compile several files of a room at once, which saves most of the time that
+# reading headers takes; shared compiles each alone, which shows that each includes what it needs. Alone in any case are
+# kernels, each of which takes as long as a batch, files with a name in their unnamed namespace that others of their room have
+# too, and in what is shipped those that a text waits for: beside others a compiler inlines less.
 
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)
@@ -16,7 +16,7 @@ set_source_files_properties(
   src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc
   tests/embed/tokens_test.cc tests/fuzz/source.cc tests/hostile/hostile_test.cc
   PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT CMAKE_CROSSCOMPILING)
+if(CMAKE_BUILD_TYPE STREQUAL Release AND (THIMBLE_COMPACT OR NOT CMAKE_CROSSCOMPILING))
   file(GLOB_RECURSE fast_sources ${PROJECT_SOURCE_DIR}/src/*.cc)
   list(FILTER fast_sources INCLUDE REGEX ${THIMBLE_FAST_SOURCES})
   list(FILTER fast_sources EXCLUDE REGEX "_test\\.cc$")

@@ -61,7 +61,7 @@ build_native() {
   cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
     -DCMAKE_TOOLCHAIN_FILE=cmake/zig.cmake -DTHIMBLE_ZIG_BIN="$tools/bin" -DTHIMBLE_ZIG_TARGET="$target" \
     -DTHIMBLE_CROSS_INCLUDE="$tools/include" -DTHIMBLE_DEVELOPER=OFF -DTHIMBLE_EXAMPLES=OFF -DTHIMBLE_NODE=ON \
-    -DTHIMBLE_COMPACT=ON -DTHIMBLE_SERVER=OFF -DTHIMBLE_TOOLS=$with_tools "${options[@]}" > "$log" 2>&1 \
+    -DCMAKE_UNITY_BUILD=ON -DTHIMBLE_COMPACT=ON -DTHIMBLE_SERVER=OFF -DTHIMBLE_TOOLS=$with_tools "${options[@]}" > "$log" 2>&1 \
     && cmake --build "$build" --target "$@" --parallel "$(nproc)" >> "$log" 2>&1 \
     || { tail -n 40 "$log" >&2; exit 1; }
 }
