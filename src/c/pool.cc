@@ -245,11 +245,12 @@ thimble_job* thimble_pool_encode_tokens(thimble_pool* pool, const char* model, c
                                         const thimble_texts* text) {
   if (text == nullptr || text->count != 1) return FailedJob(Status(Code::kInvalidArgument, "text: expected one text"));
   return With(ToViews(text, "text"), [&](const auto& views) {
-    return Start(pool, model, dtype, [=](const Place& place, Task&, Found& found) -> Status {
+    return Start(pool, model, dtype, [=](const Place& place, Task& task, Found& found) -> Status {
       THIMBLE_ASSIGN_OR_RETURN(thimble::Lease lease, place.Acquire());
       found.columns = lease.model().info().token_dimensions;
       found.vectors.resize(lease.max_tokens() * found.columns);
-      THIMBLE_ASSIGN_OR_RETURN(const thimble::Report report, lease.EmbedTokens(views[0], found.vectors));
+      THIMBLE_ASSIGN_OR_RETURN(const thimble::Report report,
+                               lease.EmbedTokens(views[0], found.vectors, &task.cancelled()));
       found.rows = report.tokens;
       found.vectors.resize(found.rows * found.columns);
       return Status();

@@ -223,12 +223,12 @@ Napi::Value Pool::Embed(const Napi::CallbackInfo& info) {
 
 Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
-               text = ToString(info[3])](const auto&) -> Outcome {
+               text = ToString(info[3])](const auto& cancelled) -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     const std::size_t dimensions = lease->model().info().token_dimensions;
     auto rows = std::make_shared<std::vector<float>>(lease->max_tokens() * dimensions);
-    Result<Report> report = lease->EmbedTokens(text, *rows);
+    Result<Report> report = lease->EmbedTokens(text, *rows, &cancelled);
     if (!report.ok()) return {.status = report.status(), .value = {}};
     rows->resize(report->tokens * dimensions);
     return {.status = {}, .value = [rows, report = *report](Napi::Env env, Napi::Value) {
@@ -247,11 +247,11 @@ Napi::Value Pool::EmbedTokens(const Napi::CallbackInfo& info) {
 
 Napi::Value Pool::EmbedIds(const Napi::CallbackInfo& info) {
   auto work = [pool = pool_, name = ToString(info[1]), dtype = ToString(info[2]),
-               ids = ToIds(info[3])](const auto&) -> Outcome {
+               ids = ToIds(info[3])](const auto& cancelled) -> Outcome {
     Result<Lease> lease = pool->Acquire(name, dtype);
     if (!lease.ok()) return {.status = lease.status(), .value = {}};
     auto rows = std::make_shared<std::vector<float>>(ids.size() * lease->model().info().token_dimensions);
-    Status status = lease->EmbedIds(ids, *rows);
+    Status status = lease->EmbedIds(ids, *rows, &cancelled);
     return {.status = status,
             .value = [rows](Napi::Env env, Napi::Value) { return FromVector<Napi::Float32Array>(env, *rows); }};
   };

@@ -237,7 +237,7 @@ def test_a_size_limits_a_call(model: str) -> None:
 def test_a_percentile_is_that_of_the_command_line(model: str, command_line: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("a text\nword word\n", encoding="utf-8")
     embedder = thimble.Embedder(model)
-    for line in command_line("similar", "-m", model, "a text", "-i", str(tmp_path / "texts.txt"), "--json").splitlines():
+    for line in command_line("similar", "-m", model, "a text", str(tmp_path / "texts.txt"), "--json").splitlines():
         found = json.loads(line)
         assert embedder.percentile(found["cosine"]) == found["percentile"]
     assert embedder.percentile(-1) == 0 and 99 < (embedder.percentile(numpy.float32(1)) or 0) < 100
