@@ -1,7 +1,7 @@
 # Presets with CMAKE_UNITY_BUILD, and packages, compile several files of a room at once, which saves most of the time that
-# reading headers takes; shared compiles each alone, which shows that each includes what it needs. Alone in any case are
-# kernels, each of which takes as long as a batch, files with a name in their unnamed namespace that others of their room have
-# too, and in what is shipped those that a text waits for: beside others a compiler inlines less.
+# reading headers takes; dev and "make lint" compile each alone, which shows that each includes what it needs. Alone in any
+# case are kernels, each of which takes as long as a batch, files with a name in their unnamed namespace that others of their
+# room have too, and in what is shipped those that a text waits for: beside others a compiler inlines less.
 
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
 file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/src/kernels/*.cc)

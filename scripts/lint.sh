@@ -10,12 +10,9 @@ find "${folders[@]}" -name node_modules -prune -o -name '*.h' -print0 -o -name '
   | xargs -0 clang-format-19 --dry-run -Werror
 if [ "${1:-}" = --format ]; then exit 0; fi
 
-scripts/need.sh clang-tidy-19
-if [ ! -f build/compile_commands.json ]; then
-  echo "lint: build/compile_commands.json: not found; run \"make\" first" >&2
-  exit 1
-fi
+scripts/need.sh clang-tidy-19 cmake
+cmake --preset dev > /dev/null  # Which compiles each file alone.
 find src tests bench bindings -name node_modules -prune -o -path tests/consumer -prune -o -name '*_darwin.cc' -o \
   -name '*_windows.cc' -o -name '*.cc' -print0 \
-  | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build --warnings-as-errors='*' 2> /dev/null
+  | xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build-dev --warnings-as-errors='*' 2> /dev/null
 echo "lint: clean"
