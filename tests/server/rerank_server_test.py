@@ -17,10 +17,6 @@ def setUpModule():
     reranker = str(server_test.folder / "reranker-q8.safetensors")
 
 
-def tearDownModule():
-    server_test.tearDownModule()
-
-
 def scores_of(query, documents, *options):
     """By the command line, in the order of the documents."""
     path = server_test.folder / "documents.jsonl"

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from server_test import Server, command_line, raw_post, setUpModule, tearDownModule  # noqa: F401
+from server_test import Server, command_line, raw_post, setUpModule  # noqa: F401
 
 SECONDS = float(os.environ.get("THIMBLE_ABUSE_SECONDS", "20"))
 CONNECTIONS = 2000 if SECONDS > 60 else 300

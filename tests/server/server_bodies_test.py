@@ -5,7 +5,7 @@ import json
 import time
 import unittest
 
-from server_test import Server, WithServer, read_reply, setUpModule, tearDownModule  # noqa: F401
+from server_test import Server, WithServer, read_reply, setUpModule  # noqa: F401
 
 
 class Bodies(WithServer):

@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from server_test import Server, command_line, setUpModule, tearDownModule  # noqa: F401
+from server_test import Server, command_line, setUpModule  # noqa: F401
 
 SANITIZED = "sanitize" in os.environ.get("THIMBLE_CXX_FLAGS", "")
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)

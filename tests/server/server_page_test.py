@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 import server_test
-from server_test import Server, setUpModule, tearDownModule  # noqa: F401
+from server_test import Server, setUpModule  # noqa: F401
 
 CHROMIUM = shutil.which("chromium")
 

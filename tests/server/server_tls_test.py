@@ -18,7 +18,7 @@ import unittest
 
 import need
 import server_test
-from server_test import CLI, ROOT, Server, command_line, raw_post, read_reply, tearDownModule  # noqa: F401
+from server_test import CLI, ROOT, Server, command_line, raw_post, read_reply  # noqa: F401
 
 
 def run(command, **options):
