@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from typing import Any, Callable, Iterator
@@ -16,6 +17,9 @@ from thimble import _native
 
 SUPPORT = pathlib.Path(__file__).resolve().parents[3] / "tests/support"
 PYTHON = [sys.executable, "-m", "thimble"]
+
+# A shell makes programs in the background ignore it, and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish() -> None:
