@@ -5,24 +5,11 @@
 set(THIMBLE_FAST_SOURCES "src/(kernels/([^s]|sse)|model/(enc|head|prog|sched)|text/(bpe_|lat|pairs|step|tokenizer|uni|win|wor)|\
 runtime/native|convert/(calibrator|forward|gptq|matrix_writer|moments|quantize)).*\\.cc$")
 
-# Compiles a target's sources for size, but for the fast ones, which are the same objects as without THIMBLE_COMPACT: ccache
-# knows them. The others can be compiled several at once.
+# Compiles a target's sources for size, but for the fast ones.
 function(thimble_compact target)
-  get_target_property(sources ${target} SOURCES)
-  set(fast ${sources})
+  get_target_property(fast ${target} SOURCES)
   list(FILTER fast INCLUDE REGEX ${THIMBLE_FAST_SOURCES})
-  if(fast)
-    list(REMOVE_ITEM sources ${fast})
-    set_target_properties(${target} PROPERTIES SOURCES "${sources}")
-    add_library(${target}_fast OBJECT ${fast})
-    foreach(property COMPILE_DEFINITIONS COMPILE_FEATURES COMPILE_OPTIONS INCLUDE_DIRECTORIES LINK_LIBRARIES)
-      get_target_property(values ${target} ${property})
-      if(values)
-        set_target_properties(${target}_fast PROPERTIES ${property} "${values}")
-      endif()
-    endforeach()
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_fast>)
-  endif()
+  set_property(SOURCE ${fast} APPEND PROPERTY COMPILE_OPTIONS -O3)
   set(size -Oz)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
     set(size -Os)

@@ -16,7 +16,7 @@ set_source_files_properties(
   src/convert/tokenizer_kind_test.cc src/convert/torch_file_test.cc tests/convert/receipt_test.cc
   tests/embed/tokens_test.cc tests/fuzz/source.cc tests/hostile/hostile_test.cc
   PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
-if(CMAKE_BUILD_TYPE STREQUAL Release AND (THIMBLE_COMPACT OR NOT CMAKE_CROSSCOMPILING))
+if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT CMAKE_CROSSCOMPILING)
   file(GLOB_RECURSE fast_sources ${PROJECT_SOURCE_DIR}/src/*.cc)
   list(FILTER fast_sources INCLUDE REGEX ${THIMBLE_FAST_SOURCES})
   list(FILTER fast_sources EXCLUDE REGEX "_test\\.cc$")
