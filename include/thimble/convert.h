@@ -58,11 +58,11 @@ struct ConvertOptions {
 // memory for one layer, for what calibration knows of its inputs, and for the activations of all texts, but never for
 // the whole model. Thread-safe.
 //
-// kInvalidArgument for an unknown dtype, a calibration file without calibration, options that contradict the folder,
-// and if `output` is a file that a conversion of `source` reads, by whatever path or link; kNotFound for a missing
-// file; kCorrupt for a malformed one; kUnsupported for an architecture, activation, tokenizer or size that thimble does
-// not run, and for a folder whose pooling is unknown; the message names the file and the field or tensor. kIo if a file
-// cannot be read or written, and if `progress` aborted the conversion; kOutOfMemory.
+// kInvalidArgument for a file as source, an unknown dtype, a calibration file without calibration, options that
+// contradict the folder, and if `output` is a file that a conversion of `source` reads, by whatever path or link;
+// kNotFound for a missing file; kCorrupt for a malformed one; kUnsupported for an architecture, activation, tokenizer
+// or size that thimble does not run, and for a folder whose pooling is unknown; the message names the file and the
+// field or tensor. kIo if a file cannot be read or written, and if `progress` aborted the conversion; kOutOfMemory.
 THIMBLE_API Status ConvertModel(const std::string& source, const std::string& output,
                                 const ConvertOptions& options = {});
 

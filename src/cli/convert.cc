@@ -2,10 +2,8 @@
 
 #include "thimble/convert.h"
 
-#include <filesystem>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -50,12 +48,6 @@ int RunConvert(int argc, char** argv) {
   bool plain = false;
   arguments.app().add_flag("--no-calibration", plain, "Round each weight separately: faster, but less exact");
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  std::error_code error;
-  if (std::filesystem::is_regular_file(source, error)) {
-    return Fail("convert",
-                Error(Code::kInvalidArgument, source, ": expected a folder, found a file; give the folder with ",
-                      "config.json, tokenizer and weights"));
-  }
   options.calibrate = !plain;
 
   if (!pooling.empty()) {

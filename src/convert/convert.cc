@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
 #include "base/guard.h"
+#include "base/path.h"
 #include "base/processors.h"
 #include "base/regular_file.h"
 #include "base/sha256.h"
@@ -34,6 +37,11 @@ Result<std::string> HashOf(const std::string& path) {
 }
 
 Status Convert(const std::string& source, const std::string& output, const ConvertOptions& options) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(base::ToPath(source), ignored)) {
+    return Error(Code::kInvalidArgument, source,
+                 ": expected a folder, found a file; give the folder with config.json, ", "tokenizer and weights");
+  }
   THIMBLE_ASSIGN_OR_RETURN(Job job, ReadJob(source, options));
   THIMBLE_RETURN_IF_ERROR(CheckNotRead(source, output));
   std::vector<base::InputFile> inputs = {base::InputFileAt(job.tokenizer.path)};

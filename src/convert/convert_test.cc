@@ -364,6 +364,9 @@ TEST(Convert, RefusesToWriteWhatItReads) {
     std::filesystem::remove(symbolic);
     std::filesystem::remove(hard);
   }
+  const Status of_file = ConvertModel(source + "/config.json", source + "/out.safetensors", options);
+  EXPECT_EQ(of_file.code(), Code::kInvalidArgument);
+  EXPECT_NE(of_file.message().find("expected a folder, found a file"), std::string::npos) << of_file.message();
   // What the next conversion would read, and what none reads.
   EXPECT_EQ(ConvertModel(source, source + "/vocab.txt", options).code(), Code::kInvalidArgument);
   EXPECT_TRUE(ConvertModel(source, source + "/out.safetensors", options).ok());
