@@ -121,11 +121,11 @@ std::optional<Problem> App::Start(const ExchangePtr& exchange, bool& waits) {
   if (auto problem = ResolveOptions(request, model.info, work->options)) return problem;
   exchange->body = std::string();
   if (request.texts.size() * model.info.positions <= options_.max_request_tokens) return Embed(exchange, work, waits);
-  waits = true;
   RunElsewhere(exchange, [this, exchange, work](bool& embeds) {
     auto problem = CountTokens(*exchange, work->options);
     return problem ? problem : Embed(exchange, work, embeds);
   });
+  waits = true;
   return std::nullopt;
 }
 
@@ -133,8 +133,8 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
   EmbedRequest& request = exchange->request;
   const ServedModel& model = *exchange->model;
   if (exchange->route->action == Action::kTeiAll) {
-    waits = true;
     RunElsewhere(exchange, [this, exchange](bool&) { return EmbedAll(exchange); });
+    waits = true;
     return std::nullopt;
   }
   std::size_t bytes = 0;
@@ -148,8 +148,8 @@ std::optional<Problem> App::Embed(const ExchangePtr& exchange, const std::shared
   if (!exchange->SetWork(work)) return Problem{.fault = Fault::kBusy, .message = "cancelled"};
   if (work->texts.empty()) {
     // Ollama's way to load a model.
-    waits = true;
     RunElsewhere(exchange, [this, exchange](bool&) { return ReplyWithVectors(exchange); });
+    waits = true;
     return std::nullopt;
   }
   work->done = [this, exchange] { Reply(exchange); };

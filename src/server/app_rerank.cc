@@ -48,8 +48,8 @@ std::optional<Problem> App::StartRerank(const ExchangePtr& exchange, const Json&
   }
   if (auto problem = Hold(exchange, bytes)) return problem;
   exchange->body = std::string();
-  waits = true;
   RunElsewhere(exchange, [this, exchange, request](bool&) { return Rerank(exchange, *request); });
+  waits = true;
   return std::nullopt;
 }
 

@@ -6,8 +6,6 @@
 
 #include <array>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,6 +20,7 @@
 
 #include "base/guard.h"
 #include "server/http.h"
+#include "server/task.h"
 
 namespace thimble::server {
 namespace {
@@ -73,19 +72,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
         certificate_(std::move(certificate)),
         encrypted_(certificate_ != nullptr) {}
 
-  asio::awaitable<void> Run() {
-    Next next = Next::kEnd;
-    try {
-      if (certificate_ == nullptr || co_await Encrypt()) next = Next::kRequest;
-      while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
-    } catch (const std::bad_alloc&) {
-      next = Next::kEnd;
-      EndExhausted();
-    }
-    stream_.End();
-    if (next == Next::kLinger) co_await Linger();
-    error_code ignored;
-    plain().socket().close(ignored);
+  void Start(std::function<void()> ended) override {
+    const auto self = shared_from_this();
+    Spawn(
+        stream_.get_executor(), [self] { return self->Run(); },
+        [self, ended = std::move(ended)] {
+          self->Close();
+          ended();
+        });
   }
 
   void Stop() override {
@@ -97,6 +91,25 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
  private:
   // What follows a request, all of whose memory is given back by then.
   enum class Next { kRequest, kLinger, kEnd };
+
+  asio::awaitable<void> Run() {
+    Next next = Next::kEnd;
+    if (certificate_ == nullptr || co_await Encrypt()) next = Next::kRequest;
+    while (!stopping_ && next == Next::kRequest) next = co_await RunOne();
+    served_ = true;
+    stream_.End();
+    if (next == Next::kLinger) co_await Linger();
+  }
+
+  // After Run, or what exhausted memory left of it.
+  void Close() {
+    if (!served_) {
+      EndExhausted();
+      stream_.End();
+    }
+    error_code ignored;
+    plain().socket().close(ignored);
+  }
 
   Stream::Plain& plain() { return stream_.plain(); }
 
@@ -297,6 +310,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   ExchangePtr exchange_;  // The request, until it is finished.
   const bool encrypted_;
   bool stopping_ = false;
+  bool served_ = false;   // To the end, with memory.
   bool writing_ = false;  // The reply may have been written in part.
   bool watching_ = false;
   bool gone_ = false;  // The client of the request at work,
@@ -305,15 +319,9 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Connection> Connection::Start(Socket socket, App& app, const ServerOptions& options,
-                                              std::shared_ptr<const TlsCertificate> certificate,
-                                              std::function<void(Connection*)> ended) {
-  const auto executor = socket.get_executor();
-  auto connection = std::make_shared<HttpConnection>(std::move(socket), app, options, std::move(certificate));
-  asio::co_spawn(
-      executor, [connection]() -> asio::awaitable<void> { co_await connection->Run(); },
-      [connection, ended = std::move(ended)](const std::exception_ptr&) { ended(connection.get()); });
-  return connection;
+std::shared_ptr<Connection> Connection::Create(Socket socket, App& app, const ServerOptions& options,
+                                               std::shared_ptr<const TlsCertificate> certificate) {
+  return std::make_shared<HttpConnection>(std::move(socket), app, options, std::move(certificate));
 }
 
 }  // namespace thimble::server

@@ -18,13 +18,14 @@ using Socket = Stream::Socket;
 // For the loop's thread. A slow client has a few kilobytes, and what it has sent of a body.
 class Connection {
  public:
-  // Reads requests from the socket and writes replies, until either side ends it or a limit of `options` is reached;
-  // then calls `ended`. Encrypted where there is a certificate. `app` and `options` must outlive it.
-  static std::shared_ptr<Connection> Start(Socket socket, App& app, const ServerOptions& options,
-                                           std::shared_ptr<const TlsCertificate> certificate,
-                                           std::function<void(Connection*)> ended);
+  // Encrypted where there is a certificate. `app` and `options` must outlive it.
+  static std::shared_ptr<Connection> Create(Socket socket, App& app, const ServerOptions& options,
+                                            std::shared_ptr<const TlsCertificate> certificate);
 
   virtual ~Connection() = default;
+  // Reads requests from the socket and writes replies, until either side ends it, a limit of `options` is reached or
+  // memory is exhausted; then calls `ended`, also where this throws.
+  virtual void Start(std::function<void()> ended) = 0;
   // Ends it once the request in hand, if any, has its reply.
   virtual void Stop() = 0;
   // Since when it waits for a request; unset while it has one.

@@ -12,15 +12,13 @@
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <new>
+#include <functional>
 #include <unordered_map>
 #include <utility>
 
@@ -31,6 +29,7 @@
 #include "server/http.h"
 #include "server/listen.h"
 #include "server/metrics.h"
+#include "server/task.h"
 
 namespace thimble::server {
 namespace {
@@ -66,17 +65,49 @@ class Loop {
 
   void Run() {
     for (int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
-    asio::co_spawn(io_, TakeSignals(), asio::detached);
-    asio::co_spawn(io_, Tick(), asio::detached);
-    for (Acceptor& acceptor : acceptors_) asio::co_spawn(io_, Accept(acceptor), asio::detached);
+    std::vector<Task> tasks(2 + acceptors_.size());
+    tasks[0].work = [this] { return TakeSignals(); };
+    tasks[1].work = [this] { return Tick(); };
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
+      tasks[2 + i].work = [this, i] { return Accept(acceptors_[i]); };
+    }
     const auto run = [&] {
+      io_.restart();
+      for (Task& task : tasks) {
+        if (task.state == Task::State::kLost) Start(task);
+      }
       io_.run();
       return Status();
     };
-    while (!base::Guarded(run).ok()) WaitForMemory();
+    const auto any_lost = [&] {
+      return std::any_of(tasks.begin(), tasks.end(), [](const Task& task) { return task.state == Task::State::kLost; });
+    };
+    while (!base::Guarded(run).ok() || any_lost()) WaitForMemory();
   }
 
  private:
+  // A coroutine that runs as long as the loop. Exhausted memory ends it, by an exception or, where that was needed to
+  // wait for an operation, by having Boost.Asio destroy it. It is then lost, and started again.
+  struct Task {
+    enum class State { kLost, kRunning, kDone };
+
+    std::function<asio::awaitable<void>()> work;
+    State state = State::kLost;
+  };
+
+  void Start(Task& task) {
+    task.state = Task::State::kRunning;
+    const auto run = [&task]() -> asio::awaitable<void> {
+      co_await task.work();
+      task.state = Task::State::kDone;
+    };
+    Spawn(io_.get_executor(), run, [this, &task] {
+      if (task.state == Task::State::kDone) return;
+      task.state = Task::State::kLost;
+      io_.stop();  // Until it is started again.
+    });
+  }
+
   void Stop() {
     if (stopping_) return;
     stopping_ = true;
@@ -93,23 +124,18 @@ class Loop {
     if (connections_.empty()) signals_.cancel(ignored);
   }
 
-  // The coroutines below continue after memory was exhausted for a while.
   asio::awaitable<void> TakeSignals() {
     while (!stopping_ || !connections_.empty()) {
-      try {
-        error_code error;
-        const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        if (error) co_return;
-        if (number == SIGHUP) {
-          LogReload("API keys", app_.ReloadKeys());
-          if (certificate_ != nullptr) LogReload("TLS certificate", ReloadCertificate());
-        } else if (stopping_) {
-          std::_Exit(1);
-        } else {
-          Stop();
-        }
-      } catch (const std::bad_alloc&) {
-        WaitForMemory();
+      error_code error;
+      const int number = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      if (number == SIGHUP) {
+        LogReload("API keys", app_.ReloadKeys());
+        if (certificate_ != nullptr) LogReload("TLS certificate", ReloadCertificate());
+      } else if (stopping_) {
+        std::_Exit(1);
+      } else {
+        Stop();
       }
     }
   }
@@ -126,17 +152,13 @@ class Loop {
 
   asio::awaitable<void> Tick() {
     while (!stopping_) {
-      try {
-        timer_.expires_after(kTick);
-        error_code error;
-        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        if (error) co_return;
-        app_.Tick();
-        TrimWhenIdle();
-        if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
-      } catch (const std::bad_alloc&) {
-        WaitForMemory();
-      }
+      timer_.expires_after(kTick);
+      error_code error;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      app_.Tick();
+      TrimWhenIdle();
+      if (options_.idle_exit && app_.IdleTime() >= *options_.idle_exit) Stop();
     }
   }
 
@@ -155,13 +177,7 @@ class Loop {
   }
 
   asio::awaitable<void> Accept(Acceptor& acceptor) {
-    while (!stopping_) {
-      try {
-        co_await AcceptOne(acceptor);
-      } catch (const std::bad_alloc&) {
-        WaitForMemory();
-      }
-    }
+    while (!stopping_) co_await AcceptOne(acceptor);
   }
 
   asio::awaitable<void> AcceptOne(Acceptor& acceptor) {
@@ -184,15 +200,15 @@ class Loop {
   }
 
   void Add(Socket socket) {
-    std::shared_ptr<Connection> connection =
-        Connection::Start(std::move(socket), app_, options_, certificate_, [this](Connection* ended) {
-          connections_.erase(ended);
-          app_.SetConnections(connections_.size());
-          error_code ignored;
-          if (stopping_ && connections_.empty()) signals_.cancel(ignored);
-        });
+    const std::shared_ptr<Connection> connection = Connection::Create(std::move(socket), app_, options_, certificate_);
     connections_.emplace(connection.get(), connection);
     app_.SetConnections(connections_.size());
+    connection->Start([this, key = connection.get()] {
+      connections_.erase(key);
+      app_.SetConnections(connections_.size());
+      error_code ignored;
+      if (stopping_ && connections_.empty()) signals_.cancel(ignored);
+    });
   }
 
   // Ends the connection that has waited longest for a request; false when none waits.
