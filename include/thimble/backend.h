@@ -42,7 +42,7 @@ namespace thimble::inline v0_1 {
 struct BackendOptions {
   // The model of native, as in ModelPool::Acquire, or of a dialect without a model in its name.
   std::string model = {};
-  std::string dtype = "q8";
+  std::string dtype = {};
   PoolOptions pool = {};  // For native.
   // Length of vectors: of native as in VectorOptions, of remote backends for models that offer a choice. 0 means the
   // default.

@@ -39,14 +39,15 @@ THIMBLE_API bool IsModelName(std::string_view model);
 
 // The file of a model: the file that OpenModel opens for a name or a folder, or for a missing name, the file that
 // PullModel would write: FOLDER/[ORGANISATION/]NAME[@REVISION]-DTYPE.safetensors. FOLDER is `folder`, or CacheFolder()
-// if empty. Paths of model files, mock and mock-hashed are returned unchanged. kInvalidArgument for anything else, for
+// if empty; DTYPE is `dtype`, or q8 if empty. Paths of model files, mock and mock-hashed are returned unchanged. kInvalidArgument for anything else, for
 // an unknown dtype, and for a bare name that several organisations have; kNotFound without FOLDER, and for a path
 // without a folder or whose folder was not converted.
-THIMBLE_API Result<std::string> ModelPath(std::string_view model, std::string_view dtype = "q8",
+THIMBLE_API Result<std::string> ModelPath(std::string_view model, std::string_view dtype = {},
                                           const std::string& folder = {});
 
-// Model::Open of that file. kNotFound states what was looked for, what exists, and the command that gets the model.
-THIMBLE_API Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = "q8",
+// Model::Open of that file. kNotFound states what was looked for, what exists, and the command that gets the model;
+// kInvalidArgument for a dtype that the file of a path does not have. A mock stands for every dtype.
+THIMBLE_API Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype = {},
                                                            const std::string& folder = {},
                                                            const OpenOptions& options = {});
 

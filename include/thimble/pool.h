@@ -128,8 +128,8 @@ class THIMBLE_API Reservation {
 
 // Thread-safe. Leases and reservations may outlive the pool and then release what they hold.
 //
-// A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, with a dtype, as in OpenModel; or the
-// path of a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open), without a dtype. The pool
+// A model is a name, [ORGANISATION/]NAME[@REVISION], or the path of a folder, with a dtype, q8 if empty; or the path of
+// a model file, which ends in .safetensors; or mock or mock-hashed (see Model::Open): all as in OpenModel. The pool
 // has one copy of each model, whatever it is called. If the file of a loaded model was written to or another one was
 // renamed over it, the next Acquire loads it again; leases keep the model that they have. If it was removed, the loaded
 // model stays. The model of a folder is looked up in each call.
@@ -155,19 +155,19 @@ class THIMBLE_API ModelPool {
   // A lease of the model, which is loaded if necessary, once for all concurrent callers. The errors of Model::Open;
   // kOutOfMemory if the budget is too small for one text; kOverloaded if there was no memory within max_wait, or if
   // `max_models` models stayed in use.
-  Result<Lease> Acquire(std::string_view name, std::string_view dtype = "q8");
+  Result<Lease> Acquire(std::string_view name, std::string_view dtype = {});
 
   // The plan of one call with the model, which is opened only for that. The errors of Acquire except kOverloaded.
-  Result<Plan> MakePlan(std::string_view name, std::string_view dtype = "q8") const;
+  Result<Plan> MakePlan(std::string_view name, std::string_view dtype = {}) const;
 
   // Loads the model if necessary. The errors of Acquire.
-  Status Preload(std::string_view name, std::string_view dtype = "q8");
+  Status Preload(std::string_view name, std::string_view dtype = {});
   // Loads the model and keeps it loaded until Unpin or Unload. The errors of Acquire.
-  Status Pin(std::string_view name, std::string_view dtype = "q8");
-  void Unpin(std::string_view name, std::string_view dtype = "q8");
+  Status Pin(std::string_view name, std::string_view dtype = {});
+  void Unpin(std::string_view name, std::string_view dtype = {});
   // Waits for the leases of the model to end, unloads it, and returns when its memory is released; returns at once if
   // it is not loaded. The caller must not hold a lease of it.
-  void Unload(std::string_view name, std::string_view dtype = "q8");
+  void Unload(std::string_view name, std::string_view dtype = {});
 
   // Takes `bytes` from the budget. kOutOfMemory if they exceed the budget, kOverloaded if they do not become free
   // within `max_wait`, by default that of the pool.

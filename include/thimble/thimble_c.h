@@ -191,8 +191,9 @@ typedef struct thimble_report {
   uint64_t chunks;     // Number of windows.
 } thimble_report;
 
-// `model` is a name, the path of a folder, the path of a .safetensors file, "mock" or "mock-hashed"; `dtype` of a name
-// or a folder, NULL means "q8". The errors of all: THIMBLE_NOT_FOUND for a model that is not on this machine (the
+// `model` is a name, the path of a folder, the path of a .safetensors file, "mock" or "mock-hashed". `dtype` NULL means
+// "q8" for a name and a folder, and that of a file; another than that is THIMBLE_INVALID_ARGUMENT. The errors of all:
+// THIMBLE_NOT_FOUND for a model that is not on this machine (the
 // message says how to get it), THIMBLE_CORRUPT and THIMBLE_UNSUPPORTED for its file, THIMBLE_OVERLOADED when there was
 // no memory in time.
 

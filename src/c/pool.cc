@@ -62,7 +62,7 @@ thimble_job* Start(thimble_pool* pool, const char* model, const char* dtype, Wor
     if (pool == nullptr || model == nullptr) {
       return Error(Code::kInvalidArgument, pool == nullptr ? "pool" : "model", ": expected one, found NULL");
     }
-    Place place = {.pool = pool->pool, .model = model, .dtype = ToDtype(dtype), .threads = pool->threads};
+    Place place = {.pool = pool->pool, .model = model, .dtype = ToString(dtype), .threads = pool->threads};
     job = StartJob(pool->executor, [place = std::move(place), work = std::move(work)](Task& task, Found& found) {
       return work(place, task, found);
     });

@@ -125,7 +125,7 @@ thimble_job* thimble_pull(const char* model, const thimble_pull_options* options
 
 thimble_job* thimble_verify(const char* model, const char* dtype, const char* folder) {
   if (model == nullptr) return FailedJob(NoModel());
-  return StartLoneJob([name = std::string(model), type = ToDtype(dtype), place = ToString(folder)](
+  return StartLoneJob([name = std::string(model), type = ToString(dtype), place = ToString(folder)](
                           Task&, Found& found) { return VerifyModel(name, type, place, found); });
 }
 

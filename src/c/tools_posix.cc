@@ -27,7 +27,7 @@ Result<BackendOptions> ToBackendOptions(const thimble_backend_options* given) {
   THIMBLE_RETURN_IF_ERROR(ReadOptions(given, from));
   BackendOptions options;
   options.model = ToString(from.model);
-  options.dtype = ToDtype(from.dtype);
+  options.dtype = ToString(from.dtype);
   options.base_url = ToString(from.base_url);
   options.encoding = ToString(from.encoding);
   options.space = ToString(from.space);

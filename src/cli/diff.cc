@@ -49,11 +49,9 @@ struct Side {
 };
 
 Status Open(const std::string& name, const std::string& dtype, Side& side) {
-  std::error_code error;
-  const bool file = std::filesystem::is_regular_file(name, error);
-  auto model = file ? Model::Open(name) : OpenOrConvert(name, dtype, {});
-  if (!model.ok()) return model.status();
-  side.model = *std::move(model);
+  ModelOption model;
+  model.Set(name, dtype);
+  THIMBLE_ASSIGN_OR_RETURN(side.model, model.Open());
   THIMBLE_ASSIGN_OR_RETURN(side.vectors, sync::VectorFile::Create(side.model->dimensions()));
   return Status();
 }
@@ -253,7 +251,7 @@ Status Diff(const std::array<std::string, 2>& names, const std::array<std::strin
 }  // namespace
 
 int RunDiff(int argc, char** argv) {
-  std::array<std::string, 2> names, dtypes = {"q8", ""};
+  std::array<std::string, 2> names, dtypes;
   SourceOptions source;
   EmbedderFlags flags;
   bool as_json = false;
@@ -266,13 +264,13 @@ int RunDiff(int argc, char** argv) {
       ->required();
   AddOption(app, "--field", source.field, "NAME", "Field of a JSON object that contains the text")
       ->capture_default_str();
-  AddOption(app, "--dtype", dtypes[0], "NAME", "Dtype of a model that is given by name or folder")
-      ->capture_default_str();
+  AddOption(app, "--dtype", dtypes[0], "NAME", kDtypeHelp);
   AddOption(app, "--dtype-b", dtypes[1], "NAME", "The same of MODEL_B, if it is another");
   app.add_flag("--json", as_json, "Print one JSON object");
   flags.AddTo(app);
   if (auto code = arguments.Parse(argc, argv)) return *code;
-  if (dtypes[1].empty()) dtypes[1] = dtypes[0];
+  std::error_code error;
+  if (dtypes[1].empty() && !std::filesystem::is_regular_file(names[1], error)) dtypes[1] = dtypes[0];
   return Exit("diff", Diff(names, dtypes, source, flags, as_json));
 }
 

@@ -160,7 +160,7 @@ void ModelOption::AddAsArgument(CLI::App& app) {
 }
 
 void ModelOption::AddMore(CLI::App& app) {
-  AddOption(app, "--dtype", dtype_, "NAME", "Dtype of a model that is given by name or folder")->capture_default_str();
+  AddOption(app, "--dtype", dtype_, "NAME", kDtypeHelp);
   AddOption(app, "--revision", revision_, "NAME", "Branch, tag or commit, as after the @ of a name; main if not given");
   open_.AddTo(app);
 }
@@ -214,7 +214,7 @@ Result<std::shared_ptr<const Model>> ModelOption::Open() const {
   THIMBLE_ASSIGN_OR_RETURN(const std::string name, FullName());
   THIMBLE_ASSIGN_OR_RETURN(const OpenOptions options, open_.Options());
   if (named && revision_.empty() && std::filesystem::is_regular_file(model_, error)) {
-    return Model::Open(model_, options);
+    return OpenModel("./" + model_, dtype_, {}, options);
   }
   return OpenOrConvert(name, dtype_, options);
 }
@@ -225,7 +225,8 @@ Result<std::shared_ptr<const Model>> OpenOrConvert(const std::string& name, cons
   if (opened.ok() || opened.status().code() != Code::kNotFound || name.ends_with(".safetensors")) return opened;
   // What is on this machine is converted when it is first asked for.
   Progress progress(true);
-  PullOptions pull = {.dtype = dtype, .unstated_pooling = true, .local_files_only = true};
+  PullOptions pull = {.unstated_pooling = true, .local_files_only = true};
+  if (!dtype.empty()) pull.dtype = dtype;
   pull.progress = [&](const PullProgress& state) {
     if (state.stage == PullProgress::Stage::kConverting) progress.Show(state.share, 0);
     return true;

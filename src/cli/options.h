@@ -92,6 +92,8 @@ class OpenFlags {
   bool verify_ = false;
 };
 
+inline constexpr char kDtypeHelp[] = "Dtype of a model that is given by name or folder: q8 if not given";
+
 // MODEL, which is a name, a folder or a file, with --dtype, --revision and OpenFlags.
 class ModelOption {
  public:
@@ -116,7 +118,7 @@ class ModelOption {
   void AddMore(CLI::App& app);
 
   std::string model_;
-  std::string dtype_ = "q8";
+  std::string dtype_;
   std::string revision_;
   OpenFlags open_;
 };

@@ -31,7 +31,7 @@ constexpr char kExamples[] =
 
 struct Flags {
   std::vector<std::string> models;
-  std::string dtype = "q8";
+  std::string dtype;
   int unload_after = 300;
   int idle_exit = 0;
   int idle_timeout = 60;
@@ -40,7 +40,7 @@ struct Flags {
   OpenFlags open;
 };
 
-// Those named, or every one that is there: those of `dtype` first, which then have the plain names.
+// Those named, or every one that is there: those of `dtype`, or q8, first, which then have the plain names.
 Result<std::vector<server::ModelName>> FindModels(const Flags& flags, const OpenOptions& options) {
   std::vector<server::ModelName> models;
   for (const std::string& name : flags.models) {
@@ -49,7 +49,8 @@ Result<std::vector<server::ModelName>> FindModels(const Flags& flags, const Open
   }
   if (!models.empty()) return models;
   THIMBLE_ASSIGN_OR_RETURN(std::vector<NamedModel> kept, ListModels());
-  std::stable_partition(kept.begin(), kept.end(), [&](const NamedModel& model) { return model.dtype == flags.dtype; });
+  const std::string first = flags.dtype.empty() ? "q8" : flags.dtype;
+  std::stable_partition(kept.begin(), kept.end(), [&](const NamedModel& model) { return model.dtype == first; });
   for (const NamedModel& model : kept) {
     if (!IsModelName(model.name)) continue;
     const std::string name = (model.organisation.empty() ? "" : model.organisation + "/") + model.name;
@@ -93,8 +94,7 @@ int RunServe(int argc, char** argv) {
   const CLI::Range seconds(1, 86400, "1 to 86400");
   AddOption(app, "-m,--model", flags.models, "MODEL", "Model to serve, as in thimble embed; may be repeated")
       ->allow_extra_args(false);
-  AddOption(app, "--dtype", flags.dtype, "NAME", "Dtype of models that are given by name or folder")
-      ->capture_default_str();
+  AddOption(app, "--dtype", flags.dtype, "NAME", kDtypeHelp);
   flags.open.AddTo(app);
   AddOption(app, "--listen", options.listen, "WHERE",
             "HOST:PORT or unix:PATH; 127.0.0.1:8080 if not given; may be repeated")

@@ -30,6 +30,12 @@ const EngineEntry* FindOpenerOfFiles() {
 
 }  // namespace
 
+Status Engine::CheckDtype(std::string_view dtype) const {
+  if (dtype.empty() || file() == nullptr || dtype == info().dtype) return Status();
+  return Error(Code::kInvalidArgument, "model ", info().name, ": dtype: expected ", info().dtype,
+               ", which the file has, or none, found ", dtype);
+}
+
 const EngineEntry* FindEngine(std::string_view name) {
   const auto* found =
       std::find_if(std::begin(kEngines), std::end(kEngines), [&](const auto& engine) { return engine.name == name; });

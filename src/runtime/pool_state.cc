@@ -34,7 +34,7 @@ class Unlocked {
 
 // Under which dtype a model is kept.
 std::string_view KeyDtype(std::string_view name, std::string_view dtype) {
-  return store::IsFileOrMock(name) ? "" : dtype;
+  return store::IsFileOrMock(name) ? "" : store::DtypeOrDefault(dtype);
 }
 
 // The model file, or what stands for it where a mock is put in place of every model.
@@ -174,6 +174,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   }
   for (std::shared_ptr<PoolEntry> entry; (entry = FindPath(path)) != nullptr;) {
     if (entry->state == State::kReady) {
+      THIMBLE_RETURN_IF_ERROR(entry->model->engine().CheckDtype(dtype));
       AddName(*entry, name);
       ++entry->leases;
       const bool changed = [&] {
@@ -201,7 +202,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   entry->path = std::move(path);
   AddName(*entry, name);
   entries_.push_back(entry);  // Last of what may throw: an entry here that nobody loads would be waited for.
-  Status status = base::Guarded([&] { return Load(lock, *entry, deadline); });
+  Status status = base::Guarded([&] { return Load(lock, *entry, dtype, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
     entry->leases = entry->uses = 1;
@@ -215,8 +216,10 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   return status;
 }
 
-Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, Plan& plan) const {
+Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, std::string_view dtype,
+                                                            Plan& plan) const {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path, options_.open));
+  THIMBLE_RETURN_IF_ERROR(model->engine().CheckDtype(dtype));
   const std::size_t of_call = options_.embedder.max_memory;
   const bool by_call = of_call != 0 && of_call < max_memory_;
   THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->engine(), options_.embedder, by_call ? of_call : max_memory_,
@@ -227,11 +230,11 @@ Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& p
 Result<Plan> PoolState::MakePlan(std::string_view name, std::string_view dtype) const {
   Plan plan;
   THIMBLE_ASSIGN_OR_RETURN(const std::string path, FindFile(name, dtype, options_.folder));
-  THIMBLE_RETURN_IF_ERROR(OpenPlanned(path, plan).status());
+  THIMBLE_RETURN_IF_ERROR(OpenPlanned(path, dtype, plan).status());
   return plan;
 }
 
-Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
+Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view dtype, Clock::Time deadline) {
   while (options_.max_models != 0 && places_ >= options_.max_models) {
     PoolEntry* oldest = nullptr;
     for (const std::shared_ptr<PoolEntry>& other : entries_) {
@@ -249,7 +252,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, Clock::Time deadline) {
   {
     Unlocked unlocked(lock);
     Plan plan;
-    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, plan));
+    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, dtype, plan));
     entry.max_tokens = plan.max_tokens;
   }
   const std::size_t bytes = model->engine().FixedBytes();

@@ -15,6 +15,7 @@
 #include "runtime/pool_state.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/test_model.h"
+#include "thimble/cache.h"
 
 namespace thimble::runtime {
 namespace {
@@ -171,6 +172,23 @@ TEST_F(Pool, TakesAFolderWithAModelInItAndNamesTheCommandForASource) {
   const Status status = pool.Acquire(models.path()).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_TRUE(status.message().ends_with("thimble pull " + models.path() + " --dtype q8")) << status.message();
+}
+
+TEST_F(Pool, TakesTheDtypeOfAFileAndRefusesAnother) {
+  ModelPool pool = Make();
+  const std::string file = folder_.File("a-q8.safetensors");
+  for (int round = 0; round < 2; ++round) {  // Loaded by the first.
+    const Status status = pool.Acquire(file, "q4").status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument);
+    EXPECT_NE(status.message().find("dtype: expected q8"), std::string::npos) << status.message();
+    EXPECT_TRUE(pool.Acquire(file, "q8").ok());
+  }
+  EXPECT_TRUE(pool.Acquire(file).ok());
+  EXPECT_EQ(Stats(pool).loads, 1u);
+  EXPECT_EQ(pool.MakePlan(file, "q4").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(OpenModel(file, "q4").status().code(), Code::kInvalidArgument);
+  EXPECT_TRUE(OpenModel(file, "q8").ok());
+  EXPECT_TRUE(pool.Acquire("mock", "q4").ok());
 }
 
 // The pool in circulation sets a timer at each use and unloads where more time than the limit has gone by: exactly at

@@ -127,9 +127,11 @@ Result<Verification> Verify(std::shared_ptr<const Model> model) {
   return base::Guarded([&]() -> Result<Verification> {
     if (model == nullptr) return Error(Code::kInvalidArgument, "Verify: the model is null");
     THIMBLE_ASSIGN_OR_RETURN(std::optional<Receipt> receipt, ReadReceipt(*model));
-    if (!receipt)
+    if (!receipt) {
+      const bool has_file = model->engine().file() != nullptr;
       return Error(Code::kNotFound, "no receipt: ", model->info().name,
-                   " was made by an older converter; convert it again");
+                   has_file ? " was made by an older converter; convert it again" : " is a mock and has no file");
+    }
     const runtime::ModelFile& file = *model->engine().file();
     const format::Reader& reader = file.reader();
     const std::size_t width = model->dimensions();

@@ -31,12 +31,12 @@ Result<std::string> Lookup(std::string_view model, std::string_view dtype, const
     const std::string path(model);
     if (std::filesystem::is_regular_file(base::ToPath(path), ignored)) return path;
     THIMBLE_ASSIGN_OR_RETURN(const std::string home, FolderOrDefault(folder));
-    return FindInFolder(path, dtype, home);
+    return FindInFolder(path, DtypeOrDefault(dtype), home);
   }
   THIMBLE_ASSIGN_OR_RETURN(const ModelName name, ParseName(model));
-  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(dtype).status());
+  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(DtypeOrDefault(dtype)).status());
   THIMBLE_ASSIGN_OR_RETURN(const std::string home, FolderOrDefault(folder));
-  return FindFile(name, dtype, home);
+  return FindFile(name, DtypeOrDefault(dtype), home);
 }
 
 }  // namespace thimble::store
@@ -65,7 +65,7 @@ Result<std::string> ModelPath(std::string_view model, std::string_view dtype, co
     if (found.ok() || found.status().code() != Code::kNotFound) return found;
     const Result<store::ModelName> name = store::ParseName(model);
     const Result<std::string> home = store::FolderOrDefault(folder);
-    return name.ok() && home.ok() ? store::PathOf(*name, dtype, *home) : found;
+    return name.ok() && home.ok() ? store::PathOf(*name, store::DtypeOrDefault(dtype), *home) : found;
   });
 }
 

@@ -14,6 +14,9 @@ namespace thimble::store {
 // folder.
 bool IsFolder(std::string_view model);
 
+// `dtype`, or what it means where none is asked for.
+inline std::string_view DtypeOrDefault(std::string_view dtype) { return dtype.empty() ? "q8" : dtype; }
+
 // The model file that is there, whose path may not exist where it was given as such; mocks stay as they are. The errors
 // of OpenModel.
 Result<std::string> Lookup(std::string_view model, std::string_view dtype, const std::string& folder);

@@ -85,6 +85,7 @@ class Usage(unittest.TestCase):
         self.check_wrong_use("convert", "a", "b", "--dtype", "q5", says="q5")
         self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--no-calibration", says="does not use it")
         self.check_wrong_use("convert", "a", "b", "--calibrate", "c", "--dtype", "fp16", says="fp16")
+        self.check_wrong_use("embed", "-m", model, "--dtype", "q4", "text", says="dtype: expected q8, which the file has")
         self.check_wrong_use("similar", "-m", model, "query", says="file")
         self.check_wrong_use("embed", "-m", model, "text", environment={"THIMBLE_ISA": "mmx"}, says="mmx")
 
@@ -541,7 +542,7 @@ class Verify(unittest.TestCase):
     def test_a_mock_has_no_receipt(self):
         result = run("verify", "mock")
         self.assertEqual(result.returncode, 1)
-        self.assertIn(b"no receipt", result.stderr)
+        self.assertIn(b"no receipt: mock is a mock", result.stderr)
 
 
 class Plan(unittest.TestCase):

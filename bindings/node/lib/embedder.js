@@ -171,11 +171,11 @@ function remoteEngine(...values) {
 // The engine of a backend in this process.
 async function openLocalEngine(pool, backend, model, options) {
   checkModel(model, options.dtype);
-  const dtype = options.dtype ?? 'q8';
+  const { dtype } = options;
   const wanted = withRevision(model, options.revision);
   let name = backend;
   const vectors = vectorOptions(options);
-  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype, false, vectors);
+  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype ?? '', false, vectors);
   const info = backend === 'native'
     ? await openOrPull(open, downloadOf(options), wanted, { ...options.pull, dtype, folder: options.folder, signal: options.signal })
     : await open(name);
@@ -188,7 +188,7 @@ async function openLocalEngine(pool, backend, model, options) {
       'embedding model here');
   }
   Object.assign(info, { backend, longTexts: ['truncate', 'error', 'chunk'] });
-  return new NativeEngine(pool, name, dtype, info, options);
+  return new NativeEngine(pool, name, dtype ?? '', info, options);
 }
 
 const LATER = Symbol('later');

@@ -157,7 +157,7 @@ export interface RemoteOptions {
 }
 
 export interface ModelOptions extends VectorOptions, RemoteOptions {
-  /** Default: q8. */
+  /** Default: q8. The path of a model file has its own, and refuses another. */
   dtype?: Dtype;
   /** A branch, a tag or a commit, the same as behind the @ of a name: 'acme/tiny@v2'. Default: main. */
   revision?: string;
@@ -344,7 +344,7 @@ export interface RankOptions {
 }
 
 export interface RerankerOptions extends RankOptions {
-  /** Default: q8. */
+  /** Default: q8. The path of a model file has its own, and refuses another. */
   dtype?: Dtype;
   /** As in ModelOptions. */
   revision?: string;
@@ -409,7 +409,7 @@ export function rerank(
 ): Promise<RankedDocument[]>;
 
 export interface NamedModel {
-  /** Default: q8. */
+  /** Default: q8. The path of a model file has its own, and refuses another. */
   dtype?: Dtype;
   /** As in ModelOptions. */
   revision?: string;

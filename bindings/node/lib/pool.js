@@ -49,12 +49,12 @@ class ModelPool {
 
   unpin(model, options) {
     const { name, dtype } = named(model, options);
-    callSync(this.#open(), 'unpin', name, dtype);
+    callSync(this.#open(), 'unpin', name, dtype ?? '');
   }
 
   async unload(model, options) {
     const { name, dtype } = named(model, options);
-    await call(this.#open(), 'unload', undefined, name, dtype);
+    await call(this.#open(), 'unload', undefined, name, dtype ?? '');
   }
 
   stats() {
@@ -67,7 +67,7 @@ class ModelPool {
     if (pool === undefined) return;
     // A model is gone when the calls that use it are.
     for (const { name, dtype } of callSync(pool, 'stats').models) {
-      await call(pool, 'unload', undefined, name, dtype || 'q8');
+      await call(pool, 'unload', undefined, name, dtype);
     }
     pool.close();
   }
@@ -87,7 +87,7 @@ if (Symbol.asyncDispose) ModelPool.prototype[Symbol.asyncDispose] = ModelPool.pr
 // What the options of a call say of a model.
 function named(model, options = {}) {
   checkNames(options, 'options', ['dtype', 'revision', 'signal']);
-  const { dtype = 'q8', revision, signal } = options;
+  const { dtype, revision, signal } = options;
   checkModel(model, dtype);
   return { name: withRevision(model, revision), dtype, signal: checkSignal(signal) };
 }
@@ -95,7 +95,7 @@ function named(model, options = {}) {
 // pool()[method], with a download where one is wanted.
 function callNative(pool, method, model, options, { folder, download }, ...values) {
   const { name, dtype, signal } = named(model, options);
-  const open = (found) => call(pool(), method, signal, found, dtype, ...values);
+  const open = (found) => call(pool(), method, signal, found, dtype ?? '', ...values);
   return openOrPull(open, download, name, { dtype, folder, signal });
 }
 

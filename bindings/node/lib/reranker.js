@@ -113,10 +113,10 @@ async function openReranker(pool, model, options) {
   }
   rankOptions(options);
   checkModel(model, options.dtype);
-  const dtype = options.dtype ?? 'q8';
+  const { dtype } = options;
   const wanted = withRevision(model, options.revision);
   let name = backend;
-  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype, false);
+  const open = (found) => call(pool(), 'open', options.signal, name = found, dtype ?? '', false);
   const info = backend === 'native'
     ? await openOrPull(open, downloadOf(options), wanted, { dtype, folder: options.folder, signal: options.signal })
     : await open(name);
@@ -124,7 +124,7 @@ async function openReranker(pool, model, options) {
     throw unsupported(`${info.name} is an embedding model, which has no scores of pairs; use an Embedder, or a reranker here`);
   }
   Object.assign(info, { backend, longTexts: ['truncate', 'error'] });
-  return new Reranker(pool, name, dtype, info, options);
+  return new Reranker(pool, name, dtype ?? '', info, options);
 }
 
 // The options of rerank.

@@ -1,6 +1,7 @@
 // ModelPool: one copy, idle unloading, plans, and the end.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { ModelPool, memory, plan } from '../lib/index.mjs';
@@ -17,6 +18,17 @@ test('loads once however many ask, and shares', async () => {
   assert.deepEqual(stats.models.map(({ name, dtype, leases }) => ({ name, dtype, leases })),
     [{ name: 'small', dtype: 'q8', leases: 0 }]);
   assert.ok(stats.models[0].uses >= 40 && stats.usedMemory > 0 && stats.usedMemory <= stats.maxMemory);
+  await pool.dispose();
+});
+
+test('a file has its own dtype, and refuses another', async () => {
+  const pool = new ModelPool();
+  const file = join(folder, 'small-q8.safetensors');
+  const wrong = { code: 'invalid_argument', message: /expected q8, which the file has, or none, found q4/ };
+  await assert.rejects(pool.getModel(file, { dtype: 'q4' }), wrong);
+  assert.equal((await pool.getModel(file, { dtype: 'q8' })).info.dtype, 'q8');
+  assert.equal((await pool.getModel(file)).info.dtype, 'q8');
+  await assert.rejects(pool.plan(file, { dtype: 'q4' }), wrong);
   await pool.dispose();
 });
 

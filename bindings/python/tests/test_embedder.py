@@ -288,6 +288,12 @@ def test_a_folder_is_converted_at_first_use(models: Path, tmp_path: Path) -> Non
     assert embedder.info["dtype"] == "q4" and embedder.encode("a").shape == (embedder.dimensions,)
 
 
+def test_a_file_has_its_own_dtype(model: str) -> None:
+    assert thimble.Embedder(model).info["dtype"] == thimble.Embedder(model, dtype="q8").info["dtype"] == "q8"
+    with pytest.raises(thimble.InvalidArgument, match="expected q8, which the file has, or none, found q4"):
+        thimble.Embedder(model, dtype="q4")
+
+
 def test_a_max_memory_that_is_too_small_says_what_is_needed(model: str) -> None:
     with pytest.raises(thimble.OutOfMemory, match="needs"):
         thimble.Embedder(model, max_memory=1000).encode("a")

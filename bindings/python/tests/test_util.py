@@ -85,6 +85,8 @@ def test_semantic_search_finds_the_best(options, score):
     reference.check(lambda: found, expected, 1e-5)
     assert len(found) == 5
     assert len(util.semantic_search(B[0], A)) == 1
+    with pytest.raises(ValueError, match="top_k: expected at least 0, found -1"):
+        util.semantic_search(B, A, top_k=-1)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ class Face(Prompts):
             _settings.check_kwargs("tokenizer_kwargs", kwargs, "; max_seq_length sets the limit of tokens")
         _settings.check_kwargs("config_kwargs", config_kwargs, "")
 
-    def _open(self, kind: Callable[..., T], model: Optional[Any], dtype: str, revision: Optional[str],
+    def _open(self, kind: Callable[..., T], model: Optional[Any], dtype: Optional[str], revision: Optional[str],
               folder: Optional[Any], threads: Optional[int], max_memory: Union[int, str], max_tokens: int,
               local_files_only: bool) -> T:
         """Opens the model for the first time, and keeps how."""

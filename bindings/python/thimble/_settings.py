@@ -96,8 +96,8 @@ def check_absent(values: Mapping[str, Any], instead: str) -> None:
             raise invalid(f"{name} is not supported: {instead}")
 
 
-def dtype_of(dtype: Optional[str], model_kwargs: Optional[Mapping[str, Any]]) -> str:
-    """The dtype of the model file, from `dtype` or from torch_dtype or dtype in `model_kwargs`; "q8" by default.
+def dtype_of(dtype: Optional[str], model_kwargs: Optional[Mapping[str, Any]]) -> Optional[str]:
+    """The dtype of the model file, from `dtype` or from torch_dtype or dtype in `model_kwargs`; None if neither says.
     InvalidArgument for settings of `model_kwargs` that would change vectors and are not supported."""
     chosen = dtype
     for name, value in (model_kwargs or {}).items():
@@ -118,7 +118,7 @@ def dtype_of(dtype: Optional[str], model_kwargs: Optional[Mapping[str, Any]]) ->
         if chosen is not None and chosen != _DTYPES[kind]:
             raise invalid(f"dtype={chosen!r} contradicts model_kwargs[{name!r}]={kind!r}: pass one of them.")
         chosen = _DTYPES[kind]
-    return chosen or "q8"
+    return chosen
 
 
 def check_kwargs(name: str, values: Optional[Mapping[str, Any]], instead: str) -> None:
@@ -130,7 +130,7 @@ def check_kwargs(name: str, values: Optional[Mapping[str, Any]], instead: str) -
 
 def model_arguments(
     model: Any,
-    dtype: str,
+    dtype: Optional[str],
     revision: Optional[str],
     folder: Optional[Any],
     threads: Optional[int],
@@ -160,6 +160,7 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
         if model.endswith(".safetensors") or os.path.isabs(model) or model.startswith("."):
             raise
         missing = str(error)
+    named = dtype or "q8"
     offline = next(
         (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name, "").upper() in _ON), None
     )
@@ -167,9 +168,9 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
         raise NotFound(
             "not_found",
             f"{missing}. {'local_files_only' if local_files_only else offline} forbids its download. Where that is "
-            f"allowed, run `thimble pull {model} --dtype {dtype}` or call thimble.pull({model!r}, dtype={dtype!r})",
+            f"allowed, run `thimble pull {model} --dtype {named}` or call thimble.pull({model!r}, dtype={named!r})",
         )
-    logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, dtype)
+    logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, named)
     functions.pull(
         model, dtype=dtype, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
     )

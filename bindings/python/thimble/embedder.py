@@ -29,7 +29,8 @@ class Embedder:
     ``"mock-hashed"``. A name or folder that is on this machine but not converted is converted at first use; with
     THIMBLE_DOWNLOAD=1 in the environment a model that is not is pulled. ``backend`` is None or ``"native"`` for the
     engine in this process, or a remote one such as ``"openai:text-embedding-3-small"`` or ``"tei:http://localhost"``,
-    for which ``model`` may be None; the default is THIMBLE_BACKEND in the environment.
+    for which ``model`` may be None; the default is THIMBLE_BACKEND in the environment. ``dtype`` is ``"q8"`` by default;
+    the path of a file has its own, and refuses another.
 
     The other arguments are those of the command line: ``threads`` of one call (default THIMBLE_THREADS, or the
     processors that the process may use, at most 8), ``max_memory`` in private bytes of one call (``16000000`` or
@@ -41,7 +42,7 @@ class Embedder:
     weights the processes share.
     """
 
-    def __init__(self, model: Optional[Path] = None, *, dtype: str = "q8", revision: Optional[str] = None,
+    def __init__(self, model: Optional[Path] = None, *, dtype: Optional[str] = None, revision: Optional[str] = None,
                  backend: Optional[str] = None, base_url: Optional[str] = None, threads: Optional[int] = None,
                  max_memory: Union[int, str] = 0, max_tokens: int = 0, truncation: str = "sentence-transformers",
                  pooling: Optional[str] = None, normalize: Optional[bool] = None, dimensions: Optional[int] = None,
@@ -360,7 +361,7 @@ def _full_name(model: Optional[str], revision: Optional[str]) -> str:
     return f"{model}@{revision}"
 
 
-def open_or_pull(open_model: Callable[[str], T], name: str, dtype: str, folder: Optional[str]) -> T:
+def open_or_pull(open_model: Callable[[str], T], name: str, dtype: Optional[str], folder: Optional[str]) -> T:
     """What open_model(name) gives. A model that is not there is made of what is on this machine first, or pulled with
     THIMBLE_DOWNLOAD=1."""
     try:

@@ -42,7 +42,7 @@ def embedder(model: str, *, pull: bool = False, **options: Any) -> Embedder:
             if pull:
                 from .functions import pull as pull_model
 
-                pull_model(model, dtype=options.get("dtype", "q8"), revision=options.get("revision"))
+                pull_model(model, dtype=options.get("dtype"), revision=options.get("revision"))
             _embedders[key] = Embedder(model, **options)
         return _embedders[key]
 

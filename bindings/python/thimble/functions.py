@@ -19,8 +19,9 @@ _STAGES = ("", "waiting", "downloading", "converting")
 ProgressCallback = Callable[[Dict[str, Any]], object]
 
 
-def plan(model: Path, *, dtype: str = "q8", threads: Optional[int] = 1, max_memory: Union[int, str] = 0, max_tokens: int = 0,
-         truncation: str = "sentence-transformers", folder: Optional[Path] = None) -> Dict[str, int]:
+def plan(model: Path, *, dtype: Optional[str] = None, threads: Optional[int] = 1, max_memory: Union[int, str] = 0,
+         max_tokens: int = 0, truncation: str = "sentence-transformers",
+         folder: Optional[Path] = None) -> Dict[str, int]:
     """The memory of a call with the model, before it takes any, in bytes and tokens: ``mapped_bytes`` (the file, shared
     by processes), ``fixed_bytes`` and ``scratch_bytes_per_thread`` (private), ``threads``, ``peak_bytes`` (fixed and
     scratch together), ``max_tokens`` and ``tile_tokens``. Without what Python and numpy take."""
@@ -40,7 +41,7 @@ def memory(pid: int = 0) -> Dict[str, int]:
     return found
 
 
-def pull(model: Path, *, dtype: str = "q8", revision: Optional[str] = None, folder: Optional[Path] = None,
+def pull(model: Path, *, dtype: Optional[str] = None, revision: Optional[str] = None, folder: Optional[Path] = None,
          name: Optional[str] = None, pooling: Optional[str] = None, normalize: Optional[bool] = None,
          force: bool = False, local_files_only: bool = False, unstated_pooling: bool = False,
          progress: Optional[ProgressCallback] = None) -> Dict[str, Any]:
@@ -76,7 +77,7 @@ def convert(source: Path, output: Path, *, dtype: str = "q8", name: Optional[str
     return notes
 
 
-def verify(model: Path, *, dtype: str = "q8", folder: Optional[Path] = None) -> Dict[str, Any]:
+def verify(model: Path, *, dtype: Optional[str] = None, folder: Optional[Path] = None) -> Dict[str, Any]:
     """Reads the whole file, compares the hash of its weights, embeds the texts of its receipt and compares the vectors
     bit by bit: ``ok``, ``goldens`` (texts compared), ``weights_match``, and ``differences``, a list of dicts with
     ``text`` and ``largest``."""

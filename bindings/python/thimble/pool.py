@@ -86,26 +86,26 @@ class ModelPool:
 
     def stats(self) -> Dict[str, Any]:
         """``max_memory``, ``used_memory``, ``peak_memory`` in bytes, ``loads``, ``unloads``, ``refusals``,
-        ``cache`` if there is one (``hits``, ``misses``, ``writes``), and ``models``, a list of dicts with ``name``, ``dtype``, ``mapped_bytes``, ``private_bytes``, ``leases``,
-        ``uses``, ``pinned`` and ``idle_ms``."""
+        ``cache`` if there is one (``hits``, ``misses``, ``writes``), and ``models``, a list of dicts with ``name``,
+        ``dtype``, ``mapped_bytes``, ``private_bytes``, ``leases``, ``uses``, ``pinned`` and ``idle_ms``."""
         with self._handle as handle:
             stats: Dict[str, Any] = _native.read_json(_native.library().thimble_pool_stats, handle)
             return stats
 
-    def plan(self, model: Path, *, dtype: str = "q8") -> Dict[str, int]:
+    def plan(self, model: Path, *, dtype: Optional[str] = None) -> Dict[str, int]:
         """The memory of a call with the model, before it takes any: see `thimble.plan`."""
         plan: Dict[str, int] = self._run("thimble_pool_plan", model, dtype, take=_native.take_json)
         return plan
 
-    def pin(self, model: Path, *, dtype: str = "q8") -> None:
+    def pin(self, model: Path, *, dtype: Optional[str] = None) -> None:
         """Loads the model and keeps it loaded until `unpin` or `unload`."""
         self._run("thimble_pool_pin", model, dtype, 1)
 
-    def unpin(self, model: Path, *, dtype: str = "q8") -> None:
+    def unpin(self, model: Path, *, dtype: Optional[str] = None) -> None:
         """Lets a pinned model go when it is idle."""
         self._run("thimble_pool_pin", model, dtype, 0)
 
-    def unload(self, model: Path, *, dtype: str = "q8") -> None:
+    def unload(self, model: Path, *, dtype: Optional[str] = None) -> None:
         """Waits until nothing uses the model, and unloads it."""
         self._run("thimble_pool_unload", model, dtype)
 

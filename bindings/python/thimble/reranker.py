@@ -19,7 +19,7 @@ class Reranker:
     """A cross-encoder, which reads query and document together. The arguments are those of `Embedder`; the mocks score
     pairs too. Thread-safe, works after ``os.fork``, pickled as its arguments."""
 
-    def __init__(self, model: Path, *, dtype: str = "q8", revision: Optional[str] = None,
+    def __init__(self, model: Path, *, dtype: Optional[str] = None, revision: Optional[str] = None,
                  threads: Optional[int] = None, max_memory: Union[int, str] = 0, max_tokens: int = 0,
                  truncation: str = "sentence-transformers", prompt_name: Optional[str] = None,
                  long_texts: str = "truncate", pool: Optional[ModelPool] = None) -> None:

@@ -27,7 +27,8 @@ class SentenceTransformer(_face.Face):
     model_name_or_path: a name on the Hugging Face hub, the folder of a model, a model file, or "mock". A name that is
     not on this machine is downloaded and converted at once, unless `local_files_only`, HF_HUB_OFFLINE or
     TRANSFORMERS_OFFLINE forbid that.
-    dtype: how the weights are stored: "q8" (the default), "q6", "q4", "q4-small", "fp16" or "fp32".
+    dtype: how the weights are stored: "q8" (the default), "q6", "q4", "q4-small", "fp16" or "fp32". The path of a
+        model file has its own, and refuses another.
     threads, max_memory, embedder: see thimble.Embedder; an open one may be given instead of a name.
 
     A setting that would change vectors and is not supported raises an error that names it. These differ from

@@ -26,7 +26,7 @@ class ThimbleTransformer(TransformerMixin, BaseEstimator):
         self,
         model: Optional[str] = None,
         *,
-        dtype: str = "q8",
+        dtype: Optional[str] = None,
         revision: Optional[str] = None,
         backend: Optional[str] = None,
         base_url: Optional[str] = None,

@@ -10,6 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
 from ._arrays import is_tensor, like, to_numpy
+from .errors import InvalidArgument
 from .quantization import quantize_embeddings
 
 if TYPE_CHECKING:
@@ -213,6 +214,8 @@ def _top(scores: NDArray[Any], count: int) -> NDArray[Any]:
     """The places of the `count` greatest scores of each row, the greatest first; of equal ones the first place."""
     import numpy as np
 
+    if count < 0:
+        raise InvalidArgument("invalid_argument", f"top_k: expected at least 0, found {count}")
     order: NDArray[Any] = np.argsort(-scores, axis=1, kind="stable")
     if count >= scores.shape[1]:
         return order
