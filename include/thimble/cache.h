@@ -39,9 +39,9 @@ THIMBLE_API bool IsModelName(std::string_view model);
 
 // The file of a model: the file that OpenModel opens for a name or a folder, or for a missing name, the file that
 // PullModel would write: FOLDER/[ORGANISATION/]NAME[@REVISION]-DTYPE.safetensors. FOLDER is `folder`, or CacheFolder()
-// if empty; DTYPE is `dtype`, or q8 if empty. Paths of model files, mock and mock-hashed are returned unchanged. kInvalidArgument for anything else, for
-// an unknown dtype, and for a bare name that several organisations have; kNotFound without FOLDER, and for a path
-// without a folder or whose folder was not converted.
+// if empty; DTYPE is `dtype`, or q8 if empty. Paths of model files, mock and mock-hashed are returned unchanged.
+// kInvalidArgument for anything else, for an unknown dtype, and for a bare name that several organisations have;
+// kNotFound without FOLDER, and for a path without a folder or whose folder was not converted.
 THIMBLE_API Result<std::string> ModelPath(std::string_view model, std::string_view dtype = {},
                                           const std::string& folder = {});
 

@@ -30,7 +30,7 @@ Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::stri
     if (runtime::FilesAreReplaced()) return Model::Open(std::string(model), options);
     THIMBLE_ASSIGN_OR_RETURN(std::string path, store::Lookup(model, dtype, folder));
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> opened, Model::Open(path, options));
-    THIMBLE_RETURN_IF_ERROR(opened->engine().CheckDtype(dtype));
+    if (path == model) THIMBLE_RETURN_IF_ERROR(opened->engine().CheckDtype(dtype));
     return opened;
   });
 }

@@ -172,9 +172,10 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     Unlocked unlocked(lock);
     THIMBLE_ASSIGN_OR_RETURN(path, FindFile(name, dtype, options_.folder));
   }
+  const std::string_view of_file = path == name ? dtype : std::string_view();
   for (std::shared_ptr<PoolEntry> entry; (entry = FindPath(path)) != nullptr;) {
     if (entry->state == State::kReady) {
-      THIMBLE_RETURN_IF_ERROR(entry->model->engine().CheckDtype(dtype));
+      THIMBLE_RETURN_IF_ERROR(entry->model->engine().CheckDtype(of_file));
       AddName(*entry, name);
       ++entry->leases;
       const bool changed = [&] {
@@ -202,7 +203,7 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   entry->path = std::move(path);
   AddName(*entry, name);
   entries_.push_back(entry);  // Last of what may throw: an entry here that nobody loads would be waited for.
-  Status status = base::Guarded([&] { return Load(lock, *entry, dtype, deadline); });
+  Status status = base::Guarded([&] { return Load(lock, *entry, of_file, deadline); });
   if (status.ok()) {
     entry->state = State::kReady;
     entry->leases = entry->uses = 1;
@@ -216,10 +217,10 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
   return status;
 }
 
-Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, std::string_view dtype,
+Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& path, std::string_view of_file,
                                                             Plan& plan) const {
   THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Open(path, options_.open));
-  THIMBLE_RETURN_IF_ERROR(model->engine().CheckDtype(dtype));
+  THIMBLE_RETURN_IF_ERROR(model->engine().CheckDtype(of_file));
   const std::size_t of_call = options_.embedder.max_memory;
   const bool by_call = of_call != 0 && of_call < max_memory_;
   THIMBLE_ASSIGN_OR_RETURN(plan, PlanTile(model->engine(), options_.embedder, by_call ? of_call : max_memory_,
@@ -230,11 +231,11 @@ Result<std::shared_ptr<const Model>> PoolState::OpenPlanned(const std::string& p
 Result<Plan> PoolState::MakePlan(std::string_view name, std::string_view dtype) const {
   Plan plan;
   THIMBLE_ASSIGN_OR_RETURN(const std::string path, FindFile(name, dtype, options_.folder));
-  THIMBLE_RETURN_IF_ERROR(OpenPlanned(path, dtype, plan).status());
+  THIMBLE_RETURN_IF_ERROR(OpenPlanned(path, path == name ? dtype : std::string_view(), plan).status());
   return plan;
 }
 
-Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view dtype, Clock::Time deadline) {
+Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view of_file, Clock::Time deadline) {
   while (options_.max_models != 0 && places_ >= options_.max_models) {
     PoolEntry* oldest = nullptr;
     for (const std::shared_ptr<PoolEntry>& other : entries_) {
@@ -252,7 +253,7 @@ Status PoolState::Load(Lock& lock, PoolEntry& entry, std::string_view dtype, Clo
   {
     Unlocked unlocked(lock);
     Plan plan;
-    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, dtype, plan));
+    THIMBLE_ASSIGN_OR_RETURN(model, OpenPlanned(entry.path, of_file, plan));
     entry.max_tokens = plan.max_tokens;
   }
   const std::size_t bytes = model->engine().FixedBytes();

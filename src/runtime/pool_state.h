@@ -111,15 +111,15 @@ class PoolState {
 
   Result<PoolSlot*> BeginUse(PoolEntry& entry);
   void EndUse(PoolSlot& slot);
-  // The model, for which PlanTile found room in the budget.
-  Result<std::shared_ptr<const Model>> OpenPlanned(const std::string& path, std::string_view dtype, Plan& plan) const;
+  // The model, for which PlanTile found room in the budget. `of_file` is the dtype that the file must have, or empty.
+  Result<std::shared_ptr<const Model>> OpenPlanned(const std::string& path, std::string_view of_file, Plan& plan) const;
   std::shared_ptr<PoolEntry> Find(std::string_view name, std::string_view dtype) const;
   std::shared_ptr<PoolEntry> FindPath(std::string_view path) const;
   // By a name that may not have been used for it yet.
   std::shared_ptr<PoolEntry> FindLoaded(Lock& lock, std::string_view name, std::string_view dtype) const;
   // Makes `name` one that finds the entry, and no other.
   void AddName(PoolEntry& entry, std::string_view name);
-  Status Load(Lock& lock, PoolEntry& entry, std::string_view dtype, Clock::Time deadline);
+  Status Load(Lock& lock, PoolEntry& entry, std::string_view of_file, Clock::Time deadline);
   void UnloadNow(Lock& lock, PoolEntry& entry);
   void Forget(PoolEntry& entry);
 

@@ -109,6 +109,13 @@ test('a revision is another model', async () => {
   await assert.rejects(pipeline('feature-extraction', 'other/small'), { code: 'not_found', message: /Xenova\/small/ });
 });
 
+test('the path of a model file means its own dtype, unless another is named', async () => {
+  const file = join(env.cacheDir, 'small-q8.safetensors');
+  const extractor = await pipeline('feature-extraction', file);
+  assert.equal(extractor.embedder.info.dtype, 'q8');
+  await assert.rejects(pipeline('feature-extraction', file, { dtype: 'fp32' }), { code: 'invalid_argument', message: /found fp32/ });
+});
+
 test('reports its progress', async () => {
   const events = [];
   await pipeline('feature-extraction', 'small', { progress_callback: (event) => events.push(event) });

@@ -31,8 +31,8 @@ function deviceOf(options) {
     'thimble computes on the CPU, so leave it out');
 }
 
-// {dtype, file}: thimble's dtype, and the file of weights that transformers.js would read. `quantized` is of
-// @xenova/transformers, and counts where there is no dtype.
+// {dtype, file, stated}: thimble's dtype, the file of weights that transformers.js would read, and whether the options name
+// them. `quantized` is of @xenova/transformers, and counts where there is no dtype.
 function weightsOf(options) {
   const device = deviceOf(options);
   const { quantized, model_file_name: name = 'model', subfolder = 'onnx' } = options;
@@ -43,6 +43,7 @@ function weightsOf(options) {
     throw unsupported(`${option}: a model has one set of weights in thimble, found ${describe(found)}; ` +
       'leave it out, and pass dtype');
   }
+  const stated = dtype !== 'auto' || named !== 'fp32';
   if (dtype === 'auto') dtype = named === 'fp32' && device === 'wasm' ? 'q8' : named;
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPES, dtype)) {
     throw invalid(`dtype: expected ${['auto', ...Object.keys(DTYPES)].join(', ')}, found ${describe(dtype)}`);
@@ -51,7 +52,7 @@ function weightsOf(options) {
   if (named !== 'fp32' && dtype !== named) {
     throw invalid(`model_file_name: expected model with dtype ${dtype}, found ${describe(name)}`);
   }
-  return { dtype: DTYPES[dtype][0], file: `onnx/${DTYPES[dtype][1]}.onnx` };
+  return { dtype: DTYPES[dtype][0], file: `onnx/${DTYPES[dtype][1]}.onnx`, stated };
 }
 
 // A folder from an option or a setting; undefined where there is none.
@@ -141,9 +142,10 @@ const settingsOf = (options, dtype) => ({ dtype, revision: options.revision ?? u
 // The embedder of a model. It is opened as the first of these has it: env.localModelPath, the cache, thimble's own folder; or
 // made of what is on this machine, among others in the layout of transformers.js in the cache; or downloaded.
 async function openPretrained(name, options = {}, { download = mayDownload(options) } = {}) {
-  const { dtype, file } = weightsOf(options);
+  const { dtype, file, stated } = weightsOf(options);
   const folders = foldersOf(options);
-  const settings = settingsOf(options, dtype);
+  const ownDtype = !stated && String(name).endsWith('.safetensors');
+  const settings = settingsOf(options, ownDtype ? undefined : dtype);
   const progress = progressOf(options.progress_callback, name, file);
 
   async function open() {
