@@ -152,7 +152,7 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
     get it if `local_files_only`, HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids that."""
     from . import functions
 
-    model, dtype = arguments["model"], arguments["dtype"]
+    model, named = arguments["model"], arguments["dtype"] or "q8"
     try:
         return kind(**arguments)
     except NotFound as error:
@@ -160,7 +160,6 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
         if model.endswith(".safetensors") or os.path.isabs(model) or model.startswith("."):
             raise
         missing = str(error)
-    named = dtype or "q8"
     offline = next(
         (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name, "").upper() in _ON), None
     )
@@ -172,7 +171,7 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
         )
     logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, named)
     functions.pull(
-        model, dtype=dtype, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
+        model, dtype=named, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
     )
     return kind(**arguments)
 
