@@ -172,7 +172,7 @@ def open_model(kind: Callable[..., T], arguments: Dict[str, Any], folder: Option
         )
     logger.warning("thimble: %s is not on this machine; downloading and converting it (dtype %s)", model, named)
     functions.pull(
-        model, dtype=dtype, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
+        model, dtype=named, revision=arguments["revision"], folder=None if folder is None else os.fspath(folder)
     )
     return kind(**arguments)
 
