@@ -94,7 +94,7 @@ class Engine {
   virtual const ModelFile* file() const = 0;
   // kCorrupt when the file was written to since it was opened.
   Status CheckFile() const { return file() == nullptr ? Status() : file()->Check(); }
-  // kInvalidArgument if `dtype` is not that of the file; an empty one is that of any.
+  // kInvalidArgument if `dtype` is not that of the file, or there is none of that name; an empty one is that of any.
   Status CheckDtype(std::string_view dtype) const;
   // Bytes of the file that are mapped.
   std::size_t MappedBytes() const { return file() == nullptr ? 0 : file()->MappedBytes(); }

@@ -6,6 +6,7 @@
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "format/dtypes.h"
 #include "runtime/engine.h"
 
 namespace thimble::runtime {
@@ -31,7 +32,9 @@ const EngineEntry* FindOpenerOfFiles() {
 }  // namespace
 
 Status Engine::CheckDtype(std::string_view dtype) const {
-  if (dtype.empty() || file() == nullptr || dtype == info().dtype) return Status();
+  if (dtype.empty()) return Status();
+  THIMBLE_RETURN_IF_ERROR(format::ParseDtype(dtype).status());
+  if (file() == nullptr || dtype == info().dtype) return Status();
   return Error(Code::kInvalidArgument, "model ", info().name, ": dtype: expected ", info().dtype,
                ", which the file has, or none, found ", dtype);
 }

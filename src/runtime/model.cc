@@ -27,8 +27,10 @@ Result<std::shared_ptr<const Model>> Model::Open(const std::string& path, const 
 Result<std::shared_ptr<const Model>> OpenModel(std::string_view model, std::string_view dtype,
                                                const std::string& folder, const OpenOptions& options) {
   return base::Guarded([&]() -> Result<std::shared_ptr<const Model>> {
-    if (runtime::FilesAreReplaced()) return Model::Open(std::string(model), options);
-    THIMBLE_ASSIGN_OR_RETURN(std::string path, store::Lookup(model, dtype, folder));
+    std::string path(model);
+    if (!runtime::FilesAreReplaced()) {
+      THIMBLE_ASSIGN_OR_RETURN(path, store::Lookup(model, dtype, folder));
+    }
     THIMBLE_ASSIGN_OR_RETURN(std::shared_ptr<const Model> opened, Model::Open(path, options));
     if (path == model) THIMBLE_RETURN_IF_ERROR(opened->engine().CheckDtype(dtype));
     return opened;

@@ -212,7 +212,8 @@ Result<PoolEntry*> PoolState::Acquire(std::string_view name, std::string_view dt
     changed_.notify_all();
     return entry.get();
   }
-  entry->status = base::Guarded([&] { return status; });
+  // An argument of this call says nothing to those that wait for the entry, and load it themselves.
+  if (status.code() != Code::kInvalidArgument) entry->status = base::Guarded([&] { return status; });
   Forget(*entry);
   return status;
 }

@@ -189,6 +189,29 @@ TEST_F(Pool, TakesTheDtypeOfAFileAndRefusesAnother) {
   EXPECT_EQ(OpenModel(file, "q4").status().code(), Code::kInvalidArgument);
   EXPECT_TRUE(OpenModel(file, "q8").ok());
   EXPECT_TRUE(pool.Acquire("mock", "q4").ok());
+  EXPECT_EQ(pool.Acquire("mock", "q5").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(OpenModel("mock", "q5").status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(Pool, TheDtypeOfOneCallIsNoErrorOfThoseThatWaitForTheSameFile) {
+  options_.max_models = 1;
+  options_.max_wait = seconds(5);
+  ModelPool pool = Make();
+  auto lease = pool.Acquire("a");
+  ASSERT_TRUE(lease.ok());
+  const std::string file = folder_.File("b-q8.safetensors");
+  Status wrong, right;
+  std::thread first([&] { wrong = pool.Acquire(file, "q4").status(); });
+  clock_->AwaitWaits(2);  // The pool's thread, and the one that has begun to load the file.
+  std::thread second([&] { right = pool.Acquire(file, "q8").status(); });
+  std::this_thread::sleep_for(milliseconds(20));
+  {
+    Lease returned = *std::move(lease);
+  }
+  first.join();
+  second.join();
+  EXPECT_EQ(wrong.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(right.ok()) << right.message();
 }
 
 // The pool in circulation sets a timer at each use and unloads where more time than the limit has gone by: exactly at

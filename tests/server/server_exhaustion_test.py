@@ -79,6 +79,7 @@ class Exhaustion(unittest.TestCase):
         self.assertEqual(self.faults, [])
         self.assertGreater(self.replies.get(503, 0) + self.replies.get(424, 0) + self.replies.get("ended", 0), 0, "the limits did not reach the code")
         self.server.wait_for(lambda: 'account="queue"} 0\n' in self.server.request("GET", "/metrics").text.decode())
+        self.assertEqual(self.server.stop(), 0)
         print(self.replies, flush=True)
 
 

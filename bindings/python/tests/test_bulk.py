@@ -17,7 +17,7 @@ pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 import thimble
-from thimble.bulk import embed_corpus
+from thimble.bulk import _Job, embed_corpus
 
 MODEL = "mock-hashed"
 
@@ -99,7 +99,7 @@ def test_an_embedder_resumes_only_with_the_same_settings(model, tmp_path):
             with pytest.raises(thimble.InvalidArgument, match="cannot resume"):
                 embed_corpus(corpus, out, other, resume=True, **stop)
     # The same, told otherwise.
-    embed_corpus(corpus, out, pathlib.Path(model), dimensions=16, threads=1, resume=True, **stop)
+    embed_corpus(corpus, out, pathlib.Path(model), dimensions=16, threads=1, dtype="q8", resume=True, **stop)
     with pytest.raises(TypeError, match="dimension"):
         embed_corpus(corpus, tmp_path / "new.npy", thimble.Embedder(model), dimension=16, **stop)
 
@@ -133,9 +133,32 @@ def test_errors_say_what_is_wrong(tmp_path, monkeypatch):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(thimble.Corrupt, match="bad.parquet"):
         embed_corpus(tmp_path / "bad.parquet", tmp_path / "p.npy", MODEL)
+    parquet.write_table(pyarrow.table([["a"], ["b"]], names=["text", "text"]), tmp_path / "twice.parquet")
+    with pytest.raises(thimble.InvalidArgument, match="2 columns are called 'text'"):
+        embed_corpus(tmp_path / "twice.parquet", tmp_path / "p.npy", MODEL)
+    parquet.write_table(pyarrow.table({"embedding": ["a"], "text": ["b"]}), tmp_path / "id.parquet")
+    with pytest.raises(thimble.InvalidArgument, match="id_field.*as the column 'embedding'"):
+        embed_corpus(tmp_path / "id.parquet", tmp_path / "p.parquet", MODEL, id_field="embedding")
+    (tmp_path / "folder.npy").mkdir()
+    with pytest.raises(thimble.InvalidArgument, match="is a folder"):
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "folder.npy", MODEL, field="body")
     with monkeypatch.context() as windows, pytest.raises(thimble.Unsupported, match="embed_corpus.*Windows"):
         windows.setattr(sys, "platform", "win32")
         embed_corpus(tmp_path / "in.parquet", tmp_path / "p.npy", MODEL)
+
+
+def test_ids_that_change_while_they_are_read_again_are_no_output(tmp_path, monkeypatch):
+    write_input(tmp_path / "in.parquet", 10)
+    write = _Job._write_table
+
+    def changed(job, *arguments):
+        write(job, *arguments)
+        os.utime(tmp_path / "in.parquet", ns=(1, 1))
+
+    monkeypatch.setattr(_Job, "_write_table", changed)
+    with pytest.raises(thimble.IoError, match="was written to while it was read"):
+        embed_corpus(tmp_path / "in.parquet", tmp_path / "o.parquet", MODEL, field="body", id_field="id")
+    assert not (tmp_path / "o.parquet").exists()
 
 
 def stopped_job(tmp_path, out, **options):

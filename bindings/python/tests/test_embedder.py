@@ -294,6 +294,11 @@ def test_a_file_has_its_own_dtype(model: str) -> None:
         thimble.Embedder(model, dtype="q4")
 
 
+def test_an_overlap_below_0_is_refused(model: str) -> None:
+    with pytest.raises(thimble.InvalidArgument, match="chunk_overlap: expected at least 0, found -1"):
+        thimble.Embedder(model, chunk_overlap=-1)
+
+
 def test_a_max_memory_that_is_too_small_says_what_is_needed(model: str) -> None:
     with pytest.raises(thimble.OutOfMemory, match="needs"):
         thimble.Embedder(model, max_memory=1000).encode("a")

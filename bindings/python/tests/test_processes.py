@@ -165,6 +165,7 @@ def test_processes_share_the_weights(method):
 
 _INTERRUPTED = """
 import sys, time
+import numpy  # Whose import makes an ImportError of Ctrl-C.
 import thimble
 kind, path = sys.argv[1:]
 if kind == "predict":

@@ -409,6 +409,20 @@ def test_vectors_are_those_of_embedder():
         assert np.array_equal(SentenceTransformer(embedder=embedder).encode(TEXTS), embedder.encode(TEXTS))
 
 
+def test_the_settings_of_a_given_embedder_count_and_others_are_refused():
+    import thimble
+
+    with thimble.Embedder(face_models.model(), prompt_name="query") as embedder:
+        assert np.array_equal(SentenceTransformer(embedder=embedder).encode(TEXTS), embedder.encode(TEXTS))
+        model = SentenceTransformer(embedder=embedder, default_prompt_name="document", prompts={"document": "d: "})
+        assert np.array_equal(model.encode(TEXTS), embedder.encode(["d: " + text for text in TEXTS], prompt_name=""))
+        for name, value in {"dtype": "q4", "revision": "v2", "cache_folder": "x", "threads": 2, "max_memory": "1MB"}.items():
+            with pytest.raises(ValueError, match=f"^{name} is not supported: `embedder` has its own"):
+                SentenceTransformer(embedder=embedder, **{name: value})
+    with thimble.Embedder(face_models.model(), prompt_name="") as embedder:
+        assert np.array_equal(SentenceTransformer(embedder=embedder).encode(TEXTS), embedder.encode(TEXTS))
+
+
 def test_a_model_is_pickled_by_its_settings(ours):
     ours.prompts = {"query": "q: "}
     ours.truncate_dim = 8

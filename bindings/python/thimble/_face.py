@@ -70,7 +70,7 @@ class Prompts:
         self._include_prompt = bool(info.get("include_prompt", True))
         self.prompts = merged_prompts(self._own_prompts, prompts)
         self.default_prompt_name = default_prompt_name if default_prompt_name is not None else own_default
-        if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
+        if self.default_prompt_name and self.default_prompt_name not in self.prompts:
             raise ValueError(
                 f"Default prompt name '{self.default_prompt_name}' not found in the configured prompts "
                 f"dictionary with keys {list(self.prompts)!r}."

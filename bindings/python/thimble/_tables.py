@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 from .errors import Corrupt, InvalidArgument
 
 # Options of an Embedder that no vector depends on, beside its fingerprint.
-FREE_OPTIONS = frozenset(("threads", "max_memory", "cache", "pool", "backend", "base_url"))
+FREE_OPTIONS = frozenset(("threads", "max_memory", "cache", "pool", "backend", "base_url", "dtype"))
 _SHOWN_NAMES = 10
 
 
@@ -24,7 +24,9 @@ def reading(path: str) -> Iterator[None]:
 
 
 def check_column(where: str, names: Sequence[str], name: str) -> None:
-    """InvalidArgument when `names` of the columns has no `name`."""
+    """InvalidArgument unless `names` of the columns has `name`, once."""
+    if names.count(name) > 1:
+        raise InvalidArgument("invalid_argument", f"{where}: {names.count(name)} columns are called {name!r}; rename them")
     if name not in names:
         there = ", ".join([repr(one) for one in names[:_SHOWN_NAMES]] + ["..."] * (len(names) > _SHOWN_NAMES)) or "none"
         raise InvalidArgument("invalid_argument", f"{where}: column {name!r} not found; there are {there}")

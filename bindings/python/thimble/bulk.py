@@ -24,6 +24,7 @@ Path = Union[str, "os.PathLike[str]"]
 Progress = Callable[[Dict[str, int]], bool]
 
 _TABLES = (".parquet", ".arrow", ".feather")
+_VECTORS = "embedding"  # The column of the output.
 _BATCH_ROWS = 4096  # Rows in memory at a time, and of a row group or record batch of the output.
 _CHECKPOINT_SECONDS = 1.0
 _FOOTER_BYTES = 64 << 10  # Of the input: where Parquet and Arrow files say what is where.
@@ -63,6 +64,11 @@ def embed_corpus(input: Path, output: Path, model: "Union[Path, Embedder]", *, f
             raise Unsupported("unsupported", f"{path}: expected a path; thimble.fleet reads and writes folders of URIs")
     if not os.path.exists(source):
         raise NotFound("not_found", f"{source}: no such file")
+    if os.path.isdir(target):
+        raise InvalidArgument("invalid_argument", f"{target}: is a folder; choose another output")
+    if id_field == _VECTORS and kind in _TABLES:
+        raise InvalidArgument("invalid_argument", f"id_field: {target} gets its vectors as the column {_VECTORS!r}; rename that "
+                              "of the input")
     if os.path.exists(target) and os.path.samefile(source, target):
         raise InvalidArgument("invalid_argument", f"{target}: cannot write to a file that is also read; choose another output")
     from .embedder import Embedder
@@ -246,15 +252,18 @@ class _Job:
     def _checkpoint(self, journal: IO[bytes], part: IO[bytes]) -> None:
         part.flush()
         os.fsync(part.fileno())
-        now = os.stat(self.source)
-        if (now.st_size, now.st_mtime_ns) != (self.stamp.st_size, self.stamp.st_mtime_ns):
-            raise IoError("io", f"{self.source}: was written to while it was read")
+        self._check_source()
         state = {**self.counts, "bytes": part.tell(), "sha256": self.hash.hexdigest(), "width": self.width, "job": self.job}
         text = json.dumps(state).encode()
         journal.write(b"\n" + text + b" " + hashlib.sha256(text).hexdigest().encode() + b"\n")
         journal.flush()
         os.fsync(journal.fileno())
         self.checkpoints += 1
+
+    def _check_source(self) -> None:
+        now = os.stat(self.source)
+        if (now.st_size, now.st_mtime_ns) != (self.stamp.st_size, self.stamp.st_mtime_ns):
+            raise IoError("io", f"{self.source}: was written to while it was read")
 
     def _embed(self, journal: IO[bytes], part: IO[bytes], progress: Optional[Progress]) -> bool:
         import numpy
@@ -308,6 +317,7 @@ class _Job:
                     "shape": [self.counts["texts"], width], **self.counts,
                     "input": _describe(self.source, self.source), "output": _describe(new, os.path.basename(self.target)),
                     "job": self.job}
+        self._check_source()  # Whose ids were read once more.
         os.replace(new, self.target)
         with open(self.target + ".manifest.json.new", "w") as text:
             text.write("{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in manifest.items()) + "\n}\n")
@@ -322,7 +332,7 @@ class _Job:
 
         value = pyarrow.from_numpy_dtype(dtype)
         fields = [] if self.id_field is None else [self.table.schema.field(self.id_field)]
-        schema = pyarrow.schema([*fields, pyarrow.field("embedding", pyarrow.list_(value, width))])
+        schema = pyarrow.schema([*fields, pyarrow.field(_VECTORS, pyarrow.list_(value, width))])
         if self.kind == ".parquet":
             import pyarrow.parquet
 

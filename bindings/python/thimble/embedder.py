@@ -58,6 +58,8 @@ class Embedder:
             "chunk_overlap": chunk_overlap, "cache": _native.path_text(cache, "cache"), "pool": pool,
         }
         _check_dimensions(dimensions)
+        if chunk_overlap is not None and _native.whole_number(chunk_overlap, "chunk_overlap") < 0:
+            raise InvalidArgument("invalid_argument", f"chunk_overlap: expected at least 0, found {chunk_overlap}")
         self._info: Optional[Dict[str, Any]] = None
         self._described = ""  # The info of a native model as JSON.
         self._remote: Optional[Remote] = None

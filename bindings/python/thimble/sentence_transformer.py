@@ -84,8 +84,14 @@ class SentenceTransformer(_face.Face):
             embedder = self._open(Embedder, model_name_or_path, dtype, revision, cache_folder, threads, max_memory, 0,
                                   local_files_only)
         else:
-            _settings.check_absent({"model_name_or_path": model_name_or_path}, "pass it or `embedder`.")
+            _settings.check_absent(
+                {"model_name_or_path": model_name_or_path, "dtype": dtype, "revision": revision,
+                 "cache_folder": cache_folder, "threads": threads, "max_memory": max_memory or None},
+                "`embedder` has its own; pass one of them.",
+            )
             self._settings = None
+            if default_prompt_name is None:
+                default_prompt_name = embedder._arguments["prompt_name"]
         self.embedder: Embedder = embedder
         self._tokenizer: Optional[Tokenizer] = None
         self._set_prompts(embedder.info, prompts, default_prompt_name)
