@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/regular_file.h"
+#include "convert/tokenizer_class.h"
 #include "json/json_file.h"
 
 namespace thimble::convert {
@@ -209,9 +210,19 @@ Result<std::vector<std::string>> ConfigurationFiles(const FolderView& view, cons
   const std::string config = JoinName(modules.transformer, "config.json");
   if (!view.has(config)) return Error(Code::kNotFound, "contains no ", config);
   for (std::string_view folder : folders) {
-    if (view.has(JoinName(folder, "tokenizer.json")) || view.has(JoinName(folder, "vocab.txt"))) return files;
+    if (view.has(JoinName(folder, "tokenizer.json"))) return files;
   }
-  return Error(Code::kNotFound, "contains neither tokenizer.json nor vocab.txt");
+  bool found = false;
+  for (std::string_view folder : folders) {
+    for (const TokenizerClass* known : kTokenizerClasses) {
+      for (std::string_view name : known->files) add(folder, name);
+      found |= std::all_of(known->files.begin(), known->files.end(),
+                           [&](std::string_view name) { return view.has(JoinName(folder, name)); });
+    }
+  }
+  if (found) return files;
+  return Error(Code::kNotFound, "contains neither tokenizer.json nor vocab.txt, vocab.json with merges.txt, or ",
+               "sentencepiece.bpe.model");
 }
 
 Result<std::vector<std::string>> WeightFiles(const FolderView& view, const ModuleFolders& modules) {

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace thimble::convert {
 namespace {
@@ -67,6 +69,37 @@ TEST(FolderFiles, ModulesWithoutATransformerAreRefusedByTheFirst) {
   ASSERT_FALSE(modules.ok());
   EXPECT_EQ(modules.status().code(), Code::kUnsupported);
   EXPECT_NE(modules.status().message().find("StaticEmbedding"), std::string::npos) << modules.status().message();
+}
+
+TEST(FolderFiles, TheVocabularyOfEveryClassIsConfigurationWhereNoTokenizerJsonIs) {
+  using Names = std::vector<std::string>;
+  const auto files = [](const std::string& folder, const Names& names) {
+    std::set<std::string> there = {JoinName(folder, "config.json")};
+    for (const std::string& name : names) there.insert(JoinName(folder, name));
+    FolderView view;
+    view.has = [there](const std::string& name) { return there.contains(name); };
+    return ConfigurationFiles(view, {.transformer = folder, .others = {}});
+  };
+  for (const char* folder : {"", "0_Transformer"}) {
+    for (const Names& names :
+         {Names{"vocab.txt"}, Names{"vocab.json", "merges.txt"}, Names{"sentencepiece.bpe.model"}}) {
+      const Result<Names> found = files(folder, names);
+      ASSERT_TRUE(found.ok()) << found.status().message();
+      for (const std::string& name : names) {
+        EXPECT_EQ(std::count(found->begin(), found->end(), JoinName(folder, name)), 1) << name;
+      }
+    }
+    // It is not read, and need not be downloaded.
+    const Result<Names> both = files(folder, {"tokenizer.json", "sentencepiece.bpe.model"});
+    ASSERT_TRUE(both.ok()) << both.status().message();
+    EXPECT_EQ(std::count(both->begin(), both->end(), JoinName(folder, "sentencepiece.bpe.model")), 0);
+    for (const Names& names : {Names{}, Names{"vocab.json"}, Names{"merges.txt"}}) {
+      const Result<Names> found = files(folder, names);
+      ASSERT_FALSE(found.ok());
+      EXPECT_EQ(found.status().code(), Code::kNotFound);
+      EXPECT_NE(found.status().message().find("merges.txt"), std::string::npos) << found.status().message();
+    }
+  }
 }
 
 }  // namespace

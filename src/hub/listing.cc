@@ -16,7 +16,9 @@ constexpr std::uint64_t kMaxWeightBytes = std::uint64_t{16} << 30;
 
 // Of a file of that name.
 std::uint64_t MaxBytes(std::string_view name) {
-  if (name.ends_with("tokenizer.json") || name.ends_with(".txt")) return json::kMaxTokenizerBytes;
+  for (const char* end : {"tokenizer.json", "vocab.json", ".txt", ".bpe.model"}) {
+    if (name.ends_with(end)) return json::kMaxTokenizerBytes;
+  }
   return name.ends_with(".json") ? json::kMaxConfigBytes : kMaxWeightBytes;
 }
 

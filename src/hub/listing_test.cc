@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "json/json_file.h"
+
 namespace thimble::hub {
 namespace {
 
@@ -46,6 +48,20 @@ TEST(Listing, DoesWithoutSizes) {
   for (const auto& [name, file] : listing->files) {
     EXPECT_EQ(file.size, std::nullopt);
     EXPECT_GT(file.max_bytes, 0u);
+  }
+}
+
+TEST(Listing, TheFilesOfATokenizerMayBeLargerThanSettings) {
+  Json json = Good();
+  for (const char* name : {"vocab.txt", "vocab.json", "0_Transformer/merges.txt", "sentencepiece.bpe.model"}) {
+    json["siblings"].push_back({{"rfilename", name}, {"size", 100}});
+  }
+  const Result<Listing> listing = ParseListing(json.dump(), "it");
+  ASSERT_TRUE(listing.ok());
+  EXPECT_EQ(listing->files.at("config.json").max_bytes, json::kMaxConfigBytes);
+  for (const char* name :
+       {"tokenizer.json", "vocab.txt", "vocab.json", "0_Transformer/merges.txt", "sentencepiece.bpe.model"}) {
+    EXPECT_EQ(listing->files.at(name).max_bytes, json::kMaxTokenizerBytes) << name;
   }
 }
 

@@ -134,7 +134,7 @@ Result<std::string> FindAmongModels(const std::string& path, std::string_view dt
   const std::string found = ContentsOf(path);
   return Error(
       Code::kNotFound, "folder ", path,
-      ": expected a Hugging Face folder (config.json, tokenizer.json or vocab.txt, and weights) or model files "
+      ": expected a Hugging Face folder (config.json, tokenizer.json or a vocabulary, and weights) or model files "
       "(NAME-DTYPE.safetensors), found ",
       found.empty() ? "nothing" : found);
 }

@@ -251,6 +251,37 @@ class Success(HubTest):
 OTHER_COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
 
+class Vocabularies(HubTest):
+    """A repository of before tokenizer.json has the files of a vocabulary alone."""
+
+    def setUp(self):
+        super().setUp()
+        del self.files["tokenizer.json"]
+        tokens = ["<s>", "<pad>", "</s>", "<unk>", "a", "b", "ab", "<mask>"]
+        self.files["vocab.json"] = json.dumps({token: i for i, token in enumerate(tokens)}).encode()
+        self.files["merges.txt"] = b"#version: 0.2\na b\n"
+        self.files["tokenizer_config.json"] = b'{"tokenizer_class": "RobertaTokenizer"}'
+
+    def check_ids(self, model):
+        result = self.run_cli("tokenize", "-m", model, "aba")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(json.loads(result.stdout)["ids"], [0, 6, 4, 2])
+
+    def test_is_downloaded(self):
+        self.pull()
+        self.check_ids(REPOSITORY)
+
+    def test_is_read_from_a_folder_and_again_when_it_has_changed(self):
+        folder = self.home.parent / "mine"
+        for name, data in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        self.check_ids(str(folder))
+        (folder / "merges.txt").write_bytes(b"#version: 0.2\n")
+        result = self.run_cli("tokenize", "-m", str(folder), "aba")
+        self.assertEqual(json.loads(result.stdout)["ids"], [0, 4, 5, 4, 2])
+
+
 class Identity(HubTest):
     def add_branch(self, revision="v2", commit=OTHER_COMMIT):
         """Another revision of the repository, with vectors of its own."""
