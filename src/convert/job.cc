@@ -166,6 +166,7 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
     return Error(Code::kCorrupt, tokenizer.path, ": ids up to ", tokenizer.tokenizer.vocabulary - 1,
                  ", config.json has vocab_size ", config.encoder.vocabulary);
   }
+  std::vector<std::string> notes;
   if (config.classifier) {
     const bool types = tokenizer.token_types && !config.family->types.empty();
     THIMBLE_RETURN_IF_ERROR(TakePairs(types, tokenizer.path, &tokenizer.tokenizer));
@@ -173,12 +174,16 @@ Result<Job> ReadJob(const std::string& folder, const ConvertOptions& options) {
       return Error(Code::kCorrupt, folder, ": config.json has ", config.token_types,
                    " token types, and the tokenizer gives the second text of a pair another one");
     }
+    if (!tokenizer.token_types && !tokenizer.states_inputs && !config.family->types.empty()) {
+      notes.push_back(
+          "both texts of a pair have the same token type, as in transformers 5: tokenizer_class is generic, and "
+          "tokenizer_config.json has no model_input_names");
+    }
     SetClassifierHead(&config);
   }
   THIMBLE_ASSIGN_OR_RETURN(const std::string weights, FindWeights(folder, config.transformer));
   THIMBLE_ASSIGN_OR_RETURN(Source source, Source::Open(folder, weights, *config.family, config.encoder.pad_id,
                                                        config.classifier.has_value()));
-  std::vector<std::string> notes;
   if (const OnnxModel* graph = source.graph(); graph != nullptr) {
     THIMBLE_RETURN_IF_ERROR(FollowGraph(*graph, folder + "/" + weights, &config, &notes));
     if (config.classifier && tokenizer.tokenizer.kind->around.second_type != 0 && !graph->takes_types) {

@@ -67,7 +67,7 @@ class FolderReader : FolderSettings {
     THIMBLE_RETURN_IF_ERROR(SetTruncation());
     TokenizerSource source;
     THIMBLE_RETURN_IF_ERROR(ReadLimit(source.model_max_length));
-    THIMBLE_RETURN_IF_ERROR(ReadInputNames(source.token_types));
+    THIMBLE_RETURN_IF_ERROR(ReadInputNames(source));
     THIMBLE_ASSIGN_OR_RETURN(source.tokenizer, CompileParsedTokenizer(root_, path_));
     source.path = path_;
     return source;
@@ -319,13 +319,16 @@ class FolderReader : FolderSettings {
     return Status();
   }
 
-  // The library passes on what the class, or else the setting, names.
-  Status ReadInputNames(bool& token_types) const {
+  // The library passes on what the setting, or else the class, names. Since version 5, tokenizer.json as it is has no
+  // types.
+  Status ReadInputNames(TokenizerSource& source) const {
+    source.token_types = builds_ != nullptr;
     const Json* names = Find("model_input_names");
     if (names == nullptr || names->is_null()) return Status();
     if (!names->is_array()) return Corrupt("model_input_names", "expected an array");
-    token_types = std::any_of(names->array().begin(), names->array().end(),
-                              [](const Json& name) { return name.Is("token_type_ids"); });
+    source.states_inputs = true;
+    source.token_types = std::any_of(names->array().begin(), names->array().end(),
+                                     [](const Json& name) { return name.Is("token_type_ids"); });
     return Status();
   }
 

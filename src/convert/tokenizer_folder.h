@@ -52,7 +52,8 @@ struct TokenizerSource {
   CompiledTokenizer tokenizer;
   std::string path;                             // The file that has the vocabulary: tokenizer.json or vocab.txt.
   std::optional<std::size_t> model_max_length;  // None where nothing says it, or it says that there is no limit.
-  bool token_types = true;                      // Whether the tokenizer gives the model types of tokens.
+  bool token_types = true;                      // Whether the tokenizer gives the model types of tokens,
+  bool states_inputs = false;                   // and whether the folder says so.
 };
 
 // Makes it a tokenizer of pairs, with the second token type where `token_types`. kUnsupported, for `path`, without a

@@ -46,6 +46,9 @@ def kinds():
         "bert, an odd limit": Kind(limit=LIMIT - 1),
         "bert, the last tokens": Kind(side="left"),
         "bert without token types": Kind(settings={"model_input_names": ["input_ids", "attention_mask"]}),
+        "bert, a generic class without input names": Kind(settings={"model_input_names": None}),
+        "bert, a class with types without input names": Kind(
+            settings={"model_input_names": None, "tokenizer_class": "BertTokenizer"}),
         "bert, identity": Kind(config={"sentence_transformers": {"activation_fn": IDENTITY, "version": "4.1.0"}}),
         "bert, identity of old": Kind(config={"sbert_ce_default_activation_function": IDENTITY}),
         "bert, saved": Kind(sentence=saved),
@@ -135,9 +138,9 @@ def write(folder, kind):
     tiny.write_json(path("config.json"), config(kind))
     tiny.write_json(path("tokenizer.json"), tokenizer(kind))
     names = ["input_ids", "token_type_ids", "attention_mask"] if kind.family == "bert" else ["input_ids", "attention_mask"]
-    tiny.write_json(path("tokenizer_config.json"),
-                    {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": kind.limit, "pad_token": "[PAD]",
-                     "model_input_names": names, **({"truncation_side": kind.side} if kind.side else {}), **kind.settings})
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": kind.limit, "pad_token": "[PAD]",
+                "model_input_names": names, **({"truncation_side": kind.side} if kind.side else {}), **kind.settings}
+    tiny.write_json(path("tokenizer_config.json"), {key: value for key, value in settings.items() if value is not None})
     if kind.sentence:
         tiny.write_json(path("config_sentence_transformers.json"), kind.sentence)
         tiny.write_json(path("modules.json"), [{"idx": 0, "name": "0", "path": "", "type": written.NEW["Transformer"]}])
