@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -55,7 +57,9 @@ std::string TextLine(const sync::Match& match, const std::optional<double>& perc
 Result<std::shared_ptr<const Model>> OpenModelOf(const std::string& store, const sync::StoreSpace& space,
                                                  ModelOption& option) {
   if (option.given()) return option.Open();
-  option.Set(space.model, space.dtype);
+  std::error_code error;
+  const bool file = std::filesystem::is_regular_file(space.model, error);
+  option.Set(space.model, file ? "" : space.dtype);  // Another file in its place is known by its fingerprint.
   Result<std::shared_ptr<const Model>> model = option.Open();
   if (model.ok()) return model;
   return Error(model.status().code(), store, ": the store's model: ", model.status().message(),

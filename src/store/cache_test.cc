@@ -104,7 +104,8 @@ TEST(ModelPath, JoinsFolderOrganisationNameRevisionAndDtype) {
   EXPECT_NE(*ModelPath("tiny@V2", "q8", "/nowhere"), *ModelPath("tiny@v2", "q8", "/nowhere"));
   EXPECT_EQ(*ModelPath("x/../y.safetensors", "", "/nowhere"), "x/../y.safetensors");
   EXPECT_EQ(*ModelPath("mock", "", "/nowhere"), "mock");
-  for (const char* dtype : {"", "q/8", "../q8", "..", "q5"}) {
+  EXPECT_EQ(*ModelPath("tiny", "", "/nowhere"), "/nowhere/tiny-q8.safetensors");
+  for (const char* dtype : {"q/8", "../q8", "..", "q5"}) {
     EXPECT_EQ(ModelPath("tiny", dtype, "/nowhere").status().code(), Code::kInvalidArgument) << dtype;
   }
   EXPECT_EQ(ModelPath("a b", "q8", "/nowhere").status().code(), Code::kInvalidArgument);

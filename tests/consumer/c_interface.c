@@ -38,34 +38,35 @@ int main(int argc, char** argv) {
   const thimble_texts texts = {argv[2], offsets, 1};
   float* vector = malloc(dimensions * sizeof(float));
   thimble_report report;
-  Expect(End(thimble_pool_encode(pool, argv[1], "q8", &texts, NULL, vector, dimensions * sizeof(float), &report)) ==
+  Expect(End(thimble_pool_encode(pool, argv[1], NULL, &texts, NULL, vector, dimensions * sizeof(float), &report)) ==
              THIMBLE_OK,
          "encode");
   Expect(report.tokens > 0 && report.truncated == 0 && report.chunks == 1, "report");
   printf("%zu %.9g\n", dimensions, (double)vector[0]);
 
-  Expect(End(thimble_pool_encode(pool, argv[1], "q8", &texts, NULL, vector, 1, NULL)) == THIMBLE_INVALID_ARGUMENT,
+  Expect(End(thimble_pool_encode(pool, argv[1], NULL, &texts, NULL, vector, 1, NULL)) == THIMBLE_INVALID_ARGUMENT,
          "a wrong size");
   Expect(strstr(text.data, "found 1") != NULL, "its message");
   const uint64_t descending[] = {3, 0};
   const thimble_texts wrong = {argv[2], descending, 1};
-  Expect(End(thimble_pool_encode(pool, argv[1], "q8", &wrong, NULL, vector, 1, NULL)) == THIMBLE_INVALID_ARGUMENT,
+  Expect(End(thimble_pool_encode(pool, argv[1], NULL, &wrong, NULL, vector, 1, NULL)) == THIMBLE_INVALID_ARGUMENT,
          "descending offsets");
   const thimble_ids lists = {NULL, descending, 1};
-  Expect(End(thimble_pool_decode(pool, argv[1], "q8", &lists, 0)) == THIMBLE_INVALID_ARGUMENT, "descending lists");
+  Expect(End(thimble_pool_decode(pool, argv[1], NULL, &lists, 0)) == THIMBLE_INVALID_ARGUMENT, "descending lists");
   const int has_words = strcmp(argv[1], "mock") != 0;
   const thimble_code of_words = has_words ? THIMBLE_OK : THIMBLE_UNSUPPORTED;
   const uint64_t empty[] = {0, 0};
   const thimble_ids nothing = {NULL, empty, 1};
-  Expect(End(thimble_pool_decode(pool, argv[1], "q8", &nothing, 0)) == of_words, "decode");
+  Expect(End(thimble_pool_decode(pool, argv[1], NULL, &nothing, 0)) == of_words, "decode");
   Expect(!has_words || strcmp(text.data, "[\"\"]") == 0, "the text of no ids");
   const int32_t beyond = INT32_MAX;
-  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 1)) ==
+  Expect(End(thimble_pool_vocabulary(pool, argv[1], NULL, &beyond, 1)) ==
              (has_words ? THIMBLE_INVALID_ARGUMENT : of_words),
          "no such id");
-  Expect(End(thimble_pool_vocabulary(pool, argv[1], "q8", &beyond, 0)) == of_words, "vocabulary");
+  Expect(End(thimble_pool_vocabulary(pool, argv[1], NULL, &beyond, 0)) == of_words, "vocabulary");
   Expect(!has_words || strstr(text.data, "\"special_ids\":{") != NULL, "special ids");
-  Expect(End(thimble_pool_percentile(pool, argv[1], "q8", NULL, 2)) == THIMBLE_OK, "percentile");
+  Expect(End(thimble_pool_percentile(pool, argv[1], "q5", NULL, 1)) == THIMBLE_INVALID_ARGUMENT, "a dtype");
+  Expect(End(thimble_pool_percentile(pool, argv[1], NULL, NULL, 2)) == THIMBLE_OK, "percentile");
   Expect(has_words ? strtod(text.data, NULL) > 99 : text.size == 0, "all are less alike");
   Expect(End(thimble_pool_describe(pool, "./none.safetensors", NULL, NULL)) == THIMBLE_NOT_FOUND, "no model");
   Expect(End(thimble_pool_describe(pool, NULL, NULL, NULL)) == THIMBLE_INVALID_ARGUMENT, "no name");
