@@ -38,7 +38,7 @@ function(thimble_test name labels)
   if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 400)
   set(label_calls "${label_calls}thimble_label(${name} ${labels})\n" PARENT_SCOPE)
 endfunction()
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Checks everything: release, sanitizers, no exceptions, the second compiler, format, and the real model. Three lanes run at
-# the same time: tests in the foreground; builds, with what tests leave of the processors; and downloads. A stage begins when
-# those that it needs have ended. Each has a log in build/test-logs, shown if it fails. The table at the end compares seconds
-# with the budget: more is a warning.
+# the same time: tests; builds, with what tests leave of the processors; and downloads. A stage begins when
+# those that it needs have ended. Each has a log in build/test-logs, shown if it fails, and its end if the run is stopped. The
+# table at the end has the seconds and those of the processors, and compares the first with the budget: more is a warning.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 logs=$PWD/build/test-logs
 downloads=(tools zig modules onnx environments)
 builds=(packages asan-build noexcept tsan-build install adapters format)
-# With nothing else to do, the foreground takes what is left of the builds.
+# With nothing else to do, the lane of tests takes what is left of the builds.
 tests=(release models aarch64 shared tests python clients fleets node bundlers swap tsan asan)
 
 declare -A needs=([tools]= [zig]=tools [modules]=tools [onnx]=modules [environments]=tools
@@ -100,11 +100,12 @@ do_asan() { run_tests asan; }
 do_tsan-build() { scripts/build.sh tsan; }
 do_tsan() { run_tests tsan; }
 
-# Runs a stage, and adds its name, exit code and seconds to a file.
+# Runs a stage, and adds its name, exit code, seconds, and seconds of processors to a file.
 stage() {
-  local begin=$SECONDS code
+  local begin=$SECONDS code cpu TIMEFORMAT='%0U %0S'
+  touch "$logs/$1.log"
   set +e
-  (set -e; "do_$1") > "$logs/$1.log" 2>&1
+  cpu=$({ time { (set -e; "do_$1") > "$logs/$1.log" 2>&1; } } 2>&1)
   code=$?
   set -e
   if [ $code -eq 0 ]; then
@@ -114,15 +115,14 @@ stage() {
     echo "== $1: failed ($(date +%T)), $logs/$1.log:"
     grep -vE '^ *([0-9]+/[0-9]+ .* Passed |Start +[0-9]+: )|^\[[0-9]+/[0-9]+\] ' "$logs/$1.log" || true
   fi
-  echo "$1 $code $((SECONDS - begin))" >> "$logs/stages"
+  echo "$1 $code $((SECONDS - begin)) $((${cpu% *} + ${cpu#* }))" >> "$logs/stages"
   if [ $code -ne 0 ]; then exit 1; fi
 }
 
 # Runs stages, always the first whose needs are met, but those that another lane has begun.
 run_lane() {
-  local left=("$@") waiting name need next others ended failed=$'\n[^ ]+ [^0]'
+  local left=("$@") waiting name need next ended failed=$'\n[^ ]+ [^0]'
   while [ ${#left[@]} -gt 0 ]; do
-    others=$(jobs -rp)
     ended=$'\n'$(< "$logs/stages")
     if [[ $ended =~ $failed ]]; then exit 1; fi
     next= waiting=()
@@ -138,9 +138,6 @@ run_lane() {
     if [ -n "$next" ]; then
       if mkdir "$logs/$next.begun" 2> /dev/null; then stage "$next"; fi
       left=("${waiting[@]}")
-    elif [ $BASHPID = $$ ] && [ -z "$others" ]; then
-      echo "no lane is left for what these need: ${left[*]}" >&2
-      exit 1
     else
       sleep 0.5
     fi
@@ -151,13 +148,20 @@ end() {
   local code=$?
   trap - EXIT
   for lane in "${lanes[@]}"; do kill -- "-$lane" 2> /dev/null || true; done
+  for log in "$logs"/*.log; do
+    name=$(basename "$log" .log)
+    if ! grep -q "^$name " "$logs/stages"; then
+      echo "== $name: not ended, $log:"
+      tail -n 8 "$log"
+    fi
+  done
   python3 scripts/count_tests.py "$logs" || true
-  echo "seconds of each stage, and its budget:"
-  while read -r name _ seconds; do
-    printf '  %-12s %5d %5s%s\n' "$name" "$seconds" "${budget[$name]:-}" \
+  echo "seconds of each stage, of processors, and its budget:"
+  while read -r name _ seconds cpu; do
+    printf '  %-12s %5d %5d %5s%s\n' "$name" "$seconds" "$cpu" "${budget[$name]:-}" \
       "$(if [ "$seconds" -gt "${budget[$name]:-$seconds}" ]; then echo '  over budget'; fi)"
   done < "$logs/stages"
-  printf '  %-12s %5d %5d%s\n' all "$SECONDS" "$total" "$(if [ "$SECONDS" -gt "$total" ]; then echo '  over budget'; fi)"
+  printf '  %-12s %5d %5s %5d%s\n' all "$SECONDS" "" "$total" "$(if [ "$SECONDS" -gt "$total" ]; then echo '  over budget'; fi)"
   exit "$code"
 }
 
@@ -166,21 +170,22 @@ mkdir -p "$logs"
 touch "$logs/stages"
 lanes=()
 trap end EXIT
+trap 'exit 143' TERM
 stage set-up
+
+# NICENESS STAGE...
+start_lane() {
+  (
+    renice -n "$1" -p "$BASHPID" > /dev/null
+    run_lane "${@:2}"
+  ) < /dev/null &
+  lanes+=($!)
+}
 
 # Process groups of their own, to be ended whole.
 set -m
-(
-  renice -n 5 -p "$BASHPID" > /dev/null
-  run_lane "${downloads[@]}"
-) &
-lanes+=($!)
-(
-  renice -n 19 -p "$BASHPID" > /dev/null
-  run_lane "${builds[@]}"
-) &
-lanes+=($!)
+start_lane 5 "${downloads[@]}"
+start_lane 19 "${builds[@]}"
+start_lane 0 "${tests[@]}" "${builds[@]}"
 set +m
-
-run_lane "${tests[@]}" "${builds[@]}"
-for lane in "${lanes[@]}"; do wait "$lane"; done
+for _ in "${lanes[@]}"; do wait -n; done
