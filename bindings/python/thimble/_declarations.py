@@ -15,7 +15,7 @@ class Text(ctypes.Structure):
 
 
 class Texts(ctypes.Structure):
-    _fields_ = [("data", c_char_p), ("offsets", c_char_p), ("count", c_size_t)]
+    _fields_ = [("data", c_void_p), ("offsets", c_char_p), ("count", c_size_t)]
 
 
 class Progress(ctypes.Structure):

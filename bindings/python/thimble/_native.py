@@ -162,17 +162,17 @@ def flag(value: bool, what: str, expected: str = "True or False") -> int:
 
 def pack(texts: Iterable[str], what: str = "texts", first_index: int = 0) -> Tuple[Texts, Any]:
     """The texts as C takes them, and what must stay alive meanwhile. `first_index` is that of the first text in messages."""
-    parts: List[bytes] = []
+    data = bytearray()  # It grows text by text: Ctrl-C would wait for a copy of all.
     ends = [0]
     for i, text in enumerate(texts, first_index):
         if not isinstance(text, str):
             raise TypeError(f"{what}[{i}]: expected a string, found {type(text).__name__}")
-        part = encode_text(text)
-        parts.append(part)
-        ends.append(ends[-1] + len(part))
-    data = b"".join(parts)
+        data += encode_text(text)
+        ends.append(len(data))
+    data += b"\0"  # Without a byte there is no address.
+    start = ctypes.c_char.from_buffer(data)
     offsets = struct.pack(f"{len(ends)}Q", *ends)
-    return Texts(data, offsets, len(parts)), (data, offsets)
+    return Texts(ctypes.addressof(start), offsets, len(ends) - 1), (start, offsets)
 
 
 def pack_one(text: str, what: str) -> Tuple[Texts, Any]:
