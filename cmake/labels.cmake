@@ -3,7 +3,7 @@
 set(label_threads "Thread|Fork|Concurren|Team|Pool")
 set(label_not_threads "Pooling|PoolTo")
 # Of the dtypes, fp32, q8, q4-small and a q4 with biases of distance have all loops between them.
-set(label_bits "^WideModel\\.|VectorsAreCloseToTheFp32Model|EveryInstructionSetGivesTheSameBits\
+set(label_bits "^WideModel\\.|VectorsAreCloseToTheFp32Model|EveryInstructionSetGivesTheSameBits|OnEveryInstructionSet\
 |EveryKind\\..*/(fp16|q6|q4|fp32_mpnet|q8_mpnet)( |$)|^ReceiptTest\\.WordsOfALargeVocabulary|SizesAreThoseOfTheirFiles")
 set(label_memory "^Memory[./]|^Convert\\.Takes")
 

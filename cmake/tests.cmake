@@ -68,7 +68,7 @@ set_source_files_properties(src/kernels/emulated_test.cc PROPERTIES COMPILE_OPTI
 
 # Python tests get what they need by environment. The longest begin first.
 set(longest hub_test exhaustion_test cli_test isa_test trust_test)
-set(bits isa_test folders_test)
+set(bits isa_test folders_test rerankers_test)
 set(model real_model_test known_models_test)
 file(GLOB python_tests CONFIGURE_DEPENDS tests/*/*_test.py)
 list(FILTER python_tests EXCLUDE REGEX "/(adapters_python|clients|fleets)/")  # The run.sh of each folder runs them.
