@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Checks everything: release, sanitizers, no exceptions, the second compiler, format, and the real model. Three lanes run at
-# the same time: tests; builds, with what tests leave of the processors; and downloads. A stage begins when
-# those that it needs have ended. Each has a log in build/test-logs, shown if it fails, and its end if the run is stopped. The
-# table at the end has the seconds and those of the processors, and compares the first with the budget: more is a warning.
+# Checks everything: release, sanitizers, no exceptions, the second compiler, format, and the real model. Three lanes run at the
+# same time: tests; builds, with what tests leave of the processors; and downloads. A stage begins when those that it needs
+# have ended. Each has a log in build/test-logs, shown if it fails, and its end if the run is stopped. The table at the end
+# has the seconds and those of the processors, and compares the first with the budget: more is a warning.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
