@@ -103,7 +103,6 @@ do_tsan() { run_tests tsan; }
 # Runs a stage, and adds its name, exit code, seconds, and seconds of processors to a file.
 stage() {
   local begin=$SECONDS code cpu TIMEFORMAT='%0U %0S'
-  touch "$logs/$1.log"
   set +e
   cpu=$({ time { (set -e; "do_$1") > "$logs/$1.log" 2>&1; } } 2>&1)
   code=$?
