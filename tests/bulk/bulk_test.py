@@ -309,8 +309,8 @@ class Interrupted(Job):
         source.write_text(lines_of(count))
         begin = time.monotonic()
         run(source, source.with_suffix(".npy"))
-        # About four seconds of embedding, on any machine: there is a checkpoint each second.
-        cls.COUNT = int(count * max(1, 4 / (time.monotonic() - begin)))
+        # About three seconds of embedding, on any machine: there is a checkpoint each second.
+        cls.COUNT = int(count * max(1, 3 / (time.monotonic() - begin)))
 
     def start(self, source, out, *options):
         child = subprocess.Popen(command(source, out, *options), stderr=subprocess.PIPE)
